@@ -1,0 +1,2 @@
+/* BLAKE3 official assembly, from the directory configure found. */
+#include <blake3_avx2_x86-64_unix.S>

@@ -1,0 +1,101 @@
+#include "base/buf.h"
+
+#include <string.h>
+
+#include "base/check.h"
+#include "base/le.h"
+
+void jit_buf_init(struct jit_buf *buf, struct jit_heap *heap, size_t size_max)
+{
+    assert(heap != NULL);
+    *buf = (struct jit_buf){.heap = heap, .size_max = size_max};
+}
+
+void jit_buf_release(struct jit_buf *buf)
+{
+    buf->heap->free(buf->heap, buf->data);
+    jit_buf_init(buf, buf->heap, buf->size_max);
+}
+
+void jit_buf_reset(struct jit_buf *buf)
+{
+    buf->size = 0;
+    buf->err = JIT_OK;
+}
+
+uint8_t *jit_buf_extend(struct jit_buf *buf, size_t size)
+{
+    assert(buf->heap != NULL);
+    assert(buf->size <= buf->size_max);
+    if (buf->err != JIT_OK) {
+        return NULL;
+    }
+    if (size > buf->size_max - buf->size) {
+        buf->err = JIT_ELIMIT;
+        return NULL;
+    }
+    void *data = buf->data;
+    if (jit_heap_grow(buf->heap, &data, &buf->capacity, buf->size + size, 1) != 0) {
+        buf->err = JIT_ENOMEM;
+        return NULL;
+    }
+    buf->data = data;
+    uint8_t *at = buf->data + buf->size;
+    buf->size += size;
+    return at;
+}
+
+void jit_buf_put(struct jit_buf *buf, const void *bytes, size_t size)
+{
+    if (size == 0) {
+        return;
+    }
+    uint8_t *at = jit_buf_extend(buf, size);
+    if (at != NULL) {
+        memcpy(at, bytes, size);
+    }
+}
+
+void jit_buf_put_u8(struct jit_buf *buf, uint8_t value)
+{
+    jit_buf_put(buf, &value, 1);
+}
+
+void jit_buf_put_u16(struct jit_buf *buf, uint16_t value)
+{
+    uint8_t *at = jit_buf_extend(buf, 2);
+    if (at != NULL) {
+        jit_put_le16(at, value);
+    }
+}
+
+void jit_buf_put_u32(struct jit_buf *buf, uint32_t value)
+{
+    uint8_t *at = jit_buf_extend(buf, 4);
+    if (at != NULL) {
+        jit_put_le32(at, value);
+    }
+}
+
+void jit_buf_put_u64(struct jit_buf *buf, uint64_t value)
+{
+    uint8_t *at = jit_buf_extend(buf, 8);
+    if (at != NULL) {
+        jit_put_le64(at, value);
+    }
+}
+
+void jit_buf_put_id(struct jit_buf *buf, const struct jit_id *id)
+{
+    jit_buf_put(buf, id->bytes, sizeof id->bytes);
+}
+
+void jit_buf_patch_u64(struct jit_buf *buf, size_t offset, uint64_t value)
+{
+    if (buf->err != JIT_OK) {
+        return;
+    }
+    assert(offset <= buf->size);
+    assert(buf->size - offset >= 8);
+    jit_put_le64(buf->data + offset, value);
+}

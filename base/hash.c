@@ -1,0 +1,117 @@
+#include "base/hash.h"
+
+#include <blake3.h>
+
+#include "base/b3_impl.h"
+#include "base/check.h"
+#include "base/le.h"
+
+static_assert(sizeof(blake3_hasher) <= sizeof((struct jit_hasher *)0)->state,
+              "the hasher's state must hold BLAKE3's");
+static_assert(_Alignof(blake3_hasher) <= 16, "and be aligned for it");
+
+/* One chunk, block by block: for inputs of at most 1,024 bytes this spares the hasher's set-up,
+ * which costs more than the compression of an id. */
+static void hash_chunk(const uint8_t key[JIT_ID_BYTES], uint8_t mode, const uint8_t *bytes,
+                       size_t size, struct jit_id *out)
+{
+    uint32_t cv[8];
+    for (size_t i = 0; i < 8; i++) {
+        cv[i] = jit_le32(key + 4 * i);
+    }
+    uint8_t flags = mode | B3_CHUNK_START;
+    while (size > BLAKE3_BLOCK_LEN) {
+        blake3_compress_in_place(cv, bytes, BLAKE3_BLOCK_LEN, 0, flags);
+        bytes += BLAKE3_BLOCK_LEN;
+        size -= BLAKE3_BLOCK_LEN;
+        flags = mode;
+    }
+    uint8_t block[BLAKE3_BLOCK_LEN] = {0};
+    if (size > 0) {
+        memcpy(block, bytes, size);
+    }
+    blake3_compress_in_place(cv, block, (uint8_t)size, 0, flags | B3_CHUNK_END | B3_ROOT);
+    for (size_t i = 0; i < 8; i++) {
+        jit_put_le32(out->bytes + 4 * i, cv[i]);
+    }
+}
+
+/* The initialisation vector as bytes: unkeyed BLAKE3 is keyed with it, without the flag. */
+static const uint8_t iv_bytes[JIT_ID_BYTES] = {
+    0x67, 0xe6, 0x09, 0x6a, 0x85, 0xae, 0x67, 0xbb, 0x72, 0xf3, 0x6e, 0x3c, 0x3a, 0xf5, 0x4f, 0xa5,
+    0x7f, 0x52, 0x0e, 0x51, 0x8c, 0x68, 0x05, 0x9b, 0xab, 0xd9, 0x83, 0x1f, 0x19, 0xcd, 0xe0, 0x5b};
+
+void jit_hash(const void *bytes, size_t size, struct jit_id *out)
+{
+    if (size <= BLAKE3_CHUNK_LEN) {
+        hash_chunk(iv_bytes, 0, bytes, size, out);
+        return;
+    }
+    struct jit_hasher hasher;
+    jit_hasher_init(&hasher);
+    jit_hasher_update(&hasher, bytes, size);
+    jit_hasher_final(&hasher, out);
+}
+
+void jit_hash_key(enum jit_domain domain, const void *bytes, size_t size, struct jit_id *out)
+{
+    if (size <= BLAKE3_CHUNK_LEN) {
+        hash_chunk(jit_domain_key(domain)->bytes, B3_KEYED_HASH, bytes, size, out);
+        return;
+    }
+    struct jit_hasher hasher;
+    jit_hasher_init_key(&hasher, domain);
+    jit_hasher_update(&hasher, bytes, size);
+    jit_hasher_final(&hasher, out);
+}
+
+void jit_hash_named(const char *prefix, const void *label, size_t label_size, struct jit_id *out)
+{
+    struct jit_hasher hasher;
+    jit_hasher_init(&hasher);
+    jit_hasher_update(&hasher, prefix, strlen(prefix));
+    jit_hasher_update(&hasher, label, label_size);
+    jit_hasher_final(&hasher, out);
+}
+
+void jit_hash_many64(enum jit_domain domain, const uint8_t *const *in, size_t count,
+                     struct jit_id *out)
+{
+    uint32_t key[8];
+    const struct jit_id *bytes = jit_domain_key(domain);
+    for (size_t i = 0; i < 8; i++) {
+        key[i] = jit_le32(bytes->bytes + 4 * i);
+    }
+    if (count > 0) {
+        blake3_hash_many(in, count, 1, key, 0, false, B3_KEYED_HASH | B3_ROOT, B3_CHUNK_START,
+                         B3_CHUNK_END, out->bytes);
+    }
+}
+
+void jit_hasher_init(struct jit_hasher *hasher)
+{
+    blake3_hasher_init((blake3_hasher *)(void *)hasher->state);
+}
+
+void jit_hasher_init_key(struct jit_hasher *hasher, enum jit_domain domain)
+{
+    jit_hasher_init_keyed(hasher, jit_domain_key(domain)->bytes);
+}
+
+void jit_hasher_init_keyed(struct jit_hasher *hasher, const uint8_t key[JIT_ID_BYTES])
+{
+    blake3_hasher_init_keyed((blake3_hasher *)(void *)hasher->state, key);
+}
+
+void jit_hasher_update(struct jit_hasher *hasher, const void *bytes, size_t size)
+{
+    if (size > 0) {
+        blake3_hasher_update((blake3_hasher *)(void *)hasher->state, bytes, size);
+    }
+}
+
+void jit_hasher_final(const struct jit_hasher *hasher, struct jit_id *out)
+{
+    blake3_hasher_finalize((const blake3_hasher *)(const void *)hasher->state, out->bytes,
+                           sizeof out->bytes);
+}

@@ -1,0 +1,1 @@
+# kernel/core: pure: step(event) -> update.

@@ -1,0 +1,1 @@
+# kernel: the shell: event loop, io_uring, log files, clock, worker table.

@@ -1,0 +1,1 @@
+# proc/guest: what runs inside a worker.

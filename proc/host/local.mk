@@ -1,0 +1,1 @@
+# proc/host: spawn and sandbox; knows no graph.

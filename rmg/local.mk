@@ -1,0 +1,1 @@
+# rmg: the graph: values, tries, store, patch, rules, engine, formats.

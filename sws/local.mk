@@ -1,0 +1,1 @@
+# sws: arenas, publication, branches.

@@ -1,0 +1,1 @@
+# syscall: ABI, ring, decode, capability checks.

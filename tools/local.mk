@@ -1,0 +1,1 @@
+# tools: the programs; argument parsing and printing only.
