@@ -1,0 +1,76 @@
+/* rmg/engine.h - one tick: from authorised requests to a new version, a patch, receipts and a
+ * commit. Spec:  DESIGN 5.2 to 5.4, 14.1, 14.3, 14.9, 14.10. Layer: rmg; base only. Pure: the same
+ * input gives the same bytes for any number of threads.
+ *
+ * begin -> (the whole pipeline) -> result. The base version is never touched; a failed tick leaves
+ * no trace. */
+#ifndef JIT_RMG_ENGINE_H
+#define JIT_RMG_ENGINE_H
+
+#include "base/exec.h"
+#include "rmg/match.h"
+
+struct rmg_engine;
+
+/* A request, decoded and authorised (or not) by the layer above. Everything is borrowed for the
+ * tick. */
+struct rmg_request {
+    const struct rmg_rule *rule; /* NULL only with result != APPLIED (it named no rule) */
+    struct jit_id rule_id;
+    struct jit_id instance;
+    const struct jit_id *ids;
+    uint32_t id_count;
+    const uint8_t *params;
+    uint32_t params_size;
+    uint64_t nonce;
+    struct jit_id process; /* node id of the process */
+    uint32_t cap_slot;
+    uint32_t quota;  /* index into the input's quotas, or RMG_NO_QUOTA */
+    uint16_t result; /* APPLIED: go on; else what authorisation said (DENIED, INVALID) */
+};
+#define RMG_NO_QUOTA UINT32_MAX
+
+struct rmg_tick_input {
+    struct rmg_version base;
+    struct jit_id parent; /* commit id of the base; zero: genesis */
+    uint64_t tick;        /* the tick being built */
+    uint64_t seed;
+    uint32_t policy;
+    uint32_t budget;              /* slots a verification */
+    struct rmg_request *requests; /* reordered into canonical order */
+    uint32_t request_count;
+    uint64_t *quotas; /* requests still allowed, by group; charged in canonical order */
+    uint32_t quota_count;
+    /* Operations of the kernel itself (a process exited, ...), applied before the rewrites; origins
+     * are (UINT32_MAX, i). A rewrite that uses one of their slots conflicts. */
+    const struct rmg_op *events;
+    uint32_t event_count;
+};
+
+struct rmg_tick_output {
+    struct rmg_version version;
+    struct jit_id commit;
+    struct jit_id patch_digest;
+    struct jit_id receipts_digest;
+    const struct rmg_receipt
+        *receipts;        /* request_count, in canonical order; the engine's until the next tick */
+    const uint8_t *patch; /* likewise */
+    size_t patch_size;
+    uint64_t applied;
+    uint64_t counts[RMG_RESULT_COUNT];
+    uint64_t slots;       /* looked at by all verifications: independent of the size of the graph */
+    uint64_t nodes_total; /* of all instances */
+    uint64_t edges_total;
+};
+
+JIT_MUST_CHECK enum jit_err rmg_engine_new(struct jit_heap *heap, struct rmg_store *store,
+                                           struct jit_exec *exec, struct rmg_engine **out);
+void rmg_engine_free(struct rmg_engine *engine); /* may be NULL */
+
+/* Errors: JIT_ENOMEM, JIT_ENOSPC, JIT_ELIMIT (patch too large), JIT_ECORRUPT, JIT_ECONFLICT (the
+ * engine's own error: two values for one slot). After an error the base is still the newest
+ * version. */
+JIT_MUST_CHECK enum jit_err rmg_engine_tick(struct rmg_engine *engine, struct rmg_tick_input *input,
+                                            struct rmg_tick_output *output);
+
+#endif

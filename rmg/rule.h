@@ -1,0 +1,148 @@
+/* rmg/rule.h - a rule as data: the compiled program of one rule.
+ * Spec:  DESIGN 5.1, 6 (meaning), 14.2, 14.5; docs/spec/program.md says every byte.
+ * Layer: rmg; base only.
+ *
+ * The compiler (rmg/lang_*.c) fills struct rmg_rule and encodes it; whoever runs it decodes the
+ * bytes, which are hostile until decode has verified them: indexes in range, expressions well typed
+ * and bounded, nothing deleted twice. One interpreter (rmg/match.h, rmg/search.h) runs it in the
+ * worker and in the kernel. */
+#ifndef JIT_RMG_RULE_H
+#define JIT_RMG_RULE_H
+
+#include "base/heap.h"
+#include "base/limits.h"
+#include "rmg/codec.h"
+#include "rmg/slot.h"
+
+/* An element of the positive pattern, in order of appearance (a path: node, edge, node, ...). */
+struct rmg_rule_element {
+    bool is_edge;
+    bool deleted;
+    bool typed; /* false: any type */
+    struct jit_id type;
+    uint8_t from; /* edge: index of the element it leaves */
+    uint8_t to;   /* edge: index of the element it enters */
+};
+
+/* where not (element)-[:edge_type]->(:other_type); direction IN: <-[]- . Injective: an edge or end
+ * that is matched does not count. */
+struct rmg_rule_negative {
+    uint8_t element;
+    enum rmg_direction direction;
+    bool edge_typed;
+    bool other_typed;
+    struct jit_id edge_type;
+    struct jit_id other_type;
+};
+
+/* An operand: an element, or a created one with RMG_RULE_CREATED set. */
+#define RMG_RULE_CREATED 0x80u
+
+struct rmg_rule_create {
+    bool is_edge;
+    struct jit_id type;
+    uint8_t from; /* edge: operand */
+    uint8_t to;
+};
+
+struct rmg_rule_param {
+    char name[JIT_NAME_BYTES_MAX + 1];
+    enum rmg_codec codec;
+};
+
+/* A field that an expression reads: the attachment `name` of an element, of this codec. */
+struct rmg_rule_field {
+    uint8_t element;
+    enum rmg_codec codec;
+    uint8_t name_size;
+    char name[JIT_NAME_BYTES_MAX + 1];
+};
+
+/* Expressions are straight stack code: no jumps; `and` and `or` evaluate both sides, so that
+ * whether a rule applies never depends on the order of its conditions. */
+#define RMG_EXPR_MAP(X)                                                                            \
+    X(RMG_EXPR_CONST, 1)   /* u16 constant */                                                      \
+    X(RMG_EXPR_PARAM, 2)   /* u8 parameter */                                                      \
+    X(RMG_EXPR_FIELD, 3)   /* u16 field */                                                         \
+    X(RMG_EXPR_ELEMENT, 4) /* u8 element: its id */                                                \
+    X(RMG_EXPR_ADD, 5)                                                                             \
+    X(RMG_EXPR_SUB, 6) X(RMG_EXPR_MUL, 7) X(RMG_EXPR_DIV, 8) X(RMG_EXPR_MOD, 9)                    \
+        X(RMG_EXPR_NEG, 10) X(RMG_EXPR_SQRT, 11) X(RMG_EXPR_TO_F64, 12) X(RMG_EXPR_TO_F32, 13)     \
+            X(RMG_EXPR_EQ, 14) X(RMG_EXPR_NE, 15) X(RMG_EXPR_LT, 16) X(RMG_EXPR_LE, 17)            \
+                X(RMG_EXPR_GT, 18) X(RMG_EXPR_GE, 19) X(RMG_EXPR_AND, 20) X(RMG_EXPR_OR, 21)       \
+                    X(RMG_EXPR_NOT, 22) X(RMG_EXPR_CHANCE, 23) /* u32 call; f64 -> bool */         \
+        X(RMG_EXPR_RANDOM, 24)                                 /* u32 call; -> f64 */
+
+enum rmg_expr_op {
+#define X(name, value) name = (value),
+    RMG_EXPR_MAP(X)
+#undef X
+};
+
+struct rmg_expr {
+    const uint8_t *code; /* borrowed from the rule */
+    uint32_t size;       /* 0: none */
+};
+
+enum rmg_update_kind {
+    RMG_UPDATE_SET = 1,
+    RMG_UPDATE_ADD = 2, /* join sum */
+    RMG_UPDATE_RAISE = 3,
+    RMG_UPDATE_LOWER = 4,
+    RMG_UPDATE_PUT = 5
+};
+
+struct rmg_rule_update {
+    enum rmg_update_kind kind;
+    uint8_t target; /* operand */
+    enum rmg_codec codec;
+    uint8_t name_size;
+    char name[JIT_NAME_BYTES_MAX + 1];
+    struct rmg_expr expr;
+};
+
+struct rmg_rule {
+    char name[JIT_NAME_BYTES_MAX + 1];
+    struct jit_id id;   /* BLAKE3("rule:" || name) */
+    struct jit_id hash; /* BLAKE3 of the program bytes; set by decode */
+    int32_t priority;
+    uint32_t retry; /* on conflict: 0 reject */
+    uint32_t param_count;
+    uint32_t element_count;
+    uint32_t negative_count;
+    uint32_t create_count;
+    uint32_t field_count;
+    uint32_t constant_count;
+    uint32_t update_count;
+    struct rmg_rule_param *params;
+    struct rmg_rule_element *elements;
+    struct rmg_rule_negative *negatives;
+    struct rmg_rule_create *creates;
+    struct rmg_rule_field *fields;
+    struct rmg_datum *constants;
+    struct rmg_rule_update *updates;
+    struct rmg_expr guard; /* conjuncts without chance or random; bool; may be empty */
+    struct rmg_expr draw;  /* the other conjuncts; bool; may be empty */
+    void *memory;          /* of a decoded rule; all arrays point into it */
+};
+
+/* Errors: JIT_ELIMIT (through buf->err or the limits of DESIGN 13). The same rule gives the same
+ * bytes. */
+JIT_MUST_CHECK enum jit_err rmg_rule_encode(const struct rmg_rule *rule, struct jit_buf *buf);
+/* Verified, with everything in memory of its own. Errors: JIT_EFORMAT, JIT_EVERSION, JIT_ELIMIT,
+ * JIT_ENOMEM. */
+JIT_MUST_CHECK enum jit_err rmg_rule_decode(struct jit_heap *heap, const uint8_t *bytes,
+                                            size_t size, struct rmg_rule **out);
+void rmg_rule_free(struct jit_heap *heap, struct rmg_rule *rule); /* may be NULL */
+
+/* Static types of an expression: what it leaves on the stack. Errors: JIT_EFORMAT (ill typed, too
+ * deep). */
+JIT_MUST_CHECK enum jit_err rmg_expr_check(const struct rmg_rule *rule, const struct rmg_expr *expr,
+                                           enum rmg_codec *result);
+
+/* Bound parameters: canonical bytes of each in declared order as u64 len || bytes.
+ * params_digest = B3[K("params")](u32 count || each: codec type[32] || u64 len || bytes). */
+JIT_MUST_CHECK enum jit_err rmg_params_check(const struct rmg_rule *rule, const uint8_t *params,
+                                             uint32_t size, struct jit_id *digest);
+
+#endif
