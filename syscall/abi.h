@@ -1,0 +1,209 @@
+/* syscall/abi.h - the binary interface between the supervisor and a worker: file descriptors,
+ * shared memory layouts, request and receipt records, the boot record. Spec:  DESIGN 7.1, 7.5, 14.5
+ * to 14.7; docs/spec/ring.md says every byte. Layer: syscall, but base only: proc/host, proc/guest
+ * and the kernel all include it. All integers are little-endian and naturally aligned; every
+ * structure has a fixed size. */
+#ifndef JIT_SYSCALL_ABI_H
+#define JIT_SYSCALL_ABI_H
+
+#include <assert.h>
+#include <stdint.h>
+
+#include "base/id.h"
+
+#define SYS_ABI_MAJOR 1u
+#define SYS_ABI_MINOR 0u
+#define SYS_PAGE      4096u
+
+/* Descriptors a worker is born with (7.1). */
+enum sys_fd { SYS_FD_RING = 3, SYS_FD_GRAPH = 4, SYS_FD_VIEW = 5, SYS_FD_PROGRAM = 6 };
+
+enum sys_right { SYS_RIGHT_MAP = 1, SYS_RIGHT_INVOKE = 2, SYS_RIGHT_READ = 4, SYS_RIGHT_WRITE = 8 };
+enum sys_state { SYS_STATE_TICK = 1, SYS_STATE_ANY = 2 };
+
+enum sys_call {
+#define SYSCALL(number, name, rights, state, built) SYS_CALL_##name = (number),
+#include "syscall/syscalls.def"
+#undef SYSCALL
+};
+
+/* ---- fd 3, the ring: both sides write it; the kernel believes nothing it reads from it ---- */
+#define SYS_REQUEST_SLOTS 4096u
+#define SYS_REQUEST_BYTES 256u
+#define SYS_INLINE_BYTES  240u
+#define SYS_RECEIPT_SLOTS 4096u
+#define SYS_RECEIPT_BYTES 64u
+
+#define SYS_RING_MAGIC 0x474e4952u /* "RING" */
+struct sys_ring_header {           /* page 0: written once by the kernel, never read back by it */
+    uint32_t magic;
+    uint16_t major;
+    uint16_t minor;
+    uint32_t features; /* 0 */
+    uint32_t page_size;
+    uint32_t request_slots;
+    uint32_t receipt_slots;
+    uint64_t ring_bytes;
+};
+/* page 1: the worker's words. Counters run freely; a place is counter % slots. */
+struct sys_ring_worker {
+    uint32_t bell;         /* futex: +1 when done or when it wants the kernel to drain */
+    uint32_t sleeping;     /* 1: it sleeps (or is about to) on `call` */
+    uint32_t request_tail; /* requests written */
+    uint32_t receipt_head; /* receipts taken */
+    uint64_t done_tick;    /* ticks it has said done to */
+};
+/* page 2: the kernel's words. */
+struct sys_ring_kernel {
+    uint32_t call;     /* futex: +1 when a tick begins, requests were taken or receipts written */
+    uint32_t sleeping; /* 1: it sleeps (or is about to) on `bell` */
+    uint32_t request_head; /* requests taken */
+    uint32_t receipt_tail; /* receipts written */
+    uint64_t begin_tick;   /* the tick to work on: the version `begin_tick - 1` is in the view */
+    uint64_t counts[16]; /* results of this worker's requests in the last tick, by number (14.3) */
+};
+#define SYS_RING_WORKER_OFFSET  ((uint64_t)SYS_PAGE)
+#define SYS_RING_KERNEL_OFFSET  (2ull * SYS_PAGE)
+#define SYS_RING_REQUEST_OFFSET (3ull * SYS_PAGE)
+#define SYS_RING_RECEIPT_OFFSET                                                                    \
+    (SYS_RING_REQUEST_OFFSET + (uint64_t)SYS_REQUEST_SLOTS * SYS_REQUEST_BYTES)
+#define SYS_RING_BYTES (SYS_RING_RECEIPT_OFFSET + (uint64_t)SYS_RECEIPT_SLOTS * SYS_RECEIPT_BYTES)
+
+/* A request slot (14.7). length <= 240: the bytes follow inline; else `at` and `size` say where
+ * they lie in the graph arena (fd 4), unchanged until taken, at most 16 MiB. */
+struct sys_slot {
+    uint32_t kind;   /* enum sys_call */
+    uint32_t length; /* of the request's bytes */
+    uint64_t cookie; /* the worker's own; comes back in the receipt */
+    union {
+        uint8_t bytes[SYS_INLINE_BYTES];
+        struct {
+            uint64_t at;
+            uint64_t size;
+        } far;
+    } body;
+};
+static_assert(sizeof(struct sys_slot) == SYS_REQUEST_BYTES, "wire size");
+
+#define SYS_WANT_RECEIPT 1u
+/* apply: this head, then id_count ids, then params_size bytes. */
+struct sys_apply {
+    uint32_t cap_slot;
+    uint32_t cap_generation;
+    uint32_t rule;     /* index into the boot record's rules */
+    uint32_t instance; /* index into the boot record's instances */
+    uint64_t nonce;
+    uint16_t id_count;
+    uint16_t flags; /* SYS_WANT_RECEIPT */
+    uint32_t params_size;
+};
+static_assert(sizeof(struct sys_apply) == 32, "wire size");
+
+/* exit: an i32 status. clock: no bytes. */
+
+struct sys_receipt {
+    uint64_t cookie;
+    uint64_t tick;   /* the tick that decided; for clock: the tick being collected */
+    uint16_t result; /* 14.3 */
+    uint16_t zero;
+    uint32_t blocker; /* request index or 2^32-1 */
+    uint32_t index;   /* of the request in the tick; 2^32-1 for immediate calls */
+    uint32_t zero2;
+    struct jit_id request_key;
+};
+static_assert(sizeof(struct sys_receipt) == SYS_RECEIPT_BYTES, "wire size");
+
+/* ---- fd 5, the view: written by the kernel only; the arena of the shared root instances ---- */
+#define SYS_VIEW_MAGIC        0x57454956u /* "VIEW" */
+#define SYS_VIEW_HEADER_BYTES 65536u      /* the control pages; the arena's granules begin behind */
+#define SYS_VIEW_EXTENT_BYTES (16ull << 20)
+struct sys_view_roots { /* struct rmg_roots, as bytes */
+    uint32_t ref[8];
+    uint64_t node_count;
+    uint64_t edge_count;
+};
+static_assert(sizeof(struct sys_view_roots) == 48, "wire size");
+struct sys_view_entry { /* one published instance, at a fixed offset for its life */
+    struct jit_id instance;
+    struct sys_view_roots roots[2]; /* [tick & 1] holds the version of `tick` */
+};
+static_assert(sizeof(struct sys_view_entry) == 128, "wire size");
+struct sys_view_control {
+    uint32_t magic;
+    uint16_t major;
+    uint16_t minor;
+    uint64_t size_max;     /* bytes a worker maps */
+    uint64_t tick;         /* newest published version: one release-store publishes it */
+    uint64_t durable_tick; /* newest version known to be on disk */
+    uint64_t size;         /* bytes that may be read now */
+    uint32_t entry_count;
+    uint32_t zero;
+    uint8_t reserved[80];
+    struct sys_view_entry entries[];
+};
+static_assert(sizeof(struct sys_view_control) == 128, "wire size");
+#define SYS_VIEW_ENTRIES_MAX                                                                       \
+    ((SYS_VIEW_HEADER_BYTES - sizeof(struct sys_view_control)) / sizeof(struct sys_view_entry))
+
+/* ---- fd 6, the program: written and sealed by the kernel before the worker starts (14.5) ---- */
+#define SYS_BOOT_MAGIC 0x544f4f42u /* "BOOT" */
+#define SYS_NONE       UINT32_MAX
+struct sys_boot { /* offsets from the start of the file; tables are arrays of the structures below
+                   */
+    uint32_t magic;
+    uint16_t major;
+    uint16_t minor;
+    uint64_t size; /* of the whole record */
+    struct jit_id process;
+    uint32_t index; /* w[index] of */
+    uint32_t count; /* w[count] */
+    uint64_t seed;
+    uint64_t start_tick; /* the first tick it works on */
+    uint64_t view_bytes; /* to map of fd 5 */
+    uint64_t graph_bytes;
+    uint64_t heap_bytes; /* quota for its own heap */
+    uint32_t cap_count;
+    uint32_t instance_count;
+    uint32_t rule_count;
+    uint32_t run_count;
+    uint64_t caps_at;
+    uint64_t instances_at;
+    uint64_t rules_at;
+    uint64_t runs_at;
+    uint64_t filter_at; /* seccomp filter: u16 count, 6 zero bytes, count x 8 bytes; 0: none */
+    uint64_t filter_size;
+    uint8_t zero[32];
+};
+static_assert(sizeof(struct sys_boot) == 192, "wire size");
+struct sys_boot_cap {
+    uint32_t slot;
+    uint32_t generation;
+    uint32_t rights;
+    uint32_t rule;     /* index into rules, or SYS_NONE */
+    uint32_t instance; /* index into instances */
+    uint32_t zero;
+};
+struct sys_boot_instance {
+    struct jit_id id;
+    uint64_t view_offset; /* of its struct sys_view_entry; 0: not mapped */
+};
+struct sys_boot_rule {
+    uint64_t at; /* program bytes (docs/spec/program.md) */
+    uint64_t size;
+};
+enum sys_apply_mode { SYS_APPLY_ALL = 1 };
+struct sys_boot_run { /* one `run rule(params)` of the process */
+    uint32_t rule;
+    uint32_t instance;
+    uint32_t cap_slot; /* SYS_NONE: it was granted none; it asks all the same and is denied */
+    uint32_t cap_generation;
+    uint32_t mode; /* enum sys_apply_mode */
+    uint32_t params_size;
+    uint64_t params_at;
+};
+static_assert(sizeof(struct sys_boot_cap) == 24, "wire size");
+static_assert(sizeof(struct sys_boot_instance) == 40, "wire size");
+static_assert(sizeof(struct sys_boot_rule) == 16, "wire size");
+static_assert(sizeof(struct sys_boot_run) == 32, "wire size");
+
+#endif
