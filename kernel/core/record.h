@@ -1,0 +1,80 @@
+/* kernel/core/record.h - the payload of a log record: everything of one tick that a replay needs.
+ * Spec:  DESIGN 9.2, 14.1, 14.8, 14.13; docs/spec/log.md "Payload".
+ * Layer: kernel/core; pure.
+ *
+ * Bytes: u32 version 1 || u32 flags || u64 n || events || u64 n || requests || u64 n || receipts
+ * (14.3) || u64 size || patch. A genesis has flag GENESIS and, in place of the patch, the id and
+ * size of the blob that holds it: 32 bytes || u64. */
+#ifndef JIT_KERNEL_CORE_RECORD_H
+#define JIT_KERNEL_CORE_RECORD_H
+
+#include "rmg/engine.h"
+
+#define KERN_RECORD_GENESIS 1u
+
+/* Something that happened between ticks and that replay obeys (14.13). */
+enum kern_record_event_kind {
+    KERN_HAPPENED_EXIT = 1,  /* a worker asked to exit */
+    KERN_HAPPENED_KILL = 2,  /* an operator killed it */
+    KERN_HAPPENED_FAILED = 3 /* its restart policy was exhausted: the run is not deterministic */
+};
+struct kern_record_event {
+    enum kern_record_event_kind kind;
+    int32_t status;
+    struct jit_id process;
+};
+
+struct kern_record {
+    uint32_t flags;
+    const struct kern_record_event *events;
+    uint32_t event_count;
+    const struct rmg_request *requests; /* in canonical order */
+    const struct rmg_receipt *receipts; /* as many */
+    uint32_t request_count;
+    const uint8_t *patch;
+    size_t patch_size;
+    struct jit_id blob; /* GENESIS */
+    uint64_t blob_size;
+};
+
+void kern_record_encode(const struct kern_record *record, struct jit_buf *buf);
+
+/* What a reader needs of it, borrowed from the bytes: the patch, and the bytes of each part for
+ * whoever lists them. Errors: JIT_EFORMAT, JIT_EVERSION. */
+struct kern_record_view {
+    uint32_t flags;
+    uint64_t event_count;
+    const uint8_t *events; /* 40 bytes each: u32 kind, i32 status, process id */
+    uint64_t request_count;
+    const uint8_t *requests;
+    size_t requests_size;
+    const uint8_t *receipts; /* 72 bytes each */
+    const uint8_t *patch;
+    size_t patch_size;
+    struct jit_id blob;
+    uint64_t blob_size;
+};
+JIT_MUST_CHECK enum jit_err kern_record_decode(const uint8_t *bytes, size_t size,
+                                               struct kern_record_view *out);
+
+/* The requests of a record one after another; JIT_ENOENT at the end. ids and params are borrowed;
+ * ids may be unaligned bytes of struct jit_id (which has no alignment). */
+struct kern_record_request {
+    struct jit_id process;
+    struct jit_id rule_id;
+    struct jit_id instance;
+    uint32_t cap_slot;
+    uint64_t nonce;
+    const struct jit_id *ids;
+    uint32_t id_count;
+    const uint8_t *params;
+    uint32_t params_size;
+};
+JIT_MUST_CHECK enum jit_err kern_record_next_request(struct jit_cursor *cur,
+                                                     struct kern_record_request *out);
+JIT_MUST_CHECK enum jit_err kern_record_receipt(const struct kern_record_view *view, uint64_t index,
+                                                struct rmg_receipt *out);
+JIT_MUST_CHECK enum jit_err kern_record_event_at(const struct kern_record_view *view,
+                                                 uint64_t index, struct kern_record_event *out);
+
+#endif

@@ -1,0 +1,44 @@
+/* kernel/core/replay.h - from a log to a state: every recovery and every verification goes through
+ * here. Spec:  DESIGN 9.2 "every recovery replays and compares roots", 4.5, 14.8. Layer:
+ * kernel/core; pure: the log's records and the genesis bytes are handed in. */
+#ifndef JIT_KERNEL_CORE_REPLAY_H
+#define JIT_KERNEL_CORE_REPLAY_H
+
+#include "kernel/core/record.h"
+
+struct kern_replay {
+    struct jit_heap *heap;
+    struct rmg_store *store;
+    struct rmg_version version; /* after the last record */
+    struct jit_id commit;       /* likewise; zero before the genesis */
+    uint64_t tick;
+    uint64_t records;
+    uint64_t applied; /* receipts by result, over all ticks */
+    uint64_t denied;
+    uint64_t failures; /* exhausted restart policies: > 0 means not deterministic */
+    struct rmg_patch_stream *genesis;
+    struct rmg_tx *genesis_tx;
+    const char *what; /* after an error: what did not fit */
+};
+
+void kern_replay_init(struct kern_replay *replay, struct jit_heap *heap, struct rmg_store *store);
+/* Gives back a genesis under way. The store stays the caller's. */
+void kern_replay_release(struct kern_replay *replay);
+
+/* The genesis: begin, its bytes in pieces of any size, then the record's claims.
+ * Errors: JIT_EFORMAT, JIT_EINVALID, JIT_EDIVERGED (another root, digest or commit than claimed),
+ * JIT_ENOMEM, JIT_ENOSPC. */
+JIT_MUST_CHECK enum jit_err kern_replay_genesis_begin(struct kern_replay *replay);
+JIT_MUST_CHECK enum jit_err kern_replay_genesis_feed(struct kern_replay *replay,
+                                                     const uint8_t *bytes, size_t size);
+/* commit and root: what the log claims; NULL when this is how a new system is made. */
+JIT_MUST_CHECK enum jit_err kern_replay_genesis_end(struct kern_replay *replay,
+                                                    const struct jit_id *commit,
+                                                    const struct jit_id *root);
+
+/* One tick after the genesis, compared with what the log claims. Errors: as above, JIT_EBASE. */
+JIT_MUST_CHECK enum jit_err kern_replay_tick(struct kern_replay *replay, uint64_t tick,
+                                             const struct jit_id *commit, const struct jit_id *root,
+                                             const uint8_t *payload, size_t payload_size);
+
+#endif

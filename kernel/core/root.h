@@ -1,0 +1,119 @@
+/* kernel/core/root.h - the root graph: what the kernel itself keeps in the graph, by name.
+ * Spec:  DESIGN 9.1, 14.4; docs/spec/root-graph.md says every node and atom.
+ * Layer: kernel/core; pure.
+ *
+ * All that a run depends on lies in the root graph: seed, schema, rules, processes, capabilities.
+ * So the kernel is configured by reading a version, never by anything beside it, and a recovered
+ * log is enough. */
+#ifndef JIT_KERNEL_CORE_ROOT_H
+#define JIT_KERNEL_CORE_ROOT_H
+
+#include "rmg/collect.h"
+#include "rmg/rule.h"
+
+/* The instances there from genesis, in the order of enum kern_place. */
+#define KERN_PLACE_MAP(X)                                                                          \
+    X(KERN_PLACE_TOP, "/")                                                                         \
+    X(KERN_PLACE_SCHEMA, "/schema")                                                                \
+    X(KERN_PLACE_SYS, "/sys")                                                                      \
+    X(KERN_PLACE_SEC, "/sec")                                                                      \
+    X(KERN_PLACE_PROC, "/proc")                                                                    \
+    X(KERN_PLACE_DEV, "/dev")                                                                      \
+    X(KERN_PLACE_BUS, "/bus")                                                                      \
+    X(KERN_PLACE_WORLD, "/world")
+
+enum kern_place {
+#define X(name, path) name,
+    KERN_PLACE_MAP(X)
+#undef X
+        KERN_PLACE_COUNT
+};
+
+const char *kern_place_path(enum kern_place place);
+/* BLAKE3("warp:" || path) and BLAKE3("node:" || path). */
+void kern_place_id(const char *path, struct jit_id *instance, struct jit_id *root_node);
+
+/* The arena an instance lies in: 0 the kernel's private one (/, /schema, /sys, /sec, /proc), else
+ * 1, the view of the default domain (14.9). For struct rmg_store_options. */
+uint32_t kern_arena_of(void *user, const struct jit_id *instance);
+
+/* ---- writing the genesis ---- */
+struct kern_root_field {
+    const char *name;
+    enum rmg_codec codec;
+    enum rmg_join join;
+    bool has_default;
+    const uint8_t *value; /* canonical bytes */
+    uint32_t value_size;
+};
+struct kern_root_run {
+    struct jit_id rule_id;
+    struct jit_id instance;
+    uint32_t mode; /* enum sys_apply_mode */
+    const uint8_t *params;
+    uint32_t params_size;
+};
+struct kern_root_capability {
+    uint32_t slot;
+    uint32_t generation;
+    uint32_t rights;      /* enum sys_right */
+    uint32_t limit_group; /* capabilities of one `grant` share a limit */
+    struct jit_id instance;
+    struct jit_id rule_id;       /* zero: no rule */
+    struct jit_id params_digest; /* zero: parameters are free */
+    uint64_t limit;              /* requests a tick; UINT64_MAX: none */
+    uint64_t badge;
+};
+
+/* The eight places, the built-in types, the root atoms of /sys. */
+JIT_MUST_CHECK enum jit_err kern_root_begin(struct rmg_collect *collect, uint64_t seed);
+/* kind: "node", "edge" or "atom". */
+JIT_MUST_CHECK enum jit_err kern_root_type(struct rmg_collect *collect, const char *name,
+                                           const char *kind, const struct kern_root_field *fields,
+                                           uint32_t field_count);
+JIT_MUST_CHECK enum jit_err kern_root_rule(struct rmg_collect *collect, const char *name,
+                                           const char *text, size_t text_size,
+                                           const uint8_t *program, size_t program_size);
+/* One member of a process: /proc/NAME/INDEX, its runs and its capabilities. */
+JIT_MUST_CHECK enum jit_err kern_root_process(struct rmg_collect *collect, const char *name,
+                                              uint32_t index, uint32_t count,
+                                              const struct kern_root_run *runs, uint32_t run_count,
+                                              const struct kern_root_capability *capabilities,
+                                              uint32_t capability_count);
+
+/* Reserved names of types: those the root graph uses itself. */
+bool kern_root_reserved(const char *name);
+
+/* ---- reading a version ---- */
+struct kern_process_config {
+    char name[JIT_NAME_BYTES_MAX + 1];
+    uint32_t index;
+    uint32_t count;
+    struct jit_id id; /* BLAKE3("node:/proc/" || name || "/" || index) */
+    bool exited;      /* state is not "ready": it does not run any more */
+    uint32_t run_count;
+    uint32_t capability_count;
+    struct kern_root_run *runs;                /* params point into memory */
+    struct kern_root_capability *capabilities; /* ascending by slot */
+};
+struct kern_config {
+    uint64_t seed;
+    uint32_t language;
+    uint32_t rule_count;
+    uint32_t process_count;
+    struct rmg_rule **rules;  /* ascending by rule id; decoded, so verified */
+    const uint8_t **programs; /* their bytes, and */
+    uint32_t *program_sizes;
+    struct kern_process_config *processes; /* ascending by name bytes, then index */
+};
+/* Errors: JIT_EINVALID (where: what is wrong with the root graph), JIT_ENOMEM, JIT_ECORRUPT. */
+JIT_MUST_CHECK enum jit_err kern_config_read(struct jit_heap *heap, const struct rmg_store *store,
+                                             const struct rmg_version *version,
+                                             struct kern_config **out, const char **where);
+void kern_config_free(struct jit_heap *heap, struct kern_config *config); /* may be NULL */
+
+/* The operation that marks a process as ended ("exited" or "failed"). value is the caller's memory,
+ * 16 bytes. */
+void kern_root_state_op(const struct jit_id *process, const char *state, struct rmg_op *op);
+
+#endif
