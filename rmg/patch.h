@@ -46,13 +46,18 @@ struct rmg_op {
  * and delete and upsert of one element, differ in kind: the encoder refuses both in one patch. */
 int rmg_op_compare(const struct rmg_op *a, const struct rmg_op *b);
 
-/* Encode one after another: begin, slots, operations in order. */
+/* Encode one after another: base root, the two lists of slots, operations in order, each list
+ * behind its count. */
+size_t rmg_op_size(const struct rmg_op *op); /* bytes that encode writes */
 void rmg_op_encode(const struct rmg_op *op, struct jit_buf *buf);
 /* One operation. parent_space and origins are the caller's memory; everything else is borrowed from
  * the input. Errors: JIT_EFORMAT, JIT_ELIMIT (more origins than origin_max). */
 JIT_MUST_CHECK enum jit_err rmg_op_decode(struct jit_cursor *cur, struct rmg_parent *parent_space,
                                           struct rmg_origin *origins, uint32_t origin_max,
                                           struct rmg_op *out);
+/* Hash of the value that an operation leaves, as `prior` of the next one on that slot: zero for
+ * deletions and clearings. Errors: JIT_EINVALID (bad name or value). */
+JIT_MUST_CHECK enum jit_err rmg_op_value(const struct rmg_op *op, struct jit_id *out);
 /* Perform it. Errors: as the transaction's. With check_prior, JIT_EBASE when the value it replaces
  * is not there. */
 JIT_MUST_CHECK enum jit_err rmg_op_apply(struct rmg_tx *tx, const struct rmg_op *op,
@@ -74,7 +79,9 @@ JIT_MUST_CHECK enum jit_err rmg_patch_each(struct jit_heap *heap, const uint8_t 
                                            void *user);
 
 /* A genesis or an import too large to hold (14.8): fed in pieces of any size, digest on the way,
- * applied by bulk build. No slots, base as given; bounded memory besides the state. */
+ * applied by bulk build. No slots, no deletions and no clearings, base as given; bounded memory
+ * besides the state. Errors: JIT_EFORMAT, JIT_EBASE, JIT_ELIMIT (8 GiB), the transaction's. After
+ * an error the stream stays failed: end gives it again. */
 struct rmg_patch_stream;
 JIT_MUST_CHECK enum jit_err rmg_patch_stream_begin(struct jit_heap *heap, struct rmg_tx *tx,
                                                    const struct rmg_version *base,

@@ -53,11 +53,13 @@ struct rmg_use {
     struct rmg_slot slot;
     enum rmg_access access;
     enum rmg_join join; /* BLIND */
+    bool read;          /* BLIND or WRITE: verification read it too, so it is an in-slot as well */
     int64_t delta;      /* BLIND with SUM: what is added, so that the fold can refuse an overflow */
 };
 
 /* The order of their bytes: lists of slots ascend in it. */
 int rmg_slot_compare(const struct rmg_slot *a, const struct rmg_slot *b);
+size_t rmg_slot_size(const struct rmg_slot *slot); /* bytes that encode writes */
 void rmg_slot_encode(const struct rmg_slot *slot, struct jit_buf *buf);
 /* name borrowed from the input. Errors: JIT_EFORMAT. */
 JIT_MUST_CHECK enum jit_err rmg_slot_decode(struct jit_cursor *cur, struct rmg_slot *out);
