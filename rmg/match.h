@@ -24,7 +24,9 @@ struct rmg_match {
     uint32_t id_count;
     const uint8_t *params; /* as rmg_params_check */
     uint32_t params_size;
-    struct jit_id key; /* match_key */
+    struct jit_id key;              /* match_key: draws depend on it */
+    struct jit_id request_key;      /* created ids derive from it; a worker leaves it zero */
+    const struct jit_id *root_node; /* of the instance, which no rule may delete; NULL: unknown */
 };
 
 void rmg_match_key(const struct rmg_rule *rule, const struct jit_id *instance,
@@ -36,26 +38,39 @@ void rmg_scope_hash(uint64_t seed, uint64_t tick, const struct jit_id *request_k
 /* random() of DESIGN 6: 0 <= x < 1. */
 double rmg_draw_random(const struct rmg_draw *draw, const struct jit_id *match_key, uint32_t call);
 
-/* Verify against the frozen version: types, injectivity, guards, negative conditions, dangling,
- * draws. budget: slots it may look at; *slots: how many it did. What it evaluated (the values to
- * write) goes to `effect`, whose memory is the caller's buffer. Returns a result of DESIGN 14.3:
- * APPLIED means it applies. JIT_* in *err is a failure of ours (memory, damaged store); then the
- * result means nothing. */
+/* What verification found out and the rewrite will do. values is the caller's buffer, only ever
+ * appended to (so one buffer may serve many matches); nothing is left in it unless the result is
+ * APPLIED. The other fields are set by verification and mean nothing unless it is. */
 struct rmg_effect {
+    struct jit_buf *values;
     struct rmg_edge edges[JIT_PATTERN_ELEMENTS_MAX]; /* of the matched edges, by element */
     struct jit_id types[JIT_PATTERN_ELEMENTS_MAX];   /* of the matched elements */
-    struct jit_buf *values; /* canonical bytes of update i at value_at[i], value_size[i] */
-    uint32_t value_at[256];
-    uint32_t value_size[256];
+    struct jit_id created[JIT_PATTERN_ELEMENTS_MAX]; /* ids of created nodes and edges */
+    uint32_t value_at[RMG_RULE_UPDATES_MAX];         /* canonical bytes of update i in values; */
+    uint32_t value_size[RMG_RULE_UPDATES_MAX];       /* of an add: the delta, i64 */
+    uint32_t seen_at; /* ids of the nodes whose type a negative condition looked at, ascending */
+    uint32_t seen_count;
+    uint32_t clear_at; /* attachments of deleted elements: u8 element || u8 name_size || name */
+    uint32_t clear_count;
+    uint32_t crowded; /* a bit an element: it gains an attachment and has many already */
 };
+
+/* Verify against the frozen version, in this order: elements (their types, ends, injectivity),
+ * guard, negative conditions, dangling condition, draws, values to write, ids to create.
+ * budget: slots it may look at; *slots: how many it did, the same on every machine.
+ * Returns a result of DESIGN 14.3 (docs/spec/footprint.md says which when); APPLIED means that it
+ * applies. JIT_* in *err is a failure of ours (memory, damaged store); then the result means
+ * nothing. */
 enum rmg_result rmg_match_verify(const struct rmg_graph *graph, const struct rmg_match *match,
                                  const struct rmg_draw *draw, uint32_t budget,
                                  struct rmg_effect *effect, uint32_t *slots, enum jit_err *err);
 
-/* Every slot that verification read and the rewrite writes, each at most once with its strongest
- * use. request_key: created ids derive from it. emit returns false to stop (no memory). */
+/* Every slot that verification read and the rewrite writes, each exactly once with its strongest
+ * use, in no particular order. A slot that is both read and blindly updated is written. An
+ * incidence of edge type zero stands for edges of all types: whoever creates or deletes an edge
+ * uses it beside that of the type, so that equality of slots is all a conflict test needs.
+ * Names are borrowed from rule and effect. emit returns false to stop (then so does this). */
 bool rmg_match_footprint(const struct rmg_match *match, const struct rmg_effect *effect,
-                         const struct jit_id *request_key, const struct rmg_draw *draw,
                          bool (*emit)(void *user, const struct rmg_use *use), void *user);
 
 /* One operation of a rewrite, before merging. join SUM: the value is a delta to fold. */
@@ -64,8 +79,10 @@ struct rmg_emit {
     enum rmg_join join;
     int64_t delta;
 };
+/* The operations in order: creates, deleted elements (each after its attachments), updates. The
+ * number of an operation is its place here. An add whose field the rule also reads comes as a set
+ * of the sum. Everything is borrowed for the call. */
 bool rmg_match_execute(const struct rmg_match *match, const struct rmg_effect *effect,
-                       const struct jit_id *request_key, const struct rmg_draw *draw,
                        bool (*emit)(void *user, const struct rmg_emit *emit), void *user);
 
 #endif

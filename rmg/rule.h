@@ -14,7 +14,14 @@
 #include "rmg/codec.h"
 #include "rmg/slot.h"
 
-/* An element of the positive pattern, in order of appearance (a path: node, edge, node, ...). */
+/* Bounds of a program beside those of DESIGN 13. */
+#define RMG_RULE_PARAMS_MAX    255u
+#define RMG_RULE_NEGATIVES_MAX 32u
+#define RMG_RULE_FIELDS_MAX    256u
+#define RMG_RULE_UPDATES_MAX   256u
+
+/* An element of the positive pattern, in order of appearance (a path: node, edge, node, ...); the
+ * first one is a node. An edge whose end is deleted is deleted itself. */
 struct rmg_rule_element {
     bool is_edge;
     bool deleted;
@@ -24,8 +31,8 @@ struct rmg_rule_element {
     uint8_t to;   /* edge: index of the element it enters */
 };
 
-/* where not (element)-[:edge_type]->(:other_type); direction IN: <-[]- . Injective: an edge or end
- * that is matched does not count. */
+/* where not (element)-[:edge_type]->(:other_type); direction IN: <-[]- . The element is a node.
+ * Injective: an edge or end that is matched does not count. */
 struct rmg_rule_negative {
     uint8_t element;
     enum rmg_direction direction;
@@ -38,6 +45,8 @@ struct rmg_rule_negative {
 /* An operand: an element, or a created one with RMG_RULE_CREATED set. */
 #define RMG_RULE_CREATED 0x80u
 
+/* At most JIT_PATTERN_ELEMENTS_MAX; the ends of an edge are matched nodes that stay, or nodes
+ * created before it. */
 struct rmg_rule_create {
     bool is_edge;
     struct jit_id type;
@@ -50,28 +59,49 @@ struct rmg_rule_param {
     enum rmg_codec codec;
 };
 
-/* A field that an expression reads: the attachment `name` of an element, of this codec. */
+/* A field that an expression reads: the attachment `name` of an element, of this codec. covered is
+ * set by decode: another use (an earlier field, an update, a deletion) has the same slot in the
+ * footprint already. */
 struct rmg_rule_field {
+    bool covered;
     uint8_t element;
     enum rmg_codec codec;
     uint8_t name_size;
     char name[JIT_NAME_BYTES_MAX + 1];
 };
 
-/* Expressions are straight stack code: no jumps; `and` and `or` evaluate both sides, so that
+/* Operands of an operation are of one codec: + - * / neg: i64, f64, f32; mod: i64; sqrt: f64, f32;
+ * to_f64: of i64, f32; to_f32: of i64, f64; = and !=: any; < <= > >=: i64, f64, f32, text; and, or,
+ * not: bool. docs/spec/program.md has their meaning.
+ * Expressions are straight stack code: no jumps; `and` and `or` evaluate both sides, so that
  * whether a rule applies never depends on the order of its conditions. */
-#define RMG_EXPR_MAP(X)                                                                            \
-    X(RMG_EXPR_CONST, 1)   /* u16 constant */                                                      \
-    X(RMG_EXPR_PARAM, 2)   /* u8 parameter */                                                      \
-    X(RMG_EXPR_FIELD, 3)   /* u16 field */                                                         \
-    X(RMG_EXPR_ELEMENT, 4) /* u8 element: its id */                                                \
-    X(RMG_EXPR_ADD, 5)                                                                             \
-    X(RMG_EXPR_SUB, 6) X(RMG_EXPR_MUL, 7) X(RMG_EXPR_DIV, 8) X(RMG_EXPR_MOD, 9)                    \
-        X(RMG_EXPR_NEG, 10) X(RMG_EXPR_SQRT, 11) X(RMG_EXPR_TO_F64, 12) X(RMG_EXPR_TO_F32, 13)     \
-            X(RMG_EXPR_EQ, 14) X(RMG_EXPR_NE, 15) X(RMG_EXPR_LT, 16) X(RMG_EXPR_LE, 17)            \
-                X(RMG_EXPR_GT, 18) X(RMG_EXPR_GE, 19) X(RMG_EXPR_AND, 20) X(RMG_EXPR_OR, 21)       \
-                    X(RMG_EXPR_NOT, 22) X(RMG_EXPR_CHANCE, 23) /* u32 call; f64 -> bool */         \
-        X(RMG_EXPR_RANDOM, 24)                                 /* u32 call; -> f64 */
+/* clang-format off */
+#define RMG_EXPR_MAP(X) \
+    X(RMG_EXPR_CONST, 1) /* u16 constant */ \
+    X(RMG_EXPR_PARAM, 2) /* u8 parameter */ \
+    X(RMG_EXPR_FIELD, 3) /* u16 field */ \
+    X(RMG_EXPR_ELEMENT, 4) /* u8 element: its id */ \
+    X(RMG_EXPR_ADD, 5) \
+    X(RMG_EXPR_SUB, 6) \
+    X(RMG_EXPR_MUL, 7) \
+    X(RMG_EXPR_DIV, 8) \
+    X(RMG_EXPR_MOD, 9) \
+    X(RMG_EXPR_NEG, 10) \
+    X(RMG_EXPR_SQRT, 11) \
+    X(RMG_EXPR_TO_F64, 12) \
+    X(RMG_EXPR_TO_F32, 13) \
+    X(RMG_EXPR_EQ, 14) \
+    X(RMG_EXPR_NE, 15) \
+    X(RMG_EXPR_LT, 16) \
+    X(RMG_EXPR_LE, 17) \
+    X(RMG_EXPR_GT, 18) \
+    X(RMG_EXPR_GE, 19) \
+    X(RMG_EXPR_AND, 20) \
+    X(RMG_EXPR_OR, 21) \
+    X(RMG_EXPR_NOT, 22) \
+    X(RMG_EXPR_CHANCE, 23) /* u32 call; f64 -> bool */ \
+    X(RMG_EXPR_RANDOM, 24) /* u32 call; -> f64 */
+/* clang-format on */
 
 enum rmg_expr_op {
 #define X(name, value) name = (value),
@@ -92,8 +122,13 @@ enum rmg_update_kind {
     RMG_UPDATE_PUT = 5
 };
 
+#define RMG_NO_FIELD UINT16_MAX
+
+/* At most one update a slot. The codec is that of the expression, exactly; an add is i64, of a
+ * matched element. field is set by decode: the field that reads the same slot, or RMG_NO_FIELD. */
 struct rmg_rule_update {
     enum rmg_update_kind kind;
+    uint16_t field;
     uint8_t target; /* operand */
     enum rmg_codec codec;
     uint8_t name_size;
@@ -130,7 +165,7 @@ struct rmg_rule {
  * bytes. */
 JIT_MUST_CHECK enum jit_err rmg_rule_encode(const struct rmg_rule *rule, struct jit_buf *buf);
 /* Verified, with everything in memory of its own. Errors: JIT_EFORMAT, JIT_EVERSION, JIT_ELIMIT,
- * JIT_ENOMEM. */
+ * JIT_ENOTSUP (what policy 1 has no meaning for yet: retry, raise, lower, put), JIT_ENOMEM. */
 JIT_MUST_CHECK enum jit_err rmg_rule_decode(struct jit_heap *heap, const uint8_t *bytes,
                                             size_t size, struct rmg_rule **out);
 void rmg_rule_free(struct jit_heap *heap, struct rmg_rule *rule); /* may be NULL */

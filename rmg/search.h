@@ -14,7 +14,7 @@
 struct rmg_search;
 
 struct rmg_shard {
-    uint32_t index; /* scope with first id byte b belongs to shard floor(b * count / 256) */
+    uint32_t index; /* b = first byte of BLAKE3(scope id) belongs to floor(b * count / 256) */
     uint32_t count; /* 1: everything */
 };
 
