@@ -1,1 +1,22 @@
-# Tests of proc.
+# Tests of proc. The loader is a program the tests start inside the sandbox: static-pie, as it has to be.
+test_libs_host = tests/libtest.la proc/host/libhost.la base/libbase.la $(CHECK_LIBS)
+
+noinst_PROGRAMS += %D%/loader
+%C%_loader_SOURCES = %D%/loader.c %D%/loader.h
+%C%_loader_CFLAGS = $(AM_CFLAGS) -fPIE
+%C%_loader_LDADD = proc/guest/libguest.la
+if !SANITIZED
+%C%_loader_LDFLAGS = $(AM_LDFLAGS) -static-pie
+endif
+
+check_PROGRAMS += %D%/test_spawn
+%C%_test_spawn_SOURCES = %D%/test_spawn.c %D%/attacks.c %D%/attacks.h %D%/loader.h
+%C%_test_spawn_CFLAGS = $(test_cflags)
+%C%_test_spawn_LDADD = $(test_libs_host)
+check_PROGRAMS += %D%/test_filter %D%/test_memory %D%/test_probe
+%C%_test_filter_CFLAGS = $(test_cflags)
+%C%_test_filter_LDADD = $(test_libs_host)
+%C%_test_memory_CFLAGS = $(test_cflags)
+%C%_test_memory_LDADD = $(test_libs_host)
+%C%_test_probe_CFLAGS = $(test_cflags)
+%C%_test_probe_LDADD = $(test_libs_host)

@@ -1,0 +1,260 @@
+/* Goal:   a trusted loader as small as can be, so that the sandbox is tried from the inside.
+ * Method: map the four descriptors, take the filter from the program, lock down, then do what the
+ *         arguments say. "call NR ARG..." makes one system call; "early" before it: without the
+ * last steps. The exit status is 0 when what was tried worked, else its errno; a ring word says how
+ * far the loader got, for deaths that have no status. */
+#include <errno.h>
+#include <limits.h>
+#include <linux/futex.h>
+#include <stdatomic.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "proc/guest/lockdown.h"
+#include "syscall/abi.h"
+#include "tests/proc/loader.h"
+
+static uint8_t *maps[4]; /* ring, graph, view, program */
+static struct loader_ring *ring;
+
+static void say(uint32_t state)
+{
+    atomic_store(&ring->state, state);
+    (void)syscall(SYS_futex, &ring->state, FUTEX_WAKE, INT_MAX, NULL, NULL, 0);
+}
+
+static int map_all(void)
+{
+    static const size_t sizes[4] = {LOADER_RING_BYTES, LOADER_GRAPH_BYTES_MAX,
+                                    LOADER_VIEW_BYTES_MAX, 0};
+    for (int i = 0; i < 4; i++) {
+        struct stat st;
+        size_t size = sizes[i];
+        if (size == 0) {
+            if (fstat(SYS_FD_RING + i, &st) != 0) {
+                return -1;
+            }
+            size = (size_t)st.st_size;
+        }
+        int prot = i < 2 ? PROT_READ | PROT_WRITE : PROT_READ;
+        void *map = mmap(NULL, size, prot, MAP_SHARED, SYS_FD_RING + i, 0);
+        if (map == MAP_FAILED) {
+            return -1;
+        }
+        maps[i] = map;
+    }
+    ring = (struct loader_ring *)(void *)maps[0];
+    return 0;
+}
+
+static int lock_down(void)
+{
+    const struct guest_range ranges[] = {{maps[0], LOADER_RING_BYTES},
+                                         {maps[1], LOADER_GRAPH_BYTES_MAX},
+                                         {maps[2], LOADER_VIEW_BYTES_MAX}};
+    uint16_t count;
+    memcpy(&count, maps[3], sizeof count);
+    const struct guest_lockdown what = {
+        .ranges = ranges,
+        .ranges_count = 3,
+        .filter = maps[3],
+        .filter_size = 8 + (size_t)count * 8,
+        .mseal_required = ring->mseal_required != 0,
+    };
+    return guest_lockdown(&what) == JIT_OK ? 0 : -1;
+}
+
+/* An argument: the address of a map, of our own code, or a number. */
+static long argument(const char *text)
+{
+    static const char *const names[] = {"ring", "graph", "view", "program"};
+    for (int i = 0; i < 4; i++) {
+        if (strcmp(text, names[i]) == 0) {
+            return (long)(intptr_t)maps[i];
+        }
+    }
+    if (strcmp(text, "private") == 0) {
+        return (long)(intptr_t)mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
+                                    -1, 0);
+    }
+    if (strcmp(text, "path") == 0) {
+        return (long)(intptr_t) "/etc/passwd";
+    }
+    if (strcmp(text, "code") == 0) {
+        return (long)(intptr_t)&argument & -4096L;
+    }
+    char *end = NULL;
+    long value = (long)strtoull(text, &end, 0);
+    if (*end != '\0' || end == text) {
+        _exit(LOADER_EXIT_UNKNOWN);
+    }
+    return value;
+}
+
+static int try_call(char **argv)
+{
+    long values[7] = {0};
+    for (int i = 0; i < 7 && argv[i] != NULL; i++) {
+        values[i] = argument(argv[i]);
+    }
+    long result =
+        syscall(values[0], values[1], values[2], values[3], values[4], values[5], values[6]);
+    return result < 0 && result >= -4095 ? errno : 0;
+}
+
+/* The old way into the kernel; its numbers are another architecture's. */
+static int try_int80(long number)
+{
+#ifdef __x86_64__
+    long result;
+    __asm__ volatile("int $0x80"
+                     : "=a"(result)
+                     : "a"(number), "b"(maps[2]), "c"(0), "d"(0)
+                     : "memory", "r8", "r9", "r10", "r11");
+    return result < 0 ? (int)-result : 0;
+#else
+    (void)number;
+    return ENOSYS;
+#endif
+}
+
+static void futex_wait(_Atomic uint32_t *word, uint32_t seen, const struct timespec *timeout)
+{
+    (void)syscall(SYS_futex, word, FUTEX_WAIT, seen, timeout, NULL, 0);
+}
+
+/* What an honest worker does: its heap, its ring, the view, also where it grew meanwhile. */
+static int try_work(void)
+{
+    const struct timespec moment = {0, 1000000};
+    _Atomic uint32_t zero = 0;
+    for (size_t size = 16; size <= (8u << 20); size *= 4) {
+        uint8_t *block = malloc(size);
+        if (block == NULL) {
+            return ENOMEM;
+        }
+        memset(block, 1, size);
+        uint8_t *more = realloc(block, 2 * size);
+        if (more == NULL || more[size - 1] != 1) {
+            return ENOMEM;
+        }
+        free(more);
+    }
+    futex_wait(&zero, 0, &moment);
+    maps[1][100] = 7;
+    say(LOADER_RUNNING);
+    while (atomic_load(&ring->bell) == 0) {
+        futex_wait(&ring->bell, 0, NULL);
+    }
+    return maps[2][LOADER_VIEW_BYTES_MAX - 1] == 42 ? 0 : EBADMSG;
+}
+
+/* Sleep in a timed wait, so that a stop and a continue go through restart_syscall. */
+static int try_nap(void)
+{
+    const struct timespec nap = {0, 300000000};
+    _Atomic uint32_t zero = 0;
+    say(LOADER_RUNNING);
+    futex_wait(&zero, 0, &nap);
+    return 0;
+}
+
+static int try_memory(void)
+{
+    for (unsigned i = 0; i < 1024; i++) {
+        void *block =
+            mmap(NULL, 16u << 20, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+        if (block == MAP_FAILED) {
+            return errno;
+        }
+    }
+    return 0;
+}
+
+/* Through a pointer that may change, so that no compiler makes a loop of it. */
+static int try_stack(unsigned depth);
+static int (*volatile deeper)(unsigned depth) = try_stack;
+static int try_stack(unsigned depth)
+{
+    volatile uint8_t room[16384];
+    __asm__ volatile("" ::"r"(room) : "memory"); /* all of it is needed */
+    room[0] = (uint8_t)depth;
+    return depth == 0 ? 0 : deeper(depth - 1) + room[0] - (uint8_t)depth;
+}
+
+static _Noreturn void try_loop(void)
+{
+    say(LOADER_RUNNING);
+    for (;;) {
+        __asm__ volatile("" ::: "memory");
+    }
+}
+
+static _Noreturn void try_wait(void)
+{
+    for (;;) {
+        say(LOADER_RUNNING);
+        futex_wait(&ring->bell, 0, NULL);
+    }
+}
+
+static int attempt(char **argv)
+{
+    const char *what = argv[0];
+    if (strcmp(what, "call") == 0) {
+        return try_call(argv + 1);
+    }
+    if (strcmp(what, "int80") == 0) {
+        return try_int80(argument(argv[1]));
+    }
+    if (strcmp(what, "store") == 0) {
+        *(volatile uint8_t *)(intptr_t)(argument(argv[1]) + argument(argv[2])) = 1;
+        return 0;
+    }
+    if (strcmp(what, "illegal") == 0) {
+        __builtin_trap();
+    }
+    if (strcmp(what, "abort") == 0) {
+        abort();
+    }
+    if (strcmp(what, "loop") == 0) {
+        try_loop();
+    }
+    if (strcmp(what, "wait") == 0) {
+        try_wait();
+    }
+    return strcmp(what, "work") == 0     ? try_work()
+           : strcmp(what, "nap") == 0    ? try_nap()
+           : strcmp(what, "memory") == 0 ? try_memory()
+           : strcmp(what, "stack") == 0  ? try_stack(4096)
+           : strcmp(what, "exit") == 0   ? (int)argument(argv[1])
+                                         : LOADER_EXIT_UNKNOWN;
+}
+
+int main(int argc, char **argv)
+{
+    if (argc < 2) {
+        return LOADER_EXIT_UNKNOWN;
+    }
+    if (strcmp(argv[1], "nothing") == 0) {
+        return 0;
+    }
+    if (map_all() != 0) {
+        return LOADER_EXIT_MAPS;
+    }
+    if (strcmp(argv[1], "early") == 0) {
+        say(LOADER_LOCKED);
+        return attempt(argv + 2);
+    }
+    if (lock_down() != 0) {
+        return LOADER_EXIT_LOCKDOWN;
+    }
+    say(LOADER_LOCKED);
+    return attempt(argv + 1);
+}
