@@ -118,7 +118,7 @@ static const struct row start_rows[] = {
     MAP_FD(SYS_FD_VIEW, PROT_READ),
     MAP_FD(SYS_FD_PROGRAM, PROT_READ),
     /* Locking itself in. */
-    ALLOW_IF(prctl, 1, INT_EQ(0, PR_SET_DUMPABLE)),
+    ALLOW_IF(prctl, 2, INT_EQ(0, PR_SET_DUMPABLE), LONG_EQ_EXCEPT(1, 0, 0)),
     ALLOW_IF(prctl, 1, INT_EQ(0, PR_GET_PDEATHSIG)),
     ALLOW_IF(prctl, 1, INT_EQ(0, PR_GET_SECCOMP)),
     ALLOW_IF(prctl, 1, INT_EQ(0, PR_GET_NO_NEW_PRIVS)),

@@ -44,9 +44,10 @@ static const struct {
     [HOST_NOEXEC_SEAL] = {"noexec-seal", false, "a kernel from 6.3 on"},
     [HOST_MDWE] = {"mdwe", false, "a kernel from 6.3 on"},
     [HOST_MSEAL] = {"mseal", false, "a kernel from 6.10 on, 64 bits"},
-    [HOST_CGROUP_MEMORY] = {"cgroup-memory", false,
-                            "a cgroup with the memory controller that this user may write to: "
-                            "systemd-run --user --scope -p Delegate=yes, or run as root"},
+    [HOST_CGROUP_MEMORY] =
+        {"cgroup-memory", false,
+         "limit the supervisor's own cgroup from outside (systemd-run --scope -p "
+         "MemoryMax=...)"},
 };
 
 static void add_part(struct host_probe *probe, const char *part)
@@ -202,9 +203,9 @@ void host_probe_print(const struct host_probe *probe, FILE *file, bool json)
                           fact->present ? "true" : "false", fact->detail, fact->fix);
             continue;
         }
-        (void)fprintf(file, "%-14s  %-8s  %-7s  %s\n", fact->name,
+        (void)fprintf(file, "%-14s  %-8s  %s%s%s\n", fact->name,
                       fact->required ? "required" : "graded", fact->present ? "yes" : "MISSING",
-                      fact->detail);
+                      fact->detail[0] != '\0' ? ": " : "", fact->detail);
         if (!fact->present) {
             (void)fprintf(file, "                to get it: %s\n", fact->fix);
         }

@@ -327,40 +327,38 @@ out:
     trial_free(without);
 }
 
-/* Version 2 delegated to us, else version 1 that we may write to: looked at, nothing is made. */
+/* A memory controller is looked for and told, but workers are not put into it: what bounds them is
+ * the limit on address space and the sealed size of what they share. So it never counts as present.
+ */
 void host_try_cgroups(struct host_probe *probe)
 {
     char line[512];
-    char path[640];
-    int outcome = ENOENT;
+    const char *found = NULL;
     FILE *file = fopen("/proc/self/cgroup", "re");
-    while (file != NULL && outcome != 0 && fgets(line, sizeof line, file) != NULL) {
-        line[strcspn(line, "\n")] = '\0';
-        const char *group = strrchr(line, ':');
-        if (group == NULL) {
-            continue;
-        }
-        if (strncmp(line, "0::", 3) == 0) {
+    while (file != NULL && fgets(line, sizeof line, file) != NULL) {
+        if (strstr(line, ":memory:") != NULL) {
+            found = "version 1";
+        } else if (strncmp(line, "0::", 3) == 0 && found == NULL) {
+            char path[640];
             char controllers[256] = "";
-            (void)snprintf(path, sizeof path, "/sys/fs/cgroup%s/cgroup.controllers", group + 1);
+            line[strcspn(line, "\n")] = '\0';
+            (void)snprintf(path, sizeof path, "/sys/fs/cgroup%s/cgroup.controllers", line + 3);
             FILE *list = fopen(path, "re");
+            if (list != NULL && fgets(controllers, sizeof controllers, list) != NULL &&
+                strstr(controllers, "memory") != NULL) {
+                found = "version 2";
+            }
             if (list != NULL) {
-                (void)fgets(controllers, sizeof controllers, list);
                 (void)fclose(list);
             }
-            if (strstr(controllers, "memory") == NULL) {
-                continue;
-            }
-            (void)snprintf(path, sizeof path, "/sys/fs/cgroup%s/cgroup.subtree_control", group + 1);
-        } else if (strstr(line, ":memory:") != NULL) {
-            (void)snprintf(path, sizeof path, "/sys/fs/cgroup/memory%s/tasks", group + 1);
-        } else {
-            continue;
         }
-        outcome = access(path, W_OK) == 0 ? 0 : errno;
     }
     if (file != NULL) {
         (void)fclose(file);
     }
-    note(probe, HOST_CGROUP_MEMORY, outcome);
+    struct host_fact *fact = &probe->facts[HOST_CGROUP_MEMORY];
+    fact->present = false;
+    (void)snprintf(fact->detail, sizeof fact->detail, "%s%s",
+                   found == NULL ? "no memory controller" : found,
+                   found == NULL ? "" : " is there; this version does not use it");
 }

@@ -267,7 +267,11 @@ enum jit_err host_child_reap(struct host_child *child, bool wait, struct host_ex
     memset(out, 0, sizeof *out);
     out->killed = result == 0 && info.si_code != CLD_EXITED;
     out->code = result == 0 ? info.si_status : 0;
-    describe(out);
+    if (result == 0) {
+        describe(out);
+    } else {
+        (void)snprintf(out->text, sizeof out->text, "ended; somebody else took its status");
+    }
     (void)close(child->pidfd);
     *child = (struct host_child)HOST_CHILD_NONE;
     return result == 0 ? JIT_OK : JIT_ENOENT;

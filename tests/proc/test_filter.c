@@ -128,6 +128,7 @@ static const struct {
     {KILL, ALLOW, SYS_seccomp, {SECCOMP_SET_MODE_FILTER, 0}},
     {KILL, KILL, SYS_seccomp, {SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_NEW_LISTENER}},
     {KILL, ALLOW, SYS_prctl, {PR_SET_DUMPABLE}},
+    {KILL, KILL, SYS_prctl, {PR_SET_DUMPABLE, 1}},
     {KILL, KILL, SYS_prctl, {PR_SET_MM}},
     {KILL, ALLOW, SYS_close_range, {0}},
 #ifdef __x86_64__
