@@ -62,7 +62,7 @@ struct host_child {
 struct host_fault {
     const char *step;
     int os_errno;
-    char text[320];
+    char text[512];
 };
 
 /* Start a worker; returns when its loader has been executed.

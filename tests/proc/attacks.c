@@ -164,3 +164,50 @@ const struct attack attacks[] = {
 };
 
 const size_t attacks_count = sizeof attacks / sizeof attacks[0];
+
+#define ALWAYS HOST_MECHANISMS
+
+const struct layer layers[] = {
+    /* limits: no process, no descriptor, no larger file */
+    {ALWAYS, EARLY_ANSWERED(clone, EAGAIN, "17" /* SIGCHLD */)},
+    {ALWAYS, EARLY_ANSWERED(memfd_create, EMFILE, "path", "0")},
+    {ALWAYS, EARLY_ANSWERED(openat, EMFILE, "-100", "path", "0")},
+    {ALWAYS, EARLY_ANSWERED(socket, EMFILE, "1", "1", "0")},
+    {ALWAYS, EARLY_ANSWERED(ftruncate, EFBIG, "4", "0x100000")},
+    /* empty root */
+    {ALWAYS, EARLY_ANSWERED(execve, ENOENT, "path", "0", "0")},
+    {ALWAYS, EARLY_ANSWERED(chdir, ENOENT, "path")},
+    {ALWAYS, EARLY_ANSWERED(mkdirat, EROFS, "-100", "new", "0x1c0")},
+    /* process namespace: nobody else is there */
+    {ALWAYS, EARLY_ANSWERED(kill, ESRCH, "2", "0")},
+    {ALWAYS, EARLY_ANSWERED(kill, ESRCH, "supervisor", "0")},
+    {ALWAYS, EARLY_ANSWERED(ptrace, ESRCH, "16", "supervisor")},
+    {ALWAYS, EARLY_ANSWERED(prlimit64, ESRCH, "supervisor", "7", "0", "ring")},
+    /* capabilities and user namespace */
+    {HOST_USER_NS, EARLY_ANSWERED(setuid, EINVAL, "0")},
+    {ALWAYS, EARLY_ANSWERED(setgroups, EPERM, "0", "0")},
+    {HOST_USERNS_LIMIT, EARLY_ANSWERED(unshare, ENOSPC, "0x10000000" /* NEWUSER */)},
+    {ALWAYS, EARLY_ANSWERED(unshare, EPERM, "0x20000" /* NEWNS */)},
+    {ALWAYS, EARLY_ANSWERED(reboot, EPERM, "0xfee1dead", "672274793", "0")},
+    {ALWAYS, EARLY_ANSWERED(setpriority, EACCES, "0", "0", "-5")},
+    {ALWAYS, EARLY_ANSWERED(prctl, EPERM, "28" /* SET_SECUREBITS */, "0")},
+    {ALWAYS, /* securebits: all, and all locked */
+     {"securebits", false, 0xef, {"early", "value", NUMBER_OF(SYS_prctl), "27"}}},
+    /* memory that is never code */
+    {HOST_MDWE, EARLY_ANSWERED(mmap, EACCES, "0", "4096", "7", "0x22", "-1")},
+    {HOST_MDWE, EARLY_ANSWERED(mprotect, EACCES, "code", "4096", "7")},
+    {HOST_MDWE, EARLY_ANSWERED(mprotect, EACCES, "private", "4096", "5")},
+    /* seals and read-only descriptors */
+    {ALWAYS, EARLY_ANSWERED(ftruncate, EPERM, "3", "0")},
+    {ALWAYS, EARLY_ANSWERED(ftruncate, EPERM, "4", "0")},
+    {ALWAYS, EARLY_ANSWERED(fcntl, EPERM, "3", "1033" /* ADD_SEALS */, "8")},
+    {ALWAYS, EARLY_ANSWERED(fcntl, EPERM, "5", "1033", "8")},
+    {ALWAYS, EARLY_ANSWERED(mmap, EACCES, "0", "4096", "3", "1", "5")},
+    {ALWAYS, EARLY_ANSWERED(mmap, EACCES, "0", "4096", "3", "1", "6")},
+    {ALWAYS, EARLY_ANSWERED(pwrite64, EBADF, "5", "ring", "1", "0")},
+    {ALWAYS, EARLY_ANSWERED(fallocate, EBADF, "5", "3", "0", "4096")},
+    {ALWAYS, EARLY_ANSWERED(madvise, EACCES, "view", "4096", "9" /* REMOVE */)},
+    {ALWAYS, EARLY_ANSWERED(execveat, EACCES, "4", "empty", "0", "0", "0x1000")},
+};
+
+const size_t layers_count = sizeof layers / sizeof layers[0];

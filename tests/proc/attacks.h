@@ -5,7 +5,9 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#define ATTACK_ARGS_MAX 9
+#include "proc/host/probe.h"
+
+#define ATTACK_ARGS_MAX 10
 
 struct attack {
     const char *name;
@@ -14,7 +16,16 @@ struct attack {
     const char *argv[ATTACK_ARGS_MAX]; /* after the program's name */
 };
 
+/* Under the whole sandbox. */
 extern const struct attack attacks[];
 extern const size_t attacks_count;
+
+/* With the filters switched off: what the layers below refuse by themselves. */
+struct layer {
+    enum host_mechanism needs; /* or HOST_MECHANISMS */
+    struct attack attack;
+};
+extern const struct layer layers[];
+extern const size_t layers_count;
 
 #endif

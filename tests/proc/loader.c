@@ -83,6 +83,9 @@ static long argument(const char *text)
         return (long)(intptr_t)mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
                                     -1, 0);
     }
+    if (strcmp(text, "empty") == 0 || strcmp(text, "new") == 0) {
+        return (long)(intptr_t)(text[0] == 'n' ? "/new" : "");
+    }
     if (strcmp(text, "path") == 0) {
         return (long)(intptr_t) "/etc/passwd";
     }
@@ -97,7 +100,7 @@ static long argument(const char *text)
     return value;
 }
 
-static int try_call(char **argv)
+static int try_call(char **argv, long *value)
 {
     long values[7] = {0};
     for (int i = 0; i < 7 && argv[i] != NULL; i++) {
@@ -105,6 +108,7 @@ static int try_call(char **argv)
     }
     long result =
         syscall(values[0], values[1], values[2], values[3], values[4], values[5], values[6]);
+    *value = result;
     return result < 0 && result >= -4095 ? errno : 0;
 }
 
@@ -207,8 +211,12 @@ static _Noreturn void try_wait(void)
 static int attempt(char **argv)
 {
     const char *what = argv[0];
+    long value = 0;
     if (strcmp(what, "call") == 0) {
-        return try_call(argv + 1);
+        return try_call(argv + 1, &value);
+    }
+    if (strcmp(what, "value") == 0) { /* what the call answered, not whether it did */
+        return try_call(argv + 1, &value) != 0 ? LOADER_EXIT_UNKNOWN : (int)(value & 0xff);
     }
     if (strcmp(what, "int80") == 0) {
         return try_int80(argument(argv[1]));

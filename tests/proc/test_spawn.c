@@ -158,12 +158,40 @@ START_TEST(attack) /* _i: a row of attacks[] */
 }
 END_TEST
 
+/* With filters that allow everything the layers below have to hold by themselves. Landlock is not
+ * to be seen from in here: whoever has no descriptor left and an empty root asks it nothing. */
+START_TEST(layer) /* _i: a row of layers[] */
+{
+    const struct attack *row = &layers[_i].attack;
+    struct host_filter allow_all = {.count = 1,
+                                    .code = {BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW)}};
+    char supervisor[16];
+    const char *argv[ATTACK_ARGS_MAX];
+    if (layers[_i].needs == HOST_USERNS_LIMIT && !probe.facts[HOST_USER_NS].present) {
+        return;
+    }
+    if (layers[_i].needs != HOST_MECHANISMS && !probe.facts[layers[_i].needs].present) {
+        return;
+    }
+    (void)snprintf(supervisor, sizeof supervisor, "%d", (int)getpid());
+    for (int i = 0; i < ATTACK_ARGS_MAX; i++) {
+        bool us = row->argv[i] != NULL && strcmp(row->argv[i], "supervisor") == 0;
+        argv[i] = us ? supervisor : row->argv[i];
+    }
+    spec.start = &allow_all;
+    start(argv);
+    struct host_exit end = finish();
+    ck_assert_msg(end.killed == row->killed && end.code == row->code, "%s: wanted status %d, it %s",
+                  row->name, row->code, end.text);
+}
+END_TEST
+
 /* The value of a line of /proc/PID/status. */
-static const char *status_line(const char *key)
+static const char *status_line(pid_t pid, const char *key)
 {
     static char line[256];
     char path[48];
-    (void)snprintf(path, sizeof path, "/proc/%d/status", (int)child.pid);
+    (void)snprintf(path, sizeof path, "/proc/%d/status", (int)pid);
     FILE *file = fopen(path, "r");
     ck_assert_ptr_nonnull(file);
     while (fgets(line, sizeof line, file) != NULL) {
@@ -206,25 +234,33 @@ START_TEST(nothing_is_left_to_it)
         "Max locked memory",  "Max msgqueue size", "Max pending signals"};
     unsigned outer = 0;
     unsigned inner = 0;
+    sigset_t some;
+    sigemptyset(&some);
+    sigaddset(&some, SIGUSR1);
+    ck_assert_int_eq(sigprocmask(SIG_BLOCK, &some, NULL), 0);
     START("wait");
     await_state(LOADER_RUNNING);
     for (size_t i = 0; i < sizeof caps / sizeof caps[0]; i++) {
-        ck_assert_str_eq(status_line(caps[i]), "0000000000000000");
+        ck_assert_str_eq(status_line(child.pid, caps[i]), "0000000000000000");
     }
-    ck_assert_str_eq(status_line("NoNewPrivs"), "1");
-    ck_assert_str_eq(status_line("Seccomp"), "2");
-    ck_assert_str_eq(status_line("Seccomp_filters"), "2");
-    ck_assert_int_eq(sscanf(status_line("NSpid"), "%u %u", &outer, &inner), 2);
+    ck_assert_str_eq(status_line(child.pid, "NoNewPrivs"), "1");
+    ck_assert_str_eq(status_line(child.pid, "Seccomp"), "2");
+    ck_assert_int_eq(atoi(status_line(child.pid, "Seccomp_filters")),
+                     atoi(status_line(getpid(), "Seccomp_filters")) + 2);
+    ck_assert_int_eq(sscanf(status_line(child.pid, "NSpid"), "%u %u", &outer, &inner), 2);
     ck_assert_uint_eq(inner, 1);
-    unsigned uid = (unsigned)strtoul(status_line("Uid"), NULL, 10);
+    unsigned uid = (unsigned)strtoul(status_line(child.pid, "Uid"), NULL, 10);
     ck_assert_uint_eq(uid, probe.facts[HOST_UNIQUE_UID].present ? KUID_BASE + spec.slot
                                                                 : (unsigned)geteuid());
     if (probe.facts[HOST_UNIQUE_UID].present) {
-        ck_assert_str_eq(status_line("Groups"), "");
+        ck_assert_str_eq(status_line(child.pid, "Groups"), "");
     }
     for (size_t i = 0; i < sizeof limits / sizeof limits[0]; i++) {
         ck_assert_msg(limit_line_is_zero(limits[i]), "%s", limits[i]);
     }
+    ck_assert_str_eq(status_line(child.pid, "SigBlk"), "0000000000000000");
+    ck_assert_str_eq(status_line(child.pid, "SigCgt"), "0000000000000000");
+    ck_assert_int_eq(getsid(child.pid), child.pid);
     ck_assert_int_eq(sched_getscheduler(child.pid), SCHED_BATCH);
     ck_assert_int_eq(getpriority(PRIO_PROCESS, (id_t)child.pid), 5);
 }
@@ -569,6 +605,7 @@ static void fill(Suite *suite, bool first)
     TCase *attacked = test_case(suite, "attacks", PATIENCE);
     tcase_add_checked_fixture(attacked, setup, teardown);
     tcase_add_loop_test(attacked, attack, 0, (int)attacks_count);
+    tcase_add_loop_test(attacked, layer, 0, (int)layers_count);
     if (first) { /* takes two seconds of CPU */
         tcase_add_test(attacked, cpu_limit);
     }
