@@ -15,6 +15,7 @@ struct rmg_collect;
 
 JIT_MUST_CHECK enum jit_err rmg_collect_new(struct jit_heap *heap, struct rmg_collect **out);
 void rmg_collect_free(struct rmg_collect *collect); /* may be NULL */
+struct jit_heap *rmg_collect_heap(const struct rmg_collect *collect);
 
 /* parent NULL: the top instance. An instance added twice: JIT_EEXIST at the end. */
 JIT_MUST_CHECK enum jit_err rmg_collect_instance(struct rmg_collect *collect,

@@ -34,7 +34,13 @@ const char *kern_place_path(enum kern_place place);
 void kern_place_id(const char *path, struct jit_id *instance, struct jit_id *root_node);
 
 /* The arena an instance lies in: 0 the kernel's private one (/, /schema, /sys, /sec, /proc), else
- * 1, the view of the default domain (14.9). For struct rmg_store_options. */
+ * 1, the view of the default domain (14.9). For struct rmg_store_options; user is an initialised
+ * struct kern_private_places. */
+#define KERN_PRIVATE_PLACES 5u
+struct kern_private_places {
+    struct jit_id id[KERN_PRIVATE_PLACES];
+};
+void kern_private_places_init(struct kern_private_places *places);
 uint32_t kern_arena_of(void *user, const struct jit_id *instance);
 
 /* ---- writing the genesis ---- */
@@ -112,8 +118,7 @@ JIT_MUST_CHECK enum jit_err kern_config_read(struct jit_heap *heap, const struct
                                              struct kern_config **out, const char **where);
 void kern_config_free(struct jit_heap *heap, struct kern_config *config); /* may be NULL */
 
-/* The operation that marks a process as ended ("exited" or "failed"). value is the caller's memory,
- * 16 bytes. */
+/* The operation that marks a process as ended: state is "exited" or "failed", borrowed. */
 void kern_root_state_op(const struct jit_id *process, const char *state, struct rmg_op *op);
 
 #endif

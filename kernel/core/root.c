@@ -1,0 +1,342 @@
+#include "kernel/core/root.h"
+
+#include <stdio.h>
+
+#include "base/check.h"
+#include "base/hash.h"
+#include "kernel/core/root_priv.h"
+
+#define LANGUAGE_VERSION 1u
+
+static const char *const paths[KERN_PLACE_COUNT] = {
+#define X(name, path) path,
+    KERN_PLACE_MAP(X)
+#undef X
+};
+
+/* Types of the root graph's own nodes and atoms, beside the built-in codecs. */
+static const char *const own_atoms[] = {"u64", "u32"};
+static const char *const own_nodes[] = {"instance", "type", "rule", "process", "capability"};
+
+const char *kern_place_path(enum kern_place place)
+{
+    assert((unsigned)place < KERN_PLACE_COUNT);
+    return paths[place];
+}
+
+void kern_place_id(const char *path, struct jit_id *instance, struct jit_id *root_node)
+{
+    jit_hash_named("warp:", path, strlen(path), instance);
+    jit_hash_named("node:", path, strlen(path), root_node);
+}
+
+void kern_type_id(const char *name, struct jit_id *out)
+{
+    jit_hash_named("type:", name, strlen(name), out);
+}
+
+uint32_t kern_arena_of(void *user, const struct jit_id *instance)
+{
+    const struct kern_private_places *places = user;
+    for (size_t i = 0; i < KERN_PRIVATE_PLACES; i++) {
+        if (jit_id_equal(&places->id[i], instance)) {
+            return 0;
+        }
+    }
+    return 1;
+}
+
+void kern_private_places_init(struct kern_private_places *places)
+{
+    static const enum kern_place private_places[KERN_PRIVATE_PLACES] = {
+        KERN_PLACE_TOP, KERN_PLACE_SCHEMA, KERN_PLACE_SYS, KERN_PLACE_SEC, KERN_PLACE_PROC};
+    for (size_t i = 0; i < KERN_PRIVATE_PLACES; i++) {
+        struct jit_id root_node;
+        kern_place_id(paths[private_places[i]], &places->id[i], &root_node);
+    }
+}
+
+bool kern_root_reserved(const char *name)
+{
+    for (size_t i = 0; i < sizeof own_atoms / sizeof *own_atoms; i++) {
+        if (strcmp(name, own_atoms[i]) == 0) {
+            return true;
+        }
+    }
+    for (size_t i = 0; i < sizeof own_nodes / sizeof *own_nodes; i++) {
+        if (strcmp(name, own_nodes[i]) == 0) {
+            return true;
+        }
+    }
+    return rmg_codec_of_name(name, strlen(name)) != RMG_CODEC_NONE;
+}
+
+/* ---- atoms ---- */
+
+static enum jit_err put_text(struct rmg_collect *collect, const struct jit_id *instance,
+                             const struct jit_id *owner, const char *name, const char *text,
+                             size_t size)
+{
+    struct rmg_datum datum = {
+        .codec = RMG_CODEC_TEXT, .bytes = (const uint8_t *)text, .size = (uint32_t)size};
+    return rmg_collect_datum(collect, instance, RMG_PLANE_ALPHA, owner, name, &datum);
+}
+
+static enum jit_err put_bytes(struct rmg_collect *collect, const struct jit_id *instance,
+                              const struct jit_id *owner, const char *name, enum rmg_codec codec,
+                              const struct jit_buf *buf)
+{
+    if (buf->err != JIT_OK) {
+        return buf->err;
+    }
+    struct rmg_datum datum = {.codec = codec, .bytes = buf->data, .size = (uint32_t)buf->size};
+    return rmg_collect_datum(collect, instance, RMG_PLANE_ALPHA, owner, name, &datum);
+}
+
+/* An atom of one of the root graph's own types. */
+static enum jit_err put_own(struct rmg_collect *collect, const struct jit_id *instance,
+                            const struct jit_id *owner, const char *name, const char *type,
+                            const void *bytes, uint32_t size)
+{
+    struct rmg_attachment attachment = {.name = name, .name_size = (uint32_t)strlen(name)};
+    attachment.value.kind = RMG_VALUE_ATOM;
+    kern_type_id(type, &attachment.value.type);
+    attachment.value.bytes = bytes;
+    attachment.value.size = size;
+    return rmg_collect_attachment(collect, instance, RMG_PLANE_ALPHA, owner, &attachment);
+}
+
+/* ---- genesis ---- */
+
+enum jit_err kern_root_begin(struct rmg_collect *collect, uint64_t seed)
+{
+    struct jit_id instance;
+    struct jit_id root_node;
+    enum jit_err err = JIT_OK;
+    for (size_t i = 0; err == JIT_OK && i < KERN_PLACE_COUNT; i++) {
+        err = rmg_collect_path(collect, paths[i], &instance);
+    }
+    uint8_t bytes[8];
+    kern_place_id("/sys", &instance, &root_node);
+    jit_put_le64(bytes, seed);
+    if (err == JIT_OK) {
+        err = put_own(collect, &instance, &root_node, "seed", "u64", bytes, 8);
+    }
+    jit_put_le32(bytes, LANGUAGE_VERSION);
+    if (err == JIT_OK) {
+        err = put_own(collect, &instance, &root_node, "language", "u32", bytes, 4);
+    }
+    for (int codec = RMG_CODEC_BOOL; err == JIT_OK && codec <= RMG_CODEC_LIST; codec++) {
+        err = kern_root_type(collect, rmg_codec_name((enum rmg_codec)codec), "atom", NULL, 0);
+    }
+    for (size_t i = 0; err == JIT_OK && i < sizeof own_atoms / sizeof *own_atoms; i++) {
+        err = kern_root_type(collect, own_atoms[i], "atom", NULL, 0);
+    }
+    for (size_t i = 0; err == JIT_OK && i < sizeof own_nodes / sizeof *own_nodes; i++) {
+        err = kern_root_type(collect, own_nodes[i], "node", NULL, 0);
+    }
+    return err;
+}
+
+static const char *join_text(enum rmg_join join)
+{
+    switch (join) {
+    case RMG_JOIN_SUM:
+        return "sum";
+    case RMG_JOIN_MAX:
+        return "max";
+    case RMG_JOIN_MIN:
+        return "min";
+    case RMG_JOIN_UNION:
+        return "union";
+    case RMG_JOIN_LAST:
+        return "last";
+    case RMG_JOIN_NONE:
+    case RMG_JOIN_MEMBERS:
+        break;
+    }
+    return "";
+}
+
+static void put_item(struct jit_buf *buf, const void *bytes, size_t size)
+{
+    jit_buf_put_u64(buf, size);
+    jit_buf_put(buf, bytes, size);
+}
+
+/* The fields as a list of lists: name, codec type, join, has-default, default. */
+static void encode_fields(struct jit_buf *buf, const struct kern_root_field *fields,
+                          uint32_t field_count)
+{
+    jit_buf_put_u64(buf, field_count);
+    for (uint32_t i = 0; i < field_count; i++) {
+        const struct kern_root_field *f = &fields[i];
+        size_t length_at = buf->size;
+        jit_buf_put_u64(buf, 0);
+        jit_buf_put_u64(buf, 5);
+        put_item(buf, f->name, strlen(f->name));
+        put_item(buf, rmg_codec_type(f->codec)->bytes, JIT_ID_BYTES);
+        put_item(buf, join_text(f->join), strlen(join_text(f->join)));
+        uint8_t has_default = f->has_default;
+        put_item(buf, &has_default, 1);
+        put_item(buf, f->value, f->has_default ? f->value_size : 0);
+        if (buf->err == JIT_OK) {
+            jit_buf_patch_u64(buf, length_at, buf->size - length_at - 8);
+        }
+    }
+}
+
+enum jit_err kern_root_type(struct rmg_collect *collect, const char *name, const char *kind,
+                            const struct kern_root_field *fields, uint32_t field_count)
+{
+    struct jit_id instance;
+    struct jit_id root_node;
+    struct jit_id id;
+    struct jit_id type;
+    kern_place_id("/schema", &instance, &root_node);
+    kern_type_id(name, &id);
+    kern_type_id("type", &type);
+    struct jit_buf buf;
+    jit_buf_init(&buf, rmg_collect_heap(collect), JIT_ATOM_BYTES_MAX);
+    encode_fields(&buf, fields, field_count);
+    enum jit_err err = rmg_collect_node(collect, &instance, &id, &type);
+    if (err == JIT_OK) {
+        err = put_text(collect, &instance, &id, "name", name, strlen(name));
+    }
+    if (err == JIT_OK) {
+        err = put_text(collect, &instance, &id, "kind", kind, strlen(kind));
+    }
+    if (err == JIT_OK) {
+        err = put_bytes(collect, &instance, &id, "fields", RMG_CODEC_LIST, &buf);
+    }
+    jit_buf_release(&buf);
+    return err;
+}
+
+enum jit_err kern_root_rule(struct rmg_collect *collect, const char *name, const char *text,
+                            size_t text_size, const uint8_t *program, size_t program_size)
+{
+    struct jit_id instance;
+    struct jit_id root_node;
+    struct jit_id id;
+    struct jit_id type;
+    kern_place_id("/sys", &instance, &root_node);
+    jit_hash_named("rule:", name, strlen(name), &id);
+    kern_type_id("rule", &type);
+    if (text_size > JIT_RULE_TEXT_BYTES_MAX || program_size > JIT_PROGRAM_BYTES_MAX) {
+        return JIT_ELIMIT;
+    }
+    enum jit_err err = rmg_collect_node(collect, &instance, &id, &type);
+    if (err == JIT_OK) {
+        err = put_text(collect, &instance, &id, "text", text, text_size);
+    }
+    if (err == JIT_OK) {
+        struct rmg_datum datum = {
+            .codec = RMG_CODEC_BYTES, .bytes = program, .size = (uint32_t)program_size};
+        err = rmg_collect_datum(collect, &instance, RMG_PLANE_ALPHA, &id, "program", &datum);
+    }
+    return err;
+}
+
+static enum jit_err put_capability(struct rmg_collect *collect, const char *name, uint32_t index,
+                                   const struct jit_id *process,
+                                   const struct kern_root_capability *cap)
+{
+    struct jit_id instance;
+    struct jit_id root_node;
+    struct jit_id id;
+    struct jit_id type;
+    char label[JIT_NAME_BYTES_MAX + 64];
+    kern_place_id("/sec", &instance, &root_node);
+    kern_type_id("capability", &type);
+    int size = snprintf(label, sizeof label, "/sec/%s/%u/%u", name, index, cap->slot);
+    jit_hash_named("node:", label, (size_t)size, &id);
+    struct jit_buf buf;
+    jit_buf_init(&buf, rmg_collect_heap(collect), KERN_CAPABILITY_BYTES);
+    jit_buf_put_u32(&buf, KERN_ROOT_VERSION);
+    jit_buf_put_u32(&buf, cap->slot);
+    jit_buf_put_u32(&buf, cap->generation);
+    jit_buf_put_u32(&buf, cap->rights);
+    jit_buf_put_u32(&buf, cap->limit_group);
+    jit_buf_put_u32(&buf, 0);
+    jit_buf_put_id(&buf, process);
+    jit_buf_put_id(&buf, &cap->instance);
+    jit_buf_put_id(&buf, &cap->rule_id);
+    jit_buf_put_id(&buf, &cap->params_digest);
+    jit_buf_put_u64(&buf, cap->limit);
+    jit_buf_put_u64(&buf, cap->badge);
+    enum jit_err err = rmg_collect_node(collect, &instance, &id, &type);
+    if (err == JIT_OK) {
+        err = put_bytes(collect, &instance, &id, "record", RMG_CODEC_BYTES, &buf);
+    }
+    jit_buf_release(&buf);
+    return err;
+}
+
+void kern_process_id(const char *name, uint32_t index, struct jit_id *out)
+{
+    char label[JIT_NAME_BYTES_MAX + 64];
+    int size = snprintf(label, sizeof label, "/proc/%s/%u", name, index);
+    assert(size > 0 && (size_t)size < sizeof label);
+    jit_hash_named("node:", label, (size_t)size, out);
+}
+
+enum jit_err kern_root_process(struct rmg_collect *collect, const char *name, uint32_t index,
+                               uint32_t count, const struct kern_root_run *runs, uint32_t run_count,
+                               const struct kern_root_capability *capabilities,
+                               uint32_t capability_count)
+{
+    struct jit_id instance;
+    struct jit_id root_node;
+    struct jit_id id;
+    struct jit_id type;
+    kern_place_id("/proc", &instance, &root_node);
+    kern_process_id(name, index, &id);
+    kern_type_id("process", &type);
+    struct jit_buf program;
+    struct jit_buf params;
+    jit_buf_init(&program, rmg_collect_heap(collect), JIT_ATOM_BYTES_MAX);
+    jit_buf_init(&params, rmg_collect_heap(collect), JIT_ATOM_BYTES_MAX);
+    jit_buf_put_u32(&program, KERN_ROOT_VERSION);
+    jit_buf_put_u32(&program, index);
+    jit_buf_put_u32(&program, count);
+    jit_buf_put_u32(&program, (uint32_t)strlen(name));
+    jit_buf_put(&program, name, strlen(name));
+    jit_buf_put_u32(&program, run_count);
+    for (uint32_t i = 0; i < run_count; i++) {
+        jit_buf_put_id(&program, &runs[i].rule_id);
+        jit_buf_put_id(&program, &runs[i].instance);
+        jit_buf_put_u32(&program, runs[i].mode);
+        jit_buf_put_u32(&params, runs[i].params_size);
+        jit_buf_put(&params, runs[i].params, runs[i].params_size);
+    }
+    enum jit_err err = rmg_collect_node(collect, &instance, &id, &type);
+    if (err == JIT_OK) {
+        err = put_bytes(collect, &instance, &id, "program", RMG_CODEC_BYTES, &program);
+    }
+    if (err == JIT_OK) {
+        err = put_bytes(collect, &instance, &id, "parameters", RMG_CODEC_BYTES, &params);
+    }
+    if (err == JIT_OK) {
+        err = put_text(collect, &instance, &id, "state", "ready", 5);
+    }
+    for (uint32_t i = 0; err == JIT_OK && i < capability_count; i++) {
+        err = put_capability(collect, name, index, &id, &capabilities[i]);
+    }
+    jit_buf_release(&program);
+    jit_buf_release(&params);
+    return err;
+}
+
+void kern_root_state_op(const struct jit_id *process, const char *state, struct rmg_op *op)
+{
+    struct jit_id root_node;
+    *op = (struct rmg_op){.kind = RMG_OP_SET_ATTACHMENT, .plane = RMG_PLANE_ALPHA, .id = *process};
+    kern_place_id("/proc", &op->instance, &root_node);
+    op->attachment.name = "state";
+    op->attachment.name_size = 5;
+    op->attachment.value.kind = RMG_VALUE_ATOM;
+    op->attachment.value.type = *rmg_codec_type(RMG_CODEC_TEXT);
+    op->attachment.value.bytes = (const uint8_t *)state;
+    op->attachment.value.size = (uint32_t)strlen(state);
+}
