@@ -107,11 +107,13 @@ JIT_MUST_CHECK enum jit_err rmg_extent_count(const struct rmg_graph *graph, bool
 struct rmg_iter {
     const struct rmg_graph *graph;
     enum rmg_map map;
-    uint32_t prefix_nibbles; /* all keys share the start's first nibbles */
-    uint32_t depth;
+    enum jit_err err; /* what every further step answers, once it is not JIT_OK */
+    uint32_t lone;    /* a leaf that is all there is, or comes first */
+    uint32_t depth;   /* nodes on the stack */
+    uint64_t steps;   /* that sound memory could still need: the bound of the walk */
     struct {
         uint32_t ref;
-        uint32_t rest; /* children not yet visited, a bit each */
+        uint32_t rest; /* children not yet visited, a bit each; the node's depth above them */
     } stack[JIT_ID_BYTES * 2 * 4 + 1];
 };
 

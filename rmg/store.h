@@ -104,8 +104,9 @@ JIT_MUST_CHECK enum jit_err rmg_tx_graph(struct rmg_tx *tx, const struct jit_id 
 
 /* Changes. Upserts that change nothing leave no trace. Errors of all: JIT_ENOENT (instance, node,
  * edge, owner or attachment not there), JIT_EDANGLING (a node with edges deleted; an edge without
- * its ends), JIT_EINVALID (attachments left on a deleted owner, zero type, bad name), JIT_ELIMIT,
- * JIT_ENOMEM, JIT_ENOSPC. After an error the transaction may only be aborted. */
+ * its ends), JIT_EINVALID (attachments left on a deleted owner, content left in a deleted instance,
+ * zero type, bad name), JIT_ELIMIT: nothing changed and the transaction goes on. JIT_ENOMEM,
+ * JIT_ENOSPC, JIT_ECORRUPT: it may only be aborted. */
 JIT_MUST_CHECK enum jit_err rmg_tx_upsert_instance(struct rmg_tx *tx, const struct jit_id *id,
                                                    const struct jit_id *root_node,
                                                    const struct rmg_parent *parent);

@@ -1,0 +1,156 @@
+#include "rmg/arena.h"
+
+#include <stdbool.h>
+#include <string.h>
+
+#include "base/check.h"
+#include "base/limits.h"
+
+/* Size classes: one a granule up to 2 KiB, where nearly everything lies, so that nothing is
+ * wasted; then four a doubling up to 128 MiB, which wastes a fifth at most. */
+#define EXACT_MAX    128u
+#define STEPS        4u
+#define GRANULES_MAX ((uint64_t)EXACT_MAX << ((RMG_ARENA_CLASSES - EXACT_MAX) / STEPS))
+
+static uint64_t class_granules(unsigned class)
+{
+    if (class < EXACT_MAX) {
+        return class + 1;
+    }
+    unsigned doubling = (class - EXACT_MAX) / STEPS;
+    unsigned step = (class - EXACT_MAX) % STEPS;
+    return ((uint64_t)(EXACT_MAX / STEPS) << doubling) * (STEPS + 1 + step);
+}
+
+/* The smallest class that holds so many granules. */
+static unsigned class_above(uint64_t granules)
+{
+    if (granules <= EXACT_MAX) {
+        return (unsigned)granules - 1;
+    }
+    unsigned doubling = 63u - (unsigned)__builtin_clzll((granules - 1) / EXACT_MAX);
+    uint64_t unit = (uint64_t)(EXACT_MAX / STEPS) << doubling;
+    unsigned step = (unsigned)((granules + unit - 1) / unit) - (STEPS + 1);
+    return EXACT_MAX + doubling * STEPS + step;
+}
+
+/* The largest class that fits into so many granules. */
+static unsigned class_below(uint64_t granules)
+{
+    unsigned class = class_above(granules < GRANULES_MAX ? granules : GRANULES_MAX);
+    return class_granules(class) > granules ? class - 1 : class;
+}
+
+static void push_free(struct rmg_arena *arena, unsigned class, uint32_t ref)
+{
+    memcpy(rmg_arena_at(arena, ref), &arena->free_head[class], sizeof ref);
+    arena->free_head[class] = ref;
+}
+
+static uint32_t pop_free(struct rmg_arena *arena, unsigned class)
+{
+    uint32_t ref = arena->free_head[class];
+    memcpy(&arena->free_head[class], rmg_arena_at(arena, ref), sizeof ref);
+    return ref;
+}
+
+/* The last resort of a full arena: cut a larger free piece and keep what is left over. */
+static bool cut_larger(struct rmg_arena *arena, unsigned class, uint32_t *ref)
+{
+    for (unsigned larger = class + 1; larger < RMG_ARENA_CLASSES; larger++) {
+        if (arena->free_head[larger] == 0) {
+            continue;
+        }
+        *ref = pop_free(arena, larger);
+        uint64_t at = *ref + class_granules(class);
+        uint64_t left = class_granules(larger) - class_granules(class);
+        while (left > 0) {
+            unsigned piece = class_below(left);
+            push_free(arena, piece, (uint32_t)at);
+            at += class_granules(piece);
+            left -= class_granules(piece);
+        }
+        return true;
+    }
+    return false;
+}
+
+void rmg_arena_init(struct rmg_arena *arena, uint8_t *base, uint64_t size, uint64_t size_max,
+                    uint64_t header_bytes)
+{
+    assert(base != NULL);
+    assert(size <= size_max && size_max <= JIT_ARENA_BYTES_MAX);
+    assert(header_bytes % RMG_GRANULE == 0);
+    *arena = (struct rmg_arena){.base = base, .size = size, .size_max = size_max};
+    /* Reference 0 means none, so the first granule is never handed out. */
+    arena->used = header_bytes > 0 ? header_bytes : RMG_GRANULE;
+}
+
+enum jit_err rmg_arena_new(struct jit_heap *heap, uint64_t size_max, struct rmg_arena **out)
+{
+    *out = NULL;
+    assert(size_max >= RMG_GRANULE);
+    struct rmg_arena *arena = heap->alloc(heap, sizeof *arena);
+    uint8_t *base = heap->alloc(heap, size_max);
+    if (arena == NULL || base == NULL) {
+        heap->free(heap, arena);
+        heap->free(heap, base);
+        return JIT_ENOMEM;
+    }
+    rmg_arena_init(arena, base, size_max, size_max, 0);
+    *out = arena;
+    return JIT_OK;
+}
+
+void rmg_arena_free(struct jit_heap *heap, struct rmg_arena *arena)
+{
+    if (arena != NULL) {
+        heap->free(heap, arena->base);
+        heap->free(heap, arena);
+    }
+}
+
+enum jit_err rmg_arena_reserve(struct rmg_arena *arena, uint64_t bytes)
+{
+    if (bytes <= arena->size - (arena->used < arena->size ? arena->used : arena->size)) {
+        return JIT_OK;
+    }
+    if (bytes > arena->size_max || arena->used > arena->size_max - bytes) {
+        return JIT_ELIMIT;
+    }
+    return arena->grow == NULL ? JIT_ENOSPC : arena->grow(arena, arena->used + bytes);
+}
+
+enum jit_err rmg_arena_alloc(struct rmg_arena *arena, uint64_t size, uint32_t *ref)
+{
+    uint64_t granules = (size + RMG_GRANULE - 1) / RMG_GRANULE;
+    assert(size > 0);
+    if (granules > GRANULES_MAX) {
+        return JIT_ELIMIT;
+    }
+    unsigned class = class_above(granules);
+    uint64_t bytes = class_granules(class) * RMG_GRANULE;
+    if (arena->free_head[class] != 0) {
+        *ref = pop_free(arena, class);
+    } else {
+        enum jit_err err = rmg_arena_reserve(arena, bytes);
+        if (err == JIT_OK) {
+            *ref = (uint32_t)(arena->used / RMG_GRANULE);
+            arena->used += bytes;
+        } else if (!cut_larger(arena, class, ref)) {
+            return err == JIT_ELIMIT ? JIT_ENOSPC : err;
+        }
+    }
+    arena->live += bytes;
+    return JIT_OK;
+}
+
+void rmg_arena_release(struct rmg_arena *arena, uint32_t ref, uint64_t size)
+{
+    assert(ref != 0 && size > 0);
+    unsigned class = class_above((size + RMG_GRANULE - 1) / RMG_GRANULE);
+    uint64_t bytes = class_granules(class) * RMG_GRANULE;
+    assert(arena->live >= bytes);
+    push_free(arena, class, ref);
+    arena->live -= bytes;
+}

@@ -1,0 +1,109 @@
+/* rmg/store_priv.h - what the files of the store share: the store, its pins, its transaction.
+ * Layer: rmg; base only. */
+#ifndef JIT_RMG_STORE_PRIV_H
+#define JIT_RMG_STORE_PRIV_H
+
+#include "rmg/store.h"
+#include "rmg/trie_priv.h"
+
+/* A version that must stay readable, and the cells that died after it but that it still needs
+ * (each dead cell lies with the newest such version). */
+struct pin {
+    uint64_t epoch;
+    uint64_t count;
+    struct dead_list dead;
+};
+
+struct rmg_tx {
+    struct rmg_store *store; /* NULL: no transaction runs */
+    struct rmg_version base;
+    uint64_t epoch;
+    uint32_t instances; /* root of the map of instances, as it stands */
+    uint64_t instance_count;
+    /* Validity across instances is judged at seal, from what was touched alone: */
+    int64_t portal_delta; /* portals set less portals cleared */
+    int64_t top_delta;    /* instances without a parent */
+    bool moved;           /* an instance got another parent: all depths are judged */
+    struct jit_id *touched;
+    size_t touched_count;
+    size_t touched_capacity;
+    struct dead_list dead;
+    /* The instance of the last operation. */
+    struct leaf_instance *at; /* NULL: none */
+    bool at_owned;
+};
+
+struct rmg_store {
+    struct jit_heap *heap;
+    struct rmg_store_options options;
+    struct rmg_counters counters;
+    struct rmg_version newest;
+    struct pin *pins; /* ascending epochs */
+    size_t pin_count;
+    size_t pin_capacity;
+    struct dead_chunk *spare;
+    struct trie_hasher *hasher;
+    struct rmg_tx tx;
+};
+
+static inline struct rmg_mem store_mem(const struct rmg_store *store, uint32_t arena)
+{
+    const struct rmg_arena *a = store->options.arenas[arena];
+    return (struct rmg_mem){.base = a->base, .size = a->used < a->size ? a->used : a->size};
+}
+
+struct trie_pen tx_pen(struct rmg_tx *tx, uint32_t arena);
+/* The leaf of an instance in a map of instances. Errors: JIT_ENOENT, JIT_ECORRUPT. */
+JIT_MUST_CHECK enum jit_err store_leaf(const struct rmg_store *store, uint32_t instances,
+                                       const struct jit_id *id, struct leaf_instance **out);
+JIT_MUST_CHECK enum jit_err store_leaf_load(const struct leaf_instance *leaf,
+                                            struct rmg_instance *out);
+/* Find an instance for reading, or make its leaf ours for writing. Errors: JIT_ENOENT, ... */
+JIT_MUST_CHECK enum jit_err tx_find(struct rmg_tx *tx, const struct jit_id *id);
+JIT_MUST_CHECK enum jit_err tx_own(struct rmg_tx *tx);
+JIT_MUST_CHECK enum jit_err tx_touch(struct rmg_tx *tx, const struct jit_id *instance);
+void tx_view(const struct rmg_tx *tx, struct rmg_graph *graph); /* of tx->at */
+
+/* Give back cells that no pinned version before `epoch` needs; keep the others with the newest
+ * such pin. The list is empty afterwards. */
+void store_bury(struct rmg_store *store, struct dead_list *dead, size_t pin_count);
+
+/* Validity of all that was touched (tx_judge.c). Errors: JIT_EINVALID, JIT_ECORRUPT, JIT_ENOMEM. */
+JIT_MUST_CHECK enum jit_err tx_judge(struct rmg_tx *tx);
+JIT_MUST_CHECK enum jit_err instance_judge(const struct rmg_store *store, uint32_t instances,
+                                           const struct leaf_instance *leaf);
+JIT_MUST_CHECK enum jit_err attachment_judge(const struct rmg_attachment *attachment);
+
+JIT_MUST_CHECK enum jit_err instance_depth_judge(const struct rmg_store *store, uint32_t instances,
+                                                 const struct leaf_instance *leaf);
+void instance_sums(const struct jit_id map_root[RMG_MAPS_HASHED], struct jit_id *skeleton,
+                   struct jit_id *attachments);
+
+/* ---- leaves of owners (tx_owner.c) ---- */
+struct owner_edit {
+    const struct jit_id *owner;
+    const uint8_t *old;                      /* leaf; NULL: none yet */
+    const uint8_t *at;                       /* where in it the entry goes or lies */
+    const struct owner_entry *replaces;      /* NULL: none */
+    const struct rmg_attachment *attachment; /* NULL: take away */
+};
+uint32_t owner_leaf_size(const uint8_t *leaf);
+uint32_t owner_entry_size(const struct rmg_attachment *attachment);
+/* The cell of a long atom; ref 0: it is short. Errors: the arena's. */
+JIT_MUST_CHECK enum jit_err owner_cell_new(struct trie_pen *pen,
+                                           const struct rmg_attachment *attachment,
+                                           struct leaf_cell *out);
+/* Returns the end of the entry. */
+uint8_t *owner_entry_write(uint8_t *at, const struct rmg_attachment *attachment,
+                           const struct leaf_cell *cell);
+/* A new leaf, with the cell of its new atom; the old leaf and the cell of what is replaced are the
+ * caller's to drop. Errors: the arena's. */
+JIT_MUST_CHECK enum jit_err owner_leaf_edit(struct trie_pen *pen, const struct owner_edit *edit,
+                                            uint32_t *leaf, struct leaf_cell *cell);
+/* Undo that. */
+void owner_leaf_release(struct trie_pen *pen, const struct owner_edit *edit, uint32_t leaf,
+                        const struct leaf_cell *cell);
+/* True when the change fitted into a leaf of this transaction, in place. */
+bool owner_leaf_overwrite(const struct trie_pen *pen, const struct owner_edit *edit);
+
+#endif

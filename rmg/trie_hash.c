@@ -1,0 +1,449 @@
+#include "rmg/trie_priv.h"
+
+#include "base/hash.h"
+#include "base/le.h"
+
+/* Nodes wait here until the room is full, then all of them are hashed, the deepest first. A node
+ * is queued after its dirty children, so what is queued can be hashed at any time: the scratch is
+ * of fixed size and stays in the cache whatever the number of changes. */
+#define QUEUE_MAX 2048u
+#define GROUP     32u /* nodes hashed side by side */
+#define LANES     (GROUP * 8u)
+#define DEPTHS    (JIT_ID_BYTES * 2u)
+#define NONE      UINT16_MAX
+
+static const enum jit_domain value_domain[TRIE_MAPS] = {
+    [RMG_NODES] = JIT_K_VALUE_NODES,          [RMG_EDGES] = JIT_K_VALUE_EDGES,
+    [RMG_ALPHA] = JIT_K_VALUE_ALPHA,          [RMG_BETA] = JIT_K_VALUE_BETA,
+    [TRIE_INSTANCES] = JIT_K_VALUE_INSTANCES,
+};
+static const enum jit_domain leaf_domain[TRIE_MAPS] = {
+    [RMG_NODES] = JIT_K_LEAF_NODES,          [RMG_EDGES] = JIT_K_LEAF_EDGES,
+    [RMG_ALPHA] = JIT_K_LEAF_ALPHA,          [RMG_BETA] = JIT_K_LEAF_BETA,
+    [TRIE_INSTANCES] = JIT_K_LEAF_INSTANCES,
+};
+
+struct queued {
+    struct trie_node *node;
+    struct jit_id *hash; /* where its hash goes */
+    struct rmg_mem mem;
+    uint8_t map;
+    uint8_t hang;  /* nibble at which it hangs: its chain goes from there to its depth */
+    uint16_t next; /* in the list of its depth */
+};
+
+/* A type's value hash is needed for every node of the type: remember the last ones. */
+#define MEMO 64u
+struct type_memo {
+    bool known[MEMO];
+    struct jit_id type[MEMO];
+    struct jit_id value[MEMO];
+};
+
+struct trie_hasher {
+    uint64_t hashes;
+    uint32_t count;
+    uint16_t first[DEPTHS];
+    struct queued queue[QUEUE_MAX];
+    struct type_memo memo;
+    /* one batch for jit_hash_many64 */
+    uint32_t lanes;
+    const uint8_t *in[LANES];
+    struct jit_id *to[LANES];
+    struct jit_id out[LANES];
+    uint8_t block[LANES][2 * JIT_ID_BYTES];
+    /* binary positions 1 to 15 of each node of the group */
+    struct jit_id inner[GROUP][16];
+};
+
+/* ---- values ---- */
+
+static void put_u64_name(uint8_t *at, uint32_t size)
+{
+    jit_put_le64(at, size);
+}
+
+uint32_t instance_parent_encode(const struct leaf_instance *leaf, uint8_t *out)
+{
+    out[0] = leaf->has_parent;
+    if (!leaf->has_parent) {
+        return 1;
+    }
+    out[1] = leaf->plane;
+    memcpy(out + 2, leaf->parent_instance.bytes, JIT_ID_BYTES);
+    memcpy(out + 34, leaf->parent_owner.bytes, JIT_ID_BYTES);
+    put_u64_name(out + 66, leaf->name_size);
+    memcpy(out + 74, leaf->name, leaf->name_size);
+    return 74u + leaf->name_size;
+}
+
+static void instance_value(const struct leaf_instance *leaf, struct jit_id *out)
+{
+    uint8_t record[JIT_ID_BYTES * 3 + 74 + JIT_NAME_BYTES_MAX];
+    memcpy(record, leaf->root_node.bytes, JIT_ID_BYTES);
+    uint32_t size = JIT_ID_BYTES + instance_parent_encode(leaf, record + JIT_ID_BYTES);
+    memcpy(record + size, leaf->skeleton.bytes, JIT_ID_BYTES);
+    memcpy(record + size + JIT_ID_BYTES, leaf->attachments.bytes, JIT_ID_BYTES);
+    jit_hash_key(JIT_K_VALUE_INSTANCES, record, size + 2 * JIT_ID_BYTES, out);
+}
+
+/* One attachment as the record spells it; the bytes of an atom by their hash. */
+uint32_t owner_entry_encode(const struct rmg_attachment *attachment, const struct jit_id *atom_hash,
+                            uint8_t *out)
+{
+    uint8_t *at = out;
+    jit_put_le64(at, attachment->name_size);
+    at += 8;
+    if (attachment->name_size > 0) {
+        memcpy(at, attachment->name, attachment->name_size);
+        at += attachment->name_size;
+    }
+    *at++ = (uint8_t)attachment->value.kind;
+    memcpy(at, attachment->value.type.bytes, JIT_ID_BYTES);
+    at += JIT_ID_BYTES;
+    if (attachment->value.kind == RMG_VALUE_ATOM) {
+        jit_put_le64(at, attachment->value.size);
+        memcpy(at + 8, atom_hash->bytes, JIT_ID_BYTES);
+        at += 8 + JIT_ID_BYTES;
+    }
+    return (uint32_t)(at - out);
+}
+
+static enum jit_err owner_value(const struct rmg_mem *mem, enum jit_domain domain,
+                                const uint8_t *leaf, uint64_t *hashes, struct jit_id *out)
+{
+    struct jit_hasher hasher;
+    bool streaming = false;
+    uint8_t record[1024];
+    uint32_t size = 8;
+    struct owner_walk walk;
+    struct owner_entry entry;
+    enum jit_err err = owner_walk_begin(mem, leaf, &walk);
+    if (err != JIT_OK) {
+        return err;
+    }
+    jit_put_le64(record, walk.count);
+    while ((err = owner_walk_next(&walk, &entry)) == JIT_OK) {
+        struct jit_id atom;
+        const struct rmg_value *value = &entry.attachment.value;
+        if (value->kind == RMG_VALUE_ATOM && entry.hash == NULL) {
+            jit_hash_key(JIT_K_ATOM, value->bytes, value->size, &atom);
+            ++*hashes;
+        } else if (entry.hash != NULL) {
+            atom = *entry.hash;
+        }
+        if (size + OWNER_ENTRY_MAX > sizeof record) {
+            if (!streaming) {
+                jit_hasher_init_key(&hasher, domain);
+                streaming = true;
+            }
+            jit_hasher_update(&hasher, record, size);
+            size = 0;
+        }
+        size += owner_entry_encode(&entry.attachment, &atom, record + size);
+    }
+    if (streaming) {
+        jit_hasher_update(&hasher, record, size);
+        jit_hasher_final(&hasher, out);
+    } else {
+        jit_hash_key(domain, record, size, out);
+    }
+    return err == JIT_ENOENT ? JIT_OK : err;
+}
+
+enum jit_err trie_leaf_value(const struct rmg_mem *mem, unsigned map, const uint8_t *leaf,
+                             uint64_t *hashes, struct jit_id *out)
+{
+    assert(trie_specs[map].hashed);
+    ++*hashes;
+    switch (map) {
+    case RMG_NODES:
+        jit_hash_key(JIT_K_VALUE_NODES, leaf + offsetof(struct leaf_node, type), JIT_ID_BYTES, out);
+        return JIT_OK;
+    case RMG_EDGES:
+        jit_hash_key(JIT_K_VALUE_EDGES, leaf + offsetof(struct leaf_edge, edge.from),
+                     3 * JIT_ID_BYTES, out);
+        return JIT_OK;
+    case TRIE_INSTANCES:
+        instance_value((const struct leaf_instance *)(const void *)leaf, out);
+        return JIT_OK;
+    default:
+        return owner_value(mem, value_domain[map], leaf, hashes, out);
+    }
+}
+
+void trie_leaf_hash(unsigned map, const struct jit_id *id, const struct jit_id *value,
+                    struct jit_id *out)
+{
+    uint8_t both[2 * JIT_ID_BYTES];
+    memcpy(both, id->bytes, JIT_ID_BYTES);
+    memcpy(both + JIT_ID_BYTES, value->bytes, JIT_ID_BYTES);
+    jit_hash_key(leaf_domain[map], both, sizeof both, out);
+}
+
+void trie_inner_hash(const struct jit_id *left, const struct jit_id *right, struct jit_id *out)
+{
+    uint8_t both[2 * JIT_ID_BYTES];
+    memcpy(both, left->bytes, JIT_ID_BYTES);
+    memcpy(both + JIT_ID_BYTES, right->bytes, JIT_ID_BYTES);
+    jit_hash_key(JIT_K_NODE, both, sizeof both, out);
+}
+
+void trie_chain_hash(const struct jit_id *id, unsigned from, unsigned to, struct jit_id *hash)
+{
+    uint8_t both[2 * JIT_ID_BYTES];
+    for (unsigned bit = from; bit-- > to;) {
+        bool right = (id->bytes[bit / 8u] >> (7u - bit % 8u) & 1u) != 0;
+        memset(both, 0, sizeof both);
+        memcpy(both + (right ? JIT_ID_BYTES : 0), hash->bytes, JIT_ID_BYTES);
+        jit_hash_key(JIT_K_NODE, both, sizeof both, hash);
+    }
+}
+
+/* ---- batches ---- */
+
+static void lanes_flush(struct trie_hasher *hasher, enum jit_domain domain)
+{
+    if (hasher->lanes == 1) {
+        jit_hash_many64(domain, hasher->in, 1, hasher->out);
+        *hasher->to[0] = hasher->out[0];
+    } else if (hasher->lanes > 0) {
+        jit_hash_many64(domain, hasher->in, hasher->lanes, hasher->out);
+        for (uint32_t i = 0; i < hasher->lanes; i++) {
+            *hasher->to[i] = hasher->out[i];
+        }
+    }
+    hasher->hashes += hasher->lanes;
+    hasher->lanes = 0;
+}
+
+static void lane_add(struct trie_hasher *hasher, const void *in, struct jit_id *to)
+{
+    hasher->in[hasher->lanes] = in;
+    hasher->to[hasher->lanes++] = to;
+}
+
+static void memo_value(struct trie_hasher *hasher, const uint8_t *leaf, struct jit_id *out)
+{
+    struct type_memo *memo = &hasher->memo;
+    const struct jit_id *type =
+        (const struct jit_id *)(const void *)(leaf + offsetof(struct leaf_node, type));
+    unsigned at = (type->bytes[0] ^ type->bytes[31]) % MEMO;
+    if (!memo->known[at] || !jit_id_equal(&memo->type[at], type)) {
+        memo->known[at] = true;
+        memo->type[at] = *type;
+        jit_hash_key(JIT_K_VALUE_NODES, type->bytes, JIT_ID_BYTES, &memo->value[at]);
+        hasher->hashes++;
+    }
+    *out = memo->value[at];
+}
+
+/* The dirty leaves of one node, into the batch. */
+static void leaves_of(struct trie_hasher *hasher, const struct queued *item)
+{
+    const struct trie_spec *spec = &trie_specs[item->map];
+    const struct trie_node *node = item->node;
+    struct jit_id *hashes = trie_hashes(node, trie_count16(node->map));
+    for (unsigned left = node->dirty & node->leaf; left != 0; left &= left - 1) {
+        unsigned index = trie_rank(node->map, (unsigned)__builtin_ctz(left));
+        const uint8_t *leaf = item->mem.base + (uint64_t)trie_refs(spec, node)[index] * RMG_GRANULE;
+        uint8_t *block = hasher->block[hasher->lanes];
+        struct jit_id value;
+        memcpy(block, leaf + offsetof(struct leaf_node, id), JIT_ID_BYTES);
+        if (item->map == RMG_NODES) {
+            memo_value(hasher, leaf, &value);
+        } else {
+            /* Our own leaf: its sizes are right. */
+            enum jit_err err =
+                trie_leaf_value(&item->mem, item->map, leaf, &hasher->hashes, &value);
+            assert(err == JIT_OK);
+        }
+        memcpy(block + JIT_ID_BYTES, value.bytes, JIT_ID_BYTES);
+        lane_add(hasher, block, &hashes[index]);
+    }
+}
+
+static void leaves_of_group(struct trie_hasher *hasher, struct queued *const *group, uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        if (hasher->lanes > 0 &&
+            (group[i]->map != group[i - 1]->map || hasher->lanes + 16u > LANES)) {
+            lanes_flush(hasher, leaf_domain[group[i - 1]->map]);
+        }
+        leaves_of(hasher, group[i]);
+    }
+    lanes_flush(hasher, leaf_domain[group[count - 1]->map]);
+}
+
+/* The slots below binary position p of a node: 1 is all 16, 2 and 3 are 8 each, ... */
+static const uint16_t below[32] = {
+    [1] = 0xffff,  [2] = 0x00ff,   [3] = 0xff00,   [4] = 0x000f,   [5] = 0x00f0,   [6] = 0x0f00,
+    [7] = 0xf000,  [8] = 0x0003,   [9] = 0x000c,   [10] = 0x0030,  [11] = 0x00c0,  [12] = 0x0300,
+    [13] = 0x0c00, [14] = 0x3000,  [15] = 0xc000,  [16] = 1 << 0,  [17] = 1 << 1,  [18] = 1 << 2,
+    [19] = 1 << 3, [20] = 1 << 4,  [21] = 1 << 5,  [22] = 1 << 6,  [23] = 1 << 7,  [24] = 1 << 8,
+    [25] = 1 << 9, [26] = 1 << 10, [27] = 1 << 11, [28] = 1 << 12, [29] = 1 << 13, [30] = 1 << 14,
+    [31] = 1 << 15};
+
+static const struct jit_id zero;
+
+/* Where the hash of a binary position lies; only asked for when it has elements. */
+static struct jit_id *position(struct trie_hasher *hasher, const struct queued *item, uint32_t lane,
+                               unsigned at)
+{
+    unsigned map = item->node->map;
+    unsigned children = trie_count16(map);
+    if (at >= 16) {
+        return &trie_hashes(item->node, children)[trie_rank(map, at - 16)];
+    }
+    return at > 1 && children >= TRIE_CACHED_MIN
+               ? &trie_hashes(item->node, children)[children + at - 2]
+               : &hasher->inner[lane][at];
+}
+
+/* inner() at one position: pass a lone leaf up, hash everything else. */
+static void inner_of(struct trie_hasher *hasher, const struct queued *item, uint32_t lane,
+                     unsigned at)
+{
+    const struct trie_node *node = item->node;
+    unsigned here = node->map & below[at];
+    bool left = (node->map & below[2 * at]) != 0;
+    bool right = (node->map & below[2 * at + 1]) != 0;
+    struct jit_id *to = position(hasher, item, lane, at);
+    if ((here & (here - 1)) == 0 && (node->leaf & here) != 0) {
+        *to = *position(hasher, item, lane, left ? 2 * at : 2 * at + 1);
+        return;
+    }
+    const struct jit_id *l = left ? position(hasher, item, lane, 2 * at) : &zero;
+    const struct jit_id *r = right ? position(hasher, item, lane, 2 * at + 1) : &zero;
+    if (left && right && r == l + 1) {
+        lane_add(hasher, l, to);
+        return;
+    }
+    uint8_t *block = hasher->block[hasher->lanes];
+    memcpy(block, l->bytes, JIT_ID_BYTES);
+    memcpy(block + JIT_ID_BYTES, r->bytes, JIT_ID_BYTES);
+    lane_add(hasher, block, to);
+}
+
+static void group_hash(struct trie_hasher *hasher, struct queued *const *group, uint32_t count)
+{
+    uint16_t need[GROUP];
+    for (uint32_t i = 0; i < count; i++) {
+        const struct trie_node *node = group[i]->node;
+        bool cached = trie_count16(node->map) >= TRIE_CACHED_MIN && (node->flags & TRIE_STALE) == 0;
+        need[i] = cached ? node->dirty : 0xffffu;
+    }
+    leaves_of_group(hasher, group, count);
+    for (unsigned level = 8; level > 0; level /= 2) {
+        for (uint32_t i = 0; i < count; i++) {
+            const struct trie_node *node = group[i]->node;
+            for (unsigned at = level; at < 2 * level; at++) {
+                if ((node->map & below[at]) != 0 && ((need[i] & below[at]) != 0 || at == 1)) {
+                    inner_of(hasher, group[i], i, at);
+                }
+            }
+        }
+        lanes_flush(hasher, JIT_K_NODE);
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        struct trie_node *node = group[i]->node;
+        struct jit_id *hash = &hasher->inner[i][1];
+        if (group[i]->hang < node->depth) {
+            const uint8_t *leaf = NULL;
+            enum jit_err err = trie_first_leaf(
+                &group[i]->mem, &trie_specs[group[i]->map],
+                (uint32_t)((uint64_t)((const uint8_t *)node - group[i]->mem.base) / RMG_GRANULE),
+                &leaf);
+            assert(err == JIT_OK);
+            struct trie_key key = trie_key_of_leaf(&trie_specs[group[i]->map], leaf);
+            trie_chain_hash(key.part[0], node->depth * 4u, group[i]->hang * 4u, hash);
+            hasher->hashes += (node->depth - group[i]->hang) * 4u;
+        }
+        *group[i]->hash = *hash;
+        if (node->dirty != 0) {
+            node->dirty = 0;
+            node->flags &= (uint8_t)~TRIE_STALE;
+        }
+    }
+}
+
+static void queue_flush(struct trie_hasher *hasher)
+{
+    struct queued *group[GROUP];
+    for (unsigned depth = DEPTHS; depth-- > 0 && hasher->count > 0;) {
+        for (uint16_t next = hasher->first[depth]; next != NONE;) {
+            uint32_t count = 0;
+            for (; next != NONE && count < GROUP; next = hasher->queue[next].next) {
+                group[count++] = &hasher->queue[next];
+            }
+            group_hash(hasher, group, count);
+        }
+        hasher->first[depth] = NONE;
+    }
+    hasher->count = 0;
+}
+
+static void collect(struct trie_hasher *hasher, const struct rmg_mem *mem, unsigned map,
+                    uint32_t ref, unsigned hang, struct jit_id *hash)
+{
+    const struct trie_spec *spec = &trie_specs[map];
+    struct trie_node *node =
+        (struct trie_node *)((uintptr_t)mem->base + (uint64_t)ref * RMG_GRANULE);
+    struct jit_id *hashes = trie_hashes(node, trie_count16(node->map));
+    unsigned left = node->dirty & node->map & (unsigned)~node->leaf;
+    for (; left != 0; left &= left - 1) {
+        unsigned index = trie_rank(node->map, (unsigned)__builtin_ctz(left));
+        collect(hasher, mem, map, trie_refs(spec, node)[index], node->depth + 1u, &hashes[index]);
+    }
+    if (hasher->count == QUEUE_MAX) {
+        queue_flush(hasher);
+    }
+    hasher->queue[hasher->count] = (struct queued){.node = node,
+                                                   .hash = hash,
+                                                   .mem = *mem,
+                                                   .map = (uint8_t)map,
+                                                   .hang = (uint8_t)hang,
+                                                   .next = hasher->first[node->depth]};
+    hasher->first[node->depth] = (uint16_t)hasher->count++;
+}
+
+enum jit_err trie_hasher_new(struct jit_heap *heap, struct trie_hasher **out)
+{
+    *out = heap->alloc(heap, sizeof **out);
+    if (*out == NULL) {
+        return JIT_ENOMEM;
+    }
+    (*out)->hashes = 0;
+    (*out)->count = 0;
+    (*out)->lanes = 0;
+    memset((*out)->memo.known, 0, sizeof(*out)->memo.known);
+    memset((*out)->first, 0xff, sizeof(*out)->first);
+    return JIT_OK;
+}
+
+void trie_hasher_free(struct jit_heap *heap, struct trie_hasher *hasher)
+{
+    heap->free(heap, hasher);
+}
+
+void trie_hasher_add(struct trie_hasher *hasher, const struct rmg_mem *mem, unsigned map,
+                     uint32_t root, struct jit_id *hash)
+{
+    assert(trie_specs[map].hashed);
+    if (root == 0) {
+        *hash = zero;
+        return;
+    }
+    const struct trie_node *node =
+        (const struct trie_node *)(const void *)(mem->base + (uint64_t)root * RMG_GRANULE);
+    if (node->dirty != 0) {
+        collect(hasher, mem, map, root, 0, hash);
+    }
+}
+
+void trie_hasher_finish(struct trie_hasher *hasher, struct rmg_counters *counters)
+{
+    queue_flush(hasher);
+    counters->hashes += hasher->hashes;
+    hasher->hashes = 0;
+}

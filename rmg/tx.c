@@ -1,0 +1,335 @@
+#include "rmg/store_priv.h"
+
+struct trie_pen tx_pen(struct rmg_tx *tx, uint32_t arena)
+{
+    struct rmg_store *store = tx->store;
+    return (struct trie_pen){.heap = store->heap,
+                             .arena = store->options.arenas[arena],
+                             .arena_index = arena,
+                             .epoch = tx->epoch,
+                             .dead = &tx->dead,
+                             .spare = &store->spare,
+                             .counters = &store->counters};
+}
+
+enum jit_err rmg_tx_begin(struct rmg_store *store, const struct rmg_version *base,
+                          struct rmg_tx **out)
+{
+    struct rmg_tx *tx = &store->tx;
+    *out = NULL;
+    assert(tx->store == NULL);
+    assert(base->epoch == store->newest.epoch);
+    struct jit_id *touched = tx->touched;
+    size_t capacity = tx->touched_capacity;
+    *tx = (struct rmg_tx){.store = store,
+                          .base = *base,
+                          .epoch = base->epoch + 1,
+                          .instances = base->instances,
+                          .instance_count = base->instance_count,
+                          .touched = touched,
+                          .touched_capacity = capacity};
+    *out = tx;
+    return JIT_OK;
+}
+
+/* ---- reservation ---- */
+
+/* What one operation can cost at worst. Copying: paths in all the maps it changes (an edge's: one
+ * hashed, three indexes, and that of the instances), each as long as its key and full at each
+ * level. Making: what is there afterwards and was not before, however many operations follow. */
+#define HASHED_NODE_MAX 1040ull
+#define INDEX_NODE_MAX  96ull
+#define OP_COPIES_MAX   ((64 + 64) * HASHED_NODE_MAX + (256 + 256 + 128) * INDEX_NODE_MAX)
+#define OP_MAKES_MAX    (8 * HASHED_NODE_MAX)
+
+enum jit_err rmg_tx_reserve(struct rmg_tx *tx, uint64_t operations, uint64_t atom_bytes)
+{
+    for (uint32_t i = 0; i < tx->store->options.arena_count; i++) {
+        struct rmg_arena *arena = tx->store->options.arenas[i];
+        uint64_t copies = 0;
+        uint64_t makes = 0;
+        if (__builtin_mul_overflow(operations, OP_COPIES_MAX, &copies) || copies > arena->live) {
+            copies = arena->live;
+        }
+        if (__builtin_mul_overflow(operations, OP_MAKES_MAX, &makes) ||
+            __builtin_add_overflow(makes, copies, &makes) ||
+            __builtin_add_overflow(makes, atom_bytes, &makes)) {
+            return JIT_ELIMIT;
+        }
+        enum jit_err err = rmg_arena_reserve(arena, makes);
+        if (err != JIT_OK) {
+            return err;
+        }
+    }
+    return JIT_OK;
+}
+
+/* ---- abort ---- */
+
+struct abandon {
+    struct trie_pen pen;
+    uint32_t leaf_size; /* 0: owners */
+};
+
+static void abandon_leaf(void *user, uint32_t ref)
+{
+    struct abandon *a = user;
+    const uint8_t *leaf = rmg_arena_at(a->pen.arena, ref);
+    if (((const struct leaf_owner *)(const void *)leaf)->epoch != a->pen.epoch) {
+        return;
+    }
+    if (a->leaf_size != 0) {
+        rmg_arena_release(a->pen.arena, ref, a->leaf_size);
+        return;
+    }
+    const struct rmg_mem mem = {.base = a->pen.arena->base, .size = a->pen.arena->size};
+    struct owner_walk walk;
+    struct owner_entry entry;
+    enum jit_err err = owner_walk_begin(&mem, leaf, &walk);
+    while (err == JIT_OK && (err = owner_walk_next(&walk, &entry)) == JIT_OK) {
+        const struct atom_cell *cell =
+            entry.cell == 0 ? NULL : rmg_arena_at(a->pen.arena, entry.cell);
+        if (cell != NULL && cell->epoch == a->pen.epoch) {
+            rmg_arena_release(a->pen.arena, entry.cell, sizeof *cell + cell->size);
+        }
+    }
+    assert(err == JIT_ENOENT);
+    rmg_arena_release(a->pen.arena, ref, owner_leaf_size(leaf));
+}
+
+static void abandon_instance(void *user, uint32_t ref)
+{
+    struct rmg_tx *tx = user;
+    struct rmg_arena *arena = tx->store->options.arenas[0];
+    const struct leaf_instance *leaf = rmg_arena_at(arena, ref);
+    if (leaf->epoch != tx->epoch) {
+        return;
+    }
+    struct abandon a = {.pen = tx_pen(tx, leaf->arena)};
+    for (unsigned map = 0; map < RMG_MAPS; map++) {
+        const struct trie_spec *spec = &trie_specs[map];
+        bool owners = map == RMG_ALPHA || map == RMG_BETA;
+        a.leaf_size = owners ? 0 : spec->leaf_size;
+        /* Leaves of indexes belong to the maps before them. */
+        trie_abandon(&a.pen, spec, leaf->roots.ref[map], spec->hashed ? abandon_leaf : NULL, &a);
+    }
+    rmg_arena_release(arena, ref, sizeof *leaf);
+}
+
+static void tx_end(struct rmg_tx *tx)
+{
+    tx->store = NULL;
+    tx->at = NULL;
+}
+
+void rmg_tx_abort(struct rmg_tx *tx)
+{
+    if (tx == NULL) {
+        return;
+    }
+    assert(tx->store != NULL);
+    struct trie_pen pen = tx_pen(tx, 0);
+    trie_abandon(&pen, &trie_specs[TRIE_INSTANCES], tx->instances, abandon_instance, tx);
+    while (tx->dead.head != NULL) {
+        struct dead_chunk *chunk = tx->dead.head;
+        tx->dead.head = chunk->next;
+        tx->store->heap->free(tx->store->heap, chunk);
+    }
+    tx_end(tx);
+}
+
+/* ---- instances ---- */
+
+enum jit_err tx_find(struct rmg_tx *tx, const struct jit_id *id)
+{
+    if (tx->at != NULL && jit_id_equal(&tx->at->id, id)) {
+        return JIT_OK;
+    }
+    tx->at = NULL;
+    enum jit_err err = store_leaf(tx->store, tx->instances, id, &tx->at);
+    tx->at_owned = false;
+    return err;
+}
+
+enum jit_err tx_own(struct rmg_tx *tx)
+{
+    if (tx->at_owned) {
+        return JIT_OK;
+    }
+    struct trie_pen pen = tx_pen(tx, 0);
+    const struct trie_key key = trie_key_of_id(&tx->at->id);
+    uint32_t *slot = NULL;
+    enum jit_err err =
+        trie_own_path(&pen, &trie_specs[TRIE_INSTANCES], &tx->instances, &key, &slot);
+    if (err == JIT_OK && tx->at->epoch != tx->epoch) {
+        uint32_t before = *slot;
+        uint32_t ref = 0;
+        err = trie_cell_new(&pen, sizeof *tx->at, &ref);
+        if (err == JIT_OK) {
+            struct leaf_instance *leaf = rmg_arena_at(pen.arena, ref);
+            *leaf = *tx->at;
+            leaf->epoch = tx->epoch;
+            pen.counters->leaves_made++;
+            *slot = ref;
+            tx->at = leaf;
+            err = trie_cell_drop(&pen, before, sizeof *leaf);
+        }
+    }
+    tx->at_owned = err == JIT_OK;
+    return err;
+}
+
+enum jit_err tx_touch(struct rmg_tx *tx, const struct jit_id *instance)
+{
+    if (tx->touched_count > 0 && jit_id_equal(&tx->touched[tx->touched_count - 1], instance)) {
+        return JIT_OK;
+    }
+    if (jit_heap_grow(tx->store->heap, (void **)&tx->touched, &tx->touched_capacity,
+                      tx->touched_count + 1, sizeof *tx->touched) != 0) {
+        return JIT_ENOMEM;
+    }
+    tx->touched[tx->touched_count++] = *instance;
+    return JIT_OK;
+}
+
+void tx_view(const struct rmg_tx *tx, struct rmg_graph *graph)
+{
+    *graph = (struct rmg_graph){
+        .mem = store_mem(tx->store, tx->at->arena), .instance = tx->at->id, .roots = tx->at->roots};
+}
+
+enum jit_err rmg_tx_graph(struct rmg_tx *tx, const struct jit_id *instance, struct rmg_graph *graph)
+{
+    enum jit_err err = tx_find(tx, instance);
+    if (err == JIT_OK) {
+        tx_view(tx, graph);
+    }
+    return err;
+}
+
+static bool parent_is(const struct leaf_instance *leaf, const struct rmg_parent *parent)
+{
+    bool present = parent != NULL && parent->present;
+    return leaf->has_parent == present &&
+           (!present || (leaf->plane == parent->plane &&
+                         jit_id_equal(&leaf->parent_instance, &parent->instance) &&
+                         jit_id_equal(&leaf->parent_owner, &parent->owner) &&
+                         leaf->name_size == parent->name_size &&
+                         memcmp(leaf->name, parent->name, parent->name_size) == 0));
+}
+
+static void parent_set(struct leaf_instance *leaf, const struct rmg_parent *parent)
+{
+    leaf->has_parent = parent != NULL && parent->present;
+    leaf->plane = 0;
+    leaf->name_size = 0;
+    memset(&leaf->parent_instance, 0, sizeof leaf->parent_instance);
+    memset(&leaf->parent_owner, 0, sizeof leaf->parent_owner);
+    memset(leaf->name, 0, sizeof leaf->name);
+    if (leaf->has_parent) {
+        leaf->plane = (uint8_t)parent->plane;
+        leaf->parent_instance = parent->instance;
+        leaf->parent_owner = parent->owner;
+        leaf->name_size = (uint16_t)parent->name_size;
+        memcpy(leaf->name, parent->name, parent->name_size);
+    }
+}
+
+static enum jit_err instance_new(struct rmg_tx *tx, const struct jit_id *id)
+{
+    const struct rmg_store *store = tx->store;
+    const struct trie_spec *spec = &trie_specs[TRIE_INSTANCES];
+    struct trie_pen pen = tx_pen(tx, 0);
+    const struct rmg_mem mem = store_mem(store, 0);
+    const struct trie_key key = trie_key_of_id(id);
+    struct trie_place place;
+    uint32_t ref = 0;
+    if (tx->instance_count >= JIT_INSTANCES_MAX) {
+        return JIT_ELIMIT;
+    }
+    enum jit_err err = trie_find(&mem, spec, tx->instances, &key, &place);
+    if (err == JIT_OK) {
+        err = trie_cell_new(&pen, sizeof(struct leaf_instance), &ref);
+    }
+    if (err != JIT_OK) {
+        return err;
+    }
+    struct leaf_instance *leaf = rmg_arena_at(pen.arena, ref);
+    memset(leaf, 0, sizeof *leaf);
+    leaf->epoch = tx->epoch;
+    leaf->id = *id;
+    leaf->arena =
+        store->options.arena_of == NULL ? 0 : store->options.arena_of(store->options.user, id);
+    assert(leaf->arena < store->options.arena_count);
+    err = trie_put(&pen, spec, &tx->instances, &key, &place, ref);
+    if (err != JIT_OK) {
+        rmg_arena_release(pen.arena, ref, sizeof *leaf);
+        return err;
+    }
+    pen.counters->leaves_made++;
+    tx->instance_count++;
+    tx->at = leaf;
+    tx->at_owned = true;
+    return JIT_OK;
+}
+
+enum jit_err rmg_tx_upsert_instance(struct rmg_tx *tx, const struct jit_id *id,
+                                    const struct jit_id *root_node, const struct rmg_parent *parent)
+{
+    bool present = parent != NULL && parent->present;
+    if (jit_id_is_zero(id) ||
+        (present && (parent->name_size > JIT_NAME_BYTES_MAX ||
+                     (parent->plane != RMG_PLANE_ALPHA && parent->plane != RMG_PLANE_BETA)))) {
+        return JIT_EINVALID;
+    }
+    enum jit_err err = tx_find(tx, id);
+    bool fresh = err == JIT_ENOENT;
+    if (fresh) {
+        err = instance_new(tx, id);
+    } else if (err == JIT_OK) {
+        if (jit_id_equal(&tx->at->root_node, root_node) && parent_is(tx->at, parent)) {
+            return JIT_OK;
+        }
+        err = tx_own(tx);
+    }
+    if (err == JIT_OK) {
+        err = tx_touch(tx, id);
+    }
+    if (err != JIT_OK) {
+        return err;
+    }
+    tx->top_delta += (present ? 0 : 1) - (fresh || tx->at->has_parent ? 0 : 1);
+    tx->moved = tx->moved || (!fresh && !parent_is(tx->at, parent));
+    tx->at->root_node = *root_node;
+    parent_set(tx->at, parent);
+    return JIT_OK;
+}
+
+enum jit_err rmg_tx_delete_instance(struct rmg_tx *tx, const struct jit_id *id)
+{
+    enum jit_err err = tx_find(tx, id);
+    if (err != JIT_OK) {
+        return err;
+    }
+    for (unsigned map = 0; map < RMG_MAPS; map++) {
+        if (tx->at->roots.ref[map] != 0) {
+            return JIT_EINVALID; /* nothing cascades: its content goes first */
+        }
+    }
+    struct trie_pen pen = tx_pen(tx, 0);
+    const struct rmg_mem mem = store_mem(tx->store, 0);
+    const struct trie_key key = trie_key_of_id(id);
+    struct trie_place place;
+    err = trie_find(&mem, &trie_specs[TRIE_INSTANCES], tx->instances, &key, &place);
+    bool top = !tx->at->has_parent;
+    if (err == JIT_OK) {
+        err = trie_remove(&pen, &trie_specs[TRIE_INSTANCES], &tx->instances, &key);
+    }
+    if (err == JIT_OK) {
+        tx->at = NULL;
+        tx->instance_count--;
+        tx->top_delta -= top ? 1 : 0;
+        err = trie_cell_drop(&pen, place.ref, sizeof(struct leaf_instance));
+    }
+    return err;
+}

@@ -1,0 +1,219 @@
+/* Goal:   the store is the naive state: same errors, same validity, same roots, same content,
+ *         whatever the ids and the order; old versions stay; abort leaves no trace.
+ * Method: random operations on both at once, compared at every seal, over ids of every kind. */
+#include "tests/lib/tcase.h"
+#include "tests/lib/world.h"
+
+#define SEEDS        4
+#define TRANSACTIONS 500
+
+static struct world world;
+
+static void must(enum jit_err err)
+{
+    ck_assert_msg(err == JIT_OK, "%s", jit_err_text(err));
+}
+
+/* Everything readable in the version equals the model. */
+static void compare_instance(const struct naive_instance *in, const struct rmg_graph *graph)
+{
+    struct rmg_iter iter;
+    struct jit_id id;
+    struct jit_id type;
+    struct rmg_edge edge;
+    size_t count = 0;
+    enum jit_err err;
+    ck_assert_uint_eq(graph->roots.node_count, in->node_count);
+    ck_assert_uint_eq(graph->roots.edge_count, in->edge_count);
+    for (size_t i = 0; i < in->node_count; i++) {
+        uint64_t degree = 0;
+        uint64_t expected = 0;
+        must(rmg_node_type(graph, &in->nodes[i].id, &type));
+        ck_assert(jit_id_equal(&type, &in->nodes[i].type));
+        must(rmg_degree(graph, &in->nodes[i].id, RMG_DIR_IN, NULL, &degree));
+        for (size_t k = 0; k < in->edge_count; k++) {
+            expected += jit_id_equal(&in->edges[k].to, &in->nodes[i].id);
+        }
+        ck_assert_uint_eq(degree, expected);
+    }
+    for (size_t i = 0; i < in->edge_count; i++) {
+        must(rmg_edge_get(graph, &in->edges[i].id, &edge));
+        ck_assert(memcmp(&edge, &in->edges[i], sizeof edge) == 0);
+    }
+    for (size_t i = 0; i < in->attachment_count; i++) {
+        const struct naive_attachment *a = &in->attachments[i];
+        struct rmg_value value;
+        must(rmg_attachment_get(graph, a->plane, &a->owner, a->name, a->name_size, &value));
+        ck_assert(value.kind == a->kind && jit_id_equal(&value.type, &a->type));
+        ck_assert_uint_eq(value.size, a->size);
+        ck_assert(a->size == 0 || memcmp(value.bytes, a->bytes, a->size) == 0);
+    }
+    struct jit_id last;
+    rmg_iter_all(graph, RMG_NODES, &iter);
+    while ((err = rmg_iter_node(&iter, &id, &type)) == JIT_OK) {
+        ck_assert(count == 0 || jit_id_compare(&last, &id) < 0);
+        last = id;
+        count++;
+    }
+    ck_assert_int_eq(err, JIT_ENOENT);
+    ck_assert_uint_eq(count, in->node_count);
+}
+
+static int out_order(const struct rmg_edge *a, const struct rmg_edge *b)
+{
+    int order = jit_id_compare(&a->from, &b->from);
+    order = order != 0 ? order : jit_id_compare(&a->type, &b->type);
+    order = order != 0 ? order : jit_id_compare(&a->to, &b->to);
+    return order != 0 ? order : jit_id_compare(&a->id, &b->id);
+}
+
+static void compare_edges(const struct naive_instance *in, const struct rmg_graph *graph)
+{
+    struct rmg_iter iter;
+    struct rmg_edge edge;
+    struct rmg_edge last;
+    size_t all = 0;
+    enum jit_err err;
+    rmg_iter_all(graph, RMG_OUT, &iter);
+    while ((err = rmg_iter_edge(&iter, &edge)) == JIT_OK) {
+        ck_assert(all == 0 || out_order(&last, &edge) < 0);
+        last = edge;
+        all++;
+    }
+    ck_assert_int_eq(err, JIT_ENOENT);
+    ck_assert_uint_eq(all, in->edge_count);
+    for (unsigned n = 0; n < 6; n++) {
+        for (unsigned t = 0; t < WORLD_TYPES; t++) {
+            for (int d = RMG_DIR_OUT; d <= RMG_DIR_IN; d++) {
+                uint64_t expected = 0;
+                uint64_t listed = 0;
+                uint64_t degree = 0;
+                for (size_t i = 0; i < in->edge_count; i++) {
+                    const struct jit_id *end =
+                        d == RMG_DIR_OUT ? &in->edges[i].from : &in->edges[i].to;
+                    expected += jit_id_equal(end, &world.nodes[n]) &&
+                                jit_id_equal(&in->edges[i].type, &world.types[t]);
+                }
+                rmg_iter_edges_of(graph, &world.nodes[n], (enum rmg_direction)d, &world.types[t],
+                                  &iter);
+                while ((err = rmg_iter_edge(&iter, &edge)) == JIT_OK) {
+                    listed++;
+                }
+                ck_assert_int_eq(err, JIT_ENOENT);
+                must(rmg_degree(graph, &world.nodes[n], (enum rmg_direction)d, &world.types[t],
+                                &degree));
+                ck_assert_uint_eq(listed, expected);
+                ck_assert_uint_eq(degree, expected);
+            }
+        }
+    }
+}
+
+static void compare_version(const struct naive_state *model, const struct rmg_version *version)
+{
+    struct rmg_instance instance;
+    struct jit_id root;
+    size_t count = 0;
+    enum jit_err err;
+    naive_state_root(model, &root);
+    ck_assert(jit_id_equal(&root, &version->state_root));
+    ck_assert_uint_eq(version->instance_count, model->instance_count);
+    for (err = rmg_store_next(world.store, version, NULL, &instance); err == JIT_OK;
+         err = rmg_store_next(world.store, version, &instance.id, &instance)) {
+        struct naive_instance *in = naive_find((struct naive_state *)model, &instance.id);
+        struct rmg_graph graph;
+        ck_assert_ptr_nonnull(in);
+        rmg_store_graph(world.store, &instance, &graph);
+        compare_instance(in, &graph);
+        compare_edges(in, &graph);
+        naive_instance_root(model, &instance.id, &root);
+        struct jit_id ours;
+        must(rmg_store_instance_root(world.store, version, &instance.id, &ours));
+        ck_assert(jit_id_equal(&root, &ours));
+        naive_skeleton(in, &root);
+        ck_assert(jit_id_equal(&root, &instance.skeleton));
+        count++;
+    }
+    ck_assert_int_eq(err, JIT_ENOENT);
+    ck_assert_uint_eq(count, model->instance_count);
+}
+
+struct kept {
+    struct rmg_version version;
+    struct naive_state model;
+};
+
+static void run(enum world_ids kind, uint64_t seed, unsigned transactions, unsigned steps_max)
+{
+    struct kept kept[4] = {{.version = {.epoch = 0}}};
+    unsigned kept_count = 0;
+    unsigned sealed = 0;
+    world_begin(&world, kind, seed, 8u << 20);
+    for (unsigned t = 0; t < transactions; t++) {
+        struct naive_state next = naive_copy(&world.model);
+        struct rmg_tx *tx = NULL;
+        uint64_t live = world.arena[0]->live + world.arena[1]->live;
+        must(rmg_tx_begin(world.store, &world.version, &tx));
+        uint64_t steps = jit_random_below(&world.random, steps_max) + 1;
+        for (uint64_t i = 0; i < steps; i++) {
+            struct world_result result = world_step(&world, tx, &next);
+            ck_assert_msg(result.store == result.model, "kind %d seed %lu tx %u step %lu: %s / %s",
+                          (int)kind, (unsigned long)seed, t, (unsigned long)i,
+                          jit_err_text(result.store), jit_err_text(result.model));
+        }
+        if (jit_random_below(&world.random, 8) == 0) {
+            rmg_tx_abort(tx);
+            naive_release(&next);
+            ck_assert_uint_eq(world.arena[0]->live + world.arena[1]->live, live);
+            continue;
+        }
+        bool valid = naive_valid(&next);
+        enum jit_err err = rmg_tx_seal(tx, &world.version);
+        ck_assert_msg(err == (valid ? JIT_OK : JIT_EINVALID), "kind %d seed %lu tx %u: %s / %d",
+                      (int)kind, (unsigned long)seed, t, jit_err_text(err), valid);
+        if (!valid) {
+            naive_release(&next);
+            ck_assert_uint_eq(world.arena[0]->live + world.arena[1]->live, live);
+            continue;
+        }
+        naive_release(&world.model);
+        world.model = next;
+        sealed++;
+        struct jit_id root;
+        naive_state_root(&world.model, &root);
+        ck_assert_msg(jit_id_equal(&root, &world.version.state_root), "kind %d seed %lu tx %u",
+                      (int)kind, (unsigned long)seed, t);
+        if (sealed % 16 == 0) {
+            compare_version(&world.model, &world.version);
+            struct kept *slot = &kept[kept_count++ % 4];
+            if (kept_count > 4) {
+                compare_version(&slot->model, &slot->version);
+                rmg_store_unpin(world.store, &slot->version);
+                naive_release(&slot->model);
+            }
+            must(rmg_store_pin(world.store, &world.version));
+            *slot = (struct kept){world.version, naive_copy(&world.model)};
+        }
+    }
+    ck_assert_uint_gt(sealed, transactions / 8);
+    for (unsigned i = 0; i < 4 && i < kept_count; i++) {
+        compare_version(&kept[i].model, &kept[i].version);
+        rmg_store_unpin(world.store, &kept[i].version);
+        naive_release(&kept[i].model);
+    }
+    world_end(&world);
+}
+
+START_TEST(random_operations) /* _i: kind and seed */
+{
+    run((enum world_ids)(_i % WORLD_IDS), (uint64_t)_i, TRANSACTIONS, 60);
+}
+END_TEST
+
+static void suite(Suite *s)
+{
+    TCase *t = test_case(s, "random", 120);
+    tcase_add_loop_test(t, random_operations, 0, SEEDS * WORLD_IDS);
+}
+
+TEST_MAIN("store", suite)
