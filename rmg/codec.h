@@ -46,11 +46,14 @@ enum rmg_codec rmg_codec_of_type(const struct jit_id *type); /* NONE when it is 
 enum rmg_codec rmg_codec_of_name(const char *name, size_t size);
 const char *rmg_codec_name(enum rmg_codec codec);
 
-/* Errors: JIT_EFORMAT. text must be UTF-8. */
+/* Errors: JIT_EFORMAT. text must be UTF-8 as rmg_utf8_valid has it; at most JIT_ATOM_BYTES_MAX. */
 JIT_MUST_CHECK enum jit_err rmg_codec_decode(enum rmg_codec codec, const uint8_t *bytes,
                                              uint32_t size, struct rmg_datum *out);
 /* Appends the canonical bytes: NaN and -0.0 are made canonical here. */
 void rmg_codec_encode(const struct rmg_datum *datum, struct jit_buf *buf);
+
+/* NaN becomes the one NaN, -0.0 becomes +0.0. */
+double rmg_f64_canonical(double value);
 
 bool rmg_utf8_valid(const uint8_t *bytes,
                     size_t size); /* no surrogates, no overlong forms, no NUL */

@@ -4,3 +4,11 @@ noinst_LTLIBRARIES += %D%/librmg.la
 	%D%/arena.c %D%/arena.h %D%/graph.c %D%/graph.h %D%/graph_diff.c %D%/store.c %D%/store.h \
 	%D%/store_priv.h %D%/trie_hash.c %D%/trie_owner.c %D%/trie_priv.h %D%/trie_read.c \
 	%D%/trie_write.c %D%/tx.c %D%/tx_change.c %D%/tx_owner.c %D%/tx_seal.c %D%/utf8.c
+
+# Rules.
+%C%_librmg_la_SOURCES += \
+	%D%/codec.c %D%/codec.h %D%/effect.c %D%/expr.c %D%/expr.h %D%/match.c %D%/match.h \
+	%D%/match_key.c %D%/match_priv.h %D%/probe.c %D%/probe.h %D%/rule.c %D%/rule.h \
+	%D%/rule_check.c %D%/rule_priv.h %D%/search.h
+# sqrt, which IEEE 754 rounds correctly: the only function of the mathematical library in use.
+%C%_librmg_la_LIBADD = -lm

@@ -37,6 +37,9 @@ void rmg_scope_hash(uint64_t seed, uint64_t tick, const struct jit_id *request_k
                     struct jit_id *out);
 /* random() of DESIGN 6: 0 <= x < 1. */
 double rmg_draw_random(const struct rmg_draw *draw, const struct jit_id *match_key, uint32_t call);
+/* The id of the created node or edge at this place of the text (5.2 "New ids"). */
+void rmg_created_id(const struct rmg_draw *draw, const struct jit_id *request_key,
+                    uint32_t position, struct jit_id *out);
 
 /* What verification found out and the rewrite will do. values is the caller's buffer, only ever
  * appended to (so one buffer may serve many matches); nothing is left in it unless the result is
@@ -46,11 +49,11 @@ struct rmg_effect {
     struct rmg_edge edges[JIT_PATTERN_ELEMENTS_MAX]; /* of the matched edges, by element */
     struct jit_id types[JIT_PATTERN_ELEMENTS_MAX];   /* of the matched elements */
     struct jit_id created[JIT_PATTERN_ELEMENTS_MAX]; /* ids of created nodes and edges */
-    uint32_t value_at[RMG_RULE_UPDATES_MAX];         /* canonical bytes of update i in values; */
-    uint32_t value_size[RMG_RULE_UPDATES_MAX];       /* of an add: the delta, i64 */
+    uint32_t value_at[RMG_RULE_UPDATES_MAX];         /* canonical bytes of update i in values; of */
+    uint32_t value_size[RMG_RULE_UPDATES_MAX];       /* an add: of its delta, or of the sum */
     uint32_t seen_at; /* ids of the nodes whose type a negative condition looked at, ascending */
     uint32_t seen_count;
-    uint32_t clear_at; /* attachments of deleted elements: u8 element || u8 name_size || name */
+    uint32_t clear_at; /* attachments of deleted elements (match_priv.h), by element and name */
     uint32_t clear_count;
     uint32_t crowded; /* a bit an element: it gains an attachment and has many already */
 };
@@ -69,7 +72,8 @@ enum rmg_result rmg_match_verify(const struct rmg_graph *graph, const struct rmg
  * use, in no particular order. A slot that is both read and blindly updated is written. An
  * incidence of edge type zero stands for edges of all types: whoever creates or deletes an edge
  * uses it beside that of the type, so that equality of slots is all a conflict test needs.
- * Names are borrowed from rule and effect. emit returns false to stop (then so does this). */
+ * Names are borrowed from the rule and the graph. emit returns false to stop (then so does this).
+ */
 bool rmg_match_footprint(const struct rmg_match *match, const struct rmg_effect *effect,
                          bool (*emit)(void *user, const struct rmg_use *use), void *user);
 

@@ -2,3 +2,12 @@
 check_PROGRAMS += %D%/test_store
 %C%_test_store_CFLAGS = $(test_cflags)
 %C%_test_store_LDADD = $(test_libs_rmg)
+
+# Rules.
+check_PROGRAMS += %D%/test_codec %D%/test_expr %D%/test_rule
+%C%_test_codec_CFLAGS = $(test_cflags)
+%C%_test_codec_LDADD = $(test_libs_rmg)
+%C%_test_expr_CFLAGS = $(test_cflags)
+%C%_test_expr_LDADD = $(test_libs_rmg)
+%C%_test_rule_CFLAGS = $(test_cflags)
+%C%_test_rule_LDADD = $(test_libs_rmg)

@@ -1,0 +1,322 @@
+/* rmg/effect.c - what a verified match reads and writes, and its operations (rmg/match.h).
+ * The table is docs/spec/footprint.md. */
+#include "base/check.h"
+#include "rmg/match_priv.h"
+
+static const struct jit_id any_type; /* zero: edges of all types */
+
+/* An incidence, by operand: equal operands are equal nodes, so ids need no comparison. */
+struct incidence {
+    uint8_t operand;
+    uint8_t direction;
+    bool read;
+    bool blind;
+    const struct jit_id *type;
+};
+
+/* Negatives one each; a created or deleted edge four; a deleted node two. */
+#define INCIDENCES_MAX (RMG_RULE_NEGATIVES_MAX + JIT_PATTERN_ELEMENTS_MAX * (4u + 4u + 2u))
+
+struct footprint {
+    const struct rmg_match *match;
+    const struct rmg_effect *effect;
+    bool (*emit)(void *user, const struct rmg_use *use);
+    void *user;
+    uint32_t incidence_count;
+    uint32_t extent_count;
+    struct incidence incidences[INCIDENCES_MAX];
+    const struct jit_id *extents[2 * JIT_PATTERN_ELEMENTS_MAX];
+};
+
+static bool emit_element(const struct footprint *f, bool is_edge, const struct jit_id *id,
+                         bool write)
+{
+    struct rmg_use use = {.access = write ? RMG_ACCESS_WRITE : RMG_ACCESS_READ, .read = true};
+    use.slot.kind = is_edge ? RMG_SLOT_EDGE : RMG_SLOT_NODE;
+    use.slot.instance = f->match->instance;
+    use.slot.id = *id;
+    return f->emit(f->user, &use);
+}
+
+/* An attachment of an operand; the rest of the use is the caller's. */
+static bool emit_attachment(const struct footprint *f, uint8_t operand, const char *name,
+                            uint32_t name_size, struct rmg_use *use)
+{
+    use->slot.kind = rmg_operand_is_edge(f->match->rule, operand) ? RMG_SLOT_BETA : RMG_SLOT_ALPHA;
+    use->slot.instance = f->match->instance;
+    use->slot.id = *rmg_effect_id(f->match, f->effect, operand);
+    use->slot.name = name;
+    use->slot.name_size = name_size;
+    return f->emit(f->user, use);
+}
+
+static void add_incidence(struct footprint *f, uint8_t operand, enum rmg_direction direction,
+                          const struct jit_id *type, bool read)
+{
+    struct incidence *at = NULL;
+    for (uint32_t i = 0; i < f->incidence_count && at == NULL; i++) {
+        struct incidence *known = &f->incidences[i];
+        if (known->operand == operand && known->direction == direction &&
+            jit_id_equal(known->type, type)) {
+            at = known;
+        }
+    }
+    if (at == NULL) {
+        assert(f->incidence_count < INCIDENCES_MAX);
+        at = &f->incidences[f->incidence_count++];
+        *at = (struct incidence){.operand = operand, .direction = (uint8_t)direction, .type = type};
+    }
+    at->read = at->read || read;
+    at->blind = at->blind || !read;
+}
+
+static void add_extent(struct footprint *f, const struct jit_id *type)
+{
+    for (uint32_t i = 0; i < f->extent_count; i++) {
+        if (jit_id_equal(f->extents[i], type)) {
+            return;
+        }
+    }
+    assert(f->extent_count < 2 * JIT_PATTERN_ELEMENTS_MAX);
+    f->extents[f->extent_count++] = type;
+}
+
+/* An edge comes or goes. */
+static void add_edge(struct footprint *f, uint8_t from, uint8_t to, const struct jit_id *type)
+{
+    add_incidence(f, from, RMG_DIR_OUT, type, false);
+    add_incidence(f, from, RMG_DIR_OUT, &any_type, false);
+    add_incidence(f, to, RMG_DIR_IN, type, false);
+    add_incidence(f, to, RMG_DIR_IN, &any_type, false);
+    add_extent(f, type);
+}
+
+static bool footprint_elements(struct footprint *f)
+{
+    const struct rmg_rule *rule = f->match->rule;
+    for (uint32_t i = 0; i < rule->element_count; i++) {
+        const struct rmg_rule_element *element = &rule->elements[i];
+        bool crowded = (f->effect->crowded >> i & 1) != 0;
+        if (!emit_element(f, element->is_edge, &f->match->ids[i], element->deleted || crowded)) {
+            return false;
+        }
+        if (element->deleted && element->is_edge) {
+            add_edge(f, element->from, element->to, &f->effect->types[i]);
+        } else if (element->deleted) {
+            add_incidence(f, (uint8_t)i, RMG_DIR_OUT, &any_type, true);
+            add_incidence(f, (uint8_t)i, RMG_DIR_IN, &any_type, true);
+            add_extent(f, &f->effect->types[i]);
+        }
+    }
+    for (uint32_t i = 0; i < rule->create_count; i++) {
+        const struct rmg_rule_create *create = &rule->creates[i];
+        if (!emit_element(f, create->is_edge, &f->effect->created[i], true)) {
+            return false;
+        }
+        if (create->is_edge) {
+            add_edge(f, create->from, create->to, &create->type);
+        } else {
+            add_extent(f, &create->type);
+        }
+    }
+    return true;
+}
+
+static bool footprint_negatives(struct footprint *f)
+{
+    const struct rmg_rule *rule = f->match->rule;
+    for (uint32_t i = 0; i < rule->negative_count; i++) {
+        const struct rmg_rule_negative *negative = &rule->negatives[i];
+        add_incidence(f, negative->element, negative->direction,
+                      negative->edge_typed ? &negative->edge_type : &any_type, true);
+    }
+    for (uint32_t i = 0; i < f->effect->seen_count; i++) {
+        struct jit_id seen = rmg_effect_seen(f->effect, i);
+        if (!emit_element(f, false, &seen, false)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool footprint_attachments(const struct footprint *f)
+{
+    const struct rmg_rule *rule = f->match->rule;
+    for (uint32_t i = 0; i < rule->field_count; i++) {
+        const struct rmg_rule_field *field = &rule->fields[i];
+        struct rmg_use use = {.access = RMG_ACCESS_READ, .read = true};
+        if (!field->covered &&
+            !emit_attachment(f, field->element, field->name, field->name_size, &use)) {
+            return false;
+        }
+    }
+    for (uint32_t i = 0; i < f->effect->clear_count; i++) {
+        struct rmg_clear clear = rmg_effect_clear(f->effect, i);
+        struct rmg_use use = {.access = RMG_ACCESS_WRITE, .read = true};
+        if (!emit_attachment(f, (uint8_t)clear.element, clear.name, clear.name_size, &use)) {
+            return false;
+        }
+    }
+    for (uint32_t i = 0; i < rule->update_count; i++) {
+        const struct rmg_rule_update *update = &rule->updates[i];
+        bool created = (update->target & RMG_RULE_CREATED) != 0;
+        struct rmg_use use = {.access = RMG_ACCESS_WRITE, .read = !created};
+        if (update->kind == RMG_UPDATE_ADD && update->field == RMG_NO_FIELD) {
+            use.access = RMG_ACCESS_BLIND;
+            use.read = false;
+            use.join = RMG_JOIN_SUM;
+            use.delta = (int64_t)jit_le64(f->effect->values->data + f->effect->value_at[i]);
+        }
+        if (!emit_attachment(f, update->target, update->name, update->name_size, &use)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* Incidences and extents, each gathered to its strongest use. */
+static bool footprint_members(const struct footprint *f)
+{
+    struct rmg_use use = {.join = RMG_JOIN_NONE};
+    use.slot.instance = f->match->instance;
+    use.slot.kind = RMG_SLOT_INCIDENCE;
+    for (uint32_t i = 0; i < f->incidence_count; i++) {
+        const struct incidence *incidence = &f->incidences[i];
+        use.slot.direction = (enum rmg_direction)incidence->direction;
+        use.slot.id = *rmg_effect_id(f->match, f->effect, incidence->operand);
+        use.slot.type = *incidence->type;
+        use.read = incidence->read;
+        use.access = !incidence->blind ? RMG_ACCESS_READ
+                     : incidence->read ? RMG_ACCESS_WRITE
+                                       : RMG_ACCESS_BLIND;
+        use.join = use.access == RMG_ACCESS_BLIND ? RMG_JOIN_MEMBERS : RMG_JOIN_NONE;
+        if (!f->emit(f->user, &use)) {
+            return false;
+        }
+    }
+    memset(&use.slot, 0, sizeof use.slot);
+    use.slot.instance = f->match->instance;
+    use.slot.kind = RMG_SLOT_EXTENT;
+    use.access = RMG_ACCESS_BLIND;
+    use.join = RMG_JOIN_MEMBERS;
+    use.read = false;
+    for (uint32_t i = 0; i < f->extent_count; i++) {
+        use.slot.id = *f->extents[i];
+        if (!f->emit(f->user, &use)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+bool rmg_match_footprint(const struct rmg_match *match, const struct rmg_effect *effect,
+                         bool (*emit)(void *user, const struct rmg_use *use), void *user)
+{
+    struct footprint f;
+    f.match = match;
+    f.effect = effect;
+    f.emit = emit;
+    f.user = user;
+    f.incidence_count = 0;
+    f.extent_count = 0;
+    return footprint_elements(&f) && footprint_negatives(&f) && footprint_attachments(&f) &&
+           footprint_members(&f);
+}
+
+/* --- execution --- */
+
+struct execute {
+    const struct rmg_match *match;
+    const struct rmg_effect *effect;
+    bool (*emit)(void *user, const struct rmg_emit *emit);
+    void *user;
+};
+
+static bool execute_creates(const struct execute *x)
+{
+    for (uint32_t i = 0; i < x->match->rule->create_count; i++) {
+        const struct rmg_rule_create *create = &x->match->rule->creates[i];
+        struct rmg_emit out = {
+            .op = {.kind = create->is_edge ? RMG_OP_UPSERT_EDGE : RMG_OP_UPSERT_NODE,
+                   .instance = x->match->instance,
+                   .id = x->effect->created[i],
+                   .type = create->type}};
+        if (create->is_edge) {
+            out.op.from = *rmg_effect_id(x->match, x->effect, create->from);
+            out.op.to = *rmg_effect_id(x->match, x->effect, create->to);
+        }
+        if (!x->emit(x->user, &out)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool execute_deletions(const struct execute *x)
+{
+    uint32_t next = 0; /* clears lie in the order of their elements */
+    for (uint32_t i = 0; i < x->match->rule->element_count; i++) {
+        const struct rmg_rule_element *element = &x->match->rule->elements[i];
+        if (!element->deleted) {
+            continue;
+        }
+        for (; next < x->effect->clear_count; next++) {
+            struct rmg_clear clear = rmg_effect_clear(x->effect, next);
+            if (clear.element != i) {
+                break;
+            }
+            struct rmg_emit out = {
+                .op = {.kind = RMG_OP_CLEAR_ATTACHMENT,
+                       .plane = element->is_edge ? RMG_PLANE_BETA : RMG_PLANE_ALPHA,
+                       .instance = x->match->instance,
+                       .id = x->match->ids[i],
+                       .attachment = {.name = clear.name, .name_size = clear.name_size}}};
+            if (!x->emit(x->user, &out)) {
+                return false;
+            }
+        }
+        struct rmg_emit out = {
+            .op = {.kind = element->is_edge ? RMG_OP_DELETE_EDGE : RMG_OP_DELETE_NODE,
+                   .instance = x->match->instance,
+                   .id = x->match->ids[i]}};
+        if (!x->emit(x->user, &out)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool execute_updates(const struct execute *x)
+{
+    for (uint32_t i = 0; i < x->match->rule->update_count; i++) {
+        const struct rmg_rule_update *update = &x->match->rule->updates[i];
+        const uint8_t *bytes = x->effect->values->data + x->effect->value_at[i];
+        struct rmg_emit out = {
+            .op = {.kind = RMG_OP_SET_ATTACHMENT,
+                   .plane = rmg_operand_is_edge(x->match->rule, update->target) ? RMG_PLANE_BETA
+                                                                                : RMG_PLANE_ALPHA,
+                   .instance = x->match->instance,
+                   .id = *rmg_effect_id(x->match, x->effect, update->target),
+                   .attachment = {.name = update->name,
+                                  .name_size = update->name_size,
+                                  .value = {.kind = RMG_VALUE_ATOM,
+                                            .type = *rmg_codec_type(update->codec),
+                                            .bytes = bytes,
+                                            .size = x->effect->value_size[i]}}}};
+        if (update->kind == RMG_UPDATE_ADD && update->field == RMG_NO_FIELD) {
+            out.join = RMG_JOIN_SUM;
+            out.delta = (int64_t)jit_le64(bytes);
+        }
+        if (!x->emit(x->user, &out)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+bool rmg_match_execute(const struct rmg_match *match, const struct rmg_effect *effect,
+                       bool (*emit)(void *user, const struct rmg_emit *emit), void *user)
+{
+    struct execute x = {.match = match, .effect = effect, .emit = emit, .user = user};
+    return execute_creates(&x) && execute_deletions(&x) && execute_updates(&x);
+}

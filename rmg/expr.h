@@ -1,0 +1,48 @@
+/* rmg/expr.h - the one evaluator of expressions (DESIGN 6 "Expressions", 14.2).
+ * Spec:  docs/spec/program.md "Expressions".
+ * Layer: rmg; base only. Pure: no memory of its own, no look at a graph but through `field`.
+ *
+ * Outcomes are results of DESIGN 14.3: RMG_APPLIED means that there is a value; RMG_OVERFLOW is
+ * arithmetic that has none (overflow of i64, division by zero); RMG_GUARD_FALSE is a missing
+ * attribute or a wrong codec; whatever else `field` says is passed on. */
+#ifndef JIT_RMG_EXPR_H
+#define JIT_RMG_EXPR_H
+
+#include "base/cursor.h"
+#include "rmg/match.h"
+
+/* One instruction. arg: constant, parameter, field, element or call, else 0. */
+struct rmg_expr_inst {
+    enum rmg_expr_op op;
+    uint32_t arg;
+};
+
+/* The next instruction; false at the end, or with cur->bad when the bytes are none. */
+bool rmg_expr_next(struct jit_cursor *cur, struct rmg_expr_inst *out);
+
+/* How many values it takes from the stack; it leaves one. */
+unsigned rmg_expr_arity(enum rmg_expr_op op);
+
+/* Does it draw (chance, random)? The code must be verified. */
+bool rmg_expr_draws(struct rmg_expr expr);
+
+struct rmg_expr_env {
+    const struct rmg_rule *rule;
+    const struct jit_id *ids;       /* of the elements */
+    const struct rmg_datum *params; /* as rmg_params_decode left them */
+    const struct rmg_draw *draw;    /* with key: for code that draws */
+    const struct jit_id *key;       /* match_key */
+    enum rmg_result (*field)(void *user, uint32_t field, struct rmg_datum *out);
+    void *user;
+};
+
+/* The code is verified (rmg_expr_check) and not empty. Bytes of *out are borrowed from rule,
+ * parameters, ids or what `field` gave. Floats are canonical. */
+enum rmg_result rmg_expr_eval(const struct rmg_expr_env *env, struct rmg_expr expr,
+                              struct rmg_datum *out);
+
+/* The bound parameters; out has room for rule->param_count. Errors: JIT_EFORMAT, JIT_ELIMIT. */
+JIT_MUST_CHECK enum jit_err rmg_params_decode(const struct rmg_rule *rule, const uint8_t *params,
+                                              uint32_t size, struct rmg_datum *out);
+
+#endif

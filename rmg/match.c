@@ -1,0 +1,368 @@
+#include "rmg/match.h"
+
+#include "base/check.h"
+#include "rmg/match_priv.h"
+#include "rmg/probe.h"
+
+/* From here on a rewrite that gives an owner one more attachment has the owner to itself, so that
+ * many in one tick cannot pass JIT_ATTACHMENTS_MAX together (docs/spec/footprint.md). */
+#define CROWDED (JIT_ATTACHMENTS_MAX / 2u)
+
+struct verify {
+    struct rmg_probe probe;
+    const struct rmg_match *match;
+    const struct rmg_draw *draw;
+    struct rmg_effect *effect;
+    uint16_t gained[JIT_PATTERN_ELEMENTS_MAX]; /* attachments that an element gets for the first
+                                                  time */
+};
+
+static enum rmg_result verify_injective(const struct rmg_match *match)
+{
+    const struct rmg_rule_element *elements = match->rule->elements;
+    for (uint32_t i = 1; i < match->id_count; i++) {
+        for (uint32_t k = 0; k < i; k++) {
+            if (elements[i].is_edge == elements[k].is_edge &&
+                jit_id_equal(&match->ids[i], &match->ids[k])) {
+                return RMG_NO_MATCH;
+            }
+        }
+    }
+    return RMG_APPLIED;
+}
+
+static enum rmg_result verify_element(struct verify *v, uint32_t index)
+{
+    const struct rmg_rule_element *element = &v->match->rule->elements[index];
+    const struct jit_id *ids = v->match->ids;
+    struct jit_id *type = &v->effect->types[index];
+    enum rmg_result result = rmg_probe_look(&v->probe);
+    if (result != RMG_APPLIED) {
+        return result;
+    }
+    if (element->is_edge) {
+        struct rmg_edge *edge = &v->effect->edges[index];
+        result = rmg_probe_found(&v->probe, rmg_edge_get(v->probe.graph, &ids[index], edge));
+        if (result != RMG_APPLIED) {
+            return result;
+        }
+        if (!jit_id_equal(&edge->from, &ids[element->from]) ||
+            !jit_id_equal(&edge->to, &ids[element->to])) {
+            return RMG_NO_MATCH;
+        }
+        *type = edge->type;
+    } else {
+        result = rmg_probe_found(&v->probe, rmg_node_type(v->probe.graph, &ids[index], type));
+        if (result != RMG_APPLIED) {
+            return result;
+        }
+    }
+    return !element->typed || jit_id_equal(type, &element->type) ? RMG_APPLIED : RMG_NO_MATCH;
+}
+
+static void sort_ids(struct jit_id *ids, uint32_t count)
+{
+    static const uint32_t gaps[] = {1750, 701, 301, 132, 57, 23, 10, 4, 1};
+    for (size_t g = 0; g < sizeof gaps / sizeof gaps[0]; g++) {
+        uint32_t gap = gaps[g];
+        for (uint32_t i = gap; i < count; i++) {
+            struct jit_id id = ids[i];
+            uint32_t k = i;
+            for (; k >= gap && jit_id_compare(&ids[k - gap], &id) > 0; k -= gap) {
+                ids[k] = ids[k - gap];
+            }
+            ids[k] = id;
+        }
+    }
+}
+
+static enum rmg_result verify_negatives(struct verify *v)
+{
+    struct jit_buf *values = v->effect->values;
+    v->effect->seen_at = (uint32_t)values->size;
+    v->effect->seen_count = 0;
+    for (uint32_t i = 0; i < v->match->rule->negative_count; i++) {
+        enum rmg_result result =
+            rmg_probe_negative(&v->probe, &v->match->rule->negatives[i], values);
+        if (result != RMG_APPLIED) {
+            return result;
+        }
+    }
+    uint32_t count = (uint32_t)((values->size - v->effect->seen_at) / JIT_ID_BYTES);
+    if (values->err != JIT_OK || count == 0) {
+        return RMG_APPLIED;
+    }
+    /* Ids are bytes: no alignment to respect. */
+    struct jit_id *seen = (struct jit_id *)(values->data + v->effect->seen_at);
+    sort_ids(seen, count);
+    uint32_t kept = 1;
+    for (uint32_t i = 1; i < count; i++) {
+        if (!jit_id_equal(&seen[i], &seen[kept - 1])) {
+            seen[kept++] = seen[i];
+        }
+    }
+    v->effect->seen_count = kept;
+    values->size = v->effect->seen_at + (size_t)kept * JIT_ID_BYTES;
+    return RMG_APPLIED;
+}
+
+/* The attachments of a deleted element go with it, one operation each; a portal may not go. */
+static enum rmg_result verify_clears(struct verify *v, uint32_t element)
+{
+    enum rmg_plane plane =
+        v->match->rule->elements[element].is_edge ? RMG_PLANE_BETA : RMG_PLANE_ALPHA;
+    for (uint32_t i = 0; i <= JIT_ATTACHMENTS_MAX; i++) {
+        struct rmg_attachment attachment;
+        enum rmg_result result = rmg_probe_look(&v->probe);
+        if (result != RMG_APPLIED) {
+            return result;
+        }
+        enum jit_err err =
+            rmg_attachment_at(v->probe.graph, plane, &v->match->ids[element], i, &attachment);
+        if (err == JIT_ENOENT) {
+            return RMG_APPLIED;
+        }
+        if (err != JIT_OK) {
+            v->probe.err = err;
+            return RMG_INVALID;
+        }
+        if (attachment.value.kind == RMG_VALUE_PORTAL) {
+            return RMG_DANGLING;
+        }
+        struct rmg_clear clear = {
+            .name = attachment.name, .name_size = attachment.name_size, .element = element};
+        jit_buf_put(v->effect->values, &clear, sizeof clear);
+        v->effect->clear_count++;
+    }
+    v->probe.err = JIT_ECORRUPT; /* more attachments than an owner may have */
+    return RMG_INVALID;
+}
+
+static enum rmg_result verify_deletions(struct verify *v)
+{
+    const struct rmg_match *match = v->match;
+    v->effect->clear_at = (uint32_t)v->effect->values->size;
+    v->effect->clear_count = 0;
+    enum rmg_result result = rmg_probe_dangling(&v->probe);
+    for (uint32_t i = 0; i < match->id_count && result == RMG_APPLIED; i++) {
+        if (!match->rule->elements[i].deleted) {
+            continue;
+        }
+        if (!match->rule->elements[i].is_edge && match->root_node != NULL &&
+            jit_id_equal(match->root_node, &match->ids[i])) {
+            return RMG_DANGLING;
+        }
+        result = verify_clears(v, i);
+    }
+    return result;
+}
+
+/* What lies in the slot of an update that no expression reads. found: an atom of the codec. */
+static enum rmg_result look_at_target(struct verify *v, const struct rmg_rule_update *update,
+                                      bool *exists, bool *is_codec)
+{
+    struct rmg_value value;
+    struct rmg_datum datum;
+    enum rmg_plane plane =
+        v->match->rule->elements[update->target].is_edge ? RMG_PLANE_BETA : RMG_PLANE_ALPHA;
+    enum rmg_result result = rmg_probe_look(&v->probe);
+    if (result != RMG_APPLIED) {
+        return result;
+    }
+    result = rmg_probe_found(
+        &v->probe, rmg_attachment_get(v->probe.graph, plane, &v->match->ids[update->target],
+                                      update->name, update->name_size, &value));
+    *exists = result == RMG_APPLIED;
+    if (v->probe.err != JIT_OK) {
+        return RMG_INVALID;
+    }
+    if (!*exists) {
+        *is_codec = false;
+        return RMG_APPLIED;
+    }
+    if (value.kind != RMG_VALUE_ATOM) {
+        return RMG_GUARD_FALSE;
+    }
+    *is_codec = jit_id_equal(&value.type, rmg_codec_type(update->codec)) &&
+                rmg_codec_decode(update->codec, value.bytes, value.size, &datum) == JIT_OK;
+    return RMG_APPLIED;
+}
+
+/* An add: the delta stays a delta, unless the rule reads the slot; then it is a set of the sum. */
+static enum rmg_result verify_add(struct verify *v, const struct rmg_rule_update *update,
+                                  struct rmg_datum *datum)
+{
+    struct rmg_datum now;
+    if (update->field == RMG_NO_FIELD) {
+        bool exists = false;
+        bool is_codec = false;
+        enum rmg_result result = look_at_target(v, update, &exists, &is_codec);
+        return result == RMG_APPLIED && !is_codec ? RMG_GUARD_FALSE : result;
+    }
+    enum rmg_result result = rmg_probe_field(&v->probe, update->field, &now);
+    if (result != RMG_APPLIED) {
+        return result;
+    }
+    if (now.codec != RMG_CODEC_I64) {
+        return RMG_GUARD_FALSE;
+    }
+    return __builtin_add_overflow(now.as.i64, datum->as.i64, &datum->as.i64) ? RMG_OVERFLOW
+                                                                             : RMG_APPLIED;
+}
+
+static enum rmg_result verify_update(struct verify *v, uint32_t index)
+{
+    const struct rmg_rule_update *update = &v->match->rule->updates[index];
+    struct rmg_datum datum;
+    enum rmg_result result = rmg_expr_eval(&v->probe.env, update->expr, &datum);
+    if (result != RMG_APPLIED) {
+        return result;
+    }
+    if (update->kind == RMG_UPDATE_ADD) {
+        result = verify_add(v, update, &datum);
+    } else if ((update->target & RMG_RULE_CREATED) == 0 && update->field == RMG_NO_FIELD) {
+        bool exists = false;
+        bool is_codec = false;
+        result = look_at_target(v, update, &exists, &is_codec);
+        v->gained[update->target] = (uint16_t)(v->gained[update->target] + !exists);
+    }
+    if (result != RMG_APPLIED) {
+        return result;
+    }
+    struct jit_buf *values = v->effect->values;
+    v->effect->value_at[index] = (uint32_t)values->size;
+    rmg_codec_encode(&datum, values);
+    v->effect->value_size[index] = (uint32_t)values->size - v->effect->value_at[index];
+    return RMG_APPLIED;
+}
+
+/* Has the element more than count attachments? */
+static enum rmg_result has_more(struct verify *v, uint32_t element, uint32_t count, bool *more)
+{
+    struct rmg_attachment attachment;
+    enum rmg_plane plane =
+        v->match->rule->elements[element].is_edge ? RMG_PLANE_BETA : RMG_PLANE_ALPHA;
+    enum rmg_result result = rmg_probe_look(&v->probe);
+    if (result != RMG_APPLIED) {
+        return result;
+    }
+    result =
+        rmg_probe_found(&v->probe, rmg_attachment_at(v->probe.graph, plane, &v->match->ids[element],
+                                                     count, &attachment));
+    *more = result == RMG_APPLIED;
+    return v->probe.err == JIT_OK ? RMG_APPLIED : RMG_INVALID;
+}
+
+static enum rmg_result verify_gains(struct verify *v)
+{
+    v->effect->crowded = 0;
+    for (uint32_t i = 0; i < v->match->id_count; i++) {
+        bool more = false;
+        if (v->gained[i] == 0) {
+            continue;
+        }
+        enum rmg_result result = has_more(v, i, CROWDED - 1, &more);
+        if (result == RMG_APPLIED && more) {
+            v->effect->crowded |= 1u << i;
+        }
+        if (result == RMG_APPLIED && (more || v->gained[i] > CROWDED)) {
+            result = has_more(v, i, JIT_ATTACHMENTS_MAX - v->gained[i], &more);
+            if (result == RMG_APPLIED && more) {
+                return RMG_INVALID;
+            }
+        }
+        if (result != RMG_APPLIED) {
+            return result;
+        }
+    }
+    return RMG_APPLIED;
+}
+
+static enum rmg_result verify_creates(struct verify *v)
+{
+    for (uint32_t i = 0; i < v->match->rule->create_count; i++) {
+        struct jit_id *id = &v->effect->created[i];
+        struct rmg_edge edge;
+        struct jit_id type;
+        rmg_created_id(v->draw, &v->match->request_key, i, id);
+        enum rmg_result result = rmg_probe_look(&v->probe);
+        if (result != RMG_APPLIED) {
+            return result;
+        }
+        result = rmg_probe_found(&v->probe, v->match->rule->creates[i].is_edge
+                                                ? rmg_edge_get(v->probe.graph, id, &edge)
+                                                : rmg_node_type(v->probe.graph, id, &type));
+        if (result == RMG_APPLIED) {
+            return RMG_EXISTS;
+        }
+        if (v->probe.err != JIT_OK) {
+            return RMG_INVALID;
+        }
+    }
+    return RMG_APPLIED;
+}
+
+static enum rmg_result verify_all(struct verify *v)
+{
+    const struct rmg_rule *rule = v->match->rule;
+    enum rmg_result result = verify_injective(v->match);
+    for (uint32_t i = 0; i < rule->element_count && result == RMG_APPLIED; i++) {
+        result = verify_element(v, i);
+    }
+    if (result == RMG_APPLIED) {
+        result = rmg_probe_condition(&v->probe, rule->guard);
+    }
+    if (result == RMG_APPLIED) {
+        result = verify_negatives(v);
+    }
+    if (result == RMG_APPLIED) {
+        result = verify_deletions(v);
+    }
+    if (result == RMG_APPLIED) {
+        result = rmg_probe_condition(&v->probe, rule->draw);
+    }
+    for (uint32_t i = 0; i < rule->update_count && result == RMG_APPLIED; i++) {
+        result = verify_update(v, i);
+    }
+    if (result == RMG_APPLIED) {
+        result = verify_gains(v);
+    }
+    return result == RMG_APPLIED ? verify_creates(v) : result;
+}
+
+enum rmg_result rmg_match_verify(const struct rmg_graph *graph, const struct rmg_match *match,
+                                 const struct rmg_draw *draw, uint32_t budget,
+                                 struct rmg_effect *effect, uint32_t *slots, enum jit_err *err)
+{
+    struct verify v;
+    struct jit_buf *values = effect->values;
+    size_t start = values->size;
+
+    assert(values->err == JIT_OK);
+    *slots = 0;
+    *err = JIT_OK;
+    if (match->id_count != match->rule->element_count) {
+        return RMG_INVALID;
+    }
+    v.match = match;
+    v.draw = draw;
+    v.effect = effect;
+    memset(v.gained, 0, match->id_count * sizeof v.gained[0]);
+    rmg_probe_init(&v.probe, graph, match->rule, match->ids, budget);
+    v.probe.env.draw = draw;
+    v.probe.env.key = &match->key;
+    if (rmg_params_decode(match->rule, match->params, match->params_size, v.probe.params) !=
+        JIT_OK) {
+        return RMG_INVALID;
+    }
+    enum rmg_result result = verify_all(&v);
+    *slots = v.probe.slots;
+    *err = v.probe.err != JIT_OK ? v.probe.err : values->err;
+    if (*err == JIT_OK && values->size > UINT32_MAX) {
+        *err = JIT_ELIMIT;
+    }
+    if (*err != JIT_OK || result != RMG_APPLIED) {
+        values->size = start;
+    }
+    return result;
+}

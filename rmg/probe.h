@@ -1,0 +1,55 @@
+/* rmg/probe.h - looking at one match, or a part of one: what verification and search share, so that
+ * both always judge alike. Every look at a slot is counted and bounded.
+ * Spec:  DESIGN 6 (guards, negative conditions, dangling condition).
+ * Layer: rmg; base only. */
+#ifndef JIT_RMG_PROBE_H
+#define JIT_RMG_PROBE_H
+
+#include "rmg/expr.h"
+
+struct rmg_probe {
+    const struct rmg_graph *graph;
+    const struct rmg_rule *rule;
+    const struct jit_id *ids; /* of the elements; those that are looked at must be set */
+    uint32_t budget;          /* slots it may look at */
+    uint32_t slots;           /* slots it looked at */
+    enum jit_err err;         /* a failure of ours; the result then means nothing */
+    struct rmg_expr_env env;  /* draw and key are the caller's to set */
+    uint64_t loaded[RMG_RULE_FIELDS_MAX / 64];
+    struct rmg_datum fields[RMG_RULE_FIELDS_MAX]; /* those loaded */
+    struct rmg_datum params[RMG_RULE_PARAMS_MAX];
+};
+
+/* The parameters are the caller's to fill (rmg_params_decode). */
+void rmg_probe_init(struct rmg_probe *probe, const struct rmg_graph *graph,
+                    const struct rmg_rule *rule, const struct jit_id *ids, uint32_t budget);
+
+/* The element has another id now: what was read of its fields is forgotten. */
+void rmg_probe_forget(struct rmg_probe *probe, uint32_t element);
+
+/* All results: APPLIED or why not. */
+
+/* Count one slot. */
+static inline enum rmg_result rmg_probe_look(struct rmg_probe *probe)
+{
+    if (probe->slots >= probe->budget) {
+        return RMG_OVER_BUDGET;
+    }
+    probe->slots++;
+    return RMG_APPLIED;
+}
+/* What a read of the store means: found, or not (no match), or a failure of ours. */
+enum rmg_result rmg_probe_found(struct rmg_probe *probe, enum jit_err err);
+
+/* A field's value; GUARD_FALSE when it is missing or of another codec. */
+enum rmg_result rmg_probe_field(struct rmg_probe *probe, uint32_t field, struct rmg_datum *out);
+/* A condition; the empty one holds. */
+enum rmg_result rmg_probe_condition(struct rmg_probe *probe, struct rmg_expr expr);
+/* A negative condition. All ids must be set. seen (may be NULL): appends the ids of nodes whose
+ * type it looked at. */
+enum rmg_result rmg_probe_negative(struct rmg_probe *probe,
+                                   const struct rmg_rule_negative *negative, struct jit_buf *seen);
+/* No deleted node keeps an edge. All ids must be set, ends verified. */
+enum rmg_result rmg_probe_dangling(struct rmg_probe *probe);
+
+#endif

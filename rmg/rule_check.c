@@ -1,0 +1,240 @@
+#include <string.h>
+
+#include "base/check.h"
+#include "rmg/expr.h"
+#include "rmg/rule_priv.h"
+
+static bool name_valid(const char *name, size_t size, size_t size_min)
+{
+    return size >= size_min && size <= JIT_NAME_BYTES_MAX &&
+           rmg_utf8_valid((const uint8_t *)name, size);
+}
+
+static bool is_node(const struct rmg_rule *rule, uint8_t element)
+{
+    return element < rule->element_count && !rule->elements[element].is_edge;
+}
+
+static bool elements_valid(const struct rmg_rule *rule)
+{
+    if (!is_node(rule, 0)) {
+        return false;
+    }
+    for (uint32_t i = 0; i < rule->element_count; i++) {
+        const struct rmg_rule_element *element = &rule->elements[i];
+        if (element->typed && jit_id_is_zero(&element->type)) {
+            return false;
+        }
+        if (!element->is_edge) {
+            continue;
+        }
+        if (!is_node(rule, element->from) || !is_node(rule, element->to)) {
+            return false;
+        }
+        if (!element->deleted &&
+            (rule->elements[element->from].deleted || rule->elements[element->to].deleted)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool negatives_valid(const struct rmg_rule *rule)
+{
+    for (uint32_t i = 0; i < rule->negative_count; i++) {
+        const struct rmg_rule_negative *negative = &rule->negatives[i];
+        if (!is_node(rule, negative->element) ||
+            (negative->direction != RMG_DIR_OUT && negative->direction != RMG_DIR_IN) ||
+            (negative->edge_typed && jit_id_is_zero(&negative->edge_type)) ||
+            (negative->other_typed && jit_id_is_zero(&negative->other_type))) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* The end of an edge that is created: a node that stays, or one created before. */
+static bool end_valid(const struct rmg_rule *rule, uint8_t operand, uint32_t create)
+{
+    if ((operand & RMG_RULE_CREATED) != 0) {
+        uint32_t index = operand & (RMG_RULE_CREATED - 1u);
+        return index < create && !rule->creates[index].is_edge;
+    }
+    return is_node(rule, operand) && !rule->elements[operand].deleted;
+}
+
+static bool creates_valid(const struct rmg_rule *rule)
+{
+    for (uint32_t i = 0; i < rule->create_count; i++) {
+        const struct rmg_rule_create *create = &rule->creates[i];
+        if (jit_id_is_zero(&create->type)) {
+            return false;
+        }
+        if (create->is_edge &&
+            (!end_valid(rule, create->from, i) || !end_valid(rule, create->to, i))) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool params_valid(const struct rmg_rule *rule)
+{
+    for (uint32_t i = 0; i < rule->param_count; i++) {
+        const struct rmg_rule_param *param = &rule->params[i];
+        if (!name_valid(param->name, strlen(param->name), 1)) {
+            return false;
+        }
+        for (uint32_t k = 0; k < i; k++) {
+            if (strcmp(rule->params[k].name, param->name) == 0) {
+                return false;
+            }
+        }
+    }
+    return true;
+}
+
+static bool fields_valid(const struct rmg_rule *rule)
+{
+    for (uint32_t i = 0; i < rule->field_count; i++) {
+        const struct rmg_rule_field *field = &rule->fields[i];
+        if (field->element >= rule->element_count ||
+            !name_valid(field->name, field->name_size, 0)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool same_slot(const struct rmg_rule_update *a, uint8_t target, const char *name,
+                      uint8_t name_size)
+{
+    return a->target == target && a->name_size == name_size &&
+           memcmp(a->name, name, name_size) == 0;
+}
+
+static bool target_valid(const struct rmg_rule *rule, const struct rmg_rule_update *update)
+{
+    if ((update->target & RMG_RULE_CREATED) != 0) {
+        return (update->target & (RMG_RULE_CREATED - 1u)) < rule->create_count &&
+               update->kind == RMG_UPDATE_SET;
+    }
+    return update->target < rule->element_count && !rule->elements[update->target].deleted;
+}
+
+static enum jit_err check_updates(const struct rmg_rule *rule)
+{
+    for (uint32_t i = 0; i < rule->update_count; i++) {
+        const struct rmg_rule_update *update = &rule->updates[i];
+        enum rmg_codec codec = RMG_CODEC_NONE;
+        if (update->kind == RMG_UPDATE_RAISE || update->kind == RMG_UPDATE_LOWER ||
+            update->kind == RMG_UPDATE_PUT) {
+            return JIT_ENOTSUP;
+        }
+        if (update->kind != RMG_UPDATE_SET && update->kind != RMG_UPDATE_ADD) {
+            return JIT_EFORMAT;
+        }
+        if (!target_valid(rule, update) || !name_valid(update->name, update->name_size, 0) ||
+            (update->kind == RMG_UPDATE_ADD && update->codec != RMG_CODEC_I64)) {
+            return JIT_EFORMAT;
+        }
+        enum jit_err err = rmg_expr_check(rule, &update->expr, &codec);
+        if (err != JIT_OK) {
+            return err;
+        }
+        if (codec != update->codec) {
+            return JIT_EFORMAT;
+        }
+        for (uint32_t k = 0; k < i; k++) {
+            if (same_slot(&rule->updates[k], update->target, update->name, update->name_size)) {
+                return JIT_EFORMAT;
+            }
+        }
+    }
+    return JIT_OK;
+}
+
+static enum jit_err check_condition(const struct rmg_rule *rule, const struct rmg_expr *expr,
+                                    bool may_draw)
+{
+    enum rmg_codec codec = RMG_CODEC_NONE;
+    if (expr->size == 0) {
+        return JIT_OK;
+    }
+    enum jit_err err = rmg_expr_check(rule, expr, &codec);
+    if (err != JIT_OK) {
+        return err;
+    }
+    return codec == RMG_CODEC_BOOL && (may_draw || !rmg_expr_draws(*expr)) ? JIT_OK : JIT_EFORMAT;
+}
+
+/* Fields that some expression reads, in `covered` inverted; so a field of the table that nobody
+ * reads is in no footprint. */
+static void mark_read(struct rmg_rule *rule, const struct rmg_expr *expr)
+{
+    struct jit_cursor cur = jit_cursor_of(expr->code, expr->size);
+    struct rmg_expr_inst inst;
+    while (rmg_expr_next(&cur, &inst)) {
+        if (inst.op == RMG_EXPR_FIELD) {
+            rule->fields[inst.arg].covered = false;
+        }
+    }
+}
+
+/* Which use speaks for a slot that several parts of the rule name. */
+static void derive(struct rmg_rule *rule)
+{
+    for (uint32_t i = 0; i < rule->field_count; i++) {
+        rule->fields[i].covered = true;
+    }
+    mark_read(rule, &rule->guard);
+    mark_read(rule, &rule->draw);
+    for (uint32_t i = 0; i < rule->update_count; i++) {
+        mark_read(rule, &rule->updates[i].expr);
+    }
+    for (uint32_t i = 0; i < rule->update_count; i++) {
+        struct rmg_rule_update *update = &rule->updates[i];
+        update->field = RMG_NO_FIELD;
+        for (uint32_t k = 0; k < rule->field_count; k++) {
+            struct rmg_rule_field *field = &rule->fields[k];
+            if (!field->covered &&
+                same_slot(update, field->element, field->name, field->name_size)) {
+                update->field = (uint16_t)k;
+                field->covered = true;
+            }
+        }
+    }
+    for (uint32_t i = 0; i < rule->field_count; i++) {
+        struct rmg_rule_field *field = &rule->fields[i];
+        field->covered = field->covered || rule->elements[field->element].deleted;
+        for (uint32_t k = 0; k < i && !field->covered; k++) {
+            const struct rmg_rule_field *other = &rule->fields[k];
+            field->covered = !other->covered && other->element == field->element &&
+                             other->name_size == field->name_size &&
+                             memcmp(other->name, field->name, field->name_size) == 0;
+        }
+    }
+}
+
+enum jit_err rmg_rule_check(struct rmg_rule *rule)
+{
+    if (!name_valid(rule->name, strlen(rule->name), 1) || !params_valid(rule) ||
+        !elements_valid(rule) || !negatives_valid(rule) || !creates_valid(rule) ||
+        !fields_valid(rule)) {
+        return JIT_EFORMAT;
+    }
+    enum jit_err err = check_condition(rule, &rule->guard, false);
+    if (err == JIT_OK) {
+        err = check_condition(rule, &rule->draw, true);
+    }
+    if (err == JIT_OK) {
+        err = check_updates(rule);
+    }
+    if (err == JIT_OK && rule->retry > 0) {
+        err = JIT_ENOTSUP;
+    }
+    if (err == JIT_OK) {
+        derive(rule);
+    }
+    return err;
+}

@@ -1,0 +1,241 @@
+/* Goal:   an atom decodes only from its canonical bytes, and the table of types is what 4.1 says.
+ * Method: the table recomputed; golden bytes of each codec; every size near the right one; random
+ *         bytes: what decodes encodes to the same; UTF-8 exhaustively by code point. */
+#include <math.h>
+
+#include "base/hash.h"
+#include "base/limits.h"
+#include "rmg/codec.h"
+#include "tests/lib/fault_heap.h"
+#include "tests/lib/tcase.h"
+
+static struct fault_heap mem;
+static struct jit_buf buf;
+
+static void setup(void)
+{
+    mem = fault_heap_make(-1, false);
+    jit_buf_init(&buf, &mem.heap, 4096);
+}
+
+static void teardown(void)
+{
+    jit_buf_release(&buf);
+    ck_assert_int_eq(mem.live, 0);
+}
+
+START_TEST(types){
+#define X(name, value, text)                                                                       \
+    {                                                                                              \
+        struct jit_id want;                                                                        \
+        jit_hash_named("type:", #text, strlen(#text), &want);                                      \
+        ck_assert(jit_id_equal(&want, rmg_codec_type(name)));                                      \
+        ck_assert_int_eq(rmg_codec_of_type(&want), name);                                          \
+        ck_assert_int_eq(rmg_codec_of_name(#text, strlen(#text)), name);                           \
+        ck_assert_int_eq(rmg_codec_of_name(#text, strlen(#text) - 1), RMG_CODEC_NONE);             \
+        ck_assert_str_eq(rmg_codec_name(name), #text);                                             \
+        want.bytes[31] ^= 1;                                                                       \
+        ck_assert_int_eq(rmg_codec_of_type(&want), RMG_CODEC_NONE);                                \
+    }
+    RMG_CODEC_MAP(X)
+#undef X
+} END_TEST
+
+#define B(...) (const uint8_t[]){__VA_ARGS__}, sizeof((const uint8_t[]){__VA_ARGS__})
+
+    static const struct {
+    enum rmg_codec codec;
+    const uint8_t *bytes;
+    uint32_t size;
+    bool good;
+} golden[] = {
+    {RMG_CODEC_BOOL, B(0), true},
+    {RMG_CODEC_BOOL, B(1), true},
+    {RMG_CODEC_BOOL, B(2), false},
+    {RMG_CODEC_BOOL, B(1, 0), false},
+    {RMG_CODEC_BOOL, NULL, 0, false},
+    {RMG_CODEC_I64, B(1, 0, 0, 0, 0, 0, 0, 0x80), true},
+    {RMG_CODEC_I64, B(1, 0, 0, 0, 0, 0, 0), false},
+    {RMG_CODEC_I64, B(1, 0, 0, 0, 0, 0, 0, 0, 0), false},
+    {RMG_CODEC_F64, B(0, 0, 0, 0, 0, 0, 0xf8, 0x7f), true},  /* the NaN */
+    {RMG_CODEC_F64, B(1, 0, 0, 0, 0, 0, 0xf8, 0x7f), false}, /* another one */
+    {RMG_CODEC_F64, B(0, 0, 0, 0, 0, 0, 0xf8, 0xff), false}, /* negative NaN */
+    {RMG_CODEC_F64, B(1, 0, 0, 0, 0, 0, 0xf0, 0x7f), false}, /* signalling NaN */
+    {RMG_CODEC_F64, B(0, 0, 0, 0, 0, 0, 0xf0, 0x7f), true},  /* infinity */
+    {RMG_CODEC_F64, B(0, 0, 0, 0, 0, 0, 0, 0x80), false},    /* -0.0 */
+    {RMG_CODEC_F64, B(1, 0, 0, 0, 0, 0, 0, 0x80), true},     /* a negative denormal */
+    {RMG_CODEC_F64, B(0, 0, 0, 0), false},
+    {RMG_CODEC_F32, B(0, 0, 0xc0, 0x7f), true},
+    {RMG_CODEC_F32, B(1, 0, 0xc0, 0x7f), false},
+    {RMG_CODEC_F32, B(0, 0, 0xc0, 0xff), false},
+    {RMG_CODEC_F32, B(1, 0, 0x80, 0x7f), false},
+    {RMG_CODEC_F32, B(0, 0, 0x80, 0xff), true}, /* -infinity */
+    {RMG_CODEC_F32, B(0, 0, 0, 0x80), false},
+    {RMG_CODEC_F32, B(1, 0, 0, 0x80), true},
+    {RMG_CODEC_F32, B(0, 0, 0, 0, 0, 0, 0, 0), false},
+    {RMG_CODEC_TEXT, NULL, 0, true},
+    {RMG_CODEC_TEXT, B('a', 0xc3, 0xa9), true},
+    {RMG_CODEC_TEXT, B('a', 0xc3), false},
+    {RMG_CODEC_TEXT, B('a', 0), false},
+    {RMG_CODEC_BYTES, B(0, 0xff), true},
+    {RMG_CODEC_BYTES, NULL, 0, true},
+    {RMG_CODEC_ID, B(1, 2, 3), false},
+    {RMG_CODEC_LIST, B(0, 0, 0, 0, 0, 0, 0, 0), true},
+    {RMG_CODEC_LIST, B(1, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 7), true},
+    {RMG_CODEC_LIST, B(1, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0), false},
+    {RMG_CODEC_LIST, B(1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 7), false},
+    {RMG_CODEC_LIST, B(2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0), false},
+    {RMG_CODEC_LIST, B(0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff), false},
+    {RMG_CODEC_LIST, B(1, 0, 0, 0, 0, 0, 0), false},
+    {RMG_CODEC_NONE, B(0), false},
+};
+
+START_TEST(golden_bytes) /* _i = row */
+{
+    struct rmg_datum datum;
+    enum jit_err err =
+        rmg_codec_decode(golden[_i].codec, golden[_i].bytes, golden[_i].size, &datum);
+    ck_assert_int_eq(err, golden[_i].good ? JIT_OK : JIT_EFORMAT);
+    if (golden[_i].good) {
+        rmg_codec_encode(&datum, &buf);
+        ck_assert_uint_eq(buf.size, golden[_i].size);
+        ck_assert(buf.size == 0 || memcmp(buf.data, golden[_i].bytes, buf.size) == 0);
+    }
+}
+END_TEST
+
+START_TEST(values)
+{
+    struct rmg_datum datum = {.codec = RMG_CODEC_I64, .as.i64 = -2};
+    rmg_codec_encode(&datum, &buf);
+    ck_assert_int_eq(memcmp(buf.data, "\xfe\xff\xff\xff\xff\xff\xff\xff", 8), 0);
+    ck_assert_int_eq(rmg_codec_decode(RMG_CODEC_I64, buf.data, 8, &datum), JIT_OK);
+    ck_assert_int_eq(datum.as.i64, -2);
+    jit_buf_reset(&buf);
+    datum = (struct rmg_datum){.codec = RMG_CODEC_F32, .as.f64 = -0.5};
+    rmg_codec_encode(&datum, &buf);
+    ck_assert_int_eq(memcmp(buf.data, "\x00\x00\x00\xbf", 4), 0);
+    ck_assert_int_eq(rmg_codec_decode(RMG_CODEC_F32, buf.data, 4, &datum), JIT_OK);
+    ck_assert(datum.as.f64 == -0.5);
+}
+END_TEST
+
+START_TEST(floats_made_canonical)
+{
+    static const double odd[] = {-0.0, 0.0};
+    for (size_t i = 0; i < 4; i++) {
+        struct rmg_datum datum = {.codec = i < 2 ? RMG_CODEC_F64 : RMG_CODEC_F32,
+                                  .as.f64 = odd[i % 2]};
+        jit_buf_reset(&buf);
+        rmg_codec_encode(&datum, &buf);
+        for (size_t k = 0; k < buf.size; k++) {
+            ck_assert_uint_eq(buf.data[k], 0);
+        }
+        datum.as.f64 = i % 2 == 0 ? -(double)NAN : copysign(NAN, -1.0);
+        jit_buf_reset(&buf);
+        rmg_codec_encode(&datum, &buf);
+        ck_assert_int_eq(memcmp(buf.data,
+                                i < 2 ? "\x00\x00\x00\x00\x00\x00\xf8\x7f" : "\x00\x00\xc0\x7f",
+                                i < 2 ? 8 : 4),
+                         0);
+    }
+    ck_assert(!signbit(rmg_f64_canonical(-0.0)));
+}
+END_TEST
+
+START_TEST(random_bytes)
+{
+    uint64_t state = 0x9e3779b97f4a7c15ull;
+    uint8_t bytes[40];
+    for (int round = 0; round < 200000; round++) {
+        struct rmg_datum datum;
+        for (size_t i = 0; i < sizeof bytes; i++) {
+            state = state * 6364136223846793005ull + 1442695040888963407ull;
+            uint8_t byte = (uint8_t)(state >> 56);
+            bytes[i] = byte < 96 ? 0 : byte < 128 ? 1 : byte < 160 ? 0xff : byte;
+        }
+        enum rmg_codec codec = (enum rmg_codec)(1 + round % 8);
+        uint32_t size = (uint32_t)(state >> 33) % (uint32_t)(sizeof bytes + 1);
+        if (rmg_codec_decode(codec, bytes, size, &datum) == JIT_OK) {
+            jit_buf_reset(&buf);
+            rmg_codec_encode(&datum, &buf);
+            ck_assert_uint_eq(buf.size, size);
+            ck_assert(size == 0 || memcmp(buf.data, bytes, size) == 0);
+        }
+    }
+}
+END_TEST
+
+/* By the book: length from the code point. */
+static size_t utf8_of(uint32_t code, size_t length, uint8_t *out)
+{
+    static const uint8_t lead[] = {0, 0, 0xc0, 0xe0, 0xf0};
+    if (length == 1) {
+        out[0] = (uint8_t)code;
+        return 1;
+    }
+    for (size_t i = length - 1; i > 0; i--) {
+        out[i] = (uint8_t)(0x80 | (code & 0x3f));
+        code >>= 6;
+    }
+    out[0] = (uint8_t)(lead[length] | code);
+    return length;
+}
+
+START_TEST(utf8)
+{
+    static const uint32_t room[] = {0, 0x80, 0x800, 0x10000, 0x200000};
+    uint8_t bytes[4];
+    for (uint32_t code = 0; code < 0x200000; code++) {
+        for (size_t length = 1; length <= 4; length++) {
+            if (code >= room[length]) {
+                continue;
+            }
+            bool shortest = length == 1 || code >= room[length - 1];
+            bool good =
+                shortest && code != 0 && code <= 0x10ffff && (code < 0xd800 || code > 0xdfff);
+            size_t size = utf8_of(code, length, bytes);
+            ck_assert_int_eq(rmg_utf8_valid(bytes, size), good);
+            if (good && length > 1) {
+                ck_assert(!rmg_utf8_valid(bytes, size - 1));
+                ck_assert(!rmg_utf8_valid(bytes + 1, size - 1));
+            }
+        }
+    }
+    for (unsigned lead = 0xf8; lead <= 0xff; lead++) {
+        uint8_t five[] = {(uint8_t)lead, 0x80, 0x80, 0x80, 0x80, 0x80};
+        ck_assert(!rmg_utf8_valid(five, 5));
+    }
+    ck_assert(rmg_utf8_valid(NULL, 0));
+}
+END_TEST
+
+START_TEST(limit_and_one_past)
+{
+    uint8_t *bytes = mem.heap.alloc(&mem.heap, JIT_ATOM_BYTES_MAX + 1);
+    struct rmg_datum datum;
+    memset(bytes, 'a', JIT_ATOM_BYTES_MAX + 1);
+    for (int i = 0; i < 2; i++) {
+        enum rmg_codec codec = i == 0 ? RMG_CODEC_TEXT : RMG_CODEC_BYTES;
+        ck_assert_int_eq(rmg_codec_decode(codec, bytes, JIT_ATOM_BYTES_MAX, &datum), JIT_OK);
+        ck_assert_int_eq(rmg_codec_decode(codec, bytes, JIT_ATOM_BYTES_MAX + 1, &datum),
+                         JIT_EFORMAT);
+    }
+    mem.heap.free(&mem.heap, bytes);
+}
+END_TEST
+
+static void suite(Suite *s)
+{
+    TCase *t = test_case(s, "codec", 20);
+    tcase_add_checked_fixture(t, setup, teardown);
+    tcase_add_test(t, types);
+    tcase_add_loop_test(t, golden_bytes, 0, (int)(sizeof golden / sizeof golden[0]));
+    tcase_add_test(t, values);
+    tcase_add_test(t, floats_made_canonical);
+    tcase_add_test(t, random_bytes);
+    tcase_add_test(t, utf8);
+    tcase_add_test(t, limit_and_one_past);
+}
+
+TEST_MAIN("codec", suite)
