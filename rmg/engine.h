@@ -25,8 +25,10 @@ struct rmg_request {
     uint64_t nonce;
     struct jit_id process; /* node id of the process */
     uint32_t cap_slot;
-    uint32_t quota;  /* index into the input's quotas, or RMG_NO_QUOTA */
-    uint16_t result; /* APPLIED: go on; else what authorisation said (DENIED, INVALID) */
+    uint32_t quota;   /* index into the input's quotas, or RMG_NO_QUOTA */
+    uint32_t retries; /* how often it lost and was sent again; below rule->retry, a conflict gives
+                         RETRIED */
+    uint16_t result;  /* APPLIED: go on; else what authorisation said (DENIED, INVALID) */
 };
 #define RMG_NO_QUOTA UINT32_MAX
 

@@ -46,7 +46,7 @@ struct rmg_slot {
     const char *name;             /* borrowed */
     struct jit_id instance;
     struct jit_id id;
-    struct jit_id type; /* INCIDENCE: edge type */
+    struct jit_id type; /* INCIDENCE: edge type; zero: of all types */
 };
 
 struct rmg_use {

@@ -101,6 +101,10 @@ JIT_MUST_CHECK enum jit_err rmg_tx_seal(struct rmg_tx *tx, struct rmg_version *o
 /* The transaction's own view of an instance, valid until the next change. JIT_ENOENT. */
 JIT_MUST_CHECK enum jit_err rmg_tx_graph(struct rmg_tx *tx, const struct jit_id *instance,
                                          struct rmg_graph *graph);
+/* An instance as it stands: roots, root node and parent; hashes are those of its last version.
+ * JIT_ENOENT. */
+JIT_MUST_CHECK enum jit_err rmg_tx_instance(struct rmg_tx *tx, const struct jit_id *id,
+                                            struct rmg_instance *out);
 
 /* Changes. Upserts that change nothing leave no trace. Errors of all: JIT_ENOENT (instance, node,
  * edge, owner or attachment not there), JIT_EDANGLING (a node with edges deleted; an edge without

@@ -1,0 +1,134 @@
+#include "rmg/radix.h"
+
+#include <string.h>
+
+#include "base/check.h"
+
+#define DIGIT_BITS  8u
+#define DIGITS      8u
+#define DIGIT_COUNT 256u
+#define INSERT_MAX  24u /* below this many, insertion beats counting */
+
+typedef int (*compare_fn)(const void *user, uint32_t a, uint32_t b);
+
+static void insert_by_key(struct rmg_radix *items, size_t count)
+{
+    for (size_t i = 1; i < count; i++) {
+        struct rmg_radix item = items[i];
+        size_t at = i;
+        for (; at > 0 && items[at - 1].key > item.key; at--) {
+            items[at] = items[at - 1];
+        }
+        items[at] = item;
+    }
+}
+
+static void count_by_key(struct rmg_radix *items, struct rmg_radix *scratch, size_t count)
+{
+    size_t starts[DIGITS][DIGIT_COUNT];
+    memset(starts, 0, sizeof starts);
+    for (size_t i = 0; i < count; i++) {
+        for (size_t d = 0; d < DIGITS; d++) {
+            starts[d][(items[i].key >> (d * DIGIT_BITS)) & (DIGIT_COUNT - 1)]++;
+        }
+    }
+    struct rmg_radix *from = items;
+    struct rmg_radix *to = scratch;
+    for (size_t d = 0; d < DIGITS; d++) {
+        size_t shift = d * DIGIT_BITS;
+        if (starts[d][(from[0].key >> shift) & (DIGIT_COUNT - 1)] == count) {
+            continue; /* one digit for all: nothing to move */
+        }
+        size_t sum = 0;
+        for (size_t v = 0; v < DIGIT_COUNT; v++) {
+            size_t here = starts[d][v];
+            starts[d][v] = sum;
+            sum += here;
+        }
+        for (size_t i = 0; i < count; i++) {
+            to[starts[d][(from[i].key >> shift) & (DIGIT_COUNT - 1)]++] = from[i];
+        }
+        struct rmg_radix *swap = from;
+        from = to;
+        to = swap;
+    }
+    if (from != items) {
+        memcpy(items, from, count * sizeof *items);
+    }
+}
+
+static void insert_by_compare(struct rmg_radix *items, size_t count, compare_fn compare,
+                              const void *user)
+{
+    for (size_t i = 1; i < count; i++) {
+        struct rmg_radix item = items[i];
+        size_t at = i;
+        for (; at > 0 && compare(user, items[at - 1].index, item.index) > 0; at--) {
+            items[at] = items[at - 1];
+        }
+        items[at] = item;
+    }
+}
+
+static void merge_runs(const struct rmg_radix *from, struct rmg_radix *to, size_t left,
+                       size_t middle, size_t right, compare_fn compare, const void *user)
+{
+    size_t a = left;
+    size_t b = middle;
+    for (size_t out = left; out < right; out++) {
+        int take_a = b >= right || (a < middle && compare(user, from[a].index, from[b].index) <= 0);
+        to[out] = take_a ? from[a++] : from[b++];
+    }
+}
+
+/* Ties of one key: merged from the bottom up, so that chosen ids cost n log n and no more. */
+static void sort_ties(struct rmg_radix *items, struct rmg_radix *scratch, size_t count,
+                      compare_fn compare, const void *user)
+{
+    for (size_t at = 0; at < count; at += INSERT_MAX) {
+        size_t size = count - at < INSERT_MAX ? count - at : INSERT_MAX;
+        insert_by_compare(items + at, size, compare, user);
+    }
+    struct rmg_radix *from = items;
+    struct rmg_radix *to = scratch;
+    for (size_t width = INSERT_MAX; width < count; width *= 2) {
+        for (size_t left = 0; left < count; left += 2 * width) {
+            size_t middle = count - left < width ? count : left + width;
+            size_t right = count - left < 2 * width ? count : left + 2 * width;
+            merge_runs(from, to, left, middle, right, compare, user);
+        }
+        struct rmg_radix *swap = from;
+        from = to;
+        to = swap;
+    }
+    if (from != items) {
+        memcpy(items, from, count * sizeof *items);
+    }
+}
+
+void rmg_radix_sort(struct rmg_radix *items, struct rmg_radix *scratch, size_t count,
+                    compare_fn compare, const void *user)
+{
+    assert(count <= UINT32_MAX);
+    if (count < 2) {
+        return;
+    }
+    if (count <= INSERT_MAX) {
+        insert_by_key(items, count);
+    } else {
+        count_by_key(items, scratch, count);
+    }
+    if (compare == NULL) {
+        return;
+    }
+    for (size_t begin = 0; begin < count;) {
+        size_t end = begin + 1;
+        while (end < count && items[end].key == items[begin].key) {
+            end++;
+        }
+        if (end - begin > 1) {
+            sort_ties(items + begin, scratch, end - begin, compare, user);
+        }
+        begin = end;
+    }
+}
