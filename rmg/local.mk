@@ -14,3 +14,9 @@ noinst_LTLIBRARIES += %D%/librmg.la
 	%D%/rule_check.c %D%/rule_priv.h %D%/search.h
 # sqrt, which IEEE 754 rounds correctly: the only function of the mathematical library in use.
 %C%_librmg_la_LIBADD = -lm
+
+# The engine.
+%C%_librmg_la_SOURCES += \
+	%D%/engine.c %D%/engine.h %D%/engine_events.c %D%/engine_instances.c %D%/engine_mem.c \
+	%D%/engine_merge.c %D%/engine_order.c %D%/engine_priv.h %D%/engine_reserve.c \
+	%D%/engine_verify.c

@@ -1,0 +1,435 @@
+#include "base/check.h"
+#include "base/hash.h"
+#include "base/le.h"
+#include "rmg/engine_priv.h"
+
+/* ---- slots that were read and written ---- */
+
+/* kind, then as many bits of the instance as are needed, then the id's first bits. */
+static uint64_t prefix(const struct rmg_engine *engine, uint64_t kind, uint32_t instance,
+                       const struct jit_id *id)
+{
+    unsigned bits = 0;
+    while (bits < 32 && engine->instance_count > (uint64_t)1 << bits) {
+        bits++;
+    }
+    uint64_t first = jit_be64(id->bytes) >> (5 + bits);
+    return kind << 59 | (uint64_t)instance << (59 - bits) | first;
+}
+
+static int compare_marks(const void *user, uint32_t a, uint32_t b)
+{
+    const struct rmg_engine *engine = user;
+    struct rmg_slot x;
+    struct rmg_slot y;
+    eng_use_slot(engine, engine->marks[a].use, &x);
+    eng_use_slot(engine, engine->marks[b].use, &y);
+    return rmg_slot_compare(&x, &y);
+}
+
+/* Each slot has one mark, so no list holds one twice. */
+static void encode_slots(struct rmg_engine *engine, bool written)
+{
+    struct rmg_slot slot;
+    uint32_t count = 0;
+    for (size_t i = 0; i < engine->mark_count; i++) {
+        const struct eng_mark *mark = &engine->marks[i];
+        if (written ? mark->access == RMG_ACCESS_READ : !mark->read) {
+            continue;
+        }
+        engine->order[count].key =
+            prefix(engine, mark->use->kind, mark->use->instance, &mark->use->id);
+        engine->order[count].index = (uint32_t)i;
+        count++;
+    }
+    rmg_radix_sort(engine->order, engine->order + engine->mark_count, count, compare_marks, engine);
+    jit_buf_put_u64(&engine->patch, count);
+    for (uint32_t i = 0; i < count; i++) {
+        eng_use_slot(engine, engine->marks[engine->order[i].index].use, &slot);
+        rmg_slot_encode(&slot, &engine->patch);
+    }
+}
+
+/* ---- operations: one batch in the order of the patch ---- */
+
+static int compare_names(const struct rmg_attachment *a, const struct rmg_attachment *b)
+{
+    uint32_t common = a->name_size < b->name_size ? a->name_size : b->name_size;
+    int order = common == 0 ? 0 : memcmp(a->name, b->name, common);
+    if (order != 0 || a->name_size == b->name_size) {
+        return order;
+    }
+    return a->name_size < b->name_size ? -1 : 1;
+}
+
+static bool is_attachment(const struct eng_op *op)
+{
+    return op->kind == RMG_OP_SET_ATTACHMENT || op->kind == RMG_OP_CLEAR_ATTACHMENT;
+}
+
+/* rmg_op_compare on the engine's own form, kinds left aside; 0: the same slot. */
+static int compare_places(const struct eng_op *a, const struct eng_op *b)
+{
+    if (a->instance != b->instance) {
+        return a->instance < b->instance ? -1 : 1;
+    }
+    if (a->plane != b->plane) {
+        return a->plane < b->plane ? -1 : 1;
+    }
+    int order = jit_id_compare(&a->id, &b->id);
+    if (order != 0 || !is_attachment(a)) {
+        return order;
+    }
+    return compare_names(&a->as.attachment, &b->as.attachment);
+}
+
+static int compare_ops(const void *user, uint32_t a, uint32_t b)
+{
+    const struct rmg_engine *engine = user;
+    const struct eng_op *x = engine->ops[a];
+    const struct eng_op *y = engine->ops[b];
+    if (x->kind != y->kind) {
+        return x->kind < y->kind ? -1 : 1;
+    }
+    return compare_places(x, y);
+}
+
+/* kind, instance, plane, id: the plane takes the id's first bit. */
+static uint64_t op_key(const struct rmg_engine *engine, const struct eng_op *op)
+{
+    if (!is_attachment(op)) {
+        return prefix(engine, op->kind, op->instance, &op->id);
+    }
+    struct jit_id shifted = {{0}};
+    uint64_t first = jit_be64(op->id.bytes) >> 1;
+    first |= op->plane == RMG_PLANE_BETA ? (uint64_t)1 << 63 : 0;
+    for (size_t i = 0; i < 8; i++) {
+        shifted.bytes[i] = (uint8_t)(first >> (56 - 8 * i));
+    }
+    return prefix(engine, op->kind, op->instance, &shifted);
+}
+
+static enum jit_err collect_ops(struct rmg_engine *engine)
+{
+    size_t count = engine->input->event_count;
+    for (uint32_t i = 0; i < engine->input->request_count; i++) {
+        count += engine->reqs[i].result == RMG_APPLIED ? engine->reqs[i].op_count : 0;
+    }
+    size_t sorted = count > engine->mark_count ? count : engine->mark_count;
+    enum jit_err err = ENG_ROOM(engine, engine->ops, engine->op_capacity, count);
+    if (err == JIT_OK) {
+        err = ENG_ROOM(engine, engine->order, engine->order_capacity, 2 * sorted);
+    }
+    if (err != JIT_OK) {
+        return err;
+    }
+    engine->op_count = 0;
+    for (uint32_t i = 0; i < engine->input->request_count; i++) {
+        const struct eng_req *req = &engine->reqs[i];
+        for (uint32_t k = 0; req->result == RMG_APPLIED && k < req->op_count; k++) {
+            engine->ops[engine->op_count++] = &req->ops[k];
+        }
+    }
+    for (uint32_t i = 0; i < engine->input->event_count; i++) {
+        engine->ops[engine->op_count++] = &engine->event_ops[i];
+    }
+    assert(engine->op_count == count);
+    return JIT_OK;
+}
+
+static void sort_ops(struct rmg_engine *engine)
+{
+    size_t count = engine->op_count;
+    for (size_t i = 0; i < count; i++) {
+        engine->order[i].key = op_key(engine, engine->ops[i]);
+        engine->order[i].index = (uint32_t)i;
+    }
+    rmg_radix_sort(engine->order, engine->order + count, count, compare_ops, engine);
+}
+
+static const struct eng_op *op_at(const struct rmg_engine *engine, size_t place)
+{
+    return engine->ops[engine->order[place].index];
+}
+
+/* Where the operations of a kind begin; all are sorted by kind first. */
+static size_t kind_begin(const struct rmg_engine *engine, unsigned kind)
+{
+    size_t low = 0;
+    size_t high = engine->op_count;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (op_at(engine, middle)->kind < kind) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    return low;
+}
+
+/* A slot that one operation empties and another fills would have two values. */
+static enum jit_err check_kinds(const struct rmg_engine *engine)
+{
+    for (unsigned kind = RMG_OP_CLEAR_ATTACHMENT; kind <= RMG_OP_DELETE_INSTANCE; kind++) {
+        unsigned fill = (unsigned)RMG_OP_CLEAR_ATTACHMENT + (unsigned)RMG_OP_SET_ATTACHMENT - kind;
+        size_t a = kind_begin(engine, kind);
+        size_t a_end = kind_begin(engine, kind + 1);
+        size_t b = kind_begin(engine, fill);
+        size_t b_end = kind_begin(engine, fill + 1);
+        while (a < a_end && b < b_end) {
+            int order = compare_places(op_at(engine, a), op_at(engine, b));
+            if (order == 0) {
+                return JIT_ECONFLICT;
+            }
+            if (order < 0) {
+                a++;
+            } else {
+                b++;
+            }
+        }
+    }
+    return JIT_OK;
+}
+
+/* ---- one operation a slot ---- */
+
+void eng_op_full(const struct rmg_engine *engine, const struct eng_op *op, struct rmg_op *out)
+{
+    *out = (struct rmg_op){.kind = (enum rmg_op_kind)op->kind,
+                           .instance = engine->instances[op->instance].id,
+                           .prior = op->prior};
+    switch (out->kind) {
+    case RMG_OP_CLEAR_ATTACHMENT:
+    case RMG_OP_SET_ATTACHMENT:
+        out->id = op->id;
+        out->plane = (enum rmg_plane)op->plane;
+        out->attachment = op->as.attachment;
+        break;
+    case RMG_OP_UPSERT_INSTANCE:
+        out->from = op->as.instance.root_node;
+        out->parent = op->as.instance.parent;
+        break;
+    case RMG_OP_DELETE_NODE:
+    case RMG_OP_DELETE_EDGE:
+    case RMG_OP_UPSERT_NODE:
+    case RMG_OP_UPSERT_EDGE:
+        out->id = op->id;
+        out->type = op->as.element.type;
+        out->from = op->as.element.from;
+        out->to = op->as.element.to;
+        break;
+    case RMG_OP_DELETE_INSTANCE:
+        break;
+    }
+}
+
+/* All deltas of one field, in canonical order; reservation has refused what would overflow. */
+static enum jit_err fold(const struct rmg_engine *engine, size_t begin, size_t end,
+                         uint8_t bytes[8], struct rmg_op *out)
+{
+    int64_t sum = op_at(engine, begin)->base;
+    for (size_t i = begin; i < end; i++) {
+        const struct eng_op *op = op_at(engine, i);
+        if (op->join != RMG_JOIN_SUM || op->base != op_at(engine, begin)->base ||
+            __builtin_add_overflow(sum, op->delta, &sum)) {
+            return JIT_ECONFLICT;
+        }
+    }
+    jit_put_le64(bytes, (uint64_t)sum);
+    out->attachment.value.kind = RMG_VALUE_ATOM;
+    out->attachment.value.type = *rmg_codec_type(RMG_CODEC_I64);
+    out->attachment.value.bytes = bytes;
+    out->attachment.value.size = 8;
+    return JIT_OK;
+}
+
+/* Operations without a join may share a slot only when they leave the same value there. */
+static enum jit_err check_equal(const struct rmg_engine *engine, size_t begin, size_t end)
+{
+    struct rmg_op op;
+    struct jit_id first;
+    struct jit_id value;
+    eng_op_full(engine, op_at(engine, begin), &op);
+    enum jit_err err = rmg_op_value(&op, &first);
+    for (size_t i = begin + 1; i < end && err == JIT_OK; i++) {
+        eng_op_full(engine, op_at(engine, i), &op);
+        err = rmg_op_value(&op, &value);
+        if (err == JIT_OK &&
+            (op_at(engine, i)->join != RMG_JOIN_NONE || !jit_id_equal(&value, &first))) {
+            err = JIT_ECONFLICT;
+        }
+    }
+    return err;
+}
+
+/* Operations begin to end are of one slot. */
+static enum jit_err perform(struct rmg_engine *engine, struct rmg_tx *tx, size_t begin, size_t end)
+{
+    struct rmg_op op;
+    uint8_t sum[8];
+    struct rmg_origin one;
+    struct rmg_origin *origins = &one;
+    enum jit_err err = JIT_OK;
+
+    eng_op_full(engine, op_at(engine, begin), &op);
+    if (op_at(engine, begin)->join == RMG_JOIN_SUM) {
+        err = fold(engine, begin, end, sum, &op);
+    } else if (end - begin > 1) {
+        err = check_equal(engine, begin, end);
+    }
+    if (err == JIT_OK && end - begin > 1) {
+        origins = eng_arena_alloc(&engine->arena, (end - begin) * sizeof *origins);
+        err = origins == NULL ? JIT_ENOMEM : JIT_OK;
+    }
+    if (err != JIT_OK) {
+        return err;
+    }
+    for (size_t i = begin; i < end; i++) {
+        origins[i - begin].request = op_at(engine, i)->request;
+        origins[i - begin].operation = op_at(engine, i)->index;
+    }
+    op.origins = origins;
+    op.origin_count = (uint32_t)(end - begin);
+    rmg_op_encode(&op, &engine->patch);
+    return engine->patch.err == JIT_OK ? rmg_op_apply(tx, &op, false) : engine->patch.err;
+}
+
+static enum jit_err perform_all(struct rmg_engine *engine, struct rmg_tx *tx)
+{
+    enum jit_err err = JIT_OK;
+    size_t count_at = engine->patch.size;
+    uint64_t count = 0;
+    jit_buf_put_u64(&engine->patch, 0);
+    for (size_t begin = 0; begin < engine->op_count && err == JIT_OK;) {
+        size_t end = begin + 1;
+        while (end < engine->op_count &&
+               compare_ops(engine, engine->order[begin].index, engine->order[end].index) == 0) {
+            end++;
+        }
+        err = perform(engine, tx, begin, end);
+        count++;
+        begin = end;
+    }
+    if (engine->patch.err != JIT_OK) {
+        return engine->patch.err;
+    }
+    jit_buf_patch_u64(&engine->patch, count_at, count);
+    return err;
+}
+
+/* ---- totals ---- */
+
+static enum jit_err count_all(struct rmg_engine *engine, const struct rmg_version *version)
+{
+    struct rmg_instance instance;
+    engine->nodes_total = 0;
+    engine->edges_total = 0;
+    enum jit_err err = rmg_store_next(engine->store, version, NULL, &instance);
+    while (err == JIT_OK) {
+        struct jit_id last = instance.id;
+        engine->nodes_total += instance.roots.node_count;
+        engine->edges_total += instance.roots.edge_count;
+        err = rmg_store_next(engine->store, version, &last, &instance);
+    }
+    return err == JIT_ENOENT ? JIT_OK : err;
+}
+
+/* Before seal: what the touched instances gained and lost, relative to the totals known. */
+static enum jit_err count_touched(struct rmg_engine *engine, struct rmg_tx *tx, uint64_t *nodes,
+                                  uint64_t *edges)
+{
+    *nodes = engine->nodes_total;
+    *edges = engine->edges_total;
+    for (uint32_t i = 0; i < engine->instance_count; i++) {
+        const struct eng_instance *instance = &engine->instances[i];
+        struct rmg_graph after = {.roots = {.node_count = 0}};
+        if (!instance->touched) {
+            continue;
+        }
+        enum jit_err err = rmg_tx_graph(tx, &instance->id, &after);
+        if (err != JIT_OK && err != JIT_ENOENT) {
+            return err;
+        }
+        if (err == JIT_OK) {
+            *nodes += after.roots.node_count;
+            *edges += after.roots.edge_count;
+        }
+        if (instance->exists) {
+            *nodes -= instance->graph.roots.node_count;
+            *edges -= instance->graph.roots.edge_count;
+        }
+    }
+    return JIT_OK;
+}
+
+/* ---- the transaction ---- */
+
+static uint64_t atom_bytes(const struct rmg_engine *engine)
+{
+    uint64_t bytes = 0;
+    for (size_t i = 0; i < engine->op_count; i++) {
+        const struct eng_op *op = engine->ops[i];
+        if (op->kind == RMG_OP_SET_ATTACHMENT) {
+            bytes += op->join == RMG_JOIN_SUM ? 8 : op->as.attachment.value.size;
+        }
+    }
+    return bytes;
+}
+
+static enum jit_err transact(struct rmg_engine *engine, struct rmg_tick_output *output)
+{
+    struct rmg_tx *tx = NULL;
+    uint64_t nodes = 0;
+    uint64_t edges = 0;
+    enum jit_err err = rmg_tx_begin(engine->store, &engine->input->base, &tx);
+    if (err == JIT_OK) {
+        err = rmg_tx_reserve(tx, engine->op_count, atom_bytes(engine));
+    }
+    if (err == JIT_OK) {
+        err = perform_all(engine, tx);
+    }
+    if (err == JIT_OK) {
+        err = count_touched(engine, tx, &nodes, &edges);
+    }
+    if (err != JIT_OK) {
+        rmg_tx_abort(tx);
+        return err;
+    }
+    err = rmg_tx_seal(tx, &output->version);
+    if (err == JIT_OK) {
+        engine->nodes_total = nodes;
+        engine->edges_total = edges;
+        engine->totals_root = output->version.state_root;
+    }
+    return err;
+}
+
+enum jit_err eng_merge(struct rmg_engine *engine, struct rmg_tick_output *output)
+{
+    const struct rmg_version *base = &engine->input->base;
+    enum jit_err err = JIT_OK;
+    if (!engine->totals_known || !jit_id_equal(&engine->totals_root, &base->state_root)) {
+        engine->totals_known = false;
+        err = count_all(engine, base);
+        if (err != JIT_OK) {
+            return err;
+        }
+        engine->totals_root = base->state_root;
+        engine->totals_known = true;
+    }
+    err = collect_ops(engine);
+    if (err != JIT_OK) {
+        return err;
+    }
+    jit_buf_reset(&engine->patch);
+    jit_buf_put_id(&engine->patch, &base->state_root);
+    encode_slots(engine, false);
+    encode_slots(engine, true);
+    if (engine->patch.err != JIT_OK) {
+        return engine->patch.err;
+    }
+    sort_ops(engine);
+    err = check_kinds(engine);
+    return err == JIT_OK ? transact(engine, output) : err;
+}

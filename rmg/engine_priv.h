@@ -1,0 +1,206 @@
+/* rmg/engine_priv.h - what the steps of a tick hand to each other.
+ * Spec:  DESIGN 5.2, 14.1. Layer: rmg; base only.
+ *
+ * The steps, a file each: order (keys, canonical order, quotas, duplicates), verify (in chunks:
+ * verification, footprint and what the rewrite would do), reserve (who wins), merge (one ordered
+ * batch, patch, transaction). Memory of a tick is taken from arenas that are reset, not freed. */
+#ifndef JIT_RMG_ENGINE_PRIV_H
+#define JIT_RMG_ENGINE_PRIV_H
+
+#include "rmg/engine.h"
+#include "rmg/radix.h"
+
+#define ENG_CHUNK     256u /* requests a task: a batch whose reads lie close together */
+#define ENG_NO_REASON UINT32_MAX
+
+/* ---- memory (engine_mem.c) ---- */
+struct eng_block;
+struct eng_arena {
+    struct jit_heap *heap;
+    struct eng_block *first;
+    struct eng_block *current;
+    size_t used; /* of the current block */
+};
+void eng_arena_init(struct eng_arena *arena, struct jit_heap *heap);
+void eng_arena_reset(struct eng_arena *arena);                            /* empty, memory kept */
+void eng_arena_release(struct eng_arena *arena);                          /* memory given back */
+void *eng_arena_alloc(struct eng_arena *arena, size_t size);              /* 8-aligned; NULL */
+void *eng_arena_copy(struct eng_arena *arena, const void *, size_t size); /* size > 0; NULL */
+
+/* ---- a slot as a tick handles it ---- */
+
+struct eng_use {
+    uint64_t hash;
+    struct jit_id id;
+    const void *rest; /* name, or struct jit_id of the edge type */
+    int64_t delta;
+    int64_t base; /* what sums start from in the frozen version */
+    uint32_t instance;
+    uint8_t kind;
+    uint8_t direction;
+    uint8_t access;
+    uint8_t join;
+    uint8_t name_size;
+    bool read;
+};
+
+/* One operation before merging. */
+struct eng_op {
+    struct jit_id id;
+    struct jit_id prior;
+    uint32_t instance;
+    uint32_t request;
+    uint32_t index; /* within what the request emitted */
+    uint8_t kind;
+    uint8_t plane;
+    uint8_t join;
+    int64_t delta;
+    int64_t base;
+    union {
+        struct {
+            struct jit_id type;
+            struct jit_id from;
+            struct jit_id to;
+        } element;
+        struct rmg_attachment attachment;
+        struct {
+            struct jit_id root_node;
+            const struct rmg_parent *parent;
+        } instance;
+    } as;
+};
+
+struct eng_instance {
+    struct jit_id id;
+    struct jit_id root_node;
+    struct rmg_graph graph; /* of the frozen version; empty when the instance is not there */
+    bool exists;
+    bool touched; /* the tick changes something in it */
+};
+
+/* What the engine knows of a request, at the same index. */
+struct eng_req {
+    struct jit_id match_key;
+    struct jit_id request_key;
+    struct jit_id scope_hash;
+    const struct eng_use *uses;
+    const struct eng_op *ops;
+    uint32_t use_count;
+    uint32_t op_count;
+    uint32_t patch_bytes; /* at most, of its slots and operations */
+    uint32_t instance;
+    uint32_t same_as; /* the equal request that counts; itself: this one */
+    uint32_t blocker;
+    uint16_t result;
+    bool bad_params;
+    bool charged;
+};
+
+/* Verification of some requests: its own memory, so that chunks may run anywhere. */
+struct eng_chunk {
+    struct eng_arena arena;
+    struct jit_buf values;
+    struct eng_use *uses; /* of the request at hand */
+    size_t use_count;
+    size_t use_capacity;
+    struct eng_op *ops;
+    size_t op_count;
+    size_t op_capacity;
+    uint64_t slots;
+    enum jit_err err;
+};
+
+struct eng_mark {
+    const struct eng_use *use;
+    int64_t sum; /* join SUM: base and all deltas so far */
+    uint32_t owner;
+    uint8_t access;
+    uint8_t join;
+    bool read;
+};
+
+struct eng_cell { /* of the reservation table; mark 0: empty */
+    uint32_t tag;
+    uint32_t mark; /* index + 1 */
+};
+
+struct rmg_engine {
+    struct jit_heap *heap;
+    struct rmg_store *store;
+    struct jit_exec *exec;
+
+    /* The tick at hand. */
+    const struct rmg_tick_input *input;
+    struct rmg_draw draw;
+    struct eng_arena arena;
+    struct eng_instance *instances; /* ascending by id */
+    uint32_t instance_count;
+    size_t instance_capacity;
+    struct eng_req *reqs;
+    size_t req_capacity;
+    struct rmg_radix *order; /* twice as many as the most that is sorted */
+    size_t order_capacity;
+    uint32_t *todo; /* what is verified, in the order of its reads */
+    uint32_t todo_count;
+    size_t todo_capacity;
+    struct eng_chunk *chunks;
+    size_t chunk_count; /* that exist */
+    struct eng_use *event_uses;
+    size_t event_use_count;
+    size_t event_use_capacity;
+    struct eng_op *event_ops;
+    size_t event_op_capacity;
+    struct eng_cell *cells;
+    size_t cell_capacity;
+    uint32_t cell_mask;
+    struct eng_mark *marks;
+    size_t mark_count;
+    size_t mark_capacity;
+    uint32_t *found; /* cells of the request being checked */
+    size_t found_capacity;
+    uint64_t patch_bytes; /* at most, of all that has won */
+    const struct eng_op **ops;
+    size_t op_count;
+    size_t op_capacity;
+    struct rmg_receipt *receipts;
+    size_t receipt_capacity;
+    struct jit_buf patch;
+
+    /* From tick to tick: totals of the newest version, so that they need no walk. */
+    bool totals_known;
+    struct jit_id totals_root;
+    uint64_t nodes_total;
+    uint64_t edges_total;
+};
+
+/* Room for count elements in a vector of the engine. */
+#define ENG_ROOM(engine, data, capacity, count)                                                    \
+    (jit_heap_grow((engine)->heap, (void **)&(data), &(capacity), (count), sizeof *(data)) == 0    \
+         ? JIT_OK                                                                                  \
+         : JIT_ENOMEM)
+
+/* ---- instances (engine_instances.c) ---- */
+JIT_MUST_CHECK enum jit_err eng_instances_collect(struct rmg_engine *engine);
+uint32_t eng_instance_find(const struct rmg_engine *engine, const struct jit_id *id);
+
+/* ---- order (engine_order.c) ---- */
+JIT_MUST_CHECK enum jit_err eng_order(struct rmg_engine *engine, struct rmg_tick_input *input);
+void eng_order_undo(struct rmg_engine *engine, struct rmg_tick_input *input); /* the quotas */
+
+/* ---- verify (engine_verify.c) ---- */
+JIT_MUST_CHECK enum jit_err eng_verify(struct rmg_engine *engine, uint64_t *slots);
+
+/* ---- events (engine_events.c) ---- */
+JIT_MUST_CHECK enum jit_err eng_events(struct rmg_engine *engine);
+
+/* ---- reserve (engine_reserve.c) ---- */
+uint64_t eng_use_hash(const struct rmg_engine *engine, const struct eng_use *use);
+size_t eng_use_size(const struct eng_use *use); /* bytes in the lists of a patch */
+void eng_use_slot(const struct rmg_engine *engine, const struct eng_use *use, struct rmg_slot *out);
+JIT_MUST_CHECK enum jit_err eng_reserve(struct rmg_engine *engine);
+
+/* ---- merge (engine_merge.c) ---- */
+JIT_MUST_CHECK enum jit_err eng_merge(struct rmg_engine *engine, struct rmg_tick_output *output);
+void eng_op_full(const struct rmg_engine *engine, const struct eng_op *op, struct rmg_op *out);
+
+#endif

@@ -1,0 +1,264 @@
+#include "base/check.h"
+#include "base/le.h"
+#include "rmg/engine_priv.h"
+
+/* How far ahead of the request at hand its uses, then its cells, are asked for. */
+#define AHEAD_USES  12u
+#define AHEAD_CELLS 4u
+
+static uint64_t mix(uint64_t a, uint64_t b)
+{
+    unsigned __int128 product = (unsigned __int128)a * b;
+    return (uint64_t)product ^ (uint64_t)(product >> 64);
+}
+
+/* Keyed by seed and tick, so that ids chosen in advance do not meet in one cell of every tick. Only
+ * the place in a table depends on it, never a result. */
+uint64_t eng_use_hash(const struct rmg_engine *engine, const struct eng_use *use)
+{
+    const uint64_t k0 = 0xa0761d6478bd642full ^ engine->draw.seed;
+    const uint64_t k1 = 0xe7037ed1a0b428dbull + engine->draw.tick * 0x9e3779b97f4a7c15ull;
+    const uint8_t *id = use->id.bytes;
+    uint64_t head = (uint64_t)use->instance << 32 | (uint64_t)use->name_size << 16 |
+                    (uint64_t)use->direction << 8 | use->kind;
+    uint64_t hash = mix(jit_le64(id) ^ k0, jit_le64(id + 8) ^ k1);
+    hash = mix(hash ^ jit_le64(id + 16) ^ k1, jit_le64(id + 24) ^ k0);
+    hash = mix(hash ^ head, k0 ^ 0x8ebc6af09c88c6e3ull);
+    const uint8_t *rest = use->rest;
+    size_t size = use->kind == RMG_SLOT_INCIDENCE ? JIT_ID_BYTES : use->name_size;
+    for (; size >= 8; size -= 8, rest += 8) {
+        hash = mix(hash ^ jit_le64(rest), k1 ^ 0x589965cc75374cc3ull);
+    }
+    if (size > 0) {
+        uint8_t last[8] = {0};
+        memcpy(last, rest, size);
+        hash = mix(hash ^ jit_le64(last), k1 ^ 0x589965cc75374cc3ull);
+    }
+    return hash;
+}
+
+void eng_use_slot(const struct rmg_engine *engine, const struct eng_use *use, struct rmg_slot *out)
+{
+    out->kind = (enum rmg_slot_kind)use->kind;
+    out->direction = (enum rmg_direction)use->direction;
+    out->name_size = use->name_size;
+    out->name = use->rest;
+    out->instance = engine->instances[use->instance].id;
+    out->id = use->id;
+    if (use->kind == RMG_SLOT_INCIDENCE) {
+        memcpy(&out->type, use->rest, sizeof out->type);
+    }
+}
+
+size_t eng_use_size(const struct eng_use *use)
+{
+    struct rmg_slot slot = {.kind = (enum rmg_slot_kind)use->kind, .name_size = use->name_size};
+    size_t lists = (use->read ? 1u : 0u) + (use->access == RMG_ACCESS_READ ? 0u : 1u);
+    return lists * rmg_slot_size(&slot);
+}
+
+static bool same_slot(const struct eng_use *a, const struct eng_use *b)
+{
+    size_t rest = a->kind == RMG_SLOT_INCIDENCE ? JIT_ID_BYTES : a->name_size;
+    return a->kind == b->kind && a->direction == b->direction && a->name_size == b->name_size &&
+           a->instance == b->instance && jit_id_equal(&a->id, &b->id) &&
+           (rest == 0 || memcmp(a->rest, b->rest, rest) == 0);
+}
+
+/* The cell of this slot, or the empty one where it belongs. */
+static uint32_t find_cell(const struct rmg_engine *engine, const struct eng_use *use)
+{
+    uint32_t tag = (uint32_t)(use->hash >> 32);
+    uint32_t at = (uint32_t)use->hash & engine->cell_mask;
+    for (;; at = (at + 1) & engine->cell_mask) {
+        const struct eng_cell *cell = &engine->cells[at];
+        if (cell->mark == 0 ||
+            (cell->tag == tag && same_slot(engine->marks[cell->mark - 1].use, use))) {
+            return at;
+        }
+    }
+}
+
+static bool compatible(const struct eng_mark *mark, const struct eng_use *use)
+{
+    if (mark->access == RMG_ACCESS_READ && use->access == RMG_ACCESS_READ) {
+        return true;
+    }
+    return mark->access == RMG_ACCESS_BLIND && use->access == RMG_ACCESS_BLIND &&
+           mark->join == use->join && use->join != RMG_JOIN_NONE && !mark->read && !use->read;
+}
+
+static bool is_sum(const struct eng_use *use)
+{
+    return use->access == RMG_ACCESS_BLIND && use->join == RMG_JOIN_SUM;
+}
+
+static enum jit_err mark_new(struct rmg_engine *engine, uint32_t cell, const struct eng_use *use,
+                             uint32_t owner)
+{
+    enum jit_err err =
+        ENG_ROOM(engine, engine->marks, engine->mark_capacity, engine->mark_count + 1);
+    if (err != JIT_OK) {
+        return err;
+    }
+    struct eng_mark *mark = &engine->marks[engine->mark_count++];
+    *mark = (struct eng_mark){
+        .use = use, .owner = owner, .access = use->access, .join = use->join, .read = use->read};
+    if (is_sum(use)) {
+        bool over = __builtin_add_overflow(use->base, use->delta, &mark->sum);
+        assert(!over); /* checked before anything was marked */
+    }
+    engine->cells[cell].tag = (uint32_t)(use->hash >> 32);
+    engine->cells[cell].mark = (uint32_t)engine->mark_count;
+    return JIT_OK;
+}
+
+/* Events come first and go together: the strongest use of a slot stands. */
+static enum jit_err mark_events(struct rmg_engine *engine)
+{
+    enum jit_err err = JIT_OK;
+    for (size_t i = 0; i < engine->event_use_count && err == JIT_OK; i++) {
+        const struct eng_use *use = &engine->event_uses[i];
+        uint32_t cell = find_cell(engine, use);
+        if (engine->cells[cell].mark == 0) {
+            err = mark_new(engine, cell, use, RMG_NO_BLOCKER);
+            continue;
+        }
+        struct eng_mark *mark = &engine->marks[engine->cells[cell].mark - 1];
+        mark->read = mark->read || use->read;
+        if (mark->access != use->access || mark->join != use->join) {
+            mark->access = RMG_ACCESS_WRITE;
+            mark->join = RMG_JOIN_NONE;
+        }
+    }
+    return err;
+}
+
+/* The whole footprint against what has won so far; nothing is marked. */
+static enum rmg_result check(struct rmg_engine *engine, struct eng_req *req)
+{
+    enum rmg_result result = RMG_APPLIED;
+    uint32_t blocker = RMG_NO_BLOCKER;
+    for (uint32_t i = 0; i < req->use_count; i++) {
+        const struct eng_use *use = &req->uses[i];
+        uint32_t cell = find_cell(engine, use);
+        engine->found[i] = cell;
+        const struct eng_mark *mark =
+            engine->cells[cell].mark == 0 ? NULL : &engine->marks[engine->cells[cell].mark - 1];
+        int64_t sum = 0;
+        if (mark != NULL && !compatible(mark, use)) {
+            result = RMG_CONFLICT;
+            blocker = mark->owner < blocker ? mark->owner : blocker;
+        } else if (result == RMG_APPLIED && is_sum(use) &&
+                   __builtin_add_overflow(mark == NULL ? use->base : mark->sum, use->delta, &sum)) {
+            result = RMG_OVERFLOW;
+        }
+    }
+    req->blocker = blocker;
+    return result;
+}
+
+static enum jit_err mark_all(struct rmg_engine *engine, const struct eng_req *req, uint32_t index)
+{
+    enum jit_err err = JIT_OK;
+    for (uint32_t i = 0; i < req->use_count && err == JIT_OK; i++) {
+        const struct eng_use *use = &req->uses[i];
+        uint32_t cell = engine->found[i];
+        if (engine->cells[cell].mark != 0 &&
+            !same_slot(engine->marks[engine->cells[cell].mark - 1].use, use)) {
+            cell = find_cell(engine, use); /* another use of this request took it */
+        }
+        if (engine->cells[cell].mark == 0) {
+            err = mark_new(engine, cell, use, index);
+        } else if (is_sum(use)) {
+            engine->marks[engine->cells[cell].mark - 1].sum += use->delta;
+        }
+    }
+    return err;
+}
+
+static enum jit_err reserve_one(struct rmg_engine *engine, uint32_t index)
+{
+    const struct rmg_request *request = &engine->input->requests[index];
+    struct eng_req *req = &engine->reqs[index];
+    enum jit_err err =
+        ENG_ROOM(engine, engine->found, engine->found_capacity, (size_t)req->use_count);
+    if (err != JIT_OK) {
+        return err;
+    }
+    enum rmg_result result = check(engine, req);
+    if (result == RMG_CONFLICT && request->retries < request->rule->retry) {
+        result = RMG_RETRIED;
+    }
+    /* What no longer fits into a patch waits for another tick: load is no reason to fail one. */
+    if (result == RMG_APPLIED && engine->patch_bytes + req->patch_bytes > JIT_PATCH_BYTES_MAX) {
+        result = RMG_OVER_QUOTA;
+    }
+    req->result = (uint16_t)result;
+    if (result != RMG_APPLIED) {
+        return JIT_OK;
+    }
+    engine->patch_bytes += req->patch_bytes;
+    if (req->op_count > 0) {
+        engine->instances[req->instance].touched = true;
+    }
+    return mark_all(engine, req, index);
+}
+
+/* Random places in memory, known in advance. */
+static void look_ahead(const struct rmg_engine *engine, uint32_t index)
+{
+    uint32_t count = engine->input->request_count;
+    if (index + AHEAD_USES < count) {
+        const char *uses = (const char *)engine->reqs[index + AHEAD_USES].uses;
+        if (uses != NULL) {
+            __builtin_prefetch(uses);
+            __builtin_prefetch(uses + 64);
+            __builtin_prefetch(uses + 128);
+        }
+    }
+    if (index + AHEAD_CELLS < count) {
+        const struct eng_req *req = &engine->reqs[index + AHEAD_CELLS];
+        for (uint32_t i = 0; i < req->use_count && i < 4; i++) {
+            __builtin_prefetch(&engine->cells[(uint32_t)req->uses[i].hash & engine->cell_mask]);
+        }
+    }
+}
+
+/* At most half full, whoever wins. */
+static enum jit_err table_ready(struct rmg_engine *engine)
+{
+    uint64_t uses = engine->event_use_count;
+    for (uint32_t i = 0; i < engine->input->request_count; i++) {
+        uses += engine->reqs[i].use_count;
+    }
+    uint64_t cells = 64;
+    while (cells < 2 * uses) {
+        cells *= 2;
+    }
+    if (cells > (uint64_t)1 << 31) {
+        return JIT_ELIMIT;
+    }
+    enum jit_err err = ENG_ROOM(engine, engine->cells, engine->cell_capacity, (size_t)cells);
+    if (err == JIT_OK) {
+        engine->cell_mask = (uint32_t)cells - 1;
+        memset(engine->cells, 0, (size_t)cells * sizeof *engine->cells);
+        engine->mark_count = 0;
+    }
+    return err;
+}
+
+enum jit_err eng_reserve(struct rmg_engine *engine)
+{
+    enum jit_err err = table_ready(engine);
+    if (err == JIT_OK) {
+        err = mark_events(engine);
+    }
+    for (uint32_t i = 0; i < engine->input->request_count && err == JIT_OK; i++) {
+        look_ahead(engine, i);
+        if (engine->reqs[i].result == RMG_APPLIED) {
+            err = reserve_one(engine, i);
+        }
+    }
+    return err;
+}

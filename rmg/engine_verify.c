@@ -1,0 +1,396 @@
+#include "base/check.h"
+#include "base/le.h"
+#include "rmg/engine_priv.h"
+#include "rmg/patch_priv.h"
+
+#define AHEAD 4u /* requests whose bytes are asked for before they are needed */
+
+/* One verification: where its findings go. */
+struct verifier {
+    struct rmg_engine *engine;
+    struct eng_chunk *chunk;
+    const struct eng_instance *instance;
+    struct rmg_graph graph;
+    uint32_t index; /* of the request */
+    uint32_t instance_index;
+    uint64_t patch_bytes;
+    enum rmg_result result; /* APPLIED until an operation says otherwise */
+};
+
+static enum jit_err chunk_room(struct rmg_engine *engine, void **data, size_t *capacity,
+                               size_t count, size_t element_size)
+{
+    return jit_heap_grow(engine->heap, data, capacity, count, element_size) == 0 ? JIT_OK
+                                                                                 : JIT_ENOMEM;
+}
+
+/* What a sum starts from. The rule has read it in this version, so it is there. */
+static enum jit_err read_base(struct verifier *verifier, enum rmg_plane plane,
+                              const struct jit_id *owner, const char *name, uint32_t name_size,
+                              int64_t *out)
+{
+    struct rmg_value value;
+    enum jit_err err = rmg_attachment_get(&verifier->graph, plane, owner, name, name_size, &value);
+    if (err == JIT_ENOENT) {
+        verifier->result = RMG_GUARD_FALSE;
+        return JIT_OK;
+    }
+    if (err != JIT_OK) {
+        return err;
+    }
+    if (value.kind != RMG_VALUE_ATOM || value.size != 8 ||
+        !jit_id_equal(&value.type, rmg_codec_type(RMG_CODEC_I64))) {
+        verifier->result = RMG_GUARD_FALSE;
+        return JIT_OK;
+    }
+    *out = (int64_t)jit_le64(value.bytes);
+    return JIT_OK;
+}
+
+static enum jit_err keep_use(struct verifier *verifier, const struct rmg_use *use)
+{
+    struct eng_chunk *chunk = verifier->chunk;
+    const struct rmg_slot *slot = &use->slot;
+    enum jit_err err = chunk_room(verifier->engine, (void **)&chunk->uses, &chunk->use_capacity,
+                                  chunk->use_count + 1, sizeof *chunk->uses);
+    if (err != JIT_OK) {
+        return err;
+    }
+    assert(jit_id_equal(&slot->instance, &verifier->instance->id));
+    struct eng_use *kept = &chunk->uses[chunk->use_count];
+    *kept = (struct eng_use){.id = slot->id,
+                             .rest = slot->name,
+                             .delta = use->delta,
+                             .instance = verifier->instance_index,
+                             .kind = (uint8_t)slot->kind,
+                             .direction = (uint8_t)slot->direction,
+                             .access = (uint8_t)use->access,
+                             .join = (uint8_t)use->join,
+                             .name_size = (uint8_t)slot->name_size,
+                             .read = use->read || use->access == RMG_ACCESS_READ};
+    if (slot->kind == RMG_SLOT_INCIDENCE) {
+        kept->rest = eng_arena_copy(&chunk->arena, &slot->type, sizeof slot->type);
+        if (kept->rest == NULL) {
+            return JIT_ENOMEM;
+        }
+    }
+    if (use->access == RMG_ACCESS_BLIND && use->join == RMG_JOIN_SUM) {
+        err = read_base(verifier, slot->kind == RMG_SLOT_ALPHA ? RMG_PLANE_ALPHA : RMG_PLANE_BETA,
+                        &slot->id, slot->name, slot->name_size, &kept->base);
+    }
+    kept->hash = eng_use_hash(verifier->engine, kept);
+    chunk->use_count++;
+    verifier->patch_bytes += eng_use_size(kept);
+    return err;
+}
+
+static bool take_use(void *user, const struct rmg_use *use)
+{
+    struct verifier *verifier = user;
+    verifier->chunk->err = keep_use(verifier, use);
+    return verifier->chunk->err == JIT_OK && verifier->result == RMG_APPLIED;
+}
+
+/* The value an attachment has now: its hash, and whether a rewrite may replace it. A portal is the
+ * only way to an instance; no rule moves one. */
+static enum jit_err judge_attachment(struct verifier *verifier, const struct rmg_emit *emit,
+                                     struct eng_op *kept)
+{
+    const struct rmg_op *op = &emit->op;
+    struct rmg_attachment old = op->attachment;
+    enum jit_err err = rmg_attachment_get(&verifier->graph, op->plane, &op->id, old.name,
+                                          old.name_size, &old.value);
+    if (err == JIT_ENOENT) {
+        return JIT_OK;
+    }
+    if (err != JIT_OK) {
+        return err;
+    }
+    if (old.value.kind == RMG_VALUE_PORTAL) {
+        verifier->result = RMG_INVALID;
+        return JIT_OK;
+    }
+    if (emit->join == RMG_JOIN_SUM) {
+        if (old.value.size != 8) {
+            return JIT_ECORRUPT; /* its use found a number there */
+        }
+        kept->base = (int64_t)jit_le64(old.value.bytes);
+    }
+    return rmg_value_of_attachment(op->plane, &old, &kept->prior);
+}
+
+/* Names lie in the rule or in the frozen version, both of which outlive the tick; values in a
+ * buffer that the next request reuses. */
+static enum jit_err copy_attachment(struct eng_arena *arena, const struct rmg_op *op,
+                                    struct eng_op *kept)
+{
+    struct rmg_value *value = &kept->as.attachment.value;
+    kept->as.attachment = op->attachment;
+    if (op->kind == RMG_OP_SET_ATTACHMENT && value->size > 0) {
+        value->bytes = eng_arena_copy(arena, value->bytes, value->size);
+        return value->bytes == NULL ? JIT_ENOMEM : JIT_OK;
+    }
+    return JIT_OK;
+}
+
+static enum jit_err keep_attachment(struct verifier *verifier, const struct rmg_emit *emit,
+                                    struct eng_op *kept)
+{
+    const struct rmg_op *op = &emit->op;
+    if (op->kind == RMG_OP_SET_ATTACHMENT) {
+        assert(op->attachment.value.kind == RMG_VALUE_ATOM);
+        if (op->attachment.value.size > JIT_ATOM_BYTES_MAX) {
+            verifier->result = RMG_INVALID;
+            return JIT_OK;
+        }
+    }
+    enum jit_err err = judge_attachment(verifier, emit, kept);
+    return err == JIT_OK ? copy_attachment(&verifier->chunk->arena, op, kept) : err;
+}
+
+static enum jit_err keep_element(struct verifier *verifier, const struct rmg_op *op,
+                                 struct eng_op *kept)
+{
+    bool upsert = op->kind == RMG_OP_UPSERT_NODE || op->kind == RMG_OP_UPSERT_EDGE;
+    kept->as.element.type = op->type;
+    kept->as.element.from = op->from;
+    kept->as.element.to = op->to;
+    enum jit_err err = patch_prior(&verifier->graph, op, &kept->prior);
+    if (err != JIT_OK) {
+        return err;
+    }
+    if (upsert) {
+        if (!jit_id_is_zero(&kept->prior)) {
+            verifier->result = RMG_EXISTS;
+        }
+        return JIT_OK;
+    }
+    if (op->kind == RMG_OP_DELETE_NODE && jit_id_equal(&op->id, &verifier->instance->root_node)) {
+        verifier->result = RMG_INVALID;
+    }
+    return jit_id_is_zero(&kept->prior) ? JIT_ECORRUPT : JIT_OK; /* it was matched */
+}
+
+static enum jit_err keep_op(struct verifier *verifier, const struct rmg_emit *emit)
+{
+    struct eng_chunk *chunk = verifier->chunk;
+    const struct rmg_op *op = &emit->op;
+    enum jit_err err = chunk_room(verifier->engine, (void **)&chunk->ops, &chunk->op_capacity,
+                                  chunk->op_count + 1, sizeof *chunk->ops);
+    if (err != JIT_OK) {
+        return err;
+    }
+    assert(jit_id_equal(&op->instance, &verifier->instance->id));
+    assert(op->kind != RMG_OP_DELETE_INSTANCE && op->kind != RMG_OP_UPSERT_INSTANCE);
+    struct eng_op *kept = &chunk->ops[chunk->op_count];
+    *kept = (struct eng_op){.id = op->id,
+                            .instance = verifier->instance_index,
+                            .request = verifier->index,
+                            .index = (uint32_t)chunk->op_count,
+                            .kind = (uint8_t)op->kind,
+                            .plane = (uint8_t)op->plane,
+                            .join = (uint8_t)emit->join,
+                            .delta = emit->delta};
+    chunk->op_count++;
+    if (op->kind == RMG_OP_SET_ATTACHMENT || op->kind == RMG_OP_CLEAR_ATTACHMENT) {
+        err = keep_attachment(verifier, emit, kept);
+    } else {
+        err = keep_element(verifier, op, kept);
+    }
+    struct rmg_op sized = *op;
+    sized.origin_count = 1;
+    verifier->patch_bytes += rmg_op_size(&sized);
+    return err;
+}
+
+static bool take_op(void *user, const struct rmg_emit *emit)
+{
+    struct verifier *verifier = user;
+    verifier->chunk->err = keep_op(verifier, emit);
+    return verifier->chunk->err == JIT_OK && verifier->result == RMG_APPLIED;
+}
+
+/* From the chunk's scratch to where they stay until the end of the tick. */
+static enum jit_err keep_findings(struct verifier *verifier, struct eng_req *req)
+{
+    struct eng_chunk *chunk = verifier->chunk;
+    if (chunk->use_count > 0) {
+        req->uses =
+            eng_arena_copy(&chunk->arena, chunk->uses, chunk->use_count * sizeof *chunk->uses);
+    }
+    if (chunk->op_count > 0) {
+        req->ops = eng_arena_copy(&chunk->arena, chunk->ops, chunk->op_count * sizeof *chunk->ops);
+    }
+    if ((chunk->use_count > 0 && req->uses == NULL) || (chunk->op_count > 0 && req->ops == NULL)) {
+        return JIT_ENOMEM;
+    }
+    req->use_count = (uint32_t)chunk->use_count;
+    req->op_count = (uint32_t)chunk->op_count;
+    req->patch_bytes =
+        verifier->patch_bytes > UINT32_MAX ? UINT32_MAX : (uint32_t)verifier->patch_bytes;
+    return JIT_OK;
+}
+
+static enum jit_err verify_one(struct rmg_engine *engine, struct eng_chunk *chunk,
+                               struct rmg_effect *effect, uint32_t index)
+{
+    const struct rmg_request *request = &engine->input->requests[index];
+    struct eng_req *req = &engine->reqs[index];
+    const struct eng_instance *instance = &engine->instances[req->instance];
+    struct verifier verifier = {.engine = engine,
+                                .chunk = chunk,
+                                .instance = instance,
+                                .graph = instance->graph,
+                                .index = index,
+                                .instance_index = req->instance,
+                                .result = RMG_APPLIED};
+    struct rmg_match match = {.rule = request->rule,
+                              .instance = request->instance,
+                              .ids = request->ids,
+                              .id_count = request->id_count,
+                              .params = request->params,
+                              .params_size = request->params_size,
+                              .key = req->match_key,
+                              .request_key = req->request_key,
+                              .root_node = &instance->root_node};
+    uint32_t slots = 0;
+
+    if (!instance->exists) {
+        req->result = RMG_NO_MATCH;
+        return JIT_OK;
+    }
+    jit_buf_reset(&chunk->values);
+    chunk->use_count = 0;
+    chunk->op_count = 0;
+    enum rmg_result result = rmg_match_verify(&instance->graph, &match, &engine->draw,
+                                              engine->input->budget, effect, &slots, &chunk->err);
+    chunk->slots += slots;
+    if (chunk->err != JIT_OK) {
+        return chunk->err;
+    }
+    req->result = (uint16_t)result;
+    if (result != RMG_APPLIED) {
+        return JIT_OK;
+    }
+    bool all = rmg_match_footprint(&match, effect, take_use, &verifier) &&
+               rmg_match_execute(&match, effect, take_op, &verifier);
+    if (chunk->err != JIT_OK) {
+        return chunk->err;
+    }
+    req->result = (uint16_t)verifier.result;
+    if (verifier.result != RMG_APPLIED) {
+        return JIT_OK;
+    }
+    assert(all);
+    return keep_findings(&verifier, req);
+}
+
+static void verify_task(void *user, size_t chunk_index)
+{
+    struct rmg_engine *engine = user;
+    struct eng_chunk *chunk = &engine->chunks[chunk_index];
+    const uint32_t *todo = engine->todo + chunk_index * ENG_CHUNK;
+    uint32_t count = engine->todo_count - (uint32_t)chunk_index * ENG_CHUNK;
+    struct rmg_effect effect;
+
+    count = count < ENG_CHUNK ? count : ENG_CHUNK;
+    effect.values = &chunk->values;
+    for (uint32_t i = 0; i < count && chunk->err == JIT_OK; i++) {
+        if (i + 2 * AHEAD < count) {
+            __builtin_prefetch(&engine->input->requests[todo[i + 2 * AHEAD]].ids);
+            __builtin_prefetch(&engine->reqs[todo[i + 2 * AHEAD]]);
+        }
+        if (i + AHEAD < count) {
+            __builtin_prefetch(engine->input->requests[todo[i + AHEAD]].ids);
+        }
+        chunk->err = verify_one(engine, chunk, &effect, todo[i]);
+    }
+}
+
+/* Requests in the order of what they read: neighbours in a chunk share their paths in the tries.
+ * Nothing that leaves the tick depends on it. */
+static enum jit_err plan(struct rmg_engine *engine)
+{
+    const struct rmg_tick_input *input = engine->input;
+    uint32_t count = 0;
+    enum jit_err err = ENG_ROOM(engine, engine->todo, engine->todo_capacity, input->request_count);
+    if (err != JIT_OK) {
+        return err;
+    }
+    for (uint32_t i = 0; i < input->request_count; i++) {
+        const struct eng_req *req = &engine->reqs[i];
+        const struct rmg_request *request = &input->requests[i];
+        if (req->result != RMG_APPLIED || req->same_as != i) {
+            continue;
+        }
+        uint64_t first = request->id_count == 0 ? 0 : jit_be64(request->ids[0].bytes);
+        engine->order[count].key = (uint64_t)req->instance << 40 | first >> 24;
+        engine->order[count].index = i;
+        count++;
+    }
+    rmg_radix_sort(engine->order, engine->order + count, count, NULL, NULL);
+    for (uint32_t i = 0; i < count; i++) {
+        engine->todo[i] = engine->order[i].index;
+    }
+    engine->todo_count = count;
+    return JIT_OK;
+}
+
+static enum jit_err chunks_ready(struct rmg_engine *engine, size_t count)
+{
+    if (count > engine->chunk_count) {
+        struct eng_chunk *chunks =
+            engine->heap->resize(engine->heap, engine->chunks, count * sizeof *chunks);
+        if (chunks == NULL) {
+            return JIT_ENOMEM;
+        }
+        engine->chunks = chunks;
+        for (; engine->chunk_count < count; engine->chunk_count++) {
+            struct eng_chunk *chunk = &chunks[engine->chunk_count];
+            *chunk = (struct eng_chunk){0};
+            eng_arena_init(&chunk->arena, engine->heap);
+            jit_buf_init(&chunk->values, engine->heap, JIT_PATCH_BYTES_MAX);
+        }
+    }
+    for (size_t i = 0; i < engine->chunk_count; i++) {
+        eng_arena_reset(&engine->chunks[i].arena);
+        engine->chunks[i].slots = 0;
+        engine->chunks[i].err = JIT_OK;
+    }
+    return JIT_OK;
+}
+
+/* A copy of a request that was verified is a duplicate; of one that was not, as wrong as it. */
+static void settle_copies(struct rmg_engine *engine)
+{
+    for (uint32_t i = 0; i < engine->input->request_count; i++) {
+        struct eng_req *req = &engine->reqs[i];
+        if (req->result == RMG_APPLIED && req->same_as != i) {
+            const struct eng_req *counts = &engine->reqs[req->same_as];
+            req->result = counts->result == RMG_APPLIED ? (uint16_t)RMG_DUPLICATE : counts->result;
+        }
+    }
+}
+
+enum jit_err eng_verify(struct rmg_engine *engine, uint64_t *slots)
+{
+    enum jit_err err = plan(engine);
+    *slots = 0;
+    if (err != JIT_OK) {
+        return err;
+    }
+    size_t count = (engine->todo_count + ENG_CHUNK - 1) / ENG_CHUNK;
+    err = chunks_ready(engine, count);
+    if (err != JIT_OK) {
+        return err;
+    }
+    engine->exec->run(engine->exec, count, verify_task, engine);
+    for (size_t i = 0; i < count && err == JIT_OK; i++) {
+        err = engine->chunks[i].err;
+        *slots += engine->chunks[i].slots;
+    }
+    if (err == JIT_OK) {
+        settle_copies(engine);
+    }
+    return err;
+}
