@@ -1,7 +1,8 @@
 # A test links its layer and those below; its one .c file is the default source. One fragment a folder.
 check_LTLIBRARIES += %D%/libtest.la
-%C%_libtest_la_SOURCES = %D%/lib/fault_heap.c %D%/lib/fault_heap.h %D%/lib/naive_root.c \
-	%D%/lib/naive_root.h %D%/lib/tcase.h %D%/lib/world.c %D%/lib/world.h
+%C%_libtest_la_SOURCES = %D%/lib/coroutine.c %D%/lib/coroutine.h %D%/lib/fault_heap.c \
+	%D%/lib/fault_heap.h %D%/lib/naive_root.c %D%/lib/naive_root.h %D%/lib/tcase.h \
+	%D%/lib/world.c %D%/lib/world.h
 %C%_libtest_la_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 
 test_cflags = $(AM_CFLAGS) $(CHECK_CFLAGS)
