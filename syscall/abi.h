@@ -11,6 +11,8 @@
 
 #include "base/id.h"
 
+static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "the layouts below are used as they lie");
+
 #define SYS_ABI_MAJOR 1u
 #define SYS_ABI_MINOR 0u
 #define SYS_PAGE      4096u
@@ -51,8 +53,11 @@ struct sys_ring_worker {
     uint32_t sleeping;     /* 1: it sleeps (or is about to) on `call` */
     uint32_t request_tail; /* requests written */
     uint32_t receipt_head; /* receipts taken */
-    uint64_t done_tick;    /* ticks it has said done to */
+    uint64_t done_tick;    /* the last tick it has said done to */
+    uint32_t done_tail;    /* request_tail at that moment: what is behind it belongs to the next */
+    uint32_t zero;
 };
+static_assert(sizeof(struct sys_ring_worker) == 32, "wire size");
 /* page 2: the kernel's words. */
 struct sys_ring_kernel {
     uint32_t call;     /* futex: +1 when a tick begins, requests were taken or receipts written */
@@ -62,6 +67,7 @@ struct sys_ring_kernel {
     uint64_t begin_tick;   /* the tick to work on: the version `begin_tick - 1` is in the view */
     uint64_t counts[16]; /* results of this worker's requests in the last tick, by number (14.3) */
 };
+static_assert(sizeof(struct sys_ring_kernel) == 152, "wire size");
 #define SYS_RING_WORKER_OFFSET  ((uint64_t)SYS_PAGE)
 #define SYS_RING_KERNEL_OFFSET  (2ull * SYS_PAGE)
 #define SYS_RING_REQUEST_OFFSET (3ull * SYS_PAGE)
@@ -69,8 +75,8 @@ struct sys_ring_kernel {
     (SYS_RING_REQUEST_OFFSET + (uint64_t)SYS_REQUEST_SLOTS * SYS_REQUEST_BYTES)
 #define SYS_RING_BYTES (SYS_RING_RECEIPT_OFFSET + (uint64_t)SYS_RECEIPT_SLOTS * SYS_RECEIPT_BYTES)
 
-/* A request slot (14.7). length <= 240: the bytes follow inline; else `at` and `size` say where
- * they lie in the graph arena (fd 4), unchanged until taken, at most 16 MiB. */
+/* A request slot (14.7). length <= 240: the bytes follow inline; else `at` and `size` (== length)
+ * say where they lie in the graph arena (fd 4), unchanged until taken, at most 16 MiB. */
 struct sys_slot {
     uint32_t kind;   /* enum sys_call */
     uint32_t length; /* of the request's bytes */
@@ -101,6 +107,22 @@ static_assert(sizeof(struct sys_apply) == 32, "wire size");
 
 /* exit: an i32 status. clock: no bytes. */
 
+/* What the loader's own exit status says (7.4); anything else is the program's. */
+#define SYS_EXIT_MAP(X)                                                                            \
+    X(SYS_EXIT_BOOT, 64, "its boot record does not verify")                                        \
+    X(SYS_EXIT_MEMORY, 65, "it cannot map its memories")                                           \
+    X(SYS_EXIT_LOCKDOWN, 66, "it could not lock itself down")                                      \
+    X(SYS_EXIT_PROGRAM, 67, "one of its rules does not verify")                                    \
+    X(SYS_EXIT_DAMAGED, 68, "it found damaged data in the view")                                   \
+    X(SYS_EXIT_NO_MEMORY, 69, "it ran out of memory")                                              \
+    X(SYS_EXIT_STALE, 70, "the version to search is gone from the view")                           \
+    X(SYS_EXIT_LIMIT, 71, "a request is larger than its graph arena")
+enum sys_exit {
+#define X(name, value, text) name = (value),
+    SYS_EXIT_MAP(X)
+#undef X
+};
+
 struct sys_receipt {
     uint64_t cookie;
     uint64_t tick;   /* the tick that decided; for clock: the tick being collected */
@@ -112,6 +134,19 @@ struct sys_receipt {
     struct jit_id request_key;
 };
 static_assert(sizeof(struct sys_receipt) == SYS_RECEIPT_BYTES, "wire size");
+
+/* ---- fd 4, the graph: written by the worker. Its first page is this; a rules loader keeps nothing
+ * else in it (14.13) and uses the rest for requests that do not fit a slot ---- */
+#define SYS_GRAPH_MAGIC 0x48505247u /* "GRPH" */
+struct sys_graph_header {
+    uint32_t magic;
+    uint16_t major;
+    uint16_t minor;
+    uint64_t tick; /* the last tick it has said done to */
+    uint8_t zero[48];
+};
+static_assert(sizeof(struct sys_graph_header) == 64, "wire size");
+#define SYS_GRAPH_BYTES_MIN (4ull * SYS_PAGE)
 
 /* ---- fd 5, the view: written by the kernel only; the arena of the shared root instances ---- */
 #define SYS_VIEW_MAGIC        0x57454956u /* "VIEW" */
@@ -158,10 +193,10 @@ struct sys_boot { /* offsets from the start of the file; tables are arrays of th
     uint32_t index; /* w[index] of */
     uint32_t count; /* w[count] */
     uint64_t seed;
-    uint64_t start_tick; /* the first tick it works on */
-    uint64_t view_bytes; /* to map of fd 5 */
-    uint64_t graph_bytes;
-    uint64_t heap_bytes; /* quota for its own heap */
+    uint64_t start_tick;  /* the first tick it works on */
+    uint64_t view_bytes;  /* to map of fd 5: its maximum */
+    uint64_t graph_bytes; /* to map of fd 4: all there from the start */
+    uint64_t heap_bytes;  /* quota for its own heap */
     uint32_t cap_count;
     uint32_t instance_count;
     uint32_t rule_count;

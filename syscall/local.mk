@@ -1,1 +1,6 @@
-# syscall: ABI, ring, decode, capability checks.
+# syscall: ABI, ring, boot record, decode, capability checks, publication.
+noinst_LTLIBRARIES += %D%/libsyscall.la
+%C%_libsyscall_la_SOURCES = \
+	%D%/abi.h %D%/boot.c %D%/boot.h %D%/cap.c %D%/cap.h %D%/decode.c %D%/decode.h %D%/ring.c \
+	%D%/ring.h %D%/syscalls.def %D%/view.c %D%/view.h
+EXTRA_DIST += docs/spec/ring.md

@@ -1,0 +1,174 @@
+/* Goal:   sys_decode accepts exactly the requests of docs/spec/ring.md; the table of calls is that
+ *         of syscalls.def.
+ * Method: good requests at each limit, every truncation and one byte more, every broken rule; each
+ *         number from 0 to 300 and far ones. */
+#include "syscall/decode.h"
+
+#include "base/limits.h"
+#include "tests/lib/tcase.h"
+
+static struct jit_id ids[JIT_PATTERN_ELEMENTS_MAX];
+static uint8_t params[JIT_PARAMS_BYTES_MAX];
+static uint8_t bytes[8192];
+
+static size_t make(uint32_t id_count, uint32_t params_size)
+{
+    const struct sys_apply_view apply = {.cap_slot = 1,
+                                         .cap_generation = 2,
+                                         .rule = 3,
+                                         .instance = 4,
+                                         .nonce = 5,
+                                         .ids = ids,
+                                         .id_count = id_count,
+                                         .flags = SYS_WANT_RECEIPT,
+                                         .params = params,
+                                         .params_size = params_size};
+    for (uint32_t i = 0; i < JIT_PATTERN_ELEMENTS_MAX; i++) {
+        memset(&ids[i], (int)i + 1, sizeof ids[i]);
+    }
+    memset(params, 0x77, sizeof params);
+    sys_apply_encode(&apply, bytes);
+    return sys_apply_size(id_count, params_size);
+}
+
+START_TEST(apply_good)
+{
+    const uint32_t counts[][2] = {{1, 0}, {3, 8}, {JIT_PATTERN_ELEMENTS_MAX, JIT_PARAMS_BYTES_MAX}};
+    for (size_t i = 0; i < 3; i++) {
+        struct sys_apply_view view;
+        size_t size = make(counts[i][0], counts[i][1]);
+        ck_assert_int_eq(sys_decode_apply(bytes, size, &view), JIT_OK);
+        ck_assert_uint_eq(view.cap_slot, 1);
+        ck_assert_uint_eq(view.cap_generation, 2);
+        ck_assert_uint_eq(view.rule, 3);
+        ck_assert_uint_eq(view.instance, 4);
+        ck_assert_uint_eq(view.nonce, 5);
+        ck_assert_uint_eq(view.flags, SYS_WANT_RECEIPT);
+        ck_assert_uint_eq(view.id_count, counts[i][0]);
+        ck_assert_uint_eq(view.params_size, counts[i][1]);
+        ck_assert_mem_eq(view.ids, ids, counts[i][0] * JIT_ID_BYTES);
+        ck_assert_mem_eq(view.params, params, counts[i][1]);
+    }
+}
+END_TEST
+
+START_TEST(apply_other_sizes)
+{
+    struct sys_apply_view view;
+    size_t size = make(5, 12);
+    for (size_t keep = 0; keep <= size + 9; keep++) {
+        uint8_t *exact = malloc(keep + 1);
+        ck_assert_ptr_nonnull(exact);
+        memcpy(exact, bytes, keep);
+        ck_assert_int_eq(sys_decode_apply(exact, keep, &view), keep == size ? JIT_OK : JIT_EPEER);
+        ck_assert_ptr_eq(view.ids, keep == size ? exact + sizeof(struct sys_apply) : NULL);
+        free(exact);
+    }
+}
+END_TEST
+
+START_TEST(apply_broken)
+{
+    struct sys_apply_view view;
+    const struct {
+        uint16_t id_count;
+        uint16_t flags;
+        uint32_t params_size;
+    } rows[] = {
+        {0, 0, 0},          {JIT_PATTERN_ELEMENTS_MAX + 1, 0, 0},
+        {UINT16_MAX, 0, 0}, {1, 2, 0},
+        {1, UINT16_MAX, 0}, {1, 0, JIT_PARAMS_BYTES_MAX + 1},
+        {1, 0, UINT32_MAX}, {1, 0, UINT32_MAX - 31},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct sys_apply head = {.id_count = rows[i].id_count,
+                                 .flags = rows[i].flags,
+                                 .params_size = rows[i].params_size};
+        memset(bytes, 0, sizeof bytes);
+        memcpy(bytes, &head, sizeof head);
+        size_t size = sys_apply_size(rows[i].id_count, rows[i].params_size);
+        ck_assert_int_eq(sys_decode_apply(bytes, size < sizeof bytes ? size : sizeof bytes, &view),
+                         JIT_EPEER);
+        ck_assert_ptr_null(view.ids);
+    }
+}
+END_TEST
+
+START_TEST(table)
+{
+    const struct {
+        uint32_t number;
+        const char *name;
+        uint32_t rights;
+        uint32_t states;
+        bool built;
+    } rows[] = {
+#define SYSCALL(number, name, rights, state, built) {(number), #name, (rights), (state), (built)},
+#include "syscall/syscalls.def"
+#undef SYSCALL
+    };
+    size_t count = sizeof rows / sizeof rows[0];
+    size_t found = 0;
+    ck_assert_uint_eq(sys_call_row_count, count);
+    for (uint32_t number = 0; number <= 300; number++) {
+        const struct sys_call_row *row = sys_call_find(number);
+        struct sys_request request;
+        struct sys_slot slot = {.kind = number, .cookie = 8};
+        if (row == NULL) {
+            ck_assert_int_eq(sys_decode(&slot, slot.body.bytes, 0, &request), JIT_EPEER);
+            continue;
+        }
+        ck_assert_uint_eq(row->number, number);
+        ck_assert_uint_eq(rows[found].number, number); /* ascending, none twice */
+        ck_assert_str_eq(row->name, rows[found].name);
+        ck_assert_uint_eq(row->rights, rows[found].rights);
+        ck_assert_uint_eq(row->states, rows[found].states);
+        ck_assert_int_eq(row->decode != NULL, rows[found].built);
+        if (!rows[found].built) {
+            ck_assert_int_eq(sys_decode(&slot, slot.body.bytes, 0, &request), JIT_OK);
+            ck_assert_ptr_eq(request.row, row);
+            ck_assert_uint_eq(request.cookie, 8);
+        }
+        found++;
+    }
+    ck_assert_uint_eq(found, count);
+    ck_assert_ptr_null(sys_call_find(UINT32_MAX));
+}
+END_TEST
+
+START_TEST(small_calls)
+{
+    struct sys_request request;
+    struct sys_slot slot = {.kind = SYS_CALL_exit, .length = 4};
+    memcpy(slot.body.bytes, "\xfe\xff\xff\xff\0", 5);
+    ck_assert_int_eq(sys_decode(&slot, slot.body.bytes, 4, &request), JIT_OK);
+    ck_assert_int_eq(request.body.exit_status, -2);
+    ck_assert_int_eq(sys_decode(&slot, slot.body.bytes, 3, &request),
+                     JIT_EPEER); /* not its length */
+    for (uint32_t size = 0; size <= 8; size++) {
+        slot.length = size;
+        slot.kind = SYS_CALL_exit;
+        ck_assert_int_eq(sys_decode(&slot, slot.body.bytes, size, &request),
+                         size == 4 ? JIT_OK : JIT_EPEER);
+        slot.kind = SYS_CALL_clock;
+        ck_assert_int_eq(sys_decode(&slot, slot.body.bytes, size, &request),
+                         size == 0 ? JIT_OK : JIT_EPEER);
+    }
+    slot.kind = SYS_CALL_apply;
+    slot.length = (uint32_t)make(3, 4);
+    ck_assert_int_eq(sys_decode(&slot, bytes, slot.length, &request), JIT_OK);
+    ck_assert_uint_eq(request.body.apply.id_count, 3);
+}
+END_TEST
+
+static void suite(Suite *s)
+{
+    TCase *t = test_case(s, "decode", 10);
+    tcase_add_test(t, apply_good);
+    tcase_add_test(t, apply_other_sizes);
+    tcase_add_test(t, apply_broken);
+    tcase_add_test(t, table);
+    tcase_add_test(t, small_calls);
+}
+
+TEST_MAIN("decode", suite)
