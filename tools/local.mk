@@ -1,1 +1,2 @@
 # tools: the programs; argument parsing and printing only.
+include $(srcdir)/tools/cli/local.mk

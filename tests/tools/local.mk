@@ -1,1 +1,4 @@
 # Tests of tools.
+check_PROGRAMS += %D%/test_cli
+%C%_test_cli_CFLAGS = $(test_cflags) $(JANSSON_CFLAGS)
+%C%_test_cli_LDADD = tools/cli/libcli.la $(test_libs_base) $(JANSSON_LIBS)
