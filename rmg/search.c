@@ -1,0 +1,691 @@
+#include "rmg/search.h"
+
+#include "base/check.h"
+#include "base/hash.h"
+#include "rmg/search_priv.h"
+
+struct rmg_search {
+    struct jit_heap *heap;
+    const struct rmg_rule *rule;
+    struct jit_id instance;
+    struct rmg_shard shard;
+    struct jit_id params_digest;
+    struct search_program program;
+    struct search_table table;
+    bool impossible; /* a condition on the parameters alone fails */
+    bool known;      /* the table is that of the version last seen */
+
+    /* The walk: ids[i] is valid for each element i in bound. */
+    uint32_t bound;
+    enum jit_err err;
+    struct jit_id ids[JIT_PATTERN_ELEMENTS_MAX];
+    struct rmg_probe probe;
+};
+
+static bool extend(struct rmg_search *search, const struct search_plan *plan, uint32_t step);
+
+/* --- binding --- */
+
+static bool in_shard(const struct rmg_search *search, const struct jit_id *scope)
+{
+    struct jit_id hash;
+    if (search->shard.count == 1) {
+        return true;
+    }
+    jit_hash(scope->bytes, sizeof scope->bytes, &hash);
+    return hash.bytes[0] * search->shard.count / 256 == search->shard.index;
+}
+
+static bool is_bound(const struct rmg_search *search, uint32_t element)
+{
+    return (search->bound >> element & 1) != 0;
+}
+
+/* Is the id taken by another element of its kind? */
+static bool is_taken(const struct rmg_search *search, uint32_t element, const struct jit_id *id)
+{
+    const struct rmg_rule_element *elements = search->rule->elements;
+    for (uint32_t i = 0; i < search->rule->element_count; i++) {
+        if (is_bound(search, i) && elements[i].is_edge == elements[element].is_edge &&
+            jit_id_equal(&search->ids[i], id)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* The conditions that this element was the last to wait for. */
+static bool conditions_hold(struct rmg_search *search, uint32_t element)
+{
+    for (uint32_t i = 0; i < search->program.conjunct_count; i++) {
+        const struct search_conjunct *conjunct = &search->program.conjuncts[i];
+        if ((conjunct->mask >> element & 1) != 0 && (conjunct->mask & ~search->bound) == 0 &&
+            rmg_probe_condition(&search->probe, conjunct->expr) != RMG_APPLIED) {
+            search->err = search->err != JIT_OK ? search->err : search->probe.err;
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool take(struct rmg_search *search, uint32_t element, const struct jit_id *id)
+{
+    search->ids[element] = *id;
+    search->bound |= 1u << element;
+    rmg_probe_forget(&search->probe, element);
+    return conditions_hold(search, element);
+}
+
+/* type: NULL when it must be looked up. False: it cannot be; bound then means nothing. */
+static bool bind_node(struct rmg_search *search, uint32_t element, const struct jit_id *id,
+                      const struct jit_id *type)
+{
+    const struct rmg_rule_element *want = &search->rule->elements[element];
+    struct jit_id found;
+    if ((element == 0 && !in_shard(search, id)) || is_taken(search, element, id)) {
+        return false;
+    }
+    if (want->typed && type == NULL) {
+        enum jit_err err = rmg_node_type(search->probe.graph, id, &found);
+        if (err != JIT_OK) {
+            search->err = err == JIT_ENOENT ? JIT_ECORRUPT : err; /* the end of an edge */
+            return false;
+        }
+        type = &found;
+    }
+    return (!want->typed || jit_id_equal(type, &want->type)) && take(search, element, id);
+}
+
+static bool bind_end(struct rmg_search *search, uint32_t element, const struct jit_id *id)
+{
+    return is_bound(search, element) ? jit_id_equal(&search->ids[element], id)
+                                     : bind_node(search, element, id, NULL);
+}
+
+/* An edge that exists, with its ends. */
+static bool bind_edge(struct rmg_search *search, uint32_t element, const struct rmg_edge *edge)
+{
+    const struct rmg_rule_element *want = &search->rule->elements[element];
+    if ((want->typed && !jit_id_equal(&edge->type, &want->type)) ||
+        is_taken(search, element, &edge->id)) {
+        return false;
+    }
+    return take(search, element, &edge->id) && bind_end(search, want->from, &edge->from) &&
+           bind_end(search, want->to, &edge->to);
+}
+
+/* --- a whole match --- */
+
+/* Values that the draw will ask for, so that drawing looks at no slot. */
+static bool keep_data(struct rmg_search *search, uint32_t member)
+{
+    for (uint32_t i = 0; i < search->program.draw_field_count; i++) {
+        struct rmg_datum *kept = &search->table.data[(size_t)member * search->table.data_width + i];
+        struct rmg_datum datum;
+        if (rmg_probe_field(&search->probe, search->program.draw_fields[i], &datum) !=
+            RMG_APPLIED) {
+            if (search->probe.err != JIT_OK) {
+                search->err = search->probe.err;
+                return false;
+            }
+            continue; /* NONE: the draw will not apply */
+        }
+        uint8_t *copy = NULL;
+        if (datum.size > 0) {
+            copy = search->heap->alloc(search->heap, datum.size);
+            if (copy == NULL) {
+                search->err = JIT_ENOMEM;
+                return false;
+            }
+            memcpy(copy, datum.bytes, datum.size);
+        }
+        datum.bytes = copy;
+        *kept = datum;
+    }
+    return true;
+}
+
+static bool complete(struct rmg_search *search)
+{
+    const struct rmg_rule *rule = search->rule;
+    uint32_t member = SEARCH_NONE;
+    enum rmg_result result = RMG_APPLIED;
+    for (uint32_t i = 0; i < rule->negative_count && result == RMG_APPLIED; i++) {
+        result = rmg_probe_negative(&search->probe, &rule->negatives[i], NULL);
+    }
+    if (result == RMG_APPLIED) {
+        result = rmg_probe_dangling(&search->probe);
+    }
+    search->probe.slots = 0; /* nobody's budget */
+    if (search->probe.err != JIT_OK) {
+        search->err = search->probe.err;
+        return false;
+    }
+    if (result != RMG_APPLIED) {
+        return true;
+    }
+    search->err = search_table_add(&search->table, search->ids, &member);
+    if (search->err != JIT_OK) {
+        return false;
+    }
+    if (member == SEARCH_NONE) {
+        return true;
+    }
+    rmg_match_key(rule, &search->instance, search->ids, rule->element_count, &search->params_digest,
+                  &search->table.keys[member]);
+    return keep_data(search, member);
+}
+
+/* --- the walk: each returns false when it failed (search->err) --- */
+
+/* From which end: the only bound one, or the one with fewer edges. */
+static bool choose_end(struct rmg_search *search, const struct rmg_rule_element *element,
+                       enum rmg_direction *direction)
+{
+    uint64_t counts[2];
+    bool from = is_bound(search, element->from);
+    *direction = from ? RMG_DIR_OUT : RMG_DIR_IN;
+    if (!from || !is_bound(search, element->to)) {
+        return true;
+    }
+    for (uint32_t i = 0; i < 2 && search->err == JIT_OK; i++) {
+        search->err = rmg_degree(
+            search->probe.graph, &search->ids[i == 0 ? element->from : element->to],
+            i == 0 ? RMG_DIR_OUT : RMG_DIR_IN, element->typed ? &element->type : NULL, &counts[i]);
+    }
+    if (search->err == JIT_OK && counts[1] < counts[0]) {
+        *direction = RMG_DIR_IN;
+    }
+    return search->err == JIT_OK;
+}
+
+static bool extend_edge(struct rmg_search *search, const struct search_plan *plan, uint32_t step)
+{
+    uint32_t index = plan->steps[step].element;
+    const struct rmg_rule_element *element = &search->rule->elements[index];
+    enum rmg_direction direction;
+    uint32_t bound = search->bound;
+    struct rmg_iter iter;
+    struct rmg_edge edge;
+    enum jit_err err;
+    if (!choose_end(search, element, &direction)) {
+        return false;
+    }
+    rmg_iter_edges_of(search->probe.graph,
+                      &search->ids[direction == RMG_DIR_OUT ? element->from : element->to],
+                      direction, element->typed ? &element->type : NULL, &iter);
+    while ((err = rmg_iter_edge(&iter, &edge)) == JIT_OK) {
+        if (bind_edge(search, index, &edge) && !extend(search, plan, step + 1)) {
+            return false;
+        }
+        search->bound = bound;
+        if (search->err != JIT_OK) {
+            return false;
+        }
+    }
+    search->err = err == JIT_ENOENT ? JIT_OK : err;
+    return search->err == JIT_OK;
+}
+
+/* Every element that could stand at this position, each continued by the plan from `step`. */
+static bool scan(struct rmg_search *search, uint32_t index, const struct search_plan *plan,
+                 uint32_t step)
+{
+    const struct rmg_rule_element *element = &search->rule->elements[index];
+    uint32_t bound = search->bound;
+    struct rmg_iter iter;
+    struct rmg_edge edge;
+    struct jit_id id;
+    struct jit_id type;
+    enum jit_err err;
+    if (element->typed) {
+        rmg_iter_extent(search->probe.graph, element->is_edge, &element->type, &iter);
+    } else {
+        rmg_iter_all(search->probe.graph, element->is_edge ? RMG_EDGES : RMG_NODES, &iter);
+    }
+    for (;;) {
+        err = element->is_edge ? rmg_iter_edge(&iter, &edge) : rmg_iter_node(&iter, &id, &type);
+        if (err != JIT_OK) {
+            break;
+        }
+        bool fits = element->is_edge ? bind_edge(search, index, &edge)
+                                     : bind_node(search, index, &id, &type);
+        if (fits && !extend(search, plan, step)) {
+            return false;
+        }
+        search->bound = bound;
+        if (search->err != JIT_OK) {
+            return false;
+        }
+    }
+    search->err = err == JIT_ENOENT ? JIT_OK : err;
+    return search->err == JIT_OK;
+}
+
+static bool extend(struct rmg_search *search, const struct search_plan *plan, uint32_t step)
+{
+    if (step == plan->step_count) {
+        return complete(search);
+    }
+    return plan->steps[step].is_scan ? scan(search, plan->steps[step].element, plan, step + 1)
+                                     : extend_edge(search, plan, step);
+}
+
+static void walk_begin(struct rmg_search *search, const struct rmg_graph *graph)
+{
+    search->bound = 0;
+    search->err = JIT_OK;
+    search->probe.graph = graph;
+    search->probe.slots = 0;
+    search->probe.err = JIT_OK;
+}
+
+/* All matches that have this element at this position. */
+static bool search_from(struct rmg_search *search, uint32_t position, const struct jit_id *id)
+{
+    const struct rmg_graph *graph = search->probe.graph;
+    struct rmg_edge edge;
+    struct jit_id type;
+    bool fits = false;
+    enum jit_err err;
+    search->bound = 0;
+    if (search->rule->elements[position].is_edge) {
+        err = rmg_edge_get(graph, id, &edge);
+        fits = err == JIT_OK && bind_edge(search, position, &edge);
+    } else {
+        if (position == 0 && !in_shard(search, id)) {
+            return true;
+        }
+        err = rmg_node_type(graph, id, &type);
+        fits = err == JIT_OK && bind_node(search, position, id, &type);
+    }
+    if (err != JIT_OK && err != JIT_ENOENT) {
+        search->err = err;
+    }
+    return search->err == JIT_OK && (!fits || extend(search, &search->program.plans[position], 0));
+}
+
+/* --- everything from nothing --- */
+
+/* The position with the fewest candidates; of equal ones the first that a condition speaks of
+ * alone. */
+static enum jit_err choose_root(const struct rmg_search *search, const struct rmg_graph *graph,
+                                uint32_t *root)
+{
+    uint64_t best = UINT64_MAX;
+    bool best_filtered = false;
+    for (uint32_t i = 0; i < search->rule->element_count; i++) {
+        const struct rmg_rule_element *element = &search->rule->elements[i];
+        uint64_t count = element->is_edge ? graph->roots.edge_count : graph->roots.node_count;
+        bool filtered = false;
+        if (element->typed) {
+            enum jit_err err = rmg_extent_count(graph, element->is_edge, &element->type, &count);
+            if (err != JIT_OK) {
+                return err;
+            }
+        }
+        for (uint32_t k = 0; k < search->program.conjunct_count && !filtered; k++) {
+            filtered = search->program.conjuncts[k].mask == 1u << i;
+        }
+        if (count < best || (count == best && filtered && !best_filtered)) {
+            best = count;
+            best_filtered = filtered;
+            *root = i;
+        }
+    }
+    return JIT_OK;
+}
+
+enum jit_err rmg_search_all(struct rmg_search *search, const struct rmg_graph *graph)
+{
+    uint32_t root = 0;
+    search->known = false;
+    search_table_clear(&search->table);
+    if (search->impossible) {
+        search->known = true;
+        return JIT_OK;
+    }
+    walk_begin(search, graph);
+    enum jit_err err = choose_root(search, graph, &root);
+    if (err != JIT_OK) {
+        return err;
+    }
+    search->known = scan(search, root, &search->program.plans[root], 0);
+    return search->err;
+}
+
+/* --- what a difference changes --- */
+
+struct update {
+    struct rmg_search *search;
+    const struct rmg_graph *before;
+    const struct rmg_graph *after;
+    struct search_touches touches;
+    enum jit_err err;
+};
+
+static bool type_fits(bool typed, const struct jit_id *want, const struct jit_id *type)
+{
+    return !typed || jit_id_equal(want, type);
+}
+
+/* The node has another type now: negative conditions at its neighbours look at that. */
+static enum jit_err touch_neighbours(struct update *update, const struct jit_id *node,
+                                     const struct rmg_rule_negative *negative)
+{
+    struct rmg_iter iter;
+    struct rmg_edge edge;
+    bool is_out = negative->direction == RMG_DIR_OUT;
+    enum jit_err err;
+    rmg_iter_edges_of(update->after, node, is_out ? RMG_DIR_IN : RMG_DIR_OUT,
+                      negative->edge_typed ? &negative->edge_type : NULL, &iter);
+    while ((err = rmg_iter_edge(&iter, &edge)) == JIT_OK) {
+        err = search_touch_add(&update->touches, false, is_out ? &edge.from : &edge.to,
+                               1u << negative->element);
+        if (err != JIT_OK) {
+            return err;
+        }
+    }
+    return err == JIT_ENOENT ? JIT_OK : err;
+}
+
+static enum jit_err touch_node(struct update *update, const struct rmg_change *change)
+{
+    const struct rmg_rule *rule = update->search->rule;
+    struct jit_id types[2];
+    uint32_t mask = 0;
+    for (uint32_t side = 0; side < 2; side++) {
+        if (!(side == 0 ? change->before : change->after)) {
+            continue;
+        }
+        enum jit_err err =
+            rmg_node_type(side == 0 ? update->before : update->after, &change->id, &types[side]);
+        if (err != JIT_OK) {
+            return err == JIT_ENOENT ? JIT_ECORRUPT : err;
+        }
+        for (uint32_t i = 0; i < rule->element_count; i++) {
+            const struct rmg_rule_element *element = &rule->elements[i];
+            if (!element->is_edge && type_fits(element->typed, &element->type, &types[side])) {
+                mask |= 1u << i;
+            }
+        }
+    }
+    enum jit_err err = search_touch_add(&update->touches, false, &change->id, mask);
+    for (uint32_t i = 0; i < rule->negative_count && err == JIT_OK; i++) {
+        const struct rmg_rule_negative *negative = &rule->negatives[i];
+        if (change->before && change->after && negative->other_typed &&
+            (jit_id_equal(&negative->other_type, &types[0]) ||
+             jit_id_equal(&negative->other_type, &types[1]))) {
+            err = touch_neighbours(update, &change->id, negative);
+        }
+    }
+    return err;
+}
+
+/* An edge came or went: matches that have it, and those whose negative or dangling condition looks
+ * at the edges of its ends. */
+static enum jit_err touch_edge_record(struct update *update, const struct rmg_edge *edge)
+{
+    const struct rmg_rule *rule = update->search->rule;
+    uint32_t mask = 0;
+    uint32_t ends[2] = {0, 0};
+    for (uint32_t i = 0; i < rule->element_count; i++) {
+        const struct rmg_rule_element *element = &rule->elements[i];
+        if (element->is_edge && type_fits(element->typed, &element->type, &edge->type)) {
+            mask |= 1u << i;
+        } else if (!element->is_edge && element->deleted) {
+            ends[0] |= 1u << i;
+            ends[1] |= 1u << i;
+        }
+    }
+    for (uint32_t i = 0; i < rule->negative_count; i++) {
+        const struct rmg_rule_negative *negative = &rule->negatives[i];
+        if (type_fits(negative->edge_typed, &negative->edge_type, &edge->type)) {
+            ends[negative->direction == RMG_DIR_OUT ? 0 : 1] |= 1u << negative->element;
+        }
+    }
+    enum jit_err err = search_touch_add(&update->touches, true, &edge->id, mask);
+    if (err == JIT_OK) {
+        err = search_touch_add(&update->touches, false, &edge->from, ends[0]);
+    }
+    return err == JIT_OK ? search_touch_add(&update->touches, false, &edge->to, ends[1]) : err;
+}
+
+static enum jit_err touch_edge(struct update *update, const struct rmg_change *change)
+{
+    struct rmg_edge edge;
+    for (uint32_t side = 0; side < 2; side++) {
+        if (!(side == 0 ? change->before : change->after)) {
+            continue;
+        }
+        enum jit_err err =
+            rmg_edge_get(side == 0 ? update->before : update->after, &change->id, &edge);
+        if (err == JIT_OK) {
+            err = touch_edge_record(update, &edge);
+        }
+        if (err != JIT_OK) {
+            return err == JIT_ENOENT ? JIT_ECORRUPT : err;
+        }
+    }
+    return JIT_OK;
+}
+
+static enum jit_err field_changed(const struct update *update, const struct rmg_rule_field *field,
+                                  enum rmg_plane plane, const struct jit_id *owner, bool *changed)
+{
+    struct rmg_value values[2];
+    bool found[2];
+    for (uint32_t side = 0; side < 2; side++) {
+        enum jit_err err = rmg_attachment_get(side == 0 ? update->before : update->after, plane,
+                                              owner, field->name, field->name_size, &values[side]);
+        if (err != JIT_OK && err != JIT_ENOENT) {
+            return err;
+        }
+        found[side] = err == JIT_OK;
+    }
+    *changed = found[0] != found[1];
+    if (found[0] && found[1]) {
+        *changed =
+            values[0].kind != values[1].kind || !jit_id_equal(&values[0].type, &values[1].type) ||
+            values[0].size != values[1].size ||
+            (values[0].size > 0 && memcmp(values[0].bytes, values[1].bytes, values[0].size) != 0);
+    }
+    return JIT_OK;
+}
+
+/* An owner's attachments changed: that matters where a condition reads one of them. */
+static enum jit_err touch_owner(struct update *update, const struct rmg_change *change)
+{
+    const struct rmg_rule *rule = update->search->rule;
+    bool is_edge = change->map == RMG_BETA;
+    uint32_t mask = 0;
+    for (uint32_t i = 0; i < rule->field_count; i++) {
+        const struct rmg_rule_field *field = &rule->fields[i];
+        bool changed = false;
+        if (!search_field_matters(&update->search->program, i) ||
+            rule->elements[field->element].is_edge != is_edge ||
+            (mask >> field->element & 1) != 0) {
+            continue;
+        }
+        enum jit_err err = field_changed(update, field, is_edge ? RMG_PLANE_BETA : RMG_PLANE_ALPHA,
+                                         &change->id, &changed);
+        if (err != JIT_OK) {
+            return err;
+        }
+        mask |= changed ? 1u << field->element : 0;
+    }
+    return search_touch_add(&update->touches, is_edge, &change->id, mask);
+}
+
+static bool take_change(void *user, const struct rmg_change *change)
+{
+    struct update *update = user;
+    switch (change->map) {
+    case RMG_NODES:
+        update->err = touch_node(update, change);
+        break;
+    case RMG_EDGES:
+        update->err = touch_edge(update, change);
+        break;
+    default:
+        update->err = touch_owner(update, change);
+        break;
+    }
+    return update->err == JIT_OK;
+}
+
+/* First everything touched goes, then whatever holds now comes back. */
+static enum jit_err search_again(struct update *update)
+{
+    struct rmg_search *search = update->search;
+    for (uint32_t i = 0; i < update->touches.count; i++) {
+        const struct search_touch *touch = &update->touches.items[i];
+        search_table_remove(&search->table, touch->is_edge, &touch->id, touch->positions);
+    }
+    walk_begin(search, update->after);
+    for (uint32_t i = 0; i < update->touches.count; i++) {
+        const struct search_touch *touch = &update->touches.items[i];
+        for (uint32_t position = 0; position < search->rule->element_count; position++) {
+            if ((touch->positions >> position & 1) != 0 &&
+                !search_from(search, position, &touch->id)) {
+                return search->err;
+            }
+        }
+    }
+    return JIT_OK;
+}
+
+enum jit_err rmg_search_update(struct rmg_search *search, const struct rmg_graph *before,
+                               const struct rmg_graph *after)
+{
+    if (!search->known) {
+        return rmg_search_all(search, after);
+    }
+    if (search->impossible) {
+        return JIT_OK;
+    }
+    struct update update = {.search = search,
+                            .before = before,
+                            .after = after,
+                            .touches = {.heap = search->heap},
+                            .err = JIT_OK};
+    search->known = false;
+    enum jit_err err = rmg_graph_diff(before, after, take_change, &update);
+    err = update.err != JIT_OK ? update.err : err;
+    if (err == JIT_OK) {
+        err = search_again(&update);
+    }
+    search_touches_release(&update.touches);
+    search->known = err == JIT_OK;
+    return err;
+}
+
+/* --- draws --- */
+
+struct drawing {
+    const struct rmg_search *search;
+    uint32_t member;
+};
+
+static enum rmg_result field_of_member(void *user, uint32_t field, struct rmg_datum *out)
+{
+    const struct drawing *drawing = user;
+    const struct rmg_search *search = drawing->search;
+    uint32_t i = 0;
+    while (search->program.draw_fields[i] != field) {
+        i++;
+        assert(i < search->program.draw_field_count);
+    }
+    *out = search->table.data[(size_t)drawing->member * search->table.data_width + i];
+    return out->codec == RMG_CODEC_NONE ? RMG_GUARD_FALSE : RMG_APPLIED;
+}
+
+enum jit_err rmg_search_each(struct rmg_search *search, const struct rmg_draw *draw,
+                             bool (*visit)(void *user, const struct jit_id *ids, uint32_t id_count),
+                             void *user)
+{
+    const struct search_table *table = &search->table;
+    struct rmg_expr expr = search->rule->draw;
+    struct drawing drawing = {.search = search};
+    struct rmg_expr_env env = {.rule = search->rule,
+                               .params = search->probe.params,
+                               .draw = draw,
+                               .field = field_of_member,
+                               .user = &drawing};
+    for (uint32_t i = 0; i < table->used; i++) {
+        if (!table->live[i]) {
+            continue;
+        }
+        const struct jit_id *ids = &table->ids[(size_t)i * table->width];
+        if (expr.size > 0) {
+            struct rmg_datum datum;
+            drawing.member = i;
+            env.ids = ids;
+            env.key = &table->keys[i];
+            if (rmg_expr_eval(&env, expr, &datum) != RMG_APPLIED || !datum.as.boolean) {
+                continue;
+            }
+        }
+        if (!visit(user, ids, table->width)) {
+            break;
+        }
+    }
+    return JIT_OK;
+}
+
+uint64_t rmg_search_count(const struct rmg_search *search)
+{
+    return search->table.count;
+}
+
+/* --- life --- */
+
+enum jit_err rmg_search_new(struct jit_heap *heap, const struct rmg_rule *rule,
+                            const uint8_t *params, uint32_t params_size,
+                            const struct jit_id *instance, struct rmg_shard shard,
+                            struct rmg_search **out)
+{
+    assert(shard.count > 0);
+    assert(shard.index < shard.count);
+    *out = NULL;
+    struct rmg_search *search = jit_heap_zalloc(heap, 1, sizeof *search);
+    if (search == NULL) {
+        return JIT_ENOMEM;
+    }
+    search->heap = heap;
+    search->rule = rule;
+    search->instance = *instance;
+    search->shard = shard;
+    rmg_probe_init(&search->probe, NULL, rule, search->ids, UINT32_MAX);
+    search_table_init(&search->table, heap, rule, 0);
+    enum jit_err err = rmg_params_check(rule, params, params_size, &search->params_digest);
+    if (err == JIT_OK) {
+        err = rmg_params_decode(rule, params, params_size, search->probe.params);
+    }
+    if (err == JIT_OK) {
+        err = search_program_init(heap, rule, &search->program);
+    }
+    if (err != JIT_OK) {
+        rmg_search_free(search);
+        return err;
+    }
+    search->table.data_width = search->program.draw_field_count;
+    for (uint32_t i = 0; i < search->program.conjunct_count; i++) {
+        const struct search_conjunct *conjunct = &search->program.conjuncts[i];
+        if (conjunct->mask == 0 &&
+            rmg_probe_condition(&search->probe, conjunct->expr) != RMG_APPLIED) {
+            search->impossible = true;
+        }
+    }
+    *out = search;
+    return JIT_OK;
+}
+
+void rmg_search_free(struct rmg_search *search)
+{
+    if (search != NULL) {
+        search_table_release(&search->table);
+        search_program_release(search->heap, &search->program);
+        search->heap->free(search->heap, search);
+    }
+}
