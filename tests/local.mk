@@ -9,6 +9,7 @@ test_cflags = $(AM_CFLAGS) $(CHECK_CFLAGS)
 test_libs_base = tests/libtest.la base/libbase.la $(CHECK_LIBS)
 test_libs_rmg = tests/libtest.la rmg/librmg.la base/libbase.la $(CHECK_LIBS)
 
+include $(srcdir)/tests/build/local.mk
 include $(srcdir)/tests/base/local.mk
 include $(srcdir)/tests/rmg/local.mk
 include $(srcdir)/tests/sws/local.mk

@@ -245,8 +245,8 @@ START_TEST(nothing_is_left_to_it)
     }
     ck_assert_str_eq(status_line(child.pid, "NoNewPrivs"), "1");
     ck_assert_str_eq(status_line(child.pid, "Seccomp"), "2");
-    ck_assert_int_eq(atoi(status_line(child.pid, "Seccomp_filters")),
-                     atoi(status_line(getpid(), "Seccomp_filters")) + 2);
+    unsigned long before = strtoul(status_line(getpid(), "Seccomp_filters"), NULL, 10);
+    ck_assert_uint_eq(strtoul(status_line(child.pid, "Seccomp_filters"), NULL, 10), before + 2);
     ck_assert_int_eq(sscanf(status_line(child.pid, "NSpid"), "%u %u", &outer, &inner), 2);
     ck_assert_uint_eq(inner, 1);
     unsigned uid = (unsigned)strtoul(status_line(child.pid, "Uid"), NULL, 10);
