@@ -29,6 +29,7 @@ struct rmg_request {
     uint32_t retries; /* how often it lost and was sent again; below rule->retry, a conflict gives
                          RETRIED */
     uint16_t result;  /* APPLIED: go on; else what authorisation said (DENIED, INVALID) */
+    uint32_t user;    /* the caller's own; comes back with the request in canonical order */
 };
 #define RMG_NO_QUOTA UINT32_MAX
 

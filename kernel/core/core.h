@@ -28,7 +28,8 @@ enum kern_event_kind {
     KERN_EVENT_LOGGED,  /* all ticks up to `tick` are durable */
     KERN_EVENT_FAILED,  /* the log or a spawn failed: `err`, `text` */
     KERN_EVENT_KILL,    /* an operator ends `process` */
-    KERN_EVENT_PAUSE    /* begin no further tick */
+    KERN_EVENT_PAUSE,   /* begin no further tick */
+    KERN_EVENT_CONTINUE /* nothing happened: the last update said `again` */
 };
 struct kern_event {
     enum kern_event_kind kind;
@@ -62,6 +63,7 @@ struct kern_log_record {
 struct kern_denial {
     uint32_t request; /* index in the tick */
     uint32_t process;
+    uint32_t slot; /* that the request used */
     enum sys_cap_verdict why;
     struct jit_id rule_id;
     struct jit_id instance;
@@ -96,6 +98,7 @@ struct kern_action {
 struct kern_update {
     const struct kern_action *actions;
     size_t count;
+    bool again; /* another tick can be committed at once: step with CONTINUE */
 };
 
 enum kern_process_state {
@@ -126,6 +129,7 @@ struct kern_core_options {
     struct rmg_version version; /* the recovered state */
     struct jit_id commit;
     uint64_t tick;
+    uint64_t failures; /* exhausted restart policies so far: > 0 means not deterministic */
 };
 /* Reads its configuration from the version and publishes it in the view.
  * Errors: JIT_EINVALID (*where says what is wrong), JIT_ENOMEM, JIT_ELIMIT. */

@@ -1,0 +1,140 @@
+#include "base/check.h"
+#include "kernel/core/core_priv.h"
+
+/* Taking requests from a worker's ring. Bytes are copied once into the process's private buffer and
+ * judged there; what does not decode is the worker's death (DESIGN 14.1), never ours. */
+
+void kern_collect_reset(struct kern_process *process)
+{
+    jit_buf_reset(&process->bytes);
+    process->pending_count = 0;
+    process->asked_exit = false;
+}
+
+/* The bytes of a request, inline or in the graph arena: one copy, at the end of the buffer. */
+static enum jit_err copy_request(struct kern_process *process, const struct sys_slot *slot,
+                                 size_t *at)
+{
+    *at = process->bytes.size;
+    if (slot->length <= SYS_INLINE_BYTES) {
+        jit_buf_put(&process->bytes, slot->body.bytes, slot->length);
+        return process->bytes.err;
+    }
+    uint64_t offset = 0;
+    enum jit_err err = sys_ring_far(slot, process->graph_size, &offset);
+    if (err == JIT_OK) {
+        jit_buf_put(&process->bytes, process->graph + offset, slot->length);
+        err = process->bytes.err;
+    }
+    return err;
+}
+
+static enum jit_err take_apply(struct kern_core *core, struct kern_process *process,
+                               const struct sys_slot *slot, const struct sys_apply_view *apply)
+{
+    void *data = process->pending;
+    if (process->pending_count == JIT_REQUESTS_PER_TICK_MAX) {
+        return JIT_ELIMIT;
+    }
+    if (jit_heap_grow(core->heap, &data, &process->pending_capacity, process->pending_count + 1,
+                      sizeof *process->pending) != 0) {
+        return JIT_ENOMEM;
+    }
+    process->pending = data;
+    process->pending[process->pending_count++] = (struct kern_pending){
+        .cookie = slot->cookie,
+        .nonce = apply->nonce,
+        .ids_at = (size_t)((const uint8_t *)apply->ids - process->bytes.data),
+        .params_at = (size_t)(apply->params - process->bytes.data),
+        .id_count = apply->id_count,
+        .params_size = apply->params_size,
+        .cap_slot = apply->cap_slot,
+        .cap_generation = apply->cap_generation,
+        .rule = apply->rule,
+        .instance = apply->instance,
+        .want_receipt = (apply->flags & SYS_WANT_RECEIPT) != 0,
+    };
+    return JIT_OK;
+}
+
+/* An answer at once, to a call that is no part of the tick. */
+static enum jit_err answer(struct kern_core *core, uint32_t index, const struct sys_slot *slot,
+                           enum rmg_result result)
+{
+    struct sys_receipt receipt = {.cookie = slot->cookie,
+                                  .tick = core->tick + 1,
+                                  .result = (uint16_t)result,
+                                  .blocker = RMG_NO_BLOCKER,
+                                  .index = UINT32_MAX};
+    /* No room: it does not take its receipts, and we keep none for it. */
+    return sys_ring_host_reply(&core->processes[index].ring, &receipt) == 1 ? JIT_OK : JIT_EPEER;
+}
+
+static enum jit_err take_one(struct kern_core *core, uint32_t index, const struct sys_slot *slot)
+{
+    struct kern_process *process = &core->processes[index];
+    struct sys_request request;
+    size_t at = 0;
+    enum jit_err err = copy_request(process, slot, &at);
+    if (err == JIT_OK) {
+        err = sys_decode(slot, process->bytes.data + at, slot->length, &request);
+    }
+    if (err != JIT_OK) {
+        return err;
+    }
+    if (request.row->decode == NULL) {
+        return answer(core, index, slot, RMG_INVALID);
+    }
+    switch ((enum sys_call)request.row->number) {
+    case SYS_CALL_apply:
+        return take_apply(core, process, slot, &request.body.apply);
+    case SYS_CALL_exit:
+        process->asked_exit = true;
+        process->exit_status = request.body.exit_status;
+        return JIT_OK;
+    case SYS_CALL_clock:
+        return answer(core, index, slot, RMG_APPLIED);
+    default:
+        assert(!"a call is built but not carried out");
+        return JIT_ENOTSUP;
+    }
+}
+
+static const char *complaint(enum jit_err err)
+{
+    switch (err) {
+    case JIT_EPEER:
+        return "it sent bytes that are no request";
+    case JIT_ELIMIT:
+        return "it sent more requests in a tick than there may be";
+    default:
+        return "there was no memory for its requests";
+    }
+}
+
+void kern_collect_drain(struct kern_core *core, uint32_t index)
+{
+    struct kern_process *process = &core->processes[index];
+    /* A full ring at most in one go, or the others would wait for a flood. After done no more than
+     * that can be waiting. */
+    for (uint32_t n = 0; n <= SYS_REQUEST_SLOTS; n++) {
+        struct sys_slot slot;
+        int taken = sys_ring_host_take(&process->ring, &slot);
+        if (taken == 0) {
+            break;
+        }
+        enum jit_err err = taken < 0 ? JIT_EPEER : take_one(core, index, &slot);
+        if (err == JIT_ENOMEM) {
+            kern_stop(core, 8, err, "no memory for a worker's requests");
+            return;
+        }
+        if (err != JIT_OK) {
+            kern_process_kill(core, index, complaint(err));
+            return;
+        }
+    }
+    sys_ring_host_release(&process->ring);
+    if (sys_ring_host_ring(&process->ring)) {
+        kern_act(core, KERN_DO_WAKE)->process = index;
+    }
+}

@@ -1,0 +1,255 @@
+#include <stdio.h>
+
+#include "base/check.h"
+#include "kernel/core/core_priv.h"
+
+/* The tick: everything collected goes through authorisation and the engine; the new version is
+ * published to the workers and handed to the log. */
+
+/* ---- requests ---- */
+
+static void authorise(struct kern_core *core, uint32_t index, const struct kern_pending *pending,
+                      struct rmg_request *request, struct kern_source *source)
+{
+    struct kern_process *process = &core->processes[index];
+    request->result = RMG_INVALID;
+    if (pending->rule >= process->rule_count || pending->instance >= process->instance_count) {
+        return;
+    }
+    request->rule = process->rules[pending->rule];
+    request->rule_id = request->rule->id;
+    request->instance = process->instances[pending->instance];
+    struct jit_id digest;
+    if (rmg_params_check(request->rule, request->params, request->params_size, &digest) != JIT_OK) {
+        return;
+    }
+    struct sys_cap_need need = {.right = SYS_RIGHT_INVOKE,
+                                .rule_id = &request->rule_id,
+                                .instance = &request->instance,
+                                .params_digest = &digest};
+    const struct sys_cap *cap = NULL;
+    source->verdict =
+        sys_cap_check(process->caps, pending->cap_slot, pending->cap_generation, &need);
+    if (source->verdict != SYS_CAP_ALLOWED ||
+        sys_cap_lookup(process->caps, pending->cap_slot, pending->cap_generation, &cap) != JIT_OK) {
+        request->result = RMG_DENIED;
+        return;
+    }
+    assert(cap->limit_group < process->quota_count);
+    request->result = RMG_APPLIED;
+    request->quota = process->quota_at + cap->limit_group;
+}
+
+/* Everybody's requests, decoded and authorised. Returns their number, or -1 when memory was
+ * refused. */
+static int64_t gather(struct kern_core *core)
+{
+    size_t total = 0;
+    for (uint32_t p = 0; p < core->process_count; p++) {
+        total += core->processes[p].pending_count;
+    }
+    void *requests = core->requests;
+    void *sources = core->sources;
+    int grown = jit_heap_grow(core->heap, &requests, &core->request_capacity, total,
+                              sizeof *core->requests);
+    core->requests = requests;
+    if (grown == 0) {
+        grown = jit_heap_grow(core->heap, &sources, &core->source_capacity, total,
+                              sizeof *core->sources);
+        core->sources = sources;
+    }
+    if (grown != 0) {
+        return -1;
+    }
+    size_t at = 0;
+    for (uint32_t p = 0; p < core->process_count; p++) {
+        struct kern_process *process = &core->processes[p];
+        for (size_t i = 0; i < process->pending_count; i++, at++) {
+            const struct kern_pending *pending = &process->pending[i];
+            core->sources[at] = (struct kern_source){.process = p, .pending = (uint32_t)i};
+            core->requests[at] = (struct rmg_request){
+                .ids = (const struct jit_id *)(const void *)(process->bytes.data + pending->ids_at),
+                .id_count = pending->id_count,
+                .params = process->bytes.data + pending->params_at,
+                .params_size = pending->params_size,
+                .nonce = pending->nonce,
+                .process = process->config->id,
+                .cap_slot = pending->cap_slot,
+                .quota = RMG_NO_QUOTA,
+                .user = (uint32_t)at,
+            };
+            authorise(core, p, pending, &core->requests[at], &core->sources[at]);
+        }
+    }
+    return (int64_t)total;
+}
+
+static void fill_quotas(struct kern_core *core)
+{
+    for (uint32_t p = 0; p < core->process_count; p++) {
+        const struct kern_process *process = &core->processes[p];
+        for (uint32_t c = 0; c < process->config->capability_count; c++) {
+            const struct kern_root_capability *cap = &process->config->capabilities[c];
+            core->quotas[process->quota_at + cap->limit_group] = cap->limit;
+        }
+    }
+}
+
+/* ---- events ---- */
+
+static const char *state_after(enum kern_record_event_kind kind)
+{
+    return kind == KERN_HAPPENED_FAILED ? "failed" : "exited";
+}
+
+static void event_ops(const struct kern_core *core, struct rmg_op *ops)
+{
+    for (size_t i = 0; i < core->happened_count; i++) {
+        kern_root_state_op(&core->happened[i].process, state_after(core->happened[i].kind),
+                           &ops[i]);
+    }
+}
+
+/* ---- results ---- */
+
+static void settle_receipts(struct kern_core *core, const struct rmg_tick_output *out,
+                            uint32_t count, struct kern_report *report)
+{
+    for (uint32_t p = 0; p < core->process_count; p++) {
+        memset(core->processes[p].counts, 0, sizeof core->processes[p].counts);
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        const struct kern_source *source = &core->sources[core->requests[i].user];
+        struct kern_process *process = &core->processes[source->process];
+        const struct kern_pending *pending = &process->pending[source->pending];
+        const struct rmg_receipt *receipt = &out->receipts[i];
+        assert(receipt->result < RMG_RESULT_COUNT);
+        process->counts[receipt->result]++;
+        process->requests++;
+        process->applied += receipt->result == RMG_APPLIED;
+        process->denied += receipt->result == RMG_DENIED;
+        if (receipt->result == RMG_DENIED && report->denial_count < KERN_DENIALS_MAX) {
+            core->denials[report->denial_count++] =
+                (struct kern_denial){.request = i,
+                                     .process = source->process,
+                                     .slot = pending->cap_slot,
+                                     .why = source->verdict,
+                                     .rule_id = core->requests[i].rule_id,
+                                     .instance = core->requests[i].instance};
+        }
+        if (!pending->want_receipt || process->state != KERN_PROCESS_DONE) {
+            continue;
+        }
+        struct sys_receipt reply = {.cookie = pending->cookie,
+                                    .tick = core->tick,
+                                    .result = receipt->result,
+                                    .blocker = receipt->blocker,
+                                    .index = i,
+                                    .request_key = receipt->request_key};
+        if (sys_ring_host_reply(&process->ring, &reply) != 1) {
+            kern_process_kill(core, source->process, "it does not take its receipts");
+        }
+    }
+    report->denials = core->denials;
+}
+
+/* The log's record and the subscribers' report of the tick just made. */
+static void announce(struct kern_core *core, const struct rmg_tick_output *out, uint32_t count,
+                     struct kern_report *report)
+{
+    struct kern_record record = {
+        .events = core->happened,
+        .event_count = (uint32_t)core->happened_count,
+        .requests = core->requests,
+        .receipts = out->receipts,
+        .request_count = count,
+        .patch = out->patch,
+        .patch_size = out->patch_size,
+    };
+    jit_buf_reset(&core->payload);
+    kern_record_encode(&record, &core->payload);
+    if (core->payload.err != JIT_OK) {
+        kern_stop(core, 8, core->payload.err, "no memory for a tick's log record");
+        return;
+    }
+    struct kern_action *log = kern_act(core, KERN_DO_LOG);
+    log->tick = core->tick;
+    log->record = (struct kern_log_record){.tick = core->tick,
+                                           .commit = core->commit,
+                                           .state_root = core->version.state_root,
+                                           .payload = core->payload.data,
+                                           .payload_size = core->payload.size};
+    report->tick = core->tick;
+    report->commit = core->commit;
+    report->state_root = core->version.state_root;
+    report->nodes = out->nodes_total;
+    report->edges = out->edges_total;
+    memcpy(report->counts, out->counts, sizeof report->counts);
+    report->receipts = out->receipts;
+    report->request_count = count;
+    report->patch = out->patch;
+    report->patch_size = out->patch_size;
+    if (rmg_store_instance_root(core->options.store, &core->version, &core->world,
+                                &report->world_root) != JIT_OK) {
+        memset(&report->world_root, 0, sizeof report->world_root); /* there is no /world */
+    }
+    struct kern_action *tick = kern_act(core, KERN_DO_TICK);
+    tick->tick = core->tick;
+    tick->report = *report;
+}
+
+static void refuse(struct kern_core *core, enum jit_err err)
+{
+    snprintf(core->text, sizeof core->text, "tick %llu was refused: %s",
+             (unsigned long long)(core->tick + 1), jit_err_text(err));
+    kern_stop(core, err == JIT_ECORRUPT ? 5 : 8, err, core->text);
+}
+
+void kern_commit_tick(struct kern_core *core)
+{
+    assert(core->phase == KERN_COLLECTING);
+    int64_t count = gather(core);
+    struct rmg_op *ops = NULL;
+    if (count >= 0 && core->happened_count > 0) {
+        ops = jit_heap_zalloc(core->heap, core->happened_count, sizeof *ops);
+    }
+    if (count < 0 || (core->happened_count > 0 && ops == NULL)) {
+        refuse(core, JIT_ENOMEM);
+        return;
+    }
+    event_ops(core, ops);
+    fill_quotas(core);
+    struct rmg_tick_input input = {
+        .base = core->version,
+        .parent = core->commit,
+        .tick = core->tick + 1,
+        .seed = core->config->seed,
+        .policy = RMG_POLICY,
+        .budget = JIT_VERIFY_SLOTS_MAX,
+        .requests = core->requests,
+        .request_count = (uint32_t)count,
+        .quotas = core->quotas,
+        .quota_count = core->quota_count,
+        .events = ops,
+        .event_count = (uint32_t)core->happened_count,
+    };
+    struct rmg_tick_output out;
+    enum jit_err err = rmg_engine_tick(core->engine, &input, &out);
+    core->heap->free(core->heap, ops);
+    if (err != JIT_OK) {
+        refuse(core, err);
+        return;
+    }
+    core->version = out.version;
+    core->commit = out.commit;
+    core->tick++;
+    struct kern_report report = {0};
+    settle_receipts(core, &out, (uint32_t)count, &report);
+    err = kern_publish(core);
+    if (err != JIT_OK) {
+        kern_stop(core, 5, err, "the new version could not be published");
+        return;
+    }
+    announce(core, &out, (uint32_t)count, &report);
+    core->happened_count = 0;
+}

@@ -1,0 +1,448 @@
+#include "kernel/core/core.h"
+
+#include <stdio.h>
+
+#include "base/check.h"
+#include "kernel/core/core_priv.h"
+#include "syscall/boot.h"
+
+/* ---- actions ---- */
+
+struct kern_action *kern_act(struct kern_core *core, enum kern_action_kind kind)
+{
+    static const size_t room = 1; /* the last place is kept for STOP */
+    void *data = core->actions;
+    if (jit_heap_grow(core->heap, &data, &core->action_capacity, core->action_count + 1 + room,
+                      sizeof *core->actions) != 0) {
+        core->out_of_memory = true;
+        core->action_count = 0; /* what cannot be told in full is not told: the step ends in STOP */
+    }
+    core->actions = data;
+    struct kern_action *action = &core->actions[core->action_count++];
+    *action = (struct kern_action){.kind = kind};
+    return action;
+}
+
+void kern_stop(struct kern_core *core, int code, enum jit_err err, const char *text)
+{
+    if (core->phase == KERN_STOPPED) {
+        return;
+    }
+    core->phase = KERN_STOPPED;
+    core->finish = false;
+    struct kern_action *action = kern_act(core, KERN_DO_STOP);
+    action->code = code;
+    action->err = err;
+    action->text = text;
+}
+
+/* ---- processes ---- */
+
+static bool process_over(const struct kern_process *process)
+{
+    return process->state == KERN_PROCESS_EXITED || process->state == KERN_PROCESS_FAILED;
+}
+
+static void spawn(struct kern_core *core, uint32_t index)
+{
+    core->processes[index].state = KERN_PROCESS_STARTING;
+    kern_act(core, KERN_DO_SPAWN)->process = index;
+}
+
+static void happened(struct kern_core *core, enum kern_record_event_kind kind, uint32_t index)
+{
+    void *data = core->happened;
+    if (jit_heap_grow(core->heap, &data, &core->happened_capacity, core->happened_count + 1,
+                      sizeof *core->happened) != 0) {
+        kern_stop(core, 8, JIT_ENOMEM, "no memory to note that a worker ended");
+        return;
+    }
+    core->happened = data;
+    core->happened[core->happened_count++] =
+        (struct kern_record_event){.kind = kind,
+                                   .status = core->processes[index].exit_status,
+                                   .process = core->processes[index].config->id};
+}
+
+void kern_process_kill(struct kern_core *core, uint32_t index, const char *why)
+{
+    struct kern_process *process = &core->processes[index];
+    if (process->state == KERN_PROCESS_DYING || process_over(process)) {
+        return;
+    }
+    snprintf(process->last, sizeof process->last, "%s", why);
+    process->state = KERN_PROCESS_DYING;
+    struct kern_action *action = kern_act(core, KERN_DO_KILL);
+    action->process = index;
+    action->text = process->last;
+}
+
+/* True when it died too often lately to be started again. */
+static bool restarts_exhausted(struct kern_process *process, uint64_t tick)
+{
+    if (process->death_count < KERN_RESTARTS_MAX) {
+        process->deaths[process->death_count++] = tick;
+        return false;
+    }
+    if (tick - process->deaths[0] < KERN_RESTARTS_WINDOW) {
+        return true;
+    }
+    memmove(process->deaths, process->deaths + 1, sizeof process->deaths - sizeof *process->deaths);
+    process->deaths[KERN_RESTARTS_MAX - 1] = tick;
+    return false;
+}
+
+/* ---- ticks ---- */
+
+static bool all_done(const struct kern_core *core)
+{
+    for (uint32_t i = 0; i < core->process_count; i++) {
+        enum kern_process_state state = core->processes[i].state;
+        if (state != KERN_PROCESS_DONE && state != KERN_PROCESS_EXITED &&
+            state != KERN_PROCESS_FAILED) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static void begin_for(struct kern_core *core, uint32_t index)
+{
+    struct kern_process *process = &core->processes[index];
+    kern_collect_reset(process);
+    process->state = KERN_PROCESS_RUNNING;
+    sys_ring_host_begin(&process->ring, core->tick + 1, process->counts);
+    struct kern_action *watch = kern_act(core, KERN_DO_WATCH);
+    watch->process = index;
+    watch->tick = core->tick + 1;
+    if (sys_ring_host_ring(&process->ring)) {
+        kern_act(core, KERN_DO_WAKE)->process = index;
+    }
+}
+
+/* Workers that asked to exit do so with the tick they asked it in: an event of that tick. */
+static void note_exits(struct kern_core *core)
+{
+    for (uint32_t i = 0; i < core->process_count; i++) {
+        struct kern_process *process = &core->processes[i];
+        if (process->state == KERN_PROCESS_DONE && process->asked_exit) {
+            happened(core, KERN_HAPPENED_EXIT, i);
+        }
+    }
+}
+
+static void end_exited(struct kern_core *core)
+{
+    for (uint32_t i = 0; i < core->process_count; i++) {
+        struct kern_process *process = &core->processes[i];
+        if (process->state != KERN_PROCESS_DONE || !process->asked_exit) {
+            continue;
+        }
+        process->state = KERN_PROCESS_EXITED;
+        snprintf(process->last, sizeof process->last, "it asked to exit with status %d",
+                 process->exit_status);
+        if (!process->gone) {
+            struct kern_action *action = kern_act(core, KERN_DO_KILL);
+            action->process = i;
+            action->text = process->last;
+        }
+    }
+}
+
+static void rest(struct kern_core *core)
+{
+    core->phase = KERN_RESTING;
+    kern_act(core, KERN_DO_REST)->tick = core->tick;
+}
+
+/* Start collecting the next tick, or rest when there is none to do. */
+static void next_tick(struct kern_core *core)
+{
+    if (core->phase == KERN_STOPPED) {
+        return;
+    }
+    if (core->paused || core->tick >= core->target) {
+        rest(core);
+        return;
+    }
+    core->phase = KERN_COLLECTING;
+    for (uint32_t i = 0; i < core->process_count; i++) {
+        switch (core->processes[i].state) {
+        case KERN_PROCESS_NEW:
+            spawn(core, i);
+            break;
+        case KERN_PROCESS_DONE:
+            begin_for(core, i);
+            break;
+        default:
+            break;
+        }
+    }
+    core->finish = all_done(core);
+}
+
+/* ---- events ---- */
+
+static void on_spawned(struct kern_core *core, const struct kern_event *event)
+{
+    struct kern_process *process = &core->processes[event->process];
+    if (process->state != KERN_PROCESS_STARTING) {
+        return;
+    }
+    sys_ring_host_init(&process->ring, &event->ring);
+    process->graph = event->graph;
+    process->graph_size = event->graph_size;
+    kern_collect_reset(process);
+    if (core->phase == KERN_COLLECTING) {
+        begin_for(core, event->process);
+    } else {
+        process->state = KERN_PROCESS_DONE;
+    }
+}
+
+static void on_bell(struct kern_core *core, uint32_t index)
+{
+    struct kern_process *process = &core->processes[index];
+    if (process->state != KERN_PROCESS_RUNNING && process->state != KERN_PROCESS_DONE) {
+        return;
+    }
+    /* done is looked at first: what was posted before it is then seen by the drain. */
+    int done = sys_ring_host_done(&process->ring);
+    if (done < 0) {
+        kern_process_kill(core, index, "its words in the ring are nonsense");
+        return;
+    }
+    kern_collect_drain(core, index);
+    if (done == 1 && process->state == KERN_PROCESS_RUNNING) {
+        process->state = KERN_PROCESS_DONE;
+        core->finish = core->phase == KERN_COLLECTING && all_done(core);
+    }
+}
+
+static void on_exited(struct kern_core *core, const struct kern_event *event)
+{
+    struct kern_process *process = &core->processes[event->process];
+    if (process_over(process) || process->state == KERN_PROCESS_NEW) {
+        return;
+    }
+    if (process->state == KERN_PROCESS_DONE && process->asked_exit) {
+        process->gone = true; /* as it said it would; its last requests still count */
+        return;
+    }
+    if (process->state != KERN_PROCESS_DYING) {
+        snprintf(process->last, sizeof process->last, "%s", event->text);
+    }
+    if (restarts_exhausted(process, core->tick + 1)) {
+        process->state = KERN_PROCESS_FAILED;
+        kern_collect_reset(process);
+        core->deterministic = false;
+        happened(core, KERN_HAPPENED_FAILED, event->process);
+    } else {
+        kern_collect_reset(process);
+        process->restarts++;
+        process->state = KERN_PROCESS_NEW;
+        if (core->phase == KERN_COLLECTING) {
+            spawn(core, event->process);
+        }
+    }
+    core->finish = core->phase == KERN_COLLECTING && all_done(core);
+}
+
+static void on_operator_kill(struct kern_core *core, uint32_t index)
+{
+    struct kern_process *process = &core->processes[index];
+    if (process_over(process)) {
+        return;
+    }
+    bool alive = process->state != KERN_PROCESS_NEW && process->state != KERN_PROCESS_DYING;
+    kern_collect_reset(process);
+    snprintf(process->last, sizeof process->last, "killed by an operator");
+    process->state = KERN_PROCESS_EXITED;
+    happened(core, KERN_HAPPENED_KILL, index);
+    if (alive) {
+        struct kern_action *action = kern_act(core, KERN_DO_KILL);
+        action->process = index;
+        action->text = process->last;
+    }
+    core->finish = core->phase == KERN_COLLECTING && all_done(core);
+}
+
+static void on_hung(struct kern_core *core, const struct kern_event *event)
+{
+    struct kern_process *process = &core->processes[event->process];
+    if (process->state != KERN_PROCESS_RUNNING) {
+        return;
+    }
+    snprintf(core->text, sizeof core->text,
+             "process %s[%u] has used up its time in tick %llu and is not done",
+             process->config->name, process->config->index, (unsigned long long)(core->tick + 1));
+    kern_stop(core, 7, JIT_EPEER, core->text);
+}
+
+static void on_failed(struct kern_core *core, const struct kern_event *event)
+{
+    snprintf(core->text, sizeof core->text, "%s", event->text);
+    kern_stop(core, 8, event->err, core->text);
+}
+
+static void dispatch(struct kern_core *core, const struct kern_event *event)
+{
+    switch (event->kind) {
+    case KERN_EVENT_RUN:
+        core->target = event->tick;
+        core->paused = false;
+        if (core->phase == KERN_RESTING) {
+            next_tick(core);
+        }
+        break;
+    case KERN_EVENT_SPAWNED:
+        on_spawned(core, event);
+        break;
+    case KERN_EVENT_BELL:
+        on_bell(core, event->process);
+        break;
+    case KERN_EVENT_EXITED:
+        on_exited(core, event);
+        break;
+    case KERN_EVENT_HUNG:
+        on_hung(core, event);
+        break;
+    case KERN_EVENT_LOGGED:
+        core->durable = event->tick;
+        sys_view_host_durable(&core->view, event->tick);
+        break;
+    case KERN_EVENT_FAILED:
+        on_failed(core, event);
+        break;
+    case KERN_EVENT_KILL:
+        on_operator_kill(core, event->process);
+        break;
+    case KERN_EVENT_PAUSE:
+        core->paused = true;
+        break;
+    case KERN_EVENT_CONTINUE:
+        break;
+    }
+}
+
+void kern_core_step(struct kern_core *core, const struct kern_event *event,
+                    struct kern_update *update)
+{
+    assert(event->process < core->process_count || core->process_count == 0 || event->process == 0);
+    core->action_count = 0;
+    if (core->phase == KERN_STOPPED) {
+        *update = (struct kern_update){.actions = core->actions};
+        return;
+    }
+    dispatch(core, event);
+    /* One commit a step: what it hands out is borrowed until the next. */
+    if (core->finish && core->phase == KERN_COLLECTING) {
+        core->finish = false;
+        note_exits(core);
+        kern_commit_tick(core);
+        end_exited(core);
+        next_tick(core);
+    }
+    if (core->out_of_memory) {
+        core->out_of_memory = false;
+        core->action_count = 0;
+        kern_stop(core, 8, JIT_ENOMEM, "no memory for the kernel's own actions");
+    }
+    *update = (struct kern_update){
+        .actions = core->actions, .count = core->action_count, .again = core->finish};
+}
+
+/* ---- life ---- */
+
+enum jit_err kern_core_new(const struct kern_core_options *options, struct kern_core **out,
+                           const char **where)
+{
+    assert(out != NULL && where != NULL);
+    *out = NULL;
+    *where = NULL;
+    struct kern_core *core = jit_heap_zalloc(options->heap, 1, sizeof *core);
+    if (core == NULL) {
+        return JIT_ENOMEM;
+    }
+    core->options = *options;
+    core->heap = options->heap;
+    core->version = options->version;
+    core->commit = options->commit;
+    core->tick = options->tick;
+    core->durable = options->tick;
+    core->target = options->tick;
+    core->deterministic = options->failures == 0;
+    core->phase = KERN_RESTING;
+    void *actions = NULL;
+    enum jit_err err =
+        jit_heap_grow(core->heap, &actions, &core->action_capacity, 16, sizeof *core->actions) == 0
+            ? JIT_OK
+            : JIT_ENOMEM;
+    core->actions = actions;
+    if (err == JIT_OK) {
+        err = kern_setup(core, where);
+    }
+    if (err != JIT_OK) {
+        kern_core_free(core);
+        return err;
+    }
+    *out = core;
+    return JIT_OK;
+}
+
+void kern_core_free(struct kern_core *core)
+{
+    if (core == NULL) {
+        return;
+    }
+    kern_setup_release(core);
+    core->heap->free(core->heap, core);
+}
+
+/* ---- getters ---- */
+
+const struct kern_config *kern_core_config(const struct kern_core *core)
+{
+    return core->config;
+}
+
+void kern_core_process(const struct kern_core *core, uint32_t index,
+                       struct kern_process_status *out)
+{
+    assert(index < core->process_count);
+    const struct kern_process *process = &core->processes[index];
+    *out = (struct kern_process_status){
+        .config = process->config,
+        .state = process->state,
+        .requests = process->requests,
+        .applied = process->applied,
+        .denied = process->denied,
+        .restarts = process->restarts,
+    };
+    memcpy(out->last, process->last, sizeof out->last);
+}
+
+struct rmg_version kern_core_version(const struct kern_core *core)
+{
+    return core->version;
+}
+
+struct jit_id kern_core_commit(const struct kern_core *core)
+{
+    return core->commit;
+}
+
+uint64_t kern_core_tick(const struct kern_core *core)
+{
+    return core->tick;
+}
+
+uint64_t kern_core_durable(const struct kern_core *core)
+{
+    return core->durable;
+}
+
+bool kern_core_deterministic(const struct kern_core *core)
+{
+    return core->deterministic;
+}

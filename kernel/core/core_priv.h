@@ -1,0 +1,143 @@
+/* kernel/core/core_priv.h - the core's own state, shared by its files: core.c (life, events),
+ * collect.c (taking requests from rings), commit.c (the tick). */
+#ifndef JIT_KERNEL_CORE_CORE_PRIV_H
+#define JIT_KERNEL_CORE_CORE_PRIV_H
+
+#include "kernel/core/core.h"
+#include "syscall/boot.h"
+#include "syscall/decode.h"
+#include "syscall/view.h"
+
+/* A request taken from a ring, decoded; ids and params lie in the process's buffer at these
+ * offsets. */
+struct kern_pending {
+    uint64_t cookie;
+    uint64_t nonce;
+    size_t ids_at;
+    size_t params_at;
+    uint32_t id_count;
+    uint32_t params_size;
+    uint32_t cap_slot;
+    uint32_t cap_generation;
+    uint32_t rule;     /* index into the process's rules */
+    uint32_t instance; /* index into the process's instances */
+    bool want_receipt;
+};
+
+#define KERN_REQUEST_BYTES_MAX ((size_t)256 << 20) /* of one process in one tick */
+#define KERN_PAYLOAD_BYTES_MAX ((size_t)1 << 30)   /* of one log record, before it becomes a blob */
+#define KERN_RESTARTS_MAX      5u                  /* so many deaths ... */
+#define KERN_RESTARTS_WINDOW   100u /* ... within so many ticks end a process in lockstep (7.4) */
+
+struct kern_process {
+    const struct kern_process_config *config;
+    enum kern_process_state state;
+    struct sys_ring_host ring;
+    const uint8_t *graph;
+    uint64_t graph_size;
+    struct sys_cap_table *caps;
+    const struct rmg_rule **rules; /* distinct rules of its runs: what requests index */
+    uint32_t rule_count;
+    struct jit_id *instances; /* distinct instances of its runs and map rights */
+    uint32_t instance_count;
+    uint32_t quota_at; /* its groups in the core's quotas */
+    uint32_t quota_count;
+
+    /* The tick being collected. */
+    struct jit_buf bytes;
+    struct kern_pending *pending;
+    size_t pending_count;
+    size_t pending_capacity;
+    bool asked_exit;
+    bool gone; /* it has ended, after it had asked to */
+    int32_t exit_status;
+
+    /* Deaths: the ticks of the last ones, oldest first. */
+    uint64_t deaths[KERN_RESTARTS_MAX];
+    uint32_t death_count;
+
+    uint64_t counts[RMG_RESULT_COUNT]; /* of the last tick */
+    uint64_t requests;
+    uint64_t applied;
+    uint64_t denied;
+    uint64_t restarts;
+    char last[128];
+};
+
+enum kern_phase {
+    KERN_RESTING,    /* no tick is being collected */
+    KERN_COLLECTING, /* waiting for done from all that run */
+    KERN_STOPPED     /* nothing more will be committed */
+};
+
+struct kern_core {
+    struct kern_core_options options;
+    struct jit_heap *heap;
+    struct kern_config *config;
+    struct rmg_engine *engine;
+    struct kern_process *processes;
+    uint32_t process_count;
+    struct rmg_version version;
+    struct jit_id commit;
+    uint64_t tick;    /* committed */
+    uint64_t durable; /* known to be on disk */
+    uint64_t target;  /* of the last RUN */
+    bool paused;
+    bool deterministic;
+    bool finish; /* a step found that every process is done: commit at its end */
+    enum kern_phase phase;
+    struct sys_view_host view;
+    struct jit_id *viewed;        /* the instances in the view, in the order of their entries */
+    uint64_t *viewed_at;          /* offsets of their entries */
+    struct rmg_roots *viewed_now; /* scratch for publishing */
+    uint32_t viewed_count;
+    struct sys_boot_instance *boot_instances; /* scratch for kern_core_boot */
+    struct sys_boot_cap *boot_caps;
+    struct sys_bytes *boot_rules;
+    struct sys_boot_run_spec *boot_runs;
+    struct jit_id world;
+
+    /* Reused from tick to tick. */
+    struct rmg_request *requests;
+    struct kern_source {
+        uint32_t process;
+        uint32_t pending;
+        enum sys_cap_verdict verdict;
+    } * sources;
+    size_t request_capacity;
+    size_t source_capacity;
+    uint64_t *quotas;
+    uint32_t quota_count;
+    struct kern_record_event *happened;
+    size_t happened_count;
+    size_t happened_capacity;
+    struct jit_buf payload;
+    struct kern_denial denials[KERN_DENIALS_MAX];
+    char text[512]; /* of the action that stops or kills */
+
+    struct kern_action *actions;
+    size_t action_count;
+    size_t action_capacity;
+    bool out_of_memory; /* an action could not be stored: the step ends in STOP */
+};
+
+/* core.c */
+struct kern_action *kern_act(struct kern_core *core, enum kern_action_kind kind);
+void kern_stop(struct kern_core *core, int code, enum jit_err err, const char *text);
+/* A worker broke the protocol or died: killed, and started again as the policy allows. */
+void kern_process_kill(struct kern_core *core, uint32_t process, const char *why);
+
+/* setup.c: the configured processes, the view, and what a worker is told. */
+enum jit_err kern_setup(struct kern_core *core, const char **where);
+void kern_setup_release(struct kern_core *core);
+/* Show the newest version to the workers. */
+enum jit_err kern_publish(struct kern_core *core);
+
+/* collect.c */
+void kern_collect_drain(struct kern_core *core, uint32_t process);
+void kern_collect_reset(struct kern_process *process);
+
+/* commit.c: run the tick that was collected. */
+void kern_commit_tick(struct kern_core *core);
+
+#endif

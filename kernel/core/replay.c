@@ -1,0 +1,166 @@
+#include "kernel/core/replay.h"
+
+#include "base/check.h"
+
+void kern_replay_init(struct kern_replay *replay, struct jit_heap *heap, struct rmg_store *store)
+{
+    *replay = (struct kern_replay){.heap = heap, .store = store, .version = rmg_version_empty()};
+}
+
+void kern_replay_release(struct kern_replay *replay)
+{
+    rmg_patch_stream_abort(replay->genesis);
+    rmg_tx_abort(replay->genesis_tx);
+    replay->genesis = NULL;
+    replay->genesis_tx = NULL;
+}
+
+static enum jit_err diverged(struct kern_replay *replay, const char *what)
+{
+    replay->what = what;
+    return JIT_EDIVERGED;
+}
+
+/* The version, its commit and what the log says of both. */
+static enum jit_err compare(struct kern_replay *replay, const struct rmg_commit *commit,
+                            const struct jit_id *claimed_commit, const struct jit_id *claimed_root,
+                            struct jit_id *id)
+{
+    rmg_commit_id(commit, id);
+    if (claimed_root != NULL && !jit_id_equal(claimed_root, &commit->state_root)) {
+        return diverged(replay, "the state root is not the one in the log");
+    }
+    if (claimed_commit != NULL && !jit_id_equal(claimed_commit, id)) {
+        return diverged(replay, "the commit is not the one in the log");
+    }
+    return JIT_OK;
+}
+
+enum jit_err kern_replay_genesis_begin(struct kern_replay *replay)
+{
+    assert(replay->genesis == NULL && replay->records == 0);
+    struct rmg_version empty = rmg_version_empty();
+    enum jit_err err = rmg_tx_begin(replay->store, &empty, &replay->genesis_tx);
+    if (err == JIT_OK) {
+        err = rmg_patch_stream_begin(replay->heap, replay->genesis_tx, &empty, &replay->genesis);
+    }
+    if (err != JIT_OK) {
+        kern_replay_release(replay);
+    }
+    return err;
+}
+
+enum jit_err kern_replay_genesis_feed(struct kern_replay *replay, const uint8_t *bytes, size_t size)
+{
+    enum jit_err err = rmg_patch_stream_feed(replay->genesis, bytes, size);
+    if (err != JIT_OK) {
+        replay->what = "the genesis does not follow the specification of a patch";
+        kern_replay_release(replay);
+    }
+    return err;
+}
+
+enum jit_err kern_replay_genesis_end(struct kern_replay *replay, const struct jit_id *commit,
+                                     const struct jit_id *root)
+{
+    struct rmg_commit made = {.policy = RMG_POLICY};
+    struct rmg_tx *tx = replay->genesis_tx;
+    enum jit_err err = rmg_patch_stream_end(replay->genesis, &made.patch_digest);
+    replay->genesis = NULL;
+    if (err != JIT_OK) {
+        replay->what = "the genesis does not follow the specification of a patch";
+        kern_replay_release(replay);
+        return err;
+    }
+    replay->genesis_tx = NULL; /* seal takes it */
+    err = rmg_tx_seal(tx, &replay->version);
+    if (err != JIT_OK) {
+        replay->what = "the genesis is not a valid state";
+        return err;
+    }
+    made.state_root = replay->version.state_root;
+    rmg_receipts_digest(NULL, 0, &made.receipts_digest);
+    err = compare(replay, &made, commit, root, &replay->commit);
+    if (err == JIT_OK) {
+        replay->records = 1;
+        replay->tick = 0;
+    }
+    return err;
+}
+
+/* Receipts count what a run's last line says; their digest goes into the commit. */
+static enum jit_err count_receipts(struct kern_replay *replay, const struct kern_record_view *view,
+                                   struct jit_id *digest)
+{
+    struct rmg_receipt *receipts = NULL;
+    if (view->request_count > 0) {
+        receipts = jit_heap_zalloc(replay->heap, view->request_count, sizeof *receipts);
+        if (receipts == NULL) {
+            return JIT_ENOMEM;
+        }
+    }
+    enum jit_err err = JIT_OK;
+    for (uint64_t i = 0; err == JIT_OK && i < view->request_count; i++) {
+        err = kern_record_receipt(view, i, &receipts[i]);
+        replay->applied += err == JIT_OK && receipts[i].result == RMG_APPLIED;
+        replay->denied += err == JIT_OK && receipts[i].result == RMG_DENIED;
+    }
+    if (err == JIT_OK) {
+        rmg_receipts_digest(receipts, view->request_count, digest);
+    }
+    replay->heap->free(replay->heap, receipts);
+    for (uint64_t i = 0; err == JIT_OK && i < view->event_count; i++) {
+        struct kern_record_event event;
+        err = kern_record_event_at(view, i, &event);
+        replay->failures += err == JIT_OK && event.kind == KERN_HAPPENED_FAILED;
+    }
+    return err;
+}
+
+enum jit_err kern_replay_tick(struct kern_replay *replay, uint64_t tick,
+                              const struct jit_id *commit, const struct jit_id *root,
+                              const uint8_t *payload, size_t payload_size)
+{
+    struct kern_record_view view;
+    enum jit_err err = kern_record_decode(payload, payload_size, &view);
+    if (err != JIT_OK || view.flags != 0) {
+        replay->what = "the payload of a record does not follow the specification";
+        return err != JIT_OK ? err : JIT_EFORMAT;
+    }
+    if (replay->records == 0 || tick != replay->tick + 1) {
+        return diverged(replay, "the ticks of the log do not follow one another");
+    }
+    struct rmg_commit made = {
+        .parents = &replay->commit, .parent_count = 1, .policy = RMG_POLICY, .tick = tick};
+    err = count_receipts(replay, &view, &made.receipts_digest);
+    if (err != JIT_OK) {
+        replay->what = "the receipts of a record do not follow the specification";
+        return err;
+    }
+    struct rmg_tx *tx = NULL;
+    struct rmg_version version;
+    err = rmg_tx_begin(replay->store, &replay->version, &tx);
+    if (err == JIT_OK) {
+        err = rmg_patch_apply(replay->heap, tx, &replay->version, view.patch, view.patch_size);
+        if (err != JIT_OK) {
+            rmg_tx_abort(tx);
+        } else {
+            err = rmg_tx_seal(tx, &version);
+        }
+    }
+    if (err != JIT_OK) {
+        replay->what = "the patch of a record cannot be applied";
+        return err;
+    }
+    replay->version = version;
+    made.state_root = version.state_root;
+    rmg_patch_digest(view.patch, view.patch_size, &made.patch_digest);
+    struct jit_id id;
+    err = compare(replay, &made, commit, root, &id);
+    if (err == JIT_OK) {
+        replay->commit = id;
+        replay->tick = tick;
+        replay->records++;
+    }
+    return err;
+}
