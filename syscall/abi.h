@@ -116,7 +116,7 @@ static_assert(sizeof(struct sys_apply) == 32, "wire size");
     X(SYS_EXIT_DAMAGED, 68, "it found damaged data in the view")                                   \
     X(SYS_EXIT_NO_MEMORY, 69, "it ran out of memory")                                              \
     X(SYS_EXIT_STALE, 70, "the version to search is gone from the view")                           \
-    X(SYS_EXIT_LIMIT, 71, "a request is larger than its graph arena")
+    X(SYS_EXIT_LIMIT, 71, "it ran into a limit: matches, or a request larger than its graph")
 enum sys_exit {
 #define X(name, value, text) name = (value),
     SYS_EXIT_MAP(X)

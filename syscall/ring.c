@@ -108,15 +108,14 @@ void sys_ring_host_init(struct sys_ring_host *ring, const struct sys_ring_memory
 {
     memory_check(memory);
     *ring = (struct sys_ring_host){.memory = *memory};
-    const struct sys_ring_header header = {.magic = SYS_RING_MAGIC,
-                                           .major = SYS_ABI_MAJOR,
+    const struct sys_ring_header header = {.major = SYS_ABI_MAJOR,
                                            .minor = SYS_ABI_MINOR,
                                            .page_size = SYS_PAGE,
                                            .request_slots = SYS_REQUEST_SLOTS,
                                            .receipt_slots = SYS_RECEIPT_SLOTS,
                                            .ring_bytes = SYS_RING_BYTES};
     memcpy(memory->base, &header, sizeof header);
-    __atomic_thread_fence(__ATOMIC_RELEASE);
+    store32(memory, offsetof(struct sys_ring_header, magic), SYS_RING_MAGIC);
 }
 
 /* Look how far the worker has come. The tail is read before done_tick: had the worker posted what
@@ -239,25 +238,6 @@ uint32_t *sys_ring_host_call(struct sys_ring_host *ring)
 
 /* ---- the worker's end ---- */
 
-enum jit_err sys_ring_guest_open(struct sys_ring_guest *ring)
-{
-    struct sys_ring_header header;
-    memory_check(&ring->memory);
-    memcpy(&header, ring->memory.base, sizeof header);
-    if (header.magic != SYS_RING_MAGIC) {
-        return JIT_EFORMAT;
-    }
-    if (header.major != SYS_ABI_MAJOR) {
-        return JIT_EVERSION;
-    }
-    if (header.features != 0 || header.page_size != SYS_PAGE ||
-        header.request_slots != SYS_REQUEST_SLOTS || header.receipt_slots != SYS_RECEIPT_SLOTS ||
-        header.ring_bytes != SYS_RING_BYTES) {
-        return JIT_EFORMAT;
-    }
-    return JIT_OK;
-}
-
 static uint32_t guest_call(struct sys_ring_guest *ring)
 {
     return load32(&ring->memory, KERNEL(call));
@@ -278,6 +258,32 @@ static void guest_sleep(struct sys_ring_guest *ring, uint32_t seen)
     announce(&ring->memory, WORKER(sleeping), true);
     ring->wait(ring->user, word_at(&ring->memory, KERNEL(call)), seen);
     announce(&ring->memory, WORKER(sleeping), false);
+}
+
+enum jit_err sys_ring_guest_open(struct sys_ring_guest *ring)
+{
+    struct sys_ring_header header;
+    memory_check(&ring->memory);
+    for (;;) { /* the worker may be up before the kernel has laid out its ring */
+        uint32_t seen = guest_call(ring);
+        if (load32(&ring->memory, offsetof(struct sys_ring_header, magic)) != 0) {
+            break;
+        }
+        guest_sleep(ring, seen);
+    }
+    memcpy(&header, ring->memory.base, sizeof header);
+    if (header.magic != SYS_RING_MAGIC) {
+        return JIT_EFORMAT;
+    }
+    if (header.major != SYS_ABI_MAJOR) {
+        return JIT_EVERSION;
+    }
+    if (header.features != 0 || header.page_size != SYS_PAGE ||
+        header.request_slots != SYS_REQUEST_SLOTS || header.receipt_slots != SYS_RECEIPT_SLOTS ||
+        header.ring_bytes != SYS_RING_BYTES) {
+        return JIT_EFORMAT;
+    }
+    return JIT_OK;
 }
 
 uint64_t sys_ring_guest_begin(struct sys_ring_guest *ring, uint64_t last)

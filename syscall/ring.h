@@ -82,7 +82,7 @@ struct sys_ring_guest { /* memory, wait, wake, user and spin are the caller's, t
     uint32_t request_head; /* as last seen */
     uint32_t receipt_head;
 };
-/* Errors: JIT_EVERSION, JIT_EFORMAT. */
+/* Waits while the ring is not laid out. Errors: JIT_EVERSION, JIT_EFORMAT. */
 JIT_MUST_CHECK enum jit_err sys_ring_guest_open(struct sys_ring_guest *ring);
 /* Wait until the kernel begins a tick after `last`; gives it. */
 uint64_t sys_ring_guest_begin(struct sys_ring_guest *ring, uint64_t last);

@@ -1,4 +1,15 @@
 # proc/guest: what runs inside a worker. -fPIE: it is linked into static-pie programs.
 noinst_LTLIBRARIES += %D%/libguest.la
-%C%_libguest_la_SOURCES = %D%/lockdown.c %D%/lockdown.h
+%C%_libguest_la_SOURCES = \
+	%D%/lockdown.c %D%/lockdown.h %D%/loop.c %D%/loop.h %D%/wait.c %D%/wait.h
 %C%_libguest_la_CFLAGS = $(AM_CFLAGS) -fPIE
+
+# The program of a worker that runs rules; jitosd starts it from a sealed copy.
+pkglibexec_PROGRAMS = %D%/jitos-loader
+%C%_jitos_loader_SOURCES = %D%/main.c
+%C%_jitos_loader_CFLAGS = $(AM_CFLAGS) -fPIE
+%C%_jitos_loader_LDADD = \
+	%D%/libguest.la syscall/libsyscall.la rmg/librmg.la base/libbase.la
+if !SANITIZED
+%C%_jitos_loader_LDFLAGS = $(AM_LDFLAGS) -static-pie
+endif

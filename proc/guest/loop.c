@@ -1,0 +1,275 @@
+#include "proc/guest/loop.h"
+
+#include "base/check.h"
+#include "base/limits.h"
+#include "rmg/search.h"
+#include "syscall/decode.h"
+
+/* One `run` of the boot record. */
+struct guest_run {
+    struct sys_boot_run_spec spec;
+    struct sys_boot_instance instance;
+    struct rmg_search *search; /* NULL: the instance is not mapped, so there is nothing to find */
+    bool known;                /* search holds the matches of `graph` */
+    struct rmg_graph graph;
+};
+
+struct guest_loop {
+    struct guest_loop_options options;
+    struct rmg_rule **rules;
+    uint32_t rule_count;
+    struct guest_run *runs;
+    uint32_t run_count;
+    uint64_t last;     /* tick */
+    uint64_t far_used; /* bytes of graph memory that hold requests the kernel may not have taken */
+    const struct guest_run *posting;
+    enum jit_err post_err;
+};
+
+static struct sys_graph_header *graph_header(const struct guest_loop *loop)
+{
+    return (struct sys_graph_header *)(void *)loop->options.graph;
+}
+
+static enum jit_err rules_decode(struct guest_loop *loop)
+{
+    const struct sys_boot_view *boot = loop->options.boot;
+    struct jit_heap *heap = loop->options.heap;
+    if (boot->head.rule_count == 0) {
+        return JIT_OK;
+    }
+    loop->rules = jit_heap_zalloc(heap, boot->head.rule_count, sizeof(struct rmg_rule *));
+    if (loop->rules == NULL) {
+        return JIT_ENOMEM;
+    }
+    while (loop->rule_count < boot->head.rule_count) {
+        struct sys_bytes program = sys_boot_rule_at(boot, loop->rule_count);
+        enum jit_err err = rmg_rule_decode(heap, program.bytes, (size_t)program.size,
+                                           &loop->rules[loop->rule_count]);
+        if (err != JIT_OK) {
+            return err;
+        }
+        loop->rule_count++;
+    }
+    return JIT_OK;
+}
+
+static enum jit_err run_open(struct guest_loop *loop, struct guest_run *run, uint32_t index)
+{
+    const struct sys_boot_view *boot = loop->options.boot;
+    const struct rmg_shard shard = {.index = boot->head.index, .count = boot->head.count};
+    struct jit_id digest;
+    run->spec = sys_boot_run_at(boot, index);
+    run->instance = sys_boot_instance_at(boot, run->spec.instance);
+    const struct rmg_rule *rule = loop->rules[run->spec.rule];
+    enum jit_err err =
+        rmg_params_check(rule, run->spec.params.bytes, (uint32_t)run->spec.params.size, &digest);
+    if (err != JIT_OK || run->instance.view_offset == 0) {
+        return err;
+    }
+    return rmg_search_new(loop->options.heap, rule, run->spec.params.bytes,
+                          (uint32_t)run->spec.params.size, &run->instance.id, shard, &run->search);
+}
+
+static enum jit_err runs_open(struct guest_loop *loop)
+{
+    uint32_t count = loop->options.boot->head.run_count;
+    if (count == 0) {
+        return JIT_OK;
+    }
+    loop->runs = jit_heap_zalloc(loop->options.heap, count, sizeof *loop->runs);
+    if (loop->runs == NULL) {
+        return JIT_ENOMEM;
+    }
+    loop->run_count = count;
+    for (uint32_t i = 0; i < count; i++) {
+        enum jit_err err = run_open(loop, &loop->runs[i], i);
+        if (err != JIT_OK) {
+            return err;
+        }
+    }
+    return JIT_OK;
+}
+
+enum jit_err guest_loop_new(const struct guest_loop_options *options, struct guest_loop **out)
+{
+    *out = NULL;
+    assert(options->graph_size >= SYS_GRAPH_BYTES_MIN);
+    struct guest_loop *loop = jit_heap_zalloc(options->heap, 1, sizeof *loop);
+    if (loop == NULL) {
+        return JIT_ENOMEM;
+    }
+    loop->options = *options;
+    loop->last = options->boot->head.start_tick - 1;
+    enum jit_err err = rules_decode(loop);
+    if (err == JIT_OK) {
+        err = runs_open(loop);
+    }
+    if (err == JIT_OK) {
+        err = sys_ring_guest_open(options->ring);
+    }
+    if (err == JIT_OK) {
+        err = sys_view_guest_open(&loop->options.view);
+    }
+    if (err == JIT_OK) {
+        *graph_header(loop) = (struct sys_graph_header){.magic = SYS_GRAPH_MAGIC,
+                                                        .major = SYS_ABI_MAJOR,
+                                                        .minor = SYS_ABI_MINOR,
+                                                        .tick = loop->last};
+        *out = loop;
+        loop = NULL; /* transferred */
+    }
+    guest_loop_free(loop);
+    return err;
+}
+
+void guest_loop_free(struct guest_loop *loop)
+{
+    if (loop == NULL) {
+        return;
+    }
+    struct jit_heap *heap = loop->options.heap;
+    for (uint32_t i = 0; i < loop->run_count; i++) {
+        rmg_search_free(loop->runs[i].search);
+    }
+    for (uint32_t i = 0; i < loop->rule_count; i++) {
+        rmg_rule_free(heap, loop->rules[i]);
+    }
+    heap->free(heap, loop->runs);
+    heap->free(heap, loop->rules);
+    heap->free(heap, loop);
+}
+
+/* Room in the graph memory for a request that does not fit a slot; when it is used up, the kernel
+ * has to take what is there first. */
+static uint8_t *far_room(struct guest_loop *loop, size_t size, uint64_t *at)
+{
+    uint64_t room = loop->options.graph_size - SYS_PAGE;
+    uint64_t rounded = (size + 7) & ~(uint64_t)7;
+    if (rounded > room) {
+        return NULL;
+    }
+    if (rounded > room - loop->far_used) {
+        sys_ring_guest_drain(loop->options.ring);
+        loop->far_used = 0;
+    }
+    *at = SYS_PAGE + loop->far_used;
+    loop->far_used += rounded;
+    return loop->options.graph + *at;
+}
+
+static bool post_match(void *user, const struct jit_id *ids, uint32_t id_count)
+{
+    struct guest_loop *loop = user;
+    const struct sys_boot_run_spec *spec = &loop->posting->spec;
+    const struct sys_apply_view apply = {.cap_slot = spec->cap_slot,
+                                         .cap_generation = spec->cap_generation,
+                                         .rule = spec->rule,
+                                         .instance = spec->instance,
+                                         .ids = ids,
+                                         .id_count = id_count,
+                                         .params = spec->params.bytes,
+                                         .params_size = (uint32_t)spec->params.size};
+    size_t size = sys_apply_size(id_count, apply.params_size);
+    uint64_t at = 0;
+    uint8_t *far = NULL;
+    if (size > SYS_INLINE_BYTES) {
+        far = far_room(loop, size, &at);
+        if (far == NULL) {
+            loop->post_err = JIT_ELIMIT;
+            return false;
+        }
+    }
+    struct sys_slot *slot = sys_ring_guest_slot(loop->options.ring);
+    slot->kind = SYS_CALL_apply;
+    slot->length = (uint32_t)size;
+    slot->cookie = 0;
+    if (far != NULL) {
+        sys_apply_encode(&apply, far);
+        slot->body.far.at = at;
+        slot->body.far.size = size;
+    } else {
+        sys_apply_encode(&apply, slot->body.bytes);
+    }
+    sys_ring_guest_post(loop->options.ring);
+    return true;
+}
+
+/* From what was known of the last version, when there is one, to what is so in this one. */
+static enum jit_err run_search(struct guest_loop *loop, struct guest_run *run, uint64_t version,
+                               bool follows)
+{
+    struct rmg_graph graph;
+    enum jit_err err = sys_view_guest_graph(&loop->options.view, run->instance.view_offset,
+                                            &run->instance.id, version, &graph);
+    if (err != JIT_OK) {
+        return err == JIT_ENOENT ? JIT_ECORRUPT : err;
+    }
+    if (run->known && follows) {
+        run->graph.mem = graph.mem; /* the view may have grown: references stay what they were */
+        err = rmg_search_update(run->search, &run->graph, &graph);
+    } else {
+        err = rmg_search_all(run->search, &graph);
+    }
+    run->known = err == JIT_OK;
+    run->graph = graph;
+    return err;
+}
+
+static enum jit_err run_tick(struct guest_loop *loop, struct guest_run *run, uint64_t tick)
+{
+    const struct rmg_draw draw = {.seed = loop->options.boot->head.seed, .tick = tick};
+    if (run->search == NULL) {
+        return JIT_OK;
+    }
+    enum jit_err err = run_search(loop, run, tick - 1, tick == loop->last + 1);
+    if (err != JIT_OK) {
+        return err;
+    }
+    loop->posting = run;
+    loop->post_err = JIT_OK;
+    err = rmg_search_each(run->search, &draw, post_match, loop);
+    return err != JIT_OK ? err : loop->post_err;
+}
+
+enum jit_err guest_loop_tick(struct guest_loop *loop)
+{
+    uint64_t tick = sys_ring_guest_begin(loop->options.ring, loop->last);
+    for (uint32_t i = 0; i < loop->run_count; i++) {
+        enum jit_err err = run_tick(loop, &loop->runs[i], tick);
+        if (err != JIT_OK) {
+            return err;
+        }
+    }
+    loop->last = tick;
+    __atomic_store_n(&graph_header(loop)->tick, tick, __ATOMIC_RELEASE);
+    sys_ring_guest_done(loop->options.ring, tick);
+    return JIT_OK;
+}
+
+enum jit_err guest_loop_run(struct guest_loop *loop)
+{
+    enum jit_err err = JIT_OK;
+    while (err == JIT_OK) {
+        err = guest_loop_tick(loop);
+    }
+    return err;
+}
+
+uint64_t guest_loop_last(const struct guest_loop *loop)
+{
+    return loop->last;
+}
+
+int guest_loop_exit(enum jit_err err, bool started)
+{
+    if (err == JIT_ENOMEM) {
+        return SYS_EXIT_NO_MEMORY;
+    }
+    if (!started) {
+        return SYS_EXIT_PROGRAM;
+    }
+    return err == JIT_ESTALE   ? SYS_EXIT_STALE
+           : err == JIT_ELIMIT ? SYS_EXIT_LIMIT
+                               : SYS_EXIT_DAMAGED;
+}

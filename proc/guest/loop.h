@@ -1,0 +1,44 @@
+/* proc/guest/loop.h - what a rules loader does: each tick, find every match of its rules in its
+ * shard and ask for it. Spec:  DESIGN 5.2, 6 "Search", 7.5, 14.1, 14.7, 14.12, 14.13. Layer:
+ * proc/guest; base, rmg, syscall/{abi,boot,decode,ring,view}. Pure: shared memory is handed in,
+ * waiting is the ring's, so the tests run the very same code as a coroutine.
+ *
+ * It keeps nothing but its tick: what it knows of the graph is found anew after a restart. From one
+ * tick to the next it looks only at what has changed. */
+#ifndef JIT_PROC_GUEST_LOOP_H
+#define JIT_PROC_GUEST_LOOP_H
+
+#include "base/heap.h"
+#include "syscall/boot.h"
+#include "syscall/ring.h"
+#include "syscall/view.h"
+
+struct guest_loop;
+
+struct guest_loop_options { /* all borrowed for the life of the loop */
+    struct jit_heap *heap;
+    const struct sys_boot_view *boot;
+    struct sys_ring_guest *ring; /* memory, wait and wake set; not opened */
+    struct sys_view_guest view;  /* not opened */
+    uint8_t *graph;              /* SYS_GRAPH_BYTES_MIN bytes at least */
+    uint64_t graph_size;
+};
+
+/* Verify rules and parameters, open ring and view. Errors: JIT_EFORMAT, JIT_EVERSION and JIT_ELIMIT
+ * (a rule, its parameters, or what was mapped does not verify), JIT_ENOMEM. */
+JIT_MUST_CHECK enum jit_err guest_loop_new(const struct guest_loop_options *options,
+                                           struct guest_loop **out);
+void guest_loop_free(struct guest_loop *loop); /* may be NULL */
+
+/* Wait for the next tick, search, ask, say done. After an error the loop may only be freed:
+ * JIT_ENOMEM, JIT_ECORRUPT (damaged data in the view), JIT_ESTALE (the version is gone), JIT_ELIMIT
+ * (a request is larger than the graph memory). */
+JIT_MUST_CHECK enum jit_err guest_loop_tick(struct guest_loop *loop);
+/* Tick after tick, until an error. */
+JIT_MUST_CHECK enum jit_err guest_loop_run(struct guest_loop *loop);
+uint64_t guest_loop_last(const struct guest_loop *loop); /* the last tick it has said done to */
+
+/* The exit status that tells of an error of new (started false) or tick. */
+int guest_loop_exit(enum jit_err err, bool started);
+
+#endif

@@ -1,0 +1,123 @@
+/* proc/guest/main.c - jitos-loader: the program of a worker that runs rules.
+ * Spec:  DESIGN 7.1, 14.5, 14.13; SANDBOX 2.1, 2.2 (a). Layer: proc/guest.
+ *
+ * Map what was handed over, lock down, and only then look at rules and graphs. It has no words:
+ * what goes wrong is its exit status (enum sys_exit). */
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "proc/guest/lockdown.h"
+#include "proc/guest/loop.h"
+#include "proc/guest/wait.h"
+
+/* Looks at the ring before it sleeps: some microseconds, less than a sleep and its wake-up cost. */
+#define SPIN 400u
+
+struct maps {
+    uint8_t *ring;
+    uint8_t *graph;
+    uint8_t *view;
+    uint8_t *program;
+    uint64_t program_size;
+};
+
+static uint8_t *map_fd(int fd, uint64_t size, int prot)
+{
+    void *map = mmap(NULL, (size_t)size, prot, MAP_SHARED, fd, 0);
+    return map == MAP_FAILED ? NULL : map;
+}
+
+/* 0 when it cannot be told. */
+static uint64_t fd_size(int fd)
+{
+    struct stat status;
+    return fstat(fd, &status) == 0 && status.st_size > 0 ? (uint64_t)status.st_size : 0;
+}
+
+static int map_program(struct maps *maps, struct sys_boot_view *boot)
+{
+    maps->program_size = fd_size(SYS_FD_PROGRAM);
+    if (maps->program_size == 0) {
+        return SYS_EXIT_MEMORY;
+    }
+    maps->program = map_fd(SYS_FD_PROGRAM, maps->program_size, PROT_READ);
+    if (maps->program == NULL) {
+        return SYS_EXIT_MEMORY;
+    }
+    return sys_boot_decode(maps->program, (size_t)maps->program_size, boot) == JIT_OK
+               ? 0
+               : SYS_EXIT_BOOT;
+}
+
+/* The view is mapped for its maximum and grows; ring and graph are there from the start, which is
+ * looked at, since what is not there is a SIGBUS. */
+static int map_shared(struct maps *maps, const struct sys_boot_view *boot)
+{
+    if (fd_size(SYS_FD_RING) < SYS_RING_BYTES || fd_size(SYS_FD_GRAPH) < boot->head.graph_bytes ||
+        fd_size(SYS_FD_VIEW) < SYS_VIEW_HEADER_BYTES) {
+        return SYS_EXIT_MEMORY;
+    }
+    maps->ring = map_fd(SYS_FD_RING, SYS_RING_BYTES, PROT_READ | PROT_WRITE);
+    maps->graph = map_fd(SYS_FD_GRAPH, boot->head.graph_bytes, PROT_READ | PROT_WRITE);
+    maps->view = map_fd(SYS_FD_VIEW, boot->head.view_bytes, PROT_READ);
+    return maps->ring == NULL || maps->graph == NULL || maps->view == NULL ? SYS_EXIT_MEMORY : 0;
+}
+
+static int lock_down(const struct maps *maps, const struct sys_boot_view *boot)
+{
+    const struct guest_range ranges[] = {
+        {maps->ring, (size_t)SYS_RING_BYTES},
+        {maps->graph, (size_t)boot->head.graph_bytes},
+        {maps->view, (size_t)boot->head.view_bytes},
+        {maps->program, (size_t)maps->program_size},
+    };
+    const struct guest_lockdown what = {
+        .ranges = ranges,
+        .ranges_count = sizeof ranges / sizeof ranges[0],
+        .filter = boot->filter.bytes,
+        .filter_size = (size_t)boot->filter.size,
+    };
+    return guest_lockdown(&what) == JIT_OK ? 0 : SYS_EXIT_LOCKDOWN;
+}
+
+static int run(const struct maps *maps, const struct sys_boot_view *boot)
+{
+    struct sys_ring_guest ring = {.memory = {.base = maps->ring, .size = SYS_RING_BYTES},
+                                  .wait = guest_wait,
+                                  .wake = guest_wake,
+                                  .spin = SPIN};
+    const struct guest_loop_options options = {
+        .heap = jit_heap_libc(),
+        .boot = boot,
+        .ring = &ring,
+        .view = {.base = maps->view, .size_max = boot->head.view_bytes},
+        .graph = maps->graph,
+        .graph_size = boot->head.graph_bytes,
+    };
+    struct guest_loop *loop;
+    enum jit_err err = guest_loop_new(&options, &loop);
+    if (err != JIT_OK) {
+        return guest_loop_exit(err, false);
+    }
+    err = guest_loop_run(loop);
+    guest_loop_free(loop);
+    return guest_loop_exit(err, true);
+}
+
+int main(void)
+{
+    struct maps maps = {0};
+    struct sys_boot_view boot;
+    int status = map_program(&maps, &boot);
+    if (status == 0) {
+        status = map_shared(&maps, &boot);
+    }
+    if (status == 0) {
+        status = lock_down(&maps, &boot);
+    }
+    if (status == 0) {
+        status = run(&maps, &boot);
+    }
+    _exit(status);
+}
