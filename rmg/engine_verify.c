@@ -14,7 +14,6 @@ struct verifier {
     uint32_t index; /* of the request */
     uint32_t instance_index;
     uint64_t patch_bytes;
-    enum rmg_result result; /* APPLIED until an operation says otherwise */
 };
 
 static enum jit_err chunk_room(struct rmg_engine *engine, void **data, size_t *capacity,
@@ -24,27 +23,28 @@ static enum jit_err chunk_room(struct rmg_engine *engine, void **data, size_t *c
                                                                                  : JIT_ENOMEM;
 }
 
-/* What a sum starts from. The rule has read it in this version, so it is there. */
-static enum jit_err read_base(struct verifier *verifier, enum rmg_plane plane,
-                              const struct jit_id *owner, const char *name, uint32_t name_size,
+/* What a sum starts from. Verification has found a number there, in this very version. */
+static enum jit_err number_of(const struct rmg_value *value, int64_t *out)
+{
+    if (value->kind != RMG_VALUE_ATOM || value->size != 8 ||
+        !jit_id_equal(&value->type, rmg_codec_type(RMG_CODEC_I64))) {
+        return JIT_ECORRUPT;
+    }
+    *out = (int64_t)jit_le64(value->bytes);
+    return JIT_OK;
+}
+
+static enum jit_err read_base(const struct rmg_graph *graph, const struct rmg_slot *slot,
                               int64_t *out)
 {
     struct rmg_value value;
-    enum jit_err err = rmg_attachment_get(&verifier->graph, plane, owner, name, name_size, &value);
-    if (err == JIT_ENOENT) {
-        verifier->result = RMG_GUARD_FALSE;
-        return JIT_OK;
+    enum rmg_plane plane = slot->kind == RMG_SLOT_ALPHA ? RMG_PLANE_ALPHA : RMG_PLANE_BETA;
+    enum jit_err err =
+        rmg_attachment_get(graph, plane, &slot->id, slot->name, slot->name_size, &value);
+    if (err == JIT_OK) {
+        err = number_of(&value, out);
     }
-    if (err != JIT_OK) {
-        return err;
-    }
-    if (value.kind != RMG_VALUE_ATOM || value.size != 8 ||
-        !jit_id_equal(&value.type, rmg_codec_type(RMG_CODEC_I64))) {
-        verifier->result = RMG_GUARD_FALSE;
-        return JIT_OK;
-    }
-    *out = (int64_t)jit_le64(value.bytes);
-    return JIT_OK;
+    return err == JIT_ENOENT ? JIT_ECORRUPT : err;
 }
 
 static enum jit_err keep_use(struct verifier *verifier, const struct rmg_use *use)
@@ -75,8 +75,7 @@ static enum jit_err keep_use(struct verifier *verifier, const struct rmg_use *us
         }
     }
     if (use->access == RMG_ACCESS_BLIND && use->join == RMG_JOIN_SUM) {
-        err = read_base(verifier, slot->kind == RMG_SLOT_ALPHA ? RMG_PLANE_ALPHA : RMG_PLANE_BETA,
-                        &slot->id, slot->name, slot->name_size, &kept->base);
+        err = read_base(&verifier->graph, slot, &kept->base);
     }
     kept->hash = eng_use_hash(verifier->engine, kept);
     chunk->use_count++;
@@ -88,16 +87,31 @@ static bool take_use(void *user, const struct rmg_use *use)
 {
     struct verifier *verifier = user;
     verifier->chunk->err = keep_use(verifier, use);
-    return verifier->chunk->err == JIT_OK && verifier->result == RMG_APPLIED;
+    return verifier->chunk->err == JIT_OK;
 }
 
-/* The value an attachment has now: its hash, and whether a rewrite may replace it. A portal is the
- * only way to an instance; no rule moves one. */
-static enum jit_err judge_attachment(struct verifier *verifier, const struct rmg_emit *emit,
-                                     struct eng_op *kept)
+static bool is_created(const struct eng_chunk *chunk, const struct jit_id *id)
+{
+    for (size_t i = 0; i < chunk->op_count; i++) {
+        const struct eng_op *op = &chunk->ops[i];
+        if ((op->kind == RMG_OP_UPSERT_NODE || op->kind == RMG_OP_UPSERT_EDGE) &&
+            jit_id_equal(&op->id, id)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* The value an attachment has now. Verification leaves portals alone: they are the only way to an
+ * instance, and no rule moves one. */
+static enum jit_err look_at_old(struct verifier *verifier, const struct rmg_emit *emit,
+                                struct eng_op *kept)
 {
     const struct rmg_op *op = &emit->op;
     struct rmg_attachment old = op->attachment;
+    if (is_created(verifier->chunk, &op->id)) {
+        return JIT_OK;
+    }
     enum jit_err err = rmg_attachment_get(&verifier->graph, op->plane, &op->id, old.name,
                                           old.name_size, &old.value);
     if (err == JIT_ENOENT) {
@@ -106,17 +120,11 @@ static enum jit_err judge_attachment(struct verifier *verifier, const struct rmg
     if (err != JIT_OK) {
         return err;
     }
-    if (old.value.kind == RMG_VALUE_PORTAL) {
-        verifier->result = RMG_INVALID;
-        return JIT_OK;
-    }
+    assert(old.value.kind == RMG_VALUE_ATOM);
     if (emit->join == RMG_JOIN_SUM) {
-        if (old.value.size != 8) {
-            return JIT_ECORRUPT; /* its use found a number there */
-        }
-        kept->base = (int64_t)jit_le64(old.value.bytes);
+        err = number_of(&old.value, &kept->base);
     }
-    return rmg_value_of_attachment(op->plane, &old, &kept->prior);
+    return err == JIT_OK ? rmg_value_of_attachment(op->plane, &old, &kept->prior) : err;
 }
 
 /* Names lie in the rule or in the frozen version, both of which outlive the tick; values in a
@@ -136,39 +144,21 @@ static enum jit_err copy_attachment(struct eng_arena *arena, const struct rmg_op
 static enum jit_err keep_attachment(struct verifier *verifier, const struct rmg_emit *emit,
                                     struct eng_op *kept)
 {
-    const struct rmg_op *op = &emit->op;
-    if (op->kind == RMG_OP_SET_ATTACHMENT) {
-        assert(op->attachment.value.kind == RMG_VALUE_ATOM);
-        if (op->attachment.value.size > JIT_ATOM_BYTES_MAX) {
-            verifier->result = RMG_INVALID;
-            return JIT_OK;
-        }
-    }
-    enum jit_err err = judge_attachment(verifier, emit, kept);
-    return err == JIT_OK ? copy_attachment(&verifier->chunk->arena, op, kept) : err;
+    enum jit_err err = look_at_old(verifier, emit, kept);
+    return err == JIT_OK ? copy_attachment(&verifier->chunk->arena, &emit->op, kept) : err;
 }
 
 static enum jit_err keep_element(struct verifier *verifier, const struct rmg_op *op,
                                  struct eng_op *kept)
 {
-    bool upsert = op->kind == RMG_OP_UPSERT_NODE || op->kind == RMG_OP_UPSERT_EDGE;
     kept->as.element.type = op->type;
     kept->as.element.from = op->from;
     kept->as.element.to = op->to;
+    if (op->kind == RMG_OP_UPSERT_NODE || op->kind == RMG_OP_UPSERT_EDGE) {
+        return JIT_OK; /* created: verification has refused ids that exist */
+    }
     enum jit_err err = patch_prior(&verifier->graph, op, &kept->prior);
-    if (err != JIT_OK) {
-        return err;
-    }
-    if (upsert) {
-        if (!jit_id_is_zero(&kept->prior)) {
-            verifier->result = RMG_EXISTS;
-        }
-        return JIT_OK;
-    }
-    if (op->kind == RMG_OP_DELETE_NODE && jit_id_equal(&op->id, &verifier->instance->root_node)) {
-        verifier->result = RMG_INVALID;
-    }
-    return jit_id_is_zero(&kept->prior) ? JIT_ECORRUPT : JIT_OK; /* it was matched */
+    return err == JIT_OK && jit_id_is_zero(&kept->prior) ? JIT_ECORRUPT : err; /* it was matched */
 }
 
 static enum jit_err keep_op(struct verifier *verifier, const struct rmg_emit *emit)
@@ -207,7 +197,7 @@ static bool take_op(void *user, const struct rmg_emit *emit)
 {
     struct verifier *verifier = user;
     verifier->chunk->err = keep_op(verifier, emit);
-    return verifier->chunk->err == JIT_OK && verifier->result == RMG_APPLIED;
+    return verifier->chunk->err == JIT_OK;
 }
 
 /* From the chunk's scratch to where they stay until the end of the tick. */
@@ -242,8 +232,7 @@ static enum jit_err verify_one(struct rmg_engine *engine, struct eng_chunk *chun
                                 .instance = instance,
                                 .graph = instance->graph,
                                 .index = index,
-                                .instance_index = req->instance,
-                                .result = RMG_APPLIED};
+                                .instance_index = req->instance};
     struct rmg_match match = {.rule = request->rule,
                               .instance = request->instance,
                               .ids = request->ids,
@@ -276,10 +265,6 @@ static enum jit_err verify_one(struct rmg_engine *engine, struct eng_chunk *chun
                rmg_match_execute(&match, effect, take_op, &verifier);
     if (chunk->err != JIT_OK) {
         return chunk->err;
-    }
-    req->result = (uint16_t)verifier.result;
-    if (verifier.result != RMG_APPLIED) {
-        return JIT_OK;
     }
     assert(all);
     return keep_findings(&verifier, req);
