@@ -144,7 +144,9 @@ static int run(bool tty, FILE *out_file, const char *line)
     size_t out_size;
     size_t err_size;
     snprintf(words, sizeof words, "tool %s", line);
-    for (char *word = strtok(words, " "); word != NULL && argc < 31; word = strtok(NULL, " ")) {
+    char *rest = NULL;
+    for (char *word = strtok_r(words, " ", &rest); word != NULL && argc < 31;
+         word = strtok_r(NULL, " ", &rest)) {
         argv[argc++] = word;
     }
     free(out_text);
