@@ -21,3 +21,6 @@ noinst_LTLIBRARIES += %D%/librmg.la
 	%D%/engine.c %D%/engine.h %D%/engine_events.c %D%/engine_instances.c %D%/engine_mem.c \
 	%D%/engine_merge.c %D%/engine_order.c %D%/engine_priv.h %D%/engine_reserve.c \
 	%D%/engine_verify.c
+
+# What importers fill.
+%C%_librmg_la_SOURCES += %D%/collect.c %D%/collect.h

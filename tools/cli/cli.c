@@ -333,7 +333,8 @@ int cli_main(const struct cli_program *program, const struct cli_env *env, int a
         fprintf(env->err, "%s: out of memory\n", program->name);
         goto out;
     }
-    signal(SIGPIPE, SIG_IGN);
+    struct sigaction ignore = {.sa_handler = SIG_IGN};
+    sigaction(SIGPIPE, &ignore, NULL);
     *cli = (struct cli){.program = program, .env = env, .operands = operands, .listed = listed};
     code = cli_parse(cli, argc, argv, &done);
     if (code == CLI_OK && !done) {
