@@ -7,6 +7,13 @@ check_LTLIBRARIES += %D%/libtest.la
 %C%_libtest_la_SOURCES += %D%/lib/bed.c %D%/lib/bed.h %D%/lib/sample_rules.c %D%/lib/sample_rules.h
 %C%_libtest_la_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 
+# Workers as coroutines: proc/guest over the real ring.
+check_LTLIBRARIES += %D%/libsim.la
+%C%_libsim_la_SOURCES = %D%/lib/sim_worker.c %D%/lib/sim_worker.h
+%C%_libsim_la_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+test_libs_sim = tests/libsim.la tests/libtest.la proc/guest/libguest.la syscall/libsyscall.la \
+	rmg/librmg.la base/libbase.la $(CHECK_LIBS)
+
 test_cflags = $(AM_CFLAGS) $(CHECK_CFLAGS)
 test_libs_base = tests/libtest.la base/libbase.la $(CHECK_LIBS)
 test_libs_rmg = tests/libtest.la rmg/librmg.la base/libbase.la $(CHECK_LIBS)
