@@ -45,8 +45,8 @@ struct rmg_rule_negative {
 /* An operand: an element, or a created one with RMG_RULE_CREATED set. */
 #define RMG_RULE_CREATED 0x80u
 
-/* At most JIT_PATTERN_ELEMENTS_MAX; the ends of an edge are matched nodes that stay, or nodes
- * created before it. */
+/* At most JIT_PATTERN_ELEMENTS_MAX, in the order of the text; the ends of an edge are matched nodes
+ * that stay, or created ones. */
 struct rmg_rule_create {
     bool is_edge;
     struct jit_id type;

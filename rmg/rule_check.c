@@ -53,12 +53,13 @@ static bool negatives_valid(const struct rmg_rule *rule)
     return true;
 }
 
-/* The end of an edge that is created: a node that stays, or one created before. */
-static bool end_valid(const struct rmg_rule *rule, uint8_t operand, uint32_t create)
+/* The end of an edge that is created: a node that stays, or a created one. Created elements lie in
+ * the order of the text, where (a)-[:T]->(n:U) has the edge before its end. */
+static bool end_valid(const struct rmg_rule *rule, uint8_t operand)
 {
     if ((operand & RMG_RULE_CREATED) != 0) {
         uint32_t index = operand & (RMG_RULE_CREATED - 1u);
-        return index < create && !rule->creates[index].is_edge;
+        return index < rule->create_count && !rule->creates[index].is_edge;
     }
     return is_node(rule, operand) && !rule->elements[operand].deleted;
 }
@@ -70,8 +71,7 @@ static bool creates_valid(const struct rmg_rule *rule)
         if (jit_id_is_zero(&create->type)) {
             return false;
         }
-        if (create->is_edge &&
-            (!end_valid(rule, create->from, i) || !end_valid(rule, create->to, i))) {
+        if (create->is_edge && (!end_valid(rule, create->from) || !end_valid(rule, create->to))) {
             return false;
         }
     }
