@@ -1,0 +1,147 @@
+/* rmg/lang.h - the text language of `.jitos` files: one file describes a whole system.
+ * Spec:  DESIGN 6 (meaning), 4.1 (ids), 13 (limits), 14.2 and 14.4 (bytes); docs/spec/rules.md is
+ *        the grammar of what is implemented and the list of what is refused.
+ * Layer: rmg; base only. Input is bytes, output a struct and messages: no I/O.
+ *
+ * Guests and the kernel never parse text (DESIGN 14.5): this runs in the client, which hands on the
+ * compiled programs. The same bytes give the same system and the same messages everywhere.
+ *
+ * Owns: everything in a struct lang_system lies in one block list of its own and lives until
+ *       lang_system_free(); strings are zero-terminated, without zeros inside. */
+#ifndef JIT_RMG_LANG_H
+#define JIT_RMG_LANG_H
+
+#include "base/buf.h"
+#include "rmg/codec.h"
+#include "rmg/rule.h"
+#include "rmg/slot.h"
+
+#define LANG_VERSION          1u          /* root atom `language` of /sys */
+#define LANG_SOURCE_BYTES_MAX (16u << 20) /* one file */
+#define LANG_ERRORS_MAX       20u         /* collected before giving up */
+#define LANG_LIMIT_NONE       UINT64_MAX
+
+/* Where a declaration stands, for messages about it that come later (a file that is not there). */
+struct lang_pos {
+    uint32_t line;   /* from 1 */
+    uint32_t column; /* from 1, in characters */
+};
+
+/* A field is an attachment named like it (DESIGN 4.1). */
+struct lang_field {
+    const char *name;
+    uint32_t name_size;
+    enum rmg_codec codec;
+    enum rmg_join join; /* NONE: only `set` may write it */
+    bool has_default;
+    const uint8_t *value; /* the default's canonical bytes; NULL without one */
+    uint32_t value_size;
+    struct lang_pos pos;
+};
+
+struct lang_type {
+    const char *name;
+    uint32_t name_size;
+    bool is_edge;
+    struct jit_id id;                /* BLAKE3("type:" || name) */
+    const struct lang_field *fields; /* in declared order */
+    uint32_t field_count;
+    struct lang_pos pos;
+};
+
+struct lang_place {
+    const char *path;       /* "/world", "/world/x" */
+    struct jit_id instance; /* BLAKE3("warp:" || path) */
+};
+
+struct lang_import {
+    bool apt; /* the package graph of this machine; then no files */
+    const char *const *files;
+    uint32_t file_count;
+    struct lang_place into;
+    struct lang_pos pos;
+};
+
+struct lang_rule {
+    struct rmg_rule rule;
+    const char *text; /* canonical form, as the formatter writes it */
+    uint32_t text_size;
+    const uint8_t *program; /* rmg_rule_encode(rule) */
+    uint32_t program_size;
+    struct lang_pos pos;
+};
+
+/* One rule that a process runs, with its parameters bound. */
+struct lang_run {
+    uint32_t rule;         /* index into the system's rules */
+    const uint8_t *params; /* as rmg_params_check wants them */
+    uint32_t params_size;
+    struct jit_id params_digest;
+};
+
+enum lang_apply { LANG_APPLY_ALL = 1 }; /* the parallel step: every match of the frozen version */
+
+struct lang_process {
+    const char *name;
+    uint32_t count; /* members: the n of w[n] */
+    enum lang_apply apply;
+    struct lang_place over; /* sharded over its members by the scope's id */
+    const struct lang_run *runs;
+    uint32_t run_count;
+    struct lang_pos pos;
+};
+
+enum lang_right_kind {
+    LANG_RIGHT_MAP = 1,
+    LANG_RIGHT_READ = 2,
+    LANG_RIGHT_WRITE = 3,
+    LANG_RIGHT_INVOKE = 4
+};
+
+struct lang_right {
+    enum lang_right_kind kind;
+    struct lang_place place;
+    const uint32_t *rules; /* INVOKE: indexes into the system's rules */
+    uint32_t rule_count;
+    struct lang_pos pos;
+};
+
+/* Several grants may name one process: the rights add up, each grant with its own limit. */
+struct lang_grant {
+    uint32_t process; /* index into the system's processes */
+    uint64_t limit;   /* requests a tick of all its rights together; LANG_LIMIT_NONE */
+    const struct lang_right *rights;
+    uint32_t right_count;
+    struct lang_pos pos;
+};
+
+struct lang_system {
+    const char *name;
+    const struct lang_type *types; /* node and edge types, in declared order */
+    uint32_t type_count;
+    const struct lang_import *imports;
+    uint32_t import_count;
+    const struct lang_rule *rules;
+    uint32_t rule_count;
+    const struct lang_process *processes;
+    uint32_t process_count;
+    const struct lang_grant *grants;
+    uint32_t grant_count;
+    void *memory; /* private */
+};
+
+/* Parse, check and compile a file. `file` is the name that messages show; nothing is opened.
+ * messages: appended to when the text is wrong: for each error file:line:column, the line, a caret
+ *   and what to write instead, in the order of the text. Its size_max bounds them.
+ * Errors: JIT_EFORMAT (the text is wrong, see messages), JIT_ENOMEM. On error *out is NULL. */
+JIT_MUST_CHECK enum jit_err lang_parse(struct jit_heap *heap, const char *file,
+                                       const uint8_t *source, size_t source_size,
+                                       struct lang_system **out, struct jit_buf *messages);
+
+void lang_system_free(struct jit_heap *heap, struct lang_system *system); /* may be NULL */
+
+/* The canonical text of a whole system: parsed again it gives the same system, formatted again the
+ * same text. Comments are not kept. Check out->err. */
+void lang_format(const struct lang_system *system, struct jit_buf *out);
+
+#endif

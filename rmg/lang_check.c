@@ -1,0 +1,466 @@
+/* What a rule says about elements: the match, the conditions, the effects. Every value it writes
+ * becomes an update of the scope, in the order of the text; defaults of created elements follow. */
+#include "rmg/lang_priv.h"
+
+#include "base/check.h"
+
+static bool name_is_free(struct lang_scope *scope, const struct lang_name *name)
+{
+    struct lang_parser *p = scope->p;
+    uint8_t operand = 0;
+    for (const struct lang_param *param = scope->rule->params; param != NULL; param = param->next) {
+        if (lang_name_equal(&param->name, name)) {
+            lang_fail(p, name->at, name->span, "`%.60s` is the name of a parameter already",
+                      name->text);
+            return lang_help(p, "give the element another name");
+        }
+    }
+    if (lang_scope_find(scope, name, &operand) != NULL) {
+        return lang_fail(p, name->at, name->span, "`%.60s` is the name of another element already",
+                         name->text);
+    }
+    return true;
+}
+
+/* Names and types of one element that is new here. */
+static bool enter_element(struct lang_scope *scope, struct lang_element *element,
+                          struct lang_scope_entry *entry)
+{
+    bool good = true;
+    if (element->name.text != NULL) {
+        good = name_is_free(scope, &element->name);
+    }
+    if (element->label.text != NULL) {
+        good = lang_find_type(scope->p, &element->label, element->is_edge, &element->type) && good;
+    }
+    *entry = (struct lang_scope_entry){.name = element->name,
+                                       .type = element->type,
+                                       .is_edge = element->is_edge,
+                                       .at = element->at,
+                                       .size = element->size};
+    return good;
+}
+
+static bool check_match(struct lang_scope *scope)
+{
+    struct lang_parser *p = scope->p;
+    bool good = true;
+    uint8_t operand = 0;
+    for (struct lang_element *element = scope->rule->match->first; element != NULL;
+         element = element->next) {
+        assert(scope->element_count < JIT_PATTERN_ELEMENTS_MAX); /* by the parser */
+        if (element->assigns != NULL) {
+            lang_refuse(p, element->at, element->size, "{field = value} in a match",
+                        "write the condition behind `where`");
+            good = false;
+        }
+        const struct lang_scope_entry *other =
+            element->name.text == NULL ? NULL : lang_scope_find(scope, &element->name, &operand);
+        if (other != NULL && other->is_edge == element->is_edge) {
+            lang_refuse(p, element->name.at, element->name.span,
+                        "an element named twice in a match",
+                        "each name stands for one element of the path; a cycle cannot be matched");
+            good = false;
+            continue;
+        }
+        element->operand = (uint8_t)scope->element_count;
+        good = enter_element(scope, element, &scope->elements[scope->element_count]) && good;
+        scope->element_count++;
+    }
+    if (good) {
+        for (uint32_t i = 1; i + 1 < scope->element_count; i += 2) {
+            const struct lang_element *edge = scope->rule->match->first;
+            for (uint32_t k = 0; k < i; k++) {
+                edge = edge->next;
+            }
+            scope->elements[i].from = (uint8_t)(edge->reversed ? i + 1 : i - 1);
+            scope->elements[i].to = (uint8_t)(edge->reversed ? i - 1 : i + 1);
+        }
+    }
+    return good;
+}
+
+/* ---- negative conditions ---- */
+
+/* The matched node of the pattern, or NULL with an error. */
+static bool negative_end(struct lang_scope *scope, const struct lang_element *node, bool *matched,
+                         uint8_t *operand)
+{
+    struct lang_parser *p = scope->p;
+    *matched = node->name.text != NULL;
+    if (node->assigns != NULL) {
+        return lang_refuse(p, node->at, node->size, "{field = value} in a negative condition",
+                           "only types are compared here");
+    }
+    if (!*matched) {
+        return true;
+    }
+    const struct lang_scope_entry *entry = lang_scope_find(scope, &node->name, operand);
+    if (entry == NULL) {
+        return lang_unknown_element(scope, &node->name,
+                                    "what must not exist has no name: write (:Type) or ()");
+    }
+    if (entry->is_edge) {
+        return lang_fail(p, node->name.at, node->name.span, "`%.60s` is an edge, not a node",
+                         node->name.text);
+    }
+    if (node->label.text != NULL) {
+        lang_fail(p, node->label.at, node->label.span, "`%.60s` is matched already",
+                  node->name.text);
+        return lang_help(p, "write (%.60s) alone", node->name.text);
+    }
+    return true;
+}
+
+static bool check_negative(struct lang_scope *scope, struct lang_expr *expr)
+{
+    struct lang_parser *p = scope->p;
+    const char *shape = "write not (a)-[:TYPE]->(:Type), where a is a node of the match";
+    struct lang_element *left = expr->pattern->first;
+    if (expr->pattern->count != 3) {
+        return lang_refuse(p, expr->at, expr->size,
+                           expr->pattern->count == 1 ? "a negative condition on a node alone"
+                                                     : "a negative condition on a longer path",
+                           shape);
+    }
+    struct lang_element *edge = left->next;
+    struct lang_element *right = edge->next;
+    bool left_matched = false;
+    bool right_matched = false;
+    uint8_t operand = 0;
+    if (!negative_end(scope, left, &left_matched, &operand) ||
+        !negative_end(scope, right, &right_matched, &operand)) {
+        return false;
+    }
+    if (edge->name.text != NULL || edge->assigns != NULL) {
+        lang_fail(p, edge->at, edge->size, "an edge that must not exist has no name or fields");
+        return lang_help(p, "%s", shape);
+    }
+    if (left_matched == right_matched) {
+        return lang_refuse(p, expr->at, expr->size,
+                           left_matched ? "a negative condition between two matched nodes"
+                                        : "a negative condition without a matched node",
+                           shape);
+    }
+    const struct lang_element *other = left_matched ? right : left;
+    struct lang_type_node *other_type = NULL;
+    if ((edge->label.text != NULL && !lang_find_type(p, &edge->label, true, &edge->type)) ||
+        (other->label.text != NULL && !lang_find_type(p, &other->label, false, &other_type))) {
+        return false;
+    }
+    if (scope->negative_count == RMG_RULE_NEGATIVES_MAX) {
+        return lang_fail(p, expr->at, expr->size, "a rule has at most %u negative conditions",
+                         RMG_RULE_NEGATIVES_MAX);
+    }
+    struct rmg_rule_negative *negative = &scope->negatives[scope->negative_count++];
+    *negative = (struct rmg_rule_negative){
+        .element = operand,
+        .direction = left_matched == edge->reversed ? RMG_DIR_IN : RMG_DIR_OUT,
+        .edge_typed = edge->type != NULL,
+        .other_typed = other_type != NULL};
+    if (edge->type != NULL) {
+        negative->edge_type = edge->type->pub.id;
+    }
+    if (other_type != NULL) {
+        negative->other_type = other_type->pub.id;
+    }
+    return true;
+}
+
+static bool check_where(struct lang_scope *scope)
+{
+    struct lang_expr *where = scope->rule->where;
+    bool good = true;
+    if (where == NULL) {
+        return true;
+    }
+    bool several = where->kind == LANG_EXPR_CHAIN && where->level == LANG_LEVEL_AND;
+    for (struct lang_expr *expr = several ? where->child : where; expr != NULL;
+         expr = several ? expr->next : NULL) {
+        if (expr->kind == LANG_EXPR_NEGATIVE) {
+            good = check_negative(scope, expr) && good;
+        } else if (!lang_check_expr(scope, expr, LANG_IN_WHERE)) {
+            good = false;
+        } else if (expr->codec != RMG_CODEC_BOOL) {
+            lang_fail(scope->p, expr->at, expr->size, "this is %s, a condition is needed here",
+                      rmg_codec_name(expr->codec));
+            good = lang_help(scope->p, "compare it with something: = <> < <= > >=");
+        }
+    }
+    return good;
+}
+
+/* ---- effects ---- */
+
+static bool check_delete(struct lang_scope *scope, const struct lang_clause *clause)
+{
+    struct lang_parser *p = scope->p;
+    bool good = true;
+    for (const struct lang_assign *target = clause->assigns; target != NULL;
+         target = target->next) {
+        const struct lang_name *name = &target->target;
+        uint8_t operand = 0;
+        struct lang_scope_entry *entry = lang_scope_find(scope, name, &operand);
+        if (entry == NULL) {
+            good = lang_unknown_element(scope, name, NULL);
+        } else if (entry->deleted) {
+            good = lang_fail(p, name->at, name->span, "`%.60s` is deleted already", name->text);
+        } else {
+            entry->deleted = true;
+        }
+    }
+    return good;
+}
+
+/* A rule that keeps an edge of the match keeps its ends. */
+static bool check_ends(struct lang_scope *scope)
+{
+    struct lang_parser *p = scope->p;
+    for (uint32_t i = 1; i < scope->element_count; i += 2) {
+        const struct lang_scope_entry *edge = &scope->elements[i];
+        const struct lang_scope_entry *from = &scope->elements[edge->from];
+        const struct lang_scope_entry *end = from->deleted ? from : &scope->elements[edge->to];
+        if (edge->deleted || !end->deleted) {
+            continue;
+        }
+        lang_fail(p, edge->at, edge->size, "this edge stays, but its end `%.60s` is deleted",
+                  end->name.text);
+        return edge->name.text != NULL
+                   ? lang_help(p, "write delete %.60s, %.60s", edge->name.text, end->name.text)
+                   : lang_help(p, "name it and delete it as well: -[e:TYPE]->, delete e, %.60s",
+                               end->name.text);
+    }
+    return true;
+}
+
+static bool add_update(struct lang_scope *scope, enum rmg_update_kind kind, uint8_t target,
+                       const struct lang_field *field, struct lang_expr *value)
+{
+    if (scope->update_count == RMG_RULE_UPDATES_MAX) {
+        return lang_fail(scope->p, scope->rule->name.at, scope->rule->name.span,
+                         "a rule writes at most %u fields, defaults of what it creates included",
+                         RMG_RULE_UPDATES_MAX);
+    }
+    scope->update_values[scope->update_count] = value;
+    struct rmg_rule_update *update = &scope->updates[scope->update_count++];
+    *update = (struct rmg_rule_update){.kind = kind,
+                                       .target = target,
+                                       .codec = field->codec,
+                                       .name_size = (uint8_t)field->name_size};
+    memcpy(update->name, field->name, field->name_size);
+    return true;
+}
+
+static bool is_updated(const struct lang_scope *scope, uint8_t target, const char *name,
+                       uint32_t size)
+{
+    for (uint32_t i = 0; i < scope->update_count; i++) {
+        const struct rmg_rule_update *update = &scope->updates[i];
+        if (update->target == target && update->name_size == size &&
+            memcmp(update->name, name, size) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* `element.field = value` or `add element.field, value`: the element is known. */
+static bool check_assign(struct lang_scope *scope, const struct lang_assign *assign,
+                         enum rmg_update_kind kind, struct lang_type_node *type, uint8_t operand)
+{
+    struct lang_parser *p = scope->p;
+    const struct lang_field_node *field = lang_find_field(type, &assign->field);
+    if (field == NULL) {
+        return lang_unknown_field(p, type, &assign->field);
+    }
+    if (kind == RMG_UPDATE_ADD && field->pub.join != RMG_JOIN_SUM) {
+        lang_fail(p, assign->field.at, assign->field.span, "`add` is for fields with join sum");
+        return field->pub.codec == RMG_CODEC_I64
+                   ? lang_help(p, "declare it %.60s: i64 sum, or use `set`", assign->field.text)
+                   : lang_help(p, "use `set`");
+    }
+    if (is_updated(scope, operand, assign->field.text, assign->field.size)) {
+        lang_fail(p, assign->field.at, assign->field.span,
+                  "this rule writes the field `%.60s` of this element twice", assign->field.text);
+        return lang_help(p, "all that a rule writes happens at once: write one value");
+    }
+    return lang_check_value(scope, assign->value, LANG_IN_EFFECT, field->pub.codec, "this field") &&
+           add_update(scope, kind, operand, &field->pub, assign->value);
+}
+
+static bool check_updates(struct lang_scope *scope, const struct lang_clause *clause)
+{
+    struct lang_parser *p = scope->p;
+    enum rmg_update_kind kind = clause->kind == LANG_ADD ? RMG_UPDATE_ADD : RMG_UPDATE_SET;
+    bool good = true;
+    for (const struct lang_assign *assign = clause->assigns; assign != NULL;
+         assign = assign->next) {
+        const struct lang_name *name = &assign->target;
+        uint8_t operand = 0;
+        const struct lang_scope_entry *entry = lang_scope_find(scope, name, &operand);
+        if (entry == NULL) {
+            good = lang_unknown_element(scope, name, NULL);
+        } else if (entry->deleted) {
+            good =
+                lang_fail(p, name->at, name->span, "`%.60s` is deleted by this rule", name->text);
+        } else if (entry->created && kind == RMG_UPDATE_ADD) {
+            lang_fail(p, name->at, name->span, "`%.60s` is created by this rule", name->text);
+            good = lang_help(p, "give it its value at once: (%.60s:Type {%.60s = 1})", name->text,
+                             assign->field.text);
+        } else if (entry->type == NULL) {
+            lang_fail(p, name->at, name->span, "the fields of `%.60s` are not known", name->text);
+            good = lang_help(p, "give it a type in the match: %s%.60s:Type%s",
+                             entry->is_edge ? "[" : "(", name->text, entry->is_edge ? "]" : ")");
+        } else {
+            good = check_assign(scope, assign, kind, entry->type, operand) && good;
+        }
+    }
+    return good;
+}
+
+/* ---- create ---- */
+
+/* A node of a create path: one that is there, or a new one. */
+static bool create_node(struct lang_scope *scope, struct lang_element *node)
+{
+    struct lang_parser *p = scope->p;
+    const struct lang_scope_entry *entry =
+        node->name.text == NULL ? NULL : lang_scope_find(scope, &node->name, &node->operand);
+    if (entry == NULL && node->label.text == NULL) {
+        if (node->name.text == NULL) {
+            lang_fail(p, node->at, node->size, "a new node needs a type");
+            return lang_help(p, "write (:Type) or (name:Type)");
+        }
+        return lang_unknown_element(scope, &node->name,
+                                    "to create a node, give it a type: (name:Type)");
+    }
+    if (entry == NULL) {
+        node->created = true;
+        return true;
+    }
+    if (entry->is_edge) {
+        return lang_fail(p, node->name.at, node->name.span, "`%.60s` is an edge, not a node",
+                         node->name.text);
+    }
+    if (node->label.text != NULL || node->assigns != NULL) {
+        lang_fail(p, node->at, node->size, "`%.60s` is %s already", node->name.text,
+                  entry->created ? "created" : "matched");
+        return lang_help(p, "write (%.60s) alone, or choose another name for a new node",
+                         node->name.text);
+    }
+    return !entry->deleted || lang_fail(p, node->name.at, node->name.span,
+                                        "`%.60s` is deleted by this rule", node->name.text);
+}
+
+static bool create_element(struct lang_scope *scope, struct lang_element *element)
+{
+    struct lang_parser *p = scope->p;
+    if (!element->is_edge && !create_node(scope, element)) {
+        return false;
+    }
+    if (element->is_edge && element->label.text == NULL) {
+        lang_fail(p, element->at, element->size, "a new edge needs a type");
+        return lang_help(p, "write -[:TYPE]->");
+    }
+    if (!element->is_edge && !element->created) {
+        return true;
+    }
+    if (scope->created_count == JIT_PATTERN_ELEMENTS_MAX) {
+        return lang_fail(p, element->at, element->size, "a rule creates at most %u nodes and edges",
+                         JIT_PATTERN_ELEMENTS_MAX);
+    }
+    element->created = true;
+    struct lang_scope_entry entry;
+    if (!enter_element(scope, element, &entry)) {
+        return false;
+    }
+    entry.created = true;
+    element->operand = (uint8_t)(scope->created_count | RMG_RULE_CREATED);
+    scope->created[scope->created_count++] = entry;
+    bool good = true;
+    for (const struct lang_assign *assign = element->assigns; assign != NULL;
+         assign = assign->next) {
+        good = check_assign(scope, assign, RMG_UPDATE_SET, element->type, element->operand) && good;
+    }
+    return good;
+}
+
+static bool check_create(struct lang_scope *scope, const struct lang_clause *clause)
+{
+    bool good = true;
+    for (const struct lang_path *path = clause->paths; good && path != NULL; path = path->next) {
+        uint32_t before = scope->created_count;
+        for (struct lang_element *element = path->first; element != NULL; element = element->next) {
+            if (!create_element(scope, element)) {
+                return false; /* what follows may hang on it */
+            }
+        }
+        if (scope->created_count == before) {
+            lang_fail(scope->p, path->first->at, path->first->size, "this creates nothing");
+            good = lang_help(scope->p, "a new node has a type: (name:Type)");
+        }
+        const struct lang_element *node = path->first;
+        for (; node->next != NULL; node = node->next->next) {
+            const struct lang_element *edge = node->next;
+            struct lang_scope_entry *entry =
+                &scope->created[edge->operand & (RMG_RULE_CREATED - 1u)];
+            entry->from = edge->reversed ? edge->next->operand : node->operand;
+            entry->to = edge->reversed ? node->operand : edge->next->operand;
+        }
+    }
+    return good;
+}
+
+/* A default is written at creation, never implied (DESIGN 4.1). */
+static bool add_defaults(struct lang_scope *scope)
+{
+    struct lang_parser *p = scope->p;
+    for (uint32_t i = 0; i < scope->created_count; i++) {
+        const struct lang_field_node *field = scope->created[i].type->fields;
+        uint8_t operand = (uint8_t)(i | RMG_RULE_CREATED);
+        for (; field != NULL; field = field->next) {
+            if (!field->pub.has_default ||
+                is_updated(scope, operand, field->pub.name, field->pub.name_size)) {
+                continue;
+            }
+            struct lang_expr *value = lang_alloc(p->arena, 1, sizeof *value);
+            if (value == NULL) {
+                return lang_no_memory(p);
+            }
+            *value = (struct lang_expr){.kind = LANG_EXPR_CONST, .codec = field->pub.codec};
+            enum jit_err err = rmg_codec_decode(field->pub.codec, field->pub.value,
+                                                field->pub.value_size, &value->datum);
+            assert(err == JIT_OK); /* we encoded it */
+            if (!add_update(scope, RMG_UPDATE_SET, operand, &field->pub, value)) {
+                return false;
+            }
+        }
+    }
+    return true;
+}
+
+bool lang_check_rule(struct lang_scope *scope)
+{
+    bool good = true;
+    if (!check_match(scope)) {
+        return false; /* everything else would be about names that are not known */
+    }
+    good = check_where(scope);
+    for (const struct lang_clause *clause = scope->rule->clauses; clause != NULL;
+         clause = clause->next) {
+        if (clause->kind == LANG_DELETE) {
+            good = check_delete(scope, clause) && good;
+        }
+    }
+    good = check_ends(scope) && good;
+    for (const struct lang_clause *clause = scope->rule->clauses; clause != NULL;
+         clause = clause->next) {
+        if (clause->kind == LANG_CREATE && !check_create(scope, clause)) {
+            return false;
+        }
+        if (clause->kind == LANG_SET || clause->kind == LANG_ADD) {
+            good = check_updates(scope, clause) && good;
+        }
+    }
+    return good && add_defaults(scope);
+}

@@ -1,0 +1,361 @@
+/* The canonical text: one way to write each thing. Parsed again it gives the same programs. */
+#include <stdio.h>
+
+#include "rmg/lang_priv.h"
+
+#include "base/check.h"
+
+void lang_put(struct jit_buf *out, const char *text)
+{
+    jit_buf_put(out, text, strlen(text));
+}
+
+void lang_put_number(struct jit_buf *out, uint64_t value)
+{
+    char text[24];
+    snprintf(text, sizeof text, "%llu", (unsigned long long)value);
+    lang_put(out, text);
+}
+
+void lang_print_name(const char *name, size_t size, struct jit_buf *out)
+{
+    bool plain = !(name[0] >= '0' && name[0] <= '9') && !lang_is_reserved(name, (uint32_t)size);
+    for (size_t i = 0; plain && i < size; i++) {
+        char c = name[i];
+        plain =
+            (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
+    }
+    lang_put(out, plain ? "" : "`");
+    jit_buf_put(out, name, size);
+    lang_put(out, plain ? "" : "`");
+}
+
+/* ---- expressions ---- */
+
+/* How tightly a node binds, loosest 1. */
+static int binding(const struct lang_expr *expr)
+{
+    switch (expr->kind) {
+    case LANG_EXPR_CHAIN:
+        return expr->level == LANG_LEVEL_OR    ? 1
+               : expr->level == LANG_LEVEL_AND ? 2
+               : expr->level == LANG_LEVEL_SUM ? 5
+                                               : 6;
+    case LANG_EXPR_NOT:
+    case LANG_EXPR_NEGATIVE:
+        return 3;
+    case LANG_EXPR_COMPARE:
+        return 4;
+    case LANG_EXPR_NEG:
+        return 7;
+    default:
+        return 8;
+    }
+}
+
+static void print_path(const struct lang_path *path, struct jit_buf *out);
+static void print_expr(const struct lang_expr *expr, struct jit_buf *out);
+
+static void print_operand(const struct lang_expr *expr, int least, struct jit_buf *out)
+{
+    bool bare = binding(expr) >= least;
+    lang_put(out, bare ? "" : "(");
+    print_expr(expr, out);
+    lang_put(out, bare ? "" : ")");
+}
+
+static const char *sign_of(enum rmg_expr_op op)
+{
+    static const char *const signs[] = {
+        [RMG_EXPR_ADD] = " + ", [RMG_EXPR_SUB] = " - ",   [RMG_EXPR_MUL] = " * ",
+        [RMG_EXPR_DIV] = " / ", [RMG_EXPR_MOD] = " % ",   [RMG_EXPR_EQ] = " = ",
+        [RMG_EXPR_NE] = " <> ", [RMG_EXPR_LT] = " < ",    [RMG_EXPR_LE] = " <= ",
+        [RMG_EXPR_GT] = " > ",  [RMG_EXPR_GE] = " >= ",   [RMG_EXPR_AND] = " and ",
+        [RMG_EXPR_OR] = " or ", [RMG_EXPR_CHANCE] = NULL, [RMG_EXPR_RANDOM] = NULL};
+    assert(op < sizeof signs / sizeof signs[0] && signs[op] != NULL);
+    return signs[op];
+}
+
+static void print_call(const struct lang_expr *expr, struct jit_buf *out)
+{
+    lang_put(out, expr->op == RMG_EXPR_CHANCE   ? "chance("
+                  : expr->op == RMG_EXPR_RANDOM ? "random("
+                  : expr->op == RMG_EXPR_SQRT   ? "sqrt("
+                  : expr->op == RMG_EXPR_TO_F64 ? "f64("
+                                                : "f32(");
+    if (expr->child != NULL) {
+        print_expr(expr->child, out);
+    }
+    lang_put(out, ")");
+}
+
+static void print_expr(const struct lang_expr *expr, struct jit_buf *out)
+{
+    const struct lang_expr *child = expr->child;
+    switch (expr->kind) {
+    case LANG_EXPR_CONST:
+        lang_print_datum(&expr->datum, out);
+        break;
+    case LANG_EXPR_PARAM:
+        jit_buf_put(out, expr->name.text, expr->name.size);
+        break;
+    case LANG_EXPR_FIELD:
+        jit_buf_put(out, expr->name.text, expr->name.size);
+        lang_put(out, ".");
+        lang_print_name(expr->field.text, expr->field.size, out);
+        break;
+    case LANG_EXPR_CHAIN:
+        print_operand(child, binding(expr), out);
+        for (child = child->next; child != NULL; child = child->next) {
+            lang_put(out, sign_of(child->join));
+            print_operand(child, binding(expr) + 1, out);
+        }
+        break;
+    case LANG_EXPR_COMPARE:
+        print_operand(child, 5, out);
+        lang_put(out, sign_of(expr->op));
+        print_operand(child->next, 5, out);
+        break;
+    case LANG_EXPR_NOT:
+        lang_put(out, "not ");
+        print_operand(child, 3, out);
+        break;
+    case LANG_EXPR_NEG:
+        /* -5 is a literal. No parentheses but for it: they would count as a level of their own. */
+        lang_put(out, child->kind == LANG_EXPR_NEG ? "- " : "-");
+        print_operand(child, child->kind == LANG_EXPR_CONST ? 9 : 7, out);
+        break;
+    case LANG_EXPR_CALL:
+        print_call(expr, out);
+        break;
+    case LANG_EXPR_NEGATIVE:
+        lang_put(out, "not ");
+        print_path(expr->pattern, out);
+        break;
+    }
+}
+
+/* ---- patterns and rules ---- */
+
+static void print_inside(const struct lang_element *element, struct jit_buf *out)
+{
+    if (element->name.text != NULL) {
+        jit_buf_put(out, element->name.text, element->name.size);
+    }
+    if (element->label.text != NULL) {
+        lang_put(out, ":");
+        lang_print_name(element->label.text, element->label.size, out);
+    }
+    if (element->assigns != NULL) {
+        bool alone = element->name.text == NULL && element->label.text == NULL;
+        lang_put(out, alone ? "{" : " {");
+        for (const struct lang_assign *assign = element->assigns; assign != NULL;
+             assign = assign->next) {
+            lang_print_name(assign->field.text, assign->field.size, out);
+            lang_put(out, " = ");
+            print_expr(assign->value, out);
+            lang_put(out, assign->next == NULL ? "}" : ", ");
+        }
+    }
+}
+
+static void print_path(const struct lang_path *path, struct jit_buf *out)
+{
+    for (const struct lang_element *element = path->first; element != NULL;
+         element = element->next) {
+        if (!element->is_edge) {
+            lang_put(out, "(");
+            print_inside(element, out);
+            lang_put(out, ")");
+            continue;
+        }
+        bool inside =
+            element->name.text != NULL || element->label.text != NULL || element->assigns != NULL;
+        lang_put(out, element->reversed ? "<-" : "-");
+        lang_put(out, inside ? "[" : "");
+        print_inside(element, out);
+        lang_put(out, inside ? "]" : "");
+        lang_put(out, element->reversed ? "-" : "->");
+    }
+}
+
+static void print_clause(const struct lang_clause *clause, struct jit_buf *out)
+{
+    static const char *const words[] = {"create", "delete", "set", "add"};
+    lang_put(out, "  ");
+    lang_put(out, words[clause->kind]);
+    for (const struct lang_path *path = clause->paths; path != NULL; path = path->next) {
+        lang_put(out, path == clause->paths ? " " : ", ");
+        print_path(path, out);
+    }
+    for (const struct lang_assign *assign = clause->assigns; assign != NULL;
+         assign = assign->next) {
+        lang_put(out, assign == clause->assigns ? " " : ", ");
+        jit_buf_put(out, assign->target.text, assign->target.size);
+        if (clause->kind != LANG_DELETE) {
+            lang_put(out, ".");
+            lang_print_name(assign->field.text, assign->field.size, out);
+            lang_put(out, clause->kind == LANG_SET ? " = " : ", ");
+            print_expr(assign->value, out);
+        }
+    }
+    lang_put(out, "\n");
+}
+
+void lang_format_rule(const struct lang_rule_node *rule, struct jit_buf *out)
+{
+    lang_put(out, "rule ");
+    jit_buf_put(out, rule->name.text, rule->name.size);
+    for (const struct lang_param *param = rule->params; param != NULL; param = param->next) {
+        lang_put(out, param == rule->params ? "(" : ", ");
+        jit_buf_put(out, param->name.text, param->name.size);
+        lang_put(out, ": ");
+        lang_put(out, rmg_codec_name(param->codec));
+        lang_put(out, param->next == NULL ? ")" : "");
+    }
+    int32_t priority = rule->pub.rule.priority;
+    if (priority != 0) {
+        char text[32];
+        snprintf(text, sizeof text, " priority %d", priority);
+        lang_put(out, text);
+    }
+    lang_put(out, "\n  match ");
+    print_path(rule->match, out);
+    lang_put(out, "\n");
+    if (rule->where != NULL) {
+        lang_put(out, "  where ");
+        print_expr(rule->where, out);
+        lang_put(out, "\n");
+    }
+    for (const struct lang_clause *clause = rule->clauses; clause != NULL; clause = clause->next) {
+        print_clause(clause, out);
+    }
+}
+
+/* ---- a whole system, from what the parse left ---- */
+
+static void print_value(enum rmg_codec codec, const uint8_t *bytes, uint32_t size,
+                        struct jit_buf *out)
+{
+    struct rmg_datum datum;
+    enum jit_err err = rmg_codec_decode(codec, bytes, size, &datum);
+    assert(err == JIT_OK); /* the parser encoded it */
+    lang_print_datum(&datum, out);
+}
+
+static void print_type(const struct lang_type *type, struct jit_buf *out)
+{
+    static const char *const joins[] = {"", " sum", " max", " min", " union", " last"};
+    lang_put(out, type->is_edge ? "edge " : "type ");
+    lang_print_name(type->name, type->name_size, out);
+    for (uint32_t i = 0; i < type->field_count; i++) {
+        const struct lang_field *field = &type->fields[i];
+        lang_put(out, i == 0 ? " { " : ", ");
+        lang_print_name(field->name, field->name_size, out);
+        lang_put(out, ": ");
+        lang_put(out, rmg_codec_name(field->codec));
+        lang_put(out, joins[field->join]);
+        if (field->has_default) {
+            lang_put(out, " = ");
+            print_value(field->codec, field->value, field->value_size, out);
+        }
+    }
+    lang_put(out, type->field_count > 0 ? " }\n" : "\n");
+}
+
+static void print_import(const struct lang_import *import, struct jit_buf *out)
+{
+    lang_put(out, import->apt ? "import apt" : "import ");
+    for (uint32_t i = 0; i < import->file_count; i++) {
+        struct rmg_datum name = {.codec = RMG_CODEC_TEXT,
+                                 .bytes = (const uint8_t *)import->files[i],
+                                 .size = (uint32_t)strlen(import->files[i])};
+        lang_put(out, i == 0 ? "" : ", ");
+        lang_print_datum(&name, out);
+    }
+    lang_put(out, " into ");
+    lang_put(out, import->into.path);
+    lang_put(out, "\n");
+}
+
+static void print_run(const struct lang_rule *rule, const struct lang_run *run, struct jit_buf *out)
+{
+    struct jit_cursor cur = jit_cursor_of(run->params, run->params_size);
+    lang_put(out, rule->rule.name);
+    for (uint32_t i = 0; i < rule->rule.param_count; i++) {
+        uint64_t size = jit_get_u64(&cur);
+        const uint8_t *bytes = jit_get_bytes(&cur, size);
+        lang_put(out, i == 0 ? "(" : ", ");
+        lang_put(out, rule->rule.params[i].name);
+        lang_put(out, " = ");
+        print_value(rule->rule.params[i].codec, bytes, (uint32_t)size, out);
+    }
+    lang_put(out, rule->rule.param_count > 0 ? ")" : "");
+    assert(jit_cursor_done(&cur));
+}
+
+static void print_process(const struct lang_system *system, const struct lang_process *process,
+                          struct jit_buf *out)
+{
+    lang_put(out, "process ");
+    lang_put(out, process->name);
+    lang_put(out, "[");
+    lang_put_number(out, process->count);
+    lang_put(out, "] run ");
+    for (uint32_t i = 0; i < process->run_count; i++) {
+        lang_put(out, i == 0 ? "" : ", ");
+        print_run(&system->rules[process->runs[i].rule], &process->runs[i], out);
+    }
+    lang_put(out, " apply all over shard(");
+    lang_put(out, process->over.path);
+    lang_put(out, ")\n");
+}
+
+static void print_grant(const struct lang_system *system, const struct lang_grant *grant,
+                        struct jit_buf *out)
+{
+    static const char *const words[] = {"", "map ", "read ", "write ", "invoke "};
+    lang_put(out, "grant ");
+    lang_put(out, system->processes[grant->process].name);
+    for (uint32_t i = 0; i < grant->right_count; i++) {
+        const struct lang_right *right = &grant->rights[i];
+        lang_put(out, i == 0 ? ": " : "; ");
+        lang_put(out, words[right->kind]);
+        for (uint32_t k = 0; k < right->rule_count; k++) {
+            lang_put(out, k == 0 ? "" : ", ");
+            lang_put(out, system->rules[right->rules[k]].rule.name);
+        }
+        lang_put(out, right->rule_count > 0 ? " on " : "");
+        lang_put(out, right->place.path);
+    }
+    if (grant->limit != LANG_LIMIT_NONE) {
+        lang_put(out, grant->right_count > 0 ? "; limit " : ": limit ");
+        lang_put_number(out, grant->limit);
+        lang_put(out, " per tick");
+    }
+    lang_put(out, "\n");
+}
+
+void lang_format(const struct lang_system *system, struct jit_buf *out)
+{
+    lang_put(out, "system ");
+    lang_put(out, system->name);
+    lang_put(out, "\n");
+    for (uint32_t i = 0; i < system->type_count; i++) {
+        print_type(&system->types[i], out);
+    }
+    for (uint32_t i = 0; i < system->import_count; i++) {
+        print_import(&system->imports[i], out);
+    }
+    for (uint32_t i = 0; i < system->rule_count; i++) {
+        lang_put(out, "\n");
+        jit_buf_put(out, system->rules[i].text, system->rules[i].text_size);
+    }
+    lang_put(out, system->process_count > 0 ? "\n" : "");
+    for (uint32_t i = 0; i < system->process_count; i++) {
+        print_process(system, &system->processes[i], out);
+    }
+    for (uint32_t i = 0; i < system->grant_count; i++) {
+        print_grant(system, &system->grants[i], out);
+    }
+}

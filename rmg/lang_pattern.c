@@ -1,0 +1,188 @@
+/* Paths of nodes and edges: (a:T)-[e:E]->(b:U {f = 1}), in match, create and negative conditions.
+ */
+#include "rmg/lang_priv.h"
+
+#include "base/check.h"
+
+static bool parse_assigns(struct lang_parser *p, struct lang_assign **out)
+{
+    struct lang_assign **end = out;
+    do {
+        struct lang_assign *assign = lang_alloc(p->arena, 1, sizeof *assign);
+        if (assign == NULL) {
+            return lang_no_memory(p);
+        }
+        if (lang_at(p, LANG_C('}'))) {
+            break; /* none, or a comma behind the last one */
+        }
+        if (!lang_take_label(p, "a field's name", &assign->field)) {
+            return false;
+        }
+        if (lang_at(p, LANG_C(':'))) {
+            lang_expected(p, "`=`");
+            return lang_help(p, "values are given with =: {%.*s = ...}", (int)assign->field.size,
+                             assign->field.text);
+        }
+        if (!lang_expect(p, LANG_C('='), "`=` and a value") ||
+            !lang_parse_expr(p, &assign->value)) {
+            return false;
+        }
+        *end = assign;
+        end = &assign->next;
+    } while (lang_take(p, LANG_C(',')));
+    return lang_expect(p, LANG_C('}'), "`,` or `}`");
+}
+
+/* [name] [:Label] [{...}], the inside of both kinds of element. */
+static bool parse_inside(struct lang_parser *p, struct lang_element *element, uint32_t close)
+{
+    if (lang_at(p, LANG_NAME) && !lang_take_name(p, "a name", &element->name)) {
+        return false;
+    }
+    if (lang_take(p, LANG_C(':'))) {
+        if (!lang_take_label(p, element->is_edge ? "the edge's type" : "the node's type",
+                             &element->label)) {
+            return false;
+        }
+        if (lang_at(p, LANG_C('|')) || lang_at(p, LANG_C(':'))) {
+            return lang_refuse(p, p->token.at, p->token.size, "several types of one element",
+                               "write one rule for each type, or leave the type out");
+        }
+    }
+    if (element->is_edge && lang_at(p, LANG_C('*'))) {
+        return lang_refuse(p, p->token.at, 1, "a path of any length (*)",
+                           "a match is one node or a path of two or three nodes");
+    }
+    if (lang_take(p, LANG_C('{')) && !parse_assigns(p, &element->assigns)) {
+        return false;
+    }
+    if (lang_take(p, close)) {
+        return true;
+    }
+    if (element->name.text == NULL && element->label.text == NULL && lang_at(p, LANG_QUOTED)) {
+        lang_expected(p, "`:` before the type");
+        return false;
+    }
+    return lang_expected(p, element->is_edge ? "`:TYPE`, `{` or `]`" : "`:Type`, `{` or `)`");
+}
+
+static struct lang_element *add_element(struct lang_parser *p, struct lang_path *path, bool is_edge)
+{
+    if (path->count == JIT_PATTERN_ELEMENTS_MAX) {
+        lang_fail(p, p->token.at, p->token.size, "a pattern has at most %u nodes and edges",
+                  JIT_PATTERN_ELEMENTS_MAX);
+        return NULL;
+    }
+    struct lang_element *element = lang_alloc(p->arena, 1, sizeof *element);
+    if (element == NULL) {
+        lang_no_memory(p);
+        return NULL;
+    }
+    element->is_edge = is_edge;
+    element->at = p->token.at;
+    if (path->last == NULL) {
+        path->first = element;
+    } else {
+        path->last->next = element;
+    }
+    path->last = element;
+    path->count++;
+    return element;
+}
+
+static bool parse_node(struct lang_parser *p, struct lang_path *path)
+{
+    if (!lang_at(p, LANG_C('('))) {
+        lang_expected(p, "a node");
+        return lang_help(p, "a node is written (name:Type), (name), (:Type) or ()");
+    }
+    struct lang_element *node = add_element(p, path, false);
+    if (node == NULL) {
+        return false;
+    }
+    lang_next(p);
+    if (!parse_inside(p, node, LANG_C(')'))) {
+        return false;
+    }
+    node->size = p->end - node->at;
+    return true;
+}
+
+/* -[ ]->  <-[ ]-  -->  <-- */
+static bool parse_edge(struct lang_parser *p, struct lang_path *path)
+{
+    struct lang_element *edge = add_element(p, path, true);
+    if (edge == NULL) {
+        return false;
+    }
+    edge->reversed = lang_take(p, LANG_C('<'));
+    if (!lang_expect(p, LANG_C('-'), "`-[...]->`")) {
+        return false;
+    }
+    if (lang_take(p, LANG_C('[')) && !parse_inside(p, edge, LANG_C(']'))) {
+        return false;
+    }
+    if (!lang_expect(p, LANG_C('-'), "`-` behind the edge")) {
+        return false;
+    }
+    bool forward = lang_take(p, LANG_C('>'));
+    edge->size = p->end - edge->at;
+    if (forward == edge->reversed) {
+        return lang_refuse(p, edge->at, edge->size,
+                           forward ? "an edge in both directions" : "an edge without direction",
+                           "write -[:TYPE]-> or <-[:TYPE]-; one rule for each direction");
+    }
+    return true;
+}
+
+bool lang_parse_path(struct lang_parser *p, struct lang_path **out)
+{
+    struct lang_path *path = lang_alloc(p->arena, 1, sizeof *path);
+    if (path == NULL) {
+        return lang_no_memory(p);
+    }
+    if (!parse_node(p, path)) {
+        return false;
+    }
+    while (lang_at(p, LANG_C('-')) || lang_at(p, LANG_C('<'))) {
+        if (!parse_edge(p, path) || !parse_node(p, path)) {
+            return false;
+        }
+    }
+    *out = path;
+    return true;
+}
+
+/* After `not`: (a)-[...] begins a pattern, (a.x = 1 ...) an expression. */
+bool lang_at_pattern(const struct lang_parser *p)
+{
+    if (!lang_at(p, LANG_C('('))) {
+        return false;
+    }
+    uint32_t i = 1;
+    struct lang_token token = lang_peek(p, i);
+    if (token.kind == LANG_NAME) {
+        token = lang_peek(p, ++i);
+    } else if (token.kind == LANG_C(')')) {
+        return true;
+    }
+    if (token.kind == LANG_C(':') || token.kind == LANG_C('{')) {
+        return true;
+    }
+    if (token.kind != LANG_C(')')) {
+        return false;
+    }
+    token = lang_peek(p, ++i);
+    if (token.kind == LANG_C('<')) {
+        token = lang_peek(p, ++i);
+    }
+    if (token.kind != LANG_C('-')) {
+        return false;
+    }
+    token = lang_peek(p, ++i);
+    if (token.kind == LANG_C('-')) {
+        token = lang_peek(p, ++i);
+        return token.kind == LANG_C('>') || token.kind == LANG_C('(');
+    }
+    return token.kind == LANG_C('[');
+}

@@ -1,0 +1,309 @@
+/* Processes and grants. Names are resolved when all of the file is read (lang_link.c). */
+#include "rmg/lang_priv.h"
+
+#include "base/check.h"
+
+static bool parse_bindings(struct lang_parser *p, struct lang_run_node *run)
+{
+    struct lang_binding **end = &run->bindings;
+    while (!lang_at(p, LANG_C(')'))) {
+        struct lang_binding *binding = lang_alloc(p->arena, 1, sizeof *binding);
+        if (binding == NULL) {
+            return lang_no_memory(p);
+        }
+        if (!lang_take_name(p, "a parameter's name", &binding->name)) {
+            return false;
+        }
+        if (!lang_take(p, LANG_C('='))) {
+            lang_expected(p, "`=` and a value");
+            return lang_help(p, "parameters are given by name: %.60s = 0.5", binding->name.text);
+        }
+        if (!lang_take_constant(p, "a number, a text, true or false", &binding->value)) {
+            return false;
+        }
+        *end = binding;
+        end = &binding->next;
+        if (!lang_take(p, LANG_C(','))) {
+            break;
+        }
+    }
+    return lang_expect(p, LANG_C(')'), "`,` or `)`");
+}
+
+static bool parse_runs(struct lang_parser *p, struct lang_process_node *process)
+{
+    struct lang_run_node **end = &process->runs;
+    do {
+        struct lang_run_node *run = lang_alloc(p->arena, 1, sizeof *run);
+        if (run == NULL) {
+            return lang_no_memory(p);
+        }
+        struct lang_token next = lang_peek(p, 1);
+        if ((lang_at_word(p, "exec") || lang_at_word(p, "explore")) && next.kind == LANG_C('(')) {
+            return lang_refuse(p, p->token.at, p->token.size,
+                               lang_at_word(p, "exec") ? "exec" : "explore",
+                               "a process runs rules of this file");
+        }
+        if (!lang_take_name(p, "the name of a rule", &run->rule)) {
+            return false;
+        }
+        if (lang_take(p, LANG_C('(')) && !parse_bindings(p, run)) {
+            return false;
+        }
+        *end = run;
+        end = &run->next;
+        process->run_count++;
+    } while (lang_take(p, LANG_C(',')));
+    return true;
+}
+
+static bool parse_over(struct lang_parser *p, struct lang_process_node *process)
+{
+    struct lang_token mode = p->token;
+    if (lang_at_word(p, "once") || lang_at_word(p, "until")) {
+        bool once = lang_take_word(p, "once");
+        if (!once) {
+            lang_next(p);
+            lang_take_word(p, "none");
+        }
+        return lang_refuse(p, mode.at, p->end - mode.at, once ? "apply once" : "apply until none",
+                           "write `apply all over shard(/world)`: every match, once a tick");
+    }
+    if (!lang_take_word(p, "all")) {
+        return lang_expected(p, "`all`");
+    }
+    if (!lang_take_word(p, "over")) {
+        return lang_expected(p, "`over shard(/world)`");
+    }
+    if (!lang_take_word(p, "shard")) {
+        if (!lang_at(p, LANG_END) && p->source[p->token.at] == '/') {
+            return lang_refuse(p, p->token.at, p->token.size, "a path that is not sharded",
+                               "write `over shard(/world)`; a process of one has the whole of it");
+        }
+        return lang_expected(p, "`shard(/world)`");
+    }
+    if (!lang_expect(p, LANG_C('('), "`(` and the path of an instance") ||
+        !lang_take_path(p, "the path of an instance", &process->pub.over)) {
+        return false;
+    }
+    if (lang_at(p, LANG_C(','))) {
+        return lang_refuse(p, p->token.at, 1, "a shard given by hand",
+                           "member k of name[n] has shard k of n by itself");
+    }
+    process->pub.apply = LANG_APPLY_ALL;
+    return lang_expect(p, LANG_C(')'), "`)`");
+}
+
+/* What may follow a process one day. */
+static bool refuse_option(struct lang_parser *p)
+{
+    static const char *const later[][2] = {
+        {"on hang", "a process that hangs is stopped and the run ends (exit 7)"},
+        {"restart", "a process that dies is started again, at most 5 times in 100 ticks"},
+        {"replay", "a process that runs rules is replayed by running it again"},
+        {"keep", NULL},
+        {"exec", "a process runs rules of this file"},
+        {"explore", NULL}};
+    for (size_t i = 0; i < sizeof later / sizeof later[0]; i++) {
+        if (lang_at_word(p, i == 0 ? "on" : later[i][0])) {
+            return lang_refuse(p, p->token.at, p->token.size, later[i][0], later[i][1]);
+        }
+    }
+    return true;
+}
+
+static bool parse_count(struct lang_parser *p, struct lang_process_node *process)
+{
+    struct lang_expr *count = NULL;
+    bool given = lang_take(p, LANG_C('['));
+    process->pub.count = 1;
+    if (given) {
+        if (!lang_take_constant(p, "how many there are", &count)) {
+            return false;
+        }
+        if (count->codec != RMG_CODEC_I64 || count->datum.as.i64 < 1 ||
+            count->datum.as.i64 > JIT_PROCESSES_MAX) {
+            return lang_fail(p, count->at, count->size, "a process has 1 to %u members",
+                             JIT_PROCESSES_MAX);
+        }
+        process->pub.count = (uint32_t)count->datum.as.i64;
+    }
+    p->member_count += process->pub.count;
+    if (p->member_count > JIT_PROCESSES_MAX) {
+        return lang_fail(p, process->name.at, process->name.span,
+                         "a system has at most %u processes in all", JIT_PROCESSES_MAX);
+    }
+    return !given || lang_expect(p, LANG_C(']'), "`]`");
+}
+
+static bool parse_process_body(struct lang_parser *p, struct lang_process_node *process)
+{
+    if (!parse_count(p, process) || !refuse_option(p)) {
+        return false;
+    }
+    if (!lang_take_word(p, "run")) {
+        return lang_expected(p, "`run` and the rules it runs");
+    }
+    if (!parse_runs(p, process)) {
+        return false;
+    }
+    if (!lang_take_word(p, "apply")) {
+        return lang_expected(p, "`,` or `apply all over shard(/world)`");
+    }
+    return parse_over(p, process) && refuse_option(p);
+}
+
+bool lang_parse_process(struct lang_parser *p)
+{
+    struct lang_process_node *process = lang_alloc(p->arena, 1, sizeof *process);
+    if (process == NULL) {
+        return lang_no_memory(p);
+    }
+    process->pub.pos = lang_position(p, p->token.at);
+    lang_next(p);
+    if (!lang_take_name(p, "the process's name", &process->name)) {
+        return false;
+    }
+    process->pub.name = process->name.text;
+    if (lang_index_get(&p->index, LANG_INDEX_PROCESS, process->name.text, process->name.size) !=
+        NULL) {
+        lang_fail(p, process->name.at, process->name.span, "there is a process `%.60s` already",
+                  process->name.text);
+    } else {
+        if (!lang_index_put(&p->index, p->arena, LANG_INDEX_PROCESS, process->name.text,
+                            process->name.size, process)) {
+            return lang_no_memory(p);
+        }
+        process->index = p->process_count++;
+        *p->processes_end = process;
+        p->processes_end = &process->next;
+    }
+    process->broken = true;
+    bool parsed = parse_process_body(p, process);
+    process->broken = !parsed;
+    return parsed;
+}
+
+/* ---- grants ---- */
+
+static bool parse_invoke(struct lang_parser *p, struct lang_right_node *right)
+{
+    struct lang_rule_ref **end = &right->rules;
+    do {
+        struct lang_rule_ref *ref = lang_alloc(p->arena, 1, sizeof *ref);
+        if (ref == NULL) {
+            return lang_no_memory(p);
+        }
+        if (!lang_take_name(p, "the name of a rule", &ref->name)) {
+            return false;
+        }
+        *end = ref;
+        end = &ref->next;
+        right->pub.rule_count++;
+    } while (lang_take(p, LANG_C(',')));
+    if (!lang_take_word(p, "on")) {
+        lang_expected(p, "`,` or `on` and the path of an instance");
+        return lang_help(p, "write for example `invoke %.60s on /world`", right->rules->name.text);
+    }
+    return lang_take_path(p, "the path of an instance", &right->pub.place);
+}
+
+static bool parse_limit(struct lang_parser *p, struct lang_grant_node *grant, uint32_t at)
+{
+    struct lang_expr *value = NULL;
+    if (grant->pub.limit != LANG_LIMIT_NONE) {
+        return lang_fail(p, at, p->end - at, "this grant has a limit already");
+    }
+    if (!lang_take_constant(p, "how many requests a tick", &value)) {
+        return false;
+    }
+    if (value->codec != RMG_CODEC_I64 || value->datum.as.i64 < 0) {
+        return lang_fail(p, value->at, value->size, "a limit is a whole number, 0 or more");
+    }
+    grant->pub.limit = (uint64_t)value->datum.as.i64;
+    if (!lang_take_word(p, "per") || !lang_take_word(p, "tick")) {
+        return lang_expected(p, "`per tick`");
+    }
+    return true;
+}
+
+static bool add_right(struct lang_parser *p, struct lang_grant_node *grant,
+                      struct lang_right_node ***end, struct lang_right_node **out)
+{
+    struct lang_right_node *right = lang_alloc(p->arena, 1, sizeof *right);
+    if (right == NULL) {
+        return lang_no_memory(p);
+    }
+    right->pub.pos = lang_position(p, p->token.at);
+    **end = right;
+    *end = &right->next;
+    grant->pub.right_count++;
+    *out = right;
+    return true;
+}
+
+/* One of: map P, ... / read P, ... / write P, ... / invoke r, ... on P / limit n per tick. */
+static bool parse_item(struct lang_parser *p, struct lang_grant_node *grant,
+                       struct lang_right_node ***end)
+{
+    static const char *const words[] = {NULL, "map", "read", "write", "invoke"};
+    struct lang_right_node *right = NULL;
+    uint32_t at = p->token.at;
+    int kind = LANG_RIGHT_INVOKE;
+    while (kind > 0 && !lang_at_word(p, words[kind])) {
+        kind--;
+    }
+    if (kind == 0) {
+        if (lang_take_word(p, "limit")) {
+            return parse_limit(p, grant, at);
+        }
+        return lang_expected(p, "`map`, `invoke`, `read`, `write` or `limit`");
+    }
+    if (kind == LANG_RIGHT_INVOKE) {
+        if (!add_right(p, grant, end, &right)) {
+            return false;
+        }
+        right->pub.kind = LANG_RIGHT_INVOKE;
+        lang_next(p);
+        return parse_invoke(p, right);
+    }
+    do {
+        if (!add_right(p, grant, end, &right)) {
+            return false;
+        }
+        right->pub.kind = (enum lang_right_kind)kind;
+        lang_next(p); /* the word, then each comma */
+        if (!lang_take_path(p, "the path of an instance", &right->pub.place)) {
+            return false;
+        }
+    } while (lang_at(p, LANG_C(',')));
+    return true;
+}
+
+bool lang_parse_grant(struct lang_parser *p)
+{
+    struct lang_grant_node *grant = lang_alloc(p->arena, 1, sizeof *grant);
+    if (grant == NULL) {
+        return lang_no_memory(p);
+    }
+    grant->pub.pos = lang_position(p, p->token.at);
+    grant->pub.limit = LANG_LIMIT_NONE;
+    lang_next(p);
+    if (!lang_take_name(p, "the name of a process", &grant->process) ||
+        !lang_expect(p, LANG_C(':'), "`:` and the rights")) {
+        return false;
+    }
+    struct lang_right_node **end = &grant->rights;
+    do {
+        if (!parse_item(p, grant, &end)) {
+            return false;
+        }
+        /* A `;` behind the last right does no harm: the next declaration is no right. */
+    } while (lang_take(p, LANG_C(';')) && !lang_at_word(p, "grant") &&
+             !lang_at_word(p, "process") && !lang_at_word(p, "rule") && !lang_at(p, LANG_END) &&
+             !lang_at_word(p, "import") && !lang_at_word(p, "type") && !lang_at_word(p, "edge"));
+    *p->grants_end = grant;
+    p->grants_end = &grant->next;
+    p->grant_count++;
+    return true;
+}

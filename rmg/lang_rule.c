@@ -1,0 +1,381 @@
+/* Rules: head, match, where, and the clauses that say what changes. */
+#include "rmg/lang_priv.h"
+
+#include "base/check.h"
+
+static bool parse_params(struct lang_parser *p, struct lang_rule_node *rule)
+{
+    struct lang_param **end = &rule->params;
+    do {
+        if (lang_at(p, LANG_C(')')) && rule->param_count > 0) {
+            break; /* a comma behind the last one */
+        }
+        struct lang_param *param = lang_alloc(p->arena, 1, sizeof *param);
+        if (param == NULL) {
+            return lang_no_memory(p);
+        }
+        if (!lang_take_name(p, "a parameter's name", &param->name) ||
+            !lang_expect(p, LANG_C(':'), "`:` and the parameter's codec")) {
+            return false;
+        }
+        struct lang_token codec = p->token;
+        if (!lang_take_codec(p, &param->codec)) {
+            return false;
+        }
+        if (param->codec >= RMG_CODEC_BYTES) {
+            return lang_refuse(p, codec.at, codec.size, "a parameter of this codec",
+                               "a parameter is bool, i64, f64, f32 or text");
+        }
+        if (lang_at(p, LANG_C('='))) {
+            return lang_refuse(p, p->token.at, 1, "a default of a parameter",
+                               "each process gives its own: run rule(p = 0.5)");
+        }
+        for (const struct lang_param *other = rule->params; other != NULL; other = other->next) {
+            if (lang_name_equal(&other->name, &param->name)) {
+                return lang_fail(p, param->name.at, param->name.span,
+                                 "this rule has a parameter `%.60s` already", param->name.text);
+            }
+        }
+        if (rule->param_count == RMG_RULE_PARAMS_MAX) {
+            return lang_fail(p, param->name.at, param->name.span,
+                             "a rule has at most %u parameters", RMG_RULE_PARAMS_MAX);
+        }
+        *end = param;
+        end = &param->next;
+        rule->param_count++;
+    } while (lang_take(p, LANG_C(',')));
+    return lang_expect(p, LANG_C(')'), "`,` or `)`");
+}
+
+static bool parse_priority(struct lang_parser *p, struct lang_rule_node *rule)
+{
+    struct lang_expr *value = NULL;
+    if (!lang_take_constant(p, "a whole number", &value)) {
+        return false;
+    }
+    if (value->codec != RMG_CODEC_I64 || value->datum.as.i64 < INT32_MIN ||
+        value->datum.as.i64 > INT32_MAX) {
+        return lang_fail(p, value->at, value->size, "a priority is a whole number from %d to %d",
+                         INT32_MIN, INT32_MAX);
+    }
+    rule->pub.rule.priority = (int32_t)value->datum.as.i64;
+    return true;
+}
+
+/* `on conflict retry 2`: read to its end, then refused. */
+static bool parse_conflict(struct lang_parser *p)
+{
+    uint32_t at = p->token.at;
+    lang_next(p);
+    if (!lang_take_word(p, "conflict")) {
+        return lang_expected(p, "`conflict`");
+    }
+    if (lang_take_word(p, "retry")) {
+        lang_take(p, LANG_INTEGER);
+    } else if (!lang_take_word(p, "reject")) {
+        return lang_expected(p, "`retry`");
+    }
+    return lang_refuse(p, at, p->end - at, "on conflict",
+                       "leave it out: who loses is told so and may ask again in the next tick");
+}
+
+static bool parse_head(struct lang_parser *p, struct lang_rule_node *rule)
+{
+    bool priority = false;
+    if (lang_take(p, LANG_C('(')) && !lang_take(p, LANG_C(')')) && !parse_params(p, rule)) {
+        return false;
+    }
+    for (;;) {
+        struct lang_token word = p->token;
+        if (lang_take_word(p, "priority")) {
+            if (priority) {
+                return lang_fail(p, word.at, word.size, "this rule has a priority already");
+            }
+            priority = true;
+            if (!parse_priority(p, rule)) {
+                return false;
+            }
+        } else if (lang_at_word(p, "on")) {
+            if (!parse_conflict(p) && lang_stopped(p)) {
+                return false;
+            }
+        } else {
+            return true;
+        }
+    }
+}
+
+/* Words of the language that are not there yet, and words of other ones, where a clause begins. */
+static const char *const later_clauses[][2] = {
+    {"detach", "delete the node's edges by a rule of their own, then `delete` the node"},
+    {"raise", "use `set` with a condition: where a.x < 5 set a.x = 5"},
+    {"lower", "use `set` with a condition: where a.x > 5 set a.x = 5"},
+    {"put", NULL},
+    {"may", "matched elements are always different from each other"},
+    {"apply", "`apply all` stands in `process`"},
+    {"portal", NULL},
+    {"descend", NULL},
+    {"explore", NULL},
+    {"exec", NULL},
+    {"retry", NULL},
+    {"until", NULL},
+    {"optional", "write one rule with the edge and one with `not (a)-[...]->(...)`"},
+    {"merge", "write one rule with `not (a)-[...]->(...)` that creates it"},
+    {"with", NULL},
+    {"return", "a rule returns nothing; look at results with `jitos show` or `rmg export`"}};
+
+static bool refuse_clause(struct lang_parser *p)
+{
+    struct lang_token word = p->token;
+    for (size_t i = 0; i < sizeof later_clauses / sizeof later_clauses[0]; i++) {
+        if (!lang_at_word(p, later_clauses[i][0])) {
+            continue;
+        }
+        struct lang_token next = lang_peek(p, 1);
+        bool detach = lang_at_word(p, "detach") && lang_is_word(p, &next, "delete");
+        bool may = lang_at_word(p, "may") && lang_is_word(p, &next, "equal");
+        uint32_t size = detach || may ? next.at + next.size - word.at : word.size;
+        lang_refuse(p, word.at, size,
+                    detach ? "detach delete"
+                    : may  ? "may equal"
+                           : later_clauses[i][0],
+                    later_clauses[i][1]);
+        return false;
+    }
+    static const char *const clauses[] = {"create", "delete", "set", "add", "where", "match"};
+    lang_expected(p, "`create`, `delete`, `set`, `add` or the next declaration");
+    if (word.kind == LANG_NAME) {
+        struct lang_nearest nearest = lang_nearest_to(p->source + word.at, word.size);
+        for (size_t i = 0; i < sizeof clauses / sizeof clauses[0]; i++) {
+            lang_nearest_try(&nearest, clauses[i], (uint32_t)strlen(clauses[i]));
+        }
+        if (nearest.best != NULL && nearest.best_distance > 0) {
+            lang_help(p, "did you mean `%s`?", nearest.best);
+        }
+    }
+    return false;
+}
+
+static bool parse_target(struct lang_parser *p, struct lang_assign *assign, const char *what)
+{
+    if (!lang_take_name(p, what, &assign->target)) {
+        return false;
+    }
+    return lang_expect(p, LANG_C('.'), "`.` and a field's name") &&
+           lang_take_label(p, "a field's name", &assign->field);
+}
+
+static bool parse_create(struct lang_parser *p, struct lang_clause *clause)
+{
+    struct lang_path **end = &clause->paths;
+    do {
+        if (!lang_parse_path(p, end)) {
+            return false;
+        }
+        end = &(*end)->next;
+    } while (lang_take(p, LANG_C(',')));
+    return true;
+}
+
+static bool parse_delete(struct lang_parser *p, struct lang_clause *clause)
+{
+    struct lang_assign **end = &clause->assigns;
+    do {
+        struct lang_assign *target = lang_alloc(p->arena, 1, sizeof *target);
+        if (target == NULL) {
+            return lang_no_memory(p);
+        }
+        if (!lang_take_name(p, "the name of a matched element", &target->target)) {
+            return false;
+        }
+        if (lang_at(p, LANG_C('.'))) {
+            lang_expected(p, "`,` or the next clause");
+            return lang_help(p, "a field cannot be deleted, only a node or an edge");
+        }
+        *end = target;
+        end = &target->next;
+    } while (lang_take(p, LANG_C(',')));
+    return true;
+}
+
+static bool parse_set(struct lang_parser *p, struct lang_clause *clause)
+{
+    struct lang_assign **end = &clause->assigns;
+    do {
+        struct lang_assign *assign = lang_alloc(p->arena, 1, sizeof *assign);
+        if (assign == NULL) {
+            return lang_no_memory(p);
+        }
+        if (!parse_target(p, assign, "an element's name")) {
+            return false;
+        }
+        if (lang_at(p, LANG_C('+')) || lang_at(p, LANG_C('-'))) {
+            lang_expected(p, "`=`");
+            return lang_help(p, "write `add %.60s.%.60s, ...` for a field with join sum",
+                             assign->target.text, assign->field.text);
+        }
+        if (!lang_expect(p, LANG_C('='), "`=` and a value") ||
+            !lang_parse_expr(p, &assign->value)) {
+            return false;
+        }
+        *end = assign;
+        end = &assign->next;
+    } while (lang_take(p, LANG_C(',')));
+    return true;
+}
+
+static bool parse_add(struct lang_parser *p, struct lang_clause *clause)
+{
+    struct lang_assign *assign = lang_alloc(p->arena, 1, sizeof *assign);
+    if (assign == NULL) {
+        return lang_no_memory(p);
+    }
+    clause->assigns = assign;
+    if (!parse_target(p, assign, "an element's name")) {
+        return false;
+    }
+    if (!lang_take(p, LANG_C(','))) {
+        lang_expected(p, "`,` and what to add");
+        return lang_help(p, "write `add %.60s.%.60s, 1`", assign->target.text, assign->field.text);
+    }
+    return lang_parse_expr(p, &assign->value);
+}
+
+static bool parse_clause(struct lang_parser *p, struct lang_clause *clause)
+{
+    if (lang_take_word(p, "create")) {
+        clause->kind = LANG_CREATE;
+        return parse_create(p, clause);
+    }
+    if (lang_take_word(p, "delete")) {
+        clause->kind = LANG_DELETE;
+        return parse_delete(p, clause);
+    }
+    if (lang_take_word(p, "set")) {
+        clause->kind = LANG_SET;
+        return parse_set(p, clause);
+    }
+    if (lang_take_word(p, "add")) {
+        clause->kind = LANG_ADD;
+        return parse_add(p, clause);
+    }
+    if (lang_at_word(p, "where")) {
+        lang_fail(p, p->token.at, p->token.size, "`where` stands once, right behind `match`");
+        return lang_help(p, "join conditions with `and`");
+    }
+    if (lang_at_word(p, "match")) {
+        return lang_refuse(p, p->token.at, p->token.size, "a second match",
+                           "a match is one node or a path of two or three nodes");
+    }
+    return refuse_clause(p);
+}
+
+static bool parse_match(struct lang_parser *p, struct lang_rule_node *rule)
+{
+    if (lang_at_word(p, "optional") || lang_at_word(p, "detach")) {
+        return refuse_clause(p);
+    }
+    if (!lang_take_word(p, "match")) {
+        lang_expected(p, rule->param_count == 0 && lang_at(p, LANG_NAME) ? "`match`"
+                                                                         : "`priority` or `match`");
+        return lang_help(p, "a rule begins with what it looks for: match (a:Type)");
+    }
+    if (!lang_parse_path(p, &rule->match)) {
+        return false;
+    }
+    if (lang_at(p, LANG_C(','))) {
+        return lang_refuse(p, p->token.at, 1, "a match of several paths",
+                           "a match is one node or a path of two or three nodes");
+    }
+    if (rule->match->count > 5) {
+        const struct lang_element *fourth = rule->match->first;
+        for (uint32_t i = 0; i < 6; i++) {
+            fourth = fourth->next;
+        }
+        return lang_refuse(p, fourth->at, fourth->size, "a path of more than three nodes",
+                           "a match is one node or a path of two or three nodes");
+    }
+    return true;
+}
+
+static bool at_declaration(const struct lang_parser *p)
+{
+    static const char *const words[] = {"system", "type",      "edge",    "import",
+                                        "rule",   "invariant", "process", "grant"};
+    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
+        if (lang_at_word(p, words[i])) {
+            return true;
+        }
+    }
+    return lang_at(p, LANG_END);
+}
+
+static bool parse_body(struct lang_parser *p, struct lang_rule_node *rule)
+{
+    struct lang_clause **end = &rule->clauses;
+    if (!parse_head(p, rule) || !parse_match(p, rule)) {
+        return false;
+    }
+    if (lang_take_word(p, "where") && !lang_parse_expr(p, &rule->where)) {
+        return false;
+    }
+    while (!at_declaration(p)) {
+        struct lang_clause *clause = lang_alloc(p->arena, 1, sizeof *clause);
+        if (clause == NULL) {
+            return lang_no_memory(p);
+        }
+        if (!parse_clause(p, clause)) {
+            return false;
+        }
+        *end = clause;
+        end = &clause->next;
+    }
+    if (rule->clauses == NULL) {
+        lang_fail(p, rule->name.at, rule->name.span, "rule `%.60s` changes nothing",
+                  rule->name.text);
+        return lang_help(p, "add `create`, `delete`, `set` or `add` behind the match");
+    }
+    rule->end = p->end;
+    if (rule->end - rule->at > JIT_RULE_TEXT_BYTES_MAX) {
+        return lang_fail(p, rule->name.at, rule->name.span,
+                         "a rule has at most %u bytes of text, this one has %u",
+                         JIT_RULE_TEXT_BYTES_MAX, rule->end - rule->at);
+    }
+    return true;
+}
+
+bool lang_parse_rule(struct lang_parser *p)
+{
+    struct lang_rule_node *rule = lang_alloc(p->arena, 1, sizeof *rule);
+    if (rule == NULL) {
+        return lang_no_memory(p);
+    }
+    rule->at = p->token.at;
+    rule->pub.pos = lang_position(p, rule->at);
+    p->calls = 0;
+    p->depth = 0;
+    lang_next(p);
+    if (!lang_take_name(p, "the rule's name", &rule->name)) {
+        return false;
+    }
+    if (lang_index_get(&p->index, LANG_INDEX_RULE, rule->name.text, rule->name.size) != NULL) {
+        lang_fail(p, rule->name.at, rule->name.span, "there is a rule `%.60s` already",
+                  rule->name.text);
+    } else if (p->rule_count == JIT_RULES_MAX) {
+        return lang_fail(p, rule->name.at, rule->name.span, "a system has at most %u rules",
+                         JIT_RULES_MAX);
+    } else {
+        if (!lang_index_put(&p->index, p->arena, LANG_INDEX_RULE, rule->name.text, rule->name.size,
+                            rule)) {
+            return lang_no_memory(p);
+        }
+        rule->index = p->rule_count++;
+        *p->rules_end = rule;
+        p->rules_end = &rule->next;
+    }
+    rule->broken = true; /* until it is read to its end */
+    uint32_t errors = p->error_count;
+    bool parsed = parse_body(p, rule);
+    rule->broken = !parsed || p->error_count > errors;
+    return parsed;
+}
