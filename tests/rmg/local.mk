@@ -13,13 +13,25 @@ check_PROGRAMS += %D%/test_codec %D%/test_expr %D%/test_rule
 %C%_test_rule_LDADD = $(test_libs_rmg)
 
 # Slots, patches, receipts, the engine.
-check_PROGRAMS += %D%/test_engine %D%/test_engine_model %D%/test_patch %D%/test_receipt
+check_PROGRAMS += %D%/test_engine %D%/test_patch %D%/test_receipt
 %C%_test_engine_CFLAGS = $(test_cflags)
 %C%_test_engine_LDADD = $(test_libs_rmg)
-%C%_test_engine_model_CFLAGS = $(test_cflags)
-%C%_test_engine_model_LDADD = $(test_libs_rmg)
 %C%_test_patch_CFLAGS = $(test_cflags)
 %C%_test_patch_LDADD = $(test_libs_rmg)
 %C%_test_receipt_CFLAGS = $(test_cflags)
 %C%_test_receipt_LDADD = $(test_libs_rmg)
 EXTRA_DIST += docs/spec/patch.md
+
+# The text language.
+check_PROGRAMS += %D%/test_lang %D%/test_lang_limits
+%C%_test_lang_SOURCES = %D%/test_lang.c %D%/lang_fixture.h
+%C%_test_lang_CFLAGS = $(test_cflags)
+%C%_test_lang_LDADD = $(test_libs_rmg)
+%C%_test_lang_limits_SOURCES = %D%/test_lang_limits.c %D%/lang_fixture.h
+%C%_test_lang_limits_CFLAGS = $(test_cflags)
+%C%_test_lang_limits_LDADD = $(test_libs_rmg)
+lang_golden = bad_bytes bad_caret bad_effects bad_empty bad_last bad_many bad_more bad_names \
+	bad_processes bad_refused_more bad_refused_rules bad_syntax bad_syntax_more bad_types \
+	good_design good_everything
+EXTRA_DIST += $(lang_golden:%=tests/rmg/lang/%.jitos) $(lang_golden:%=tests/rmg/lang/%.expected) \
+	examples/supply-chain/supply-chain.jitos
