@@ -100,7 +100,9 @@ uint8_t *owner_entry_write(uint8_t *at, const struct rmg_attachment *attachment,
  * caller's to drop. Errors: the arena's. */
 JIT_MUST_CHECK enum jit_err owner_leaf_edit(struct trie_pen *pen, const struct owner_edit *edit,
                                             uint32_t *leaf, struct leaf_cell *cell);
-/* Undo that. */
+/* Release a leaf of this transaction, of `size` bytes, and its cells of this transaction. */
+void owner_leaf_free(struct trie_pen *pen, uint32_t ref, uint32_t size);
+/* Undo an edit. */
 void owner_leaf_release(struct trie_pen *pen, const struct owner_edit *edit, uint32_t leaf,
                         const struct leaf_cell *cell);
 /* True when the change fitted into a leaf of this transaction, in place. */

@@ -23,6 +23,7 @@
 #include "base/heap.h"
 #include "rmg/arena.h"
 #include "rmg/graph.h"
+#include "rmg/radix.h"
 #include "rmg/store.h"
 
 #define TRIE_INSTANCES  RMG_MAPS /* the map of instances, private to the store */
@@ -333,6 +334,9 @@ JIT_MUST_CHECK enum jit_err trie_cell_new(struct trie_pen *pen, uint32_t size, u
  * older versions. Errors: JIT_ENOMEM. */
 JIT_MUST_CHECK enum jit_err trie_cell_drop(struct trie_pen *pen, uint32_t ref, uint32_t size);
 
+/* A node with children at the slots of map, all dirty; leaf, refs and count are the caller's. */
+JIT_MUST_CHECK enum jit_err trie_node_new(struct trie_pen *pen, const struct trie_spec *spec,
+                                          unsigned map, unsigned depth, uint32_t *ref);
 /* Put a leaf at a place that trie_find gave; an old leaf with that key is the caller's to drop. */
 JIT_MUST_CHECK enum jit_err trie_put(struct trie_pen *pen, const struct trie_spec *spec,
                                      uint32_t *root, const struct trie_key *key,
@@ -350,11 +354,33 @@ void trie_abandon(struct trie_pen *pen, const struct trie_spec *spec, uint32_t r
 
 /* ---- building (trie_build.c) ---- */
 
-/* A map from its leaves in key order: near[i] is the nibble in which key i differs from key i-1,
- * slots[i] the two nibbles there (that of i-1 high). Everything is dirty. */
+/* Records with keys of ids at fixed offsets: an array, or leaves in an arena (stride: a granule). */
+struct trie_records {
+    const uint8_t *base;
+    size_t stride;
+    unsigned segments;
+    size_t at[TRIE_SEGMENTS];
+};
+
+/* Sort items[].index by the keys of their records, from 8 bytes on that begin at `word` * 8; stable.
+ * scratch: as many again. */
+void trie_sort(const struct trie_records *records, struct rmg_radix *items,
+               struct rmg_radix *scratch, size_t count, unsigned word);
+
+/* Where each sorted key parts from the one before it, and the nibbles of both there (its own low).
+ */
+struct trie_step {
+    uint8_t near;
+    uint8_t slots;
+};
+/* steps[1] on. False: items[*twin] has the key of the one before it. */
+bool trie_steps(const struct trie_records *records, const struct rmg_radix *items, size_t count,
+                struct trie_step *steps, size_t *twin);
+
+/* A map from its sorted leaves. Everything is dirty. On error nothing was made. */
 JIT_MUST_CHECK enum jit_err trie_build(struct trie_pen *pen, const struct trie_spec *spec,
-                                       const uint32_t *leaves, const uint8_t *near,
-                                       const uint8_t *slots, uint64_t count, uint32_t *root);
+                                       const struct rmg_radix *leaves,
+                                       const struct trie_step *steps, size_t count, uint32_t *root);
 
 /* ---- hashing (trie_hash.c) ---- */
 struct trie_hasher; /* scratch of fixed size */

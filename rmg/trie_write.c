@@ -91,9 +91,8 @@ static enum jit_err node_own(struct trie_pen *pen, const struct trie_spec *spec,
     return JIT_OK;
 }
 
-/* A node with children at the slots of map; refs and hashes are the caller's to fill. */
-static enum jit_err node_new(struct trie_pen *pen, const struct trie_spec *spec, unsigned map,
-                             unsigned depth, uint32_t *ref)
+enum jit_err trie_node_new(struct trie_pen *pen, const struct trie_spec *spec, unsigned map,
+                           unsigned depth, uint32_t *ref)
 {
     unsigned children = trie_count16(map);
     enum jit_err err = trie_cell_new(pen, trie_node_size(spec, children), ref);
@@ -127,7 +126,7 @@ static enum jit_err node_resize(struct trie_pen *pen, const struct trie_spec *sp
     uint32_t ref = 0;
     enum jit_err err = dead_ready(pen);
     if (err == JIT_OK) {
-        err = node_new(pen, spec, old->map ^ bit, old->depth, &ref);
+        err = trie_node_new(pen, spec, old->map ^ bit, old->depth, &ref);
     }
     if (err != JIT_OK) {
         return err;
@@ -165,7 +164,7 @@ static enum jit_err root_new(struct trie_pen *pen, const struct trie_spec *spec,
                              unsigned slot, uint32_t leaf)
 {
     uint32_t ref = 0;
-    enum jit_err err = node_new(pen, spec, 1u << slot, 0, &ref);
+    enum jit_err err = trie_node_new(pen, spec, 1u << slot, 0, &ref);
     if (err != JIT_OK) {
         return err;
     }
@@ -193,7 +192,7 @@ static enum jit_err slot_split(struct trie_pen *pen, const struct trie_spec *spe
     bool old_leaf = (node->leaf >> slot & 1u) != 0;
     uint32_t ref = 0;
     assert(new_slot != old_slot);
-    enum jit_err err = node_new(pen, spec, 1u << new_slot | 1u << old_slot, place->differ, &ref);
+    enum jit_err err = trie_node_new(pen, spec, 1u << new_slot | 1u << old_slot, place->differ, &ref);
     if (err != JIT_OK) {
         return err;
     }

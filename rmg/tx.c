@@ -82,19 +82,7 @@ static void abandon_leaf(void *user, uint32_t ref)
         rmg_arena_release(a->pen.arena, ref, a->leaf_size);
         return;
     }
-    const struct rmg_mem mem = {.base = a->pen.arena->base, .size = a->pen.arena->size};
-    struct owner_walk walk;
-    struct owner_entry entry;
-    enum jit_err err = owner_walk_begin(&mem, leaf, &walk);
-    while (err == JIT_OK && (err = owner_walk_next(&walk, &entry)) == JIT_OK) {
-        const struct atom_cell *cell =
-            entry.cell == 0 ? NULL : rmg_arena_at(a->pen.arena, entry.cell);
-        if (cell != NULL && cell->epoch == a->pen.epoch) {
-            rmg_arena_release(a->pen.arena, entry.cell, sizeof *cell + cell->size);
-        }
-    }
-    assert(err == JIT_ENOENT);
-    rmg_arena_release(a->pen.arena, ref, owner_leaf_size(leaf));
+    owner_leaf_free(&a->pen, ref, owner_leaf_size(leaf));
 }
 
 static void abandon_instance(void *user, uint32_t ref)

@@ -100,6 +100,23 @@ void owner_leaf_release(struct trie_pen *pen, const struct owner_edit *edit, uin
     }
 }
 
+void owner_leaf_free(struct trie_pen *pen, uint32_t ref, uint32_t size)
+{
+    const struct rmg_mem mem = {.base = pen->arena->base, .size = pen->arena->size};
+    struct owner_walk walk;
+    struct owner_entry entry;
+    enum jit_err err = owner_walk_begin(&mem, rmg_arena_at(pen->arena, ref), &walk);
+    while (err == JIT_OK && (err = owner_walk_next(&walk, &entry)) == JIT_OK) {
+        const struct atom_cell *cell =
+            entry.cell == 0 ? NULL : rmg_arena_at(pen->arena, entry.cell);
+        if (cell != NULL && cell->epoch == pen->epoch) {
+            rmg_arena_release(pen->arena, entry.cell, sizeof *cell + cell->size);
+        }
+    }
+    assert(err == JIT_ENOENT);
+    rmg_arena_release(pen->arena, ref, size);
+}
+
 enum jit_err owner_leaf_edit(struct trie_pen *pen, const struct owner_edit *edit, uint32_t *leaf,
                              struct leaf_cell *cell)
 {

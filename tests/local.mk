@@ -26,3 +26,4 @@ include $(srcdir)/tests/syscall/local.mk
 include $(srcdir)/tests/proc/local.mk
 include $(srcdir)/tests/kernel/local.mk
 include $(srcdir)/tests/tools/local.mk
+include $(srcdir)/tests/bench/local.mk

@@ -1,0 +1,25 @@
+/* tests/bench/bench.h - measuring: each file gives one function that reports figures, main calls
+ * them all. A figure is a line of bench.ndjson: {"name","n","median_ns","min_ns","runs"}; one that
+ * counts bytes says so in its name and has bytes in place of nanoseconds. */
+#ifndef JIT_TESTS_BENCH_H
+#define JIT_TESTS_BENCH_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct bench {
+    const char *only; /* part of the name of the figures wanted; NULL: all */
+    uint64_t n_max;   /* sizes above are left out */
+};
+
+bool bench_wants(const struct bench *bench, const char *name, uint64_t n);
+/* samples are sorted in place. */
+void bench_report(const struct bench *bench, const char *name, uint64_t n, double *samples,
+                  size_t count);
+uint64_t bench_now_ns(void);
+
+/* One line here and one in bench.c for each file. */
+void bench_store(const struct bench *bench);
+
+#endif
