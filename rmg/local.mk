@@ -6,7 +6,7 @@ noinst_LTLIBRARIES += %D%/librmg.la
 	%D%/radix.c %D%/radix.h %D%/receipt.c %D%/receipt.h %D%/slot.c %D%/slot.h %D%/store.c %D%/store.h \
 	%D%/store_priv.h %D%/trie_build.c %D%/trie_hash.c %D%/trie_owner.c %D%/trie_priv.h %D%/trie_read.c \
 	%D%/trie_write.c %D%/tx.c %D%/tx_change.c %D%/tx_load.c %D%/tx_owner.c \
-	%D%/tx_seal.c %D%/utf8.c
+	%D%/tx_seal.c %D%/utf8.c %D%/verify.c
 
 # Rules.
 %C%_librmg_la_SOURCES += \

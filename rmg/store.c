@@ -152,6 +152,13 @@ void rmg_store_unpin(struct rmg_store *store, const struct rmg_version *version)
 
 /* ---- instances ---- */
 
+bool store_leaf_sound(const struct rmg_store *store, const struct leaf_instance *leaf)
+{
+    bool plane = leaf->plane == RMG_PLANE_ALPHA || leaf->plane == RMG_PLANE_BETA;
+    return leaf->has_parent <= 1 && plane == (leaf->has_parent == 1) &&
+           leaf->name_size <= JIT_NAME_BYTES_MAX && leaf->arena < store->options.arena_count;
+}
+
 enum jit_err store_leaf(const struct rmg_store *store, uint32_t instances, const struct jit_id *id,
                         struct leaf_instance **out)
 {
@@ -161,18 +168,13 @@ enum jit_err store_leaf(const struct rmg_store *store, uint32_t instances, const
     enum jit_err err = trie_get(&mem, &trie_specs[TRIE_INSTANCES], instances, &key, &leaf);
     if (err == JIT_OK) {
         *out = (struct leaf_instance *)(uintptr_t)leaf;
+        err = store_leaf_sound(store, *out) ? JIT_OK : JIT_ECORRUPT;
     }
     return err;
 }
 
-enum jit_err store_leaf_load(const struct leaf_instance *leaf, struct rmg_instance *out)
+void store_leaf_load(const struct leaf_instance *leaf, struct rmg_instance *out)
 {
-    if (leaf->has_parent > 1 || leaf->name_size > JIT_NAME_BYTES_MAX ||
-        leaf->arena >= RMG_ARENAS_MAX ||
-        (leaf->has_parent == 1 && leaf->plane != RMG_PLANE_ALPHA &&
-         leaf->plane != RMG_PLANE_BETA)) {
-        return JIT_ECORRUPT;
-    }
     *out = (struct rmg_instance){.id = leaf->id,
                                  .root_node = leaf->root_node,
                                  .parent.present = leaf->has_parent == 1,
@@ -188,7 +190,6 @@ enum jit_err store_leaf_load(const struct leaf_instance *leaf, struct rmg_instan
         out->parent.name_size = leaf->name_size;
         memcpy(out->parent.name, leaf->name, leaf->name_size);
     }
-    return JIT_OK;
 }
 
 enum jit_err rmg_store_instance(const struct rmg_store *store, const struct rmg_version *version,
@@ -196,7 +197,10 @@ enum jit_err rmg_store_instance(const struct rmg_store *store, const struct rmg_
 {
     struct leaf_instance *leaf = NULL;
     enum jit_err err = store_leaf(store, version->instances, id, &leaf);
-    return err == JIT_OK ? store_leaf_load(leaf, out) : err;
+    if (err == JIT_OK) {
+        store_leaf_load(leaf, out);
+    }
+    return err;
 }
 
 void rmg_store_graph(const struct rmg_store *store, const struct rmg_instance *instance,
@@ -224,8 +228,14 @@ enum jit_err rmg_store_next(const struct rmg_store *store, const struct rmg_vers
     if (err == JIT_OK) {
         err = trie_iter_next(&iter, &leaf, &ref);
     }
-    return err == JIT_OK ? store_leaf_load((const struct leaf_instance *)(const void *)leaf, out)
-                         : err;
+    if (err == JIT_OK) {
+        const struct leaf_instance *found = (const struct leaf_instance *)(const void *)leaf;
+        if (!store_leaf_sound(store, found)) {
+            return JIT_ECORRUPT;
+        }
+        store_leaf_load(found, out);
+    }
+    return err;
 }
 
 /* ---- the state root of a part ---- */
@@ -289,6 +299,9 @@ static enum jit_err part_add(const struct rmg_store *store, uint32_t instances,
     uint64_t hashes = 0;
     bool inside = false;
     memcpy(&leaf, leaf_bytes, sizeof leaf);
+    if (!store_leaf_sound(store, &leaf)) {
+        return JIT_ECORRUPT;
+    }
     enum jit_err err = nested_in(store, instances, &leaf, above, &inside);
     if (err != JIT_OK || !inside) {
         return err;

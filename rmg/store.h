@@ -131,9 +131,10 @@ rmg_tx_clear_attachment(struct rmg_tx *tx, const struct jit_id *instance, enum r
                         const struct jit_id *owner, const char *name, uint32_t name_size);
 
 /* Bulk build (14.8): give an instance whose maps are all empty its whole content at once. The
- * arrays are borrowed and may be reordered. Errors: JIT_EEXIST (an id or a name twice), JIT_EINVALID
- * (the instance is not empty; as above), JIT_EDANGLING, JIT_ENOENT (instance; an owner), JIT_ELIMIT,
- * JIT_ENOMEM, JIT_ENOSPC. After an error the transaction may only be aborted. */
+ * arrays are borrowed and may be reordered. Errors: JIT_EEXIST (an id or a name twice),
+ * JIT_EINVALID (the instance is not empty; as above), JIT_EDANGLING, JIT_ENOENT (instance; an
+ * owner), JIT_ELIMIT, JIT_ENOMEM, JIT_ENOSPC. After an error the transaction may only be aborted.
+ */
 struct rmg_bulk_node {
     struct jit_id id;
     struct jit_id type;

@@ -56,8 +56,9 @@ struct trie_pen tx_pen(struct rmg_tx *tx, uint32_t arena);
 /* The leaf of an instance in a map of instances. Errors: JIT_ENOENT, JIT_ECORRUPT. */
 JIT_MUST_CHECK enum jit_err store_leaf(const struct rmg_store *store, uint32_t instances,
                                        const struct jit_id *id, struct leaf_instance **out);
-JIT_MUST_CHECK enum jit_err store_leaf_load(const struct leaf_instance *leaf,
-                                            struct rmg_instance *out);
+/* Its sizes and numbers can be followed. store_leaf gives only such. */
+bool store_leaf_sound(const struct rmg_store *store, const struct leaf_instance *leaf);
+void store_leaf_load(const struct leaf_instance *leaf, struct rmg_instance *out);
 /* Find an instance for reading, or make its leaf ours for writing. Errors: JIT_ENOENT, ... */
 JIT_MUST_CHECK enum jit_err tx_find(struct rmg_tx *tx, const struct jit_id *id);
 JIT_MUST_CHECK enum jit_err tx_own(struct rmg_tx *tx);

@@ -1,12 +1,23 @@
 #include "rmg/trie_priv.h"
 
-#include "base/le.h"
-
 #define INSERT_MAX 16u /* as few are sorted by whole keys at once */
+#define WORD       4u  /* bytes of the key sorted at a time: enough to part a million hashes */
+#define AHEAD      12u /* records fetched before they are looked at: they lie anywhere */
 
 static const uint8_t *record_at(const struct trie_records *records, uint32_t index)
 {
     return records->base + (uint64_t)index * records->stride;
+}
+
+static void record_fetch(const struct trie_records *records, const struct rmg_radix *items,
+                         size_t count, size_t at)
+{
+    if (at + AHEAD < count) {
+        const uint8_t *record = record_at(records, items[at + AHEAD].index);
+        for (unsigned i = 0; i < records->segments; i++) {
+            __builtin_prefetch(record + records->at[i]);
+        }
+    }
 }
 
 static struct trie_key record_key(const struct trie_records *records, uint32_t index)
@@ -44,7 +55,21 @@ static void insertion_sort(const struct trie_records *records, struct rmg_radix 
     }
 }
 
-/* Eight bytes of the key after another; what ties goes on with the next eight. */
+/* All items have the same id in one part of their keys: few types, or the edges of one hub. */
+static bool part_equal(const struct trie_records *records, const struct rmg_radix *items,
+                       size_t count, unsigned part)
+{
+    const uint8_t *first = record_at(records, items[0].index) + records->at[part];
+    for (size_t i = count; i-- > 1;) {
+        if (memcmp(first, record_at(records, items[i].index) + records->at[part], JIT_ID_BYTES) !=
+            0) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* A word of the key after another; what ties goes on with the next. */
 void trie_sort(const struct trie_records *records, struct rmg_radix *items,
                struct rmg_radix *scratch, size_t count, unsigned word)
 {
@@ -52,20 +77,30 @@ void trie_sort(const struct trie_records *records, struct rmg_radix *items,
         insertion_sort(records, items, count);
         return;
     }
+    const unsigned words = JIT_ID_BYTES / WORD;
+    while (word % words == 0 && part_equal(records, items, count, word / words)) {
+        word += words;
+        if (word == records->segments * words) {
+            return;
+        }
+    }
+    size_t offset = records->at[word / words] + word % words * WORD;
     bool ascends = true;
-    size_t offset = records->at[word / 4] + word % 4 * sizeof(uint64_t);
     for (size_t i = 0; i < count; i++) {
-        items[i].key = jit_be64(record_at(records, items[i].index) + offset);
+        record_fetch(records, items, count, i);
+        const uint8_t *at = record_at(records, items[i].index) + offset;
+        items[i].key = (uint64_t)at[0] << 24 | (uint64_t)at[1] << 16 | (uint64_t)at[2] << 8 | at[3];
         ascends = ascends && (i == 0 || items[i - 1].key <= items[i].key);
     }
     if (!ascends) {
         rmg_radix_sort(items, scratch, count, NULL, NULL);
     }
-    if (word + 1 == records->segments * 4u) {
+    if (word + 1 == records->segments * words) {
         return;
     }
     for (size_t begin = 0; begin < count;) {
         size_t end = begin + 1;
+        record_fetch(records, items, count, begin);
         while (end < count && items[end].key == items[begin].key) {
             end++;
         }
@@ -81,6 +116,7 @@ bool trie_steps(const struct trie_records *records, const struct rmg_radix *item
 {
     unsigned nibbles = records->segments * JIT_ID_BYTES * 2u;
     for (size_t i = 1; i < count; i++) {
+        record_fetch(records, items, count, i);
         struct trie_key before = record_key(records, items[i - 1].index);
         struct trie_key key = record_key(records, items[i].index);
         unsigned near = trie_key_differ(&before, &key, nibbles);

@@ -354,7 +354,8 @@ void trie_abandon(struct trie_pen *pen, const struct trie_spec *spec, uint32_t r
 
 /* ---- building (trie_build.c) ---- */
 
-/* Records with keys of ids at fixed offsets: an array, or leaves in an arena (stride: a granule). */
+/* Records with keys of ids at fixed offsets: an array, or leaves in an arena (stride: a granule).
+ */
 struct trie_records {
     const uint8_t *base;
     size_t stride;
@@ -362,8 +363,7 @@ struct trie_records {
     size_t at[TRIE_SEGMENTS];
 };
 
-/* Sort items[].index by the keys of their records, from 8 bytes on that begin at `word` * 8; stable.
- * scratch: as many again. */
+/* Sort items[].index by the keys of their records; stable. word: 0. scratch: as many again. */
 void trie_sort(const struct trie_records *records, struct rmg_radix *items,
                struct rmg_radix *scratch, size_t count, unsigned word);
 

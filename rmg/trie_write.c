@@ -192,7 +192,8 @@ static enum jit_err slot_split(struct trie_pen *pen, const struct trie_spec *spe
     bool old_leaf = (node->leaf >> slot & 1u) != 0;
     uint32_t ref = 0;
     assert(new_slot != old_slot);
-    enum jit_err err = trie_node_new(pen, spec, 1u << new_slot | 1u << old_slot, place->differ, &ref);
+    enum jit_err err =
+        trie_node_new(pen, spec, 1u << new_slot | 1u << old_slot, place->differ, &ref);
     if (err != JIT_OK) {
         return err;
     }

@@ -198,7 +198,10 @@ enum jit_err rmg_tx_graph(struct rmg_tx *tx, const struct jit_id *instance, stru
 enum jit_err rmg_tx_instance(struct rmg_tx *tx, const struct jit_id *id, struct rmg_instance *out)
 {
     enum jit_err err = tx_find(tx, id);
-    return err == JIT_OK ? store_leaf_load(tx->at, out) : err;
+    if (err == JIT_OK) {
+        store_leaf_load(tx->at, out);
+    }
+    return err;
 }
 
 static bool parent_is(const struct leaf_instance *leaf, const struct rmg_parent *parent)

@@ -3,6 +3,8 @@
 /* Bulk build (14.8): sort, make the leaves in order, build each map and index from its sorted
  * leaves. Since all is sorted, edges meet their ends and attachments their owners by merging. */
 
+#define AHEAD 12u /* what lies anywhere is fetched before it is looked at */
+
 static void *array_new(struct jit_heap *heap, uint64_t count, size_t size)
 {
     size_t total = 0;
@@ -70,6 +72,9 @@ static enum jit_err load_records(struct load *load, enum rmg_map map, const void
     }
     enum jit_err err = JIT_OK;
     for (; err == JIT_OK && made < count; made += err == JIT_OK) {
+        if (made + AHEAD < count) {
+            __builtin_prefetch(source.base + (uint64_t)load->items[made + AHEAD].index * body_size);
+        }
         err = trie_cell_new(&load->pen, spec->leaf_size, &leaves[made].index);
         if (err == JIT_OK) {
             memcpy((uint8_t *)rmg_arena_at(load->pen.arena, leaves[made].index) + sizeof(uint64_t),
@@ -77,8 +82,8 @@ static enum jit_err load_records(struct load *load, enum rmg_map map, const void
         }
     }
     if (err == JIT_OK) {
-        err = trie_build(&load->pen, spec, leaves, load->steps, count,
-                         &load->tx->at->roots.ref[map]);
+        err =
+            trie_build(&load->pen, spec, leaves, load->steps, count, &load->tx->at->roots.ref[map]);
     }
     if (err != JIT_OK) {
         leaves_release(load, leaves, made, spec->leaf_size);
@@ -111,6 +116,9 @@ static bool all_among(const struct load *load, const struct rmg_radix *items, ui
 {
     uint64_t at = 0;
     for (uint64_t i = 0; i < count; i++) {
+        if (i + AHEAD < count) {
+            __builtin_prefetch(leaf_at(load, items[i + AHEAD].index) + offset);
+        }
         const uint8_t *want = leaf_at(load, items[i].index) + offset;
         int order = -1;
         while (at < among_count &&
@@ -133,8 +141,8 @@ static enum jit_err load_nodes(struct load *load)
             return JIT_EINVALID;
         }
     }
-    enum jit_err err = load_records(load, RMG_NODES, load->bulk->nodes,
-                                    sizeof *load->bulk->nodes, count, load->nodes);
+    enum jit_err err = load_records(load, RMG_NODES, load->bulk->nodes, sizeof *load->bulk->nodes,
+                                    count, load->nodes);
     if (err == JIT_OK) {
         load->tx->at->roots.node_count = count;
         err = load_index(load, RMG_NODE_TYPES, load->nodes, count);
@@ -160,8 +168,8 @@ static enum jit_err load_edges(struct load *load)
     if (err == JIT_OK) {
         err = load_index(load, RMG_OUT, load->edges, count);
     }
-    if (err == JIT_OK && !all_among(load, load->items, count,
-                                    offsetof(struct leaf_edge, edge.from), load->nodes, nodes)) {
+    if (err == JIT_OK && !all_among(load, load->items, count, offsetof(struct leaf_edge, edge.from),
+                                    load->nodes, nodes)) {
         err = JIT_EDANGLING;
     }
     if (err == JIT_OK) {
@@ -263,6 +271,14 @@ static enum jit_err load_owners(struct load *load, enum rmg_plane plane,
     /* Leaves take the place of what they were made from. */
     for (uint64_t begin = 0, end = 0; err == JIT_OK && begin < count; begin = end) {
         uint32_t ref = 0;
+        if (begin + AHEAD < count) {
+            const struct rmg_bulk_attachment *ahead = &all[items[begin + AHEAD].index];
+            __builtin_prefetch(ahead);
+            __builtin_prefetch(&ahead->attachment.value.bytes);
+            ahead = &all[items[begin + AHEAD / 2].index];
+            __builtin_prefetch(ahead->attachment.value.bytes);
+            __builtin_prefetch(ahead->attachment.name);
+        }
         for (end = begin + 1; end < count && jit_id_equal(&all[items[end].index].owner,
                                                           &all[items[begin].index].owner);) {
             end++;

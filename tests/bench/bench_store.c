@@ -1,4 +1,5 @@
-/* The store beside BENCHMARKS 1: a binary tree of n nodes, n - 1 edges and a 16-byte atom a node. */
+/* The store beside BENCHMARKS 1: a binary tree of n nodes, n - 1 edges and a 16-byte atom a node.
+ */
 #include <stdlib.h>
 
 #include "base/check.h"
@@ -154,11 +155,10 @@ static void set_atom(struct tree *tree, struct rmg_tx *tx, uint64_t node, uint64
 {
     uint8_t bytes[16] = {0};
     jit_put_le64(bytes, value);
-    struct rmg_attachment attachment = {.name = "state",
-                                        .name_size = 5,
-                                        .value = {RMG_VALUE_ATOM, tree->type, bytes, 16}};
-    must(rmg_tx_set_attachment(tx, &tree->instance, RMG_PLANE_ALPHA, &tree->ids[node],
-                               &attachment));
+    struct rmg_attachment attachment = {
+        .name = "state", .name_size = 5, .value = {RMG_VALUE_ATOM, tree->type, bytes, 16}};
+    must(
+        rmg_tx_set_attachment(tx, &tree->instance, RMG_PLANE_ALPHA, &tree->ids[node], &attachment));
 }
 
 /* One transaction that sets `count` atoms, sealed. */
@@ -192,16 +192,15 @@ static void bench_create(const struct bench *bench, struct tree *tree)
 {
     double samples[RUNS_MAX];
     struct jit_random random = jit_random_of(3);
-    for (size_t i = 0; i < RUNS_MAX; i++) {
+    for (size_t i = 0; i < RUNS_MAX && bench_wants(bench, "create1", tree->n); i++) {
         struct jit_id node = numbered("new:", i);
         struct rmg_edge edge = {.id = numbered("edge:new", i),
                                 .from = tree->ids[jit_random_below(&random, tree->n)],
                                 .to = node,
                                 .type = tree->type};
         uint8_t bytes[16] = {0};
-        struct rmg_attachment attachment = {.name = "state",
-                                            .name_size = 5,
-                                            .value = {RMG_VALUE_ATOM, tree->type, bytes, 16}};
+        struct rmg_attachment attachment = {
+            .name = "state", .name_size = 5, .value = {RMG_VALUE_ATOM, tree->type, bytes, 16}};
         struct rmg_tx *tx = NULL;
         uint64_t before = bench_now_ns();
         must(rmg_tx_begin(tree->store, &tree->version, &tx));
@@ -240,7 +239,7 @@ static void bench_diff(const struct bench *bench, struct tree *tree)
 {
     double samples[201];
     struct jit_random random = jit_random_of(10);
-    for (size_t i = 0; i < 201; i++) {
+    for (size_t i = 0; i < 201 && bench_wants(bench, "diff10", tree->n); i++) {
         struct rmg_version base = tree->version;
         struct rmg_graph before;
         struct rmg_graph after;
@@ -268,7 +267,7 @@ static void bench_reads(const struct bench *bench, struct tree *tree)
     struct jit_id type;
     struct rmg_edge edge;
     graph_of(tree, &tree->version, &graph);
-    for (size_t i = 0; i < 21; i++) {
+    for (size_t i = 0; i < 21 && bench_wants(bench, "get", tree->n); i++) {
         uint64_t before = bench_now_ns();
         for (unsigned k = 0; k < 10000; k++) {
             must(rmg_node_type(&graph, &tree->ids[jit_random_below(&random, tree->n)], &type));
@@ -276,7 +275,7 @@ static void bench_reads(const struct bench *bench, struct tree *tree)
         samples[i] = (double)(bench_now_ns() - before) / 10000;
     }
     bench_report(bench, "get", tree->n, samples, 21);
-    for (size_t i = 0; i < 5; i++) {
+    for (size_t i = 0; i < 5 && bench_wants(bench, "iterate", tree->n); i++) {
         uint64_t before = bench_now_ns();
         rmg_iter_all(&graph, RMG_NODES, &iter);
         while (rmg_iter_node(&iter, &id, &type) == JIT_OK) {
@@ -284,7 +283,7 @@ static void bench_reads(const struct bench *bench, struct tree *tree)
         samples[i] = (double)(bench_now_ns() - before) / (double)tree->n;
     }
     bench_report(bench, "iterate", tree->n, samples, 5);
-    for (size_t i = 0; i < 5; i++) {
+    for (size_t i = 0; i < 5 && bench_wants(bench, "iterate_out", tree->n); i++) {
         uint64_t before = bench_now_ns();
         rmg_iter_all(&graph, RMG_OUT, &iter);
         while (rmg_iter_edge(&iter, &edge) == JIT_OK) {
@@ -299,6 +298,9 @@ static void bench_memory(const struct bench *bench, struct tree *tree)
     double bytes = (double)tree->arena->live / (double)tree->n;
     struct jit_random random = jit_random_of(6);
     bench_report(bench, "memory_bytes", tree->n, &bytes, 1);
+    if (!bench_wants(bench, "memory_two_bytes", tree->n)) {
+        return;
+    }
     struct rmg_version base = tree->version;
     must(rmg_store_pin(tree->store, &base));
     (void)set_atoms(tree, &random, tree->n / 10);

@@ -115,8 +115,11 @@ static void compare_version(const struct naive_state *model, const struct rmg_ve
     struct jit_id root;
     size_t count = 0;
     enum jit_err err;
+    struct rmg_fault fault;
     naive_state_root(model, &root);
     ck_assert(jit_id_equal(&root, &version->state_root));
+    err = rmg_store_verify(world.store, version, &fault);
+    ck_assert_msg(err == JIT_OK, "%s", fault.what);
     ck_assert_uint_eq(version->instance_count, model->instance_count);
     for (err = rmg_store_next(world.store, version, NULL, &instance); err == JIT_OK;
          err = rmg_store_next(world.store, version, &instance.id, &instance)) {
@@ -136,6 +139,131 @@ static void compare_version(const struct naive_state *model, const struct rmg_ve
     }
     ck_assert_int_eq(err, JIT_ENOENT);
     ck_assert_uint_eq(count, model->instance_count);
+}
+
+/* Load the model in one go into another store: same root, same content. */
+static void compare_load(const struct naive_state *model, const struct rmg_version *version)
+{
+    struct fault_heap *heap = &world.heap;
+    struct rmg_arena *arena = NULL;
+    struct rmg_store *store = NULL;
+    struct rmg_tx *tx = NULL;
+    struct rmg_fault fault;
+    struct rmg_version loaded = rmg_version_empty();
+    must(rmg_arena_new(&heap->heap, 4u << 20, &arena));
+    struct rmg_store_options options = {.arenas = {arena}, .arena_count = 1};
+    must(rmg_store_new(&heap->heap, &options, &store));
+    must(rmg_tx_begin(store, &loaded, &tx));
+    for (size_t i = 0; i < model->instance_count; i++) {
+        const struct naive_instance *in = &model->instances[i];
+        struct rmg_bulk_attachment *attachments =
+            calloc(in->attachment_count + 1, sizeof *attachments);
+        for (size_t k = 0; k < in->attachment_count; k++) {
+            const struct naive_attachment *a = &in->attachments[k];
+            attachments[k] = (struct rmg_bulk_attachment){
+                a->owner, a->plane, {a->name, a->name_size, {a->kind, a->type, a->bytes, a->size}}};
+        }
+        struct rmg_bulk bulk = {.nodes = (struct rmg_bulk_node *)(void *)in->nodes,
+                                .node_count = in->node_count,
+                                .edges = in->edges,
+                                .edge_count = in->edge_count,
+                                .attachments = attachments,
+                                .attachment_count = in->attachment_count};
+        must(rmg_tx_upsert_instance(tx, &in->id, &in->root_node, &in->parent));
+        must(rmg_tx_load(tx, &in->id, &bulk));
+        free(attachments);
+    }
+    must(rmg_tx_seal(tx, &loaded));
+    ck_assert(jit_id_equal(&loaded.state_root, &version->state_root));
+    enum jit_err err = rmg_store_verify(store, &loaded, &fault);
+    ck_assert_msg(err == JIT_OK, "%s", fault.what);
+    rmg_store_free(store);
+    rmg_arena_free(&heap->heap, arena);
+}
+
+/* ---- differences ---- */
+
+struct diff_check {
+    const struct naive_instance *before;
+    const struct naive_instance *after;
+    struct rmg_change last;
+    size_t count;
+};
+
+static bool record_of(const struct naive_instance *in, enum rmg_map map, const struct jit_id *id,
+                      struct jit_id *out)
+{
+    /* The root of a map with this one element stands for its record. */
+    struct naive_instance one = {.id = in->id};
+    struct naive_attachment all[WORLD_POOL * 8];
+    struct naive_node node;
+    struct rmg_edge edge;
+    for (size_t i = 0; i < in->node_count; i++) {
+        if (jit_id_equal(&in->nodes[i].id, id)) {
+            node = in->nodes[i];
+            one.nodes = &node;
+            one.node_count = 1;
+        }
+    }
+    for (size_t i = 0; i < in->edge_count; i++) {
+        if (jit_id_equal(&in->edges[i].id, id)) {
+            edge = in->edges[i];
+            one.edges = &edge;
+            one.edge_count = 1;
+        }
+    }
+    for (size_t i = 0; i < in->attachment_count; i++) {
+        if (jit_id_equal(&in->attachments[i].owner, id)) {
+            all[one.attachment_count++] = in->attachments[i];
+        }
+    }
+    one.attachments = all;
+    naive_map_root(&one, map, out);
+    return !jit_id_is_zero(out);
+}
+
+static bool diff_visit(void *user, const struct rmg_change *change)
+{
+    struct diff_check *check = user;
+    struct jit_id before;
+    struct jit_id after;
+    ck_assert(check->count == 0 || check->last.map < change->map ||
+              (check->last.map == change->map && jit_id_compare(&check->last.id, &change->id) < 0));
+    ck_assert(record_of(check->before, change->map, &change->id, &before) == change->before);
+    ck_assert(record_of(check->after, change->map, &change->id, &after) == change->after);
+    ck_assert(!jit_id_equal(&before, &after));
+    check->last = *change;
+    check->count++;
+    return true;
+}
+
+/* Every difference is told once, in order, and nothing else. */
+static void compare_diff(const struct naive_state *before, const struct rmg_version *a,
+                         const struct naive_state *after, const struct rmg_version *b)
+{
+    struct rmg_instance instance[2];
+    struct rmg_graph graph[2];
+    const struct jit_id *top = &world.instances[0];
+    struct diff_check check = {.before = naive_find((struct naive_state *)before, top),
+                               .after = naive_find((struct naive_state *)after, top)};
+    size_t expected = 0;
+    must(rmg_store_instance(world.store, a, top, &instance[0]));
+    must(rmg_store_instance(world.store, b, top, &instance[1]));
+    rmg_store_graph(world.store, &instance[0], &graph[0]);
+    rmg_store_graph(world.store, &instance[1], &graph[1]);
+    for (unsigned map = 0; map < RMG_MAPS_HASHED; map++) {
+        bool of_nodes = map == RMG_NODES || map == RMG_ALPHA;
+        for (unsigned i = 0; i < WORLD_POOL; i++) {
+            const struct jit_id *id = of_nodes ? &world.nodes[i] : &world.edges[i];
+            struct jit_id x;
+            struct jit_id y;
+            (void)record_of(check.before, (enum rmg_map)map, id, &x);
+            (void)record_of(check.after, (enum rmg_map)map, id, &y);
+            expected += !jit_id_equal(&x, &y);
+        }
+    }
+    must(rmg_graph_diff(&graph[0], &graph[1], diff_visit, &check));
+    ck_assert_uint_eq(check.count, expected);
 }
 
 struct kept {
@@ -188,6 +316,9 @@ static void run(enum world_ids kind, uint64_t seed, unsigned transactions, unsig
             struct kept *slot = &kept[kept_count++ % 4];
             if (kept_count > 4) {
                 compare_version(&slot->model, &slot->version);
+                compare_load(&slot->model, &slot->version);
+                compare_diff(&slot->model, &slot->version, &world.model, &world.version);
+                compare_diff(&world.model, &world.version, &slot->model, &slot->version);
                 rmg_store_unpin(world.store, &slot->version);
                 naive_release(&slot->model);
             }
