@@ -7,16 +7,19 @@
 #include "tests/lib/coroutine.h"
 
 /* Blocks in a ring, so that all a killed worker held can be given back. */
+struct sim_link {
+    struct sim_link *next;
+    struct sim_link *prev;
+};
 struct sim_block {
-    struct sim_block *next;
-    struct sim_block *prev;
+    struct sim_link link; /* first */
     size_t size;
     _Alignas(16) uint8_t bytes[];
 };
 
 struct sim_worker {
     struct jit_heap heap; /* first */
-    struct sim_block blocks;
+    struct sim_link blocks;
     struct sim_worker_options options;
     struct jit_buf record;
     uint8_t *ring;
@@ -40,10 +43,9 @@ static void *sim_alloc(struct jit_heap *heap, size_t size)
     struct sim_block *block = malloc(sizeof *block + size);
     assert(block != NULL);
     block->size = size;
-    block->next = worker->blocks.next;
-    block->prev = &worker->blocks;
-    block->next->prev = block;
-    block->prev->next = block;
+    block->link = (struct sim_link){.next = worker->blocks.next, .prev = &worker->blocks};
+    block->link.next->prev = &block->link;
+    block->link.prev->next = &block->link;
     return block->bytes;
 }
 
@@ -52,8 +54,8 @@ static void sim_release(struct jit_heap *heap, void *bytes)
     (void)heap;
     if (bytes != NULL) {
         struct sim_block *block = block_of(bytes);
-        block->next->prev = block->prev;
-        block->prev->next = block->next;
+        block->link.next->prev = block->link.prev;
+        block->link.prev->next = block->link.next;
         free(block);
     }
 }
@@ -150,7 +152,8 @@ void sim_worker_free(struct sim_worker *worker)
     }
     co_free(worker->co);
     while (worker->blocks.next != &worker->blocks) {
-        sim_release(&worker->heap, worker->blocks.next->bytes);
+        struct sim_block *block = (struct sim_block *)(void *)worker->blocks.next;
+        sim_release(&worker->heap, block->bytes);
     }
     jit_buf_release(&worker->record);
     free(worker->ring);
