@@ -31,3 +31,9 @@ CLEANFILES += %D%/spawn_time
 check_PROGRAMS += %D%/test_guest
 %C%_test_guest_CFLAGS = $(test_cflags)
 %C%_test_guest_LDADD = $(test_libs_sim)
+
+# The rules loader as a process.
+check_PROGRAMS += %D%/test_loader
+%C%_test_loader_CFLAGS = $(test_cflags)
+%C%_test_loader_LDADD = tests/libtest.la proc/host/libhost.la syscall/libsyscall.la \
+	rmg/librmg.la base/libbase.la $(CHECK_LIBS)
