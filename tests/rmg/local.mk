@@ -4,13 +4,15 @@ check_PROGRAMS += %D%/test_store
 %C%_test_store_LDADD = $(test_libs_rmg)
 
 # Rules.
-check_PROGRAMS += %D%/test_codec %D%/test_expr %D%/test_rule
+check_PROGRAMS += %D%/test_codec %D%/test_expr %D%/test_rule %D%/test_search
 %C%_test_codec_CFLAGS = $(test_cflags)
 %C%_test_codec_LDADD = $(test_libs_rmg)
 %C%_test_expr_CFLAGS = $(test_cflags)
 %C%_test_expr_LDADD = $(test_libs_rmg)
 %C%_test_rule_CFLAGS = $(test_cflags)
 %C%_test_rule_LDADD = $(test_libs_rmg)
+%C%_test_search_CFLAGS = $(test_cflags)
+%C%_test_search_LDADD = $(test_libs_rmg)
 
 # Slots, patches, receipts, the engine.
 check_PROGRAMS += %D%/test_engine %D%/test_patch %D%/test_receipt
