@@ -6,7 +6,8 @@ check_LTLIBRARIES += %D%/libtest.la
 # The engine's bed and the rules that tests below the language use.
 %C%_libtest_la_SOURCES += %D%/lib/bed.c %D%/lib/bed.h %D%/lib/sample_rules.c %D%/lib/sample_rules.h
 # Rules made by hand, and random ones with a judge.
-%C%_libtest_la_SOURCES += %D%/lib/rule_kit.c %D%/lib/rule_kit.h
+%C%_libtest_la_SOURCES += %D%/lib/rule_kit.c %D%/lib/rule_kit.h \
+	%D%/lib/rule_model.c %D%/lib/rule_model.h
 %C%_libtest_la_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 
 # Workers as coroutines: proc/guest over the real ring.

@@ -3,443 +3,16 @@
  * Method: random small graphs and random rules; a matcher that tries everything over a model of
  *         the graph is the oracle for search_all, search_update and rmg_match_verify; counters of
  *         slots over graphs of 1k, 10k and 100k nodes; every refused allocation. */
-#include <stdio.h>
+#include "rmg/search.h"
 
 #include "base/hash.h"
-#include "base/random.h"
-#include "rmg/search.h"
-#include "tests/lib/fault_heap.h"
-#include "tests/lib/rule_kit.h"
+#include "tests/lib/rule_model.h"
 #include "tests/lib/tcase.h"
 
-#define ROOT       9u /* the instance's root node is there as well, and stays */
-#define NODES      10u
-#define EDGES      16u
-#define NODE_TYPES 2u /* 1, 2 */
-#define EDGE_TYPES 2u /* 11, 12 */
-#define NAMES      2u
-
-static const char *const names[NAMES] = {"f", "g"};
-
-/* --- a model of the graph, by number --- */
-
-struct attrs {
-    bool has[NAMES];
-    int64_t value[NAMES];
-};
-
-struct model_node {
-    bool alive;
-    unsigned type;
-    struct attrs attrs;
-};
-
-struct model_edge {
-    bool alive;
-    unsigned type, from, to;
-    struct attrs attrs;
-};
-
-static struct {
-    struct model_node nodes[NODES];
-    struct model_edge edges[EDGES];
-} model;
-
+static struct rule_model model;
+static struct rule_kit kit;
 static struct fault_heap mem;
 static struct kit_graph g;
-static struct jit_random dice;
-
-static uint64_t roll(uint64_t bound)
-{
-    return jit_random_below(&dice, bound);
-}
-
-static struct jit_id id_of(bool is_edge, unsigned number)
-{
-    return !is_edge && number == ROOT ? g.root : kit_id(is_edge ? 'e' : 'n', number);
-}
-
-/* --- random changes, to both --- */
-
-static void change_attr(bool is_edge, unsigned number, struct attrs *attrs)
-{
-    unsigned name = (unsigned)roll(NAMES);
-    enum rmg_plane plane = is_edge ? RMG_PLANE_BETA : RMG_PLANE_ALPHA;
-    if (attrs->has[name] && roll(6) == 0) {
-        kit_clear(&g, plane, id_of(is_edge, number), names[name]);
-        attrs->has[name] = false;
-    } else {
-        attrs->has[name] = true;
-        attrs->value[name] = (int64_t)roll(3);
-        kit_put_i64(&g, plane, id_of(is_edge, number), names[name], attrs->value[name]);
-    }
-}
-
-static void clear_attrs(bool is_edge, unsigned number, struct attrs *attrs)
-{
-    for (unsigned i = 0; i < NAMES; i++) {
-        if (attrs->has[i]) {
-            kit_clear(&g, is_edge ? RMG_PLANE_BETA : RMG_PLANE_ALPHA, id_of(is_edge, number),
-                      names[i]);
-            attrs->has[i] = false;
-        }
-    }
-}
-
-static void drop_edge(unsigned number)
-{
-    clear_attrs(true, number, &model.edges[number].attrs);
-    kit_drop_edge(&g, id_of(true, number));
-    model.edges[number].alive = false;
-}
-
-static void change_node(unsigned number)
-{
-    struct model_node *node = &model.nodes[number];
-    bool comes = !node->alive;
-    if (comes || roll(4) == 0) { /* comes, or changes its type */
-        node->alive = true;
-        node->type = 1 + (unsigned)roll(NODE_TYPES);
-        kit_put_node(&g, id_of(false, number), node->type);
-        if (comes) {
-            change_attr(false, number, &node->attrs);
-            change_attr(false, number, &node->attrs);
-        }
-        return;
-    }
-    if (roll(8) == 0) { /* goes, with its edges */
-        for (unsigned i = 0; i < EDGES; i++) {
-            if (model.edges[i].alive &&
-                (model.edges[i].from == number || model.edges[i].to == number)) {
-                drop_edge(i);
-            }
-        }
-        clear_attrs(false, number, &node->attrs);
-        kit_drop_node(&g, id_of(false, number));
-        node->alive = false;
-        return;
-    }
-    change_attr(false, number, &node->attrs);
-}
-
-static void change_edge(unsigned number)
-{
-    struct model_edge *edge = &model.edges[number];
-    if (edge->alive && roll(5) == 0) {
-        drop_edge(number);
-        return;
-    }
-    if (edge->alive && roll(2) == 0) {
-        change_attr(true, number, &edge->attrs);
-        return;
-    }
-    bool comes = !edge->alive;
-    unsigned from = (unsigned)roll(NODES);
-    unsigned to = (unsigned)roll(NODES);
-    if (!model.nodes[from].alive || !model.nodes[to].alive) {
-        return;
-    }
-    edge->alive = true; /* comes, or leads elsewhere */
-    edge->from = from;
-    edge->to = to;
-    edge->type = 11 + (unsigned)roll(EDGE_TYPES);
-    kit_put_edge(&g, id_of(true, number), id_of(false, from), edge->type, id_of(false, to));
-    if (comes) {
-        change_attr(true, number, &edge->attrs);
-    }
-}
-
-static void change_graph(unsigned steps)
-{
-    kit_open(&g);
-    for (unsigned i = 0; i < steps; i++) {
-        if (roll(2) == 0) {
-            change_node((unsigned)roll(ROOT));
-        } else {
-            change_edge((unsigned)roll(EDGES));
-        }
-    }
-    kit_seal(&g);
-}
-
-/* --- random rules, with a guard that the oracle reads from a list --- */
-
-struct term { /* element.name op value, or op other.name; joined with the next term by `or` */
-    unsigned element, name, op, other, other_name;
-    bool is_field, or_next;
-    int64_t value;
-};
-
-static struct rule_kit kit;
-static struct term terms[4];
-static unsigned term_count;
-static bool ids_differ; /* and e0 != e2 (their ids) */
-
-/* Any type, as often as not. */
-static unsigned random_type(unsigned count, unsigned base)
-{
-    return roll(2) == 0 ? 0 : base + 1 + (unsigned)roll(count);
-}
-
-static void random_pattern(void)
-{
-    unsigned nodes = 1 + (unsigned)roll(3);
-    (void)kit_node(&kit, random_type(NODE_TYPES, 0));
-    for (unsigned i = 1; i < nodes; i++) {
-        if (roll(8) == 0) { /* a part of its own */
-            (void)kit_node(&kit, random_type(NODE_TYPES, 0));
-            continue;
-        }
-        unsigned type = random_type(EDGE_TYPES, 10);
-        uint8_t other = 0;
-        do {
-            other = (uint8_t)roll(kit.rule.element_count);
-        } while (kit.elements[other].is_edge);
-        uint8_t next = (uint8_t)(kit.rule.element_count + 1);
-        if (roll(2) == 0) {
-            (void)kit_edge(&kit, other, type, next);
-        } else {
-            (void)kit_edge(&kit, next, type, other);
-        }
-        (void)kit_node(&kit, random_type(NODE_TYPES, 0));
-    }
-    if (roll(6) == 0) { /* close a circle, or a loop */
-        uint8_t last = (uint8_t)(kit.rule.element_count - 1);
-        (void)kit_edge(&kit, last, random_type(EDGE_TYPES, 10), roll(3) == 0 ? last : 0);
-    }
-}
-
-static void push_term(const struct term *term)
-{
-    static const enum rmg_expr_op ops[] = {RMG_EXPR_EQ, RMG_EXPR_NE, RMG_EXPR_LT, RMG_EXPR_GE};
-    kit_push_field(&kit, kit_field(&kit, (uint8_t)term->element, names[term->name], RMG_CODEC_I64));
-    if (term->is_field) {
-        kit_push_field(
-            &kit, kit_field(&kit, (uint8_t)term->other, names[term->other_name], RMG_CODEC_I64));
-    } else {
-        kit_push_i64(&kit, term->value);
-    }
-    kit_op(&kit, ops[term->op]);
-}
-
-static void random_guard(void)
-{
-    bool joined = false; /* something is on the stack already */
-    term_count = roll(3) == 0 ? (unsigned)roll(4) : (unsigned)roll(2);
-    ids_differ = kit.rule.element_count > 2 && roll(4) == 0;
-    for (unsigned i = 0; i < term_count; i++) {
-        terms[i] = (struct term){.element = (unsigned)roll(kit.rule.element_count),
-                                 .name = (unsigned)roll(NAMES),
-                                 .op = (unsigned)roll(4),
-                                 .other = (unsigned)roll(kit.rule.element_count),
-                                 .other_name = (unsigned)roll(NAMES),
-                                 .is_field = roll(3) == 0,
-                                 .or_next = i + 1 < term_count && roll(4) == 0,
-                                 .value = (int64_t)roll(3)};
-    }
-    for (unsigned i = 0; i < term_count; i++) {
-        unsigned first = i;
-        push_term(&terms[i]);
-        while (terms[i].or_next) {
-            push_term(&terms[++i]);
-            kit_op(&kit, RMG_EXPR_OR);
-        }
-        if (first > 0) {
-            kit_op(&kit, RMG_EXPR_AND);
-        }
-        joined = true;
-    }
-    if (ids_differ) {
-        kit_push_element(&kit, 0);
-        kit_push_element(&kit, 2);
-        kit_op(&kit, RMG_EXPR_NE);
-        if (joined) {
-            kit_op(&kit, RMG_EXPR_AND);
-        }
-    }
-    kit_guard(&kit);
-}
-
-static void random_draw(void)
-{
-    if (roll(2) == 0) {
-        return;
-    }
-    kit_push_f64(&kit, 0.6);
-    kit_draw_op(&kit, RMG_EXPR_CHANCE, 0);
-    if (roll(2) == 0) { /* a field that only the draw reads */
-        uint8_t element = (uint8_t)roll(kit.rule.element_count);
-        kit_push_field(&kit, kit_field(&kit, element, "g", RMG_CODEC_I64));
-        kit_op(&kit, RMG_EXPR_TO_F64);
-        kit_push_f64(&kit, 0.5);
-        kit_op(&kit, RMG_EXPR_MUL);
-        kit_draw_op(&kit, RMG_EXPR_CHANCE, 1);
-        kit_op(&kit, RMG_EXPR_OR);
-    }
-    kit_draw(&kit);
-}
-
-static struct rmg_rule *random_rule(void)
-{
-    kit_begin(&kit, "random");
-    random_pattern();
-    for (uint64_t i = roll(3); i > 0; i--) {
-        uint8_t element = 0;
-        do {
-            element = (uint8_t)roll(kit.rule.element_count);
-        } while (kit.elements[element].is_edge);
-        kit_not(&kit, element, roll(2) == 0 ? RMG_DIR_OUT : RMG_DIR_IN,
-                roll(3) == 0 ? 0 : 11 + (unsigned)roll(EDGE_TYPES),
-                roll(2) == 0 ? 0 : 1 + (unsigned)roll(NODE_TYPES));
-    }
-    random_guard();
-    random_draw();
-    if (roll(3) == 0) { /* delete a node, and so its edges */
-        uint8_t element = 0;
-        do {
-            element = (uint8_t)roll(kit.rule.element_count);
-        } while (kit.elements[element].is_edge);
-        kit_delete(&kit, element);
-        for (uint8_t i = 0; i < kit.rule.element_count; i++) {
-            if (kit.elements[i].is_edge &&
-                (kit.elements[i].from == element || kit.elements[i].to == element)) {
-                kit_delete(&kit, i);
-            }
-        }
-    }
-    return kit_compile(&kit, &mem.heap);
-}
-
-/* --- the oracle: a tuple is a number an element --- */
-
-static bool term_value(const struct term *term, const unsigned *tuple, bool *missing)
-{
-    int64_t sides[2] = {0, term->value};
-    for (unsigned k = 0; k < (term->is_field ? 2u : 1u); k++) {
-        unsigned element = k == 0 ? term->element : term->other;
-        unsigned name = k == 0 ? term->name : term->other_name;
-        const struct attrs *attrs = kit.elements[element].is_edge
-                                        ? &model.edges[tuple[element]].attrs
-                                        : &model.nodes[tuple[element]].attrs;
-        *missing = *missing || !attrs->has[name];
-        sides[k] = attrs->value[name];
-    }
-    switch (term->op) {
-    case 0:
-        return sides[0] == sides[1];
-    case 1:
-        return sides[0] != sides[1];
-    case 2:
-        return sides[0] < sides[1];
-    default:
-        return sides[0] >= sides[1];
-    }
-}
-
-static bool guard_holds(const unsigned *tuple)
-{
-    bool missing = false;
-    bool all = true;
-    for (unsigned i = 0; i < term_count; i++) {
-        bool any = term_value(&terms[i], tuple, &missing);
-        while (terms[i].or_next) {
-            bool more = term_value(&terms[++i], tuple, &missing);
-            any = any || more;
-        }
-        all = all && any;
-    }
-    bool same =
-        ids_differ && kit.elements[0].is_edge == kit.elements[2].is_edge && tuple[0] == tuple[2];
-    return all && !missing && !same;
-}
-
-static bool in_tuple(const unsigned *tuple, bool is_edge, unsigned number)
-{
-    for (unsigned i = 0; i < kit.rule.element_count; i++) {
-        if (kit.elements[i].is_edge == is_edge && tuple[i] == number) {
-            return true;
-        }
-    }
-    return false;
-}
-
-static bool negative_breaks(const struct rmg_rule_negative *negative, const unsigned *tuple)
-{
-    for (unsigned i = 0; i < EDGES; i++) {
-        const struct model_edge *edge = &model.edges[i];
-        bool out = negative->direction == RMG_DIR_OUT;
-        struct jit_id edge_type = kit_type(edge->type);
-        if (!edge->alive || (out ? edge->from : edge->to) != tuple[negative->element] ||
-            in_tuple(tuple, true, i) || in_tuple(tuple, false, out ? edge->to : edge->from) ||
-            (negative->edge_typed && !jit_id_equal(&edge_type, &negative->edge_type))) {
-            continue;
-        }
-        struct jit_id type = kit_type(model.nodes[out ? edge->to : edge->from].type);
-        if (!negative->other_typed || jit_id_equal(&type, &negative->other_type)) {
-            return true;
-        }
-    }
-    return false;
-}
-
-static bool dangles(const unsigned *tuple)
-{
-    for (unsigned k = 0; k < kit.rule.element_count; k++) {
-        if (kit.elements[k].is_edge || !kit.elements[k].deleted) {
-            continue;
-        }
-        for (unsigned i = 0; i < EDGES; i++) {
-            if (model.edges[i].alive &&
-                (model.edges[i].from == tuple[k] || model.edges[i].to == tuple[k]) &&
-                !in_tuple(tuple, true, i)) {
-                return true;
-            }
-        }
-    }
-    return false;
-}
-
-/* Elements up to `index` (one past the last) exist, are of their types, joined and distinct. */
-static bool structure_holds(const unsigned *tuple, unsigned count)
-{
-    for (unsigned i = 0; i < count; i++) {
-        const struct rmg_rule_element *element = &kit.elements[i];
-        unsigned number = tuple[i];
-        bool alive = element->is_edge ? model.edges[number].alive : model.nodes[number].alive;
-        struct jit_id type =
-            kit_type(element->is_edge ? model.edges[number].type : model.nodes[number].type);
-        if (!alive || (element->typed && !jit_id_equal(&type, &element->type))) {
-            return false;
-        }
-        if (element->is_edge &&
-            ((element->from < count && model.edges[number].from != tuple[element->from]) ||
-             (element->to < count && model.edges[number].to != tuple[element->to]))) {
-            return false;
-        }
-        for (unsigned k = 0; k < i; k++) {
-            if (kit.elements[k].is_edge == element->is_edge && tuple[k] == number) {
-                return false;
-            }
-        }
-    }
-    return true;
-}
-
-static enum rmg_result judge(const unsigned *tuple)
-{
-    if (!structure_holds(tuple, kit.rule.element_count)) {
-        return RMG_NO_MATCH;
-    }
-    if (!guard_holds(tuple)) {
-        return RMG_GUARD_FALSE;
-    }
-    for (unsigned i = 0; i < kit.rule.negative_count; i++) {
-        if (negative_breaks(&kit.negatives[i], tuple)) {
-            return RMG_NEGATIVE;
-        }
-    }
-    return dangles(tuple) ? RMG_DANGLING : RMG_APPLIED;
-}
 
 /* --- comparing --- */
 
@@ -459,11 +32,11 @@ static enum rmg_result verify(const struct rmg_rule *rule, const struct jit_id *
     uint32_t slots = 0;
     enum jit_err err;
     struct rmg_match match = {
-        .rule = rule, .instance = g.instance, .ids = ids, .id_count = rule->element_count};
-    jit_buf_init(&values, &mem.heap, 1 << 20);
+        .rule = rule, .instance = model.g.instance, .ids = ids, .id_count = rule->element_count};
+    jit_buf_init(&values, &model.heap.heap, 1 << 20);
     effect.values = &values;
     ck_assert_int_eq(rmg_params_check(rule, NULL, 0, &digest), JIT_OK);
-    rmg_match_key(rule, &g.instance, ids, match.id_count, &digest, &match.key);
+    rmg_match_key(rule, &model.g.instance, ids, match.id_count, &digest, &match.key);
     enum rmg_result result =
         rmg_match_verify(graph, &match, &draw, JIT_VERIFY_SLOTS_MAX, &effect, &slots, &err);
     ck_assert_int_eq(err, JIT_OK);
@@ -493,13 +66,6 @@ struct sums {
     uint64_t members, drawn;
 };
 
-static void ids_of(const unsigned *tuple, struct jit_id *ids)
-{
-    for (unsigned i = 0; i < kit.rule.element_count; i++) {
-        ids[i] = id_of(kit.elements[i].is_edge, tuple[i]);
-    }
-}
-
 /* Every tuple there is, one element after the other. */
 static void try_all(struct rmg_search *search, const struct rmg_rule *rule,
                     const struct rmg_graph *graph, unsigned *tuple, unsigned count,
@@ -507,16 +73,16 @@ static void try_all(struct rmg_search *search, const struct rmg_rule *rule,
 {
     struct jit_id ids[JIT_PATTERN_ELEMENTS_MAX];
     if (count < rule->element_count) {
-        for (unsigned n = 0; n < (rule->elements[count].is_edge ? EDGES : NODES); n++) {
+        for (unsigned n = 0; n < (rule->elements[count].is_edge ? RM_EDGES : RM_NODES); n++) {
             tuple[count] = n;
-            if (structure_holds(tuple, count + 1)) {
+            if (rm_structure_holds(&model, tuple, count + 1)) {
                 try_all(search, rule, graph, tuple, count + 1, sums);
             }
         }
         return;
     }
-    enum rmg_result want = judge(tuple);
-    ids_of(tuple, ids);
+    enum rmg_result want = rm_judge(&model, tuple);
+    rm_ids(&model, tuple, ids);
     enum rmg_result got = verify(rule, ids, graph);
     if (want != RMG_APPLIED) {
         ck_assert_int_eq(got, want);
@@ -536,7 +102,7 @@ static void try_all(struct rmg_search *search, const struct rmg_rule *rule,
 
 static void compare(struct rmg_search *search, const struct rmg_rule *rule)
 {
-    struct rmg_graph graph = kit_graph_of(&g, NULL);
+    struct rmg_graph graph = kit_graph_of(&model.g, NULL);
     unsigned tuple[JIT_PATTERN_ELEMENTS_MAX];
     struct sums sums = {0, 0};
     uint64_t drawn = 0;
@@ -548,19 +114,21 @@ static void compare(struct rmg_search *search, const struct rmg_rule *rule)
     for (unsigned k = 0; k < 20; k++) {
         struct jit_id ids[JIT_PATTERN_ELEMENTS_MAX];
         for (unsigned i = 0; i < rule->element_count; i++) {
-            tuple[i] = (unsigned)roll(rule->elements[i].is_edge ? EDGES : NODES);
+            tuple[i] = (unsigned)rm_roll(&model, rule->elements[i].is_edge ? RM_EDGES : RM_NODES);
         }
-        ids_of(tuple, ids);
-        enum rmg_result want = judge(tuple);
+        rm_ids(&model, tuple, ids);
+        enum rmg_result want = rm_judge(&model, tuple);
         enum rmg_result got = verify(rule, ids, &graph);
         ck_assert(got == want || (want == RMG_APPLIED && got == RMG_GUARD_FALSE));
     }
 }
 
-static struct rmg_search *search_of(const struct rmg_rule *rule, struct rmg_shard shard)
+static struct rmg_search *search_of(struct jit_heap *heap, const struct rmg_rule *rule,
+                                    struct rmg_shard shard)
 {
     struct rmg_search *search = NULL;
-    ck_assert_int_eq(rmg_search_new(&mem.heap, rule, NULL, 0, &g.instance, shard, &search), JIT_OK);
+    struct jit_id instance = kit_id('I', 0);
+    ck_assert_int_eq(rmg_search_new(heap, rule, NULL, 0, &instance, shard, &search), JIT_OK);
     return search;
 }
 
@@ -570,22 +138,19 @@ static const struct rmg_shard whole = {0, 1};
 
 START_TEST(against_oracle) /* _i = seed */
 {
-    dice = jit_random_of((uint64_t)_i);
-    mem = fault_heap_make(-1, false);
-    memset(&model, 0, sizeof model);
-    model.nodes[ROOT] = (struct model_node){.alive = true, .type = 99};
-    kit_graph_begin(&g, &mem.heap, 4 << 20);
-    struct rmg_rule *rule = random_rule();
-    struct rmg_search *search = search_of(rule, whole);
+    rm_begin(&model, (uint64_t)_i);
+    struct rmg_rule *rule = rm_rule(&model, false);
+    struct rmg_search *search = search_of(&model.heap.heap, rule, whole);
     struct rmg_search *shards[3];
     for (uint32_t k = 0; k < 3; k++) {
-        shards[k] = search_of(rule, (struct rmg_shard){k, 3});
+        shards[k] = search_of(&model.heap.heap, rule, (struct rmg_shard){k, 3});
     }
-    struct rmg_graph before = kit_graph_of(&g, NULL);
+    struct rmg_graph before = kit_graph_of(&model.g, NULL);
     ck_assert_int_eq(rmg_search_all(search, &before), JIT_OK);
     for (unsigned round = 0; round < ROUNDS; round++) {
-        change_graph(round == 0 ? 100 : 1 + (unsigned)roll(round % 5 == 0 ? 20 : 3));
-        struct rmg_graph after = kit_graph_of(&g, NULL);
+        rm_change(&model,
+                  round == 0 ? 100 : 1 + (unsigned)rm_roll(&model, round % 5 == 0 ? 20 : 3));
+        struct rmg_graph after = kit_graph_of(&model.g, NULL);
         ck_assert_int_eq(rmg_search_update(search, &before, &after), JIT_OK);
         compare(search, rule);
         uint64_t sum = 0;
@@ -595,7 +160,7 @@ START_TEST(against_oracle) /* _i = seed */
         }
         ck_assert_uint_eq(sum, rmg_search_count(search));
         if (round % 5 == 4) {
-            struct rmg_search *fresh = search_of(rule, whole);
+            struct rmg_search *fresh = search_of(&model.heap.heap, rule, whole);
             ck_assert_int_eq(rmg_search_all(fresh, &after), JIT_OK);
             compare(fresh, rule);
             rmg_search_free(fresh);
@@ -606,9 +171,8 @@ START_TEST(against_oracle) /* _i = seed */
         rmg_search_free(shards[k]);
     }
     rmg_search_free(search);
-    rmg_rule_free(&mem.heap, rule);
-    kit_graph_end(&g);
-    ck_assert_int_eq(mem.live, 0);
+    rmg_rule_free(&model.heap.heap, rule);
+    rm_end(&model);
 }
 END_TEST
 
@@ -674,7 +238,7 @@ START_TEST(cost_is_of_the_change) /* _i: with chance */
         kit_graph_begin(&g, jit_heap_libc(), 1u << 30);
         make_tree(sizes[s]);
         struct rmg_rule *rule = spread_rule(_i == 1);
-        struct rmg_search *search = search_of(rule, whole);
+        struct rmg_search *search = search_of(&mem.heap, rule, whole);
         struct rmg_graph before = kit_graph_of(&g, NULL);
         ck_assert_int_eq(rmg_search_all(search, &before), JIT_OK);
         uint64_t count = rmg_search_count(search);
@@ -740,7 +304,7 @@ START_TEST(hub_is_left_alone)
     }
     kit_seal(&g);
     struct rmg_rule *rule = spread_rule(false);
-    struct rmg_search *search = search_of(rule, whole);
+    struct rmg_search *search = search_of(&mem.heap, rule, whole);
     struct rmg_graph before = kit_graph_of(&g, NULL);
     ck_assert_int_eq(rmg_search_all(search, &before), JIT_OK);
     ck_assert_uint_eq(rmg_search_count(search), spokes / 2);
@@ -814,7 +378,8 @@ START_TEST(shards)
         uint64_t sum = 0;
         for (uint32_t k = 0; k < counts[c]; k++) {
             struct shard_check check = {k, counts[c]};
-            struct rmg_search *search = search_of(rule, (struct rmg_shard){k, counts[c]});
+            struct rmg_search *search =
+                search_of(&mem.heap, rule, (struct rmg_shard){k, counts[c]});
             ck_assert_int_eq(rmg_search_all(search, &graph), JIT_OK);
             ck_assert_int_eq(rmg_search_each(search, &draw, scope_in_shard, &check), JIT_OK);
             sum += rmg_search_count(search);
