@@ -28,11 +28,18 @@ struct jit_id kit_id(char kind, uint64_t number)
 
 /* --- rules --- */
 
+static uint8_t put_name(char *to, const char *name)
+{
+    size_t size = strlen(name);
+    assert(size <= JIT_NAME_BYTES_MAX);
+    memcpy(to, name, size);
+    return (uint8_t)size;
+}
+
 void kit_begin(struct rule_kit *kit, const char *name)
 {
     memset(kit, 0, sizeof *kit);
-    assert(strlen(name) <= JIT_NAME_BYTES_MAX);
-    strcpy(kit->rule.name, name);
+    (void)put_name(kit->rule.name, name);
     kit->rule.params = kit->params;
     kit->rule.elements = kit->elements;
     kit->rule.negatives = kit->negatives;
@@ -40,14 +47,6 @@ void kit_begin(struct rule_kit *kit, const char *name)
     kit->rule.fields = kit->fields;
     kit->rule.constants = kit->constants;
     kit->rule.updates = kit->updates;
-}
-
-static uint8_t put_name(char *to, const char *name)
-{
-    size_t size = strlen(name);
-    assert(size <= JIT_NAME_BYTES_MAX);
-    memcpy(to, name, size);
-    return (uint8_t)size;
 }
 
 uint8_t kit_node(struct rule_kit *kit, unsigned type)

@@ -186,6 +186,7 @@ START_TEST(utf8)
 {
     static const uint32_t room[] = {0, 0x80, 0x800, 0x10000, 0x200000};
     uint8_t bytes[4];
+    uint32_t wrong = 0; /* one assertion at the end: millions are slow */
     for (uint32_t code = 0; code < 0x200000; code++) {
         for (size_t length = 1; length <= 4; length++) {
             if (code >= room[length]) {
@@ -195,13 +196,14 @@ START_TEST(utf8)
             bool good =
                 shortest && code != 0 && code <= 0x10ffff && (code < 0xd800 || code > 0xdfff);
             size_t size = utf8_of(code, length, bytes);
-            ck_assert_int_eq(rmg_utf8_valid(bytes, size), good);
+            wrong += rmg_utf8_valid(bytes, size) != good;
             if (good && length > 1) {
-                ck_assert(!rmg_utf8_valid(bytes, size - 1));
-                ck_assert(!rmg_utf8_valid(bytes + 1, size - 1));
+                wrong += rmg_utf8_valid(bytes, size - 1);
+                wrong += rmg_utf8_valid(bytes + 1, size - 1);
             }
         }
     }
+    ck_assert_uint_eq(wrong, 0);
     for (unsigned lead = 0xf8; lead <= 0xff; lead++) {
         uint8_t five[] = {(uint8_t)lead, 0x80, 0x80, 0x80, 0x80, 0x80};
         ck_assert(!rmg_utf8_valid(five, 5));

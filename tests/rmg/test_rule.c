@@ -291,7 +291,7 @@ BREAK(negative_no_way, s->negatives[1].direction = (enum rmg_direction)3)
 BREAK(negative_zero_type, memset(&s->negatives[0].edge_type, 0, 32))
 BREAK(negative_zero_other, memset(&s->negatives[0].other_type, 0, 32))
 BREAK(create_zero_type, memset(&s->creates[0].type, 0, 32))
-BREAK(create_before_end, s->creates[0] = s->creates[1])
+BREAK(create_from_itself, s->creates[0] = s->creates[1])
 BREAK(create_from_edge, s->creates[1].from = RMG_RULE_CREATED | 1)
 BREAK(create_from_deleted, s->creates[1].from = 4)
 BREAK(create_to_edge, s->creates[1].to = 1)
@@ -343,7 +343,7 @@ static const struct {
     ROW(negative_zero_type, JIT_EFORMAT),
     ROW(negative_zero_other, JIT_EFORMAT),
     ROW(create_zero_type, JIT_EFORMAT),
-    ROW(create_before_end, JIT_EFORMAT),
+    ROW(create_from_itself, JIT_EFORMAT),
     ROW(create_from_edge, JIT_EFORMAT),
     ROW(create_from_deleted, JIT_EFORMAT),
     ROW(create_to_edge, JIT_EFORMAT),
