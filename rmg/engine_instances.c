@@ -91,6 +91,10 @@ enum jit_err eng_instances_collect(struct rmg_engine *engine)
     if (err == JIT_OK && collector.count > 1) {
         err = sort_unique(engine, collector.count);
     }
+    engine->instance_bits = 0;
+    while (engine->instance_count > (uint64_t)1 << engine->instance_bits) {
+        engine->instance_bits++;
+    }
     for (uint32_t i = 0; i < engine->instance_count && err == JIT_OK; i++) {
         err = look_up(engine, &engine->instances[i]);
     }

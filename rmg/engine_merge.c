@@ -3,19 +3,9 @@
 #include "base/le.h"
 #include "rmg/engine_priv.h"
 
-/* ---- slots that were read and written ---- */
+#define AHEAD 8u /* how far ahead of their use random places are asked for */
 
-/* kind, then as many bits of the instance as are needed, then the id's first bits. */
-static uint64_t prefix(const struct rmg_engine *engine, uint64_t kind, uint32_t instance,
-                       const struct jit_id *id)
-{
-    unsigned bits = 0;
-    while (bits < 32 && engine->instance_count > (uint64_t)1 << bits) {
-        bits++;
-    }
-    uint64_t first = jit_be64(id->bytes) >> (5 + bits);
-    return kind << 59 | (uint64_t)instance << (59 - bits) | first;
-}
+/* ---- slots that were read and written ---- */
 
 static int compare_marks(const void *user, uint32_t a, uint32_t b)
 {
@@ -37,14 +27,21 @@ static void encode_slots(struct rmg_engine *engine, bool written)
         if (written ? mark->access == RMG_ACCESS_READ : !mark->read) {
             continue;
         }
-        engine->order[count].key =
-            prefix(engine, mark->use->kind, mark->use->instance, &mark->use->id);
+        engine->order[count].key = mark->key;
         engine->order[count].index = (uint32_t)i;
         count++;
     }
     rmg_radix_sort(engine->order, engine->order + engine->mark_count, count, compare_marks, engine);
     jit_buf_put_u64(&engine->patch, count);
     for (uint32_t i = 0; i < count; i++) {
+        if (i + 2 * AHEAD < count) {
+            __builtin_prefetch(&engine->marks[engine->order[i + 2 * AHEAD].index]);
+        }
+        if (i + AHEAD < count) {
+            const struct eng_use *ahead = engine->marks[engine->order[i + AHEAD].index].use;
+            __builtin_prefetch(ahead);
+            __builtin_prefetch(ahead + 1);
+        }
         eng_use_slot(engine, engine->marks[engine->order[i].index].use, &slot);
         rmg_slot_encode(&slot, &engine->patch);
     }
@@ -98,7 +95,7 @@ static int compare_ops(const void *user, uint32_t a, uint32_t b)
 static uint64_t op_key(const struct rmg_engine *engine, const struct eng_op *op)
 {
     if (!is_attachment(op)) {
-        return prefix(engine, op->kind, op->instance, &op->id);
+        return eng_prefix(engine, op->kind, op->instance, &op->id);
     }
     struct jit_id shifted = {{0}};
     uint64_t first = jit_be64(op->id.bytes) >> 1;
@@ -106,7 +103,7 @@ static uint64_t op_key(const struct rmg_engine *engine, const struct eng_op *op)
     for (size_t i = 0; i < 8; i++) {
         shifted.bytes[i] = (uint8_t)(first >> (56 - 8 * i));
     }
-    return prefix(engine, op->kind, op->instance, &shifted);
+    return eng_prefix(engine, op->kind, op->instance, &shifted);
 }
 
 static enum jit_err collect_ops(struct rmg_engine *engine)

@@ -111,6 +111,7 @@ struct eng_chunk {
 };
 
 struct eng_mark {
+    uint64_t key; /* of the slot in the lists of a patch */
     const struct eng_use *use;
     int64_t sum; /* join SUM: base and all deltas so far */
     uint32_t owner;
@@ -135,6 +136,7 @@ struct rmg_engine {
     struct eng_arena arena;
     struct eng_instance *instances; /* ascending by id */
     uint32_t instance_count;
+    unsigned instance_bits; /* that an index of an instance needs */
     size_t instance_capacity;
     struct eng_req *reqs;
     size_t req_capacity;
@@ -197,6 +199,9 @@ JIT_MUST_CHECK enum jit_err eng_events(struct rmg_engine *engine);
 uint64_t eng_use_hash(const struct rmg_engine *engine, const struct eng_use *use);
 size_t eng_use_size(const struct eng_use *use); /* bytes in the lists of a patch */
 void eng_use_slot(const struct rmg_engine *engine, const struct eng_use *use, struct rmg_slot *out);
+/* The first bits of a place in the order of a patch: kind, instance, id. */
+uint64_t eng_prefix(const struct rmg_engine *engine, uint64_t kind, uint32_t instance,
+                    const struct jit_id *id);
 JIT_MUST_CHECK enum jit_err eng_reserve(struct rmg_engine *engine);
 
 /* ---- merge (engine_merge.c) ---- */

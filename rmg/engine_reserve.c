@@ -57,6 +57,14 @@ size_t eng_use_size(const struct eng_use *use)
     return lists * rmg_slot_size(&slot);
 }
 
+/* As many bits of the instance as are needed, then the id's first bits. */
+uint64_t eng_prefix(const struct rmg_engine *engine, uint64_t kind, uint32_t instance,
+                    const struct jit_id *id)
+{
+    unsigned bits = engine->instance_bits;
+    return kind << 59 | (uint64_t)instance << (59 - bits) | jit_be64(id->bytes) >> (5 + bits);
+}
+
 static bool same_slot(const struct eng_use *a, const struct eng_use *b)
 {
     size_t rest = a->kind == RMG_SLOT_INCIDENCE ? JIT_ID_BYTES : a->name_size;
@@ -102,8 +110,12 @@ static enum jit_err mark_new(struct rmg_engine *engine, uint32_t cell, const str
         return err;
     }
     struct eng_mark *mark = &engine->marks[engine->mark_count++];
-    *mark = (struct eng_mark){
-        .use = use, .owner = owner, .access = use->access, .join = use->join, .read = use->read};
+    *mark = (struct eng_mark){.key = eng_prefix(engine, use->kind, use->instance, &use->id),
+                              .use = use,
+                              .owner = owner,
+                              .access = use->access,
+                              .join = use->join,
+                              .read = use->read};
     if (is_sum(use)) {
         bool over = __builtin_add_overflow(use->base, use->delta, &mark->sum);
         assert(!over); /* checked before anything was marked */

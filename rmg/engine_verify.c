@@ -3,7 +3,9 @@
 #include "rmg/engine_priv.h"
 #include "rmg/patch_priv.h"
 
-#define AHEAD 4u /* requests whose bytes are asked for before they are needed */
+#define WARM_BATCH 32u  /* requests whose paths are asked for together */
+#define WARM_IDS   128u /* ids of a map that are asked for together */
+#define AHEAD      4u   /* requests whose bytes are asked for before they are needed */
 
 /* One verification: where its findings go. */
 struct verifier {
@@ -270,6 +272,67 @@ static enum jit_err verify_one(struct rmg_engine *engine, struct eng_chunk *chun
     return keep_findings(&verifier, req);
 }
 
+/* ---- what the requests of a batch will read, asked for all at once ---- */
+
+struct warm_list {
+    const struct jit_id *ids[WARM_IDS];
+    size_t count;
+};
+
+static void warm_add(const struct rmg_graph *graph, enum rmg_map map, struct warm_list *list,
+                     const struct jit_id *id)
+{
+    list->ids[list->count++] = id;
+    if (list->count == WARM_IDS) {
+        rmg_graph_warm(graph, map, list->ids, list->count);
+        list->count = 0;
+    }
+}
+
+/* The elements of its match and the owners of what it reads and writes. */
+static void warm_request(const struct rmg_graph *graph, const struct rmg_request *request,
+                         struct warm_list lists[RMG_MAPS_HASHED])
+{
+    const struct rmg_rule *rule = request->rule;
+    uint64_t owners = 0;
+    for (uint32_t i = 0; i < rule->field_count; i++) {
+        owners |= (uint64_t)1 << rule->fields[i].element;
+    }
+    for (uint32_t i = 0; i < rule->update_count; i++) {
+        uint8_t target = rule->updates[i].target;
+        owners |= (target & RMG_RULE_CREATED) != 0 ? 0 : (uint64_t)1 << target;
+    }
+    for (uint32_t i = 0; i < request->id_count && i < rule->element_count; i++) {
+        bool edge = rule->elements[i].is_edge;
+        enum rmg_map map = edge ? RMG_EDGES : RMG_NODES;
+        warm_add(graph, map, &lists[map], &request->ids[i]);
+        if ((owners >> i & 1) != 0) {
+            map = edge ? RMG_BETA : RMG_ALPHA;
+            warm_add(graph, map, &lists[map], &request->ids[i]);
+        }
+    }
+}
+
+/* Requests of one instance from `begin` on; returns where they end. */
+static uint32_t warm_batch(const struct rmg_engine *engine, const uint32_t *todo, uint32_t begin,
+                           uint32_t end)
+{
+    struct warm_list lists[RMG_MAPS_HASHED];
+    uint32_t instance = engine->reqs[todo[begin]].instance;
+    const struct rmg_graph *graph = &engine->instances[instance].graph;
+    for (unsigned map = 0; map < RMG_MAPS_HASHED; map++) {
+        lists[map].count = 0;
+    }
+    uint32_t at = begin;
+    for (; at < end && engine->reqs[todo[at]].instance == instance; at++) {
+        warm_request(graph, &engine->input->requests[todo[at]], lists);
+    }
+    for (unsigned map = 0; map < RMG_MAPS_HASHED; map++) {
+        rmg_graph_warm(graph, (enum rmg_map)map, lists[map].ids, lists[map].count);
+    }
+    return at;
+}
+
 static void verify_task(void *user, size_t chunk_index)
 {
     struct rmg_engine *engine = user;
@@ -277,6 +340,7 @@ static void verify_task(void *user, size_t chunk_index)
     const uint32_t *todo = engine->todo + chunk_index * ENG_CHUNK;
     uint32_t count = engine->todo_count - (uint32_t)chunk_index * ENG_CHUNK;
     struct rmg_effect effect;
+    uint32_t warmed = 0;
 
     count = count < ENG_CHUNK ? count : ENG_CHUNK;
     effect.values = &chunk->values;
@@ -287,6 +351,10 @@ static void verify_task(void *user, size_t chunk_index)
         }
         if (i + AHEAD < count) {
             __builtin_prefetch(engine->input->requests[todo[i + AHEAD]].ids);
+        }
+        if (i == warmed && count - i > 1) {
+            uint32_t end = count - i < WARM_BATCH ? count : i + WARM_BATCH;
+            warmed = warm_batch(engine, todo, i, end);
         }
         chunk->err = verify_one(engine, chunk, &effect, todo[i]);
     }

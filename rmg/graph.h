@@ -93,6 +93,11 @@ JIT_MUST_CHECK enum jit_err rmg_attachment_get(const struct rmg_graph *graph, en
                                                const struct jit_id *owner, const char *name,
                                                uint32_t name_size, struct rmg_value *out);
 
+/* Ask the memory for the way to these records of a hashed map before they are read one by one: many
+ * ways at once cost hardly more than one. Reads nothing that it would not check, tells nothing. */
+void rmg_graph_warm(const struct rmg_graph *graph, enum rmg_map map,
+                    const struct jit_id *const *ids, size_t count);
+
 /* How many edges leave or enter a node; type NULL: of any type. O(log n). 0 when the node has none.
  */
 JIT_MUST_CHECK enum jit_err rmg_degree(const struct rmg_graph *graph, const struct jit_id *node,

@@ -4,10 +4,12 @@
 
 #include "base/check.h"
 
-#define DIGIT_BITS  8u
-#define DIGITS      8u
-#define DIGIT_COUNT 256u
-#define INSERT_MAX  24u /* below this many, insertion beats counting */
+#define DIGIT_BITS  11u
+#define DIGITS      3u
+#define DIGIT_COUNT 2048u
+#define INSERT_MAX  24u        /* below this many, insertion beats counting */
+#define TWO_DIGITS  (1u << 16) /* up to here two digits leave few ties among keys that are hashes  \
+                                */
 
 typedef int (*compare_fn)(const void *user, uint32_t a, uint32_t b);
 
@@ -23,30 +25,39 @@ static void insert_by_key(struct rmg_radix *items, size_t count)
     }
 }
 
-static void count_by_key(struct rmg_radix *items, struct rmg_radix *scratch, size_t count)
+/* The highest bit in which keys differ; -1: none. */
+static int top_bit(const struct rmg_radix *items, size_t count)
 {
-    size_t starts[DIGITS][DIGIT_COUNT];
+    uint64_t differ = 0;
+    for (size_t i = 1; i < count; i++) {
+        differ |= items[i].key ^ items[0].key;
+    }
+    return differ == 0 ? -1 : 63 - __builtin_clzll(differ);
+}
+
+/* Sort by the `digits` digits from bit `shift` up. */
+static void count_by_digits(struct rmg_radix *items, struct rmg_radix *scratch, size_t count,
+                            unsigned shift, size_t digits)
+{
+    uint32_t starts[DIGITS][DIGIT_COUNT];
     memset(starts, 0, sizeof starts);
     for (size_t i = 0; i < count; i++) {
-        for (size_t d = 0; d < DIGITS; d++) {
-            starts[d][(items[i].key >> (d * DIGIT_BITS)) & (DIGIT_COUNT - 1)]++;
+        for (size_t d = 0; d < digits; d++) {
+            starts[d][(items[i].key >> (shift + d * DIGIT_BITS)) & (DIGIT_COUNT - 1)]++;
         }
     }
     struct rmg_radix *from = items;
     struct rmg_radix *to = scratch;
-    for (size_t d = 0; d < DIGITS; d++) {
-        size_t shift = d * DIGIT_BITS;
-        if (starts[d][(from[0].key >> shift) & (DIGIT_COUNT - 1)] == count) {
-            continue; /* one digit for all: nothing to move */
-        }
-        size_t sum = 0;
+    for (size_t d = 0; d < digits; d++) {
+        uint32_t sum = 0;
         for (size_t v = 0; v < DIGIT_COUNT; v++) {
-            size_t here = starts[d][v];
+            uint32_t here = starts[d][v];
             starts[d][v] = sum;
             sum += here;
         }
         for (size_t i = 0; i < count; i++) {
-            to[starts[d][(from[i].key >> shift) & (DIGIT_COUNT - 1)]++] = from[i];
+            size_t digit = (from[i].key >> (shift + d * DIGIT_BITS)) & (DIGIT_COUNT - 1);
+            to[starts[d][digit]++] = from[i];
         }
         struct rmg_radix *swap = from;
         from = to;
@@ -54,6 +65,37 @@ static void count_by_key(struct rmg_radix *items, struct rmg_radix *scratch, siz
     }
     if (from != items) {
         memcpy(items, from, count * sizeof *items);
+    }
+}
+
+/* By the highest bits that differ; what ties in them is sorted by what is left. Each level takes
+ * bits away, so keys that were chosen to tie cost three levels and no more. */
+static void sort_by_key(struct rmg_radix *items, struct rmg_radix *scratch, size_t count)
+{
+    if (count <= INSERT_MAX) {
+        insert_by_key(items, count);
+        return;
+    }
+    int top = top_bit(items, count);
+    if (top < 0) {
+        return;
+    }
+    size_t digits = count <= TWO_DIGITS ? DIGITS - 1 : DIGITS;
+    unsigned bits = (unsigned)digits * DIGIT_BITS;
+    unsigned shift = (unsigned)top + 1 > bits ? (unsigned)top + 1 - bits : 0;
+    count_by_digits(items, scratch, count, shift, digits);
+    if (shift == 0) {
+        return;
+    }
+    for (size_t begin = 0; begin < count;) {
+        size_t end = begin + 1;
+        while (end < count && items[end].key >> shift == items[begin].key >> shift) {
+            end++;
+        }
+        if (end - begin > 1) {
+            sort_by_key(items + begin, scratch, end - begin);
+        }
+        begin = end;
     }
 }
 
@@ -113,11 +155,7 @@ void rmg_radix_sort(struct rmg_radix *items, struct rmg_radix *scratch, size_t c
     if (count < 2) {
         return;
     }
-    if (count <= INSERT_MAX) {
-        insert_by_key(items, count);
-    } else {
-        count_by_key(items, scratch, count);
-    }
+    sort_by_key(items, scratch, count);
     if (compare == NULL) {
         return;
     }

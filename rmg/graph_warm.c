@@ -1,0 +1,68 @@
+#include "rmg/trie_priv.h"
+
+/* Keys that are walked side by side: enough to keep the memory busy, few enough for the nearest
+ * cache to hold what they lead to. */
+#define WARM_GROUP  32u
+#define CACHE_LINE  64u
+#define WARM_LEVELS 64u /* of a key; real paths are far shorter */
+
+struct warm_walk {
+    const struct jit_id *id;
+    uint32_t ref;
+};
+
+/* The head and the references of a node, or most of a leaf. */
+static void ask(const struct rmg_mem *mem, uint32_t ref)
+{
+    uint64_t at = (uint64_t)ref * RMG_GRANULE;
+    if (at + 2 * CACHE_LINE <= mem->size) {
+        __builtin_prefetch(mem->base + at);
+        __builtin_prefetch(mem->base + at + CACHE_LINE);
+    }
+}
+
+/* One level further down; false when there is nothing more to ask for. */
+static bool step(const struct rmg_mem *mem, const struct trie_spec *spec, unsigned depth_min,
+                 struct warm_walk *walk)
+{
+    struct trie_view view;
+    struct trie_key key = trie_key_of_id(walk->id);
+    if (!trie_look(mem, spec, walk->ref, depth_min, &view)) {
+        return false;
+    }
+    unsigned slot = trie_nibble(&key, view.depth);
+    if ((view.map >> slot & 1u) == 0) {
+        return false;
+    }
+    walk->ref = trie_ref(spec, &view, trie_rank(view.map, slot));
+    ask(mem, walk->ref);
+    return (view.leaf >> slot & 1u) == 0;
+}
+
+static void warm_group(const struct rmg_mem *mem, const struct trie_spec *spec, uint32_t root,
+                       const struct jit_id *const *ids, size_t count)
+{
+    struct warm_walk walks[WARM_GROUP];
+    for (size_t i = 0; i < count; i++) {
+        walks[i] = (struct warm_walk){.id = ids[i], .ref = root};
+    }
+    for (unsigned level = 0; level < WARM_LEVELS && count > 0; level++) {
+        size_t left = 0;
+        for (size_t i = 0; i < count; i++) {
+            if (step(mem, spec, level, &walks[i])) {
+                walks[left++] = walks[i];
+            }
+        }
+        count = left;
+    }
+}
+
+void rmg_graph_warm(const struct rmg_graph *graph, enum rmg_map map,
+                    const struct jit_id *const *ids, size_t count)
+{
+    assert(map < RMG_MAPS_HASHED);
+    for (size_t at = 0; at < count; at += WARM_GROUP) {
+        size_t size = count - at < WARM_GROUP ? count - at : WARM_GROUP;
+        warm_group(&graph->mem, &trie_specs[map], graph->roots.ref[map], ids + at, size);
+    }
+}
