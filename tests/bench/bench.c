@@ -9,6 +9,7 @@
 
 static void (*const files[])(const struct bench *bench) = {
     bench_store,
+    bench_engine,
 };
 
 static clockid_t bench_clock = CLOCK_MONOTONIC;

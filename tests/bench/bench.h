@@ -20,6 +20,7 @@ void bench_report(const struct bench *bench, const char *name, uint64_t n, doubl
 uint64_t bench_now_ns(void);
 
 /* One line here and one in bench.c for each file. */
+void bench_engine(const struct bench *bench);
 void bench_store(const struct bench *bench);
 
 #endif

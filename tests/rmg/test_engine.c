@@ -426,6 +426,8 @@ START_TEST(model_agrees)
         for (uint64_t t = 0; t < TICKS; t++) {
             tick_against_model(&bed, &other, seed);
         }
+        struct rmg_fault fault;
+        must(rmg_store_verify(bed.store, &bed.version, &fault));
         bed_end(&bed);
         bed_end(&other);
         ck_assert_int_eq(bed.mem.live, 0);
