@@ -32,3 +32,7 @@ noinst_LTLIBRARIES += %D%/librmg.la
 	%D%/lang_file.c %D%/lang_format.c %D%/lang_lex.c %D%/lang_link.c %D%/lang_literal.c \
 	%D%/lang_mem.c %D%/lang_pattern.c %D%/lang_priv.h %D%/lang_process.c %D%/lang_rule.c \
 	%D%/lang_scope.c %D%/lang_step.c %D%/lang_types.c
+
+# The .rmg file.
+%C%_librmg_la_SOURCES += \
+	%D%/file.h %D%/file_check.c %D%/file_load.c %D%/file_priv.h %D%/file_read.c %D%/file_write.c

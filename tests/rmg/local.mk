@@ -37,3 +37,8 @@ lang_golden = bad_bytes bad_caret bad_effects bad_empty bad_last bad_many bad_mo
 	good_design good_everything
 EXTRA_DIST += $(lang_golden:%=tests/rmg/lang/%.jitos) $(lang_golden:%=tests/rmg/lang/%.expected) \
 	examples/supply-chain/supply-chain.jitos
+
+# The .rmg file.
+check_PROGRAMS += %D%/test_file
+%C%_test_file_CFLAGS = $(test_cflags)
+%C%_test_file_LDADD = $(test_libs_rmg)
