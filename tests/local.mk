@@ -8,6 +8,9 @@ check_LTLIBRARIES += %D%/libtest.la
 # Rules made by hand, and random ones with a judge.
 %C%_libtest_la_SOURCES += %D%/lib/rule_kit.c %D%/lib/rule_kit.h \
 	%D%/lib/rule_model.c %D%/lib/rule_model.h
+# Storage with crash semantics.
+%C%_libtest_la_SOURCES += %D%/lib/sim_crash.c %D%/lib/sim_disk.c %D%/lib/sim_disk.h \
+	%D%/lib/sim_disk_priv.h
 %C%_libtest_la_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 
 # Workers as coroutines: proc/guest over the real ring.
