@@ -1,1 +1,15 @@
 # Tests of kernel.
+test_libs_log = tests/libtest.la kernel/libkernel.la base/libbase.la $(CHECK_LIBS)
+
+check_PROGRAMS += %D%/test_crash %D%/test_mutants
+%C%_test_crash_SOURCES = %D%/log_model.c %D%/log_model.h %D%/test_crash.c %D%/works.h
+%C%_test_crash_CFLAGS = $(test_cflags)
+%C%_test_crash_LDADD = $(test_libs_log)
+
+# The log again, with its mutants compiled in (kernel/log_mutant.h).
+%C%_test_mutants_SOURCES = %D%/log_damage.c %D%/log_damage.h %D%/log_model.c %D%/log_model.h \
+	%D%/test_mutants.c %D%/works.h kernel/blob.c kernel/log.c kernel/log_format.c \
+	kernel/log_recover.c kernel/log_scan.c kernel/log_segment.c
+%C%_test_mutants_CPPFLAGS = $(AM_CPPFLAGS) -DJIT_LOG_MUTANTS
+%C%_test_mutants_CFLAGS = $(test_cflags)
+%C%_test_mutants_LDADD = tests/libtest.la base/libbase.la $(CHECK_LIBS)
