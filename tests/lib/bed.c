@@ -253,3 +253,14 @@ void bed_advance(struct bed *bed, const struct rmg_tick_output *output)
     bed->parent = output->commit;
     bed->tick++;
 }
+
+void bed_replay(struct bed *other, const struct rmg_tick_output *output)
+{
+    struct rmg_tx *tx = NULL;
+    struct rmg_version version;
+    must(rmg_tx_begin(other->store, &other->version, &tx));
+    must(rmg_patch_apply(&other->mem.heap, tx, &other->version, output->patch, output->patch_size));
+    must(rmg_tx_seal(tx, &version));
+    assert(jit_id_equal(&version.state_root, &output->version.state_root));
+    other->version = version;
+}

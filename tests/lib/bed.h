@@ -56,5 +56,7 @@ void bed_shuffle(struct jit_random *random, struct bed_batch *batch);
 struct rmg_tick_input bed_input(struct bed *bed, struct bed_batch *batch);
 /* Go on from there. */
 void bed_advance(struct bed *bed, const struct rmg_tick_output *output);
+/* The patch, on a store of its own that stands on the same base. */
+void bed_replay(struct bed *other, const struct rmg_tick_output *output);
 
 #endif
