@@ -7,9 +7,10 @@
 #define DIGIT_BITS  11u
 #define DIGITS      3u
 #define DIGIT_COUNT 2048u
-#define INSERT_MAX  24u        /* below this many, insertion beats counting */
-#define TWO_DIGITS  (1u << 16) /* up to here two digits leave few ties among keys that are hashes  \
-                                */
+#define INSERT_MAX  24u /* below this many, insertion beats counting */
+#define TWO_DIGITS                                                                                 \
+    (1u << 16) /* up to here two digits leave few ties among keys that are hashes                  \
+                */
 
 typedef int (*compare_fn)(const void *user, uint32_t a, uint32_t b);
 
