@@ -186,6 +186,15 @@ make_tree # a local.mk that nobody includes names nothing
 printf 'z = %%D%%/a.c\n' >sws/local.mk
 : >sws/a.c
 expect check-files 1 'sws/a.c: no Makefile.am or local.mk names it'
+mkdir sws/data # data may be named by its folder, code may not
+# shellcheck disable=SC2016 # make expands it
+printf 'include $(srcdir)/sws/local.mk\n' >>Makefile.am
+printf 'EXTRA_DIST = %%D%%/data\n' >sws/local.mk
+rm sws/a.c
+: >sws/data/a.jitos
+expect check-files 0 '7 source files, all of them in the build or the release'
+: >sws/data/a.c
+expect check-files 1 'sws/data/a.c: no Makefile.am or local.mk names it'
 refuse check-files 'rmg/a b.c' '' 'rmg/a b.c: a blank in its name'
 
 # --- check-format ---

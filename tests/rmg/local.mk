@@ -34,11 +34,7 @@ check_PROGRAMS += %D%/test_lang %D%/test_lang_limits
 %C%_test_lang_limits_SOURCES = %D%/test_lang_limits.c %D%/lang_fixture.h
 %C%_test_lang_limits_CFLAGS = $(test_cflags)
 %C%_test_lang_limits_LDADD = $(test_libs_rmg)
-lang_golden = bad_bytes bad_caret bad_effects bad_empty bad_last bad_many bad_more bad_names \
-	bad_processes bad_refused_more bad_refused_rules bad_syntax bad_syntax_more bad_types \
-	good_design good_everything
-EXTRA_DIST += $(lang_golden:%=tests/rmg/lang/%.jitos) $(lang_golden:%=tests/rmg/lang/%.expected) \
-	examples/supply-chain/supply-chain.jitos
+EXTRA_DIST += %D%/lang examples/supply-chain/supply-chain.jitos
 
 # The .rmg file.
 check_PROGRAMS += %D%/test_file
