@@ -205,6 +205,29 @@ static void refuse(struct kern_core *core, enum jit_err err)
     kern_stop(core, err == JIT_ECORRUPT ? 5 : 8, err, core->text);
 }
 
+/* Workers compare the version they saw last with the newest one: so the one before the newest stays
+ * readable until all have said done to a tick that began with the newest. */
+static enum jit_err make_version(struct kern_core *core, struct rmg_tick_input *input,
+                                 struct rmg_tick_output *out)
+{
+    struct rmg_version base = core->version;
+    enum jit_err err = rmg_store_pin(core->options.store, &base);
+    if (err != JIT_OK) {
+        return err;
+    }
+    err = rmg_engine_tick(core->engine, input, out);
+    if (err != JIT_OK) {
+        rmg_store_unpin(core->options.store, &base);
+        return err;
+    }
+    if (core->has_previous) {
+        rmg_store_unpin(core->options.store, &core->previous);
+    }
+    core->previous = base;
+    core->has_previous = true;
+    return JIT_OK;
+}
+
 void kern_commit_tick(struct kern_core *core)
 {
     assert(core->phase == KERN_COLLECTING);
@@ -234,7 +257,7 @@ void kern_commit_tick(struct kern_core *core)
         .event_count = (uint32_t)core->happened_count,
     };
     struct rmg_tick_output out;
-    enum jit_err err = rmg_engine_tick(core->engine, &input, &out);
+    enum jit_err err = make_version(core, &input, &out);
     core->heap->free(core->heap, ops);
     if (err != JIT_OK) {
         refuse(core, err);

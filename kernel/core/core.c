@@ -395,6 +395,9 @@ void kern_core_free(struct kern_core *core)
     if (core == NULL) {
         return;
     }
+    if (core->has_previous) {
+        rmg_store_unpin(core->options.store, &core->previous);
+    }
     kern_setup_release(core);
     core->heap->free(core->heap, core);
 }

@@ -78,6 +78,8 @@ struct kern_core {
     struct kern_process *processes;
     uint32_t process_count;
     struct rmg_version version;
+    struct rmg_version previous; /* pinned: workers compare it with the newest */
+    bool has_previous;
     struct jit_id commit;
     uint64_t tick;    /* committed */
     uint64_t durable; /* known to be on disk */

@@ -13,3 +13,12 @@ check_PROGRAMS += %D%/test_crash %D%/test_mutants
 %C%_test_mutants_CPPFLAGS = $(AM_CPPFLAGS) -DJIT_LOG_MUTANTS
 %C%_test_mutants_CFLAGS = $(test_cflags)
 %C%_test_mutants_LDADD = tests/libtest.la base/libbase.la $(CHECK_LIBS)
+
+
+# The core with workers as coroutines.
+check_PROGRAMS += %D%/test_core
+%C%_test_core_SOURCES = %D%/test_core.c tests/lib/sim_kernel.c tests/lib/sim_kernel.h \
+	tools/genesis.c tools/genesis.h
+%C%_test_core_CFLAGS = $(test_cflags)
+%C%_test_core_LDADD = tests/libsim.la tests/libtest.la proc/guest/libguest.la \
+	kernel/core/libcore.la syscall/libsyscall.la rmg/librmg.la base/libbase.la $(CHECK_LIBS)

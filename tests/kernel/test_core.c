@@ -1,0 +1,283 @@
+/* Goal:   kernel/core and its workers give the same history whatever the order in which things
+ * happen, lose nothing when workers die, and come to no harm from what a worker writes. Method:
+ * workers as coroutines over the real ring code under a seeded scheduler; hundreds of schedules
+ * compared with one another; workers killed at random instants; rings rewritten before the kernel's
+ * loads; every history replayed from its log records. A failure prints the seed of its schedule. */
+#include <stdio.h>
+
+#include "tests/lib/fault_heap.h"
+#include "tests/lib/sim_kernel.h"
+#include "tests/lib/tcase.h"
+
+#define HEAD                                                                                       \
+    "system test\n"                                                                                \
+    "type Cell { state: i64 = 0, hits: i64 sum = 0 }\n"                                            \
+    "edge NEXT, DONE\n"                                                                            \
+    "rule infect(p: f64) priority 1\n"                                                             \
+    "  match (a:Cell)-[:NEXT]->(b:Cell)\n"                                                         \
+    "  where a.state = 0 and b.state = 1 and chance(p)\n"                                          \
+    "  set a.state = 1\n"                                                                          \
+    "  add b.hits, 1\n"                                                                            \
+    "rule heal(q: f64)\n"                                                                          \
+    "  match (a:Cell)-[:NEXT]->(b:Cell)\n"                                                         \
+    "  where a.state = 1 and chance(q) and not (a)-[:DONE]->(:Cell)\n"                             \
+    "  set a.state = 2\n"                                                                          \
+    "  create (a)-[:DONE]->(b)\n"                                                                  \
+    "rule spy\n"                                                                                   \
+    "  match (a:Cell)\n"                                                                           \
+    "  where a.state = 1\n"                                                                        \
+    "  set a.state = 7\n"
+#define WORKERS(n)                                                                                 \
+    "process w[" n "] run infect(p = 0.7), heal(q = 0.3) apply all over shard(/world)\n"           \
+    "grant w: map /world; invoke infect, heal on /world\n"
+
+#define TICKS 12u
+#define STEPS 400000u
+
+static struct sim_kernel sim;
+static struct fault_heap mem;
+static struct jit_id expected; /* /world after TICKS, undisturbed, two workers */
+
+static void begin(const char *text, uint64_t schedule)
+{
+    struct sim_kernel_options options = {
+        .text = text, .cells = 40, .system_seed = 5, .schedule = schedule};
+    mem = fault_heap_make(-1, false);
+    sim_kernel_init(&sim, &mem.heap, &options);
+}
+
+static void end(void)
+{
+    const char *what = "";
+    ck_assert_msg(sim_kernel_replay(&sim, &what) == JIT_OK, "schedule %llu: replay: %s",
+                  (unsigned long long)sim.options.schedule, what != NULL ? what : "");
+    sim_kernel_release(&sim);
+    ck_assert_int_eq(mem.live, 0);
+}
+
+static void run(void)
+{
+    ck_assert_msg(sim_kernel_run(&sim, TICKS, STEPS), "schedule %llu: tick %llu: %s",
+                  (unsigned long long)sim.options.schedule,
+                  (unsigned long long)kern_core_tick(sim.core),
+                  sim.stopped ? sim.stop_text : "not at rest");
+    ck_assert_uint_eq(kern_core_tick(sim.core), TICKS);
+    ck_assert_uint_eq(sim.record_count, TICKS);
+}
+
+static void check_world(void)
+{
+    struct jit_id world = sim_kernel_world(&sim);
+    ck_assert_msg(jit_id_equal(&world, &expected), "schedule %llu gives another /world",
+                  (unsigned long long)sim.options.schedule);
+}
+
+static void once(void)
+{
+    begin(HEAD WORKERS("2"), 1);
+    run();
+    expected = sim_kernel_world(&sim);
+    end();
+}
+
+START_TEST(same_for_every_schedule) /* _i: blocks of schedules */
+{
+    struct jit_id head = {{0}};
+    once();
+    for (uint64_t s = 0; s < 25; s++) {
+        begin(HEAD WORKERS("2"), 1000u * (uint64_t)_i + s);
+        run();
+        check_world();
+        struct jit_id commit = kern_core_commit(sim.core);
+        ck_assert(s == 0 || jit_id_equal(&commit, &head));
+        head = commit;
+        end();
+    }
+}
+END_TEST
+
+START_TEST(same_world_for_any_number_of_workers)
+{
+    static const char *const texts[] = {HEAD WORKERS("1"), HEAD WORKERS("3"), HEAD WORKERS("8")};
+    once();
+    begin(texts[_i], 77);
+    run();
+    check_world();
+    end();
+}
+END_TEST
+
+START_TEST(workers_that_die_leave_no_trace)
+{
+    uint64_t kills = 0;
+    once();
+    for (uint64_t s = 0; s < 25; s++) {
+        begin(HEAD WORKERS("2"), 5000u + s);
+        sim.options.kill_one_in = 60;
+        run();
+        kills += sim.kills;
+        if (kern_core_deterministic(sim.core)) {
+            check_world();
+        }
+        end();
+    }
+    ck_assert_uint_gt(kills, 20);
+}
+END_TEST
+
+START_TEST(too_many_deaths_end_a_process)
+{
+    begin(HEAD WORKERS("2"), 3);
+    sim.options.kill_one_in = 3;
+    run();
+    ck_assert(!kern_core_deterministic(sim.core));
+    struct kern_process_status status;
+    kern_core_process(sim.core, 0, &status);
+    ck_assert_int_eq(status.state, KERN_PROCESS_FAILED);
+    ck_assert_uint_le(status.restarts, 5);
+    ck_assert_str_eq(status.last, "killed by the test");
+    end();
+}
+END_TEST
+
+START_TEST(an_operators_kill_is_an_event)
+{
+    struct kern_process_status status;
+    begin(HEAD WORKERS("2"), 4);
+    ck_assert(sim_kernel_run(&sim, 2, STEPS));
+    struct kern_update update;
+    struct kern_event kill = {.kind = KERN_EVENT_KILL, .process = 1};
+    kern_core_step(sim.core, &kill, &update);
+    sim_worker_free(sim.workers[1]);
+    sim.workers[1] = NULL;
+    run();
+    kern_core_process(sim.core, 1, &status);
+    ck_assert_int_eq(status.state, KERN_PROCESS_EXITED);
+    ck_assert(kern_core_deterministic(sim.core));
+    end();
+}
+END_TEST
+
+START_TEST(what_was_not_granted_is_denied)
+{
+    begin(HEAD WORKERS("1") "process x run spy apply all over shard(/world)\n"
+                            "grant x: map /world\n",
+          9);
+    run();
+    ck_assert_ptr_nonnull(strstr(sim.denial, "no capability"));
+    struct kern_process_status status;
+    kern_core_process(sim.core, 1, &status);
+    ck_assert_str_eq(status.config->name, "x");
+    ck_assert_uint_gt(status.denied, 0);
+    ck_assert_uint_eq(status.applied, 0);
+    end();
+}
+END_TEST
+
+START_TEST(limits_are_charged)
+{
+    begin(HEAD "process w[2] run infect(p = 0.7), heal(q = 0.3) apply all over shard(/world)\n"
+               "grant w: map /world; invoke infect, heal on /world; limit 1 per tick\n",
+          9);
+    run();
+    for (uint32_t i = 0; i < 2; i++) {
+        struct kern_process_status status;
+        kern_core_process(sim.core, i, &status);
+        ck_assert_uint_le(status.applied, TICKS);
+    }
+    end();
+}
+END_TEST
+
+START_TEST(no_process_at_all)
+{
+    begin(HEAD, 1);
+    run();
+    end();
+}
+END_TEST
+
+/* ---- hostile rings ---- */
+
+struct adversary {
+    struct jit_random random;
+    uint32_t one_in;
+    uint64_t writes;
+};
+
+static void rewrite(void *user, struct sys_ring_memory *ring)
+{
+    struct adversary *adversary = user;
+    if (jit_random_below(&adversary->random, adversary->one_in) != 0) {
+        return;
+    }
+    adversary->writes++;
+    uint64_t at = jit_random_below(&adversary->random, 4) == 0
+                      ? SYS_RING_WORKER_OFFSET + jit_random_below(&adversary->random, 32)
+                      : jit_random_below(&adversary->random, ring->size);
+    ring->base[at] ^= (uint8_t)(1u << jit_random_below(&adversary->random, 8));
+}
+
+/* Whatever is in the rings, the kernel goes on or stops in order, and its history replays. */
+START_TEST(hostile_rings_harm_nobody_else)
+{
+    for (uint64_t s = 0; s < 20; s++) {
+        struct adversary adversary = {.random = jit_random_of(900 + s), .one_in = 4};
+        struct sim_kernel_options options = {
+            .text = HEAD WORKERS("2"),
+            .cells = 40,
+            .system_seed = 5,
+            .schedule = 9000 + s,
+            .before_load = rewrite,
+            .user = &adversary,
+        };
+        mem = fault_heap_make(-1, false);
+        sim_kernel_init(&sim, &mem.heap, &options);
+        if (!sim_kernel_run(&sim, TICKS, 50000) && sim.stopped) {
+            ck_assert_int_eq(sim.stop_code, 7);
+        }
+        ck_assert_uint_gt(adversary.writes, 10);
+        end();
+    }
+}
+END_TEST
+
+/* ---- memory ---- */
+
+START_TEST(
+    no_memory) /* refuse the n-th allocation from the first tick on: an orderly stop, no leak */
+{
+    int64_t stops = 0;
+    for (int64_t n = 0; n < 400; n += 3) {
+        begin(HEAD WORKERS("2"), 6);
+        mem.refuse_at = mem.calls + n;
+        mem.sticky = true;
+        bool rests = sim_kernel_run(&sim, 4, STEPS);
+        ck_assert(rests || sim.stopped || fault_heap_fired(&mem));
+        stops += sim.stopped;
+        mem.refuse_at = -1;
+        end();
+        if (rests) {
+            break;
+        }
+    }
+    ck_assert_int_gt(stops, 0);
+}
+END_TEST
+
+static void suite(Suite *s)
+{
+    TCase *t = test_case(s, "core", 60);
+    tcase_add_loop_test(t, same_for_every_schedule, 0, 8);
+    tcase_add_loop_test(t, same_world_for_any_number_of_workers, 0, 3);
+    tcase_add_test(t, workers_that_die_leave_no_trace);
+    tcase_add_test(t, too_many_deaths_end_a_process);
+    tcase_add_test(t, an_operators_kill_is_an_event);
+    tcase_add_test(t, what_was_not_granted_is_denied);
+    tcase_add_test(t, limits_are_charged);
+    tcase_add_test(t, no_process_at_all);
+    tcase_add_test(t, hostile_rings_harm_nobody_else);
+    tcase_add_test(t, no_memory);
+}
+
+TEST_MAIN("core", suite)

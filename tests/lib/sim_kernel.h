@@ -1,0 +1,71 @@
+/* tests/lib/sim_kernel.h - kernel/core with workers as coroutines in one thread: no process, no
+ * clock, no disk. Everything that may come in any order does so by a seeded draw: who runs, when a
+ * bell is seen, when a log write becomes durable, who dies at which instant. */
+#ifndef JIT_TESTS_SIM_KERNEL_H
+#define JIT_TESTS_SIM_KERNEL_H
+
+#include "base/random.h"
+#include "kernel/core/core.h"
+#include "tests/lib/sim_worker.h"
+
+struct sim_record { /* what the log was handed */
+    uint64_t tick;
+    struct jit_id commit;
+    struct jit_id root;
+    uint8_t *payload;
+    size_t payload_size;
+};
+
+struct sim_kernel_options {
+    const char *text; /* the system file; `import`s are not carried out */
+    uint32_t cells;   /* nodes c0, c1, ... of type Cell in /world, each NEXT to the one before */
+    uint64_t system_seed; /* of the system's draws */
+    uint64_t schedule;    /* of everything that may come in any order */
+    uint32_t kill_one_in; /* a step in so many kills some worker; 0: never */
+    /* Before each load of a ring by the kernel; may rewrite the ring. */
+    void (*before_load)(void *user, struct sys_ring_memory *ring);
+    void *user;
+};
+
+struct sim_kernel {
+    struct sim_kernel_options options;
+    struct jit_heap *heap;
+    struct jit_random random;
+    struct kern_private_places places;
+    struct rmg_arena *private_arena;
+    uint8_t *view_base;
+    struct rmg_arena view_arena;
+    struct rmg_store *store;
+    struct rmg_version genesis;
+    struct jit_id genesis_commit;
+    struct kern_core *core;
+    struct sim_worker **workers;
+    struct sim_hostile *hostile; /* one a process: for before_load */
+    uint32_t process_count;
+    struct sim_record *records;
+    size_t record_count;
+    size_t durable; /* records that are on the medium */
+    uint64_t kills;
+    bool resting;
+    bool stopped;
+    int stop_code;
+    char stop_text[256];
+    struct kern_report last; /* pointers in it are stale */
+    char denial[256];        /* how the last denied request is explained */
+};
+
+/* Compile, build the first state, make the core. Ends the program when something fails: it is a
+ * test's set-up. */
+void sim_kernel_init(struct sim_kernel *sim, struct jit_heap *heap,
+                     const struct sim_kernel_options *options);
+void sim_kernel_release(struct sim_kernel *sim);
+
+/* Until the tick is committed and durable, or the core stops, or `steps` have been made. True: at
+ * rest. */
+bool sim_kernel_run(struct sim_kernel *sim, uint64_t to, uint64_t steps);
+struct jit_id sim_kernel_world(const struct sim_kernel *sim); /* instance root of /world */
+
+/* Replay all that was logged on a copy of the first state: every root and commit compared. */
+enum jit_err sim_kernel_replay(const struct sim_kernel *sim, const char **what);
+
+#endif

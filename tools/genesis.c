@@ -1,0 +1,234 @@
+#include "tools/genesis.h"
+
+#include <stdio.h>
+
+#include "base/check.h"
+#include "kernel/core/root.h"
+#include "syscall/abi.h"
+
+/* ---- schema ---- */
+
+static enum jit_err put_types(const struct lang_system *system, struct rmg_collect *collect,
+                              char *what, size_t what_size)
+{
+    for (uint32_t i = 0; i < system->type_count; i++) {
+        const struct lang_type *type = &system->types[i];
+        if (kern_root_reserved(type->name)) {
+            snprintf(what, what_size, "line %u: `%s` is a name the root graph uses itself",
+                     type->pos.line, type->name);
+            return JIT_EINVALID;
+        }
+        struct kern_root_field *fields =
+            jit_heap_zalloc(rmg_collect_heap(collect), type->field_count + 1u, sizeof *fields);
+        if (fields == NULL) {
+            return JIT_ENOMEM;
+        }
+        for (uint32_t f = 0; f < type->field_count; f++) {
+            fields[f] = (struct kern_root_field){
+                .name = type->fields[f].name,
+                .codec = type->fields[f].codec,
+                .join = type->fields[f].join,
+                .has_default = type->fields[f].has_default,
+                .value = type->fields[f].value,
+                .value_size = type->fields[f].value_size,
+            };
+        }
+        enum jit_err err = kern_root_type(collect, type->name, type->is_edge ? "edge" : "node",
+                                          fields, type->field_count);
+        rmg_collect_heap(collect)->free(rmg_collect_heap(collect), fields);
+        if (err != JIT_OK) {
+            snprintf(what, what_size, "line %u: type `%s`: %s", type->pos.line, type->name,
+                     jit_err_text(err));
+            return err;
+        }
+    }
+    return JIT_OK;
+}
+
+static enum jit_err put_rules(const struct lang_system *system, struct rmg_collect *collect,
+                              char *what, size_t what_size)
+{
+    for (uint32_t i = 0; i < system->rule_count; i++) {
+        const struct lang_rule *rule = &system->rules[i];
+        enum jit_err err = kern_root_rule(collect, rule->rule.name, rule->text, rule->text_size,
+                                          rule->program, rule->program_size);
+        if (err != JIT_OK) {
+            snprintf(what, what_size, "line %u: rule `%s`: %s", rule->pos.line, rule->rule.name,
+                     jit_err_text(err));
+            return err;
+        }
+    }
+    return JIT_OK;
+}
+
+/* ---- capabilities ---- */
+
+struct holder { /* the capabilities of one process, all members alike */
+    struct jit_heap *heap;
+    struct kern_root_capability *items;
+    size_t count;
+    size_t capacity;
+};
+
+static enum jit_err hold(struct holder *holder, const struct kern_root_capability *capability)
+{
+    void *data = holder->items;
+    if (holder->count == JIT_CAP_SLOTS_MAX) {
+        return JIT_ELIMIT;
+    }
+    if (jit_heap_grow(holder->heap, &data, &holder->capacity, holder->count + 1,
+                      sizeof *holder->items) != 0) {
+        return JIT_ENOMEM;
+    }
+    holder->items = data;
+    holder->items[holder->count] = *capability;
+    holder->items[holder->count].slot = (uint32_t)holder->count;
+    holder->items[holder->count].generation = 1;
+    holder->count++;
+    return JIT_OK;
+}
+
+/* One capability for each run of the rule, which holds that run's parameters (14.5). A rule the
+ * process does not run gets one whose parameters are free. */
+static enum jit_err hold_invoke(struct holder *holder, const struct lang_system *system,
+                                const struct lang_process *process,
+                                const struct kern_root_capability *like, uint32_t rule)
+{
+    struct kern_root_capability capability = *like;
+    bool runs = false;
+    capability.rule_id = system->rules[rule].rule.id;
+    for (uint32_t i = 0; i < process->run_count; i++) {
+        if (process->runs[i].rule != rule) {
+            continue;
+        }
+        runs = true;
+        capability.params_digest = process->runs[i].params_digest;
+        enum jit_err err = hold(holder, &capability);
+        if (err != JIT_OK) {
+            return err;
+        }
+    }
+    return runs ? JIT_OK : hold(holder, &capability);
+}
+
+static uint32_t right_bits(enum lang_right_kind kind)
+{
+    switch (kind) {
+    case LANG_RIGHT_MAP:
+        return SYS_RIGHT_MAP;
+    case LANG_RIGHT_READ:
+        return SYS_RIGHT_READ;
+    case LANG_RIGHT_WRITE:
+        return SYS_RIGHT_WRITE;
+    case LANG_RIGHT_INVOKE:
+        return SYS_RIGHT_INVOKE;
+    }
+    return 0;
+}
+
+static enum jit_err hold_all(struct holder *holder, const struct lang_system *system,
+                             uint32_t process)
+{
+    uint32_t group = 0;
+    for (uint32_t g = 0; g < system->grant_count; g++) {
+        const struct lang_grant *grant = &system->grants[g];
+        if (grant->process != process) {
+            continue;
+        }
+        for (uint32_t r = 0; r < grant->right_count; r++) {
+            const struct lang_right *right = &grant->rights[r];
+            struct kern_root_capability capability = {
+                .rights = right_bits(right->kind),
+                .limit_group = group,
+                .limit = grant->limit,
+                .instance = right->place.instance,
+            };
+            enum jit_err err = JIT_OK;
+            if (right->kind != LANG_RIGHT_INVOKE) {
+                err = hold(holder, &capability);
+            }
+            for (uint32_t i = 0; err == JIT_OK && i < right->rule_count; i++) {
+                err = hold_invoke(holder, system, &system->processes[process], &capability,
+                                  right->rules[i]);
+            }
+            if (err != JIT_OK) {
+                return err;
+            }
+        }
+        group++;
+    }
+    return JIT_OK;
+}
+
+/* ---- processes ---- */
+
+static enum jit_err put_process(const struct lang_system *system, uint32_t index, uint32_t members,
+                                struct rmg_collect *collect)
+{
+    const struct lang_process *process = &system->processes[index];
+    uint32_t count = members > 0 && process->count > 1 ? members : process->count;
+    struct jit_heap *heap = rmg_collect_heap(collect);
+    struct holder holder = {.heap = heap};
+    struct kern_root_run *runs = jit_heap_zalloc(heap, process->run_count + 1u, sizeof *runs);
+    enum jit_err err = runs == NULL ? JIT_ENOMEM : hold_all(&holder, system, index);
+    for (uint32_t i = 0; err == JIT_OK && i < process->run_count; i++) {
+        runs[i] = (struct kern_root_run){
+            .rule_id = system->rules[process->runs[i].rule].rule.id,
+            .instance = process->over.instance,
+            .mode = SYS_APPLY_ALL,
+            .params = process->runs[i].params,
+            .params_size = process->runs[i].params_size,
+        };
+    }
+    for (uint32_t i = 0; err == JIT_OK && i < count; i++) {
+        err = kern_root_process(collect, process->name, i, count, runs, process->run_count,
+                                holder.items, (uint32_t)holder.count);
+    }
+    heap->free(heap, runs);
+    heap->free(heap, holder.items);
+    return err;
+}
+
+/* Instances of the user's own that the file names: "/world/x" exists because something lies in it.
+ */
+static enum jit_err put_place(struct rmg_collect *collect, const struct lang_place *place)
+{
+    struct jit_id root_node;
+    struct jit_id instance;
+    kern_place_id(place->path, &instance, &root_node);
+    if (rmg_collect_has_node(collect, &instance, &root_node)) {
+        return JIT_OK;
+    }
+    return rmg_collect_path(collect, place->path, &instance);
+}
+
+enum jit_err genesis_collect(const struct lang_system *system, uint64_t seed, uint32_t members,
+                             struct rmg_collect *collect, char *what, size_t what_size)
+{
+    assert(what_size > 0);
+    what[0] = '\0';
+    enum jit_err err = kern_root_begin(collect, seed);
+    if (err == JIT_OK) {
+        err = put_types(system, collect, what, what_size);
+    }
+    if (err == JIT_OK) {
+        err = put_rules(system, collect, what, what_size);
+    }
+    for (uint32_t i = 0; err == JIT_OK && i < system->import_count; i++) {
+        err = put_place(collect, &system->imports[i].into);
+        if (err != JIT_OK) {
+            snprintf(what, what_size, "line %u: import into %s: %s", system->imports[i].pos.line,
+                     system->imports[i].into.path,
+                     err == JIT_ENOENT ? "the instance above it does not exist"
+                                       : jit_err_text(err));
+        }
+    }
+    for (uint32_t i = 0; err == JIT_OK && i < system->process_count; i++) {
+        err = put_process(system, i, members, collect);
+        if (err != JIT_OK) {
+            snprintf(what, what_size, "line %u: process `%s`: %s", system->processes[i].pos.line,
+                     system->processes[i].name, jit_err_text(err));
+        }
+    }
+    return err;
+}
