@@ -22,3 +22,11 @@ check_PROGRAMS += %D%/test_core
 %C%_test_core_CFLAGS = $(test_cflags)
 %C%_test_core_LDADD = tests/libsim.la tests/libtest.la proc/guest/libguest.la \
 	kernel/core/libcore.la syscall/libsyscall.la rmg/librmg.la base/libbase.la $(CHECK_LIBS)
+
+# The shell's parts.
+check_PROGRAMS += %D%/test_hub_msg %D%/test_shell
+%C%_test_hub_msg_CFLAGS = $(test_cflags) $(CBOR_CFLAGS)
+%C%_test_hub_msg_LDADD = tests/libtest.la kernel/libkernel.la rmg/librmg.la base/libbase.la \
+	$(CHECK_LIBS)
+%C%_test_shell_CFLAGS = $(test_cflags)
+%C%_test_shell_LDADD = tests/libtest.la kernel/libkernel.la base/libbase.la $(CHECK_LIBS)

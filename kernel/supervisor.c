@@ -1,0 +1,429 @@
+#include "kernel/supervisor.h"
+
+#include <poll.h>
+#include <stdio.h>
+#include <sys/eventfd.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/check.h"
+#include "kernel/io_ring.h"
+#include "kernel/supervisor_priv.h"
+
+uint64_t supervisor_now_ns(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+/* ---- stepping the core ---- */
+
+void supervisor_step(struct shell_supervisor *s, const struct kern_event *event)
+{
+    struct kern_update update;
+    if (s->core == NULL) {
+        return;
+    }
+    kern_core_step(s->core, event, &update);
+    supervisor_obey(s, &update);
+}
+
+static bool step_posted(struct shell_supervisor *s)
+{
+    bool any = false;
+    while (s->event_count > 0) {
+        struct supervisor_event posted = s->events[s->event_at];
+        s->event_at = (s->event_at + 1) % s->event_capacity;
+        s->event_count--;
+        posted.event.text = posted.text;
+        supervisor_step(s, &posted.event);
+        any = true;
+    }
+    if (s->again) {
+        struct kern_event event = {.kind = KERN_EVENT_CONTINUE};
+        s->again = false;
+        supervisor_step(s, &event);
+        any = true;
+    }
+    return any;
+}
+
+/* ---- bells ---- */
+
+static const uint32_t *bell_of(const struct supervisor_worker *w)
+{
+    return (const uint32_t *)(const void *)(w->worker.ring.base + SYS_RING_WORKER_OFFSET +
+                                            offsetof(struct sys_ring_worker, bell));
+}
+
+/* Look at the bells of all that work; step the core for each that rang. */
+static bool look_at_bells(struct shell_supervisor *s)
+{
+    bool any = false;
+    for (uint32_t i = 0; i < s->worker_count; i++) {
+        struct supervisor_worker *w = &s->workers[i];
+        if (!w->worker.alive) {
+            continue;
+        }
+        uint32_t value = __atomic_load_n(bell_of(w), __ATOMIC_ACQUIRE);
+        if (value != w->bell_seen) {
+            w->bell_seen = value;
+            struct kern_event event = {.kind = KERN_EVENT_BELL, .process = i};
+            supervisor_step(s, &event);
+            any = true;
+        }
+    }
+    return any;
+}
+
+static void announce(struct shell_supervisor *s, bool sleeping)
+{
+    for (uint32_t i = 0; i < s->worker_count; i++) {
+        struct supervisor_worker *w = &s->workers[i];
+        if (w->worker.alive) {
+            uint32_t *word = (uint32_t *)(void *)(w->worker.ring.base + SYS_RING_KERNEL_OFFSET +
+                                                  offsetof(struct sys_ring_kernel, sleeping));
+            __atomic_store_n(word, sleeping ? 1u : 0u, __ATOMIC_SEQ_CST);
+        }
+    }
+}
+
+static bool anyone_working(const struct shell_supervisor *s)
+{
+    for (uint32_t i = 0; i < s->worker_count; i++) {
+        if (s->workers[i].worker.alive && s->workers[i].working) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* ---- the watchdog ---- */
+
+static void watch(struct shell_supervisor *s)
+{
+    uint64_t now = supervisor_now_ns();
+    for (uint32_t i = 0; i < s->worker_count; i++) {
+        struct supervisor_worker *w = &s->workers[i];
+        struct kern_process_status status;
+        if (!w->worker.alive || !w->working || now - w->begun_ns < SUPERVISOR_WATCH_NS) {
+            continue;
+        }
+        kern_core_process(s->core, i, &status);
+        if (status.state != KERN_PROCESS_RUNNING) {
+            w->working = false;
+            continue;
+        }
+        uint64_t cpu = 0;
+        if (host_child_cpu_ns(&w->worker.child, &cpu) != JIT_OK) {
+            continue; /* it has ended; its pidfd says so */
+        }
+        if (w->begun_cpu_ns == UINT64_MAX) {
+            w->begun_cpu_ns = cpu;
+        }
+        if (cpu - w->begun_cpu_ns > s->options.hang_cpu_ns ||
+            now - w->begun_ns > s->options.hang_wall_ns) {
+            struct kern_event event = {.kind = KERN_EVENT_HUNG, .process = i};
+            supervisor_post(s, &event);
+            w->working = false;
+        }
+    }
+}
+
+/* ---- sleeping ---- */
+
+static void bell_ready(void *user, uint32_t revents)
+{
+    struct shell_supervisor *s = user;
+    uint64_t count;
+    (void)revents;
+    ssize_t n = read(s->bell_fd, &count, sizeof count);
+    (void)n; /* EAGAIN: somebody read it before; the bells are looked at anyway */
+    shell_loop_arm(s->loop, s->bell_watch, POLLIN);
+}
+
+/* A write of the log has finished: it is reaped in the next round. */
+static void log_ready(void *user, uint32_t revents)
+{
+    (void)user;
+    (void)revents;
+}
+
+static void stop_ready(void *user, uint32_t revents)
+{
+    struct shell_supervisor *s = user;
+    (void)revents;
+    s->quit = true;
+}
+
+/* Sleep until a bell, a descriptor or the watchdog's time. The kernel says first that it sleeps,
+ * then looks once more: a worker that rings later sees that it must wake us. */
+static void sleep_once(struct shell_supervisor *s, bool working)
+{
+    uint64_t wait_ns = working ? SUPERVISOR_WATCH_NS : UINT64_MAX;
+    uint32_t count = 0;
+    announce(s, true);
+    for (uint32_t i = 0; i < s->worker_count; i++) {
+        if (s->workers[i].worker.alive) {
+            s->bells[count++] = (struct shell_bell){.word = bell_of(&s->workers[i]),
+                                                    .value = s->workers[i].bell_seen};
+        }
+    }
+    bool rang = false;
+    for (uint32_t i = 0; i < count; i++) {
+        rang = rang || __atomic_load_n(s->bells[i].word, __ATOMIC_SEQ_CST) != s->bells[i].value;
+    }
+    if (s->system.io_is_ring && !log_idle(s->system.log)) {
+        shell_loop_arm(s->loop, s->log_watch, POLLIN);
+    }
+    if (!rang && shell_waiter_arm(s->waiter, s->bells, count) == JIT_OK) {
+        shell_loop_run(s->loop, wait_ns);
+    }
+    announce(s, false);
+}
+
+/* Once round: everything that is there is done. False when there was nothing. */
+static bool work(struct shell_supervisor *s)
+{
+    bool any = step_posted(s);
+    any = look_at_bells(s) || any;
+    any = step_posted(s) || any;
+    supervisor_reap_log(s, false);
+    any = step_posted(s) || any;
+    any = shell_loop_run(s->loop, 0) > 0 || any;
+    return any;
+}
+
+static void at_rest(struct shell_supervisor *s)
+{
+    if (!s->resting || s->rest_told || s->stopped) {
+        return;
+    }
+    if (log_flush(s->system.log) != JIT_OK || !log_idle(s->system.log)) {
+        return;
+    }
+    /* Idle: a seal closes the last batch, so that what damages it later is told from a torn write.
+     */
+    if (log_seal(s->system.log) != JIT_OK) {
+        return;
+    }
+    supervisor_reap_log(s, false);
+    supervisor_tell_rest(s);
+    s->rest_told = true;
+}
+
+int shell_supervisor_run(struct shell_supervisor *s, int stop_fd)
+{
+    s->stop_fd = stop_fd;
+    if (shell_loop_add(s->loop, stop_fd, stop_ready, s, &s->stop_watch) != JIT_OK) {
+        return 8;
+    }
+    shell_loop_arm(s->loop, s->stop_watch, POLLIN);
+    uint64_t idle_since = supervisor_now_ns();
+    uint64_t watched = idle_since;
+    while (!s->quit) {
+        if (work(s)) {
+            idle_since = supervisor_now_ns();
+            continue;
+        }
+        at_rest(s);
+        uint64_t now = supervisor_now_ns();
+        bool working = anyone_working(s);
+        if (working && now - watched >= SUPERVISOR_WATCH_NS) {
+            watched = now;
+            watch(s);
+            continue;
+        }
+        if (working && now - idle_since < SUPERVISOR_SPIN_NS) {
+            continue; /* an answer within 20 us is cheaper to wait for than to sleep for */
+        }
+        sleep_once(s, working);
+        idle_since = supervisor_now_ns();
+    }
+    return s->stopped ? s->stop_code : 0;
+}
+
+/* ---- life ---- */
+
+enum jit_err supervisor_start_core(struct shell_supervisor *s, char *message, size_t size)
+{
+    const char *where = NULL;
+    struct kern_core_options options = {
+        .heap = s->heap,
+        .exec = jit_exec_inline(),
+        .store = s->system.store,
+        .view = &s->system.view_arena,
+        .version = s->system.replay.version,
+        .commit = s->system.replay.commit,
+        .tick = s->system.replay.tick,
+        .failures = s->system.replay.failures,
+    };
+    enum jit_err err = kern_core_new(&options, &s->core, &where);
+    if (err != JIT_OK) {
+        snprintf(message, size, "the root graph is not one to run: %s",
+                 where != NULL ? where : jit_err_text(err));
+        return err;
+    }
+    s->worker_count = kern_core_config(s->core)->process_count;
+    s->workers = jit_heap_zalloc(s->heap, s->worker_count + 1u, sizeof *s->workers);
+    s->bells = jit_heap_zalloc(s->heap, s->worker_count + 1u, sizeof *s->bells);
+    s->event_capacity = 4u * s->worker_count + 16u;
+    s->events = jit_heap_zalloc(s->heap, s->event_capacity, sizeof *s->events);
+    if (s->workers == NULL || s->bells == NULL || s->events == NULL) {
+        snprintf(message, size, "out of memory");
+        return JIT_ENOMEM;
+    }
+    for (uint32_t i = 0; i < s->worker_count; i++) {
+        s->workers[i].supervisor = s;
+        s->workers[i].index = i;
+        shell_worker_init(&s->workers[i].worker);
+    }
+    s->applied = s->system.replay.applied;
+    s->denied = s->system.replay.denied;
+    return JIT_OK;
+}
+
+static enum jit_err make_nursery(struct shell_supervisor *s, char *message, size_t size)
+{
+    enum jit_err err = host_probe_check(s->options.probe, message, size);
+    if (err != JIT_OK) {
+        return err;
+    }
+    err = host_loader_open(s->options.loader, &s->loader);
+    if (err != JIT_OK) {
+        snprintf(message, size, "the workers' program %s: %s", s->options.loader,
+                 jit_err_text(err));
+        return err;
+    }
+    s->nursery.probe = s->options.probe;
+    s->nursery.loader = &s->loader;
+    s->nursery.view = &s->system.view_memory;
+    err = host_filter_build(HOST_FILTER_START, &s->nursery.start);
+    if (err == JIT_OK) {
+        err = host_filter_build(HOST_FILTER_FINAL, &s->nursery.final);
+    }
+    if (err != JIT_OK) {
+        snprintf(message, size, "the workers' seccomp filter could not be made: %s",
+                 jit_err_text(err));
+    }
+    return err;
+}
+
+static enum jit_err make_loop(struct shell_supervisor *s)
+{
+    struct hub_handler handler = supervisor_handler;
+    handler.user = s;
+    enum jit_err err = shell_loop_new(s->heap, s->options.uring, &s->loop);
+    if (err == JIT_OK) {
+        s->bell_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+        err = s->bell_fd < 0 ? JIT_EIO : shell_waiter_new(s->heap, s->bell_fd, &s->waiter);
+    }
+    if (err == JIT_OK) {
+        err = shell_loop_add(s->loop, s->bell_fd, bell_ready, s, &s->bell_watch);
+    }
+    if (err == JIT_OK) {
+        shell_loop_arm(s->loop, s->bell_watch, POLLIN);
+        err = hub_open(s->heap, s->loop, s->system.folder.fd, &handler, &s->hub);
+    }
+    if (err == JIT_OK && s->system.io_is_ring) {
+        err = shell_loop_add(s->loop, io_ring_fd(s->system.io), log_ready, s, &s->log_watch);
+    }
+    return err;
+}
+
+enum jit_err shell_supervisor_new(struct jit_heap *heap,
+                                  const struct shell_supervisor_options *options,
+                                  struct shell_supervisor **out, char *message, size_t message_size)
+{
+    *out = NULL;
+    message[0] = '\0';
+    struct shell_supervisor *s = jit_heap_zalloc(heap, 1, sizeof *s);
+    if (s == NULL) {
+        return JIT_ENOMEM;
+    }
+    s->heap = heap;
+    s->options = *options;
+    s->bell_fd = -1;
+    s->loader = (struct host_loader)HOST_LOADER_NONE;
+    jit_buf_init(&s->backlog, heap, 4 * SUPERVISOR_BACKLOG_BYTES);
+    jit_buf_init(&s->frame, heap, HUB_QUEUE_BYTES_MAX);
+    struct shell_system_options system = {
+        .path = options->data,
+        .mode = SHELL_FOLDER_OWN,
+        .durability = options->durability,
+        .segment_bytes = options->segment_bytes,
+        .die_at_log_offset = options->die_at_log_offset,
+        .shared_view = true,
+    };
+    enum jit_err err = shell_system_open(&s->system, heap, &system);
+    if (err != JIT_OK) {
+        snprintf(message, message_size, "%s", s->system.message);
+        heap->free(heap, s);
+        return err;
+    }
+    err = make_nursery(s, message, message_size);
+    if (err == JIT_OK) {
+        err = make_loop(s);
+    }
+    if (err == JIT_OK && shell_system_ready(&s->system)) {
+        err = supervisor_start_core(s, message, message_size);
+    }
+    if (err != JIT_OK) {
+        if (message[0] == '\0') {
+            snprintf(message, message_size, "the supervisor could not start: %s",
+                     jit_err_text(err));
+        }
+        shell_supervisor_free(s);
+        return err;
+    }
+    *out = s;
+    return JIT_OK;
+}
+
+static void end_workers(struct shell_supervisor *s)
+{
+    for (uint32_t i = 0; i < s->worker_count; i++) {
+        shell_worker_kill(&s->workers[i].worker);
+    }
+    for (uint32_t i = 0; i < s->worker_count; i++) {
+        struct host_exit how;
+        if (s->workers[i].worker.alive &&
+            shell_worker_reap(&s->workers[i].worker, true, &how) != JIT_OK) {
+            fprintf(stderr, "jitosd: process %u could not be reaped\n", i);
+        }
+    }
+}
+
+void shell_supervisor_free(struct shell_supervisor *s)
+{
+    struct jit_heap *heap = s->heap;
+    shell_waiter_free(s->waiter);
+    end_workers(s);
+    hub_close(s->hub);
+    blob_abort(s->upload);
+    if (s->system.log != NULL && log_dead(s->system.log) == JIT_OK &&
+        log_seal(s->system.log) != JIT_OK) {
+        fprintf(stderr,
+                "jitosd: the log could not be sealed; the next start will look at its end\n");
+    }
+    kern_core_free(s->core);
+    shell_loop_free(s->loop);
+    if (s->bell_fd >= 0) {
+        close(s->bell_fd);
+    }
+    host_loader_close(&s->loader);
+    shell_system_close(&s->system);
+    jit_buf_release(&s->backlog);
+    jit_buf_release(&s->frame);
+    heap->free(heap, s->told);
+    heap->free(heap, s->events);
+    heap->free(heap, s->workers);
+    heap->free(heap, s->bells);
+    heap->free(heap, s);
+}
+
+const struct shell_system *shell_supervisor_system(const struct shell_supervisor *s)
+{
+    return &s->system;
+}

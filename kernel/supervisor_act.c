@@ -1,0 +1,305 @@
+#include <linux/futex.h>
+#include <poll.h>
+#include <stdio.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "base/check.h"
+#include "kernel/supervisor_priv.h"
+
+/* What the core asks for. Events that come up meanwhile wait until the update has been obeyed: what
+ * it lends is good until the next step only. */
+
+void supervisor_post(struct shell_supervisor *s, const struct kern_event *event)
+{
+    assert(s->event_count < s->event_capacity);
+    struct supervisor_event *place =
+        &s->events[(s->event_at + s->event_count++) % s->event_capacity];
+    place->event = *event;
+    place->text[0] = '\0';
+    if (event->text != NULL) {
+        snprintf(place->text, sizeof place->text, "%s", event->text);
+    }
+}
+
+static void wake(uint32_t *word)
+{
+    syscall(SYS_futex, word, FUTEX_WAKE, 1, NULL, NULL, 0);
+}
+
+static struct supervisor_worker *worker_of(struct shell_supervisor *s, uint32_t index)
+{
+    assert(index < s->worker_count);
+    return &s->workers[index];
+}
+
+static uint32_t *ring_word(struct supervisor_worker *w, uint64_t page, size_t offset)
+{
+    return (uint32_t *)(void *)(w->worker.ring.base + page + offset);
+}
+
+/* ---- workers ---- */
+
+static void worker_ended(void *user, uint32_t revents)
+{
+    struct supervisor_worker *w = user;
+    struct shell_supervisor *s = w->supervisor;
+    struct host_exit how;
+    (void)revents;
+    if (!w->worker.alive) {
+        return;
+    }
+    /* The waiter may sleep on words that are about to be unmapped. */
+    if (shell_waiter_arm(s->waiter, NULL, 0) != JIT_OK ||
+        shell_worker_reap(&w->worker, false, &how) != JIT_OK) {
+        shell_loop_arm(s->loop, w->watch, POLLIN);
+        return;
+    }
+    shell_loop_remove(s->loop, w->watch);
+    w->working = false;
+    struct kern_event event = {.kind = KERN_EVENT_EXITED, .process = w->index, .text = how.text};
+    supervisor_post(s, &event);
+}
+
+static void spawn_failed(struct shell_supervisor *s, uint32_t index, enum jit_err err,
+                         const char *text)
+{
+    char line[160];
+    snprintf(line, sizeof line, "a worker could not be started: %.120s", text);
+    struct kern_event event = {
+        .kind = KERN_EVENT_FAILED, .process = index, .err = err, .text = line};
+    fprintf(stderr, "jitosd: %s\n", text);
+    supervisor_post(s, &event);
+}
+
+static void do_spawn(struct shell_supervisor *s, uint32_t index)
+{
+    struct supervisor_worker *w = worker_of(s, index);
+    struct sys_boot_spec spec;
+    struct host_fault fault = {.text = ""};
+    enum jit_err err = kern_core_boot(s->core, index, &spec);
+    if (err == JIT_OK) {
+        err = shell_worker_spawn(&w->worker, s->heap, &s->nursery, index, &spec, &fault);
+    }
+    if (err == JIT_OK) {
+        err = shell_loop_add(s->loop, w->worker.child.pidfd, worker_ended, w, &w->watch);
+        if (err != JIT_OK) {
+            struct host_exit how;
+            shell_worker_kill(&w->worker);
+            err = shell_worker_reap(&w->worker, true, &how) == JIT_OK ? err : JIT_EIO;
+        }
+    }
+    if (err != JIT_OK) {
+        spawn_failed(s, index, err, fault.text[0] != '\0' ? fault.text : jit_err_text(err));
+        return;
+    }
+    shell_loop_arm(s->loop, w->watch, POLLIN);
+    w->bell_seen = 0;
+    struct kern_event event = {
+        .kind = KERN_EVENT_SPAWNED,
+        .process = index,
+        .ring = {.base = w->worker.ring.base, .size = SYS_RING_BYTES},
+        .graph = w->worker.graph.base,
+        .graph_size = w->worker.graph.size,
+    };
+    supervisor_post(s, &event);
+}
+
+static void do_watch(struct shell_supervisor *s, uint32_t index)
+{
+    struct supervisor_worker *w = worker_of(s, index);
+    w->working = true;
+    w->begun_ns = supervisor_now_ns();
+    w->begun_cpu_ns = UINT64_MAX; /* asked for when it first seems to take long */
+}
+
+static void do_wake(struct shell_supervisor *s, uint32_t index)
+{
+    struct supervisor_worker *w = worker_of(s, index);
+    if (w->worker.alive) {
+        wake(ring_word(w, SYS_RING_KERNEL_OFFSET, offsetof(struct sys_ring_kernel, call)));
+    }
+}
+
+/* ---- the log ---- */
+
+static void fail_log(struct shell_supervisor *s, enum jit_err err)
+{
+    char line[160];
+    snprintf(line, sizeof line, "the log could not be written: %s", jit_err_text(err));
+    struct kern_event event = {.kind = KERN_EVENT_FAILED, .err = err, .text = line};
+    supervisor_post(s, &event);
+}
+
+/* Everything told about durable ticks goes out. */
+static void tell_durable(struct shell_supervisor *s, uint64_t durable_end);
+
+void supervisor_reap_log(struct shell_supervisor *s, bool wait)
+{
+    uint64_t durable_end = 0;
+    if (s->system.log == NULL || log_dead(s->system.log) != JIT_OK) {
+        return;
+    }
+    uint64_t before = log_durable_end(s->system.log);
+    enum jit_err err = log_reap(s->system.log, wait, &durable_end);
+    if (err != JIT_OK) {
+        fail_log(s, err);
+        return;
+    }
+    if (durable_end > before && s->core != NULL) {
+        struct kern_event event = {.kind = KERN_EVENT_LOGGED, .tick = durable_end - 1};
+        supervisor_post(s, &event);
+    }
+    tell_durable(s, durable_end);
+}
+
+static void do_log(struct shell_supervisor *s, const struct kern_log_record *made)
+{
+    struct log_record record = {
+        .tick = made->tick,
+        .commit = made->commit,
+        .state_root = made->state_root,
+        .payload = made->payload,
+        .payload_size = made->payload_size,
+    };
+    enum jit_err err = log_append(s->system.log, &record);
+    if (err == JIT_OK && s->options.durability == LOG_DURABILITY_TICK) {
+        err = log_flush(s->system.log);
+    }
+    if (err != JIT_OK) {
+        fail_log(s, err);
+    }
+}
+
+/* ---- telling ---- */
+
+struct sending {
+    uint32_t mask;
+    struct jit_buf slice;
+};
+
+static void send_slice(void *user, struct hub_conn *conn)
+{
+    const struct sending *sending = user;
+    if (hub_marked(conn) == sending->mask) {
+        hub_send(conn, &sending->slice);
+    }
+}
+
+static void tell_durable(struct shell_supervisor *s, uint64_t durable_end)
+{
+    size_t n = 0;
+    while (n < s->told_count && s->told[n].tick < durable_end) {
+        struct sending sending = {
+            .mask = s->told[n].mask,
+            .slice = {.data = s->backlog.data + s->told[n].at, .size = s->told[n].size}};
+        hub_each(s->hub, sending.mask, send_slice, &sending);
+        n++;
+    }
+    if (n == 0) {
+        return;
+    }
+    size_t gone = n < s->told_count ? s->told[n].at : s->backlog.size;
+    memmove(s->backlog.data, s->backlog.data + gone, s->backlog.size - gone);
+    s->backlog.size -= gone;
+    memmove(s->told, s->told + n, (s->told_count - n) * sizeof *s->told);
+    s->told_count -= n;
+    for (size_t i = 0; i < s->told_count; i++) {
+        s->told[i].at -= gone;
+    }
+}
+
+static void note_mask(void *user, struct hub_conn *conn)
+{
+    *(uint32_t *)user |= 1u << hub_marked(conn);
+}
+
+static void do_tick(struct shell_supervisor *s, const struct kern_report *report)
+{
+    s->applied += report->counts[RMG_APPLIED];
+    s->denied += report->counts[RMG_DENIED];
+    s->nodes = report->nodes;
+    s->edges = report->edges;
+    s->has_counts = true;
+    uint32_t masks = 0;
+    hub_each(s->hub, SUBSCRIBED_TICKS, note_mask, &masks);
+    for (uint32_t mask = 1; mask < 8; mask++) {
+        if ((masks >> mask & 1u) == 0) {
+            continue;
+        }
+        void *data = s->told;
+        if (jit_heap_grow(s->heap, &data, &s->told_capacity, s->told_count + 1, sizeof *s->told) !=
+            0) {
+            continue; /* a subscriber that misses a tick sees the gap in its numbers */
+        }
+        s->told = data;
+        size_t at = s->backlog.size;
+        supervisor_write_tick(s, report, mask);
+        if (s->backlog.err != JIT_OK) {
+            s->backlog.err = JIT_OK;
+            s->backlog.size = at;
+            continue;
+        }
+        s->told[s->told_count++] = (struct supervisor_told){
+            .tick = report->tick, .mask = mask, .at = at, .size = s->backlog.size - at};
+    }
+    /* The core runs ahead of the disk, but not without bound. */
+    while (
+        (s->backlog.size > SUPERVISOR_BACKLOG_BYTES ||
+         log_tick_end(s->system.log) - log_durable_end(s->system.log) > SUPERVISOR_BACKLOG_TICKS) &&
+        log_dead(s->system.log) == JIT_OK && !log_idle(s->system.log)) {
+        enum jit_err err = log_flush(s->system.log);
+        if (err != JIT_OK) {
+            fail_log(s, err);
+            return;
+        }
+        supervisor_reap_log(s, true);
+    }
+}
+
+/* ---- all of it ---- */
+
+static void obey(struct shell_supervisor *s, const struct kern_action *action)
+{
+    switch (action->kind) {
+    case KERN_DO_SPAWN:
+        do_spawn(s, action->process);
+        break;
+    case KERN_DO_KILL:
+        fprintf(stderr, "jitosd: process %u is killed: %s\n", action->process, action->text);
+        shell_worker_kill(&worker_of(s, action->process)->worker);
+        break;
+    case KERN_DO_WAKE:
+        do_wake(s, action->process);
+        break;
+    case KERN_DO_WATCH:
+        do_watch(s, action->process);
+        break;
+    case KERN_DO_LOG:
+        do_log(s, &action->record);
+        break;
+    case KERN_DO_TICK:
+        do_tick(s, &action->report);
+        break;
+    case KERN_DO_REST:
+        s->resting = true;
+        s->rest_told = false;
+        break;
+    case KERN_DO_STOP:
+        s->stopped = true;
+        s->stop_code = action->code;
+        snprintf(s->stop_text, sizeof s->stop_text, "%s", action->text);
+        break;
+    }
+}
+
+void supervisor_obey(struct shell_supervisor *s, const struct kern_update *update)
+{
+    for (size_t i = 0; i < update->count; i++) {
+        obey(s, &update->actions[i]);
+    }
+    s->again = update->again;
+    if (s->stopped) {
+        supervisor_tell_stop(s);
+    }
+}

@@ -1,0 +1,452 @@
+#include <stdio.h>
+
+#include "base/check.h"
+#include "kernel/supervisor_priv.h"
+
+/* What clients ask and are told; docs/spec/hub.md lists every message. Keys are written in the
+ * order canonical CBOR wants: shorter ones first, then bytewise. */
+
+#define DENIALS_PER_FRAME 16u
+
+/* ---- answers ---- */
+
+static void fail(struct shell_supervisor *s, struct hub_conn *conn, const char *code,
+                 const char *text)
+{
+    struct hub_writer w;
+    jit_buf_reset(&s->frame);
+    hub_begin(&w, &s->frame, 3);
+    hub_text(&w, "t", "error");
+    hub_text(&w, "code", code);
+    hub_text(&w, "text", text);
+    hub_end(&w);
+    if (s->frame.err == JIT_OK) {
+        hub_send(conn, &s->frame);
+    }
+}
+
+/* The state of the whole system, under the given type. */
+static void put_status(struct shell_supervisor *s, const char *type)
+{
+    const struct kern_replay *replay = &s->system.replay;
+    bool ready = s->core != NULL;
+    struct rmg_version version = ready ? kern_core_version(s->core) : replay->version;
+    struct jit_id commit = ready ? kern_core_commit(s->core) : replay->commit;
+    struct jit_id world = {{0}};
+    struct jit_id world_id;
+    struct jit_id world_node;
+    kern_place_id("/world", &world_id, &world_node);
+    if (rmg_store_instance_root(s->system.store, &version, &world_id, &world) != JIT_OK) {
+        memset(&world, 0, sizeof world); /* no /world yet */
+    }
+    const struct log_report *report = &s->system.report;
+    struct hub_writer w;
+    jit_buf_reset(&s->frame);
+    struct log_place end = {0};
+    log_next_write(s->system.log, &end);
+    hub_begin(&w, &s->frame, 22);
+    hub_text(&w, "t", type);
+    hub_id(&w, "head", &commit);
+    hub_id(&w, "root", &version.state_root);
+    hub_uint(&w, "seed", ready ? kern_core_config(s->core)->seed : 0);
+    hub_uint(&w, "tick", ready ? kern_core_tick(s->core) : 0);
+    hub_bool(&w, "fresh", !ready);
+    hub_text(&w, "grade", s->options.probe->grade);
+    hub_uint(&w, "major", HUB_MAJOR);
+    hub_uint(&w, "minor", HUB_MINOR);
+    hub_id(&w, "world", &world);
+    hub_uint(&w, "denied", s->denied);
+    hub_uint(&w, "applied", s->applied);
+    hub_uint(&w, "durable", ready ? kern_core_durable(s->core) : 0);
+    hub_id(&w, "genesis", &s->system.genesis);
+    hub_bool(&w, "stopped", s->stopped);
+    hub_text(&w, "torn_why", report->torn ? report->why : "");
+    hub_uint(&w, "log_bytes",
+             (end.segment > 0 ? end.segment - 1 : 0) * report->segment_bytes + end.offset);
+    hub_uint(&w, "recovered", report->tick_end);
+    hub_text(&w, "torn_file", report->torn ? report->at.file : "");
+    hub_uint(&w, "torn_bytes", report->torn ? report->torn_bytes : 0);
+    hub_uint(&w, "torn_offset", report->torn ? report->at.offset : 0);
+    hub_bool(&w, "deterministic", !ready || kern_core_deterministic(s->core));
+    hub_end(&w);
+}
+
+static void answer_status(struct shell_supervisor *s, struct hub_conn *conn, const char *type)
+{
+    put_status(s, type);
+    if (s->frame.err == JIT_OK) {
+        hub_send(conn, &s->frame);
+    }
+}
+
+static void greet(void *user, struct hub_conn *conn)
+{
+    answer_status(user, conn, "welcome");
+}
+
+static const char *state_name(enum kern_process_state state)
+{
+    switch (state) {
+    case KERN_PROCESS_NEW:
+        return "new";
+    case KERN_PROCESS_STARTING:
+        return "starting";
+    case KERN_PROCESS_RUNNING:
+        return "running";
+    case KERN_PROCESS_DONE:
+        return "done";
+    case KERN_PROCESS_DYING:
+        return "dying";
+    case KERN_PROCESS_EXITED:
+        return "exited";
+    case KERN_PROCESS_FAILED:
+        return "failed";
+    }
+    return "?";
+}
+
+static void answer_ps(struct shell_supervisor *s, struct hub_conn *conn)
+{
+    struct hub_writer w;
+    jit_buf_reset(&s->frame);
+    hub_begin(&w, &s->frame, 3);
+    hub_text(&w, "t", "ps");
+    hub_text(&w, "grade", s->options.probe->grade);
+    hub_array(&w, "processes", s->worker_count);
+    for (uint32_t i = 0; i < s->worker_count; i++) {
+        struct kern_process_status status;
+        kern_core_process(s->core, i, &status);
+        const struct supervisor_worker *worker = &s->workers[i];
+        struct hub_writer p = hub_map(&w, 10);
+        hub_uint(&p, "pid", worker->worker.alive ? (uint64_t)worker->worker.child.pid : 0);
+        hub_text(&p, "last", status.last);
+        hub_text(&p, "name", status.config->name);
+        hub_uint(&p, "count", status.config->count);
+        hub_uint(&p, "index", status.config->index);
+        hub_text(&p, "state", state_name(status.state));
+        hub_uint(&p, "denied", status.denied);
+        hub_uint(&p, "applied", status.applied);
+        hub_uint(&p, "requests", status.requests);
+        hub_uint(&p, "restarts", status.restarts);
+    }
+    hub_end(&w);
+    if (s->frame.err == JIT_OK) {
+        hub_send(conn, &s->frame);
+    }
+}
+
+/* ---- ticks ---- */
+
+static const char *rule_name(const struct shell_supervisor *s, const struct jit_id *id)
+{
+    const struct kern_config *config = kern_core_config(s->core);
+    for (uint32_t i = 0; i < config->rule_count; i++) {
+        if (jit_id_equal(&config->rules[i]->id, id)) {
+            return config->rules[i]->name;
+        }
+    }
+    return "?";
+}
+
+/* Paths of the places there from genesis; others are told by their id. */
+static const char *instance_name(const struct jit_id *id, char hex[JIT_ID_HEX])
+{
+    for (int place = 0; place < KERN_PLACE_COUNT; place++) {
+        struct jit_id instance;
+        struct jit_id root_node;
+        kern_place_id(kern_place_path((enum kern_place)place), &instance, &root_node);
+        if (jit_id_equal(&instance, id)) {
+            return kern_place_path((enum kern_place)place);
+        }
+    }
+    jit_id_to_hex(id, hex);
+    return hex;
+}
+
+static void put_denials(struct shell_supervisor *s, struct hub_writer *w,
+                        const struct kern_report *report)
+{
+    uint32_t count =
+        report->denial_count < DENIALS_PER_FRAME ? report->denial_count : DENIALS_PER_FRAME;
+    hub_array(w, "denials", count);
+    for (uint32_t i = 0; i < count; i++) {
+        const struct kern_denial *denial = &report->denials[i];
+        struct kern_process_status status;
+        kern_core_process(s->core, denial->process, &status);
+        char process[JIT_NAME_BYTES_MAX + 16];
+        char hex[JIT_ID_HEX];
+        char text[512];
+        snprintf(process, sizeof process, "%s[%u]", status.config->name, status.config->index);
+        struct sys_cap_names names = {
+            .process = process,
+            .rule = rule_name(s, &denial->rule_id),
+            .instance = instance_name(&denial->instance, hex),
+            .slot = denial->slot,
+            .right = SYS_RIGHT_INVOKE,
+        };
+        sys_cap_explain(denial->why, &names, text, sizeof text);
+        hub_put_text(w, text);
+    }
+}
+
+/* Something long, in pieces: frames {t: "part", of, data, last, tick}. */
+static void put_parts(struct shell_supervisor *s, const char *of, uint64_t tick,
+                      const uint8_t *bytes, size_t size)
+{
+    size_t at = 0;
+    do {
+        size_t piece = size - at < HUB_PIECE_BYTES ? size - at : HUB_PIECE_BYTES;
+        struct hub_writer w;
+        hub_begin(&w, &s->backlog, 5);
+        hub_text(&w, "t", "part");
+        hub_text(&w, "of", of);
+        hub_bytes(&w, "data", bytes + at, piece);
+        hub_bool(&w, "last", at + piece == size);
+        hub_uint(&w, "tick", tick);
+        hub_end(&w);
+        at += piece;
+    } while (at < size);
+}
+
+void supervisor_write_tick(struct shell_supervisor *s, const struct kern_report *report,
+                           uint32_t subscription)
+{
+    struct hub_writer w;
+    hub_begin(&w, &s->backlog, 10);
+    hub_text(&w, "t", "tick");
+    hub_id(&w, "head", &report->commit);
+    hub_id(&w, "root", &report->state_root);
+    hub_uint(&w, "tick", report->tick);
+    hub_uint(&w, "edges", report->edges);
+    hub_uint(&w, "nodes", report->nodes);
+    hub_id(&w, "world", &report->world_root);
+    hub_array(&w, "counts", RMG_RESULT_COUNT);
+    for (uint32_t i = 0; i < RMG_RESULT_COUNT; i++) {
+        hub_put_uint(&w, report->counts[i]);
+    }
+    put_denials(s, &w, report);
+    hub_uint(&w, "requests", report->request_count);
+    hub_end(&w);
+    if ((subscription & SUBSCRIBED_RECEIPTS) != 0) {
+        jit_buf_reset(&s->frame);
+        rmg_receipts_encode(report->receipts, report->request_count, &s->frame);
+        if (s->frame.err == JIT_OK) {
+            put_parts(s, "receipts", report->tick, s->frame.data, s->frame.size);
+        } else {
+            s->backlog.err = s->frame.err;
+        }
+    }
+    if ((subscription & SUBSCRIBED_DIFF) != 0) {
+        put_parts(s, "diff", report->tick, report->patch, report->patch_size);
+    }
+}
+
+/* ---- everybody hears that the run rests or cannot go on ---- */
+
+static void send_frame(void *user, struct hub_conn *conn)
+{
+    hub_send(conn, user);
+}
+
+void supervisor_tell_rest(struct shell_supervisor *s)
+{
+    put_status(s, "rest");
+    if (s->frame.err == JIT_OK) {
+        hub_each(s->hub, SUBSCRIBED_TICKS, send_frame, &s->frame);
+    }
+}
+
+void supervisor_tell_stop(struct shell_supervisor *s)
+{
+    struct hub_writer w;
+    fprintf(stderr, "jitosd: the run stops: %s\n", s->stop_text);
+    jit_buf_reset(&s->frame);
+    hub_begin(&w, &s->frame, 4);
+    hub_text(&w, "t", "stop");
+    hub_uint(&w, "code", (uint64_t)s->stop_code);
+    hub_text(&w, "text", s->stop_text);
+    hub_uint(&w, "tick", kern_core_tick(s->core));
+    hub_end(&w);
+    if (s->frame.err == JIT_OK) {
+        hub_each(s->hub, SUBSCRIBED_TICKS, send_frame, &s->frame);
+    }
+}
+
+/* ---- commands ---- */
+
+static void on_subscribe(struct shell_supervisor *s, struct hub_conn *conn,
+                         const cbor_item_t *message)
+{
+    bool receipts = false;
+    bool diff = false;
+    uint32_t mark = SUBSCRIBED_TICKS;
+    if (hub_get_bool(message, "receipts", &receipts) && receipts) {
+        mark |= SUBSCRIBED_RECEIPTS;
+    }
+    if (hub_get_bool(message, "diff", &diff) && diff) {
+        mark |= SUBSCRIBED_DIFF;
+    }
+    hub_mark(conn, mark);
+    answer_status(s, conn, "status");
+}
+
+static void on_run(struct shell_supervisor *s, struct hub_conn *conn, const cbor_item_t *message)
+{
+    uint64_t to = 0;
+    if (!hub_get_uint(message, "to", &to)) {
+        fail(s, conn, "format", "run wants the tick to reach: to");
+        return;
+    }
+    if (s->core == NULL) {
+        fail(s, conn, "fresh", "there is no system yet: send one with genesis_begin");
+        return;
+    }
+    if (s->stopped) {
+        fail(s, conn, "stopped", s->stop_text);
+        return;
+    }
+    answer_status(s, conn, "status");
+    struct kern_event event = {.kind = KERN_EVENT_RUN, .tick = to};
+    s->resting = false;
+    supervisor_post(s, &event);
+}
+
+static void on_genesis_begin(struct shell_supervisor *s, struct hub_conn *conn)
+{
+    if (s->core != NULL) {
+        fail(s, conn, "exists", "this folder has a system already");
+        return;
+    }
+    if (s->upload != NULL) {
+        fail(s, conn, "busy", "somebody else is sending a system");
+        return;
+    }
+    if (blob_begin(s->heap, s->system.io, &s->upload) != JIT_OK) {
+        s->upload = NULL;
+        fail(s, conn, "io", "the system could not be stored");
+        return;
+    }
+    s->uploader = conn;
+    s->upload_size = 0;
+}
+
+static void end_upload(struct shell_supervisor *s)
+{
+    blob_abort(s->upload);
+    s->upload = NULL;
+    s->uploader = NULL;
+}
+
+static void on_genesis_data(struct shell_supervisor *s, struct hub_conn *conn,
+                            const cbor_item_t *message)
+{
+    const uint8_t *bytes = NULL;
+    size_t size = 0;
+    if (s->uploader != conn || !hub_get_bytes(message, "data", &bytes, &size)) {
+        fail(s, conn, "format", "genesis_data without genesis_begin, or without data");
+        return;
+    }
+    s->upload_size += size;
+    enum jit_err err = s->upload_size > JIT_PATCH_GENESIS_BYTES_MAX
+                           ? JIT_ELIMIT
+                           : blob_append(s->upload, bytes, size);
+    if (err != JIT_OK) {
+        end_upload(s);
+        fail(s, conn, err == JIT_ENOSPC ? "space" : "io",
+             err == JIT_ENOSPC ? "no space left for the system" : jit_err_text(err));
+    }
+}
+
+static void on_genesis_end(struct shell_supervisor *s, struct hub_conn *conn)
+{
+    char message[512] = "";
+    struct jit_id blob;
+    if (s->uploader != conn) {
+        fail(s, conn, "format", "genesis_end without genesis_begin");
+        return;
+    }
+    struct blob_writer *upload = s->upload;
+    s->upload = NULL;
+    s->uploader = NULL;
+    enum jit_err err = blob_finish(upload, &blob, &s->upload_size);
+    if (err != JIT_OK) {
+        fail(s, conn, "io", jit_err_text(err));
+        return;
+    }
+    err = shell_system_genesis(&s->system, &blob, s->upload_size);
+    if (err != JIT_OK) {
+        fail(s, conn, "refused", s->system.message);
+        return;
+    }
+
+    err = supervisor_start_core(s, message, sizeof message);
+    if (err != JIT_OK) {
+        fail(s, conn, "refused", message);
+        s->quit = true; /* the folder holds a state that cannot run; the next start says so again */
+        return;
+    }
+    answer_status(s, conn, "status");
+}
+
+static void on_kill(struct shell_supervisor *s, struct hub_conn *conn, const cbor_item_t *message)
+{
+    char name[JIT_NAME_BYTES_MAX + 1];
+    uint64_t index = 0;
+    if (!hub_get_text(message, "name", name, sizeof name) ||
+        !hub_get_uint(message, "index", &index)) {
+        fail(s, conn, "format", "kill wants name and index");
+        return;
+    }
+    for (uint32_t i = 0; i < s->worker_count; i++) {
+        struct kern_process_status status;
+        kern_core_process(s->core, i, &status);
+        if (strcmp(status.config->name, name) == 0 && status.config->index == index) {
+            struct kern_event event = {.kind = KERN_EVENT_KILL, .process = i};
+            supervisor_post(s, &event);
+            answer_status(s, conn, "status");
+            return;
+        }
+    }
+    fail(s, conn, "missing", "there is no such process");
+}
+
+static void on_message(void *user, struct hub_conn *conn, const cbor_item_t *message)
+{
+    struct shell_supervisor *s = user;
+    if (hub_is(message, "t", "status")) {
+        answer_status(s, conn, "status");
+    } else if (hub_is(message, "t", "subscribe")) {
+        on_subscribe(s, conn, message);
+    } else if (hub_is(message, "t", "run")) {
+        on_run(s, conn, message);
+    } else if (hub_is(message, "t", "pause")) {
+        struct kern_event event = {.kind = KERN_EVENT_PAUSE};
+        supervisor_post(s, &event);
+        answer_status(s, conn, "status");
+    } else if (hub_is(message, "t", "ps")) {
+        answer_ps(s, conn);
+    } else if (hub_is(message, "t", "kill")) {
+        on_kill(s, conn, message);
+    } else if (hub_is(message, "t", "genesis_begin")) {
+        on_genesis_begin(s, conn);
+    } else if (hub_is(message, "t", "genesis_data")) {
+        on_genesis_data(s, conn, message);
+    } else if (hub_is(message, "t", "genesis_end")) {
+        on_genesis_end(s, conn);
+    } else if (hub_is(message, "t", "shutdown")) {
+        answer_status(s, conn, "status");
+        s->quit = true;
+    } else {
+        fail(s, conn, "unknown", "this supervisor does not know such a message");
+    }
+}
+
+static void gone(void *user, struct hub_conn *conn)
+{
+    struct shell_supervisor *s = user;
+    if (s->uploader == conn) {
+        end_upload(s);
+    }
+}
+
+const struct hub_handler supervisor_handler = {.message = on_message, .gone = gone, .greet = greet};

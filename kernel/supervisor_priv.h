@@ -1,0 +1,111 @@
+/* kernel/supervisor_priv.h - shared by supervisor.c (life, loop), supervisor_act.c (actions of the
+ * core) and supervisor_hub.c (messages). */
+#ifndef JIT_KERNEL_SUPERVISOR_PRIV_H
+#define JIT_KERNEL_SUPERVISOR_PRIV_H
+
+#include "kernel/hub.h"
+#include "kernel/supervisor.h"
+#include "kernel/waiter.h"
+#include "kernel/worker.h"
+
+#define SUPERVISOR_BACKLOG_BYTES ((size_t)64 << 20) /* told to nobody before it is durable */
+#define SUPERVISOR_BACKLOG_TICKS 256u
+#define SUPERVISOR_SPIN_NS       20000u /* nothing in the supervisor spins longer (14.6) */
+#define SUPERVISOR_WATCH_NS      1000000000ull
+
+enum subscription { SUBSCRIBED_TICKS = 1, SUBSCRIBED_RECEIPTS = 2, SUBSCRIBED_DIFF = 4 };
+
+struct supervisor_worker {
+    struct shell_supervisor *supervisor;
+    uint32_t index;
+    struct shell_worker worker;
+    uint64_t watch;        /* of its pidfd */
+    uint32_t bell_seen;    /* value of its bell when it was last looked at */
+    bool rang;             /* not looked at since it was spawned */
+    uint64_t begun_ns;     /* when it was told to begin the tick */
+    uint64_t begun_cpu_ns; /* CPU time it had used then */
+    bool working;
+};
+
+/* Frames about a tick that may not be told before it is durable, for one kind of subscriber. */
+struct supervisor_told {
+    uint64_t tick;
+    uint32_t mask; /* of enum subscription: exactly these bits */
+    size_t at;     /* in backlog */
+    size_t size;
+};
+
+struct supervisor_event {
+    struct kern_event event;
+    char text[160];
+};
+
+struct shell_supervisor {
+    struct jit_heap *heap;
+    struct shell_supervisor_options options;
+    struct shell_system system;
+    struct kern_core *core; /* NULL before the genesis */
+    struct shell_loop *loop;
+    struct hub *hub;
+    struct shell_waiter *waiter;
+    int bell_fd; /* eventfd of the waiter */
+    uint64_t bell_watch;
+    uint64_t log_watch; /* of the ring the log writes through */
+    int stop_fd;
+    uint64_t stop_watch;
+    struct host_loader loader;
+    struct shell_nursery nursery;
+    struct supervisor_worker *workers;
+    uint32_t worker_count;
+    struct shell_bell *bells;
+
+    /* Events for the core that came up while it was being obeyed. */
+    struct supervisor_event *events;
+    size_t event_at;
+    size_t event_count;
+    size_t event_capacity; /* four for each worker: no more can be under way */
+    bool again;
+
+    struct jit_buf backlog;
+    struct supervisor_told *told;
+    size_t told_count;
+    size_t told_capacity;
+    struct jit_buf frame; /* scratch */
+
+    struct blob_writer *upload; /* a genesis being sent */
+    struct hub_conn *uploader;
+    uint64_t upload_size;
+
+    uint64_t applied; /* over all ticks */
+    uint64_t denied;
+    uint64_t nodes;
+    uint64_t edges;
+    bool has_counts;
+    bool resting; /* the core rests; told once the log is idle */
+    bool rest_told;
+    bool stopped; /* the core has stopped */
+    int stop_code;
+    char stop_text[512];
+    bool quit;
+};
+
+/* supervisor.c */
+void supervisor_step(struct shell_supervisor *s, const struct kern_event *event);
+enum jit_err supervisor_start_core(struct shell_supervisor *s, char *message, size_t size);
+uint64_t supervisor_now_ns(void);
+
+/* supervisor_act.c */
+void supervisor_obey(struct shell_supervisor *s, const struct kern_update *update);
+void supervisor_post(struct shell_supervisor *s, const struct kern_event *event);
+/* Take finished log writes, tell what they made durable. */
+void supervisor_reap_log(struct shell_supervisor *s, bool wait);
+
+/* supervisor_hub.c */
+extern const struct hub_handler supervisor_handler; /* user is set by whoever copies it */
+void supervisor_tell_rest(struct shell_supervisor *s);
+void supervisor_tell_stop(struct shell_supervisor *s);
+/* Frames of one tick for one kind of subscription, appended to s->backlog. */
+void supervisor_write_tick(struct shell_supervisor *s, const struct kern_report *report,
+                           uint32_t subscription);
+
+#endif

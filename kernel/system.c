@@ -1,0 +1,287 @@
+#include "kernel/system.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <sys/mman.h>
+#include <sys/random.h>
+
+#include "base/check.h"
+#include "kernel/io_posix.h"
+#include "kernel/io_ring.h"
+
+#define VIEW_BYTES_MAX JIT_ARENA_BYTES_MAX
+#define BLOB_PIECE     (1u << 20)
+
+/* ---- memory ---- */
+
+static enum jit_err grow_view(struct rmg_arena *arena, uint64_t size_min)
+{
+    struct host_memory *memory = arena->owner;
+    enum jit_err err = host_memory_extend(memory, size_min);
+    arena->size = memory->size;
+    return err;
+}
+
+static uint8_t *reserve(uint64_t bytes)
+{
+    void *base = mmap(NULL, bytes, PROT_READ | PROT_WRITE,
+                      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    return base == MAP_FAILED ? NULL : base;
+}
+
+static enum jit_err make_memory(struct shell_system *system, bool shared_view)
+{
+    system->private_bytes_max = JIT_ARENA_BYTES_MAX;
+    uint8_t *base = reserve(system->private_bytes_max);
+    if (base == NULL) {
+        return JIT_ENOMEM;
+    }
+    rmg_arena_init(&system->private_arena, base, system->private_bytes_max,
+                   system->private_bytes_max, RMG_GRANULE);
+    if (!shared_view) {
+        system->view_base = reserve(VIEW_BYTES_MAX);
+        if (system->view_base == NULL) {
+            return JIT_ENOMEM;
+        }
+        rmg_arena_init(&system->view_arena, system->view_base, VIEW_BYTES_MAX, VIEW_BYTES_MAX,
+                       SYS_VIEW_HEADER_BYTES);
+        return JIT_OK;
+    }
+    enum jit_err err =
+        host_memory_create(HOST_VIEW, SYS_VIEW_EXTENT_BYTES, VIEW_BYTES_MAX, &system->view_memory);
+    if (err != JIT_OK) {
+        return err;
+    }
+    rmg_arena_init(&system->view_arena, system->view_memory.base, system->view_memory.size,
+                   system->view_memory.size_max, SYS_VIEW_HEADER_BYTES);
+    system->view_arena.grow = grow_view;
+    system->view_arena.owner = &system->view_memory;
+    return JIT_OK;
+}
+
+static void free_memory(struct shell_system *system)
+{
+    if (system->private_arena.base != NULL) {
+        munmap(system->private_arena.base, system->private_bytes_max);
+    }
+    if (system->view_base != NULL) {
+        munmap(system->view_base, VIEW_BYTES_MAX);
+    }
+    host_memory_close(&system->view_memory);
+}
+
+/* ---- replay ---- */
+
+static enum jit_err replay_genesis(struct shell_system *system, const struct jit_id *blob,
+                                   uint64_t size, const struct jit_id *commit,
+                                   const struct jit_id *root)
+{
+    struct blob_reader reader;
+    enum jit_err err = blob_open(system->io, blob, size, &reader);
+    if (err != JIT_OK) {
+        system->replay.what = "the blob with the genesis is missing or has another size";
+        return JIT_ECORRUPT;
+    }
+    uint8_t *piece = system->heap->alloc(system->heap, BLOB_PIECE);
+    err = piece == NULL ? JIT_ENOMEM : kern_replay_genesis_begin(&system->replay);
+    for (uint64_t left = size; err == JIT_OK && left > 0;) {
+        uint64_t got = 0;
+        err = blob_read(&reader, piece, left < BLOB_PIECE ? left : BLOB_PIECE, &got);
+        if (err != JIT_OK || got == 0) {
+            system->replay.what = "the blob with the genesis is damaged";
+            kern_replay_release(&system->replay);
+            err = err == JIT_OK ? JIT_ECORRUPT : err;
+        } else {
+            err = kern_replay_genesis_feed(&system->replay, piece, got);
+            left -= got;
+        }
+    }
+    if (err == JIT_OK) {
+        err = kern_replay_genesis_end(&system->replay, commit, root);
+    }
+    if (err == JIT_OK) {
+        system->genesis = *blob;
+    }
+    system->heap->free(system->heap, piece);
+    blob_close(&reader);
+    return err;
+}
+
+struct replaying {
+    struct shell_system *system;
+    const struct shell_system_options *options;
+};
+
+/* One record of the log, in order. */
+static enum jit_err replay_record(void *user, const struct log_record *record)
+{
+    const struct replaying *r = user;
+    struct kern_replay *replay = &r->system->replay;
+    struct kern_record_view view;
+    enum jit_err err = JIT_OK;
+    if (replay->records == 0) {
+        err = kern_record_decode(record->payload, record->payload_size, &view);
+        if (err != JIT_OK || view.flags != KERN_RECORD_GENESIS) {
+            replay->what = "the first record of the log is not a genesis";
+            return JIT_ECORRUPT;
+        }
+        err = replay_genesis(r->system, &view.blob, view.blob_size, &record->commit,
+                             &record->state_root);
+    } else {
+        err = kern_replay_tick(replay, record->tick, &record->commit, &record->state_root,
+                               record->payload, record->payload_size);
+    }
+    if (err == JIT_OK && r->options->replayed != NULL) {
+        r->options->replayed(r->options->user, record, replay);
+    }
+    return err;
+}
+
+/* ---- open and close ---- */
+
+static enum jit_err open_log(struct shell_system *system,
+                             const struct shell_system_options *options)
+{
+    struct replaying r = {.system = system, .options = options};
+    if (options->mode == SHELL_FOLDER_READ) {
+        return log_verify(system->heap, system->io, replay_record, &r, &system->report);
+    }
+    struct log_options log_options = {.segment_bytes = options->segment_bytes,
+                                      .durability = options->durability};
+    /* The uuid names this log among all others; it is in no hash of the graph. */
+    while (getrandom(log_options.uuid, sizeof log_options.uuid, 0) !=
+           (ssize_t)sizeof log_options.uuid) {
+        if (errno != EINTR) {
+            return JIT_EIO;
+        }
+    }
+    return log_open(system->heap, system->io, &log_options, replay_record, &r, &system->report,
+                    &system->log);
+}
+
+/* io_uring, or system calls where it is refused. */
+static enum jit_err open_io(struct shell_system *system, uint64_t die_at)
+{
+    struct io_options io_options = {.direct = true, .die_at = die_at};
+    enum jit_err err = io_ring_open(system->heap, system->folder.fd, &io_options, &system->io);
+    system->io_is_ring = err == JIT_OK;
+    if (err == JIT_ENOTSUP || err == JIT_EPERM) {
+        err = io_posix_open(system->heap, system->folder.fd, &io_options, &system->io);
+    }
+    return err;
+}
+
+static void close_io(struct shell_system *system)
+{
+    if (system->io_is_ring) {
+        io_ring_close(system->io);
+    } else {
+        io_posix_close(system->io);
+    }
+    system->io = NULL;
+}
+
+/* What went wrong, for people: the log's own words, or the replay's. */
+static void explain(struct shell_system *system, const char *path, enum jit_err err)
+{
+    char place[256] = "";
+    if (system->message[0] != '\0') {
+        return;
+    }
+    log_report_text(&system->report, place, sizeof place);
+    snprintf(system->message, sizeof system->message, "%s: %s%s%s%s", path,
+             system->replay.what != NULL ? system->replay.what : jit_err_text(err),
+             place[0] != '\0' ? " (" : "", place, place[0] != '\0' ? ")" : "");
+}
+
+enum jit_err shell_system_open(struct shell_system *system, struct jit_heap *heap,
+                               const struct shell_system_options *options)
+{
+    *system = (struct shell_system){.heap = heap, .view_memory = HOST_MEMORY_NONE};
+    enum jit_err err = shell_folder_open(&system->folder, options->path, options->mode,
+                                         system->message, sizeof system->message);
+    if (err != JIT_OK) {
+        return err;
+    }
+    err = open_io(system, options->die_at_log_offset);
+    if (err == JIT_OK) {
+        err = make_memory(system, options->shared_view);
+    }
+    if (err == JIT_OK) {
+        kern_private_places_init(&system->places);
+        struct rmg_store_options store = {
+            .arenas = {&system->private_arena, &system->view_arena},
+            .arena_count = 2,
+            .arena_of = kern_arena_of,
+            .user = &system->places,
+        };
+        err = rmg_store_new(heap, &store, &system->store);
+    }
+    if (err == JIT_OK) {
+        kern_replay_init(&system->replay, heap, system->store);
+        err = open_log(system, options);
+    }
+    if (err != JIT_OK) {
+        explain(system, options->path, err);
+        char message[sizeof system->message];
+        memcpy(message, system->message, sizeof message);
+        struct log_report report = system->report;
+        shell_system_close(system);
+        memcpy(system->message, message, sizeof message);
+        system->report = report;
+    }
+    return err;
+}
+
+void shell_system_close(struct shell_system *system)
+{
+    kern_replay_release(&system->replay);
+    log_close(system->log);
+    rmg_store_free(system->store);
+    free_memory(system);
+    close_io(system);
+    shell_folder_close(&system->folder);
+    system->log = NULL;
+    system->store = NULL;
+    system->io = NULL;
+}
+
+enum jit_err shell_system_genesis(struct shell_system *system, const struct jit_id *blob,
+                                  uint64_t blob_size)
+{
+    assert(!shell_system_ready(system));
+    enum jit_err err = replay_genesis(system, blob, blob_size, NULL, NULL);
+    if (err != JIT_OK) {
+        snprintf(system->message, sizeof system->message, "the system was refused: %s",
+                 system->replay.what != NULL ? system->replay.what : jit_err_text(err));
+        return err;
+    }
+    struct kern_record genesis = {
+        .flags = KERN_RECORD_GENESIS, .blob = *blob, .blob_size = blob_size};
+    struct jit_buf payload;
+    jit_buf_init(&payload, system->heap, JIT_LOG_RECORD_BYTES_MAX);
+    kern_record_encode(&genesis, &payload);
+    err = payload.err;
+    if (err == JIT_OK) {
+        struct log_record record = {
+            .tick = 0,
+            .commit = system->replay.commit,
+            .state_root = system->replay.version.state_root,
+            .payload = payload.data,
+            .payload_size = payload.size,
+            .has_blob = true,
+            .blob = *blob,
+            .blob_size = blob_size,
+        };
+        err = log_append(system->log, &record);
+    }
+    if (err == JIT_OK) {
+        err = log_seal(system->log);
+    }
+    jit_buf_release(&payload);
+    if (err != JIT_OK) {
+        snprintf(system->message, sizeof system->message, "the genesis could not be logged: %s",
+                 jit_err_text(err));
+    }
+    return err;
+}

@@ -1,0 +1,62 @@
+/* kernel/system.h - a data folder brought to life: memory, store, and the state its log leads to.
+ * Spec:  DESIGN 9.2, 14.8, 14.9, 14.13.
+ * Layer: kernel (shell). Used by the supervisor, and read-only by tools that verify, replay and
+ * list. */
+#ifndef JIT_KERNEL_SYSTEM_H
+#define JIT_KERNEL_SYSTEM_H
+
+#include "kernel/blob.h"
+#include "kernel/core/core.h"
+#include "kernel/folder.h"
+#include "kernel/log.h"
+#include "proc/host/memory.h"
+
+struct shell_system_options {
+    const char *path;
+    enum shell_folder_mode mode;
+    enum log_durability durability;
+    uint64_t segment_bytes;     /* of new segments; 0: the default */
+    uint64_t die_at_log_offset; /* the io seam kills this process there; UINT64_MAX: never */
+    bool shared_view;           /* the view is to be shared with workers: a sealed memfd */
+    /* Told of each record after it was replayed; may be NULL. */
+    void (*replayed)(void *user, const struct log_record *record, const struct kern_replay *replay);
+    void *user;
+};
+
+struct shell_system {
+    struct jit_heap *heap;
+    struct shell_folder folder;
+    struct jit_io *io;
+    bool io_is_ring;
+    struct rmg_arena private_arena;
+    uint64_t private_bytes_max;
+    struct host_memory view_memory; /* fd -1 when the view is not shared */
+    uint8_t *view_base;
+    struct rmg_arena view_arena;
+    struct kern_private_places places;
+    struct rmg_store *store;
+    struct kern_replay replay;
+    struct jit_id genesis;    /* the blob the history began with; zero before it has */
+    struct log_report report; /* what recovery found */
+    struct log *log;          /* NULL when opened for reading */
+    char message[512];        /* after an error */
+};
+
+/* Open, replay, compare. In READ mode nothing is written, not even a torn tail erased.
+ * Errors: those of shell_folder_open; JIT_ECORRUPT, JIT_EDIVERGED, JIT_ENOMEM, JIT_ENOSPC, JIT_EIO;
+ * message says what, where and what to do. On error everything is given back. */
+JIT_MUST_CHECK enum jit_err shell_system_open(struct shell_system *system, struct jit_heap *heap,
+                                              const struct shell_system_options *options);
+void shell_system_close(struct shell_system *system);
+
+/* Is there a genesis? */
+static inline bool shell_system_ready(const struct shell_system *system)
+{
+    return system->replay.records > 0;
+}
+
+/* Make a blob in the folder the genesis: build the state, log it, wait until it is durable. */
+JIT_MUST_CHECK enum jit_err shell_system_genesis(struct shell_system *system,
+                                                 const struct jit_id *blob, uint64_t blob_size);
+
+#endif

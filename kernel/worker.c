@@ -1,0 +1,106 @@
+#include "kernel/worker.h"
+
+#include <stdio.h>
+
+#include "base/check.h"
+
+void shell_worker_init(struct shell_worker *worker)
+{
+    *worker = (struct shell_worker){.child = HOST_CHILD_NONE,
+                                    .ring = HOST_MEMORY_NONE,
+                                    .graph = HOST_MEMORY_NONE,
+                                    .program = HOST_MEMORY_NONE};
+}
+
+static void close_memories(struct shell_worker *worker)
+{
+    host_memory_close(&worker->ring);
+    host_memory_close(&worker->graph);
+    host_memory_close(&worker->program);
+}
+
+static enum jit_err make_program(struct shell_worker *worker, struct jit_heap *heap,
+                                 const struct shell_nursery *nursery, struct sys_boot_spec *spec)
+{
+    struct jit_buf boot;
+    jit_buf_init(&boot, heap, SYS_BOOT_BYTES_MAX);
+    spec->view_bytes = nursery->view->size_max;
+    spec->graph_bytes = SHELL_GRAPH_BYTES;
+    spec->heap_bytes = SHELL_HEAP_BYTES;
+    spec->filter = (struct sys_bytes){.bytes = (const uint8_t *)&nursery->final,
+                                      .size = host_filter_size(&nursery->final)};
+    enum jit_err err = sys_boot_encode(spec, &boot);
+    if (err == JIT_OK) {
+        err = host_memory_program(boot.data, boot.size, &worker->program);
+    }
+    jit_buf_release(&boot);
+    return err;
+}
+
+static enum jit_err make_memories(struct shell_worker *worker, struct jit_heap *heap,
+                                  const struct shell_nursery *nursery, struct sys_boot_spec *spec)
+{
+    enum jit_err err = host_memory_create(HOST_RING, SYS_RING_BYTES, SYS_RING_BYTES, &worker->ring);
+    if (err == JIT_OK) {
+        err = host_memory_create(HOST_GRAPH, SHELL_GRAPH_BYTES, SHELL_GRAPH_BYTES_MAX,
+                                 &worker->graph);
+    }
+    if (err == JIT_OK) {
+        err = make_program(worker, heap, nursery, spec);
+    }
+    return err;
+}
+
+enum jit_err shell_worker_spawn(struct shell_worker *worker, struct jit_heap *heap,
+                                const struct shell_nursery *nursery, uint32_t slot,
+                                struct sys_boot_spec *spec, struct host_fault *fault)
+{
+    assert(!worker->alive);
+    enum jit_err err = make_memories(worker, heap, nursery, spec);
+    if (err != JIT_OK) {
+        *fault = (struct host_fault){.step = "memory"};
+        snprintf(fault->text, sizeof fault->text, "a worker's shared memory could not be made: %s",
+                 jit_err_text(err));
+    } else {
+        struct host_spawn_spec host = {
+            .probe = nursery->probe,
+            .loader = nursery->loader,
+            .start = &nursery->start,
+            .ring_fd = worker->ring.fd,
+            .graph_fd = worker->graph.fd,
+            .view_fd = nursery->view->fd_worker,
+            .program_fd = worker->program.fd_worker,
+            .slot = slot,
+            .sched = HOST_SCHED_BATCH,
+            .shared_bytes_max = SYS_RING_BYTES + SHELL_GRAPH_BYTES_MAX + nursery->view->size_max +
+                                worker->program.size_max,
+            .heap_bytes = SHELL_HEAP_BYTES,
+            .stack_bytes = SHELL_STACK_BYTES,
+        };
+        err = host_spawn(&host, &worker->child, fault);
+    }
+    if (err != JIT_OK) {
+        close_memories(worker);
+        return err;
+    }
+    worker->alive = true;
+    return JIT_OK;
+}
+
+void shell_worker_kill(struct shell_worker *worker)
+{
+    if (worker->alive) {
+        host_child_kill(&worker->child);
+    }
+}
+
+enum jit_err shell_worker_reap(struct shell_worker *worker, bool wait, struct host_exit *how)
+{
+    assert(worker->alive);
+    enum jit_err err = host_child_reap(&worker->child, wait, how);
+    if (err == JIT_OK) {
+        worker->alive = false;
+        close_memories(worker);
+    }
+    return err;
+}

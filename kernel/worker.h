@@ -1,0 +1,50 @@
+/* kernel/worker.h - one worker as the operating system sees it: its memories, its process, its end.
+ * Spec:  DESIGN 7.1, 7.4, 14.5, 14.6; SANDBOX 2.1.
+ * Layer: kernel (shell). */
+#ifndef JIT_KERNEL_WORKER_H
+#define JIT_KERNEL_WORKER_H
+
+#include "proc/host/memory.h"
+#include "proc/host/spawn.h"
+#include "syscall/boot.h"
+#include "syscall/ring.h"
+
+/* What all workers of a supervisor share. */
+struct shell_nursery {
+    const struct host_probe *probe;
+    const struct host_loader *loader;
+    struct host_filter start;
+    struct host_filter final;
+    const struct host_memory *view;
+};
+
+/* Sizes of DESIGN 7.1; a rules loader keeps nothing in its graph but its tick. */
+#define SHELL_GRAPH_BYTES     (1ull << 20)
+#define SHELL_GRAPH_BYTES_MAX (1ull << 30)
+#define SHELL_STACK_BYTES     (1ull << 20)
+#define SHELL_HEAP_BYTES                                                                           \
+    (4ull << 30) /* address space for its matches; memory is charged as touched */
+
+struct shell_worker {
+    bool alive;
+    struct host_child child;
+    struct host_memory ring;
+    struct host_memory graph;
+    struct host_memory program;
+};
+
+/* Nothing alive. */
+void shell_worker_init(struct shell_worker *worker);
+
+/* Make its memories, write its boot record, start it. spec: from kern_core_boot; sizes and filter
+ * are filled in here. On error nothing is left and fault->text says what failed and what to do. */
+JIT_MUST_CHECK enum jit_err shell_worker_spawn(struct shell_worker *worker, struct jit_heap *heap,
+                                               const struct shell_nursery *nursery, uint32_t slot,
+                                               struct sys_boot_spec *spec,
+                                               struct host_fault *fault);
+void shell_worker_kill(struct shell_worker *worker);
+/* It has ended (its pidfd is readable), or `wait`: take its status and give back its memories. */
+JIT_MUST_CHECK enum jit_err shell_worker_reap(struct shell_worker *worker, bool wait,
+                                              struct host_exit *how);
+
+#endif

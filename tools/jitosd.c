@@ -1,0 +1,350 @@
+/* tools/jitosd.c - the supervisor's program: options, signals, first and last words. The work is in
+ * kernel/supervisor.c. */
+#include <errno.h>
+#include <getopt.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include "base/check.h"
+#include "kernel/supervisor.h"
+
+#ifndef JIT_LOADER_PATH
+#error "the build says where the workers' program is installed"
+#endif
+
+struct arguments {
+    struct shell_supervisor_options options;
+    const char *require[32];
+    size_t require_count;
+    int ready_fd;
+    bool check;
+    bool json;
+    bool private_run;
+};
+
+static const char usage[] =
+    "usage: jitosd --data DIR [options]      hold a system and serve its hub\n"
+    "       jitosd --check [--json]          can this machine lock workers in?\n"
+    "\n"
+    "  --data DIR              the data folder; made if it is not there\n"
+    "  --durability MODE       tick (default), group or none: when a tick counts as done\n"
+    "  --segment-bytes N       size of new log segments (default 67108864)\n"
+    "  --jobs N                engine threads\n"
+    "  --require NAME          refuse to start where this mechanism is missing (jitosd --check\n"
+    "                          lists them); may be given several times\n"
+    "  --loader FILE           the workers' program\n"
+    "  --hang-cpu SECONDS      CPU time a worker may use in one tick (default 10)\n"
+    "  --die-at-log-offset B   for tests: kill this process in the middle of a log write, when\n"
+    "                          byte B of what it writes to the log is reached\n"
+    "  --no-uring              do not use io_uring for the event loop\n"
+    "  --check                 try every mechanism of the sandbox and report\n"
+    "  --json                  with --check: one JSON object a line\n"
+    "  -h, --help              this text\n"
+    "\n"
+    "Examples:\n"
+    "  jitosd --check\n"
+    "  jitosd --data run1\n"
+    "  jitosd --data run1 --require landlock6 --durability group\n";
+
+static int complain(const char *what, const char *why, const char *next)
+{
+    fprintf(stderr, "jitosd: %s\n  why: %s\n  try: %s\n", what, why, next);
+    return 2;
+}
+
+static bool parse_number(const char *text, uint64_t *out)
+{
+    char *end = NULL;
+    errno = 0;
+    unsigned long long value = strtoull(text, &end, 10);
+    if (errno != 0 || end == text || *end != '\0' || text[0] == '-') {
+        return false;
+    }
+    *out = value;
+    return true;
+}
+
+enum option_id {
+    OPTION_DATA = 256,
+    OPTION_DURABILITY,
+    OPTION_SEGMENT,
+    OPTION_JOBS,
+    OPTION_REQUIRE,
+    OPTION_LOADER,
+    OPTION_HANG,
+    OPTION_DIE,
+    OPTION_READY,
+    OPTION_CHECK,
+    OPTION_JSON,
+    OPTION_NO_URING,
+    OPTION_PRIVATE
+};
+
+static const struct option long_options[] = {
+    {"data", required_argument, NULL, OPTION_DATA},
+    {"durability", required_argument, NULL, OPTION_DURABILITY},
+    {"segment-bytes", required_argument, NULL, OPTION_SEGMENT},
+    {"jobs", required_argument, NULL, OPTION_JOBS},
+    {"require", required_argument, NULL, OPTION_REQUIRE},
+    {"loader", required_argument, NULL, OPTION_LOADER},
+    {"hang-cpu", required_argument, NULL, OPTION_HANG},
+    {"die-at-log-offset", required_argument, NULL, OPTION_DIE},
+    {"ready-fd", required_argument, NULL, OPTION_READY},
+    {"check", no_argument, NULL, OPTION_CHECK},
+    {"json", no_argument, NULL, OPTION_JSON},
+    {"no-uring", no_argument, NULL, OPTION_NO_URING},
+    {"private", no_argument, NULL, OPTION_PRIVATE},
+    {"help", no_argument, NULL, 'h'},
+    {NULL, 0, NULL, 0},
+};
+
+static bool parse_durability(const char *text, enum log_durability *out)
+{
+    static const char *const names[] = {"tick", "group", "none"};
+    static const enum log_durability values[] = {LOG_DURABILITY_TICK, LOG_DURABILITY_GROUP,
+                                                 LOG_DURABILITY_NONE};
+    for (size_t i = 0; i < 3; i++) {
+        if (strcmp(text, names[i]) == 0) {
+            *out = values[i];
+            return true;
+        }
+    }
+    return false;
+}
+
+/* One option; 0, or the exit code of a complaint. */
+static int take_option(struct arguments *a, int option, const char *value)
+{
+    uint64_t number = 0;
+    bool is_number = value != NULL && parse_number(value, &number);
+    switch (option) {
+    case OPTION_DATA:
+        a->options.data = value;
+        return 0;
+    case OPTION_DURABILITY:
+        return parse_durability(value, &a->options.durability)
+                   ? 0
+                   : complain("--durability", "it is tick, group or none", "--durability tick");
+    case OPTION_SEGMENT:
+        a->options.segment_bytes = number;
+        return is_number && number % LOG_BLOCK_BYTES == 0 && number >= LOG_SEGMENT_BYTES_MIN &&
+                       number <= LOG_SEGMENT_BYTES_MAX
+                   ? 0
+                   : complain("--segment-bytes",
+                              "it is a multiple of 4096 from 16384 to 4294967296",
+                              "--segment-bytes 67108864");
+    case OPTION_JOBS:
+        a->options.jobs = (unsigned)number;
+        return is_number && number >= 1 && number <= 256
+                   ? 0
+                   : complain("--jobs", "it is a number from 1 to 256", "--jobs 2");
+    case OPTION_REQUIRE:
+        if (a->require_count == sizeof a->require / sizeof *a->require) {
+            return complain("--require", "it was given too often", "jitosd --check");
+        }
+        a->require[a->require_count++] = value;
+        return 0;
+    case OPTION_LOADER:
+        a->options.loader = value;
+        return 0;
+    case OPTION_HANG:
+        a->options.hang_cpu_ns = number * 1000000000u;
+        return is_number && number >= 1 && number <= 86400
+                   ? 0
+                   : complain("--hang-cpu", "it is a number of seconds from 1 to 86400",
+                              "--hang-cpu 10");
+    case OPTION_DIE:
+        a->options.die_at_log_offset = number;
+        return is_number ? 0
+                         : complain("--die-at-log-offset", "it is a number of bytes",
+                                    "--die-at-log-offset 100000");
+    case OPTION_READY:
+        a->ready_fd = (int)number;
+        return is_number && number < 1024
+                   ? 0
+                   : complain("--ready-fd", "it is a descriptor's number", "jitosd --help");
+    case OPTION_CHECK:
+        a->check = true;
+        return 0;
+    case OPTION_JSON:
+        a->json = true;
+        return 0;
+    case OPTION_NO_URING:
+        a->options.uring = false;
+        return 0;
+    case OPTION_PRIVATE:
+        a->private_run = true;
+        return 0;
+    default:
+        return complain("the command line", "there is no such option", "jitosd --help");
+    }
+}
+
+static int parse(int argc, char **argv, struct arguments *a)
+{
+    for (;;) {
+        int option = getopt_long(argc, argv, "h", long_options, NULL);
+        if (option == -1) {
+            break;
+        }
+        if (option == 'h') {
+            fputs(usage, stdout);
+            exit(0);
+        }
+        int code = take_option(a, option, optarg);
+        if (code != 0) {
+            return code;
+        }
+    }
+    if (optind < argc) {
+        return complain(argv[optind], "jitosd takes options only", "jitosd --help");
+    }
+    return a->check || a->options.data != NULL
+               ? 0
+               : complain("no data folder", "jitosd holds the state of one folder",
+                          "jitosd --data DIR");
+}
+
+/* Signals become a descriptor, before any thread starts. */
+static int signal_descriptor(void)
+{
+    sigset_t set;
+    sigemptyset(&set);
+    sigaddset(&set, SIGINT);
+    sigaddset(&set, SIGTERM);
+    sigaddset(&set, SIGHUP);
+    if (sigprocmask(SIG_BLOCK, &set, NULL) != 0) {
+        return -1;
+    }
+    signal(SIGPIPE, SIG_IGN);
+    return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+}
+
+/* In the tree the workers' program lies beside its sources, installed in the package's own folder.
+ */
+static const char *find_loader(char *space, size_t size)
+{
+    char self[4096];
+    ssize_t n = readlink("/proc/self/exe", self, sizeof self - 1);
+    self[n > 0 ? n : 0] = '\0';
+    char *slash = strrchr(self, '/');
+    if (slash != NULL) {
+        *slash = '\0';
+        snprintf(space, size, "%.3900s/../proc/guest/jitos-loader", self);
+        if (access(space, R_OK) == 0) {
+            return space;
+        }
+    }
+    return JIT_LOADER_PATH;
+}
+
+static void say_recovered(const struct shell_system *system)
+{
+    const struct log_report *report = &system->report;
+    if (report->created || !shell_system_ready(system)) {
+        return;
+    }
+    fprintf(stderr, "jitosd: recovered %llu ticks from the log, every root compared\n",
+            (unsigned long long)(report->tick_end - 1));
+    if (report->torn) {
+        fprintf(stderr,
+                "jitosd: the last write was torn: %llu bytes at byte %llu of %s: %s; "
+                "erased, nothing acknowledged is lost\n",
+                (unsigned long long)report->torn_bytes, (unsigned long long)report->at.offset,
+                report->at.file, report->why);
+    }
+}
+
+static int exit_code(enum jit_err err)
+{
+    switch (err) {
+    case JIT_ECORRUPT:
+    case JIT_EVERSION:
+        return 5;
+    case JIT_EDIVERGED:
+        return 6;
+    case JIT_ENOTSUP:
+        return 125;
+    case JIT_EBUSY:
+    case JIT_EFORMAT:
+    case JIT_ENOENT:
+    case JIT_EPERM:
+        return 2;
+    default:
+        return 8;
+    }
+}
+
+static int serve(struct arguments *a)
+{
+    char message[1024];
+    struct shell_supervisor *supervisor = NULL;
+    int stop_fd = signal_descriptor();
+    if (stop_fd < 0) {
+        fprintf(stderr, "jitosd: signals cannot be received: %s\n", strerror(errno));
+        return 8;
+    }
+    if (a->private_run) {
+        prctl(PR_SET_PDEATHSIG, SIGTERM); /* a private supervisor ends with its tool */
+    }
+    enum jit_err err =
+        shell_supervisor_new(jit_heap_libc(), &a->options, &supervisor, message, sizeof message);
+    if (err != JIT_OK) {
+        fprintf(stderr, "jitosd: %s\n", message);
+        return exit_code(err);
+    }
+    say_recovered(shell_supervisor_system(supervisor));
+    if (a->ready_fd >= 0) {
+        if (write(a->ready_fd, "r", 1) != 1) {
+            fprintf(stderr, "jitosd: nobody waits on descriptor %d\n", a->ready_fd);
+        }
+        close(a->ready_fd);
+    }
+    int code = shell_supervisor_run(supervisor, stop_fd);
+    shell_supervisor_free(supervisor);
+    close(stop_fd);
+    return code;
+}
+
+int main(int argc, char **argv)
+{
+    static struct host_probe probe;
+    char loader[4200];
+    struct arguments a = {
+        .options = {.die_at_log_offset = UINT64_MAX,
+                    .jobs = 1,
+                    .hang_cpu_ns = 10000000000u,
+                    .hang_wall_ns = 60000000000u,
+                    .probe = &probe,
+                    .uring = true},
+        .ready_fd = -1,
+    };
+    int code = parse(argc, argv, &a);
+    if (code != 0) {
+        return code;
+    }
+    if (a.options.loader == NULL) {
+        a.options.loader = find_loader(loader, sizeof loader);
+    }
+    host_probe(&probe);
+    for (size_t i = 0; i < a.require_count; i++) {
+        if (host_probe_require(&probe, a.require[i]) != JIT_OK) {
+            return complain(a.require[i], "there is no mechanism of this name", "jitosd --check");
+        }
+    }
+    if (!a.check) {
+        return serve(&a);
+    }
+    char message[512];
+    host_probe_print(&probe, stdout, a.json);
+    if (host_probe_check(&probe, message, sizeof message) != JIT_OK) {
+        fprintf(stderr, "jitosd: %s\n", message);
+        return 125;
+    }
+    return 0;
+}
