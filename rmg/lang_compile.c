@@ -67,7 +67,7 @@ static bool emit(struct lang_scope *scope, const struct lang_expr *expr, struct 
         }
         break;
     case LANG_EXPR_NEGATIVE:
-        assert(!"negative conditions are no code");
+        assert(false); /* negative conditions are no code */
     }
     return true;
 }

@@ -267,7 +267,7 @@ static int shortest(double value, bool single, char digits[24], int *exponent)
             return count;
         }
     }
-    assert(!"17 digits name every double");
+    assert(false); /* 17 digits name every double */
     return 0;
 }
 
@@ -352,7 +352,7 @@ void lang_print_datum(const struct rmg_datum *datum, struct jit_buf *out)
         print_text(datum->bytes, datum->size, out);
         break;
     default:
-        assert(!"no literal has this codec");
+        assert(false); /* no literal has this codec */
     }
 }
 

@@ -295,6 +295,6 @@ bool lang_check_expr(struct lang_scope *scope, struct lang_expr *expr, enum lang
                                          "and comparisons"
                                        : "write it behind `where`");
     }
-    assert(!"every kind is above");
+    assert(false); /* every kind is above */
     return false;
 }
