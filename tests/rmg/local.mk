@@ -27,14 +27,17 @@ check_PROGRAMS += %D%/test_engine %D%/test_engine_model %D%/test_patch %D%/test_
 EXTRA_DIST += docs/spec/patch.md
 
 # The text language.
-check_PROGRAMS += %D%/test_lang %D%/test_lang_limits
+check_PROGRAMS += %D%/test_lang %D%/test_lang_limits %D%/test_lang_run
 %C%_test_lang_SOURCES = %D%/test_lang.c %D%/lang_fixture.h
 %C%_test_lang_CFLAGS = $(test_cflags)
 %C%_test_lang_LDADD = $(test_libs_rmg)
 %C%_test_lang_limits_SOURCES = %D%/test_lang_limits.c %D%/lang_fixture.h
 %C%_test_lang_limits_CFLAGS = $(test_cflags)
 %C%_test_lang_limits_LDADD = $(test_libs_rmg)
-EXTRA_DIST += %D%/lang examples/supply-chain/supply-chain.jitos
+%C%_test_lang_run_SOURCES = %D%/test_lang_run.c %D%/lang_fixture.h
+%C%_test_lang_run_CFLAGS = $(test_cflags)
+%C%_test_lang_run_LDADD = $(test_libs_rmg)
+EXTRA_DIST += %D%/lang examples/supply-chain/supply-chain.jitos docs/spec/rules.md
 
 # The .rmg file.
 check_PROGRAMS += %D%/test_file

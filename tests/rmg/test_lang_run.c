@@ -1,0 +1,338 @@
+/* Goal:   the programs that texts become do what the texts say: search, engine and language agree
+ *         on types, fields, directions, defaults, calls and the places of created elements.
+ * Method: a small graph made by hand; each tick every match of every rule is requested, as workers
+ *         do, through programs that went through decode; the graph afterwards is compared with what
+ *         the text means, worked out by hand. */
+#include "base/exec.h"
+#include "base/hash.h"
+#include "rmg/engine.h"
+#include "rmg/search.h"
+#include "tests/lib/rule_kit.h"
+#include "tests/rmg/lang_fixture.h"
+
+#define SEED         11u
+#define REQUESTS_MAX 256u
+#define TYPES                                                                                      \
+    "system s\n"                                                                                   \
+    "type P { i: i64 = 0, hits: i64 sum = 0, name: text }\n"                                       \
+    "type Q { level: f64 = 0.25, note: text = \"none\", i: i64 = -4 }\n"                           \
+    "edge D { w: i64 = 3 }\nedge E { w: i64 = 9 }\n"
+
+static struct lang_fixture f;
+static struct kit_graph g;
+static struct rmg_engine *engine;
+static struct jit_id parent;
+static uint64_t tick;
+static struct rmg_request requests[REQUESTS_MAX];
+static struct jit_id request_ids[REQUESTS_MAX][8];
+static uint32_t request_count;
+static struct rmg_tick_output output;
+
+static void must(enum jit_err err)
+{
+    ck_assert_msg(err == JIT_OK, "%s", jit_err_name(err));
+}
+
+static struct jit_id type_of(const char *name)
+{
+    struct jit_id id;
+    jit_hash_named("type:", name, strlen(name), &id);
+    return id;
+}
+
+static struct jit_id node(uint64_t n)
+{
+    return kit_id('N', n);
+}
+
+static void put_node(uint64_t n, const char *type, int64_t i)
+{
+    struct jit_id id = node(n);
+    struct jit_id type_id = type_of(type);
+    must(rmg_tx_upsert_node(g.tx, &g.instance, &id, &type_id));
+    kit_put_i64(&g, RMG_PLANE_ALPHA, id, "i", i);
+    kit_put_i64(&g, RMG_PLANE_ALPHA, id, "hits", 0);
+}
+
+static void put_edge(uint64_t n, uint64_t from, const char *type, uint64_t to)
+{
+    struct rmg_edge edge = {
+        .id = kit_id('E', n), .from = node(from), .to = node(to), .type = type_of(type)};
+    must(rmg_tx_upsert_edge(g.tx, &g.instance, &edge));
+    kit_put_i64(&g, RMG_PLANE_BETA, edge.id, "w", (int64_t)n);
+}
+
+/* 0 <-D- 1 <-D- 2 <-D- 3, 4 -D-> 1, 5 -D-> 1; 1 -E-> 6, a Q. Node 0 has i = 1, the others 0. */
+static void setup(void)
+{
+    lang_fixture_init(&f);
+    kit_graph_begin(&g, &f.mem.heap, 64u << 20);
+    kit_open(&g);
+    for (uint64_t n = 0; n < 6; n++) {
+        put_node(n, "P", n == 0);
+    }
+    put_node(6, "Q", 7);
+    put_edge(1, 1, "D", 0);
+    put_edge(2, 2, "D", 1);
+    put_edge(3, 3, "D", 2);
+    put_edge(4, 4, "D", 1);
+    put_edge(5, 5, "D", 1);
+    put_edge(6, 1, "E", 6);
+    kit_seal(&g);
+    must(rmg_engine_new(&f.mem.heap, g.store, jit_exec_inline(), &engine));
+    memset(&parent, 0, sizeof parent);
+    tick = 1;
+}
+
+static void teardown(void)
+{
+    rmg_engine_free(engine);
+    kit_graph_end(&g);
+    lang_fixture_release(&f);
+}
+
+static bool collect(void *user, const struct jit_id *ids, uint32_t id_count)
+{
+    const struct rmg_request *shape = user;
+    ck_assert_uint_lt(request_count, REQUESTS_MAX);
+    ck_assert_uint_le(id_count, 8);
+    memcpy(request_ids[request_count], ids, id_count * sizeof *ids);
+    requests[request_count] = *shape;
+    requests[request_count].ids = request_ids[request_count];
+    requests[request_count].id_count = id_count;
+    request_count++;
+    return true;
+}
+
+/* One tick of the first process of the text. */
+static void run_tick(void)
+{
+    struct rmg_rule *rules[8] = {NULL};
+    struct rmg_graph graph = kit_graph_of(&g, NULL);
+    struct rmg_draw draw = {.seed = SEED, .tick = tick};
+    const struct lang_process *process = &f.system->processes[0];
+    request_count = 0;
+    ck_assert_uint_le(process->run_count, 8);
+    for (uint32_t i = 0; i < process->run_count; i++) {
+        const struct lang_run *run = &process->runs[i];
+        const struct lang_rule *rule = &f.system->rules[run->rule];
+        struct rmg_search *search = NULL;
+        must(rmg_rule_decode(&f.mem.heap, rule->program, rule->program_size, &rules[i]));
+        must(rmg_search_new(&f.mem.heap, rules[i], run->params, run->params_size, &g.instance,
+                            (struct rmg_shard){0, 1}, &search));
+        must(rmg_search_all(search, &graph));
+        struct rmg_request shape = {.rule = rules[i],
+                                    .rule_id = rules[i]->id,
+                                    .instance = g.instance,
+                                    .params = run->params,
+                                    .params_size = run->params_size,
+                                    .quota = RMG_NO_QUOTA};
+        must(rmg_search_each(search, &draw, collect, &shape));
+        rmg_search_free(search);
+    }
+    struct rmg_tick_input input = {.base = g.version,
+                                   .parent = parent,
+                                   .tick = tick,
+                                   .seed = SEED,
+                                   .policy = 1,
+                                   .budget = JIT_VERIFY_SLOTS_MAX,
+                                   .requests = requests,
+                                   .request_count = request_count};
+    must(rmg_store_pin(g.store, &g.version));
+    must(rmg_engine_tick(engine, &input, &output));
+    g.version = output.version;
+    parent = output.commit;
+    tick++;
+    for (uint32_t i = 0; i < process->run_count; i++) {
+        rmg_rule_free(&f.mem.heap, rules[i]);
+    }
+}
+
+static void begin(const char *text)
+{
+    char whole[4096];
+    int size = snprintf(whole, sizeof whole, TYPES "%s", text);
+    ck_assert_int_lt(size, (int)sizeof whole);
+    enum jit_err err = lang_fixture_parse(&f, whole, (size_t)size);
+    ck_assert_msg(err == JIT_OK, "%.*s", (int)f.messages.size, (const char *)f.messages.data);
+}
+
+static void ck_value(enum rmg_plane plane, struct jit_id owner, const char *name,
+                     enum rmg_codec codec, const void *bytes, uint32_t size)
+{
+    struct rmg_graph graph = kit_graph_of(&g, NULL);
+    struct rmg_value value;
+    must(rmg_attachment_get(&graph, plane, &owner, name, (uint32_t)strlen(name), &value));
+    ck_assert(jit_id_equal(&value.type, rmg_codec_type(codec)));
+    ck_assert(lang_same_bytes(value.bytes, value.size, bytes, size));
+}
+
+static void ck_i64(enum rmg_plane plane, struct jit_id owner, const char *name, int64_t wanted)
+{
+    uint8_t bytes[8];
+    jit_put_le64(bytes, (uint64_t)wanted);
+    ck_value(plane, owner, name, RMG_CODEC_I64, bytes, sizeof bytes);
+}
+
+static void ck_states(const int64_t wanted[6])
+{
+    for (uint64_t n = 0; n < 6; n++) {
+        ck_i64(RMG_PLANE_ALPHA, node(n), "i", wanted[n]);
+    }
+}
+
+START_TEST(spread_and_count)
+{
+    begin("rule infect match (a:P)-[:D]->(b:P) where a.i = 0 and b.i = 1 set a.i = 1 "
+          "add b.hits, 1\n"
+          "process w run infect apply all over shard(/world)\n");
+    ck_states((const int64_t[]){1, 0, 0, 0, 0, 0});
+    run_tick();
+    ck_assert_uint_eq(output.applied, 1);
+    ck_states((const int64_t[]){1, 1, 0, 0, 0, 0});
+    run_tick();
+    ck_assert_uint_eq(output.applied, 3); /* blind adds to one field do not conflict */
+    ck_states((const int64_t[]){1, 1, 1, 0, 1, 1});
+    ck_i64(RMG_PLANE_ALPHA, node(1), "hits", 3);
+    run_tick();
+    ck_states((const int64_t[]){1, 1, 1, 1, 1, 1});
+    run_tick();
+    ck_assert_uint_eq(request_count, 0);
+}
+END_TEST
+
+/* The edge stands before its end in the text: it is number 0, the node number 1. */
+START_TEST(create_with_defaults)
+{
+    begin("rule make match (a:P) where a.i = 1 create (a)-[:E {w = a.i + 5}]->(n:Q {note = "
+          "\"new\"})<-[:D]-(a) set a.i = 2\n"
+          "process w run make apply all over shard(/world)\n");
+    run_tick();
+    ck_assert_uint_eq(output.applied, 1);
+    ck_assert_uint_eq(output.nodes_total, 9);
+    ck_assert_uint_eq(output.edges_total, 8);
+    struct jit_id ids[3];
+    for (uint32_t position = 0; position < 3; position++) {
+        struct jit_hasher hasher;
+        struct jit_id digest;
+        struct jit_id match_key;
+        struct jit_id request_key;
+        struct jit_id scope = node(0);
+        struct rmg_draw draw = {.seed = SEED, .tick = 1};
+        uint8_t number[8];
+        must(rmg_params_check(&f.system->rules[0].rule, NULL, 0, &digest));
+        rmg_match_key(&f.system->rules[0].rule, &g.instance, &scope, 1, &digest, &match_key);
+        rmg_request_key(&match_key, 0, &request_key);
+        /* B3[K("id")](u64 seed || u64 tick || request_key || u32 round || u32 position) */
+        jit_hasher_init_key(&hasher, JIT_K_ID);
+        jit_put_le64(number, draw.seed);
+        jit_hasher_update(&hasher, number, 8);
+        jit_put_le64(number, draw.tick);
+        jit_hasher_update(&hasher, number, 8);
+        jit_hasher_update(&hasher, request_key.bytes, JIT_ID_BYTES);
+        jit_put_le32(number, draw.round);
+        jit_put_le32(number + 4, position);
+        jit_hasher_update(&hasher, number, 8);
+        jit_hasher_final(&hasher, &ids[position]);
+    }
+    struct rmg_graph graph = kit_graph_of(&g, NULL);
+    struct rmg_edge edge;
+    struct jit_id type;
+    struct jit_id q = type_of("Q");
+    struct jit_id e = type_of("E");
+    struct jit_id from = node(0);
+    must(rmg_node_type(&graph, &ids[1], &type));
+    ck_assert(jit_id_equal(&type, &q));
+    must(rmg_edge_get(&graph, &ids[0], &edge));
+    ck_assert(jit_id_equal(&edge.type, &e));
+    ck_assert(jit_id_equal(&edge.from, &from) && jit_id_equal(&edge.to, &ids[1]));
+    must(rmg_edge_get(&graph, &ids[2], &edge));
+    ck_assert(jit_id_equal(&edge.from, &from) && jit_id_equal(&edge.to, &ids[1]));
+    ck_i64(RMG_PLANE_BETA, ids[0], "w", 6);
+    ck_i64(RMG_PLANE_BETA, ids[2], "w", 3);
+    ck_i64(RMG_PLANE_ALPHA, ids[1], "i", -4);
+    ck_value(RMG_PLANE_ALPHA, ids[1], "note", RMG_CODEC_TEXT, "new", 3);
+    ck_value(RMG_PLANE_ALPHA, ids[1], "level", RMG_CODEC_F64, "\0\0\0\0\0\0\xd0\x3f", 8);
+}
+END_TEST
+
+START_TEST(negative_conditions_and_deletion)
+{
+    begin("rule leaf match (a:P)-[e:D]->(b) where not (:P)-[:D]->(a) and not (a)-[:E]->(:Q) "
+          "delete a, e\n"
+          "rule has match (a:P) where not (a)-[:E]->(:Q) and not (a)<--(:Q) set a.i = a.i + 10\n"
+          "process w run leaf apply all over shard(/world)\n"
+          "process v run has apply all over shard(/world)\n");
+    run_tick(); /* 3, 4 and 5 are leaves; 4 and 5 hang on the same node, which stays */
+    ck_assert_uint_eq(request_count, 3);
+    ck_assert_uint_eq(output.applied, 3);
+    ck_assert_uint_eq(output.nodes_total, 5);
+    ck_assert_uint_eq(output.edges_total, 3);
+    run_tick();
+    ck_assert_uint_eq(output.nodes_total, 4);
+    run_tick(); /* 1 has an edge of type E to a Q */
+    ck_assert_uint_eq(request_count, 0);
+}
+END_TEST
+
+START_TEST(arithmetic_and_binding)
+{
+    begin("rule sum(n: i64, t: text, on: bool, x: f64) match (a:P)<-[:D]-(b:P)<-[e:D]-(c:P)\n"
+          "where on and e.w = 2 and not (a.i - n <> 1 or e.w % 2 = 1) and sqrt(x) > 1.4\n"
+          "set a.i = (e.w + n) * -3 - c.i / 1, a.name = t, e.w = a.i - -n\n"
+          "process w run sum(x = 2.0, on = true, t = \"\\u{e9}\", n = 0) apply all over "
+          "shard(/world)\n");
+    run_tick();
+    ck_assert_uint_eq(output.applied, 1);
+    ck_i64(RMG_PLANE_ALPHA, node(0), "i", -6);
+    ck_value(RMG_PLANE_ALPHA, node(0), "name", RMG_CODEC_TEXT, "\xc3\xa9", 2);
+    ck_i64(RMG_PLANE_BETA, kit_id('E', 2), "w", 1);
+    run_tick();
+    ck_assert_uint_eq(request_count, 0);
+}
+END_TEST
+
+/* Each call draws by its number: here the second one decides, and a third gives the value. */
+START_TEST(calls_by_number)
+{
+    begin(
+        "rule draw(p: f64) match (a:P) where chance(1.0) and chance(p) set a.i = 1 add a.hits, 1\n"
+        "process w run draw(p = 0.5) apply all over shard(/world)\n");
+    int64_t hits[6] = {0};
+    for (uint32_t round = 0; round < 12; round++) {
+        struct rmg_draw draw = {.seed = SEED, .tick = tick};
+        uint64_t wanted = 0;
+        for (uint64_t n = 0; n < 6; n++) {
+            struct jit_id id = node(n);
+            struct jit_id key;
+            rmg_match_key(&f.system->rules[0].rule, &g.instance, &id, 1,
+                          &f.system->processes[0].runs[0].params_digest, &key);
+            bool drawn = rmg_draw_random(&draw, &key, 1) < 0.5;
+            hits[n] += drawn;
+            wanted += drawn;
+        }
+        run_tick();
+        ck_assert_uint_eq(output.applied, wanted);
+    }
+    int64_t sum = 0;
+    for (uint64_t n = 0; n < 6; n++) {
+        ck_i64(RMG_PLANE_ALPHA, node(n), "hits", hits[n]);
+        sum += hits[n];
+    }
+    ck_assert_int_gt(sum, 12); /* of 72, drawn with 1/2: the numbers are fixed by the seed */
+    ck_assert_int_lt(sum, 60);
+}
+END_TEST
+
+static void suite(Suite *s)
+{
+    TCase *t = test_case(s, "lang_run", 30);
+    tcase_add_checked_fixture(t, setup, teardown);
+    tcase_add_test(t, spread_and_count);
+    tcase_add_test(t, create_with_defaults);
+    tcase_add_test(t, negative_conditions_and_deletion);
+    tcase_add_test(t, arithmetic_and_binding);
+    tcase_add_test(t, calls_by_number);
+}
+
+TEST_MAIN("lang_run", suite)
