@@ -68,12 +68,12 @@ static struct item child_of(const struct diff *d, const struct item *item,
                    ? (struct item){item->ref, item->is_leaf, item->is_leaf ? item->hash : NULL}
                    : (struct item){0, false, NULL};
     }
-    if ((view->map >> slot & 1u) == 0) {
+    if (!trie_has(view->map, slot)) {
         return (struct item){0, false, NULL};
     }
     unsigned index = trie_rank(view->map, slot);
     const uint8_t *hashes = view->at + sizeof(struct trie_node) + view->children * sizeof(uint32_t);
-    return (struct item){trie_ref(d->spec, view, index), (view->leaf >> slot & 1u) != 0,
+    return (struct item){trie_ref(d->spec, view, index), trie_has(view->leaf, slot),
                          hashes + index * JIT_ID_BYTES};
 }
 

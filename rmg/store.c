@@ -310,6 +310,10 @@ static enum jit_err part_add(const struct rmg_store *store, uint32_t instances,
         leaf.has_parent = 0;
     }
     err = trie_leaf_value(&mem, TRIE_INSTANCES, (const uint8_t *)&leaf, &hashes, &value);
+    if (err == JIT_OK && part->count > 0 &&
+        jit_id_compare(&part->ids[part->count - 1], &leaf.id) >= 0) {
+        err = JIT_ECORRUPT;
+    }
     if (err == JIT_OK) {
         part->ids[part->count] = leaf.id;
         trie_leaf_hash(TRIE_INSTANCES, &leaf.id, &value, &part->leaves[part->count]);

@@ -193,7 +193,7 @@ void trie_chain_hash(const struct jit_id *id, unsigned from, unsigned to, struct
 {
     uint8_t both[2 * JIT_ID_BYTES];
     for (unsigned bit = from; bit-- > to;) {
-        bool right = (id->bytes[bit / 8u] >> (7u - bit % 8u) & 1u) != 0;
+        bool right = trie_has(id->bytes[bit / 8u], 7u - bit % 8u);
         memset(both, 0, sizeof both);
         memcpy(both + (right ? JIT_ID_BYTES : 0), hash->bytes, JIT_ID_BYTES);
         jit_hash_key(JIT_K_NODE, both, sizeof both, hash);
@@ -286,84 +286,107 @@ static const uint16_t below[32] = {
 
 static const struct jit_id zero;
 
-/* Where the hash of a binary position lies; only asked for when it has elements. */
-static struct jit_id *position(struct trie_hasher *hasher, const struct queued *item, uint32_t lane,
-                               unsigned at)
+/* A node being hashed: where the hash of each binary position lies. Position 1, the node's own,
+ * is in the scratch; so are all the others when the node does not keep them. */
+struct lane {
+    unsigned map;
+    unsigned leaf;
+    unsigned need; /* slots whose way up must be hashed */
+    struct jit_id *hash;
+    struct jit_id *inner; /* of position 0 */
+    struct jit_id *top;
+};
+
+static struct lane lane_of(struct trie_hasher *hasher, const struct trie_node *node, uint32_t index)
 {
-    unsigned map = item->node->map;
-    unsigned children = trie_count16(map);
-    if (at >= 16) {
-        return &trie_hashes(item->node, children)[trie_rank(map, at - 16)];
+    unsigned children = trie_count16(node->map);
+    struct lane lane = {.map = node->map,
+                        .leaf = node->leaf,
+                        .need = 0xffffu,
+                        .hash = trie_hashes(node, children),
+                        .inner = hasher->inner[index],
+                        .top = &hasher->inner[index][1]};
+    if (trie_cached(children, node->depth)) {
+        lane.inner = lane.hash + children - 2;
+        lane.need = (node->flags & TRIE_STALE) != 0 ? 0xffffu : node->dirty;
     }
-    return at > 1 && children >= TRIE_CACHED_MIN
-               ? &trie_hashes(item->node, children)[children + at - 2]
-               : &hasher->inner[lane][at];
+    return lane;
+}
+
+static inline struct jit_id *position(const struct lane *lane, unsigned at)
+{
+    if (at >= 16) {
+        return lane->hash + trie_rank(lane->map, at - 16);
+    }
+    return at == 1 ? lane->top : lane->inner + at;
 }
 
 /* inner() at one position: pass a lone leaf up, hash everything else. */
-static void inner_of(struct trie_hasher *hasher, const struct queued *item, uint32_t lane,
-                     unsigned at)
+static void inner_of(struct trie_hasher *hasher, const struct lane *lane, unsigned at)
 {
-    const struct trie_node *node = item->node;
-    unsigned here = node->map & below[at];
-    bool left = (node->map & below[2 * at]) != 0;
-    bool right = (node->map & below[2 * at + 1]) != 0;
-    struct jit_id *to = position(hasher, item, lane, at);
-    if ((here & (here - 1)) == 0 && (node->leaf & here) != 0) {
-        *to = *position(hasher, item, lane, left ? 2 * at : 2 * at + 1);
+    unsigned here = lane->map & below[at];
+    bool left = (lane->map & below[2 * at]) != 0;
+    bool right = (lane->map & below[2 * at + 1]) != 0;
+    struct jit_id *to = position(lane, at);
+    if ((here & (here - 1)) == 0 && (lane->leaf & here) != 0) {
+        *to = *position(lane, left ? 2 * at : 2 * at + 1);
         return;
     }
-    const struct jit_id *l = left ? position(hasher, item, lane, 2 * at) : &zero;
-    const struct jit_id *r = right ? position(hasher, item, lane, 2 * at + 1) : &zero;
-    if (left && right && r == l + 1) {
+    const struct jit_id *l = left ? position(lane, 2 * at) : &zero;
+    if (left && right) {
+        /* Neighbours lie side by side, in the node as in the scratch. */
         lane_add(hasher, l, to);
         return;
     }
+    const struct jit_id *r = right ? position(lane, 2 * at + 1) : &zero;
     uint8_t *block = hasher->block[hasher->lanes];
     memcpy(block, l->bytes, JIT_ID_BYTES);
     memcpy(block + JIT_ID_BYTES, r->bytes, JIT_ID_BYTES);
     lane_add(hasher, block, to);
 }
 
+/* The top of a node is the hash of its slot when it hangs just there; else its chain follows. */
+static void node_finish(struct trie_hasher *hasher, const struct queued *item,
+                        const struct jit_id *top)
+{
+    struct trie_node *node = item->node;
+    *item->hash = *top;
+    if (item->hang < node->depth) {
+        const struct trie_spec *spec = &trie_specs[item->map];
+        const uint8_t *leaf = NULL;
+        uint64_t at = (uint64_t)((const uint8_t *)node - item->mem.base);
+        enum jit_err err = trie_first_leaf(&item->mem, spec, (uint32_t)(at / RMG_GRANULE), &leaf);
+        assert(err == JIT_OK);
+        struct trie_key key = trie_key_of_leaf(spec, leaf);
+        trie_chain_hash(key.part[0], node->depth * 4u, item->hang * 4u, item->hash);
+        hasher->hashes += (node->depth - item->hang) * 4u;
+    }
+    if (node->dirty != 0) {
+        node->dirty = 0;
+        node->flags = 0;
+    }
+}
+
 static void group_hash(struct trie_hasher *hasher, struct queued *const *group, uint32_t count)
 {
-    uint16_t need[GROUP];
+    struct lane lanes[GROUP];
     for (uint32_t i = 0; i < count; i++) {
-        const struct trie_node *node = group[i]->node;
-        bool cached = trie_count16(node->map) >= TRIE_CACHED_MIN && (node->flags & TRIE_STALE) == 0;
-        need[i] = cached ? node->dirty : 0xffffu;
+        lanes[i] = lane_of(hasher, group[i]->node, i);
     }
     leaves_of_group(hasher, group, count);
     for (unsigned level = 8; level > 0; level /= 2) {
         for (uint32_t i = 0; i < count; i++) {
-            const struct trie_node *node = group[i]->node;
+            const struct lane *lane = &lanes[i];
             for (unsigned at = level; at < 2 * level; at++) {
-                if ((node->map & below[at]) != 0 && ((need[i] & below[at]) != 0 || at == 1)) {
-                    inner_of(hasher, group[i], i, at);
+                if ((lane->map & below[at]) != 0 && ((lane->need & below[at]) != 0 || at == 1)) {
+                    inner_of(hasher, lane, at);
                 }
             }
         }
         lanes_flush(hasher, JIT_K_NODE);
     }
     for (uint32_t i = 0; i < count; i++) {
-        struct trie_node *node = group[i]->node;
-        struct jit_id *hash = &hasher->inner[i][1];
-        if (group[i]->hang < node->depth) {
-            const uint8_t *leaf = NULL;
-            enum jit_err err = trie_first_leaf(
-                &group[i]->mem, &trie_specs[group[i]->map],
-                (uint32_t)((uint64_t)((const uint8_t *)node - group[i]->mem.base) / RMG_GRANULE),
-                &leaf);
-            assert(err == JIT_OK);
-            struct trie_key key = trie_key_of_leaf(&trie_specs[group[i]->map], leaf);
-            trie_chain_hash(key.part[0], node->depth * 4u, group[i]->hang * 4u, hash);
-            hasher->hashes += (node->depth - group[i]->hang) * 4u;
-        }
-        *group[i]->hash = *hash;
-        if (node->dirty != 0) {
-            node->dirty = 0;
-            node->flags &= (uint8_t)~TRIE_STALE;
-        }
+        node_finish(hasher, group[i], lanes[i].top);
     }
 }
 

@@ -12,8 +12,9 @@
  *   node:  epoch, map, leaf, dirty, depth, flags | [u32 count] | u32 ref[k] | [hash[k] [inner[14]]]
  *
  * Hashed maps hold the hash of each child beside its reference (the hash of the slot, with the
- * chain down to the child); nodes of at least TRIE_CACHED_MIN children also hold the inner hashes
- * of their four binary levels, so that one change costs 4 hashes there instead of 15. dirty says
+ * chain down to the child); nodes with many children also hold the inner hashes of their four
+ * binary levels, so that one change costs 4 hashes there instead of 15, and so do deep nodes, which
+ * only chosen ids have: then no change costs more than 256. dirty says
  * which slots were changed since they were hashed; a slot that became empty stays dirty too.
  * Indexes hold the number of leaves below instead. Their leaves are those of NODES and EDGES. */
 #ifndef JIT_RMG_TRIE_PRIV_H
@@ -26,12 +27,13 @@
 #include "rmg/radix.h"
 #include "rmg/store.h"
 
-#define TRIE_INSTANCES  RMG_MAPS /* the map of instances, private to the store */
-#define TRIE_MAPS       (RMG_MAPS + 1)
-#define TRIE_SEGMENTS   4u
-#define TRIE_CACHED_MIN 13u
-#define TRIE_INNER      14u /* binary positions 2 to 15; position 1 is the node's own hash */
-#define TRIE_STALE      1u  /* flag: no inner hash is known yet */
+#define TRIE_INSTANCES RMG_MAPS /* the map of instances, private to the store */
+#define TRIE_MAPS      (RMG_MAPS + 1)
+#define TRIE_SEGMENTS  4u
+#define TRIE_MANY      13u /* children from which a node keeps its inner hashes */
+#define TRIE_DEEP      12u /* nibbles; ids that are hashes part before it */
+#define TRIE_INNER     14u /* binary positions 2 to 15; position 1 is the node's own hash */
+#define TRIE_STALE     1u  /* flag: no inner hash is known yet */
 
 struct trie_node {
     uint64_t epoch;
@@ -157,16 +159,27 @@ static inline unsigned trie_count16(unsigned map)
     return (map + (map >> 8u)) & 31u;
 }
 
+static inline bool trie_has(unsigned map, unsigned slot)
+{
+    return (map >> slot & 1u) != 0;
+}
+
 static inline unsigned trie_rank(unsigned map, unsigned slot)
 {
     return trie_count16(map & ((1u << slot) - 1u));
 }
 
-static inline uint32_t trie_node_size(const struct trie_spec *spec, unsigned children)
+static inline bool trie_cached(unsigned children, unsigned depth)
+{
+    return children >= TRIE_MANY || depth >= TRIE_DEEP;
+}
+
+static inline uint32_t trie_node_size(const struct trie_spec *spec, unsigned children,
+                                      unsigned depth)
 {
     uint32_t size = spec->refs_at + children * (uint32_t)sizeof(uint32_t);
     if (spec->hashed) {
-        size += (children + (children >= TRIE_CACHED_MIN ? TRIE_INNER : 0)) * JIT_ID_BYTES;
+        size += (children + (trie_cached(children, depth) ? TRIE_INNER : 0)) * JIT_ID_BYTES;
     }
     return size;
 }
@@ -193,10 +206,10 @@ static inline struct jit_id *trie_hashes(const struct trie_node *node, unsigned 
 /* What a reader knows of a node after one look. */
 struct trie_view {
     const uint8_t *at;
-    uint16_t map;
-    uint16_t leaf;
-    uint8_t depth;
-    uint8_t children;
+    unsigned map;
+    unsigned leaf;
+    unsigned depth;
+    unsigned children;
 };
 
 static inline uint32_t trie_load32(const void *at)
@@ -223,10 +236,10 @@ static inline bool trie_look(const struct rmg_mem *mem, const struct trie_spec *
                               .map = head.map,
                               .leaf = head.leaf,
                               .depth = head.depth,
-                              .children = (uint8_t)trie_count16(head.map)};
+                              .children = trie_count16(head.map)};
     return head.map != 0 && (head.leaf & ~head.map) == 0 && head.depth >= depth_min &&
            head.depth < trie_key_nibbles(spec) &&
-           at + trie_node_size(spec, out->children) <= mem->size;
+           at + trie_node_size(spec, out->children, out->depth) <= mem->size;
 }
 
 static inline uint32_t trie_ref(const struct trie_spec *spec, const struct trie_view *view,

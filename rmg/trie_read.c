@@ -89,11 +89,11 @@ enum jit_err trie_find(const struct rmg_mem *mem, const struct trie_spec *spec, 
         }
         /* Where the key has no child any other leads to a leaf that shares the most with it. */
         unsigned slot = trie_nibble(key, view.depth);
-        if ((view.map >> slot & 1u) == 0) {
+        if (!trie_has(view.map, slot)) {
             slot = (unsigned)__builtin_ctz(view.map);
         }
         ref = trie_ref(spec, &view, trie_rank(view.map, slot));
-        if ((view.leaf >> slot & 1u) != 0) {
+        if (trie_has(view.leaf, slot)) {
             break;
         }
     }
@@ -121,11 +121,11 @@ enum jit_err trie_get(const struct rmg_mem *mem, const struct trie_spec *spec, u
             return JIT_ECORRUPT;
         }
         unsigned slot = trie_nibble(key, view.depth);
-        if ((view.map >> slot & 1u) == 0) {
+        if (!trie_has(view.map, slot)) {
             return JIT_ENOENT;
         }
         ref = trie_ref(spec, &view, trie_rank(view.map, slot));
-        if ((view.leaf >> slot & 1u) != 0) {
+        if (trie_has(view.leaf, slot)) {
             break;
         }
     }
@@ -160,11 +160,11 @@ enum jit_err trie_subtree(const struct rmg_mem *mem, const struct trie_spec *spe
             break;
         }
         unsigned slot = trie_nibble(key, view.depth);
-        if ((view.map >> slot & 1u) == 0) {
+        if (!trie_has(view.map, slot)) {
             return JIT_ENOENT;
         }
         *ref = trie_ref(spec, &view, trie_rank(view.map, slot));
-        *is_leaf = (view.leaf >> slot & 1u) != 0;
+        *is_leaf = trie_has(view.leaf, slot);
     }
     if (*is_leaf) {
         leaf = trie_leaf(mem, spec, *ref);
@@ -243,11 +243,11 @@ enum jit_err trie_iter_after(struct rmg_iter *iter, const struct rmg_graph *grap
         if (!iter_push(iter, ref, depth, slot + 1)) {
             return JIT_ECORRUPT;
         }
-        if ((view.map >> slot & 1u) == 0) {
+        if (!trie_has(view.map, slot)) {
             return JIT_OK;
         }
         ref = trie_ref(spec, &view, trie_rank(view.map, slot));
-        if ((view.leaf >> slot & 1u) != 0) {
+        if (trie_has(view.leaf, slot)) {
             break;
         }
     }
@@ -291,11 +291,11 @@ enum jit_err trie_iter_next(struct rmg_iter *iter, const uint8_t **leaf, uint32_
         iter->err = JIT_ECORRUPT;
         if (iter->steps-- == 0 ||
             !trie_look(mem, spec, iter->stack[iter->depth - 1].ref, depth, &view) ||
-            (view.map >> slot & 1u) == 0) {
+            !trie_has(view.map, slot)) {
             return JIT_ECORRUPT;
         }
         uint32_t child = trie_ref(spec, &view, trie_rank(view.map, slot));
-        if ((view.leaf >> slot & 1u) != 0) {
+        if (trie_has(view.leaf, slot)) {
             at = child;
         } else if (!iter_push(iter, child, depth + 1, 0)) {
             return JIT_ECORRUPT;

@@ -73,7 +73,7 @@ static enum jit_err node_own(struct trie_pen *pen, const struct trie_spec *spec,
         return JIT_OK;
     }
     uint32_t before = *link;
-    uint32_t size = trie_node_size(spec, trie_count16(old->map));
+    uint32_t size = trie_node_size(spec, trie_count16(old->map), old->depth);
     uint32_t ref = 0;
     enum jit_err err = dead_ready(pen);
     if (err == JIT_OK) {
@@ -95,7 +95,7 @@ enum jit_err trie_node_new(struct trie_pen *pen, const struct trie_spec *spec, u
                            unsigned depth, uint32_t *ref)
 {
     unsigned children = trie_count16(map);
-    enum jit_err err = trie_cell_new(pen, trie_node_size(spec, children), ref);
+    enum jit_err err = trie_cell_new(pen, trie_node_size(spec, children, depth), ref);
     if (err != JIT_OK) {
         return err;
     }
@@ -104,7 +104,7 @@ enum jit_err trie_node_new(struct trie_pen *pen, const struct trie_spec *spec, u
     node->leaf = 0;
     node->dirty = spec->hashed ? (uint16_t)map : 0;
     node->depth = (uint8_t)depth;
-    node->flags = spec->hashed && children >= TRIE_CACHED_MIN ? TRIE_STALE : 0;
+    node->flags = spec->hashed && trie_cached(children, depth) ? TRIE_STALE : 0;
     pen->counters->nodes_copied++;
     return JIT_OK;
 }
@@ -147,7 +147,7 @@ static enum jit_err node_resize(struct trie_pen *pen, const struct trie_spec *sp
         memcpy(hash_to, hash_from, at * sizeof *hash_to);
         memcpy(hash_to + at + skip_new, hash_from + at + skip_old, tail * sizeof *hash_to);
         node->dirty = old->dirty | (uint16_t)bit;
-        if (was >= TRIE_CACHED_MIN && now >= TRIE_CACHED_MIN) {
+        if (trie_cached(was, old->depth) && trie_cached(now, old->depth)) {
             memcpy(hash_to + now, hash_from + was, TRIE_INNER * sizeof *hash_to);
             node->flags = old->flags;
         }
@@ -155,7 +155,7 @@ static enum jit_err node_resize(struct trie_pen *pen, const struct trie_spec *sp
         *trie_count(node) = *trie_count(old) + (add ? 1u : 0u) - (add ? 0u : 1u);
     }
     *link = ref;
-    cell_bury(pen, before, trie_node_size(spec, was));
+    cell_bury(pen, before, trie_node_size(spec, was, node->depth));
     return JIT_OK;
 }
 
@@ -189,7 +189,7 @@ static enum jit_err slot_split(struct trie_pen *pen, const struct trie_spec *spe
     unsigned old_slot = trie_nibble(&near, place->differ);
     unsigned old_index = old_slot > new_slot ? 1 : 0;
     unsigned at = trie_rank(node->map, slot);
-    bool old_leaf = (node->leaf >> slot & 1u) != 0;
+    bool old_leaf = trie_has(node->leaf, slot);
     uint32_t ref = 0;
     assert(new_slot != old_slot);
     enum jit_err err =
@@ -243,11 +243,11 @@ enum jit_err trie_put(struct trie_pen *pen, const struct trie_spec *spec, uint32
             return err;
         }
         struct trie_node *node = node_at(pen, *link);
-        bool clean = (node->dirty >> slot & 1u) == 0;
+        bool clean = !trie_has(node->dirty, slot);
         node_touch(spec, node, slot, add ? 1 : 0);
-        assert((node->map >> slot & 1u) != 0);
+        assert(trie_has(node->map, slot));
         uint32_t *child = &trie_refs(spec, node)[trie_rank(node->map, slot)];
-        bool is_leaf = (node->leaf >> slot & 1u) != 0;
+        bool is_leaf = trie_has(node->leaf, slot);
         if (is_leaf && !add) {
             *child = leaf;
             return JIT_OK;
@@ -272,10 +272,10 @@ static enum jit_err node_collapse(struct trie_pen *pen, const struct trie_spec *
     }
     unsigned stays = (unsigned)__builtin_ctz(node->map & ~(1u << slot));
     *link = trie_refs(spec, node)[trie_rank(node->map, stays)];
-    if ((node->leaf >> stays & 1u) != 0) {
+    if (trie_has(node->leaf, stays)) {
         parent->leaf |= (uint16_t)(1u << parent_slot);
     }
-    cell_bury(pen, before, trie_node_size(spec, 2));
+    cell_bury(pen, before, trie_node_size(spec, 2, node->depth));
     return JIT_OK;
 }
 
@@ -288,15 +288,15 @@ enum jit_err trie_remove(struct trie_pen *pen, const struct trie_spec *spec, uin
     for (;;) {
         const struct trie_node *seen = node_at(pen, *link);
         unsigned slot = trie_nibble(key, seen->depth);
-        assert((seen->map >> slot & 1u) != 0);
-        if ((seen->leaf >> slot & 1u) != 0) {
+        assert(trie_has(seen->map, slot));
+        if (trie_has(seen->leaf, slot)) {
             unsigned children = trie_count16(seen->map);
             if (parent == NULL && children == 1) {
                 uint32_t before = *root;
                 enum jit_err err = dead_ready(pen);
                 if (err == JIT_OK) {
                     *root = 0;
-                    cell_bury(pen, before, trie_node_size(spec, 1));
+                    cell_bury(pen, before, trie_node_size(spec, 1, 0));
                 }
                 return err;
             }
@@ -326,10 +326,10 @@ enum jit_err trie_own_path(struct trie_pen *pen, const struct trie_spec *spec, u
         }
         struct trie_node *node = node_at(pen, *link);
         unsigned slot = trie_nibble(key, node->depth);
-        assert((node->map >> slot & 1u) != 0);
+        assert(trie_has(node->map, slot));
         node_touch(spec, node, slot, 0);
         link = &trie_refs(spec, node)[trie_rank(node->map, slot)];
-        if ((node->leaf >> slot & 1u) != 0) {
+        if (trie_has(node->leaf, slot)) {
             *slot_out = link;
             return JIT_OK;
         }
@@ -347,11 +347,11 @@ void trie_abandon(struct trie_pen *pen, const struct trie_spec *spec, uint32_t r
     unsigned map = node->map;
     for (unsigned i = 0; i < children; i++, map &= map - 1) {
         uint32_t child = trie_refs(spec, node)[i];
-        if ((node->leaf >> __builtin_ctz(map) & 1u) == 0) {
+        if (!trie_has(node->leaf, (unsigned)__builtin_ctz(map))) {
             trie_abandon(pen, spec, child, leaf, user);
         } else if (leaf != NULL) {
             leaf(user, child);
         }
     }
-    rmg_arena_release(pen->arena, root, trie_node_size(spec, children));
+    rmg_arena_release(pen->arena, root, trie_node_size(spec, children, node->depth));
 }

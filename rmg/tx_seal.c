@@ -110,7 +110,7 @@ static void dirty_instances(struct rmg_tx *tx, uint32_t ref,
     for (; left != 0; left &= left - 1) {
         unsigned slot = (unsigned)__builtin_ctz(left);
         uint32_t child = trie_refs(spec, node)[trie_rank(node->map, slot)];
-        if ((node->leaf >> slot & 1u) == 0) {
+        if (!trie_has(node->leaf, slot)) {
             dirty_instances(tx, child, each);
         } else if (((struct leaf_instance *)rmg_arena_at(arena, child))->epoch == tx->epoch) {
             each(tx, rmg_arena_at(arena, child));

@@ -127,7 +127,7 @@ static unsigned slots_hash(const struct trie_view *view, const struct jit_id has
 {
     if (to - from == 1) {
         *out = hash[from];
-        return (view->map >> from & 1u) == 0 ? 0 : (view->leaf >> from & 1u) != 0 ? 1 : 2;
+        return !trie_has(view->map, from) ? 0 : trie_has(view->leaf, from) ? 1 : 2;
     }
     struct jit_id side[2];
     unsigned middle = (from + to) / 2;
@@ -146,7 +146,7 @@ static bool inner_sound(const struct trie_view *view, const struct jit_id hash[1
 {
     const uint8_t *stored =
         view->at + sizeof(struct trie_node) + view->children * (sizeof(uint32_t) + JIT_ID_BYTES);
-    for (unsigned at = 2; view->children >= TRIE_CACHED_MIN && at < 16; at++) {
+    for (unsigned at = 2; trie_cached(view->children, view->depth) && at < 16; at++) {
         unsigned width = at < 4 ? 8 : at < 8 ? 4 : 2;
         unsigned from = (at * width) % 16;
         struct jit_id expected;
@@ -202,13 +202,13 @@ static enum jit_err node_visit(struct verify *v, uint32_t ref, unsigned depth_mi
         return fault(v, v->last, "node of the wrong shape");
     }
     for (unsigned slot = 0; slot < 16; slot++) {
-        if ((view.map >> slot & 1u) == 0) {
+        if (!trie_has(view.map, slot)) {
             continue;
         }
         uint32_t child = trie_ref(v->spec, &view, index);
         v->part = index > 0 ? view.depth : v->part;
         enum jit_err err =
-            (view.leaf >> slot & 1u) != 0
+            trie_has(view.leaf, slot)
                 ? leaf_visit(v, trie_leaf(&v->graph.mem, v->spec, child), &hash[slot])
                 : node_visit(v, child, view.depth + 1u, &hash[slot]);
         if (err != JIT_OK) {

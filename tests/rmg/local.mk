@@ -1,7 +1,17 @@
 # Tests of rmg.
-check_PROGRAMS += %D%/test_store
+check_PROGRAMS += %D%/test_arena %D%/test_laws %D%/test_state_root %D%/test_store \
+	%D%/test_store_faults
+%C%_test_arena_CFLAGS = $(test_cflags)
+%C%_test_arena_LDADD = $(test_libs_rmg)
+%C%_test_state_root_CFLAGS = $(test_cflags)
+%C%_test_state_root_LDADD = $(test_libs_rmg)
+EXTRA_DIST += docs/spec/state-root.md
+%C%_test_laws_CFLAGS = $(test_cflags)
+%C%_test_laws_LDADD = $(test_libs_rmg)
 %C%_test_store_CFLAGS = $(test_cflags)
 %C%_test_store_LDADD = $(test_libs_rmg)
+%C%_test_store_faults_CFLAGS = $(test_cflags)
+%C%_test_store_faults_LDADD = $(test_libs_rmg)
 
 # Rules.
 check_PROGRAMS += %D%/test_codec %D%/test_expr %D%/test_rule %D%/test_search
