@@ -53,3 +53,8 @@ EXTRA_DIST += %D%/lang examples/supply-chain/supply-chain.jitos docs/spec/rules.
 check_PROGRAMS += %D%/test_file
 %C%_test_file_CFLAGS = $(test_cflags)
 %C%_test_file_LDADD = $(test_libs_rmg)
+
+# The page about programs.
+check_PROGRAMS += %D%/test_program_page
+%C%_test_program_page_CFLAGS = $(test_cflags)
+%C%_test_program_page_LDADD = $(test_libs_rmg)

@@ -1,0 +1,60 @@
+#!/bin/sh
+# Goal:   the documents point at what is there: files, tests, one another.
+# Method: every link between documents leads to a file; every document is in an index; every test
+#         that docs/ARCHITECTURE.md names beside an invariant exists under that name.
+set -eu
+LC_ALL=C
+export LC_ALL
+cd "${top_srcdir:-.}"
+
+bad=0
+complain()
+{
+    echo "$*"
+    bad=1
+}
+
+# Documents and folders that a document links to.
+links()
+{
+    grep -oE '\]\([A-Za-z0-9_./-]*(\.md|/)\)' "$1" | sed 's/^](//; s/)$//' || true
+}
+
+count=0
+for document in README.md docs/*.md docs/*/*.md; do
+    count=$((count + 1))
+    for link in $(links "$document"); do
+        [ -e "$(dirname "$document")/$link" ] || complain "$document: no file at $link"
+    done
+    case $document in
+    README.md | docs/README.md | docs/decisions/README.md) continue ;;
+    docs/decisions/*) index=docs/decisions/README.md ;;
+    *) index=docs/README.md ;;
+    esac
+    links "$index" | grep -qxF "${document#"$(dirname "$index")"/}" ||
+        complain "$document: $index does not list it"
+done
+[ "$count" -gt 10 ] || complain "only $count documents here; run this at the top of the tree"
+
+# "tests/kernel/test_core: `one`, `two`; ..." as lines "tests/kernel/test_core one".
+named=$(grep '^| I[0-9]* |' docs/ARCHITECTURE.md | awk '{
+    n = split($0, words, /[ ,;]+/)
+    file = ""
+    for (i = 1; i <= n; i++) {
+        if (words[i] ~ /^tests\/.*:$/) file = substr(words[i], 1, length(words[i]) - 1)
+        else if (file != "" && words[i] ~ /^`[a-z0-9_]+`$/)
+            print file, substr(words[i], 2, length(words[i]) - 2)
+        else file = words[i] ~ /^tests\// ? "" : file
+    }
+}')
+tests=0
+while read -r file name; do
+    tests=$((tests + 1))
+    tr -d '\n ' <"$file.c" | grep -qF "START_TEST($name)" ||
+        complain "docs/ARCHITECTURE.md: $file has no test $name"
+done <<END
+$named
+END
+[ "$tests" -gt 20 ] || complain "docs/ARCHITECTURE.md: only $tests tests are named"
+[ "$bad" -ne 0 ] || echo "$count documents, $tests tests named"
+exit "$bad"
