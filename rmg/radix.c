@@ -4,13 +4,12 @@
 
 #include "base/check.h"
 
-#define DIGIT_BITS  11u
-#define DIGITS      3u
-#define DIGIT_COUNT 2048u
-#define INSERT_MAX  24u /* below this many, insertion beats counting */
-#define TWO_DIGITS                                                                                 \
-    (1u << 16) /* up to here two digits leave few ties among keys that are hashes                  \
-                */
+#define DIGIT_BITS_MIN 6u
+#define DIGIT_BITS_MAX 11u
+#define DIGIT_COUNT    (1u << DIGIT_BITS_MAX)
+#define INSERT_MAX     24u /* below this many, insertion beats counting */
+#define ONE_DIGIT_MAX                                                                              \
+    (1u << 13) /* up to here one digit leaves few ties among keys that are hashes */
 
 typedef int (*compare_fn)(const void *user, uint32_t a, uint32_t b);
 
@@ -36,41 +35,46 @@ static int top_bit(const struct rmg_radix *items, size_t count)
     return differ == 0 ? -1 : 63 - __builtin_clzll(differ);
 }
 
-/* Sort by the `digits` digits from bit `shift` up. */
-static void count_by_digits(struct rmg_radix *items, struct rmg_radix *scratch, size_t count,
-                            unsigned shift, size_t digits)
+/* One digit: from -> to, stable. */
+static void count_by_digit(const struct rmg_radix *from, struct rmg_radix *to, size_t count,
+                           unsigned shift, unsigned bits)
 {
-    uint32_t starts[DIGITS][DIGIT_COUNT];
-    memset(starts, 0, sizeof starts);
+    uint32_t starts[DIGIT_COUNT];
+    const uint64_t mask = ((uint64_t)1 << bits) - 1;
+    memset(starts, 0, sizeof *starts << bits);
     for (size_t i = 0; i < count; i++) {
-        for (size_t d = 0; d < digits; d++) {
-            starts[d][(items[i].key >> (shift + d * DIGIT_BITS)) & (DIGIT_COUNT - 1)]++;
-        }
+        starts[from[i].key >> shift & mask]++;
     }
-    struct rmg_radix *from = items;
-    struct rmg_radix *to = scratch;
-    for (size_t d = 0; d < digits; d++) {
-        uint32_t sum = 0;
-        for (size_t v = 0; v < DIGIT_COUNT; v++) {
-            uint32_t here = starts[d][v];
-            starts[d][v] = sum;
-            sum += here;
-        }
-        for (size_t i = 0; i < count; i++) {
-            size_t digit = (from[i].key >> (shift + d * DIGIT_BITS)) & (DIGIT_COUNT - 1);
-            to[starts[d][digit]++] = from[i];
-        }
-        struct rmg_radix *swap = from;
-        from = to;
-        to = swap;
+    uint32_t sum = 0;
+    for (size_t v = 0; v <= mask; v++) {
+        uint32_t here = starts[v];
+        starts[v] = sum;
+        sum += here;
     }
-    if (from != items) {
-        memcpy(items, from, count * sizeof *items);
+    for (size_t i = 0; i < count; i++) {
+        to[starts[from[i].key >> shift & mask]++] = from[i];
     }
 }
 
-/* By the highest bits that differ; what ties in them is sorted by what is left. Each level takes
- * bits away, so keys that were chosen to tie cost three levels and no more. */
+/* By the highest bits that differ: as many as spread hashes thinly. Returns the lowest of them. */
+static unsigned count_by_top(struct rmg_radix *items, struct rmg_radix *scratch, size_t count,
+                             unsigned top)
+{
+    unsigned bits = 63u - (unsigned)__builtin_clzll(count);
+    bits = bits < DIGIT_BITS_MIN ? DIGIT_BITS_MIN : bits > DIGIT_BITS_MAX ? DIGIT_BITS_MAX : bits;
+    unsigned shift = top + 1 > bits ? top + 1 - bits : 0;
+    if (count <= ONE_DIGIT_MAX || shift == 0) {
+        count_by_digit(items, scratch, count, shift, bits);
+        memcpy(items, scratch, count * sizeof *items);
+        return shift;
+    }
+    unsigned low = shift > bits ? shift - bits : 0;
+    count_by_digit(items, scratch, count, low, bits);
+    count_by_digit(scratch, items, count, shift, bits);
+    return low;
+}
+
+/* Each level takes bits away, so keys that were chosen to tie cost eleven levels and no more. */
 static void sort_by_key(struct rmg_radix *items, struct rmg_radix *scratch, size_t count)
 {
     if (count <= INSERT_MAX) {
@@ -81,10 +85,7 @@ static void sort_by_key(struct rmg_radix *items, struct rmg_radix *scratch, size
     if (top < 0) {
         return;
     }
-    size_t digits = count <= TWO_DIGITS ? DIGITS - 1 : DIGITS;
-    unsigned bits = (unsigned)digits * DIGIT_BITS;
-    unsigned shift = (unsigned)top + 1 > bits ? (unsigned)top + 1 - bits : 0;
-    count_by_digits(items, scratch, count, shift, digits);
+    unsigned shift = count_by_top(items, scratch, count, (unsigned)top);
     if (shift == 0) {
         return;
     }
