@@ -20,7 +20,7 @@ enum jit_err rmg_engine_new(struct jit_heap *heap, struct rmg_store *store, stru
     engine->heap = heap;
     engine->store = store;
     engine->exec = exec;
-    eng_arena_init(&engine->arena, heap);
+    rmg_scratch_init(&engine->arena, heap);
     jit_buf_init(&engine->patch, heap, JIT_PATCH_BYTES_MAX);
     *out = engine;
     return JIT_OK;
@@ -33,12 +33,12 @@ void rmg_engine_free(struct rmg_engine *engine)
     }
     struct jit_heap *heap = engine->heap;
     for (size_t i = 0; i < engine->chunk_count; i++) {
-        eng_arena_release(&engine->chunks[i].arena);
+        rmg_scratch_release(&engine->chunks[i].arena);
         jit_buf_release(&engine->chunks[i].values);
         heap->free(heap, engine->chunks[i].uses);
         heap->free(heap, engine->chunks[i].ops);
     }
-    eng_arena_release(&engine->arena);
+    rmg_scratch_release(&engine->arena);
     jit_buf_release(&engine->patch);
     heap->free(heap, engine->chunks);
     heap->free(heap, engine->instances);
@@ -132,7 +132,7 @@ enum jit_err rmg_engine_tick(struct rmg_engine *engine, struct rmg_tick_input *i
     engine->input = input;
     engine->draw = (struct rmg_draw){.seed = input->seed, .tick = input->tick};
     engine->patch_bytes = PATCH_HEAD_BYTES;
-    eng_arena_reset(&engine->arena);
+    rmg_scratch_reset(&engine->arena);
     enum jit_err err = run(engine, input, output, &ordered);
     if (err == JIT_OK) {
         write_receipts(engine, output);

@@ -46,7 +46,7 @@ static enum jit_err use_end(struct rmg_engine *engine, uint32_t instance, const 
                           .direction = (uint8_t)direction,
                           .access = RMG_ACCESS_BLIND,
                           .join = RMG_JOIN_MEMBERS};
-    use.rest = eng_arena_copy(&engine->arena, type, sizeof *type);
+    use.rest = rmg_scratch_copy(&engine->arena, type, sizeof *type);
     if (use.rest == NULL) {
         return JIT_ENOMEM;
     }

@@ -36,7 +36,7 @@ static int compare_ids(const void *user, uint32_t a, uint32_t b)
 static enum jit_err sort_unique(struct rmg_engine *engine, size_t count)
 {
     enum jit_err err = ENG_ROOM(engine, engine->order, engine->order_capacity, 2 * count);
-    struct jit_id *ids = eng_arena_alloc(&engine->arena, count * sizeof *ids);
+    struct jit_id *ids = rmg_scratch_alloc(&engine->arena, count * sizeof *ids);
     if (err != JIT_OK || ids == NULL) {
         return JIT_ENOMEM;
     }

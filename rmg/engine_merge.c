@@ -276,7 +276,7 @@ static enum jit_err perform(struct rmg_engine *engine, struct rmg_tx *tx, size_t
         err = check_equal(engine, begin, end);
     }
     if (err == JIT_OK && end - begin > 1) {
-        origins = eng_arena_alloc(&engine->arena, (end - begin) * sizeof *origins);
+        origins = rmg_scratch_alloc(&engine->arena, (end - begin) * sizeof *origins);
         err = origins == NULL ? JIT_ENOMEM : JIT_OK;
     }
     if (err != JIT_OK) {

@@ -9,23 +9,10 @@
 
 #include "rmg/engine.h"
 #include "rmg/radix.h"
+#include "rmg/scratch.h"
 
 #define ENG_CHUNK     256u /* requests a task: a batch whose reads lie close together */
 #define ENG_NO_REASON UINT32_MAX
-
-/* ---- memory (engine_mem.c) ---- */
-struct eng_block;
-struct eng_arena {
-    struct jit_heap *heap;
-    struct eng_block *first;
-    struct eng_block *current;
-    size_t used; /* of the current block */
-};
-void eng_arena_init(struct eng_arena *arena, struct jit_heap *heap);
-void eng_arena_reset(struct eng_arena *arena);                            /* empty, memory kept */
-void eng_arena_release(struct eng_arena *arena);                          /* memory given back */
-void *eng_arena_alloc(struct eng_arena *arena, size_t size);              /* 8-aligned; NULL */
-void *eng_arena_copy(struct eng_arena *arena, const void *, size_t size); /* size > 0; NULL */
 
 /* ---- a slot as a tick handles it ---- */
 
@@ -98,7 +85,7 @@ struct eng_req {
 
 /* Verification of some requests: its own memory, so that chunks may run anywhere. */
 struct eng_chunk {
-    struct eng_arena arena;
+    struct rmg_scratch arena;
     struct jit_buf values;
     struct eng_use *uses; /* of the request at hand */
     size_t use_count;
@@ -133,7 +120,7 @@ struct rmg_engine {
     /* The tick at hand. */
     const struct rmg_tick_input *input;
     struct rmg_draw draw;
-    struct eng_arena arena;
+    struct rmg_scratch arena;
     struct eng_instance *instances; /* ascending by id */
     uint32_t instance_count;
     unsigned instance_bits; /* that an index of an instance needs */

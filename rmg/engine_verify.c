@@ -71,7 +71,7 @@ static enum jit_err keep_use(struct verifier *verifier, const struct rmg_use *us
                              .name_size = (uint8_t)slot->name_size,
                              .read = use->read || use->access == RMG_ACCESS_READ};
     if (slot->kind == RMG_SLOT_INCIDENCE) {
-        kept->rest = eng_arena_copy(&chunk->arena, &slot->type, sizeof slot->type);
+        kept->rest = rmg_scratch_copy(&chunk->arena, &slot->type, sizeof slot->type);
         if (kept->rest == NULL) {
             return JIT_ENOMEM;
         }
@@ -131,13 +131,13 @@ static enum jit_err look_at_old(struct verifier *verifier, const struct rmg_emit
 
 /* Names lie in the rule or in the frozen version, both of which outlive the tick; values in a
  * buffer that the next request reuses. */
-static enum jit_err copy_attachment(struct eng_arena *arena, const struct rmg_op *op,
+static enum jit_err copy_attachment(struct rmg_scratch *arena, const struct rmg_op *op,
                                     struct eng_op *kept)
 {
     struct rmg_value *value = &kept->as.attachment.value;
     kept->as.attachment = op->attachment;
     if (op->kind == RMG_OP_SET_ATTACHMENT && value->size > 0) {
-        value->bytes = eng_arena_copy(arena, value->bytes, value->size);
+        value->bytes = rmg_scratch_copy(arena, value->bytes, value->size);
         return value->bytes == NULL ? JIT_ENOMEM : JIT_OK;
     }
     return JIT_OK;
@@ -208,10 +208,11 @@ static enum jit_err keep_findings(struct verifier *verifier, struct eng_req *req
     struct eng_chunk *chunk = verifier->chunk;
     if (chunk->use_count > 0) {
         req->uses =
-            eng_arena_copy(&chunk->arena, chunk->uses, chunk->use_count * sizeof *chunk->uses);
+            rmg_scratch_copy(&chunk->arena, chunk->uses, chunk->use_count * sizeof *chunk->uses);
     }
     if (chunk->op_count > 0) {
-        req->ops = eng_arena_copy(&chunk->arena, chunk->ops, chunk->op_count * sizeof *chunk->ops);
+        req->ops =
+            rmg_scratch_copy(&chunk->arena, chunk->ops, chunk->op_count * sizeof *chunk->ops);
     }
     if ((chunk->use_count > 0 && req->uses == NULL) || (chunk->op_count > 0 && req->ops == NULL)) {
         return JIT_ENOMEM;
@@ -401,12 +402,12 @@ static enum jit_err chunks_ready(struct rmg_engine *engine, size_t count)
         for (; engine->chunk_count < count; engine->chunk_count++) {
             struct eng_chunk *chunk = &chunks[engine->chunk_count];
             *chunk = (struct eng_chunk){0};
-            eng_arena_init(&chunk->arena, engine->heap);
+            rmg_scratch_init(&chunk->arena, engine->heap);
             jit_buf_init(&chunk->values, engine->heap, JIT_PATCH_BYTES_MAX);
         }
     }
     for (size_t i = 0; i < engine->chunk_count; i++) {
-        eng_arena_reset(&engine->chunks[i].arena);
+        rmg_scratch_reset(&engine->chunks[i].arena);
         engine->chunks[i].slots = 0;
         engine->chunks[i].err = JIT_OK;
     }

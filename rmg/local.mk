@@ -3,7 +3,7 @@ noinst_LTLIBRARIES += %D%/librmg.la
 %C%_librmg_la_SOURCES = \
 	%D%/arena.c %D%/arena.h %D%/graph.c %D%/graph.h %D%/graph_diff.c %D%/graph_warm.c \
 	%D%/patch.c %D%/patch.h %D%/patch_apply.c %D%/patch_priv.h %D%/patch_read.c %D%/patch_stream.c \
-	%D%/radix.c %D%/radix.h %D%/receipt.c %D%/receipt.h %D%/slot.c %D%/slot.h %D%/store.c %D%/store.h \
+	%D%/radix.c %D%/radix.h %D%/receipt.c %D%/receipt.h %D%/scratch.c %D%/scratch.h %D%/slot.c %D%/slot.h %D%/store.c %D%/store.h \
 	%D%/store_priv.h %D%/trie_build.c %D%/trie_hash.c %D%/trie_owner.c %D%/trie_priv.h %D%/trie_read.c \
 	%D%/trie_write.c %D%/tx.c %D%/tx_change.c %D%/tx_load.c %D%/tx_owner.c \
 	%D%/tx_seal.c %D%/utf8.c %D%/verify.c
@@ -19,7 +19,7 @@ noinst_LTLIBRARIES += %D%/librmg.la
 
 # The engine.
 %C%_librmg_la_SOURCES += \
-	%D%/engine.c %D%/engine.h %D%/engine_events.c %D%/engine_instances.c %D%/engine_mem.c \
+	%D%/engine.c %D%/engine.h %D%/engine_events.c %D%/engine_instances.c \
 	%D%/engine_merge.c %D%/engine_order.c %D%/engine_priv.h %D%/engine_reserve.c \
 	%D%/engine_verify.c
 

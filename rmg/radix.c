@@ -8,8 +8,8 @@
 #define DIGIT_BITS_MAX 11u
 #define DIGIT_COUNT    (1u << DIGIT_BITS_MAX)
 #define INSERT_MAX     24u /* below this many, insertion beats counting */
-#define ONE_DIGIT_MAX                                                                              \
-    (1u << 13) /* up to here one digit leaves few ties among keys that are hashes */
+/* Up to so many, one digit leaves few ties among keys that are hashes. */
+#define ONE_DIGIT_MAX (1u << 13)
 
 typedef int (*compare_fn)(const void *user, uint32_t a, uint32_t b);
 

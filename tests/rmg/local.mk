@@ -25,8 +25,10 @@ check_PROGRAMS += %D%/test_codec %D%/test_expr %D%/test_rule %D%/test_search
 %C%_test_search_LDADD = $(test_libs_rmg)
 
 # Slots, patches, receipts, the engine.
-check_PROGRAMS += %D%/test_engine %D%/test_engine_model %D%/test_patch %D%/test_radix \
-	%D%/test_receipt
+check_PROGRAMS += %D%/test_engine %D%/test_engine_model %D%/test_patch %D%/test_patch_apply \
+	%D%/test_radix %D%/test_receipt
+%C%_test_patch_apply_CFLAGS = $(test_cflags)
+%C%_test_patch_apply_LDADD = $(test_libs_rmg)
 %C%_test_radix_CFLAGS = $(test_cflags)
 %C%_test_radix_LDADD = $(test_libs_rmg)
 %C%_test_engine_CFLAGS = $(test_cflags)
