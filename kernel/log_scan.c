@@ -367,7 +367,6 @@ static enum jit_err open_segment(struct log_scan *scan, uint64_t segment, struct
     char name[LOG_FILE_NAME_BYTES];
     enum jit_err err = JIT_OK;
     uint64_t size = 0;
-    bool first = scan->identity.segment_bytes == 0;
 
     scan->window_size = 0;
     log_segment_name(segment, "seg", name);
@@ -383,11 +382,11 @@ static enum jit_err open_segment(struct log_scan *scan, uint64_t segment, struct
     if (err != JIT_OK) {
         return err;
     }
-    if (first) {
-        scan->identity.segment_bytes = LOG_BLOCK_BYTES; /* for the window: the header alone */
-    }
+    uint64_t segment_bytes = scan->identity.segment_bytes;
+    scan->identity.segment_bytes = LOG_BLOCK_BYTES; /* for the window: the header alone */
     const uint8_t *block = window(scan, 0, LOG_BLOCK_BYTES, &err);
-    scan->identity.segment_bytes = first ? 0 : scan->identity.segment_bytes;
+    scan->identity.segment_bytes = segment_bytes;
+    scan->window_size = 0;
     if (block == NULL) {
         return err;
     }
@@ -397,7 +396,6 @@ static enum jit_err open_segment(struct log_scan *scan, uint64_t segment, struct
                              err == JIT_EVERSION ? "a segment of an unknown major version"
                                                  : "the segment's header is damaged");
     }
-    scan->window_size = first ? 0 : scan->window_size;
     scan->report->segment_bytes = scan->identity.segment_bytes;
     if (size != scan->identity.segment_bytes) {
         return log_scan_fail(scan, JIT_ECORRUPT, name, segment,
