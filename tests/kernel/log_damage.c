@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/check.h"
+#include "kernel/log_priv.h"
 
 void damage_log_make(const struct work *work, bool sealed, struct damage_log *out)
 {
@@ -81,15 +82,18 @@ static bool stop(const struct damage_count *count)
     return count->failed && count->stop_at_failure;
 }
 
-void damage_flips(struct damage_log *log, struct damage_count *count)
+void damage_flips(struct damage_log *log, unsigned stride, struct damage_count *count)
 {
     const char *name = NULL;
     for (size_t i = 0; (name = sim_disk_name(log->disk, i)) != NULL; i++) {
         uint64_t size = 0;
         const uint8_t *bytes = sim_disk_bytes(log->disk, name, &size);
-        for (uint64_t at = 0; at < size && !stop(count); at++) {
+        for (uint64_t at = 0; at < size && !stop(count); at += stride) {
             uint8_t was = bytes[at];
-            for (unsigned bit = 0; bit < 8; bit++) {
+            uint64_t sector = at / SIM_SECTOR * SIM_SECTOR;
+            uint64_t length = size - sector < SIM_SECTOR ? size - sector : SIM_SECTOR;
+            bool empty = log_all_zero(bytes + sector, length);
+            for (unsigned bit = empty ? at % 8 : 0; bit < (empty ? at % 8 + 1 : 8); bit++) {
                 uint8_t is = (uint8_t)(was ^ 1u << bit);
                 sim_disk_damage(log->disk, name, at, &is, 1);
                 judge(log, name, "bit flipped", at * 8 + bit, true, count);
@@ -99,7 +103,7 @@ void damage_flips(struct damage_log *log, struct damage_count *count)
     }
 }
 
-void damage_lengths(struct damage_log *log, struct damage_count *count)
+void damage_lengths(struct damage_log *log, unsigned stride, struct damage_count *count)
 {
     const char *name = NULL;
     for (size_t i = 0; (name = sim_disk_name(log->disk, i)) != NULL; i++) {
@@ -108,7 +112,7 @@ void damage_lengths(struct damage_log *log, struct damage_count *count)
         uint8_t *copy = malloc(size + 1);
         assert(copy != NULL);
         memcpy(copy, bytes, size);
-        for (uint64_t cut = 0; cut <= size + 1 && !stop(count); cut++) {
+        for (uint64_t cut = 0; cut <= size + 1 && !stop(count); cut += stride) {
             if (cut != size) {
                 sim_disk_resize(log->disk, name, cut);
                 judge(log, name, "length changed", cut, true, count);

@@ -28,8 +28,10 @@ struct damage_log {
 void damage_log_make(const struct work *work, bool sealed, struct damage_log *out);
 void damage_log_release(struct damage_log *log);
 
-void damage_flips(struct damage_log *log, struct damage_count *count);
-void damage_lengths(struct damage_log *log, struct damage_count *count);
+/* Every bit of every byte; in sectors of zeros one bit of every byte. stride: bytes from one to the
+ * next, 1 for all. */
+void damage_flips(struct damage_log *log, unsigned stride, struct damage_count *count);
+void damage_lengths(struct damage_log *log, unsigned stride, struct damage_count *count);
 void damage_blocks(struct damage_log *log, struct damage_count *count);
 void damage_files(struct damage_log *log, struct damage_count *count);
 

@@ -11,6 +11,7 @@
 #include "tests/lib/sim_disk.h"
 
 #define MODEL_TICKS_MAX 512u
+#define MODEL_LIVES     3u
 
 struct model {
     uint8_t life[MODEL_TICKS_MAX]; /* in which life of the system the tick was submitted */

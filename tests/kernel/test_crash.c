@@ -11,16 +11,23 @@
 #include "tests/lib/tcase.h"
 
 #define STATES_MIN 20000u
+#ifdef JIT_SANITIZED
+#define SECTORS 1u
+#define DEEP    0u
+#else
+#define SECTORS 4u
+#define DEEP    150u
+#endif
 
 START_TEST(crashes)
 {
     struct crash_count count = {.stop_at_failure = true};
     clock_t start = clock();
     for (size_t i = 0; i < WORKS_COUNT; i++) {
-        model_crashes(&works[i], 4, 150, &count);
+        model_crashes(&works[i], SECTORS, DEEP, &count);
         ck_assert_msg(!count.failed, "%s", count.what);
     }
-    model_crashes(&lazy_work, 4, 150, &count);
+    model_crashes(&lazy_work, SECTORS, DEEP, &count);
     ck_assert_msg(!count.failed, "%s", count.what);
     printf("crash states %" PRIu64 " at %" PRIu64 " operations, %" PRIu64 " torn, %" PRIu64
            " worked on and crashed again: no failure, %.1f s\n",

@@ -57,7 +57,7 @@ static bool by_damage(enum phase phase, char *what, size_t size)
     struct damage_log log;
     damage_log_make(&small, false, &log);
     if (phase == FLIPS) {
-        damage_flips(&log, &count);
+        damage_flips(&log, 1, &count);
     } else {
         damage_blocks(&log, &count);
     }
