@@ -42,3 +42,10 @@ check_PROGRAMS += %D%/test_hub_msg %D%/test_shell
 	$(CHECK_LIBS)
 %C%_test_shell_CFLAGS = $(test_cflags)
 %C%_test_shell_LDADD = tests/libtest.la kernel/libkernel.la base/libbase.la $(CHECK_LIBS)
+
+# The root graph: written, read back.
+check_PROGRAMS += %D%/test_root
+%C%_test_root_SOURCES = %D%/test_root.c tools/genesis.c tools/genesis.h
+%C%_test_root_CFLAGS = $(test_cflags)
+%C%_test_root_LDADD = tests/libtest.la kernel/core/libcore.la syscall/libsyscall.la rmg/librmg.la \
+	base/libbase.la $(CHECK_LIBS)
