@@ -1,5 +1,7 @@
 # tools: the programs; argument parsing and printing only.
 include $(srcdir)/tools/cli/local.mk
+include $(srcdir)/tools/formats/local.mk
+include $(srcdir)/tools/rmgtool/local.mk
 
 tools_libs = kernel/libkernel.la kernel/core/libcore.la proc/host/libhost.la \
 	syscall/libsyscall.la rmg/librmg.la base/libbase.la

@@ -1,0 +1,39 @@
+/* tools/formats/graph.h - one state in the memory of a tool: a store over an arena that grows as it
+ * is touched, made from a collect, an .rmg file or an input that can be imported.
+ * Layer: tools. */
+#ifndef JIT_TOOLS_FORMATS_GRAPH_H
+#define JIT_TOOLS_FORMATS_GRAPH_H
+
+#include "rmg/collect.h"
+#include "rmg/file.h"
+#include "rmg/store.h"
+
+struct format_graph {
+    struct jit_heap *heap;
+    struct rmg_arena arena;
+    struct rmg_store *store;
+    struct rmg_version version;
+    uint64_t mapped; /* bytes of address space */
+};
+
+/* An empty one. Errors: JIT_ENOMEM. Release it also after an error. */
+JIT_MUST_CHECK enum jit_err format_graph_init(struct format_graph *graph, struct jit_heap *heap);
+void format_graph_release(struct format_graph *graph);
+
+/* Into an empty graph. Errors: of rmg_collect_load and rmg_tx_seal; at: the id of a duplicate. */
+JIT_MUST_CHECK enum jit_err format_graph_load(struct format_graph *graph,
+                                              struct rmg_collect *collect, struct jit_id *at);
+
+/* A whole file in memory; size_max 0: no bound. Errors: JIT_ENOENT, JIT_EPERM, JIT_EIO, JIT_ENOMEM,
+ * JIT_ELIMIT. */
+JIT_MUST_CHECK enum jit_err format_read_file(struct jit_heap *heap, const char *path,
+                                             uint64_t size_max, uint8_t **bytes, uint64_t *size);
+
+/* The name of a type for people: from the state's /schema, else a well-known one, else NULL. */
+struct format_names;
+JIT_MUST_CHECK enum jit_err format_names_new(const struct format_graph *graph,
+                                             struct format_names **out);
+void format_names_free(struct format_names *names); /* may be NULL */
+const char *format_name_of(const struct format_names *names, const struct jit_id *type);
+
+#endif

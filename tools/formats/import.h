@@ -1,0 +1,94 @@
+/* tools/formats/import.h - bring a graph in: CSV with Neo4j headers, what apt knows, NDJSON, .rmg.
+ * Spec:  DESIGN 4.1 (ids of what has none), 4.6; docs/spec/formats.md says how each is read.
+ * Layer: tools. One entry for `rmg import` and for the imports of a system file.
+ *
+ * An importer fills a struct rmg_collect; nothing is half done, since a collect that failed is
+ * thrown away. Every fault of an input names file, line and column. What was added without a fault
+ * is a valid part of a state: ends of edges and owners of attachments are there. */
+#ifndef JIT_TOOLS_FORMATS_IMPORT_H
+#define JIT_TOOLS_FORMATS_IMPORT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "rmg/collect.h"
+#include "rmg/rule.h"
+
+enum import_format { IMPORT_CSV, IMPORT_APT, IMPORT_NDJSON, IMPORT_RMG };
+
+/* The format an extension stands for: .csv, .ndjson (.jsonl), .rmg. */
+bool import_format_of_path(const char *path, enum import_format *format);
+
+/* What a system file declares. With a schema only declared fields are imported, for every format: a
+ * value must have (or parse as) its field's codec, and a missing one gets its default. Types that
+ * are not declared are imported without values. Portals are no values and always kept. */
+struct import_field {
+    const char *name;
+    enum rmg_codec codec;
+    enum rmg_join join; /* carried along; an import does not need it */
+    bool has_default;
+    const uint8_t *value; /* canonical bytes of the default */
+    uint32_t value_size;
+};
+struct import_type {
+    const char *name;
+    bool edge;
+    const struct import_field *fields;
+    uint32_t field_count;
+};
+struct import_schema {
+    const struct import_type *types;
+    uint32_t type_count;
+};
+
+/* The instance to import into; it and its root node are in the collect. */
+struct import_target {
+    struct jit_id instance;
+    struct jit_id root_node;
+};
+
+struct import_source {
+    enum import_format format;
+    const char *const *paths; /* "-": standard input, for apt and NDJSON */
+    uint32_t path_count;      /* apt: 0 asks apt-cache, then the dpkg status; .rmg: exactly 1 */
+    const char *base;         /* folder that relative paths count from; NULL: where we are */
+    const struct import_schema *schema; /* or NULL */
+    /* CSV and apt need one. NDJSON and .rmg: the content of the top instance goes there (its root
+     * node becomes the target's), nested instances come along; NULL: all as it is. */
+    const struct import_target *into;
+    /* Called now and then: bytes done and, if known, in all (else 0). May be NULL. */
+    void (*progress)(void *user, uint64_t done, uint64_t total);
+    void *user;
+};
+
+/* What was added. */
+struct import_report {
+    uint64_t instances;
+    uint64_t nodes;
+    uint64_t edges;
+    uint64_t values;
+    uint64_t virtuals;         /* apt: nodes for targets without a stanza, among nodes */
+    uint64_t stanzas_ignored;  /* apt: later stanzas of a name */
+    uint64_t values_ignored;   /* not declared by the schema */
+    uint64_t nodes_undeclared; /* of types that the schema does not declare */
+    uint64_t edges_undeclared;
+};
+
+#define IMPORT_PLACE_SIZE 512u
+#define IMPORT_WHAT_SIZE  512u
+
+struct import_error {
+    char place[IMPORT_PLACE_SIZE]; /* "nodes.csv:3:14", "x.rmg: node 7, byte 912", or "" */
+    char what[IMPORT_WHAT_SIZE];
+};
+
+/* Errors: JIT_EFORMAT (the input is wrong), JIT_EINVALID (it is no valid state), JIT_EEXIST (an id
+ * is there already), JIT_ECORRUPT (a damaged .rmg), JIT_EVERSION, JIT_ENOENT (no such file),
+ * JIT_ENOTSUP (neither apt nor dpkg know a package), JIT_ELIMIT, JIT_EIO, JIT_EPERM, JIT_ENOMEM.
+ * The collect is then of no use any more. */
+JIT_MUST_CHECK enum jit_err import_run(const struct import_source *source,
+                                       struct rmg_collect *collect, struct import_report *report,
+                                       struct import_error *error);
+
+#endif

@@ -1,0 +1,221 @@
+/* Importing what is a state already: an .rmg file, or NDJSON that goes into an instance. */
+#include "tools/formats/import_priv.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/check.h"
+
+struct copy {
+    struct import *im;
+    const struct format_graph *graph;
+    const char *name;
+    struct rmg_instance top;
+    /* the instance being copied */
+    struct rmg_instance in;
+    struct rmg_graph view;
+    struct jit_id instance; /* it goes there */
+    bool maps_root;         /* its root node becomes the target's */
+};
+
+static enum jit_err clash(struct copy *c, const char *what, const struct jit_id *id)
+{
+    char hex[JIT_ID_HEX];
+    jit_id_to_hex(id, hex);
+    return import_fail(c->im, JIT_EEXIST, c->name, "%s %s is there already", what, hex);
+}
+
+static void map_node(const struct copy *c, struct jit_id *id)
+{
+    if (c->maps_root && jit_id_equal(id, &c->in.root_node)) {
+        *id = c->im->source->into->root_node;
+    }
+}
+
+static enum jit_err copy_values(struct copy *c, struct import_owner *owner,
+                                const struct jit_id *from)
+{
+    enum jit_err err = JIT_OK;
+    char place[IMPORT_PLACE_SIZE];
+    char hex[JIT_ID_HEX];
+    for (uint32_t i = 0; err == JIT_OK; i++) {
+        struct rmg_attachment attachment;
+        err = rmg_attachment_at(&c->view, owner->plane, from, i, &attachment);
+        if (err == JIT_OK) {
+            jit_id_to_hex(from, hex);
+            snprintf(place, sizeof place, "%.300s: %s %s", c->name,
+                     owner->plane == RMG_PLANE_ALPHA ? "node" : "edge", hex);
+            err = import_owner_attachment(owner, &attachment, place);
+        }
+    }
+    return err == JIT_ENOENT ? import_owner_end(owner) : err;
+}
+
+static enum jit_err copy_nodes(struct copy *c)
+{
+    struct rmg_iter iter;
+    struct jit_id id;
+    struct jit_id type;
+    enum jit_err err;
+    rmg_iter_all(&c->view, RMG_NODES, &iter);
+    while ((err = rmg_iter_node(&iter, &id, &type)) == JIT_OK) {
+        struct import_owner owner;
+        struct jit_id to = id;
+        map_node(c, &to);
+        bool mapped = c->maps_root && jit_id_equal(&id, &c->in.root_node);
+        if (!mapped) {
+            err = rmg_collect_node(c->im->collect, &c->instance, &to, &type);
+            if (err != JIT_OK) {
+                return err == JIT_EEXIST ? clash(c, "node", &id) : err;
+            }
+        }
+        import_owner_begin(&owner, c->im, &c->instance, RMG_PLANE_ALPHA, &to, &type);
+        c->im->report->nodes -= mapped;
+        err = copy_values(c, &owner, &id);
+        if (err != JIT_OK) {
+            return err;
+        }
+    }
+    return err == JIT_ENOENT ? JIT_OK : err;
+}
+
+static enum jit_err copy_edges(struct copy *c)
+{
+    struct rmg_iter iter;
+    struct rmg_edge edge;
+    enum jit_err err;
+    rmg_iter_all(&c->view, RMG_EDGES, &iter);
+    while ((err = rmg_iter_edge(&iter, &edge)) == JIT_OK) {
+        struct import_owner owner;
+        map_node(c, &edge.from);
+        map_node(c, &edge.to);
+        err = rmg_collect_edge(c->im->collect, &c->instance, &edge);
+        if (err != JIT_OK) {
+            return err;
+        }
+        import_owner_begin(&owner, c->im, &c->instance, RMG_PLANE_BETA, &edge.id, &edge.type);
+        err = copy_values(c, &owner, &edge.id);
+        if (err != JIT_OK) {
+            return err;
+        }
+    }
+    return err == JIT_ENOENT ? JIT_OK : err;
+}
+
+/* The instance itself; the top one is the target's when there is a target. */
+static enum jit_err copy_instance(struct copy *c)
+{
+    const struct import_target *into = c->im->source->into;
+    c->maps_root = into != NULL && !c->in.parent.present;
+    c->instance = c->maps_root ? into->instance : c->in.id;
+    if (c->maps_root) {
+        return JIT_OK;
+    }
+    struct rmg_parent parent = c->in.parent;
+    if (into != NULL && jit_id_equal(&parent.instance, &c->top.id)) {
+        parent.instance = into->instance;
+        if (parent.plane == RMG_PLANE_ALPHA && jit_id_equal(&parent.owner, &c->top.root_node)) {
+            parent.owner = into->root_node;
+        }
+    }
+    c->im->report->instances++;
+    enum jit_err err = rmg_collect_instance(c->im->collect, &c->in.id, &c->in.root_node,
+                                            parent.present ? &parent : NULL);
+    return err == JIT_EEXIST ? clash(c, "instance", &c->in.id) : err;
+}
+
+static enum jit_err find_top(struct copy *c)
+{
+    const struct jit_id *after = NULL;
+    struct jit_id last;
+    enum jit_err err;
+    while ((err = rmg_store_next(c->graph->store, &c->graph->version, after, &c->top)) == JIT_OK) {
+        if (!c->top.parent.present) {
+            return JIT_OK;
+        }
+        last = c->top.id;
+        after = &last;
+    }
+    return err;
+}
+
+enum jit_err import_version(struct import *im, const struct format_graph *graph, const char *name)
+{
+    struct copy c = {.im = im, .graph = graph, .name = name};
+    struct jit_id last;
+    enum jit_err err = find_top(&c);
+    for (int pass = 0; err == JIT_OK && pass < 2; pass++) {
+        const struct jit_id *after = NULL;
+        while ((err = rmg_store_next(graph->store, &graph->version, after, &c.in)) == JIT_OK) {
+            last = c.in.id;
+            after = &last;
+            if (pass == 0) {
+                err = copy_instance(&c);
+            } else {
+                const struct import_target *into = im->source->into;
+                c.maps_root = into != NULL && !c.in.parent.present;
+                c.instance = c.maps_root ? into->instance : c.in.id;
+                rmg_store_graph(graph->store, &c.in, &c.view);
+                err = copy_nodes(&c);
+                err = err == JIT_OK ? copy_edges(&c) : err;
+            }
+            if (err != JIT_OK) {
+                return err;
+            }
+        }
+        err = err == JIT_ENOENT ? JIT_OK : err;
+    }
+    return err;
+}
+
+static enum jit_err fail_at(struct import *im, enum jit_err err, const char *path,
+                            const struct rmg_file_fault *fault)
+{
+    char place[IMPORT_PLACE_SIZE];
+    if (err == JIT_ENOMEM || err == JIT_ENOSPC || err == JIT_ELIMIT || fault->what == NULL) {
+        return import_fail(im, err, path, "%s", jit_err_text(err));
+    }
+    snprintf(place, sizeof place, "%.300s: %s %llu, byte %llu", path, fault->section,
+             (unsigned long long)fault->index, (unsigned long long)fault->offset);
+    return import_fail(im, err, place, "%s", fault->what);
+}
+
+static enum jit_err load_rmg(struct import *im, struct format_graph *graph, const char *path)
+{
+    struct import_input input;
+    struct rmg_file file;
+    struct rmg_file_fault fault = {0};
+    enum jit_err err = import_input_open(&input, im, path);
+    while (err == JIT_OK && !input.eof) {
+        err = import_input_fill(&input);
+    }
+    if (err == JIT_OK) {
+        err = rmg_file_open(input.data, input.end, &file, &fault);
+        err = err == JIT_OK ? rmg_file_load(im->heap, &file, graph->store, &graph->version, &fault)
+                            : err;
+        if (err != JIT_OK) {
+            err = fail_at(im, err, path, &fault);
+        }
+    }
+    import_input_close(&input);
+    return err;
+}
+
+enum jit_err import_rmg(struct import *im)
+{
+    struct format_graph graph;
+    if (im->source->path_count != 1) {
+        return import_fail(im, JIT_EFORMAT, "", "one .rmg file is imported at a time");
+    }
+    const char *path = im->source->paths[0];
+    enum jit_err err = format_graph_init(&graph, im->heap);
+    if (err == JIT_OK) {
+        err = load_rmg(im, &graph, path);
+    }
+    if (err == JIT_OK) {
+        err = import_version(im, &graph, path);
+    }
+    format_graph_release(&graph);
+    return err;
+}

@@ -1,0 +1,161 @@
+#include <string.h>
+
+#include "base/hash.h"
+#include "tools/rmgtool/rmg.h"
+
+static const char *const format_words[] = {
+    [IMPORT_CSV] = "csv", [IMPORT_APT] = "apt", [IMPORT_NDJSON] = "ndjson", [IMPORT_RMG] = "rmg"};
+
+int rmg_format(struct cli *cli, enum import_format *format)
+{
+    const char *from = cli_text(cli, "from");
+    for (size_t i = 0; from != NULL && i < sizeof format_words / sizeof *format_words; i++) {
+        if (strcmp(format_words[i], from) == 0) {
+            *format = (enum import_format)i;
+            return CLI_OK;
+        }
+    }
+    if (cli->operand_count > 0 && import_format_of_path(cli->operands[0], format)) {
+        return CLI_OK;
+    }
+    cli_what(cli, "cannot tell the format of %s",
+             cli->operand_count > 0 ? cli->operands[0] : "the input");
+    cli_why(cli, "its name ends in none of .rmg, .ndjson, .jsonl, .csv");
+    cli_next(cli, "rmg %s --from FORMAT ...", cli->verb->name);
+    return CLI_USAGE;
+}
+
+static void step(void *user, uint64_t done, uint64_t total)
+{
+    struct cli_progress *progress = user;
+    progress->total = total / 1000;
+    cli_progress_update(progress, done / 1000, NULL);
+}
+
+int rmg_refuse_file(struct cli *cli, enum jit_err err, const char *path,
+                    const struct rmg_file_fault *fault)
+{
+    cli_what(cli, "cannot read %s", path);
+    cli_next(cli, "rmg verify %s", path);
+    if (fault->what == NULL || err == JIT_ENOMEM || err == JIT_ENOSPC || err == JIT_ELIMIT) {
+        cli_why(cli, "%s", jit_err_text(err));
+        return cli_exit_of(err);
+    }
+    if (strcmp(cli->verb->name, "verify") == 0) {
+        cli_what(cli, "%s is damaged", path);
+        cli_next(cli, "make it again: rmg help import");
+    }
+    cli_why(cli, "%s %llu, byte %llu: %s", fault->section, (unsigned long long)fault->index,
+            (unsigned long long)fault->offset, fault->what);
+    return err == JIT_ECORRUPT || strcmp(cli->verb->name, "verify") == 0 ? CLI_CORRUPT : CLI_USAGE;
+}
+
+static int refuse_import(struct cli *cli, enum jit_err err, const struct import_error *error)
+{
+    const char *colon = error->place[0] != 0 ? ": " : "";
+    cli_what(cli, "cannot import %s", cli->operand_count > 0 ? cli->operands[0] : "what apt knows");
+    cli_why(cli, "%s%s%s", error->place, colon, error->what);
+    cli_next(cli, err == JIT_ENOTSUP ? "apt-get update" : "rmg help import");
+    return err == JIT_ENOTSUP ? CLI_NOT_FOUND : (int)cli_exit_of(err);
+}
+
+static int import_all(struct cli *cli, struct format_graph *graph, enum import_format format,
+                      struct import_report *report)
+{
+    struct rmg_collect *collect = NULL;
+    struct import_target root;
+    struct import_error error;
+    struct cli_progress progress;
+    struct jit_id at;
+    bool whole = format == IMPORT_NDJSON || format == IMPORT_RMG;
+    struct import_source source = {
+        .format = format,
+        .paths = cli->operands,
+        .path_count = cli->operand_count,
+        .into = whole ? NULL : &root,
+        .progress = step,
+        .user = &progress,
+    };
+    cli_progress_begin(&progress, cli, "reading", "kB", 0, 0);
+    enum jit_err err = rmg_collect_new(graph->heap, &collect);
+    if (err == JIT_OK && !whole) {
+        err = rmg_collect_path(collect, "/", &root.instance);
+        jit_hash_named("node:", "/", 1, &root.root_node);
+    }
+    int code = cli_exit_of(err);
+    if (err == JIT_OK) {
+        err = import_run(&source, collect, report, &error);
+        code = err == JIT_OK ? CLI_OK : refuse_import(cli, err, &error);
+    }
+    if (err == JIT_OK) {
+        err = format_graph_load(graph, collect, &at);
+        if (err != JIT_OK) {
+            char hex[JIT_ID_HEX];
+            jit_id_to_hex(&at, hex);
+            cli_what(cli, "cannot build the graph");
+            cli_why(cli, "%s%s%s", jit_err_text(err), jit_id_is_zero(&at) ? "" : ": ",
+                    jit_id_is_zero(&at) ? "" : hex);
+            cli_next(cli, "rmg help import");
+            code = cli_exit_of(err);
+        }
+    }
+    cli_progress_end(&progress);
+    rmg_collect_free(collect);
+    return code;
+}
+
+static int load_file(struct cli *cli, struct format_graph *graph)
+{
+    struct rmg_file file;
+    struct rmg_file_fault fault = {0};
+    uint8_t *bytes = NULL;
+    uint64_t size = 0;
+    const char *path = cli->operands[0];
+    enum jit_err err = format_read_file(graph->heap, path, 0, &bytes, &size);
+    if (err != JIT_OK) {
+        cli_what(cli, "cannot read %s", path);
+        cli_why(cli, err == JIT_ENOENT ? "there is no such file" : "%s", jit_err_text(err));
+        cli_next(cli, err == JIT_ENOENT ? "ls *.rmg" : "ls -l %s", path);
+        return cli_exit_of(err);
+    }
+    err = rmg_file_open(bytes, size, &file, &fault);
+    if (err == JIT_OK) {
+        err = rmg_file_load(graph->heap, &file, graph->store, &graph->version, &fault);
+    }
+    graph->heap->free(graph->heap, bytes);
+    return err == JIT_OK ? CLI_OK : rmg_refuse_file(cli, err, path, &fault);
+}
+
+int rmg_load(struct cli *cli, struct format_graph *graph, enum import_format *format,
+             struct import_report *report)
+{
+    struct import_report unused;
+    enum jit_err err = format_graph_init(graph, jit_heap_libc());
+    if (err != JIT_OK) {
+        cli_what(cli, "cannot begin");
+        cli_why(cli, "%s", jit_err_text(err));
+        cli_next(cli, "ulimit -v unlimited");
+        return cli_exit_of(err);
+    }
+    int code = rmg_format(cli, format);
+    if (code != CLI_OK) {
+        return code;
+    }
+    bool many = *format == IMPORT_CSV || *format == IMPORT_APT;
+    if (cli->operand_count == 0 && *format != IMPORT_APT) {
+        cli_what(cli, "needs %s", cli->verb->operands);
+        cli_why(cli, "%s is read from files", format_words[*format]);
+        cli_next(cli, "rmg %s -h", cli->verb->name);
+        return CLI_USAGE;
+    }
+    if (cli->operand_count > 1 && !many) {
+        cli_what(cli, "does not take \"%s\"", cli->operands[1]);
+        cli_why(cli, "one %s file is one graph", format_words[*format]);
+        cli_next(cli, "rmg %s -h", cli->verb->name);
+        return CLI_USAGE;
+    }
+    if (*format == IMPORT_RMG) {
+        return load_file(cli, graph);
+    }
+    return import_all(cli, graph, *format, report == NULL ? &unused : report);
+}

@@ -1,0 +1,7 @@
+# tools/rmg: graphs in files. Its sources lie here, since the program takes the name.
+bin_PROGRAMS += tools/rmg
+tools_rmg_SOURCES = \
+	%D%/export.c %D%/import.c %D%/info.c %D%/load.c %D%/main.c %D%/output.c %D%/rmg.h %D%/walk.c
+tools_rmg_CFLAGS = $(AM_CFLAGS) $(JANSSON_CFLAGS)
+tools_rmg_LDADD = \
+	tools/formats/libformats.la tools/cli/libcli.la rmg/librmg.la base/libbase.la $(JANSSON_LIBS)

@@ -1,0 +1,196 @@
+/* rmg - graphs in files: no supervisor, no data folder. The table of its verbs. */
+#include "tools/rmgtool/rmg.h"
+
+static const char *const from_choices[] = {"rmg", "csv", "apt", "ndjson", NULL};
+static const char *const to_choices[] = {"ndjson", "csv", NULL};
+
+#define FROM                                                                                       \
+    {                                                                                              \
+        .name = "from", .letter = 'f', .type = CLI_CHOICE, .metavar = "FORMAT",                    \
+        .choices = from_choices, .help = "rmg, csv, apt or ndjson; else the extension tells",      \
+    }
+
+static const struct cli_option from_options[] = {FROM, {0}};
+static const char *const only_rmg[] = {"rmg", NULL};
+static const struct cli_option verify_options[] = {
+    {.name = "from",
+     .type = CLI_CHOICE,
+     .metavar = "FORMAT",
+     .fallback = "rmg",
+     .choices = only_rmg,
+     .help = "rmg is the only format with something to verify"},
+    {0},
+};
+static const struct cli_option import_options[] = {
+    FROM,
+    {.name = "out",
+     .letter = 'o',
+     .type = CLI_TEXT,
+     .metavar = "OUT.rmg",
+     .help = "the file to write; it appears when it is complete"},
+    {0},
+};
+static const struct cli_option export_options[] = {
+    FROM,
+    {.name = "to",
+     .letter = 't',
+     .type = CLI_CHOICE,
+     .metavar = "FORMAT",
+     .fallback = "ndjson",
+     .choices = to_choices,
+     .help = "ndjson or csv"},
+    {.name = "out",
+     .letter = 'o',
+     .type = CLI_TEXT,
+     .metavar = "OUT",
+     .help = "the file to write, or for CSV what both names begin with"},
+    {0},
+};
+static const struct cli_option walk_options[] = {
+    FROM,
+    {.name = "depth",
+     .letter = 'd',
+     .type = CLI_NUMBER,
+     .metavar = "N",
+     .help = "go no deeper than N from the root (default: no bound)"},
+    {.name = "limit",
+     .letter = 'n',
+     .type = CLI_NUMBER,
+     .metavar = "N",
+     .fallback = "1000",
+     .help = "show N nodes; 0 shows all"},
+    {.name = "all",
+     .letter = 'a',
+     .type = CLI_FLAG,
+     .help = "then also the nodes that the root does not reach"},
+    {0},
+};
+
+static const struct cli_verb verbs[] = {
+    {
+        .name = "info",
+        .operands = "[INPUT...]",
+        .summary = "nodes, edges, types, instances, root and size",
+        .about =
+            "Reads and verifies the input, counts what is in it and names its state root.\n"
+            "Types are shown by name where the graph has a /schema or the name is well known,\n"
+            "else by the first digits of their id.\n\n"
+            "--json: one event \"info\" of schema rmg.info/1 with path, bytes, state_root,\n"
+            "instances, nodes, edges, node_types and edge_types (each: type, name, count).",
+        .options = from_options,
+        .examples = {{"rmg info city.rmg", "what is in this file?"},
+                     {"rmg info --from apt", "how large is the package graph of this machine?"},
+                     {"rmg info city.rmg --json | jq .nodes", "for a script"}},
+        .operands_max = CLI_OPERANDS_ANY,
+        .run = rmg_info,
+    },
+    {
+        .name = "import",
+        .operands = "[INPUT...]",
+        .summary = "make an .rmg file from CSV, apt or NDJSON",
+        .about =
+            "csv     Files of nodes (:ID, :LABEL) and of edges (:START_ID, :END_ID, :TYPE), told\n"
+            "        apart by their headers. Other columns are values: name:int, :long, :double,\n"
+            "        :float, :boolean, :string (the default), :bytes and :id in hex. IDs of\n"
+            "        several spaces: :ID(space), :START_ID(space), :END_ID(space). An empty field\n"
+            "        is no value, \"\" is an empty text.\n"
+            "apt     Without INPUT the packages this machine knows (apt-cache dumpavail, else\n"
+            "        /var/lib/dpkg/status); with INPUT files of such stanzas, - is stdin.\n"
+            "ndjson  One object a line, as `rmg export` writes them, in any order.\n\n"
+            "CSV and apt go into the top instance /. A fault of an input names file, line and\n"
+            "column, and nothing is written. docs/spec/formats.md says how ids are made.\n\n"
+            "--json: one event \"done\" of schema rmg.import/1 with path, bytes, instances, "
+            "nodes,\n"
+            "edges, values, for apt virtual and stanzas_ignored, and state_root.",
+        .options = import_options,
+        .examples = {{"rmg import nodes.csv edges.csv -o city.rmg", "from a spreadsheet"},
+                     {"rmg import --from apt -o debian.rmg", "all packages of this machine"},
+                     {"rmg import graph.ndjson -o graph.rmg", "from another program"},
+                     {"xzcat Packages.xz | rmg import --from apt - -o sid.rmg",
+                      "another machine's packages"}},
+        .operands_max = CLI_OPERANDS_ANY,
+        .run = rmg_import,
+    },
+    {
+        .name = "export",
+        .operands = "[INPUT...]",
+        .summary = "write a graph as NDJSON or CSV",
+        .about = "ndjson  All of it, to stdout or to OUT; importing it gives the same state root.\n"
+                 "csv     The top instance, as OUT.nodes.csv and OUT.edges.csv with ids in hex;\n"
+                 "        importing them gives the same instance. Portals and other instances are\n"
+                 "        left out, and counted.\n\n"
+                 "--json (with -o): one event \"done\" of schema rmg.export/1 with paths, nodes,\n"
+                 "edges, lines, portals_left, instances_left.",
+        .options = export_options,
+        .examples = {{"rmg export city.rmg | head -3", "look at it"},
+                     {"rmg export city.rmg --to csv -o city", "city.nodes.csv, city.edges.csv"},
+                     {"rmg export city.rmg -o city.ndjson", "to a file"}},
+        .operands_max = CLI_OPERANDS_ANY,
+        .run = rmg_export,
+    },
+    {
+        .name = "hash",
+        .operands = "[INPUT...]",
+        .summary = "print the state root",
+        .about = "The state root names the content, whatever the format or the order it came in:\n"
+                 "two inputs with the same root hold the same graph.\n\n"
+                 "--json: one event \"hash\" of schema rmg.hash/1 with path and state_root.",
+        .options = from_options,
+        .examples = {{"rmg hash city.rmg", "state_root HEX"},
+                     {"rmg hash city.ndjson", "of what another program wrote"},
+                     {"rmg hash --from apt", "of the packages this machine knows"}},
+        .operands_max = CLI_OPERANDS_ANY,
+        .run = rmg_hash,
+    },
+    {
+        .name = "walk",
+        .operands = "[INPUT...]",
+        .summary = "list nodes from the root, in canonical order",
+        .about =
+            "Breadth first from the root node of the top instance: of each node first its portals\n"
+            "by name, then its edges by (type, target, edge id). Each node appears once, at its\n"
+            "least depth. Columns: depth, how it was reached, id, type, name.\n\n"
+            "--json: an event \"node\" a line (depth, via, id, instance, type; via an edge: edge,\n"
+            "edge_type; name), then \"done\" (shown, nodes, limited), all of schema rmg.walk/1.",
+        .options = walk_options,
+        .examples = {{"rmg walk city.rmg --depth 2", "the surroundings of the root"},
+                     {"rmg walk city.rmg --all --limit 0", "everything"},
+                     {"rmg walk city.rmg --json | jq -r .name", "for a script"}},
+        .operands_max = CLI_OPERANDS_ANY,
+        .run = rmg_walk,
+    },
+    {
+        .name = "verify",
+        .operands = "FILE.rmg",
+        .summary = "judge every byte of an .rmg file",
+        .about =
+            "Sizes, order, the exact layout, validity and the state root. Exit code 0, or 5 with\n"
+            "the first bad record and its byte.\n\n"
+            "--json: one event \"verify\" of schema rmg.verify/1 with path, verified and\n"
+            "state_root; or \"error\" of schema rmg.error/1.",
+        .options = verify_options,
+        .examples = {{"rmg verify city.rmg", NULL},
+                     {"rmg verify city.rmg --json", "for a script"},
+                     {"rmg verify city.rmg && jitos run city.jitos --ticks 100 --seed 1 --data d",
+                      "before it is used"}},
+        .operands_min = 1,
+        .operands_max = 1,
+        .run = rmg_verify,
+    },
+    {0},
+};
+
+static const struct cli_program program = {
+    .name = "rmg",
+    .summary = "graphs in files",
+    .version = PACKAGE_VERSION,
+    .verbs = verbs,
+    .examples = {{"rmg import --from apt -o debian.rmg", "the package graph of this machine"},
+                 {"rmg info debian.rmg", "what is in it"},
+                 {"rmg export debian.rmg | head -3", "as NDJSON"}},
+};
+
+int main(int argc, char **argv)
+{
+    return cli_main(&program, cli_env_system(), argc, argv);
+}

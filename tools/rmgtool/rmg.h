@@ -1,0 +1,42 @@
+/* tools/rmgtool/rmg.h - what the verbs of `rmg` share: loading whatever the user names, and writing
+ * files that are either whole or not there. Layer: tools. */
+#ifndef JIT_TOOLS_RMGTOOL_RMG_H
+#define JIT_TOOLS_RMGTOOL_RMG_H
+
+#include "tools/cli/cli.h"
+#include "tools/formats/export.h"
+#include "tools/formats/graph.h"
+#include "tools/formats/import.h"
+
+int rmg_info(struct cli *cli);
+int rmg_import(struct cli *cli);
+int rmg_export(struct cli *cli);
+int rmg_hash(struct cli *cli);
+int rmg_walk(struct cli *cli);
+int rmg_verify(struct cli *cli);
+
+/* A state from the operands (or one .rmg file), by --from or the first one's extension. Release it
+ * whatever comes back; an exit code other than CLI_OK has its error said. report may be NULL. */
+int rmg_load(struct cli *cli, struct format_graph *graph, enum import_format *format,
+             struct import_report *report);
+/* Format by --from, else by extension. CLI_OK or CLI_USAGE. */
+int rmg_format(struct cli *cli, enum import_format *format);
+/* An .rmg file in bytes; says what is wrong with it. fault: as the reader gave it. */
+int rmg_refuse_file(struct cli *cli, enum jit_err err, const char *path,
+                    const struct rmg_file_fault *fault);
+
+/* A file that appears under its name only when it is complete. */
+struct rmg_output {
+    struct cli *cli;
+    char path[4096];
+    char temp[4128]; /* "": written in place, since it is no regular file */
+    int fd;
+    int error; /* errno of the first failure */
+    uint64_t size;
+};
+int rmg_output_open(struct rmg_output *out, struct cli *cli, const char *path);
+enum jit_err rmg_output_write(void *output, const uint8_t *bytes, size_t size);
+/* keep: make it appear; else remove what there is. CLI_OK or CLI_HOST, said. */
+int rmg_output_close(struct rmg_output *out, bool keep);
+
+#endif
