@@ -1,4 +1,5 @@
-/* bench [NAME [N_MAX]]: print the figures whose name contains NAME, for sizes up to N_MAX.
+/* bench [NAME[,NAME...] [N_MAX]]: print the figures whose name contains one of NAME, for sizes up
+ * to N_MAX.
  * BENCH_CLOCK=cpu measures the thread's CPU time instead of wall time, for busy machines. */
 #include "tests/bench/bench.h"
 
@@ -8,15 +9,26 @@
 #include <time.h>
 
 static void (*const files[])(const struct bench *bench) = {
-    bench_store,
-    bench_engine,
+    bench_store, bench_engine, bench_kernel, bench_disk, bench_process,
 };
 
 static clockid_t bench_clock = CLOCK_MONOTONIC;
 
 bool bench_wants(const struct bench *bench, const char *name, uint64_t n)
 {
-    return n <= bench->n_max && (bench->only == NULL || strstr(name, bench->only) != NULL);
+    if (n > bench->n_max || bench->only == NULL) {
+        return n <= bench->n_max;
+    }
+    for (const char *at = bench->only; *at != '\0';) {
+        char part[64];
+        size_t size = strcspn(at, ",");
+        snprintf(part, sizeof part, "%.*s", (int)size, at);
+        if (size > 0 && strstr(name, part) != NULL) {
+            return true;
+        }
+        at += size + (at[size] == ',' ? 1 : 0);
+    }
+    return false;
 }
 
 static int ascending(const void *a, const void *b)
@@ -38,11 +50,21 @@ void bench_report(const struct bench *bench, const char *name, uint64_t n, doubl
     fflush(stdout);
 }
 
-uint64_t bench_now_ns(void)
+static uint64_t read_clock(clockid_t which)
 {
     struct timespec now;
-    clock_gettime(bench_clock, &now);
+    clock_gettime(which, &now);
     return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+uint64_t bench_now_ns(void)
+{
+    return read_clock(bench_clock);
+}
+
+uint64_t bench_wall_ns(void)
+{
+    return read_clock(CLOCK_MONOTONIC);
 }
 
 int main(int argc, char **argv)

@@ -9,7 +9,7 @@
 #include <stdint.h>
 
 struct bench {
-    const char *only; /* part of the name of the figures wanted; NULL: all */
+    const char *only; /* parts of names, between commas: the figures wanted; NULL: all */
     uint64_t n_max;   /* sizes above are left out */
 };
 
@@ -18,9 +18,13 @@ bool bench_wants(const struct bench *bench, const char *name, uint64_t n);
 void bench_report(const struct bench *bench, const char *name, uint64_t n, double *samples,
                   size_t count);
 uint64_t bench_now_ns(void);
+uint64_t bench_wall_ns(void); /* wall time, whatever BENCH_CLOCK says */
 
 /* One line here and one in bench.c for each file. */
+void bench_disk(const struct bench *bench);
 void bench_engine(const struct bench *bench);
+void bench_kernel(const struct bench *bench);
+void bench_process(const struct bench *bench);
 void bench_store(const struct bench *bench);
 
 #endif

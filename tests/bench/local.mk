@@ -1,10 +1,18 @@
 # Figures (BENCHMARKS): built on demand, never part of `make check`. `make bench` writes
 # bench.ndjson; each file adds its line here, in bench.h and in bench.c.
 EXTRA_PROGRAMS += %D%/bench
-%C%_bench_SOURCES = %D%/bench.c %D%/bench.h %D%/bench_engine.c %D%/bench_store.c \
-	tests/lib/sample_rules.c tests/lib/sample_rules.h
-%C%_bench_LDADD = rmg/librmg.la base/libbase.la
+%C%_bench_SOURCES = %D%/bench.c %D%/bench.h %D%/bench_bed.c %D%/bench_bed.h %D%/bench_disk.c \
+	%D%/bench_engine.c %D%/bench_host.c %D%/bench_host.h %D%/bench_kernel.c \
+	%D%/bench_process.c %D%/bench_store.c tests/lib/sample_rules.c tests/lib/sample_rules.h \
+	tools/genesis.c tools/genesis.h
+%C%_bench_CFLAGS = $(AM_CFLAGS)
+%C%_bench_LDADD = kernel/libkernel.la kernel/core/libcore.la proc/host/libhost.la \
+	syscall/libsyscall.la rmg/librmg.la base/libbase.la
+if HAVE_SQLITE
+%C%_bench_CFLAGS += $(SQLITE_CFLAGS) -DHAVE_SQLITE
+%C%_bench_LDADD += $(SQLITE_LIBS)
+endif
 
 .PHONY: bench
-bench: %D%/bench$(EXEEXT)
+bench: %D%/bench$(EXEEXT) proc/guest/jitos-loader$(EXEEXT)
 	$(AM_V_GEN)%D%/bench$(EXEEXT) | tee bench.ndjson

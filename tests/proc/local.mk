@@ -21,12 +21,6 @@ check_PROGRAMS += %D%/test_filter %D%/test_memory %D%/test_probe
 %C%_test_probe_CFLAGS = $(test_cflags)
 %C%_test_probe_LDADD = $(test_libs_host)
 
-# Not a test: figures, for make bench.
-EXTRA_PROGRAMS += %D%/spawn_time
-CLEANFILES += %D%/spawn_time
-%C%_spawn_time_SOURCES = %D%/spawn_time.c %D%/loader.h
-%C%_spawn_time_LDADD = proc/host/libhost.la base/libbase.la
-
 # The rules loader as a coroutine.
 check_PROGRAMS += %D%/test_guest
 %C%_test_guest_CFLAGS = $(test_cflags)
