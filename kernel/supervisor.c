@@ -197,15 +197,20 @@ static bool work(struct shell_supervisor *s)
 
 static void at_rest(struct shell_supervisor *s)
 {
-    if (!s->resting || s->rest_told || s->stopped) {
+    if (!s->resting || s->rest_told || s->stopped || log_dead(s->system.log) != JIT_OK) {
         return;
     }
-    if (log_flush(s->system.log) != JIT_OK || !log_idle(s->system.log)) {
+    enum jit_err err = log_flush(s->system.log);
+    if (err == JIT_OK && !log_idle(s->system.log)) {
         return;
     }
     /* Idle: a seal closes the last batch, so that what damages it later is told from a torn write.
      */
-    if (log_seal(s->system.log) != JIT_OK) {
+    if (err == JIT_OK) {
+        err = log_seal(s->system.log);
+    }
+    if (err != JIT_OK) {
+        supervisor_log_failed(s, err);
         return;
     }
     supervisor_reap_log(s, false);

@@ -40,6 +40,25 @@ static uint32_t *ring_word(struct supervisor_worker *w, uint64_t page, size_t of
 
 /* ---- workers ---- */
 
+/* A rules loader says by its exit status why it gave up. */
+static const char *describe_exit(const struct host_exit *how)
+{
+    static const struct {
+        int code;
+        const char *text;
+    } known[] = {
+#define X(name, code, text) {code, text},
+        SYS_EXIT_MAP(X)
+#undef X
+    };
+    for (size_t i = 0; !how->killed && i < sizeof known / sizeof *known; i++) {
+        if (known[i].code == how->code) {
+            return known[i].text;
+        }
+    }
+    return how->text;
+}
+
 static void worker_ended(void *user, uint32_t revents)
 {
     struct supervisor_worker *w = user;
@@ -57,7 +76,8 @@ static void worker_ended(void *user, uint32_t revents)
     }
     shell_loop_remove(s->loop, w->watch);
     w->working = false;
-    struct kern_event event = {.kind = KERN_EVENT_EXITED, .process = w->index, .text = how.text};
+    struct kern_event event = {
+        .kind = KERN_EVENT_EXITED, .process = w->index, .text = describe_exit(&how)};
     supervisor_post(s, &event);
 }
 
@@ -123,7 +143,7 @@ static void do_wake(struct shell_supervisor *s, uint32_t index)
 
 /* ---- the log ---- */
 
-static void fail_log(struct shell_supervisor *s, enum jit_err err)
+void supervisor_log_failed(struct shell_supervisor *s, enum jit_err err)
 {
     char line[160];
     snprintf(line, sizeof line, "the log could not be written: %s", jit_err_text(err));
@@ -143,7 +163,7 @@ void supervisor_reap_log(struct shell_supervisor *s, bool wait)
     uint64_t before = log_durable_end(s->system.log);
     enum jit_err err = log_reap(s->system.log, wait, &durable_end);
     if (err != JIT_OK) {
-        fail_log(s, err);
+        supervisor_log_failed(s, err);
         return;
     }
     if (durable_end > before && s->core != NULL) {
@@ -167,7 +187,7 @@ static void do_log(struct shell_supervisor *s, const struct kern_log_record *mad
         err = log_flush(s->system.log);
     }
     if (err != JIT_OK) {
-        fail_log(s, err);
+        supervisor_log_failed(s, err);
     }
 }
 
@@ -250,7 +270,7 @@ static void do_tick(struct shell_supervisor *s, const struct kern_report *report
         log_dead(s->system.log) == JIT_OK && !log_idle(s->system.log)) {
         enum jit_err err = log_flush(s->system.log);
         if (err != JIT_OK) {
-            fail_log(s, err);
+            supervisor_log_failed(s, err);
             return;
         }
         supervisor_reap_log(s, true);

@@ -97,6 +97,8 @@ uint64_t supervisor_now_ns(void);
 /* supervisor_act.c */
 void supervisor_obey(struct shell_supervisor *s, const struct kern_update *update);
 void supervisor_post(struct shell_supervisor *s, const struct kern_event *event);
+/* The log is dead: nothing more becomes durable, so the run stops. */
+void supervisor_log_failed(struct shell_supervisor *s, enum jit_err err);
 /* Take finished log writes, tell what they made durable. */
 void supervisor_reap_log(struct shell_supervisor *s, bool wait);
 

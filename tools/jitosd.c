@@ -39,6 +39,7 @@ static const char usage[] =
     "                          lists them); may be given several times\n"
     "  --loader FILE           the workers' program\n"
     "  --hang-cpu SECONDS      CPU time a worker may use in one tick (default 10)\n"
+    "  --hang-wall SECONDS     wall time it may take, as the last resort (default 60)\n"
     "  --die-at-log-offset B   for tests: kill this process in the middle of a log write, when\n"
     "                          byte B of what it writes to the log is reached\n"
     "  --no-uring              do not use io_uring for the event loop\n"
@@ -77,6 +78,7 @@ enum option_id {
     OPTION_REQUIRE,
     OPTION_LOADER,
     OPTION_HANG,
+    OPTION_HANG_WALL,
     OPTION_DIE,
     OPTION_READY,
     OPTION_CHECK,
@@ -93,6 +95,7 @@ static const struct option long_options[] = {
     {"require", required_argument, NULL, OPTION_REQUIRE},
     {"loader", required_argument, NULL, OPTION_LOADER},
     {"hang-cpu", required_argument, NULL, OPTION_HANG},
+    {"hang-wall", required_argument, NULL, OPTION_HANG_WALL},
     {"die-at-log-offset", required_argument, NULL, OPTION_DIE},
     {"ready-fd", required_argument, NULL, OPTION_READY},
     {"check", no_argument, NULL, OPTION_CHECK},
@@ -158,6 +161,12 @@ static int take_option(struct arguments *a, int option, const char *value)
                    ? 0
                    : complain("--hang-cpu", "it is a number of seconds from 1 to 86400",
                               "--hang-cpu 10");
+    case OPTION_HANG_WALL:
+        a->options.hang_wall_ns = number * 1000000000u;
+        return is_number && number >= 1 && number <= 86400
+                   ? 0
+                   : complain("--hang-wall", "it is a number of seconds from 1 to 86400",
+                              "--hang-wall 60");
     case OPTION_DIE:
         a->options.die_at_log_offset = number;
         return is_number ? 0

@@ -158,6 +158,25 @@ START_TEST(an_operators_kill_is_an_event)
 }
 END_TEST
 
+START_TEST(a_worker_that_hangs_stops_the_run)
+{
+    struct kern_update update;
+    begin(HEAD WORKERS("2"), 4);
+    ck_assert(sim_kernel_run(&sim, 2, STEPS));
+    struct kern_event run = {.kind = KERN_EVENT_RUN, .tick = 5};
+    kern_core_step(sim.core, &run, &update);
+    struct kern_event hung = {.kind = KERN_EVENT_HUNG, .process = 1};
+    kern_core_step(sim.core, &hung, &update);
+    ck_assert_uint_eq(update.count, 1);
+    ck_assert_int_eq(update.actions[0].kind, KERN_DO_STOP);
+    ck_assert_int_eq(update.actions[0].code, 7);
+    ck_assert_ptr_nonnull(strstr(update.actions[0].text, "w[1]"));
+    kern_core_step(sim.core, &run, &update);
+    ck_assert_uint_eq(update.count, 0);
+    end();
+}
+END_TEST
+
 START_TEST(what_was_not_granted_is_denied)
 {
     begin(HEAD WORKERS("1") "process x run spy apply all over shard(/world)\n"
@@ -273,6 +292,7 @@ static void suite(Suite *s)
     tcase_add_test(t, workers_that_die_leave_no_trace);
     tcase_add_test(t, too_many_deaths_end_a_process);
     tcase_add_test(t, an_operators_kill_is_an_event);
+    tcase_add_test(t, a_worker_that_hangs_stops_the_run);
     tcase_add_test(t, what_was_not_granted_is_denied);
     tcase_add_test(t, limits_are_charged);
     tcase_add_test(t, no_process_at_all);

@@ -2,3 +2,6 @@
 check_PROGRAMS += %D%/test_cli
 %C%_test_cli_CFLAGS = $(test_cflags) $(JANSSON_CFLAGS)
 %C%_test_cli_LDADD = tools/cli/libcli.la $(test_libs_base) $(JANSSON_LIBS)
+
+# jitos and jitosd with real processes.
+dist_check_SCRIPTS += %D%/test_run.sh

@@ -1,0 +1,188 @@
+#!/bin/sh
+# Goal:   `jitos run` and its companions keep the main promise with real processes: the same
+#         history for any number of workers, after deaths of workers and of the supervisor,
+#         continued or in one go; damage and misuse are refused by name, with the right exit code.
+# Method: a small system over CSV files in a folder of our own.
+set -eu
+
+jitos=${builddir:-.}/tools/jitos
+jitosd=${builddir:-.}/tools/jitosd
+dir=$(mktemp -d "${TMPDIR:-/tmp}/jitos-run-XXXXXX")
+trap 'rm -rf "$dir"' EXIT
+failed=0
+
+fail() {
+    echo "FAIL: $*"
+    failed=1
+}
+
+# want CODE WORDS COMMAND...: the exit code and a piece of what it says
+want() {
+    code=$1
+    words=$2
+    shift 2
+    got=0
+    "$@" >"$dir/out" 2>&1 || got=$?
+    if [ "$got" != "$code" ] || ! grep -qF -- "$words" "$dir/out"; then
+        fail "wanted exit $code and \"$words\", got exit $got from: $*"
+        sed 's/^/    /' "$dir/out"
+    fi
+}
+
+# key NAME FILE: a key of the last event
+key() {
+    tail -n 1 "$2" | sed -n 's/.*"'"$1"'":"\{0,1\}\([^",}]*\).*/\1/p'
+}
+
+if ! "$jitosd" --check >"$dir/check" 2>&1; then
+    cat "$dir/check"
+    echo "SKIP: this machine cannot lock workers in"
+    [ "${JIT_MUST_WORK:-}" = 1 ] && exit 1
+    exit 77
+fi
+
+{
+    echo ":ID,:LABEL,state:long"
+    i=0
+    while [ $i -lt 300 ]; do
+        echo "c$i,Cell,$((i == 0))"
+        i=$((i + 1))
+    done
+} >"$dir/cells.csv"
+{
+    echo ":START_ID,:END_ID,:TYPE"
+    i=1
+    while [ $i -lt 300 ]; do
+        echo "c$i,c$((i - 1)),NEXT"
+        echo "c$i,c$((i / 2)),NEXT"
+        i=$((i + 1))
+    done
+} >"$dir/next.csv"
+
+system() {
+    cat <<EOF
+system spread
+type Cell { state: i64 = 0, hits: i64 sum = 0 }
+edge NEXT
+import "cells.csv", "next.csv" into /world
+rule infect(p: f64) priority 1
+  match  (a:Cell)-[:NEXT]->(b:Cell)
+  where  a.state = 0 and b.state = 1 and chance(p)
+  set    a.state = 1
+  add    b.hits, 1
+rule heal(q: f64)
+  match  (a:Cell)
+  where  a.state = 1 and chance(q)
+  set    a.state = 2
+rule spy
+  match  (a:Cell)
+  where  a.state = 1
+  set    a.state = 3
+process w[$1] run infect(p = 0.5), heal(q = 0.05) apply all over shard(/world)
+process x run spy apply all over shard(/world)
+grant w: map /world; invoke infect, heal on /world; limit 10000 per tick
+grant x: map /world
+EOF
+}
+system 2 >"$dir/two.jitos"
+system 1 >"$dir/one.jitos"
+system 8 >"$dir/eight.jitos"
+
+# One go, and with other numbers of workers.
+"$jitos" -q run "$dir/two.jitos" --ticks 40 --seed 3 --data "$dir/a" --json >"$dir/a.json"
+"$jitos" -q run "$dir/one.jitos" --ticks 40 --seed 3 --json >"$dir/one.json"
+"$jitos" -q run "$dir/eight.jitos" --ticks 40 --seed 3 --jobs 2 --json >"$dir/eight.json"
+root=$(key root "$dir/a.json")
+world=$(key world "$dir/a.json")
+[ "$(key event "$dir/a.json")" = done ] || fail "the last event is not done"
+[ "$(key ticks "$dir/a.json")" = 40 ] || fail "not 40 ticks"
+[ "$(key applied "$dir/a.json")" -gt 50 ] || fail "hardly anything was applied"
+[ "$(key denied "$dir/a.json")" -gt 0 ] || fail "nothing was denied"
+[ "$(key deterministic "$dir/a.json")" = true ] || fail "not deterministic"
+[ ${#root} = 64 ] || fail "the root is not 64 digits: $root"
+[ "$(key world "$dir/one.json")" = "$world" ] || fail "one worker gives another /world"
+[ "$(key world "$dir/eight.json")" = "$world" ] || fail "eight workers give another /world"
+grep -q '"event":"denial".*no capability with invoke on rule spy' "$dir/a.json" ||
+    fail "the denial does not say why"
+
+# In pieces, the same; at the end at once.
+"$jitos" -q run "$dir/two.jitos" --ticks 15 --seed 3 --data "$dir/b" --json >/dev/null
+"$jitos" -q run --ticks 40 --data "$dir/b" --json >"$dir/b.json"
+[ "$(key root "$dir/b.json")" = "$root" ] || fail "continued, it has another root"
+"$jitos" -q run --ticks 40 --data "$dir/b" --json >"$dir/b.json"
+[ "$(key root "$dir/b.json")" = "$root" ] || fail "asked again, it has another root"
+
+# The supervisor dies in the middle of a log write, wherever that is.
+for offset in 5000 20000 60000 90000 170000; do
+    rm -rf "$dir/k"
+    got=0
+    "$jitos" -q run "$dir/two.jitos" --ticks 40 --seed 3 --data "$dir/k" \
+        --die-at-log-offset $offset >/dev/null 2>&1 || got=$?
+    [ $got = 137 ] || fail "told to die at byte $offset, it left with $got"
+    "$jitos" -q run "$dir/two.jitos" --ticks 40 --seed 3 --data "$dir/k" --json >"$dir/k.json" \
+        2>"$dir/err" || fail "after death at byte $offset: $(cat "$dir/err")"
+    [ "$(key root "$dir/k.json")" = "$root" ] || fail "after death at byte $offset: another root"
+done
+
+# Reading what is there.
+want 0 "whole" "$jitos" verify --data "$dir/a"
+want 0 "same" "$jitos" replay --verify --data "$dir/a"
+want 0 "$(echo "$root" | cut -c1-12)" "$jitos" replay --verify --data "$dir/a"
+want 0 "@40" "$jitos" log --data "$dir/a" -n 2
+want 0 "denied" "$jitos" show @1 --data "$dir/a"
+want 0 "at rest" "$jitos" ps --data "$dir/a"
+want 3 "there is no @41" "$jitos" show @41 --data "$dir/a"
+want 2 "no revision" "$jitos" show yesterday --data "$dir/a"
+want 3 "cannot be opened" "$jitos" log --data "$dir/none"
+
+# Misuse and damage.
+want 2 "another seed" "$jitos" run "$dir/two.jitos" --ticks 50 --seed 4 --data "$dir/a"
+want 2 "another system file" "$jitos" run "$dir/one.jitos" --ticks 50 --seed 3 --data "$dir/a"
+cp "$dir/cells.csv" "$dir/cells.old"
+cp "$dir/next.csv" "$dir/next.old"
+sed -i 's/^c7,Cell,0/c7,Cell,1/' "$dir/cells.csv"
+want 2 "another input" "$jitos" run "$dir/two.jitos" --ticks 50 --seed 3 --data "$dir/a"
+echo "c9,c999,NEXT" >>"$dir/next.csv"
+want 2 "next.csv:" "$jitos" run "$dir/two.jitos" --ticks 5
+mv "$dir/cells.old" "$dir/cells.csv"
+mv "$dir/next.old" "$dir/next.csv"
+echo "rule broken match (a:Cell where a.state = " >>"$dir/one.jitos"
+want 2 "one.jitos:" "$jitos" run "$dir/one.jitos" --ticks 5
+want 2 "not empty" "$jitos" run --ticks 5 --data "$dir"
+cp -r "$dir/a" "$dir/f"
+printf 'X' | dd of="$dir/f/log/0000000000000001.seg" bs=1 seek=30000 conv=notrunc 2>/dev/null
+want 5 "record" "$jitos" verify --data "$dir/f"
+want 5 "record" "$jitos" replay --verify --data "$dir/f"
+want 5 "byte" "$jitos" run --ticks 50 --data "$dir/f"
+rm "$dir"/f/blobs/*
+want 5 "blob" "$jitos" verify --data "$dir/f"
+
+# A worker that hangs: the watchdog stops the run, and what was done stays.
+mkfifo "$dir/hang"
+"$jitos" run "$dir/two.jitos" --ticks 1000000 --seed 3 --data "$dir/h" --hang-wall 1 --json \
+    >"$dir/hang" 2>"$dir/err" &
+pid=$!
+exec 8<"$dir/hang"
+head -n 20 <&8 >/dev/null
+worker=$("$jitos" ps --data "$dir/h" --json | sed -n 's/.*"pid":\([1-9][0-9]*\).*/\1/p' | head -n 1)
+kill -STOP "$worker"
+cat <&8 >/dev/null
+got=0
+wait $pid || got=$?
+exec 8<&-
+[ $got = 7 ] || fail "a worker that hangs: exit $got"
+grep -q "used up its time" "$dir/err" || fail "a worker that hangs: $(cat "$dir/err")"
+want 0 "whole" "$jitos" verify --data "$dir/h"
+
+# One owner.
+mkfifo "$dir/fifo"
+"$jitosd" --data "$dir/a" --ready-fd 9 9>"$dir/fifo" 2>/dev/null &
+pid=$!
+head -c 1 "$dir/fifo" >/dev/null
+want 2 "using this folder" "$jitosd" --data "$dir/a"
+want 0 "w[0]" "$jitos" ps --data "$dir/a"
+kill $pid
+wait $pid || fail "a supervisor that is told to end does not end well"
+
+[ $failed = 0 ] && echo "1 passed, 0 failed"
+exit $failed

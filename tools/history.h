@@ -1,0 +1,29 @@
+/* tools/history.h - reading a data folder's log without a supervisor: what `jitos log`, `show`,
+ * `replay` and `verify` share. Spec:  DESIGN 9.2; docs/spec/log.md. Layer: tools. */
+#ifndef JIT_TOOLS_HISTORY_H
+#define JIT_TOOLS_HISTORY_H
+
+#include "kernel/system.h"
+#include "tools/cli/cli.h"
+
+/* Visit every record of the folder's log in order, also while a supervisor writes it: the records
+ * are verified, the states are not rebuilt. visit returns an error to stop, JIT_ENOENT to stop
+ * without one. Returns an exit code; what failed has been said (5 names record and byte). */
+int history_each(struct cli *cli, const char *data, log_visit *visit, void *user,
+                 struct log_report *report);
+
+/* Say what is wrong with a log: record, file and byte. Returns CLI_CORRUPT, or what the error
+ * stands for. */
+int history_failed(struct cli *cli, const char *data, enum jit_err err,
+                   const struct log_report *report);
+
+/* A revision: "@12", "HEAD", "HEAD~3", or at least 8 hex digits of a commit. */
+enum history_kind { HISTORY_TICK, HISTORY_HEAD, HISTORY_COMMIT };
+struct history_revision {
+    enum history_kind kind;
+    uint64_t number; /* the tick, or how far before HEAD */
+    char prefix[65]; /* hex digits */
+};
+bool history_parse(const char *text, struct history_revision *out);
+
+#endif

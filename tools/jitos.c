@@ -1,0 +1,214 @@
+/* tools/jitos.c - the client's program: its table of verbs. */
+#include "tools/jitos.h"
+
+static const char *const durabilities[] = {"tick", "group", "none", NULL};
+
+static const struct cli_option run_options[] = {
+    {.name = "ticks",
+     .letter = 't',
+     .type = CLI_NUMBER,
+     .metavar = "N",
+     .fallback = "100",
+     .help = "the tick to reach; a folder that is there already ends at once"},
+    {.name = "seed",
+     .letter = 's',
+     .type = CLI_NUMBER,
+     .metavar = "S",
+     .fallback = "1",
+     .help = "of every draw and order; the same seed gives the same run"},
+    {.name = "data",
+     .letter = 'd',
+     .type = CLI_TEXT,
+     .metavar = "DIR",
+     .help = "the data folder; without it a temporary one, removed at the end"},
+    {.name = "jobs",
+     .letter = 'j',
+     .type = CLI_NUMBER,
+     .metavar = "N",
+     .fallback = "1",
+     .min = 1,
+     .max = 256,
+     .help = "engine threads; never changes a hash"},
+    {.name = "durability",
+     .type = CLI_CHOICE,
+     .metavar = "MODE",
+     .fallback = "tick",
+     .choices = durabilities,
+     .help = "when a tick counts as done"},
+    {.name = "hang-wall",
+     .type = CLI_NUMBER,
+     .metavar = "SECONDS",
+     .max = 86400,
+     .help = "stop (exit 7) when a worker takes longer for a tick (default 60)"},
+    {.name = "die-at-log-offset",
+     .type = CLI_NUMBER,
+     .metavar = "B",
+     .help = "for tests: the supervisor dies in the middle of the log write that reaches byte B"},
+    {.name = NULL},
+};
+
+static const struct cli_option demo_options[] = {
+    {.name = "ticks",
+     .letter = 't',
+     .type = CLI_NUMBER,
+     .metavar = "N",
+     .fallback = "200",
+     .min = 4,
+     .help = "ticks of each run"},
+    {.name = "seed",
+     .letter = 's',
+     .type = CLI_NUMBER,
+     .metavar = "S",
+     .fallback = "7",
+     .help = "of every draw and order, and of the instant of death"},
+    {.name = "workers",
+     .letter = 'w',
+     .type = CLI_NUMBER,
+     .metavar = "N",
+     .fallback = "4",
+     .min = 1,
+     .max = 64,
+     .help = "sandboxed workers"},
+    {.name = "jobs",
+     .letter = 'j',
+     .type = CLI_NUMBER,
+     .metavar = "N",
+     .fallback = "1",
+     .min = 1,
+     .max = 256,
+     .help = "engine threads; never changes a hash"},
+    {.name = "keep",
+     .type = CLI_TEXT,
+     .metavar = "DIR",
+     .help = "keep the data folders in DIR, which must not exist"},
+    {.name = NULL},
+};
+
+#define DATA_OPTION                                                                                \
+    {                                                                                              \
+        .name = "data", .letter = 'd', .type = CLI_TEXT, .metavar = "DIR", .fallback = ".",        \
+        .help = "the data folder"                                                                  \
+    }
+
+static const struct cli_option ps_options[] = {DATA_OPTION, {.name = NULL}};
+
+static const struct cli_option log_options[] = {
+    DATA_OPTION,
+    {.name = "number",
+     .letter = 'n',
+     .type = CLI_NUMBER,
+     .metavar = "N",
+     .max = 10000000,
+     .help = "the last N ticks only"},
+    {.name = "since", .type = CLI_NUMBER, .metavar = "TICK", .help = "from this tick on"},
+    {.name = "denied", .type = CLI_FLAG, .help = "ticks with a denied request only"},
+    {.name = "follow",
+     .letter = 'f',
+     .type = CLI_FLAG,
+     .help = "go on with new ticks as they become durable"},
+    {.name = NULL},
+};
+
+static const struct cli_option show_options[] = {
+    DATA_OPTION,
+    {.name = "limit",
+     .letter = 'l',
+     .type = CLI_NUMBER,
+     .metavar = "N",
+     .fallback = "20",
+     .help = "requests listed"},
+    {.name = NULL},
+};
+
+static const struct cli_option replay_options[] = {
+    DATA_OPTION,
+    {.name = "verify",
+     .type = CLI_FLAG,
+     .help = "replay the log from nothing and compare every root"},
+    {.name = NULL},
+};
+
+static const struct cli_verb verbs[] = {
+    {.name = "demo",
+     .operands = "",
+     .summary = "the main job on real input, killed and recovered",
+     .about =
+         "Imports the package graph this machine knows, lets a compromise spread along its\n"
+         "dependencies while patching runs against it, in sandboxed workers; then kills the\n"
+         "supervisor in the middle of a log write, recovers, finishes, and compares the roots\n"
+         "with those of an uninterrupted run and of a run with one worker.",
+     .options = demo_options,
+     .examples = {{"jitos demo", "all of it, in under a minute"},
+                  {"jitos demo --seed 3 --workers 8", "another history"},
+                  {"jitos demo --json --keep /var/tmp/d", "events to read by a program"}},
+     .run = jitos_demo},
+    {.name = "run",
+     .operands = "[FILE]",
+     .summary = "run a system to a tick",
+     .about =
+         "Starts a private supervisor on a data folder, makes the system of FILE its first state\n"
+         "(or goes on where the folder stands) and runs to the tick of --ticks. Run again, it "
+         "goes\n"
+         "on, or ends at once if it is there. Another FILE, input or seed on an existing folder "
+         "is\n"
+         "refused; they may be left out.",
+     .options = run_options,
+     .operands_max = 1,
+     .examples = {{"jitos run sim.jitos --ticks 500 --seed 7 --data run7", "a run that is kept"},
+                  {"jitos run --data run7 --ticks 1000", "the same, further"},
+                  {"jitos run sim.jitos --ticks 50 --json", "an event a tick, nothing kept"}},
+     .run = jitos_run},
+    {.name = "ps",
+     .operands = "",
+     .summary = "list processes",
+     .options = ps_options,
+     .examples = {{"jitos ps --data run7", "its processes, their requests and deaths"}},
+     .run = jitos_ps},
+    {.name = "log",
+     .operands = "",
+     .summary = "list ticks",
+     .options = log_options,
+     .examples = {{"jitos log --data run7 -n 5", "the last five"},
+                  {"jitos log --data run7 --denied", "where something was not allowed"},
+                  {"jitos log --data run7 -f --json", "as they happen, for a program"}},
+     .run = jitos_log},
+    {.name = "show",
+     .operands = "[REV]",
+     .summary = "show one tick: its requests and changes",
+     .about = "REV is @TICK, HEAD, HEAD~N or at least 8 hex digits of a commit; HEAD by default.",
+     .options = show_options,
+     .operands_max = 1,
+     .examples = {{"jitos show --data run7", "the newest tick"},
+                  {"jitos show @12 --data run7 --limit 100", "tick 12, 100 requests"}},
+     .run = jitos_show},
+    {.name = "replay",
+     .operands = "",
+     .summary = "repeat a history and compare every root",
+     .about = "Exit 0: the same; 6: something differs, and it says what and where.",
+     .options = replay_options,
+     .examples = {{"jitos replay --data run7 --verify", "is it what it was?"}},
+     .run = jitos_replay},
+    {.name = "verify",
+     .operands = "",
+     .summary = "check chain, hashes and indexes of a folder",
+     .about = "Exit 0: whole; 5: damaged, and it names the record and the byte.",
+     .options = ps_options,
+     .examples = {{"jitos verify --data run7", "is the folder whole?"}},
+     .run = jitos_verify},
+    {.run = NULL},
+};
+
+static const struct cli_program program = {
+    .name = "jitos",
+    .summary = "run isolated simulations over one versioned, content-addressed graph",
+    .version = PACKAGE_VERSION,
+    .verbs = verbs,
+    .examples = {{"jitos demo", "see it work"},
+                 {"jitos run sim.jitos --ticks 100 --data run1", "run a system"},
+                 {"jitos log --data run1", "what happened"}},
+};
+
+int main(int argc, char **argv)
+{
+    return cli_main(&program, cli_env_system(), argc, argv);
+}

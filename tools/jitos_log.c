@@ -1,0 +1,305 @@
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/check.h"
+#include "tools/history.h"
+#include "tools/jitos.h"
+#include "tools/session.h"
+
+/* ---- one line a tick ---- */
+
+struct line {
+    uint64_t tick;
+    struct jit_id commit;
+    struct jit_id root;
+    uint64_t requests;
+    uint64_t counts[RMG_RESULT_COUNT];
+    uint64_t events;
+    uint64_t patch_bytes;
+};
+
+static enum jit_err read_line(const struct log_record *record, struct line *out)
+{
+    struct kern_record_view view;
+    *out =
+        (struct line){.tick = record->tick, .commit = record->commit, .root = record->state_root};
+    enum jit_err err = kern_record_decode(record->payload, record->payload_size, &view);
+    if (err != JIT_OK) {
+        return JIT_ECORRUPT;
+    }
+    out->requests = view.request_count;
+    out->events = view.event_count;
+    out->patch_bytes = (view.flags & KERN_RECORD_GENESIS) != 0 ? view.blob_size : view.patch_size;
+    for (uint64_t i = 0; i < view.request_count; i++) {
+        struct rmg_receipt receipt;
+        if (kern_record_receipt(&view, i, &receipt) != JIT_OK) {
+            return JIT_ECORRUPT;
+        }
+        out->counts[receipt.result]++;
+    }
+    return JIT_OK;
+}
+
+static void print_line(struct cli *cli, const struct line *line)
+{
+    char commit[JIT_ID_HEX];
+    char root[JIT_ID_HEX];
+    jit_id_to_hex(&line->commit, commit);
+    jit_id_to_hex(&line->root, root);
+    cli_print(
+        cli, "@%-7llu %.12s  root %.12s  %6llu requests %6llu applied %5llu denied %5llu lost%s\n",
+        (unsigned long long)line->tick, commit, root, (unsigned long long)line->requests,
+        (unsigned long long)line->counts[RMG_APPLIED], (unsigned long long)line->counts[RMG_DENIED],
+        (unsigned long long)line->counts[RMG_CONFLICT],
+        line->tick == 0    ? "  genesis"
+        : line->events > 0 ? "  process ended"
+                           : "");
+    json_t *event = cli_event("tick", "jitos.log/1");
+    cli_put_number(event, "tick", line->tick);
+    cli_put_text(event, "commit", commit);
+    cli_put_text(event, "root", root);
+    cli_put_number(event, "requests", line->requests);
+    for (unsigned i = 0; i < RMG_RESULT_COUNT; i++) {
+        if (line->counts[i] > 0 || i == RMG_APPLIED || i == RMG_DENIED) {
+            cli_put_number(event, rmg_result_text((enum rmg_result)i), line->counts[i]);
+        }
+    }
+    cli_put_number(event, "events", line->events);
+    cli_put_number(event, "patch_bytes", line->patch_bytes);
+    cli_emit(cli, event);
+}
+
+/* ---- jitos log ---- */
+
+struct listing {
+    struct cli *cli;
+    uint64_t since;
+    bool denied;
+    struct line *last; /* a ring of the last `keep` lines */
+    uint64_t keep;
+    uint64_t seen;
+    uint64_t end; /* the tick after the newest */
+};
+
+static enum jit_err list_record(void *user, const struct log_record *record)
+{
+    struct listing *l = user;
+    struct line line;
+    enum jit_err err = read_line(record, &line);
+    l->end = record->tick + 1;
+    if (err != JIT_OK || record->tick < l->since || (l->denied && line.counts[RMG_DENIED] == 0)) {
+        return err;
+    }
+    if (l->keep == 0) {
+        print_line(l->cli, &line);
+    } else {
+        l->last[l->seen % l->keep] = line;
+    }
+    l->seen++;
+    return l->cli->out_broken ? JIT_ENOENT : JIT_OK;
+}
+
+static void follow_tick(void *user, const struct session_tick *tick)
+{
+    struct listing *l = user;
+    if (tick->tick < l->end || (l->denied && tick->counts[RMG_DENIED] == 0)) {
+        return;
+    }
+    struct line line = {
+        .tick = tick->tick, .commit = tick->head, .root = tick->root, .requests = tick->requests};
+    memcpy(line.counts, tick->counts, sizeof line.counts);
+    print_line(l->cli, &line);
+}
+
+/* New ticks as they become durable, until the supervisor ends or nobody reads any more. */
+static int follow(struct cli *cli, const char *data, struct listing *l)
+{
+    struct hub_client client;
+    struct hub_writer w;
+    enum jit_err err = hub_client_open(&client, jit_heap_libc(), data);
+    if (err != JIT_OK) {
+        cli_what(cli, "no supervisor holds %s", data);
+        cli_why(cli, "%s", client.error);
+        cli_next(cli, "jitosd --data %s", data);
+        return CLI_UNREACHABLE;
+    }
+    hub_client_begin(&client, &w, "subscribe", 1);
+    err = hub_client_send(&client, &w);
+    while (err == JIT_OK && !cli->out_broken) {
+        cbor_item_t *message = NULL;
+        struct session_tick tick;
+        err = hub_client_next(&client, -1, &message);
+        if (err == JIT_OK) {
+            if (hub_is(message, "t", "tick") && session_read_tick(message, &tick)) {
+                follow_tick(l, &tick);
+            }
+            cbor_decref(&message);
+        }
+    }
+    hub_client_close(&client);
+    return CLI_OK;
+}
+
+int jitos_log(struct cli *cli)
+{
+    const char *data = cli_text(cli, "data");
+    struct log_report report;
+    struct listing l = {
+        .cli = cli,
+        .since = cli_number(cli, "since"),
+        .denied = cli_given(cli, "denied"),
+        .keep = cli_number(cli, "number"),
+    };
+    if (l.keep > 0) {
+        l.last = calloc(l.keep, sizeof *l.last);
+        if (l.last == NULL) {
+            cli_what(cli, "out of memory");
+            return CLI_HOST;
+        }
+    }
+    int code = history_each(cli, data, list_record, &l, &report);
+    uint64_t first = l.seen > l.keep ? l.seen - l.keep : 0;
+    for (uint64_t i = first; code == CLI_OK && l.keep > 0 && i < l.seen; i++) {
+        print_line(cli, &l.last[i % l.keep]);
+    }
+    free(l.last);
+    if (code == CLI_OK && cli_given(cli, "follow")) {
+        code = follow(cli, data, &l);
+    }
+    return code;
+}
+
+/* ---- jitos show ---- */
+
+struct showing {
+    struct cli *cli;
+    struct history_revision revision;
+    uint64_t end; /* ticks in the log */
+    bool found;
+    uint64_t limit; /* requests listed */
+};
+
+static enum jit_err count_record(void *user, const struct log_record *record)
+{
+    *(uint64_t *)user = record->tick + 1;
+    return JIT_OK;
+}
+
+static bool wanted(const struct showing *s, const struct log_record *record)
+{
+    char hex[JIT_ID_HEX];
+    switch (s->revision.kind) {
+    case HISTORY_TICK:
+        return record->tick == s->revision.number;
+    case HISTORY_HEAD:
+        return record->tick + 1 + s->revision.number == s->end;
+    case HISTORY_COMMIT:
+        jit_id_to_hex(&record->commit, hex);
+        return strncmp(hex, s->revision.prefix, strlen(s->revision.prefix)) == 0;
+    }
+    return false;
+}
+
+static bool count_op(void *user, const struct rmg_op *op)
+{
+    uint64_t *counts = user;
+    counts[op->kind]++;
+    return true;
+}
+
+static void show_requests(struct showing *s, const struct kern_record_view *view)
+{
+    struct jit_cursor cur = jit_cursor_of(view->requests, view->requests_size);
+    for (uint64_t i = 0; i < view->request_count && i < s->limit; i++) {
+        struct kern_record_request request;
+        struct rmg_receipt receipt;
+        char rule[JIT_ID_HEX];
+        char key[JIT_ID_HEX];
+        char process[JIT_ID_HEX];
+        if (kern_record_next_request(&cur, &request) != JIT_OK ||
+            kern_record_receipt(view, i, &receipt) != JIT_OK) {
+            return;
+        }
+        jit_id_to_hex(&request.rule_id, rule);
+        jit_id_to_hex(&receipt.request_key, key);
+        jit_id_to_hex(&request.process, process);
+        cli_print(s->cli, "  q%-6llu %.12s  process %.12s  rule %.12s  %s\n", (unsigned long long)i,
+                  key, process, rule, rmg_result_text((enum rmg_result)receipt.result));
+        json_t *event = cli_event("request", "jitos.request/1");
+        cli_put_number(event, "index", i);
+        cli_put_text(event, "key", key);
+        cli_put_text(event, "process", process);
+        cli_put_text(event, "rule", rule);
+        cli_put_text(event, "result", rmg_result_text((enum rmg_result)receipt.result));
+        if (receipt.blocker != RMG_NO_BLOCKER) {
+            cli_put_number(event, "blocker", receipt.blocker);
+        }
+        cli_emit(s->cli, event);
+    }
+    if (view->request_count > s->limit) {
+        cli_print(s->cli, "  %llu of %llu requests shown; --limit N shows more\n",
+                  (unsigned long long)s->limit, (unsigned long long)view->request_count);
+    }
+}
+
+static enum jit_err show_record(void *user, const struct log_record *record)
+{
+    static const char *const kinds[] = {
+        "",          "cleared", "edges deleted", "nodes deleted", "instances deleted",
+        "instances", "nodes",   "edges",         "attachments"};
+    struct showing *s = user;
+    struct kern_record_view view;
+    struct line line;
+    struct jit_id base;
+    uint64_t counts[9] = {0};
+    if (!wanted(s, record)) {
+        return JIT_OK;
+    }
+    s->found = true;
+    enum jit_err err = read_line(record, &line);
+    if (err != JIT_OK ||
+        kern_record_decode(record->payload, record->payload_size, &view) != JIT_OK) {
+        return JIT_ECORRUPT;
+    }
+    print_line(s->cli, &line);
+    if ((view.flags & KERN_RECORD_GENESIS) == 0) {
+        err = rmg_patch_each(jit_heap_libc(), view.patch, view.patch_size, &base, count_op, counts);
+        for (size_t i = 1; err == JIT_OK && i < 9; i++) {
+            if (counts[i] > 0) {
+                cli_print(s->cli, "  %llu %s\n", (unsigned long long)counts[i], kinds[i]);
+            }
+        }
+    }
+    show_requests(s, &view);
+    return err == JIT_OK ? JIT_ENOENT : err;
+}
+
+int jitos_show(struct cli *cli)
+{
+    const char *data = cli_text(cli, "data");
+    const char *text = cli->operand_count > 0 ? cli->operands[0] : "HEAD";
+    struct log_report report;
+    struct showing s = {.cli = cli, .limit = cli_number(cli, "limit")};
+    if (!history_parse(text, &s.revision)) {
+        cli_what(cli, "%s is no revision", text);
+        cli_why(cli, "a revision is @TICK, HEAD, HEAD~N or at least 8 hex digits of a commit");
+        cli_next(cli, "jitos show @1 --data %s", data);
+        return CLI_USAGE;
+    }
+    int code = CLI_OK;
+    if (s.revision.kind == HISTORY_HEAD) {
+        code = history_each(cli, data, count_record, &s.end, &report);
+    }
+    if (code == CLI_OK) {
+        code = history_each(cli, data, show_record, &s, &report);
+    }
+    if (code == CLI_OK && !s.found) {
+        cli_what(cli, "there is no %s in %s", text, data);
+        cli_why(cli, "its log has the ticks 0 to %llu",
+                (unsigned long long)(report.tick_end > 0 ? report.tick_end - 1 : 0));
+        cli_next(cli, "jitos log --data %s", data);
+        return CLI_NOT_FOUND;
+    }
+    return code;
+}

@@ -1,0 +1,264 @@
+#include <stdio.h>
+#include <string.h>
+
+#include "tools/history.h"
+#include "tools/jitos.h"
+#include "tools/session.h"
+
+/* ---- a system opened for reading ---- */
+
+struct reading {
+    struct cli_progress progress;
+};
+
+static void replayed(void *user, const struct log_record *record, const struct kern_replay *replay)
+{
+    struct reading *r = user;
+    (void)replay;
+    cli_progress_update(&r->progress, record->tick, NULL);
+}
+
+static int open_system(struct cli *cli, const char *label, struct shell_system *system)
+{
+    const char *data = cli_text(cli, "data");
+    struct reading reading;
+    struct shell_system_options options = {
+        .path = data,
+        .mode = SHELL_FOLDER_READ,
+        .die_at_log_offset = UINT64_MAX,
+        .replayed = replayed,
+        .user = &reading,
+    };
+    cli_progress_begin(&reading.progress, cli, label, "ticks", 0, 0);
+    enum jit_err err = shell_system_open(system, jit_heap_libc(), &options);
+    cli_progress_end(&reading.progress);
+    if (err == JIT_OK) {
+        return CLI_OK;
+    }
+    cli_what(cli, "%s of %s failed", label, data);
+    cli_why(cli, "%s", system->message);
+    switch (err) {
+    case JIT_EDIVERGED:
+        cli_next(
+            cli,
+            "the log was written by another engine, or this one is not deterministic; keep both");
+        return CLI_DIVERGED;
+    case JIT_ECORRUPT:
+    case JIT_EFORMAT:
+    case JIT_EINVALID:
+    case JIT_EBASE:
+    case JIT_EVERSION:
+        cli_next(cli, "restore the folder from a copy; nothing has been changed in it");
+        return CLI_CORRUPT;
+    case JIT_EBUSY:
+        cli_next(cli, "end the supervisor of this folder first");
+        return CLI_USAGE;
+    case JIT_ENOENT:
+        cli_next(cli, "name a data folder with --data DIR");
+        return CLI_NOT_FOUND;
+    default:
+        return (int)cli_exit_of(err);
+    }
+}
+
+static void say_torn(struct cli *cli, const struct log_report *report)
+{
+    if (report->torn) {
+        cli_note(cli,
+                 "the last write was torn: %llu bytes at byte %llu of %s: %s; nothing "
+                 "acknowledged is lost",
+                 (unsigned long long)report->torn_bytes, (unsigned long long)report->at.offset,
+                 report->at.file, report->why);
+    }
+}
+
+static int done(struct cli *cli, const char *schema, const char *word,
+                const struct shell_system *system)
+{
+    char root[JIT_ID_HEX];
+    char head[JIT_ID_HEX];
+    char number[CLI_NUMBER_SIZE];
+    uint64_t ticks = system->replay.tick;
+    jit_id_to_hex(&system->replay.version.state_root, root);
+    jit_id_to_hex(&system->replay.commit, head);
+    cli_print(cli, "%s %s ticks\nroot   %s\nhead   %s\n", word, cli_group(ticks, number), root,
+              head);
+    json_t *event = cli_event("done", schema);
+    cli_put_number(event, "ticks", ticks);
+    cli_put_text(event, "root", root);
+    cli_put_text(event, "head", head);
+    cli_put_number(event, "applied", system->replay.applied);
+    cli_put_number(event, "denied", system->replay.denied);
+    cli_put_bool(event, "deterministic", system->replay.failures == 0);
+    cli_put_bool(event, "torn", system->report.torn);
+    return cli_emit(cli, event);
+}
+
+/* ---- jitos replay ---- */
+
+int jitos_replay(struct cli *cli)
+{
+    struct shell_system system;
+    if (!cli_given(cli, "verify")) {
+        cli_what(cli, "replay has one way so far");
+        cli_why(cli, "it replays the log from nothing and compares every root and commit");
+        cli_next(cli, "jitos replay --data %s --verify", cli_text(cli, "data"));
+        return CLI_USAGE;
+    }
+    int code = open_system(cli, "replay", &system);
+    if (code == CLI_OK) {
+        say_torn(cli, &system.report);
+        code = done(cli, "jitos.replay/1", "same  ", &system);
+        shell_system_close(&system);
+    }
+    return code;
+}
+
+/* ---- jitos verify ---- */
+
+static int verify_state(struct cli *cli, struct shell_system *system)
+{
+    struct rmg_fault fault;
+    char instance[JIT_ID_HEX];
+    char id[JIT_ID_HEX];
+    enum jit_err err = rmg_store_verify(system->store, &system->replay.version, &fault);
+    if (err == JIT_OK) {
+        return CLI_OK;
+    }
+    jit_id_to_hex(&fault.instance, instance);
+    jit_id_to_hex(&fault.id, id);
+    cli_what(cli, "the state does not verify");
+    cli_why(cli, "%s (instance %s, map %d, id %s)",
+            err == JIT_ECORRUPT ? fault.what : jit_err_text(err), instance, (int)fault.map, id);
+    return err == JIT_ECORRUPT ? CLI_CORRUPT : (int)cli_exit_of(err);
+}
+
+int jitos_verify(struct cli *cli)
+{
+    struct shell_system system;
+    int code = open_system(cli, "verify", &system);
+    if (code != CLI_OK) {
+        return code;
+    }
+    say_torn(cli, &system.report);
+    code = verify_state(cli, &system);
+    if (code == CLI_OK) {
+        code = done(cli, "jitos.verify/1", "whole ", &system);
+    }
+    shell_system_close(&system);
+    return code;
+}
+
+/* ---- jitos ps ---- */
+
+static void print_process(struct cli *cli, const char *name, uint64_t index, const char *state,
+                          uint64_t pid, const uint64_t numbers[4], const char *last)
+{
+    char full[300];
+    snprintf(full, sizeof full, "%s[%llu]", name, (unsigned long long)index);
+    cli_print(cli, "%-20s %-9s %8llu %10llu %10llu %8llu %8llu  %s\n", full, state,
+              (unsigned long long)pid, (unsigned long long)numbers[0],
+              (unsigned long long)numbers[1], (unsigned long long)numbers[2],
+              (unsigned long long)numbers[3], last);
+    json_t *event = cli_event("process", "jitos.ps/1");
+    cli_put_text(event, "name", name);
+    cli_put_number(event, "index", index);
+    cli_put_text(event, "state", state);
+    cli_put_number(event, "pid", pid);
+    cli_put_number(event, "requests", numbers[0]);
+    cli_put_number(event, "applied", numbers[1]);
+    cli_put_number(event, "denied", numbers[2]);
+    cli_put_number(event, "restarts", numbers[3]);
+    cli_put_text(event, "last", last);
+    cli_emit(cli, event);
+}
+
+static void print_head(struct cli *cli)
+{
+    cli_print(cli, "%-20s %-9s %8s %10s %10s %8s %8s  %s\n", "PROCESS", "STATE", "PID", "REQUESTS",
+              "APPLIED", "DENIED", "RESTARTS", "LAST DEATH");
+}
+
+static int ps_live(struct cli *cli, struct hub_client *client)
+{
+    struct hub_writer w;
+    cbor_item_t *message = NULL;
+    hub_client_begin(client, &w, "ps", 1);
+    enum jit_err err = hub_client_send(client, &w);
+    if (err == JIT_OK) {
+        err = hub_client_next(client, 10000, &message);
+    }
+    const cbor_item_t *list = err == JIT_OK ? hub_field(message, "processes") : NULL;
+    if (list == NULL || !cbor_isa_array(list)) {
+        cli_what(cli, "the supervisor did not list its processes");
+        cli_why(cli, "%s", client->error);
+        return CLI_UNREACHABLE;
+    }
+    print_head(cli);
+    cbor_item_t **items = cbor_array_handle(list);
+    for (size_t i = 0; i < cbor_array_size(list); i++) {
+        char name[256];
+        char state[16];
+        char last[160];
+        uint64_t index = 0;
+        uint64_t pid = 0;
+        uint64_t numbers[4] = {0};
+        hub_get_text(items[i], "name", name, sizeof name);
+        hub_get_text(items[i], "state", state, sizeof state);
+        hub_get_text(items[i], "last", last, sizeof last);
+        if (hub_get_uint(items[i], "index", &index) && hub_get_uint(items[i], "pid", &pid) &&
+            hub_get_uint(items[i], "requests", &numbers[0]) &&
+            hub_get_uint(items[i], "applied", &numbers[1]) &&
+            hub_get_uint(items[i], "denied", &numbers[2]) &&
+            hub_get_uint(items[i], "restarts", &numbers[3])) {
+            print_process(cli, name, index, state, pid, numbers, last);
+        }
+    }
+    char grade[160];
+    hub_get_text(message, "grade", grade, sizeof grade);
+    cli_print(cli, "sandbox: %s\n", grade);
+    cbor_decref(&message);
+    return CLI_OK;
+}
+
+/* Nobody runs: what the root graph says. */
+static int ps_at_rest(struct cli *cli)
+{
+    struct shell_system system;
+    struct kern_config *config = NULL;
+    const char *where = NULL;
+    int code = open_system(cli, "ps", &system);
+    if (code != CLI_OK) {
+        return code;
+    }
+    enum jit_err err =
+        kern_config_read(jit_heap_libc(), system.store, &system.replay.version, &config, &where);
+    if (err == JIT_OK) {
+        static const uint64_t none[4];
+        print_head(cli);
+        for (uint32_t i = 0; i < config->process_count; i++) {
+            print_process(cli, config->processes[i].name, config->processes[i].index,
+                          config->processes[i].exited ? "ended" : "at rest", 0, none, "");
+        }
+        cli_print(cli, "no supervisor holds %s\n", cli_text(cli, "data"));
+    } else {
+        cli_what(cli, "the root graph cannot be read");
+        cli_why(cli, "%s", where != NULL ? where : jit_err_text(err));
+        code = CLI_CORRUPT;
+    }
+    kern_config_free(jit_heap_libc(), config);
+    shell_system_close(&system);
+    return code;
+}
+
+int jitos_ps(struct cli *cli)
+{
+    struct hub_client client;
+    enum jit_err err = hub_client_open(&client, jit_heap_libc(), cli_text(cli, "data"));
+    if (err != JIT_OK) {
+        return ps_at_rest(cli);
+    }
+    int code = ps_live(cli, &client);
+    hub_client_close(&client);
+    return code;
+}

@@ -1,0 +1,254 @@
+#include "tools/load.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/hash.h"
+#include "kernel/core/root.h"
+#include "tools/formats/import.h"
+#include "tools/genesis.h"
+
+#define READ_BYTES 65536u
+
+int load_file(struct cli *cli, const char *path, size_t size_max, struct jit_buf *out)
+{
+    FILE *stream = fopen(path, "re");
+    jit_buf_init(out, jit_heap_libc(), size_max);
+    if (stream == NULL) {
+        cli_what(cli, "%s cannot be read", path);
+        cli_why(cli, "%s", strerror(errno));
+        cli_next(cli, "name a file that is there and may be read");
+        return errno == ENOENT ? CLI_NOT_FOUND : CLI_USAGE;
+    }
+    for (;;) {
+        uint8_t *at = jit_buf_extend(out, READ_BYTES);
+        if (at == NULL) {
+            break;
+        }
+        size_t n = fread(at, 1, READ_BYTES, stream);
+        out->size -= READ_BYTES - n;
+        if (n == 0) {
+            break;
+        }
+    }
+    bool failed = ferror(stream) != 0;
+    fclose(stream);
+    if (failed || out->err != JIT_OK) {
+        cli_what(cli, "%s cannot be read", path);
+        cli_why(cli, "%s", out->err == JIT_ELIMIT ? "it is too large" : "reading failed");
+        return out->err == JIT_ELIMIT ? CLI_USAGE : CLI_HOST;
+    }
+    return CLI_OK;
+}
+
+/* ---- imports ---- */
+
+/* The declared types as an importer wants them; everything lies in one block, freed with free(). */
+struct schema {
+    struct import_schema schema;
+    struct import_type *types;
+    struct import_field *fields;
+};
+
+static bool make_schema(const struct lang_system *system, struct schema *out)
+{
+    size_t count = 0;
+    for (uint32_t i = 0; i < system->type_count; i++) {
+        count += system->types[i].field_count;
+    }
+    out->types = calloc(system->type_count + 1u, sizeof *out->types);
+    out->fields = calloc(count + 1, sizeof *out->fields);
+    if (out->types == NULL || out->fields == NULL) {
+        return false;
+    }
+    struct import_field *field = out->fields;
+    for (uint32_t i = 0; i < system->type_count; i++) {
+        const struct lang_type *type = &system->types[i];
+        out->types[i] = (struct import_type){.name = type->name,
+                                             .edge = type->is_edge,
+                                             .fields = field,
+                                             .field_count = type->field_count};
+        for (uint32_t f = 0; f < type->field_count; f++) {
+            *field++ = (struct import_field){.name = type->fields[f].name,
+                                             .codec = type->fields[f].codec,
+                                             .join = type->fields[f].join,
+                                             .has_default = type->fields[f].has_default,
+                                             .value = type->fields[f].value,
+                                             .value_size = type->fields[f].value_size};
+        }
+    }
+    out->schema = (struct import_schema){.types = out->types, .type_count = system->type_count};
+    return true;
+}
+
+/* The folder of the system file: relative paths count from it. */
+static void folder_of(const char *file, char *out, size_t size)
+{
+    const char *slash = strrchr(file, '/');
+    if (slash == NULL) {
+        snprintf(out, size, ".");
+    } else {
+        snprintf(out, size, "%.*s", (int)(slash == file ? 1 : slash - file), file);
+    }
+}
+
+static void show_progress(void *user, uint64_t done, uint64_t total)
+{
+    struct cli_progress *progress = user;
+    progress->total = total;
+    cli_progress_update(progress, done, NULL);
+}
+
+static int import_failed(struct cli *cli, const char *file, const struct lang_import *import,
+                         enum jit_err err, const struct import_error *error)
+{
+    cli_what(cli, "%s:%u:%u: the import into %s failed", file, import->pos.line, import->pos.column,
+             import->into.path);
+    cli_why(cli, "%s%s%s", error->place, error->place[0] != '\0' ? ": " : "",
+            error->what[0] != '\0' ? error->what : jit_err_text(err));
+    switch (err) {
+    case JIT_ENOENT:
+        return CLI_NOT_FOUND;
+    case JIT_ECORRUPT:
+        return CLI_CORRUPT;
+    case JIT_ENOMEM:
+    case JIT_EIO:
+    case JIT_ENOSPC:
+        return CLI_HOST;
+    default:
+        return CLI_USAGE;
+    }
+}
+
+/* One `import`: files of one format, or the package graph. */
+static int import_one(struct cli *cli, const char *file, const struct lang_import *import,
+                      const struct import_schema *schema, struct rmg_collect *collect,
+                      struct load_facts *facts)
+{
+    char base[4096];
+    struct import_report report = {0};
+    struct import_error error = {.place = ""};
+    struct cli_progress progress;
+    struct import_target target = {.instance = import->into.instance};
+    struct jit_id instance;
+    kern_place_id(import->into.path, &instance, &target.root_node);
+    folder_of(file, base, sizeof base);
+    struct import_source source = {
+        .format = IMPORT_APT,
+        .paths = import->files,
+        .path_count = import->file_count,
+        .base = base,
+        .schema = schema,
+        .into = &target,
+        .progress = show_progress,
+        .user = &progress,
+    };
+    for (uint32_t i = 0; !import->apt && i < import->file_count; i++) {
+        enum import_format format;
+        if (!import_format_of_path(import->files[i], &format) ||
+            (i > 0 && format != source.format)) {
+            cli_what(cli, "%s:%u:%u: `%s` cannot be imported", file, import->pos.line,
+                     import->pos.column, import->files[i]);
+            cli_why(cli,
+                    "the files of one import end all in .csv, all in .ndjson, or it is one .rmg");
+            cli_next(cli, "rmg import --from FORMAT turns others into .rmg");
+            return CLI_USAGE;
+        }
+        source.format = format;
+    }
+    cli_progress_begin(&progress, cli, "import", "bytes", 0, 0);
+    enum jit_err err = import_run(&source, collect, &report, &error);
+    cli_progress_end(&progress);
+    if (err != JIT_OK) {
+        return import_failed(cli, file, import, err, &error);
+    }
+    facts->nodes += report.nodes;
+    facts->edges += report.edges;
+    facts->virtual_nodes += report.virtuals;
+    facts->ignored_stanzas += report.stanzas_ignored;
+    return CLI_OK;
+}
+
+static int import_all(struct cli *cli, const char *file, const struct lang_system *system,
+                      struct rmg_collect *collect, struct load_facts *facts)
+{
+    struct schema schema = {0};
+    int code = CLI_OK;
+    if (!make_schema(system, &schema)) {
+        cli_what(cli, "out of memory");
+        code = CLI_HOST;
+    }
+    for (uint32_t i = 0; code == CLI_OK && i < system->import_count; i++) {
+        code = import_one(cli, file, &system->imports[i], &schema.schema, collect, facts);
+    }
+    free(schema.types);
+    free(schema.fields);
+    return code;
+}
+
+/* ---- the file ---- */
+
+static int parse(struct cli *cli, const char *file, const struct jit_buf *source,
+                 struct lang_system **system)
+{
+    struct jit_buf messages;
+    jit_buf_init(&messages, jit_heap_libc(), 1u << 20);
+    enum jit_err err =
+        lang_parse(jit_heap_libc(), file, source->data, source->size, system, &messages);
+    if (err != JIT_OK) {
+        cli_what(cli, "%s is not a system that can run", file);
+        cli_why(cli, "%.*s", (int)(messages.size < 3800 ? messages.size : 3800),
+                messages.size > 0 ? (const char *)messages.data : jit_err_text(err));
+    }
+    jit_buf_release(&messages);
+    return err == JIT_OK ? CLI_OK : err == JIT_ENOMEM ? CLI_HOST : CLI_USAGE;
+}
+
+static int gather(struct cli *cli, const struct load_request *request,
+                  const struct lang_system *system, struct rmg_collect *collect,
+                  struct load_facts *facts)
+{
+    char what[512] = "";
+    snprintf(facts->name, sizeof facts->name, "%s", system->name);
+    for (uint32_t i = 0; i < system->process_count; i++) {
+        facts->processes += system->processes[i].count;
+    }
+    enum jit_err err =
+        genesis_collect(system, request->seed, request->members, collect, what, sizeof what);
+    if (err != JIT_OK) {
+        cli_what(cli, "%s cannot become a system", request->file);
+        cli_why(cli, "%s", what[0] != '\0' ? what : jit_err_text(err));
+        return err == JIT_ENOMEM ? CLI_HOST : CLI_USAGE;
+    }
+    return import_all(cli, request->file, system, collect, facts);
+}
+
+int load_system(struct cli *cli, const struct load_request *request, struct rmg_collect **out,
+                struct load_facts *facts)
+{
+    struct jit_buf source;
+    struct lang_system *system = NULL;
+    *out = NULL;
+    *facts = (struct load_facts){.processes = 0};
+    int code = load_file(cli, request->file, LANG_SOURCE_BYTES_MAX, &source);
+    if (code == CLI_OK) {
+        jit_hash(source.data, source.size, &facts->file_hash);
+        code = parse(cli, request->file, &source, &system);
+    }
+    if (code == CLI_OK && rmg_collect_new(jit_heap_libc(), out) != JIT_OK) {
+        cli_what(cli, "out of memory");
+        code = CLI_HOST;
+    }
+    if (code == CLI_OK) {
+        code = gather(cli, request, system, *out, facts);
+    }
+    if (code != CLI_OK) {
+        rmg_collect_free(*out);
+        *out = NULL;
+    }
+    lang_system_free(jit_heap_libc(), system);
+    jit_buf_release(&source);
+    return code;
+}

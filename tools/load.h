@@ -1,0 +1,33 @@
+/* tools/load.h - a system file and everything it imports, gathered for a genesis.
+ * Spec:  DESIGN 6, 14.8, 14.13. Layer: tools. */
+#ifndef JIT_TOOLS_LOAD_H
+#define JIT_TOOLS_LOAD_H
+
+#include "rmg/collect.h"
+#include "tools/cli/cli.h"
+
+struct load_request {
+    const char *file;
+    uint64_t seed;
+    uint32_t members; /* of processes with more than one member; 0: as written */
+};
+
+struct load_facts {
+    char name[256];          /* of the system */
+    struct jit_id file_hash; /* BLAKE3 of the file's bytes */
+    uint32_t processes;      /* members in all */
+    uint64_t nodes;          /* imported */
+    uint64_t edges;
+    uint64_t virtual_nodes;   /* targets without a stanza of their own */
+    uint64_t ignored_stanzas; /* later ones of a name */
+};
+
+/* The collection is the caller's: rmg_collect_free. Returns an exit code; what failed has been
+ * said. */
+int load_system(struct cli *cli, const struct load_request *request, struct rmg_collect **out,
+                struct load_facts *facts);
+
+/* All of a file, at most size_max bytes. Returns an exit code; release `out` either way. */
+int load_file(struct cli *cli, const char *path, size_t size_max, struct jit_buf *out);
+
+#endif

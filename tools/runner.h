@@ -1,0 +1,40 @@
+/* tools/runner.h - one run of a system in a data folder, from the file to the last tick: what
+ * `jitos run` does once and `jitos demo` several times. Spec:  DESIGN 14.13. Layer: tools. */
+#ifndef JIT_TOOLS_RUNNER_H
+#define JIT_TOOLS_RUNNER_H
+
+#include "tools/load.h"
+#include "tools/session.h"
+
+struct runner {
+    struct cli *cli;
+    const char *data;
+    unsigned jobs;
+    const char *durability;
+    uint64_t die_at_log_offset; /* UINT64_MAX: never */
+    uint64_t hang_wall_s;       /* 0: jitosd's own default */
+    uint64_t ticks;             /* to reach */
+    const char *label;          /* of the progress line */
+    bool quiet_ticks;           /* no NDJSON event a tick */
+
+    /* After runner_go: */
+    struct session_status begin; /* as the supervisor greeted */
+    struct session_status end;
+    bool died;          /* the supervisor was killed on the way */
+    uint64_t last_tick; /* the newest tick it told before */
+    uint64_t wall_ns;
+    char first_denial[512];
+};
+
+/* collect: to make the genesis from when the folder is fresh; NULL: it must have one. Its bytes are
+ * compared with the folder's genesis otherwise (by *same, which may be NULL). Returns an exit code;
+ * with die_at_log_offset set, CLI_OK and died. */
+int runner_go(struct runner *runner, struct rmg_collect *collect);
+
+/* The id the genesis of this collection would have: BLAKE3 of its patch. */
+int runner_genesis_id(struct cli *cli, struct rmg_collect *collect, struct jit_id *out);
+
+/* Remove a folder that we made, with everything in it. */
+void runner_remove(const char *path);
+
+#endif
