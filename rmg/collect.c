@@ -495,17 +495,25 @@ static int compare_attachments(const void *a, const void *b)
     return order != 0 ? order : m < n ? -1 : m > n;
 }
 
+/* qsort takes no null pointer, not even for nothing. */
+static void sort(void *data, size_t count, size_t size, int (*compare)(const void *, const void *))
+{
+    if (count > 1) {
+        qsort(data, count, size, compare);
+    }
+}
+
 /* Sort everything; JIT_EEXIST with `at` when something is there twice. The node tables go stale. */
 static enum jit_err settle(struct rmg_collect *collect, struct jit_id *at)
 {
     collect->last = NULL;
-    qsort(collect->parts, collect->part_count, sizeof *collect->parts, compare_parts);
+    sort(collect->parts, collect->part_count, sizeof *collect->parts, compare_parts);
     for (size_t p = 0; p < collect->part_count; p++) {
         struct part *part = &collect->parts[p];
-        qsort(part->nodes, part->node_count, sizeof *part->nodes, compare_nodes);
-        qsort(part->edges, part->edge_count, sizeof *part->edges, compare_edges);
-        qsort(part->attachments, part->attachment_count, sizeof *part->attachments,
-              compare_attachments);
+        sort(part->nodes, part->node_count, sizeof *part->nodes, compare_nodes);
+        sort(part->edges, part->edge_count, sizeof *part->edges, compare_edges);
+        sort(part->attachments, part->attachment_count, sizeof *part->attachments,
+             compare_attachments);
         for (size_t i = 1; i < part->edge_count; i++) {
             if (compare_edges(&part->edges[i - 1], &part->edges[i]) == 0) {
                 *at = part->edges[i].id;
