@@ -274,7 +274,7 @@ static void random_effects(struct rule_model *m)
         }
     }
     for (uint8_t i = 0; i < m->kit.rule.element_count; i++) {
-        if (!m->kit.elements[i].deleted && rm_roll(m, 2) == 0) {
+        if (!m->kit.elements[i].deleted && rm_roll(m, 4) == 0) {
             random_update(m, i, names[rm_roll(m, RM_NAMES)]);
         }
     }

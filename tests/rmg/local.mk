@@ -14,11 +14,15 @@ EXTRA_DIST += docs/spec/state-root.md
 %C%_test_store_faults_LDADD = $(test_libs_rmg)
 
 # Rules.
-check_PROGRAMS += %D%/test_codec %D%/test_expr %D%/test_rule %D%/test_search
+check_PROGRAMS += %D%/test_codec %D%/test_expr %D%/test_footprint %D%/test_match %D%/test_rule %D%/test_search
 %C%_test_codec_CFLAGS = $(test_cflags)
 %C%_test_codec_LDADD = $(test_libs_rmg)
 %C%_test_expr_CFLAGS = $(test_cflags)
 %C%_test_expr_LDADD = $(test_libs_rmg)
+%C%_test_footprint_CFLAGS = $(test_cflags)
+%C%_test_footprint_LDADD = $(test_libs_rmg)
+%C%_test_match_CFLAGS = $(test_cflags)
+%C%_test_match_LDADD = $(test_libs_rmg)
 %C%_test_rule_CFLAGS = $(test_cflags)
 %C%_test_rule_LDADD = $(test_libs_rmg)
 %C%_test_search_CFLAGS = $(test_cflags)
