@@ -9,7 +9,7 @@
 #include <time.h>
 
 static void (*const files[])(const struct bench *bench) = {
-    bench_store, bench_engine, bench_kernel, bench_disk, bench_process,
+    bench_store, bench_rule, bench_engine, bench_kernel, bench_disk, bench_process,
 };
 
 static clockid_t bench_clock = CLOCK_MONOTONIC;

@@ -25,6 +25,7 @@ void bench_disk(const struct bench *bench);
 void bench_engine(const struct bench *bench);
 void bench_kernel(const struct bench *bench);
 void bench_process(const struct bench *bench);
+void bench_rule(const struct bench *bench);
 void bench_store(const struct bench *bench);
 
 #endif
