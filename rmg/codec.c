@@ -203,5 +203,5 @@ void rmg_codec_encode(const struct rmg_datum *datum, struct jit_buf *buf)
     case RMG_CODEC_NONE:
         break;
     }
-    assert(!"a datum to encode has a codec");
+    assert(false && "a datum to encode has a codec");
 }

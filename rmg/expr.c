@@ -194,7 +194,7 @@ static enum rmg_result eval_i64(enum rmg_expr_op op, int64_t a, int64_t b, int64
         }
         break;
     default:
-        assert(!"a verified i64 operation");
+        assert(false && "a verified i64 operation");
     }
     return bad ? RMG_OVERFLOW : RMG_APPLIED;
 }
@@ -217,7 +217,7 @@ static double eval_f32(enum rmg_expr_op op, float a, float b)
         value = a / b;
         break;
     default:
-        assert(!"a verified f32 operation");
+        assert(false && "a verified f32 operation");
     }
     return (double)value;
 }
@@ -234,7 +234,7 @@ static double eval_f64(enum rmg_expr_op op, double a, double b)
     case RMG_EXPR_DIV:
         return a / b;
     default:
-        assert(!"a verified f64 operation");
+        assert(false && "a verified f64 operation");
     }
     return 0;
 }
@@ -363,7 +363,7 @@ static enum rmg_result eval_unary(const struct rmg_expr_env *env, const struct r
         a->as.boolean = rmg_draw_random(env->draw, env->key, inst->arg) < value;
         return RMG_APPLIED;
     default:
-        assert(!"a verified unary operation");
+        assert(false && "a verified unary operation");
     }
     a->as.f64 = rmg_f64_canonical(value);
     return RMG_APPLIED;
@@ -390,7 +390,7 @@ static enum rmg_result eval_arg(const struct rmg_expr_env *env, const struct rmg
                                   .as.f64 = rmg_draw_random(env->draw, env->key, inst->arg)};
         return RMG_APPLIED;
     default:
-        assert(!"a verified operation without operands");
+        assert(false && "a verified operation without operands");
     }
     return RMG_INVALID;
 }
