@@ -5,3 +5,9 @@ check_PROGRAMS += %D%/test_cli
 
 # jitos and jitosd with real processes.
 dist_check_SCRIPTS += %D%/test_run.sh
+
+# The hub of a real supervisor.
+check_PROGRAMS += %D%/test_hub
+%C%_test_hub_SOURCES = %D%/test_hub.c tools/genesis.c tools/genesis.h
+%C%_test_hub_CFLAGS = $(test_cflags) $(CBOR_CFLAGS)
+%C%_test_hub_LDADD = tests/libtest.la $(tools_libs) $(CHECK_LIBS)
