@@ -28,6 +28,8 @@ enum jit_io_flags {
 struct jit_io_write {
     int file;
     bool durable; /* complete only when it is on the medium (RWF_DSYNC) */
+    bool wait;    /* a hint: the caller does nothing until it is over, so do it at once if that is
+                     faster */
     const void *buf;
     uint64_t size;
     uint64_t offset;

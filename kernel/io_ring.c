@@ -65,7 +65,9 @@ static enum jit_err ring_submit(struct jit_io *io, struct jit_io_write *write)
     assert(flight < ring->flights + IO_WRITES_MAX);
     io_posix_die(&ring->posix, file, write->buf, write->size, write->offset);
     write->err = JIT_OK;
-    if (write->durable && ring->posix.no_dsync) {
+    if (write->durable && (write->wait || ring->posix.no_dsync)) {
+        /* A direct durable write that is waited for elsewhere is finished by a kernel thread, whose
+         * turn comes late on a busy machine; a system call is finished by its caller. */
         write->err =
             io_posix_write_all(&ring->posix, file, write->buf, write->size, write->offset, 0, true);
         assert(ring->posix.done_count < IO_WRITES_MAX);

@@ -40,10 +40,10 @@ static enum jit_err prep_failed(struct log *log, enum jit_err err)
     return err == JIT_ENOSPC || err == JIT_ENOMEM ? err : die(log, err);
 }
 
-static enum jit_err prep_go_on(struct log *log)
+static enum jit_err prep_go_on(struct log *log, bool wait)
 {
     bool done = false;
-    enum jit_err err = log_prep_step(&log->prep, log->io, &log->identity, &done);
+    enum jit_err err = log_prep_step(&log->prep, log->io, &log->identity, wait, &done);
     if (err != JIT_OK) {
         return prep_failed(log, err);
     }
@@ -53,14 +53,14 @@ static enum jit_err prep_go_on(struct log *log)
     return JIT_OK;
 }
 
-static enum jit_err prep_start(struct log *log)
+static enum jit_err prep_start(struct log *log, bool wait)
 {
     if (log->prep.state != LOG_PREP_IDLE || log->segment_last > log->segment) {
         return JIT_OK;
     }
     enum jit_err err =
         log_prep_begin(&log->prep, log->io, &log->identity, log->segment_last + 1, log->open_flags);
-    return err != JIT_OK ? prep_failed(log, err) : prep_go_on(log);
+    return err != JIT_OK ? prep_failed(log, err) : prep_go_on(log, wait);
 }
 
 /* --- batches --- */
@@ -90,8 +90,8 @@ static enum jit_err next_segment(struct log *log)
     return JIT_OK;
 }
 
-/* Begin to write the filling batch. */
-static enum jit_err batch_begin(struct log *log)
+/* Begin to write the filling batch. wait: the caller does nothing else until it is written. */
+static enum jit_err batch_begin(struct log *log, bool wait)
 {
     struct log_batch *batch = filling(log);
     uint64_t padded = log_pad(batch->size);
@@ -116,6 +116,7 @@ static enum jit_err batch_begin(struct log *log)
         .file = log->file,
         .durable = (log->durability != LOG_DURABILITY_NONE || batch->seal) &&
                    !LOG_MUTANT(LOG_MUTANT_NO_DURABLE),
+        .wait = wait,
         .buf = batch->memory.bytes,
         .size = padded,
         .offset = log->offset,
@@ -133,7 +134,7 @@ static enum jit_err batch_begin(struct log *log)
     if (LOG_MUTANT(LOG_MUTANT_ACK_EARLY)) {
         log->durable_end = batch->tick_end;
     }
-    err = prep_start(log);
+    err = prep_start(log, false);
     return err == JIT_ENOSPC || err == JIT_ENOMEM ? JIT_OK : err;
 }
 
@@ -156,7 +157,7 @@ static enum jit_err batch_done(struct log *log)
     batch->size = 0;
     batch->count = 0;
     batch->seal = false;
-    return log->wanted && filling(log)->size > 0 ? batch_begin(log) : JIT_OK;
+    return log->wanted && filling(log)->size > 0 ? batch_begin(log, false) : JIT_OK;
 }
 
 /* One finished write, if there is one. *what: 0 none, 1 a chunk of the next segment, 2 the batch.
@@ -172,7 +173,7 @@ static enum jit_err reap_one(struct log *log, bool wait, int *what)
         *what = 1;
         enum jit_err err = log_prep_reaped(&log->prep, log->io);
         if (err == JIT_OK && log->dead == JIT_OK) {
-            err = prep_go_on(log);
+            err = prep_go_on(log, wait && !log->flying);
         } else if (err != JIT_OK) {
             err = prep_failed(log, err);
         }
@@ -196,7 +197,7 @@ static enum jit_err wait_batch(struct log *log)
 /* Make the next segment now. */
 static enum jit_err prep_wait(struct log *log)
 {
-    enum jit_err err = prep_start(log);
+    enum jit_err err = prep_start(log, true);
     while (err == JIT_OK && log->segment_last == log->segment) {
         int what = 0;
         assert(log->prep.flying);
@@ -246,7 +247,7 @@ enum jit_err log_start(const struct log_scan *scan, enum log_durability durabili
         log->file = err == JIT_OK ? log->file : -1;
     }
     if (err == JIT_OK) {
-        err = prep_start(log);
+        err = prep_start(log, false);
         err = err == JIT_ENOSPC ? JIT_OK : err;
     }
     if (err != JIT_OK) {
@@ -292,7 +293,7 @@ static enum jit_err make_room(struct log *log, uint32_t size)
         struct log_batch *batch = filling(log);
         if (batch->size > 0 && batch->size + size > batch_max(log)) {
             log->wanted = true;
-            enum jit_err err = log->flying ? wait_batch(log) : batch_begin(log);
+            enum jit_err err = log->flying ? wait_batch(log) : batch_begin(log, false);
             if (err != JIT_OK) {
                 return err;
             }
@@ -362,7 +363,8 @@ enum jit_err log_append(struct log *log, const struct log_record *record)
     log->commit = record->commit;
     log->state_root = record->state_root;
     put(log, &head);
-    return log->durability == LOG_DURABILITY_TICK ? log_flush(log) : JIT_OK;
+    log->wanted = log->wanted || log->durability == LOG_DURABILITY_TICK;
+    return JIT_OK;
 }
 
 enum jit_err log_flush(struct log *log)
@@ -371,12 +373,15 @@ enum jit_err log_flush(struct log *log)
         return log->dead;
     }
     log->wanted = true;
-    return log->flying ? JIT_OK : batch_begin(log);
+    return log->flying ? JIT_OK : batch_begin(log, false);
 }
 
 enum jit_err log_reap(struct log *log, bool wait, uint64_t *durable_end)
 {
     int what = 0;
+    if (log->dead == JIT_OK && log->wanted && !log->flying && filling(log)->size > 0) {
+        (void)batch_begin(log, wait); /* an error is in log->dead */
+    }
     bool block = wait && log->flying;
     /* At most one chunk of the next segment a call, so that a backend which does its work inside
      * submit() cannot hold the caller for a whole segment. */
@@ -391,9 +396,9 @@ enum jit_err log_reap(struct log *log, bool wait, uint64_t *durable_end)
 
 enum jit_err log_seal(struct log *log)
 {
-    enum jit_err err = log_flush(log);
+    enum jit_err err = log->dead;
     while (err == JIT_OK && (log->flying || filling(log)->size > 0)) {
-        err = wait_batch(log);
+        err = log->flying ? wait_batch(log) : batch_begin(log, true);
     }
     if (err != JIT_OK || log->sealed || log->number == 0) {
         return err;
@@ -415,13 +420,13 @@ enum jit_err log_seal(struct log *log)
                             .state_root = log->state_root};
     put(log, &head);
     filling(log)->seal = true;
-    err = batch_begin(log);
+    err = batch_begin(log, true);
     return err == JIT_OK ? wait_batch(log) : err;
 }
 
 enum jit_err log_prepare(struct log *log)
 {
-    return log->dead != JIT_OK ? log->dead : prep_start(log);
+    return log->dead != JIT_OK ? log->dead : prep_start(log, false);
 }
 
 uint64_t log_tick_end(const struct log *log)

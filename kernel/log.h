@@ -121,8 +121,10 @@ JIT_MUST_CHECK enum jit_err log_append(struct log *log, const struct log_record 
 /* Start writing what has been appended, now or as soon as the write under way ends. */
 JIT_MUST_CHECK enum jit_err log_flush(struct log *log);
 
-/* Take note of finished writes and start what waits. wait: first block until the batch under way,
- * if any, has ended. durable_end (may be NULL): ticks below it may be acknowledged. */
+/* Take note of finished writes and start what waits. wait: block until the batch under way, or the
+ * one just started, has ended; a batch that log_flush did not start before is then written by the
+ * caller itself, which is the quickest way to one durable tick. durable_end (may be NULL): ticks
+ * below it may be acknowledged. */
 JIT_MUST_CHECK enum jit_err log_reap(struct log *log, bool wait, uint64_t *durable_end);
 
 /* Write everything, wait for it, and close the last batch with a seal record, so that from here on

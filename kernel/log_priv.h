@@ -144,9 +144,11 @@ void log_prep_release(struct log_prep *prep, struct jit_heap *heap);
 JIT_MUST_CHECK enum jit_err log_prep_begin(struct log_prep *prep, struct jit_io *io,
                                            const struct log_identity *identity, uint64_t segment,
                                            unsigned open_flags);
-/* Start the next chunk, or finish: *done. On error the unfinished file is given up. */
+/* Start the next chunk, or finish: *done. wait: the caller waits for it. On error the unfinished
+ * file is given up. */
 JIT_MUST_CHECK enum jit_err log_prep_step(struct log_prep *prep, struct jit_io *io,
-                                          const struct log_identity *identity, bool *done);
+                                          const struct log_identity *identity, bool wait,
+                                          bool *done);
 /* The chunk under way has come out of reap(). */
 JIT_MUST_CHECK enum jit_err log_prep_reaped(struct log_prep *prep, struct jit_io *io);
 

@@ -87,7 +87,7 @@ static enum jit_err create_segment(struct log_scan *scan)
         err = log_prep_begin(&prep, scan->io, &scan->identity, 1, scan->open_flags);
     }
     while (err == JIT_OK && !done) {
-        err = log_prep_step(&prep, scan->io, &scan->identity, &done);
+        err = log_prep_step(&prep, scan->io, &scan->identity, true, &done);
         if (err == JIT_OK && prep.flying) {
             struct jit_io_write *write = scan->io->reap(scan->io, true);
             assert(write == &prep.write);

@@ -163,7 +163,7 @@ static enum jit_err prep_finish(struct log_prep *prep, struct jit_io *io)
 }
 
 enum jit_err log_prep_step(struct log_prep *prep, struct jit_io *io,
-                           const struct log_identity *identity, bool *done)
+                           const struct log_identity *identity, bool wait, bool *done)
 {
     assert(prep->state == LOG_PREP_WRITING);
     assert(!prep->flying);
@@ -183,6 +183,7 @@ enum jit_err log_prep_step(struct log_prep *prep, struct jit_io *io,
     prep->write = (struct jit_io_write){
         .file = prep->file,
         .durable = !LOG_MUTANT(LOG_MUTANT_SEGMENT_NO_SYNC),
+        .wait = wait,
         .buf = prep->chunk.bytes,
         .size = size,
         .offset = prep->offset,

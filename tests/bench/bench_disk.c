@@ -134,7 +134,6 @@ static double durable_tick(struct disk *disk, struct bench_bed *bed, struct rmg_
                                       .payload = disk->payload.data,
                                       .payload_size = disk->payload.size};
     bench_must(log_append(disk->log, &record));
-    bench_must(log_flush(disk->log));
     while (durable_end <= tick) {
         bench_must(log_reap(disk->log, true, &durable_end));
     }

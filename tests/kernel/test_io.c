@@ -143,18 +143,19 @@ START_TEST(files) /* _i = the backend */
 END_TEST
 
 /* Several writes under way: each comes out once, and its bytes are there. */
-START_TEST(submit_and_reap) /* _i = 2 * backend + durable */
+START_TEST(submit_and_reap) /* _i = 4 * backend + 2 * wait + durable */
 {
     struct jit_io_write writes[8];
     bool seen[8] = {false};
     int file = -1;
     uint64_t got = 0;
-    start(_i / 2, IO_DIE_NEVER);
+    start(_i / 4, IO_DIE_NEVER);
     ck_assert_int_eq(io->open(io, "a", JIT_IO_CREATE | JIT_IO_DIRECT, &file), JIT_OK);
     ck_assert_ptr_null(io->reap(io, true)); /* nothing to wait for */
     for (unsigned i = 0; i < 8; i++) {
         writes[i] = (struct jit_io_write){.file = file,
                                           .durable = _i % 2 == 1,
+                                          .wait = _i / 2 % 2 == 1,
                                           .buf = block + i * 8 * 4096,
                                           .size = 8 * 4096,
                                           .offset = i * 8 * 4096,
@@ -380,7 +381,7 @@ static void fill_suite(Suite *suite)
     TCase *t = test_case(suite, "io", 60);
     tcase_add_checked_fixture(t, setup, teardown);
     tcase_add_loop_test(t, files, 0, BACKENDS);
-    tcase_add_loop_test(t, submit_and_reap, 0, 2 * BACKENDS);
+    tcase_add_loop_test(t, submit_and_reap, 0, 4 * BACKENDS);
     tcase_add_loop_test(t, without_dsync, 0, BACKENDS);
     tcase_add_loop_test(t, interrupted, 0, BACKENDS);
     tcase_add_loop_test(t, no_space, 0, BACKENDS);

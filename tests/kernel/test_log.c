@@ -106,19 +106,23 @@ START_TEST(a_life)
 }
 END_TEST
 
-START_TEST(tick_writes_at_once)
+START_TEST(a_tick_needs_no_flush)
 {
     struct log_options options = group;
     uint64_t durable = 0;
     options.durability = LOG_DURABILITY_TICK;
     ok(open_log(&options));
     ok(append(10));
-    ok(append(10));
-    ok(append(10)); /* 1 and 2 wait together for 0 */
     ok(log_reap(log_, true, &durable));
     ck_assert_uint_eq(durable, 1);
+    ok(append(10));
+    ok(log_flush(log_));
+    ok(append(10));
+    ok(append(10)); /* 2 and 3 wait together for 1 */
     ok(log_reap(log_, true, &durable));
-    ck_assert_uint_eq(durable, 3);
+    ck_assert_uint_eq(durable, 2);
+    ok(log_reap(log_, true, &durable));
+    ck_assert_uint_eq(durable, 4);
 }
 END_TEST
 
@@ -515,7 +519,7 @@ static void fill_suite(Suite *suite)
     TCase *t = test_case(suite, "life", 60);
     tcase_add_checked_fixture(t, setup, teardown);
     tcase_add_test(t, a_life);
-    tcase_add_test(t, tick_writes_at_once);
+    tcase_add_test(t, a_tick_needs_no_flush);
     tcase_add_test(t, options_are_for_a_new_log);
     tcase_add_loop_test(t, record_limits, 0, 3);
     tcase_add_test(t, full_batch);
