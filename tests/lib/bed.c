@@ -83,7 +83,9 @@ void bed_begin(struct bed *bed, size_t nodes, size_t edges, uint64_t seed, bool 
     for (int i = 0; i < SAMPLE_RULES; i++) {
         bed->rules[i] = sample_rule((enum sample_rule)i);
     }
-    must(rmg_arena_new(&bed->mem.heap, (64u << 20) + (uint64_t)nodes * 8192, &bed->arena));
+    must(rmg_arena_new(&bed->mem.heap,
+                       (nodes > 1000 ? 64u << 20 : 4u << 20) + (uint64_t)nodes * 8192,
+                       &bed->arena));
     struct rmg_store_options options = {.arenas = {bed->arena}, .arena_count = 1};
     must(rmg_store_new(&bed->mem.heap, &options, &bed->store));
     must(rmg_engine_new(&bed->mem.heap, bed->store, jit_exec_inline(), &bed->engine));
