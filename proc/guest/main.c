@@ -11,8 +11,9 @@
 #include "proc/guest/loop.h"
 #include "proc/guest/wait.h"
 
-/* Looks at the ring before it sleeps: some microseconds, less than a sleep and its wake-up cost. */
-#define SPIN 400u
+/* Looks at the ring before it sleeps: some 20 us, as long as the supervisor looks. Less than the
+ * supervisor takes for a small tick, and every tick would cost a sleep and a wake-up. */
+#define SPIN 1200u
 
 struct maps {
     uint8_t *ring;
