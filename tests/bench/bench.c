@@ -1,6 +1,7 @@
 /* bench [NAME[,NAME...] [N_MAX]]: print the figures whose name contains one of NAME, for sizes up
  * to N_MAX.
- * BENCH_CLOCK=cpu measures the thread's CPU time instead of wall time, for busy machines. */
+ * BENCH_CLOCK=cpu measures the thread's CPU time instead of wall time, for busy machines;
+ * BENCH_RT=1 (as root) takes what two processes do together at real-time priority, likewise. */
 #include "tests/bench/bench.h"
 
 #include <stdio.h>
