@@ -95,7 +95,7 @@ static enum jit_err take_one(struct kern_core *core, uint32_t index, const struc
     case SYS_CALL_clock:
         return answer(core, index, slot, RMG_APPLIED);
     default:
-        assert(!"a call is built but not carried out");
+        assert(false); /* a call is built but not carried out */
         return JIT_ENOTSUP;
     }
 }
