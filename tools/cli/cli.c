@@ -53,7 +53,7 @@ static const struct cli_value *value_of(const struct cli *cli, const char *name)
             return &cli->values[i];
         }
     }
-    assert(!"an option that the tables do not have");
+    assert(false); /* an option that the tables do not have */
     return NULL;
 }
 
