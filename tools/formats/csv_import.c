@@ -164,10 +164,7 @@ static enum jit_err check_roles(struct table *t)
                     "columns of nodes (:ID) and of edges (:START_ID, :END_ID) in one file", "", 0);
     }
     if (!node && !t->edges) {
-        return t->column_count == 1 && memchr(first->text, ';', first->size) != NULL
-                   ? fail(t, first, "no column :ID or :START_ID; fields are separated by commas",
-                          "", 0)
-                   : fail(t, first, "the header has neither :ID nor :START_ID and :END_ID", "", 0);
+        return fail(t, first, "the header has neither :ID nor :START_ID and :END_ID", "", 0);
     }
     if (t->edges && (t->role_at[ROLE_START] < 0 || t->role_at[ROLE_END] < 0)) {
         return fail(t, first, "a file of edges needs :START_ID and :END_ID", "", 0);
@@ -191,6 +188,10 @@ static enum jit_err read_header(struct table *t)
     }
     if (err != JIT_OK) {
         return err;
+    }
+    const struct csv_field *first = &t->csv.fields[0];
+    if (t->csv.count == 1 && memchr(first->text, ';', first->size) != NULL) {
+        return fail(t, first, "no commas, but semicolons: fields are separated by commas", "", 0);
     }
     t->columns = jit_heap_zalloc(t->im->heap, t->csv.count, sizeof *t->columns);
     if (t->columns == NULL) {

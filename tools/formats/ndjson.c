@@ -416,7 +416,8 @@ static enum jit_err take_line(struct reader *r, uint64_t number, const char *lin
     }
     r->object = json_loadb(line, size, JSON_REJECT_DUPLICATES, &error);
     if (r->object == NULL) {
-        if (json_error_code(&error) == json_error_out_of_memory) {
+        /* Without memory the parser may be unable to say anything. */
+        if (json_error_code(&error) == json_error_out_of_memory || error.text[0] == 0) {
             return JIT_ENOMEM;
         }
         return fail(r, JIT_EFORMAT, error.column > 0 ? (uint64_t)error.column : 1,

@@ -1,0 +1,236 @@
+#!/bin/bash
+# Goal:   `rmg` keeps its promises to a person and to a script: what it prints, where, which exit
+#         code, and that nothing is left half done.
+# Method: every verb on small inputs, output compared word by word; damaged files; full disks.
+set -u
+rmg=$PWD/tools/rmg
+folder=$(mktemp -d)
+trap 'rm -rf "$folder"' EXIT
+cd "$folder" || exit 99
+failed=0
+passed=0
+h=$(printf '?%.0s' {1..64}) # a pattern for 64 digits
+
+# check NAME EXIT STDOUT STDERR: what the last run() must have given. A pattern of [[ == ]].
+run() {
+    out=$("$@" 2>err.txt </dev/null)
+    code=$?
+    err=$(cat err.txt)
+}
+check() {
+    if [[ $code == $2 && $out == $3 && $err == $4 ]]; then
+        passed=$((passed + 1))
+    else
+        failed=$((failed + 1))
+        printf 'FAIL %s\n  exit %s, wanted %s\n' "$1" "$code" "$2"
+        printf '  stdout <<%s>>\n  wanted <<%s>>\n' "$out" "$3"
+        printf '  stderr <<%s>>\n  wanted <<%s>>\n' "$err" "$4"
+    fi
+}
+
+printf ':ID,name,age:int,:LABEL\na,Ann,7,Person\nb,,,Person\nc,Cy,,Thing\n' >nodes.csv
+printf ':START_ID,:TYPE,:END_ID,since:long\na,KNOWS,b,1999\na,KNOWS,b,\nb,OWNS,c,\n' >edges.csv
+
+# ---- import, info, hash: people, then scripts ----
+run "$rmg" import nodes.csv edges.csv -o g.rmg
+check 'import csv' 0 'g.rmg  3 nodes, 3 edges, 4 values
+state_root '"$h" ''
+root=${out##* }
+run "$rmg" import --from csv edges.csv nodes.csv --out=h.rmg --json
+check 'import, other order, json' 0 '{"event":"done","schema":"rmg.import/1","path":"h.rmg",'\
+'"bytes":*,"instances":1,"nodes":3,"edges":3,"values":4,"state_root":"'"$root"'"}' ''
+cmp -s g.rmg h.rmg || { echo 'FAIL one state, one file'; failed=$((failed + 1)); }
+run "$rmg" hash g.rmg
+check 'hash' 0 "state_root $root" ''
+run "$rmg" hash g.rmg --json
+check 'hash json' 0 '{"event":"hash","schema":"rmg.hash/1","path":"g.rmg",'\
+'"state_root":"'"$root"'"}' ''
+run "$rmg" hash nodes.csv edges.csv
+check 'hash of csv' 0 "state_root $root" ''
+run "$rmg" info g.rmg
+check 'info' 0 "input       g.rmg
+size*
+state_root  $root
+instances              1
+nodes                  4
+*2  *
+edges                  3
+*" ''
+run "$rmg" info g.rmg --json
+check 'info json' 0 '{"event":"info","schema":"rmg.info/1","path":"g.rmg",'\
+'"bytes":'"$(stat -c %s g.rmg)"',"state_root":"'"$root"'","instances":1,"nodes":4,"edges":3,'\
+'"node_types":\[{"type":"*","name":null,"count":2},*{"type":"*","name":"instance","count":1}*\],'\
+'"edge_types":\[{"type":"*","name":null,"count":2},{"type":"*","name":null,"count":1}\]}' ''
+run "$rmg" verify g.rmg
+check 'verify' 0 "g.rmg: sizes, order, content and state root are right
+state_root $root" ''
+run "$rmg" verify g.rmg --json
+check 'verify json' 0 '{"event":"verify","schema":"rmg.verify/1","path":"g.rmg",'\
+'"verified":true,"state_root":"'"$root"'"}' ''
+
+# ---- export and back ----
+run "$rmg" export g.rmg
+check 'export to stdout' 0 '{"kind":"instance","id":"'"$h"'","root":"'"$h"'","parent":null}
+{"kind":"node","instance":"'"$h"'","id":"'"$h"'","type":"'"$h"'"}
+*{"kind":"edge","instance":"'"$h"'","id":"'"$h"'","from":"'"$h"'","to":"'"$h"'","type":"'"$h"'"}
+*{"kind":"attachment","instance":"'"$h"'","plane":"alpha","owner":"'"$h"'","name":"*",'\
+'"type":"'"$h"'","bytes":"*"}
+{"kind":"attachment",*"plane":"beta",*' ''
+printf '%s\n' "$out" >want.ndjson
+run "$rmg" export g.rmg --to ndjson -o g.ndjson
+check 'export to a file' 0 'g.ndjson  4 nodes, 3 edges' ''
+cmp -s g.ndjson want.ndjson || { echo 'FAIL stdout and file agree'; failed=$((failed + 1)); }
+run "$rmg" hash g.ndjson
+check 'hash of ndjson' 0 "state_root $root" ''
+sort -R --random-source=nodes.csv g.ndjson >mixed.jsonl 2>/dev/null || tac g.ndjson >mixed.jsonl
+run "$rmg" import mixed.jsonl -o back.rmg -q
+check 'import ndjson in any order' 0 "back.rmg*
+state_root $root" ''
+"$rmg" export back.rmg | sort >a.txt
+sort g.ndjson >b.txt
+cmp -s a.txt b.txt || { echo 'FAIL ndjson round trip'; failed=$((failed + 1)); }
+out=$(cat g.ndjson | "$rmg" hash --from ndjson - 2>err.txt); code=$?; err=$(cat err.txt)
+check 'hash of a pipe' 0 "state_root $root" ''
+run "$rmg" export g.rmg --to csv -o x.csv --json
+check 'export csv' 0 '{"event":"done","schema":"rmg.export/1",'\
+'"paths":\["x.nodes.csv","x.edges.csv"\],"nodes":4,"edges":3,"lines":9,"portals_left":0,'\
+'"instances_left":0}' ''
+run "$rmg" hash x.nodes.csv x.edges.csv
+check 'csv round trip' 0 "state_root $root" ''
+
+# ---- apt ----
+printf 'Package: a\nDepends: b | c\n\nPackage: a\nVersion: 2\n' >status
+run "$rmg" import --from apt status -o apt.rmg
+check 'import apt' 0 'apt.rmg  3 nodes, 2 edges, 3 values; 2 virtual, 1 later stanzas ignored
+state_root *' ''
+run "$rmg" info apt.rmg
+check 'well-known names' 0 '*2  Virtual*1  Package*2  DEPENDS*' ''
+
+# ---- walk: two instances, a circle, and a part that is not reached ----
+z=00000000000000000000000000000000000000000000000000000000000000
+node() { printf '{"kind":"node","instance":"%s","id":"%s","type":"%s"}\n' "$z$1" "$z$2" "${z}99"; }
+edge()
+{
+    printf '{"kind":"edge","instance":"%s","id":"%s","from":"%s","to":"%s","type":"%s"}\n' \
+        "$z$1" "$z$2" "$z$3" "$z$4" "$z$5"
+}
+{
+    printf '{"kind":"instance","id":"%s","root":"%s","parent":null}\n' "${z}01" "${z}10"
+    printf '{"kind":"instance","id":"%s","root":"%s",' "${z}02" "${z}20"
+    printf '"parent":{"plane":"alpha","instance":"%s","owner":"%s","name":"in"}}\n' \
+        "${z}01" "${z}10"
+    printf '{"kind":"attachment","instance":"%s","plane":"alpha","owner":"%s","name":"in",' \
+        "${z}01" "${z}10"
+    printf '"descend":"%s"}\n' "${z}02"
+    for n in 10 11 12 13; do node 01 $n; done
+    node 02 20
+    node 02 21
+    edge 01 31 10 12 07
+    edge 01 32 10 11 08
+    edge 01 33 12 10 07
+    edge 02 34 20 21 07
+} >walk.ndjson
+ids()
+{
+    printf '%s\n' "$out" | tr '\n' ' ' |
+        sed 's/{[^}]*"depth":\([0-9]*\),"via":"\([a-z]*\)","id":"0*\([0-9]*\)"[^}]*}/\1\2\3/g
+            s/{[^}]*} //'
+}
+run "$rmg" walk walk.ndjson --json
+out=$(ids)
+check 'walk order' 0 '0root10 1portal20 1edge12 1edge11 2edge21 ' '5 of 6 nodes shown; --all shows*'
+run "$rmg" walk walk.ndjson --json --all
+out=$(ids)
+check 'walk all' 0 '0root10 1portal20 1edge12 1edge11 2edge21 0unreached13 ' ''
+run "$rmg" walk walk.ndjson --json --depth 0
+out=$(ids)
+check 'walk depth' 0 '0root10 ' '1 of 6 *'
+run "$rmg" walk walk.ndjson --json --limit 2
+check 'walk limit' 0 '*{"event":"done","schema":"rmg.walk/1","shown":2,"nodes":6,"limited":true}' \
+    '2 of 6 *--limit 0*'
+run "$rmg" walk walk.ndjson -q
+check 'walk for people' 0 '0  root           0000000000000000  00000000
+1  portal  *' ''
+run "$rmg" export walk.ndjson --to csv -o w
+check 'csv says what it leaves out' 0 'w.nodes.csv, w.edges.csv  4 nodes, 3 edges' \
+    'left out, since CSV holds one instance: 1 portals, 1 other instances'
+
+# ---- what is wrong ----
+printf ':ID,age:int\na,x\n' >bad.csv
+run "$rmg" import bad.csv -o never.rmg
+check 'bad csv' 2 '' 'rmg import: cannot import bad.csv
+  why:  bad.csv:2:3: "x" is no i64
+  next: rmg help import'
+run "$rmg" import bad.csv -o never.rmg --json
+check 'bad csv, json' 2 '{"event":"error","schema":"rmg.error/1","exit":2,'\
+'"what":"cannot import bad.csv","why":"bad.csv:2:3: \\"x\\" is no i64",'\
+'"next":"rmg help import"}' 'rmg import: *'
+printf '{"kind":"nod"}\n' >bad.ndjson
+run "$rmg" hash bad.ndjson
+check 'bad ndjson' 2 '' '*why:  bad.ndjson:1:1: an unknown kind of line: nod*'
+run "$rmg" import missing.csv -o never.rmg
+check 'no such input' 3 '' '*missing.csv: No such file or directory*'
+run "$rmg" info missing.rmg
+check 'no such file' 3 '' '*there is no such file*'
+run "$rmg" info status
+check 'no format' 2 '' '*why:  its name ends in none of*next: rmg info --from FORMAT*'
+run "$rmg" import nodes.csv edges.csv
+check 'no output' 2 '' '*needs -o OUT.rmg*'
+run "$rmg" import -o x.rmg --from csv
+check 'no input' 2 '' '*needs *'
+run "$rmg" verify
+check 'no operand' 2 '' '*needs FILE.rmg*'
+run "$rmg" verify nodes.csv
+check 'no rmg file' 5 '' '*header 0, byte 0: it does not begin as an .rmg file does*'
+run "$rmg" export g.rmg --to xml
+check 'unknown choice' 2 '' '*it is one of: ndjson, csv*'
+run "$rmg" exprot g.rmg
+check 'did you mean' 2 '' '*did you mean export?*'
+run "$rmg" import nodes.csv edges.csv -o nowhere/x.rmg
+check 'no such folder' 8 '' '*cannot write nowhere/x.rmg*No such file or directory*'
+run "$rmg" export g.rmg -o /dev/full
+check 'full disk' 8 '' '*cannot write /dev/full*No space left on device*'
+"$rmg" export g.rmg 2>err.txt >/dev/full
+code=$?; out=; err=$(cat err.txt)
+check 'full stdout' 8 '' '*No space left on device*'
+(ulimit -f 0; trap '' XFSZ; "$rmg" import nodes.csv edges.csv -o big.rmg >/dev/null 2>err.txt)
+code=$?; out=$(ls big.rmg* 2>/dev/null); err=$(cat err.txt 2>/dev/null)
+check 'nothing half done' 8 '' '*'
+
+# ---- damage: a byte in each part of the file, and each length ----
+size=$(stat -c %s g.rmg)
+for at in 0 5 9 40 70 100 180 500 700 1000 $((size - 100)) $((size - 1)); do
+    cp g.rmg bent.rmg
+    byte=$(od -An -tu1 -j "$at" -N 1 g.rmg | tr -d ' ')
+    printf "\\x$(printf %x $((byte ^ 129)))" | dd of=bent.rmg bs=1 seek="$at" conv=notrunc 2>dd.txt
+    run "$rmg" verify bent.rmg
+    check "bent byte $at" 5 '' 'rmg verify: bent.rmg is damaged
+  why:  *, byte *: *
+  next: *'
+done
+for keep in 0 3 63 64 200 $((size - 1)); do
+    head -c "$keep" g.rmg >cut.rmg
+    run "$rmg" verify cut.rmg
+    check "cut at $keep" 5 '' '*, byte *: *'
+    run "$rmg" info cut.rmg
+    check "info of what is cut at $keep" '[25]' '' '*, byte *: *'
+done
+# Ten billion nodes in 64 bytes.
+{ printf 'RMG\0\1\0\0\0\0\344\13\124\2\0\0\0'; head -c 48 /dev/zero; } >claim.rmg
+run "$rmg" verify claim.rmg
+check 'a claim without substance' 5 '' '*header 0, byte 8: more nodes than the file has room for*'
+
+# ---- help ----
+for verb in info import export hash walk verify; do
+    run "$rmg" "$verb" -h
+    check "$verb -h" 0 "rmg $verb - *Usage: rmg $verb*Examples:*All about it: rmg help $verb" ''
+    run "$rmg" help "$verb"
+    check "help $verb" 0 '*--json*Exit codes:*' ''
+done
+run "$rmg" --version
+check 'version' 0 'rmg [0-9]*' ''
+
+leftovers=$(ls -- *.tmp never.rmg big.rmg 2>/dev/null)
+[[ -z $leftovers ]] || { echo "FAIL left behind: $leftovers"; failed=$((failed + 1)); }
+echo "$passed passed, $failed failed"
+[[ $failed == 0 ]]
