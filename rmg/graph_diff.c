@@ -6,7 +6,7 @@
 struct item {
     uint32_t ref; /* 0: nothing */
     bool is_leaf;
-    const uint8_t *hash; /* of the slot it hangs in; of a node only when it hangs just there */
+    const uint8_t *hash; /* of the slot that it came from; NULL: a root */
 };
 
 struct diff {
@@ -43,9 +43,11 @@ static enum jit_err tell_all(struct diff *d, int side, const struct item *item)
     uint32_t ref = 0;
     enum jit_err err = JIT_OK;
     trie_iter_begin(&iter, d->graph[side], d->map, item->ref, item->is_leaf);
+    iter.steps = d->steps; /* one bound for the whole walk */
     while (!d->stopped && (err = trie_iter_next(&iter, &leaf, &ref)) == JIT_OK) {
         tell(d, leaf, side == 0, side == 1);
     }
+    d->steps = iter.steps;
     return err == JIT_ENOENT ? JIT_OK : err;
 }
 
@@ -63,10 +65,8 @@ static struct item child_of(const struct diff *d, const struct item *item,
                             unsigned slot)
 {
     if (item->is_leaf || view->depth != depth) {
-        /* A leaf's hash is the same wherever it hangs, a node's is not. */
-        return item_slot == slot
-                   ? (struct item){item->ref, item->is_leaf, item->is_leaf ? item->hash : NULL}
-                   : (struct item){0, false, NULL};
+        /* Equal hashes mean equal content wherever they hang, so it may go along. */
+        return item_slot == slot ? *item : (struct item){0, false, NULL};
     }
     if (!trie_has(view->map, slot)) {
         return (struct item){0, false, NULL};
@@ -121,9 +121,10 @@ static enum jit_err diff_items(struct diff *d, const struct item *a, const struc
     }
     for (int side = 0; side < 2; side++) {
         depth[side] = trie_key_nibbles(d->spec);
-        if (d->steps-- == 0) {
+        if (d->steps == 0) {
             return JIT_ECORRUPT;
         }
+        d->steps--;
         if (!item[side]->is_leaf) {
             if (!trie_look(&d->graph[side]->mem, d->spec, item[side]->ref, hang, &view[side])) {
                 return JIT_ECORRUPT;

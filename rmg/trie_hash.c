@@ -374,11 +374,13 @@ static void group_hash(struct trie_hasher *hasher, struct queued *const *group, 
         lanes[i] = lane_of(hasher, group[i]->node, i);
     }
     leaves_of_group(hasher, group, count);
-    for (unsigned level = 8; level > 0; level /= 2) {
+    for (unsigned level = 1; level <= 4; level++) {
         for (uint32_t i = 0; i < count; i++) {
             const struct lane *lane = &lanes[i];
-            for (unsigned at = level; at < 2 * level; at++) {
-                if ((lane->map & below[at]) != 0 && ((lane->need & below[at]) != 0 || at == 1)) {
+            unsigned at = 0;
+            for (unsigned left = lane->map; left != 0; left &= (unsigned)~below[at]) {
+                at = (16u + (unsigned)__builtin_ctz(left)) >> level;
+                if ((lane->need & below[at]) != 0 || at == 1) {
                     inner_of(hasher, lane, at);
                 }
             }

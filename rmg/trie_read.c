@@ -289,11 +289,12 @@ enum jit_err trie_iter_next(struct rmg_iter *iter, const uint8_t **leaf, uint32_
         struct trie_view view;
         *rest &= *rest - 1u;
         iter->err = JIT_ECORRUPT;
-        if (iter->steps-- == 0 ||
+        if (iter->steps == 0 ||
             !trie_look(mem, spec, iter->stack[iter->depth - 1].ref, depth, &view) ||
             !trie_has(view.map, slot)) {
             return JIT_ECORRUPT;
         }
+        iter->steps--;
         uint32_t child = trie_ref(spec, &view, trie_rank(view.map, slot));
         if (trie_has(view.leaf, slot)) {
             at = child;

@@ -194,9 +194,10 @@ static enum jit_err node_visit(struct verify *v, uint32_t ref, unsigned depth_mi
     uint64_t before = v->leaves;
     unsigned index = 0;
     bool root = depth_min == 0;
-    if (v->steps-- == 0 || !trie_look(&v->graph.mem, v->spec, ref, depth_min, &view)) {
+    if (v->steps == 0 || !trie_look(&v->graph.mem, v->spec, ref, depth_min, &view)) {
         return fault(v, v->last, "node malformed");
     }
+    v->steps--;
     const struct trie_node *node = (const struct trie_node *)(const void *)view.at;
     if ((root ? view.depth != 0 : view.children < 2) || node->dirty != 0 || node->flags != 0) {
         return fault(v, v->last, "node of the wrong shape");

@@ -151,31 +151,41 @@ static void bench_build(const struct bench *bench, uint64_t n, bool sorted)
     tree_end(&tree);
 }
 
-static void set_atom(struct tree *tree, struct rmg_tx *tx, uint64_t node, uint64_t value)
+static void set_atom(struct tree *tree, struct rmg_tx *tx, const struct jit_id *node,
+                     uint64_t value)
 {
     uint8_t bytes[16] = {0};
     jit_put_le64(bytes, value);
     struct rmg_attachment attachment = {
         .name = "state", .name_size = 5, .value = {RMG_VALUE_ATOM, tree->type, bytes, 16}};
-    must(
-        rmg_tx_set_attachment(tx, &tree->instance, RMG_PLANE_ALPHA, &tree->ids[node], &attachment));
+    must(rmg_tx_set_attachment(tx, &tree->instance, RMG_PLANE_ALPHA, node, &attachment));
 }
 
-/* One transaction that sets `count` atoms, sealed. */
-static uint64_t set_atoms(struct tree *tree, struct jit_random *random, uint64_t count)
+/* One transaction that sets `count` atoms, sealed; in any order, or as patches have them, by id. */
+static uint64_t set_atoms(struct tree *tree, struct jit_random *random, uint64_t count, bool sorted)
 {
     struct rmg_tx *tx = NULL;
+    struct jit_id *ids = sorted ? array(count, sizeof *ids) : NULL;
+    for (uint64_t i = 0; i < count && sorted; i++) {
+        ids[i] = tree->ids[jit_random_below(random, tree->n)];
+    }
+    if (sorted) {
+        qsort(ids, count, sizeof *ids, by_id);
+    }
     uint64_t before = bench_now_ns();
     must(rmg_tx_begin(tree->store, &tree->version, &tx));
     for (uint64_t i = 0; i < count; i++) {
-        set_atom(tree, tx, jit_random_below(random, tree->n), jit_random_next(random));
+        const struct jit_id *id = sorted ? &ids[i] : &tree->ids[jit_random_below(random, tree->n)];
+        set_atom(tree, tx, id, jit_random_next(random));
     }
     must(rmg_tx_seal(tx, &tree->version));
-    return bench_now_ns() - before;
+    uint64_t spent = bench_now_ns() - before;
+    free(ids);
+    return spent;
 }
 
 static void bench_set(const struct bench *bench, struct tree *tree, const char *name,
-                      uint64_t count, size_t runs)
+                      uint64_t count, size_t runs, bool sorted)
 {
     double samples[RUNS_MAX];
     struct jit_random random = jit_random_of(count);
@@ -183,7 +193,7 @@ static void bench_set(const struct bench *bench, struct tree *tree, const char *
         return;
     }
     for (size_t i = 0; i < runs; i++) {
-        samples[i] = (double)set_atoms(tree, &random, count);
+        samples[i] = (double)set_atoms(tree, &random, count, sorted);
     }
     bench_report(bench, name, tree->n, samples, runs);
 }
@@ -245,7 +255,7 @@ static void bench_diff(const struct bench *bench, struct tree *tree)
         struct rmg_graph after;
         uint64_t found = 0;
         must(rmg_store_pin(tree->store, &base));
-        (void)set_atoms(tree, &random, 10);
+        (void)set_atoms(tree, &random, 10, false);
         graph_of(tree, &base, &before);
         graph_of(tree, &tree->version, &after);
         uint64_t start = bench_now_ns();
@@ -303,7 +313,7 @@ static void bench_memory(const struct bench *bench, struct tree *tree)
     }
     struct rmg_version base = tree->version;
     must(rmg_store_pin(tree->store, &base));
-    (void)set_atoms(tree, &random, tree->n / 10);
+    (void)set_atoms(tree, &random, tree->n / 10, false);
     bytes = (double)tree->arena->live / (double)tree->n;
     bench_report(bench, "memory_two_bytes", tree->n, &bytes, 1);
     rmg_store_unpin(tree->store, &base);
@@ -329,9 +339,10 @@ void bench_store(const struct bench *bench)
         build(&tree);
         bench_memory(bench, &tree);
         bench_fork(bench, &tree);
-        bench_set(bench, &tree, "set1", 1, RUNS_MAX);
-        bench_set(bench, &tree, "set1000", 1000, 51);
-        bench_set(bench, &tree, "set100000", 100000, 5);
+        bench_set(bench, &tree, "set1", 1, RUNS_MAX, false);
+        bench_set(bench, &tree, "set1000", 1000, 51, false);
+        bench_set(bench, &tree, "set100000", 100000, 5, false);
+        bench_set(bench, &tree, "set100000_by_id", 100000, 5, true);
         bench_diff(bench, &tree);
         bench_create(bench, &tree);
         bench_reads(bench, &tree);

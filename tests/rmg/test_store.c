@@ -1,6 +1,8 @@
 /* Goal:   the store is the naive state: same errors, same validity, same roots, same content,
  *         whatever the ids and the order; old versions stay; abort leaves no trace.
  * Method: random operations on both at once, compared at every seal, over ids of every kind. */
+#include <stdio.h>
+
 #include "tests/lib/tcase.h"
 #include "tests/lib/world.h"
 
@@ -341,9 +343,189 @@ START_TEST(random_operations) /* _i: kind and seed */
 }
 END_TEST
 
+/* ---- the tree of instances ---- */
+
+static struct jit_id deep(unsigned n)
+{
+    return world_id(WORLD_RANDOM, 900, n);
+}
+
+/* Hang instance n below instance `below` (with its portal); its root node is nodes[0]. */
+static void hang(struct rmg_tx *tx, unsigned n, unsigned below, const char *name)
+{
+    struct jit_id id = deep(n);
+    struct rmg_parent parent = {
+        true, RMG_PLANE_ALPHA, below == 0 ? world.instances[0] : deep(below), world.nodes[0],
+        1,    {name[0]}};
+    struct rmg_attachment portal = {name, 1, {RMG_VALUE_PORTAL, id, NULL, 0}};
+    must(rmg_tx_upsert_instance(tx, &id, &world.nodes[0], &parent));
+    must(rmg_tx_upsert_node(tx, &id, &world.nodes[0], &world.types[0]));
+    must(rmg_tx_set_attachment(tx, &parent.instance, RMG_PLANE_ALPHA, &world.nodes[0], &portal));
+}
+
+static void unhang(struct rmg_tx *tx, unsigned below, const char *name)
+{
+    struct jit_id from = below == 0 ? world.instances[0] : deep(below);
+    must(rmg_tx_clear_attachment(tx, &from, RMG_PLANE_ALPHA, &world.nodes[0], name, 1));
+}
+
+static enum jit_err seal(struct rmg_tx *tx)
+{
+    return rmg_tx_seal(tx, &world.version);
+}
+
+START_TEST(depth_of_instances) /* 64 ancestors, not 65, also when a subtree moves */
+{
+    struct rmg_tx *tx = NULL;
+    struct rmg_fault fault;
+    world_begin(&world, WORLD_RANDOM, 5, 1u << 20);
+    must(rmg_tx_begin(world.store, &world.version, &tx));
+    for (unsigned n = 1; n <= JIT_DEPTH_MAX; n++) {
+        hang(tx, n, n - 1, "d");
+    }
+    must(seal(tx));
+    must(rmg_store_verify(world.store, &world.version, &fault));
+    must(rmg_tx_begin(world.store, &world.version, &tx));
+    hang(tx, 70, JIT_DEPTH_MAX, "d");
+    ck_assert_int_eq(seal(tx), JIT_EINVALID);
+    /* 70 below the top; then all from 2 on below it: one deeper than allowed */
+    must(rmg_tx_begin(world.store, &world.version, &tx));
+    hang(tx, 70, 0, "e");
+    hang(tx, 71, 70, "e");
+    must(seal(tx));
+    must(rmg_tx_begin(world.store, &world.version, &tx));
+    unhang(tx, 1, "d");
+    hang(tx, 2, 70, "d");
+    must(seal(tx));
+    must(rmg_tx_begin(world.store, &world.version, &tx));
+    unhang(tx, 70, "d");
+    hang(tx, 2, 71, "d");
+    ck_assert_int_eq(seal(tx), JIT_EINVALID);
+    /* a circle: 2 below 5, which is below 2 */
+    must(rmg_tx_begin(world.store, &world.version, &tx));
+    unhang(tx, 70, "d");
+    hang(tx, 2, 5, "x");
+    ck_assert_int_eq(seal(tx), JIT_EINVALID);
+    must(rmg_store_verify(world.store, &world.version, &fault));
+    world_end(&world);
+}
+END_TEST
+
+START_TEST(limits) /* at each limit and one past it */
+{
+    static uint8_t atom[JIT_ATOM_BYTES_MAX + 1];
+    static char name[JIT_NAME_BYTES_MAX + 1];
+    const struct jit_id *node = &world.nodes[0];
+    struct rmg_attachment a = {name, 0, {RMG_VALUE_ATOM, {{1}}, atom, JIT_ATOM_BYTES_MAX}};
+    struct rmg_tx *tx = NULL;
+    struct rmg_fault fault;
+    struct jit_id zero = {{0}};
+    world_begin(&world, WORLD_RANDOM, 6, 16u << 20);
+    const struct jit_id *top = &world.instances[0];
+    must(rmg_tx_begin(world.store, &world.version, &tx));
+    must(rmg_tx_set_attachment(tx, top, RMG_PLANE_ALPHA, node, &a));
+    a.value.size++;
+    ck_assert_int_eq(rmg_tx_set_attachment(tx, top, RMG_PLANE_ALPHA, node, &a), JIT_ELIMIT);
+    a.value.size = 1;
+    memset(name, 'n', sizeof name);
+    a.name_size = JIT_NAME_BYTES_MAX;
+    must(rmg_tx_set_attachment(tx, top, RMG_PLANE_ALPHA, node, &a));
+    a.name_size++;
+    ck_assert_int_eq(rmg_tx_set_attachment(tx, top, RMG_PLANE_ALPHA, node, &a), JIT_ELIMIT);
+    for (unsigned i = 2; i <= JIT_ATTACHMENTS_MAX; i++) { /* two are there */
+        a.name_size = 4;
+        snprintf(name, sizeof name, "%04u", i);
+        ck_assert_int_eq(rmg_tx_set_attachment(tx, top, RMG_PLANE_ALPHA, node, &a),
+                         i < JIT_ATTACHMENTS_MAX ? JIT_OK : JIT_ELIMIT);
+    }
+    a.name = "\xff";
+    a.name_size = 1;
+    ck_assert_int_eq(rmg_tx_set_attachment(tx, top, RMG_PLANE_ALPHA, node, &a), JIT_EINVALID);
+    a.name = "ok";
+    a.name_size = 2;
+    a.value.type = zero;
+    ck_assert_int_eq(rmg_tx_set_attachment(tx, top, RMG_PLANE_ALPHA, node, &a), JIT_EINVALID);
+    ck_assert_int_eq(rmg_tx_upsert_node(tx, top, node, &zero), JIT_EINVALID);
+    ck_assert_int_eq(rmg_tx_upsert_instance(tx, &zero, node, NULL), JIT_EINVALID);
+    must(rmg_tx_upsert_node(tx, top, &zero, &world.types[0])); /* only types and instances */
+    must(seal(tx));
+    must(rmg_store_verify(world.store, &world.version, &fault));
+    world_end(&world);
+}
+END_TEST
+
+START_TEST(load_refuses)
+{
+    struct rmg_bulk_node nodes[2];
+    struct rmg_edge edges[2];
+    struct rmg_bulk_attachment attachments[2];
+    struct rmg_bulk whole = {nodes, 2, edges, 2, attachments, 2};
+    struct jit_id id = deep(1);
+    world_begin(&world, WORLD_RANDOM, 7, 1u << 20);
+    for (unsigned what = 0; what < 9; what++) {
+        static const enum jit_err expected[] = {JIT_EINVALID, JIT_EEXIST,    JIT_EEXIST,
+                                                JIT_EEXIST,   JIT_EDANGLING, JIT_EDANGLING,
+                                                JIT_ENOENT,   JIT_EINVALID,  JIT_EINVALID};
+        struct rmg_tx *tx = NULL;
+        struct rmg_bulk bulk = whole;
+        uint64_t live = world.arena[0]->live + world.arena[1]->live;
+        for (unsigned i = 0; i < 2; i++) {
+            nodes[i] = (struct rmg_bulk_node){world.nodes[i], world.types[0]};
+            edges[i] = (struct rmg_edge){world.edges[i], world.nodes[i], world.nodes[1 - i],
+                                         world.types[0]};
+            attachments[i] = (struct rmg_bulk_attachment){
+                world.nodes[0],
+                RMG_PLANE_ALPHA,
+                {i == 0 ? "a" : "b", 1, {RMG_VALUE_ATOM, world.types[0], world.atom, 500}}};
+        }
+        switch (what) {
+        case 1:
+            nodes[1].id = nodes[0].id;
+            break;
+        case 2:
+            edges[1].id = edges[0].id;
+            break;
+        case 3:
+            attachments[1].attachment.name = "a";
+            break;
+        case 4:
+            edges[1].from = world.nodes[9];
+            break;
+        case 5:
+            edges[1].to = world.nodes[9];
+            break;
+        case 6:
+            attachments[1].owner = world.nodes[9];
+            break;
+        case 7:
+            memset(&nodes[1].type, 0, sizeof nodes[1].type);
+            break;
+        case 8:
+            attachments[1].attachment.name = "\xff";
+            break;
+        default:
+            break; /* 0: into an instance that is not empty */
+        }
+        must(rmg_tx_begin(world.store, &world.version, &tx));
+        if (what > 0) {
+            must(rmg_tx_upsert_instance(tx, &id, &world.nodes[0], NULL));
+        }
+        ck_assert_int_eq(rmg_tx_load(tx, what == 0 ? &world.instances[0] : &id, &bulk),
+                         expected[what]);
+        rmg_tx_abort(tx);
+        ck_assert_uint_eq(world.arena[0]->live + world.arena[1]->live, live);
+    }
+    world_end(&world);
+}
+END_TEST
+
 static void suite(Suite *s)
 {
-    TCase *t = test_case(s, "random", 120);
+    TCase *t = test_case(s, "rules", 20);
+    tcase_add_test(t, depth_of_instances);
+    tcase_add_test(t, limits);
+    tcase_add_test(t, load_refuses);
+    t = test_case(s, "random", 120);
     tcase_add_loop_test(t, random_operations, 0, SEEDS * WORLD_IDS);
 }
 

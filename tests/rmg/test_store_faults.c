@@ -2,6 +2,7 @@
  *         whole, nothing leaks, reads end without a fault.
  * Method: the same transaction with the n-th refusal, once and for good, for every n; random bits
  *         flipped in the arena and every reader sent over it (run it under the sanitizers). */
+#include "rmg/trie_priv.h"
 #include "tests/lib/tcase.h"
 #include "tests/lib/world.h"
 
@@ -354,12 +355,90 @@ START_TEST(verify_finds_every_bit)
 }
 END_TEST
 
+/* Indexes have no hashes: their shape alone is judged. Any other depth of any node is found. */
+static void other_depths(struct bed *bed, unsigned map, uint32_t ref)
+{
+    struct trie_node *node = rmg_arena_at(&bed->memory.arena, ref);
+    uint8_t depth = node->depth;
+    const int others[] = {depth - 1, depth + 1, depth + 2, 0, depth / 2, 255};
+    for (size_t i = 0; i < sizeof others / sizeof others[0]; i++) {
+        struct rmg_fault fault;
+        node->depth = (uint8_t)others[i];
+        ck_assert_int_eq(rmg_store_verify(bed->store, &bed->version, &fault),
+                         node->depth == depth ? JIT_OK : JIT_ECORRUPT);
+    }
+    node->depth = depth;
+    const uint32_t *refs = trie_refs(&trie_specs[map], node);
+    for (unsigned left = node->map, i = 0; left != 0; left &= left - 1, i++) {
+        if (!trie_has(node->leaf, (unsigned)__builtin_ctz(left))) {
+            other_depths(bed, map, refs[i]);
+        }
+    }
+}
+
+START_TEST(index_shape) /* _i: an index */
+{
+    struct bed bed;
+    struct rmg_instance instance;
+    bed_begin(&bed);
+    must(run(&bed, load_first));
+    must(rmg_store_instance(bed.store, &bed.version, &bed.top, &instance));
+    other_depths(&bed, (unsigned)_i, instance.roots.ref[_i]);
+    bed_end(&bed);
+}
+END_TEST
+
+/* A few nodes that stand for 16^64 leaves: whoever walks them gives up in time. */
+START_TEST(walks_are_bounded)
+{
+    static _Alignas(16) uint8_t memory[1u << 18];
+    const struct trie_spec *spec = &trie_specs[RMG_NODES];
+    const uint32_t step = (trie_node_size(spec, 16, 0) + RMG_GRANULE - 1) / RMG_GRANULE;
+    struct rmg_graph graph = {.mem = {memory, sizeof memory}};
+    struct rmg_graph other = {.mem = {memory, sizeof memory}};
+    struct rmg_iter iter;
+    struct jit_id id;
+    struct jit_id type;
+    uint64_t sum = 0;
+    enum jit_err err = JIT_OK;
+    for (uint32_t i = 0; i < 64; i++) {
+        struct trie_node *node = (struct trie_node *)(void *)(memory + 16 * (1 + i * step));
+        *node =
+            (struct trie_node){.map = 0xffff, .leaf = i == 63 ? 0xffff : 0, .depth = (uint8_t)i};
+        for (unsigned k = 0; k < 16; k++) {
+            trie_refs(spec, node)[k] = 1 + (i + 1) * step;
+        }
+        for (unsigned k = 0; k < 30; k++) {
+            trie_hashes(node, 16)[k].bytes[0] = (uint8_t)(i * k);
+        }
+    }
+    graph.roots.ref[RMG_NODES] = 1;
+    rmg_iter_all(&graph, RMG_NODES, &iter);
+    while (err == JIT_OK) {
+        err = rmg_iter_node(&iter, &id, &type);
+    }
+    ck_assert_int_eq(err, JIT_ECORRUPT);
+    ck_assert_int_eq(rmg_graph_diff(&graph, &other, keep_on, &sum), JIT_ECORRUPT);
+    other.roots.ref[RMG_NODES] = 1;
+    static uint8_t copy[sizeof memory];
+    memcpy(copy, memory, sizeof memory);
+    other.mem.base = copy;
+    for (unsigned k = 0; k < 63; k++) {
+        struct trie_node *node = (struct trie_node *)(void *)(copy + 16 * (1 + k * step));
+        memset(trie_hashes(node, 16), 7, 30 * sizeof(struct jit_id));
+    }
+    ck_assert_int_eq(rmg_graph_diff(&graph, &other, keep_on, &sum), JIT_ECORRUPT);
+}
+END_TEST
+
 static void suite(Suite *s)
 {
     TCase *t = test_case(s, "faults", 120);
     tcase_add_loop_test(t, refusals, 0, 8);
     tcase_add_loop_test(t, damage, 0, 10);
     tcase_add_test(t, verify_finds_every_bit);
+    tcase_add_loop_test(t, index_shape, RMG_OUT, RMG_MAPS);
+    tcase_add_test(t, walks_are_bounded);
 }
 
 TEST_MAIN("store_faults", suite)
