@@ -137,8 +137,8 @@ static void settle_receipts(struct kern_core *core, const struct rmg_tick_output
                                      .rule_id = core->requests[i].rule_id,
                                      .instance = core->requests[i].instance};
         }
-        if (!pending->want_receipt || process->state != KERN_PROCESS_DONE) {
-            continue;
+        if (!pending->want_receipt || process->state != KERN_PROCESS_DONE || process->asked_exit) {
+            continue; /* one that exits with this tick takes nothing any more, and stays exited */
         }
         struct sys_receipt reply = {.cookie = pending->cookie,
                                     .tick = core->tick,

@@ -339,9 +339,11 @@ void kern_core_step(struct kern_core *core, const struct kern_event *event,
     if (core->finish && core->phase == KERN_COLLECTING) {
         core->finish = false;
         note_exits(core);
-        kern_commit_tick(core);
-        end_exited(core);
-        next_tick(core);
+        if (core->phase == KERN_COLLECTING) { /* there may have been no memory for the exits */
+            kern_commit_tick(core);
+            end_exited(core);
+            next_tick(core);
+        }
     }
     if (core->out_of_memory) {
         core->out_of_memory = false;
