@@ -128,7 +128,10 @@ static enum jit_err fill(struct hub_client *client, int timeout_ms)
 {
     struct pollfd poll_fd = {.fd = client->fd, .events = POLLIN};
     int ready = poll(&poll_fd, 1, timeout_ms);
-    if (ready == 0 || (ready < 0 && errno == EINTR)) {
+    if (ready < 0 && errno == EINTR) {
+        return timeout_ms < 0 ? JIT_OK : JIT_EAGAIN; /* for ever means for ever */
+    }
+    if (ready == 0) {
         return JIT_EAGAIN;
     }
     if (ready < 0) {
@@ -173,6 +176,7 @@ enum jit_err hub_client_next(struct hub_client *client, int timeout_ms, cbor_ite
             }
             if (hub_is(*out, "t", "error")) {
                 hub_get_text(*out, "text", client->error, sizeof client->error);
+                hub_get_text(*out, "code", client->code, sizeof client->code);
                 bool version = hub_is(*out, "code", "version");
                 cbor_decref(out);
                 return version ? JIT_EVERSION : JIT_EPEER;

@@ -13,6 +13,7 @@ struct hub_client {
     struct jit_buf out;
     cbor_item_t *greeting; /* the server's welcome: its state when we came */
     char error[256];       /* after an error: what the server said, or what failed here */
+    char code[16];         /* the server's own name for its last error; "" */
 };
 
 /* Connect to DIR/hub.sock and shake hands.

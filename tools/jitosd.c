@@ -309,10 +309,15 @@ static int serve(struct arguments *a)
     }
     say_recovered(shell_supervisor_system(supervisor));
     if (a->ready_fd >= 0) {
-        if (write(a->ready_fd, "r", 1) != 1) {
+        bool heard = write(a->ready_fd, "r", 1) == 1;
+        close(a->ready_fd);
+        if (!heard) {
             fprintf(stderr, "jitosd: nobody waits on descriptor %d\n", a->ready_fd);
         }
-        close(a->ready_fd);
+        if (!heard && a->private_run) { /* its tool died before it could be asked to signal that */
+            shell_supervisor_free(supervisor);
+            return 8;
+        }
     }
     int code = shell_supervisor_run(supervisor, stop_fd);
     shell_supervisor_free(supervisor);

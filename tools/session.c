@@ -136,6 +136,9 @@ void session_end(struct session *session, int *ended_by)
         hub_client_close(&session->client);
     }
     if (session->pid > 0) {
+        /* It may not have heard: there was no connection, or it had dropped ours. It takes SIGTERM
+         * as the same request. */
+        kill(session->pid, SIGTERM);
         while (waitpid(session->pid, &status, 0) < 0 && errno == EINTR) {
         }
         *ended_by = WIFSIGNALED(status) ? WTERMSIG(status) : 0;
@@ -204,8 +207,12 @@ static enum jit_err ask(struct session *session, struct hub_writer *w)
     if (reply != NULL) {
         cbor_decref(&reply);
     }
-    return err == JIT_OK ? JIT_OK
-                         : fail(session, err == JIT_ENOENT ? 4 : 2, err, session->client.error);
+    if (err == JIT_OK) {
+        return JIT_OK;
+    }
+    bool host = strcmp(session->client.code, "space") == 0 ||
+                strcmp(session->client.code, "io") == 0; /* the machine's fault, not the system's */
+    return fail(session, err == JIT_ENOENT ? 4 : host ? 8 : 2, err, session->client.error);
 }
 
 /* ---- genesis ---- */
