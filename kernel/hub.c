@@ -144,6 +144,8 @@ static void conn_free(struct hub_conn *conn)
 {
     struct hub *hub = conn->hub;
     shell_loop_remove(hub->loop, conn->watch);
+    /* A poll that is still under way holds the socket: the peer is to hear of the end now. */
+    shutdown(conn->fd, SHUT_RDWR);
     close(conn->fd);
     jit_buf_release(&conn->in);
     jit_buf_release(&conn->out);

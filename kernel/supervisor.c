@@ -163,6 +163,9 @@ static void sleep_once(struct shell_supervisor *s, bool working)
 {
     uint64_t wait_ns = working ? SUPERVISOR_WATCH_NS : UINT64_MAX;
     uint32_t count = 0;
+    if (!log_idle(s->system.log) && !s->log_failed) {
+        wait_ns = SUPERVISOR_REAP_NS; /* one that ended inside submit() wakes nobody */
+    }
     announce(s, true);
     for (uint32_t i = 0; i < s->worker_count; i++) {
         if (s->workers[i].worker.alive) {
@@ -197,7 +200,8 @@ static bool work(struct shell_supervisor *s)
 
 static void at_rest(struct shell_supervisor *s)
 {
-    if (!s->resting || s->rest_told || s->stopped || log_dead(s->system.log) != JIT_OK) {
+    if (!s->resting || s->rest_told || s->stopped || s->log_failed ||
+        log_dead(s->system.log) != JIT_OK) {
         return;
     }
     enum jit_err err = log_flush(s->system.log);
@@ -228,16 +232,19 @@ int shell_supervisor_run(struct shell_supervisor *s, int stop_fd)
     uint64_t idle_since = supervisor_now_ns();
     uint64_t watched = idle_since;
     while (!s->quit) {
-        if (work(s)) {
-            idle_since = supervisor_now_ns();
-            continue;
-        }
+        /* Somebody may keep us busy for ever, a worker with its bell or a client: what is due is
+         * done all the same. */
+        bool busy = work(s);
         at_rest(s);
         uint64_t now = supervisor_now_ns();
         bool working = anyone_working(s);
         if (working && now - watched >= SUPERVISOR_WATCH_NS) {
             watched = now;
             watch(s);
+            continue;
+        }
+        if (busy) {
+            idle_since = now;
             continue;
         }
         if (working && now - idle_since < SUPERVISOR_SPIN_NS) {
@@ -270,15 +277,16 @@ enum jit_err supervisor_start_core(struct shell_supervisor *s, char *message, si
                  where != NULL ? where : jit_err_text(err));
         return err;
     }
-    s->worker_count = kern_core_config(s->core)->process_count;
-    s->workers = jit_heap_zalloc(s->heap, s->worker_count + 1u, sizeof *s->workers);
-    s->bells = jit_heap_zalloc(s->heap, s->worker_count + 1u, sizeof *s->bells);
-    s->event_capacity = 4u * s->worker_count + 16u;
+    uint32_t count = kern_core_config(s->core)->process_count;
+    s->workers = jit_heap_zalloc(s->heap, count + 1u, sizeof *s->workers);
+    s->bells = jit_heap_zalloc(s->heap, count + 1u, sizeof *s->bells);
+    s->event_capacity = 4u * count + 16u + SUPERVISOR_COMMANDS_MAX;
     s->events = jit_heap_zalloc(s->heap, s->event_capacity, sizeof *s->events);
     if (s->workers == NULL || s->bells == NULL || s->events == NULL) {
         snprintf(message, size, "out of memory");
         return JIT_ENOMEM;
     }
+    s->worker_count = count;
     for (uint32_t i = 0; i < s->worker_count; i++) {
         s->workers[i].supervisor = s;
         s->workers[i].index = i;

@@ -22,6 +22,15 @@ void supervisor_post(struct shell_supervisor *s, const struct kern_event *event)
     }
 }
 
+bool supervisor_command(struct shell_supervisor *s, const struct kern_event *event)
+{
+    if (s->core == NULL || s->event_count >= SUPERVISOR_COMMANDS_MAX) {
+        return false;
+    }
+    supervisor_post(s, event);
+    return true;
+}
+
 static void wake(uint32_t *word)
 {
     syscall(SYS_futex, word, FUTEX_WAKE, 1, NULL, NULL, 0);
@@ -148,6 +157,14 @@ void supervisor_log_failed(struct shell_supervisor *s, enum jit_err err)
     char line[160];
     snprintf(line, sizeof line, "the log could not be written: %s", jit_err_text(err));
     struct kern_event event = {.kind = KERN_EVENT_FAILED, .err = err, .text = line};
+    if (s->log_failed) {
+        return;
+    }
+    s->log_failed = true;
+    if (s->core == NULL) { /* there is no run to stop; a genesis is refused for the same reason */
+        fprintf(stderr, "jitosd: %s\n", line);
+        return;
+    }
     supervisor_post(s, &event);
 }
 
@@ -175,6 +192,9 @@ void supervisor_reap_log(struct shell_supervisor *s, bool wait)
 
 static void do_log(struct shell_supervisor *s, const struct kern_log_record *made)
 {
+    if (s->log_failed) {
+        return; /* the core has not heard of it yet; nothing may follow the tick that is missing */
+    }
     struct log_record record = {
         .tick = made->tick,
         .commit = made->commit,
@@ -319,7 +339,8 @@ void supervisor_obey(struct shell_supervisor *s, const struct kern_update *updat
         obey(s, &update->actions[i]);
     }
     s->again = update->again;
-    if (s->stopped) {
+    if (s->stopped && !s->stop_told) {
+        s->stop_told = true;
         supervisor_tell_stop(s);
     }
 }

@@ -7,6 +7,7 @@
  * order canonical CBOR wants: shorter ones first, then bytewise. */
 
 #define DENIALS_PER_FRAME 16u
+#define BUSY_TEXT         "too many commands wait for their turn; ask again"
 
 /* ---- answers ---- */
 
@@ -305,10 +306,36 @@ static void on_run(struct shell_supervisor *s, struct hub_conn *conn, const cbor
         fail(s, conn, "stopped", s->stop_text);
         return;
     }
-    answer_status(s, conn, "status");
     struct kern_event event = {.kind = KERN_EVENT_RUN, .tick = to};
+    if (!supervisor_command(s, &event)) {
+        fail(s, conn, "busy", BUSY_TEXT);
+        return;
+    }
     s->resting = false;
-    supervisor_post(s, &event);
+    answer_status(s, conn, "status");
+}
+
+static void on_pause(struct shell_supervisor *s, struct hub_conn *conn)
+{
+    struct kern_event event = {.kind = KERN_EVENT_PAUSE};
+    if (s->core != NULL && !supervisor_command(s, &event)) {
+        fail(s, conn, "busy", BUSY_TEXT);
+        return;
+    }
+    answer_status(s, conn, "status"); /* without a system there is nothing to pause */
+}
+
+static const char *code_of(enum jit_err err, const char *otherwise)
+{
+    switch (err) {
+    case JIT_ENOSPC:
+        return "space";
+    case JIT_EIO:
+    case JIT_ENOMEM:
+        return "io";
+    default:
+        return otherwise;
+    }
 }
 
 static void on_genesis_begin(struct shell_supervisor *s, struct hub_conn *conn)
@@ -352,7 +379,7 @@ static void on_genesis_data(struct shell_supervisor *s, struct hub_conn *conn,
                            : blob_append(s->upload, bytes, size);
     if (err != JIT_OK) {
         end_upload(s);
-        fail(s, conn, err == JIT_ENOSPC ? "space" : "io",
+        fail(s, conn, code_of(err, "io"),
              err == JIT_ENOSPC ? "no space left for the system" : jit_err_text(err));
     }
 }
@@ -370,12 +397,14 @@ static void on_genesis_end(struct shell_supervisor *s, struct hub_conn *conn)
     s->uploader = NULL;
     enum jit_err err = blob_finish(upload, &blob, &s->upload_size);
     if (err != JIT_OK) {
-        fail(s, conn, "io", jit_err_text(err));
+        fail(s, conn, code_of(err, "io"), jit_err_text(err));
         return;
     }
     err = shell_system_genesis(&s->system, &blob, s->upload_size);
     if (err != JIT_OK) {
-        fail(s, conn, "refused", s->system.message);
+        fail(s, conn, code_of(err, "refused"), s->system.message);
+        /* Built but not logged: this process cannot build another one in its place. */
+        s->quit = shell_system_ready(&s->system);
         return;
     }
 
@@ -402,8 +431,11 @@ static void on_kill(struct shell_supervisor *s, struct hub_conn *conn, const cbo
         kern_core_process(s->core, i, &status);
         if (strcmp(status.config->name, name) == 0 && status.config->index == index) {
             struct kern_event event = {.kind = KERN_EVENT_KILL, .process = i};
-            supervisor_post(s, &event);
-            answer_status(s, conn, "status");
+            if (supervisor_command(s, &event)) {
+                answer_status(s, conn, "status");
+            } else {
+                fail(s, conn, "busy", BUSY_TEXT);
+            }
             return;
         }
     }
@@ -420,9 +452,7 @@ static void on_message(void *user, struct hub_conn *conn, const cbor_item_t *mes
     } else if (hub_is(message, "t", "run")) {
         on_run(s, conn, message);
     } else if (hub_is(message, "t", "pause")) {
-        struct kern_event event = {.kind = KERN_EVENT_PAUSE};
-        supervisor_post(s, &event);
-        answer_status(s, conn, "status");
+        on_pause(s, conn);
     } else if (hub_is(message, "t", "ps")) {
         answer_ps(s, conn);
     } else if (hub_is(message, "t", "kill")) {

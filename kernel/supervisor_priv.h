@@ -12,6 +12,8 @@
 #define SUPERVISOR_BACKLOG_TICKS 256u
 #define SUPERVISOR_SPIN_NS       20000u /* nothing in the supervisor spins longer (14.6) */
 #define SUPERVISOR_WATCH_NS      1000000000ull
+#define SUPERVISOR_REAP_NS       20000000ull /* a log write may end without a word */
+#define SUPERVISOR_COMMANDS_MAX  64u         /* of clients, waiting for their turn */
 
 enum subscription { SUBSCRIBED_TICKS = 1, SUBSCRIBED_RECEIPTS = 2, SUBSCRIBED_DIFF = 4 };
 
@@ -63,7 +65,7 @@ struct shell_supervisor {
     struct supervisor_event *events;
     size_t event_at;
     size_t event_count;
-    size_t event_capacity; /* four for each worker: no more can be under way */
+    size_t event_capacity; /* four for each worker, and clients' commands: no more can wait */
     bool again;
 
     struct jit_buf backlog;
@@ -83,7 +85,9 @@ struct shell_supervisor {
     bool has_counts;
     bool resting; /* the core rests; told once the log is idle */
     bool rest_told;
-    bool stopped; /* the core has stopped */
+    bool log_failed; /* nothing more is appended; the core is told once */
+    bool stopped;    /* the core has stopped */
+    bool stop_told;
     int stop_code;
     char stop_text[512];
     bool quit;
@@ -97,6 +101,8 @@ uint64_t supervisor_now_ns(void);
 /* supervisor_act.c */
 void supervisor_obey(struct shell_supervisor *s, const struct kern_update *update);
 void supervisor_post(struct shell_supervisor *s, const struct kern_event *event);
+/* The same for what a client wants: false when too much waits already, or there is no core. */
+bool supervisor_command(struct shell_supervisor *s, const struct kern_event *event);
 /* The log is dead: nothing more becomes durable, so the run stops. */
 void supervisor_log_failed(struct shell_supervisor *s, enum jit_err err);
 /* Take finished log writes, tell what they made durable. */

@@ -297,6 +297,44 @@ START_TEST(mistakes_are_named)
 }
 END_TEST
 
+/* More commands in one write than may wait: each is answered, if only with "busy". */
+START_TEST(a_flood_of_commands_is_borne)
+{
+    enum { COMMANDS = 500 };
+    struct hub_client client;
+    struct jit_buf flood;
+    unsigned busy = 0;
+    connect_to(&client);
+    say(&client, "pause"); /* there is nothing to pause yet */
+    expect(&client, "status");
+    send_system(&client);
+    expect(&client, "status");
+    jit_buf_init(&flood, jit_heap_libc(), 1u << 20);
+    for (unsigned i = 0; i < COMMANDS; i++) {
+        struct hub_writer w;
+        hub_begin(&w, &flood, 1);
+        hub_text(&w, "t", "pause");
+        hub_end(&w);
+    }
+    ck_assert_int_eq(flood.err, JIT_OK);
+    ck_assert_int_eq(send(client.fd, flood.data, flood.size, MSG_NOSIGNAL), (ssize_t)flood.size);
+    for (unsigned i = 0; i < COMMANDS; i++) {
+        cbor_item_t *item = NULL;
+        enum jit_err err = hub_client_next(&client, 20000, &item);
+        if (err == JIT_OK) {
+            ck_assert(hub_is(item, "t", "status"));
+            cbor_decref(&item);
+        } else {
+            ck_assert_msg(err == JIT_EPEER && strcmp(client.code, "busy") == 0, "%s", client.error);
+            busy++;
+        }
+    }
+    ck_assert_uint_gt(busy, 0);
+    jit_buf_release(&flood);
+    hub_client_close(&client);
+}
+END_TEST
+
 /* ---- whoever connects ---- */
 
 static const struct {
@@ -349,6 +387,7 @@ static void suite(Suite *s)
     tcase_add_checked_fixture(t, setup, teardown);
     tcase_add_test(t, a_subscriber_can_check_every_commit);
     tcase_add_test(t, mistakes_are_named);
+    tcase_add_test(t, a_flood_of_commands_is_borne);
     tcase_add_loop_test(t, hostile_clients_are_hung_up_on, 0,
                         (int)(sizeof hostile / sizeof *hostile));
 }
