@@ -3,7 +3,8 @@
 #include "base/le.h"
 #include "rmg/engine_priv.h"
 
-#define AHEAD 8u /* how far ahead of their use random places are asked for */
+#define WARM_BATCH 32u /* operations whose places are asked for together */
+#define AHEAD      8u  /* how far ahead of their use random places are asked for */
 
 /* ---- slots that were read and written ---- */
 
@@ -138,6 +139,10 @@ static void sort_ops(struct rmg_engine *engine)
 {
     size_t count = engine->op_count;
     for (size_t i = 0; i < count; i++) {
+        if (i + AHEAD < count) {
+            __builtin_prefetch(engine->ops[i + AHEAD]);
+            __builtin_prefetch((const char *)engine->ops[i + AHEAD] + 64);
+        }
         engine->order[i].key = op_key(engine, engine->ops[i]);
         engine->order[i].index = (uint32_t)i;
     }
@@ -292,14 +297,71 @@ static enum jit_err perform(struct rmg_engine *engine, struct rmg_tx *tx, size_t
     return engine->patch.err == JIT_OK ? rmg_op_apply(tx, &op, false) : engine->patch.err;
 }
 
+/* The map that an operation changes first; false: none that can be asked for by id. */
+static bool map_of(const struct eng_op *op, enum rmg_map *map)
+{
+    switch ((enum rmg_op_kind)op->kind) {
+    case RMG_OP_CLEAR_ATTACHMENT:
+    case RMG_OP_SET_ATTACHMENT:
+        *map = op->plane == RMG_PLANE_ALPHA ? RMG_ALPHA : RMG_BETA;
+        return true;
+    case RMG_OP_DELETE_NODE:
+    case RMG_OP_UPSERT_NODE:
+        *map = RMG_NODES;
+        return true;
+    case RMG_OP_DELETE_EDGE:
+    case RMG_OP_UPSERT_EDGE:
+        *map = RMG_EDGES;
+        return true;
+    case RMG_OP_DELETE_INSTANCE:
+    case RMG_OP_UPSERT_INSTANCE:
+        break;
+    }
+    return false;
+}
+
+/* The operations from `begin` on are performed next: ask for what they change, and for the bytes of
+ * those behind them, which lie anywhere. */
+static void ask_for_next(struct rmg_engine *engine, struct rmg_tx *tx, size_t begin)
+{
+    const struct jit_id *ids[WARM_BATCH];
+    struct rmg_graph graph;
+    enum rmg_map map = RMG_NODES;
+    enum rmg_map other = RMG_NODES;
+    size_t count = 0;
+    const struct eng_op *first = op_at(engine, begin);
+    for (size_t i = begin + WARM_BATCH; i < begin + 2 * WARM_BATCH && i < engine->op_count; i++) {
+        const char *op = (const char *)op_at(engine, i);
+        __builtin_prefetch(op);
+        __builtin_prefetch(op + 64);
+        __builtin_prefetch(op + 128);
+    }
+    if (!map_of(first, &map)) {
+        return;
+    }
+    for (size_t i = begin; i < begin + WARM_BATCH && i < engine->op_count; i++) {
+        const struct eng_op *op = op_at(engine, i);
+        if (op->instance == first->instance && map_of(op, &other) && other == map) {
+            ids[count++] = &op->id;
+        }
+    }
+    if (count > 1 && rmg_tx_graph(tx, &engine->instances[first->instance].id, &graph) == JIT_OK) {
+        rmg_graph_warm(&graph, map, ids, count);
+    }
+}
+
 static enum jit_err perform_all(struct rmg_engine *engine, struct rmg_tx *tx)
 {
     enum jit_err err = JIT_OK;
     size_t count_at = engine->patch.size;
     uint64_t count = 0;
     jit_buf_put_u64(&engine->patch, 0);
-    for (size_t begin = 0; begin < engine->op_count && err == JIT_OK;) {
+    for (size_t begin = 0, asked = 0; begin < engine->op_count && err == JIT_OK;) {
         size_t end = begin + 1;
+        if (begin >= asked && engine->op_count > 1) {
+            ask_for_next(engine, tx, begin);
+            asked = begin + WARM_BATCH;
+        }
         while (end < engine->op_count &&
                compare_ops(engine, engine->order[begin].index, engine->order[end].index) == 0) {
             end++;
