@@ -112,6 +112,13 @@ struct replaying {
     const struct shell_system_options *options;
 };
 
+/* The record itself is whole, or it would not be here: what does not follow the specifications in
+ * it is damage to the folder, not a mistake of whoever opens it. */
+static enum jit_err judged(enum jit_err err)
+{
+    return err == JIT_EFORMAT || err == JIT_EINVALID || err == JIT_EBASE ? JIT_ECORRUPT : err;
+}
+
 /* One record of the log, in order. */
 static enum jit_err replay_record(void *user, const struct log_record *record)
 {
@@ -134,7 +141,7 @@ static enum jit_err replay_record(void *user, const struct log_record *record)
     if (err == JIT_OK && r->options->replayed != NULL) {
         r->options->replayed(r->options->user, record, replay);
     }
-    return err;
+    return judged(err);
 }
 
 /* ---- open and close ---- */
@@ -188,9 +195,10 @@ static void explain(struct shell_system *system, const char *path, enum jit_err 
     if (system->message[0] != '\0') {
         return;
     }
+    bool host = err == JIT_ENOMEM || err == JIT_ENOSPC || err == JIT_EIO; /* not what it read */
     log_report_text(&system->report, place, sizeof place);
     snprintf(system->message, sizeof system->message, "%s: %s%s%s%s", path,
-             system->replay.what != NULL ? system->replay.what : jit_err_text(err),
+             system->replay.what != NULL && !host ? system->replay.what : jit_err_text(err),
              place[0] != '\0' ? " (" : "", place, place[0] != '\0' ? ")" : "");
 }
 
@@ -252,8 +260,9 @@ enum jit_err shell_system_genesis(struct shell_system *system, const struct jit_
     assert(!shell_system_ready(system));
     enum jit_err err = replay_genesis(system, blob, blob_size, NULL, NULL);
     if (err != JIT_OK) {
+        bool host = err == JIT_ENOMEM || err == JIT_ENOSPC || err == JIT_EIO;
         snprintf(system->message, sizeof system->message, "the system was refused: %s",
-                 system->replay.what != NULL ? system->replay.what : jit_err_text(err));
+                 system->replay.what != NULL && !host ? system->replay.what : jit_err_text(err));
         return err;
     }
     struct kern_record genesis = {

@@ -98,9 +98,10 @@ enum jit_err shell_worker_reap(struct shell_worker *worker, bool wait, struct ho
 {
     assert(worker->alive);
     enum jit_err err = host_child_reap(&worker->child, wait, how);
-    if (err == JIT_OK) {
-        worker->alive = false;
-        close_memories(worker);
+    if (err == JIT_EAGAIN) {
+        return err;
     }
-    return err;
+    worker->alive = false; /* JIT_ENOENT: it is gone as well, only its status is not ours to know */
+    close_memories(worker);
+    return JIT_OK;
 }
