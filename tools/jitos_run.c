@@ -77,8 +77,7 @@ static int compare_source(struct cli *cli, const char *data, const struct source
 {
     struct source then;
     if (!read_source(data, &then)) {
-        return CLI_OK; /* made by other means: the genesis itself is compared by the supervisor's
-                          status */
+        return CLI_OK; /* made by other means: runner_go compares the genesis itself */
     }
     if (!jit_id_equal(&then.file, &now->file)) {
         return other(cli, data, "system file");
@@ -161,7 +160,7 @@ static int report(struct cli *cli, const struct runner *runner)
 }
 
 static int load_and_compare(struct cli *cli, const char *data, bool exists,
-                            struct rmg_collect **collect)
+                            struct rmg_collect **collect, struct jit_id *genesis)
 {
     struct load_facts facts;
     struct load_request request = {.file = cli->operands[0], .seed = cli_number(cli, "seed")};
@@ -175,6 +174,7 @@ static int load_and_compare(struct cli *cli, const char *data, bool exists,
     struct source source = {.file = facts.file_hash, .seed = request.seed};
     if (code == CLI_OK) {
         code = runner_genesis_id(cli, *collect, &source.genesis);
+        *genesis = source.genesis;
     }
     if (code == CLI_OK && exists) {
         code = compare_source(cli, data, &source, cli_given(cli, "seed"));
@@ -193,6 +193,7 @@ int jitos_run(struct cli *cli)
     const char *data = cli_text(cli, "data");
     bool temporary = data == NULL;
     struct rmg_collect *collect = NULL;
+    struct jit_id genesis = {{0}};
     int code = CLI_OK;
     if (temporary && cli->operand_count == 0) {
         cli_what(cli, "nothing to run");
@@ -209,7 +210,7 @@ int jitos_run(struct cli *cli)
     }
     bool exists = has_history(data);
     if (cli->operand_count > 0) {
-        code = load_and_compare(cli, data, exists, &collect);
+        code = load_and_compare(cli, data, exists, &collect, &genesis);
     } else if (exists && cli_given(cli, "seed")) {
         struct source then;
         if (read_source(data, &then) && then.seed != cli_number(cli, "seed")) {
@@ -224,6 +225,7 @@ int jitos_run(struct cli *cli)
         .die_at_log_offset =
             cli_given(cli, "die-at-log-offset") ? cli_number(cli, "die-at-log-offset") : UINT64_MAX,
         .hang_wall_s = cli_number(cli, "hang-wall"),
+        .genesis = collect != NULL ? &genesis : NULL,
         .ticks = cli_number(cli, "ticks"),
         .label = "run",
     };

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
 
@@ -231,7 +232,18 @@ static int signal_descriptor(void)
         return -1;
     }
     signal(SIGPIPE, SIG_IGN);
+    signal(SIGCHLD, SIG_DFL); /* ignored, as a parent may leave it, no worker's status is kept */
     return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+}
+
+/* A worker takes several descriptors, and the usual soft limit is for programs that use select. */
+static void raise_files(void)
+{
+    struct rlimit files;
+    if (getrlimit(RLIMIT_NOFILE, &files) == 0 && files.rlim_cur < files.rlim_max) {
+        files.rlim_cur = files.rlim_max;
+        (void)setrlimit(RLIMIT_NOFILE, &files); /* a worker that gets none says so */
+    }
 }
 
 /* In the tree the workers' program lies beside its sources, installed in the package's own folder.
@@ -294,6 +306,7 @@ static int serve(struct arguments *a)
     char message[1024];
     struct shell_supervisor *supervisor = NULL;
     int stop_fd = signal_descriptor();
+    raise_files();
     if (stop_fd < 0) {
         fprintf(stderr, "jitosd: signals cannot be received: %s\n", strerror(errno));
         return 8;

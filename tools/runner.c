@@ -152,6 +152,13 @@ static int run_session(struct runner *runner, struct session *session, struct rm
             return code;
         }
         runner->begin = session->status;
+    } else if (runner->genesis != NULL &&
+               !jit_id_equal(runner->genesis, &session->status.genesis)) {
+        cli_what(cli, "%s was made from another system file, input or seed", runner->data);
+        cli_why(cli,
+                "a run goes on with what it began with; its history could not be repeated else");
+        cli_next(cli, "leave FILE and --seed out to go on, or name a new folder with --data");
+        return CLI_USAGE;
     }
     struct watching watching = {.runner = runner};
     struct session_watcher watcher = {

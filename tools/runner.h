@@ -11,11 +11,12 @@ struct runner {
     const char *data;
     unsigned jobs;
     const char *durability;
-    uint64_t die_at_log_offset; /* UINT64_MAX: never */
-    uint64_t hang_wall_s;       /* 0: jitosd's own default */
-    uint64_t ticks;             /* to reach */
-    const char *label;          /* of the progress line */
-    bool quiet_ticks;           /* no NDJSON event a tick */
+    uint64_t die_at_log_offset;   /* UINT64_MAX: never */
+    uint64_t hang_wall_s;         /* 0: jitosd's own default */
+    const struct jit_id *genesis; /* what a history that is there must have begun with, or NULL */
+    uint64_t ticks;               /* to reach */
+    const char *label;            /* of the progress line */
+    bool quiet_ticks;             /* no NDJSON event a tick */
 
     /* After runner_go: */
     struct session_status begin; /* as the supervisor greeted */
@@ -26,9 +27,8 @@ struct runner {
     char first_denial[512];
 };
 
-/* collect: to make the genesis from when the folder is fresh; NULL: it must have one. Its bytes are
- * compared with the folder's genesis otherwise (by *same, which may be NULL). Returns an exit code;
- * with die_at_log_offset set, CLI_OK and died. */
+/* collect: to make the genesis from when the folder is fresh; NULL: it must have one. Returns an
+ * exit code; with die_at_log_offset set, CLI_OK and died. */
 int runner_go(struct runner *runner, struct rmg_collect *collect);
 
 /* The id the genesis of this collection would have: BLAKE3 of its patch. */

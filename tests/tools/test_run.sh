@@ -105,6 +105,14 @@ world=$(key world "$dir/a.json")
 grep -q '"event":"denial".*no capability with invoke on rule spy' "$dir/a.json" ||
     fail "the denial does not say why"
 
+# Whoever starts us may ignore SIGCHLD or leave us few descriptors.
+(
+    trap '' CHLD
+    ulimit -S -n 40
+    "$jitos" -q run "$dir/eight.jitos" --ticks 40 --seed 3 --json >"$dir/few.json"
+) || fail "with few descriptors and SIGCHLD ignored it ends with $?"
+[ "$(key world "$dir/few.json")" = "$world" ] || fail "with few descriptors another /world"
+
 # In pieces, the same; at the end at once.
 "$jitos" -q run "$dir/two.jitos" --ticks 15 --seed 3 --data "$dir/b" --json >/dev/null
 "$jitos" -q run --ticks 40 --data "$dir/b" --json >"$dir/b.json"
@@ -138,6 +146,10 @@ want 3 "cannot be opened" "$jitos" log --data "$dir/none"
 # Misuse and damage.
 want 2 "another seed" "$jitos" run "$dir/two.jitos" --ticks 50 --seed 4 --data "$dir/a"
 want 2 "another system file" "$jitos" run "$dir/one.jitos" --ticks 50 --seed 3 --data "$dir/a"
+mv "$dir/a/SOURCE" "$dir/source" # lost: then the genesis itself is compared
+want 2 "another system file" "$jitos" run "$dir/one.jitos" --ticks 50 --seed 3 --data "$dir/a"
+want 0 "done" "$jitos" run "$dir/two.jitos" --ticks 40 --seed 3 --data "$dir/a"
+mv "$dir/source" "$dir/a/SOURCE"
 cp "$dir/cells.csv" "$dir/cells.old"
 cp "$dir/next.csv" "$dir/next.old"
 sed -i 's/^c7,Cell,0/c7,Cell,1/' "$dir/cells.csv"

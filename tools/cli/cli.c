@@ -335,6 +335,9 @@ int cli_main(const struct cli_program *program, const struct cli_env *env, int a
     }
     struct sigaction ignore = {.sa_handler = SIG_IGN};
     sigaction(SIGPIPE, &ignore, NULL);
+    /* Ignored, as a parent may leave it, it would take the supervisor's exit code from us. */
+    struct sigaction standard = {.sa_handler = SIG_DFL};
+    sigaction(SIGCHLD, &standard, NULL);
     *cli = (struct cli){.program = program, .env = env, .operands = operands, .listed = listed};
     code = cli_parse(cli, argc, argv, &done);
     if (code == CLI_OK && !done) {
