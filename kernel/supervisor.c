@@ -29,9 +29,23 @@ void supervisor_step(struct shell_supervisor *s, const struct kern_event *event)
     supervisor_obey(s, &update);
 }
 
+/* Whatever made it so, an append that had to wait or a write that was reaped: the core hears once
+ * how far the log is on the medium. */
+static bool step_durable(struct shell_supervisor *s)
+{
+    uint64_t end = s->core != NULL ? log_durable_end(s->system.log) : 0;
+    if (end <= s->durable_end) {
+        return false;
+    }
+    s->durable_end = end;
+    struct kern_event event = {.kind = KERN_EVENT_LOGGED, .tick = end - 1};
+    supervisor_step(s, &event);
+    return true;
+}
+
 static bool step_posted(struct shell_supervisor *s)
 {
-    bool any = false;
+    bool any = step_durable(s);
     while (s->event_count > 0) {
         struct supervisor_event posted = s->events[s->event_at];
         s->event_at = (s->event_at + 1) % s->event_capacity;

@@ -177,15 +177,10 @@ void supervisor_reap_log(struct shell_supervisor *s, bool wait)
     if (s->system.log == NULL || log_dead(s->system.log) != JIT_OK) {
         return;
     }
-    uint64_t before = log_durable_end(s->system.log);
     enum jit_err err = log_reap(s->system.log, wait, &durable_end);
     if (err != JIT_OK) {
         supervisor_log_failed(s, err);
         return;
-    }
-    if (durable_end > before && s->core != NULL) {
-        struct kern_event event = {.kind = KERN_EVENT_LOGGED, .tick = durable_end - 1};
-        supervisor_post(s, &event);
     }
     tell_durable(s, durable_end);
 }

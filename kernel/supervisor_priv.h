@@ -68,6 +68,7 @@ struct shell_supervisor {
     size_t event_capacity; /* four for each worker, and clients' commands: no more can wait */
     bool again;
 
+    uint64_t durable_end; /* ticks below it were told to the core as durable */
     struct jit_buf backlog;
     struct supervisor_told *told;
     size_t told_count;
