@@ -100,16 +100,30 @@ static enum jit_err list_record(void *user, const struct log_record *record)
     return l->cli->out_broken ? JIT_ENOENT : JIT_OK;
 }
 
-static void follow_tick(void *user, const struct session_tick *tick)
+static int follow_tick(struct listing *l, const char *data, const struct session_tick *tick)
 {
-    struct listing *l = user;
-    if (tick->tick < l->end || (l->denied && tick->counts[RMG_DENIED] == 0)) {
-        return;
+    if (tick->tick > l->end) {
+        /* What was made after the log was read and before we subscribed; it is durable by now. */
+        struct log_report report;
+        l->since = l->end;
+        l->keep = 0;
+        int code = history_each(l->cli, data, list_record, l, &report);
+        if (code != CLI_OK) {
+            return code;
+        }
+    }
+    if (tick->tick < l->end) {
+        return CLI_OK;
+    }
+    l->end = tick->tick + 1;
+    if (l->denied && tick->counts[RMG_DENIED] == 0) {
+        return CLI_OK;
     }
     struct line line = {
         .tick = tick->tick, .commit = tick->head, .root = tick->root, .requests = tick->requests};
     memcpy(line.counts, tick->counts, sizeof line.counts);
     print_line(l->cli, &line);
+    return CLI_OK;
 }
 
 /* New ticks as they become durable, until the supervisor ends or nobody reads any more. */
@@ -125,20 +139,26 @@ static int follow(struct cli *cli, const char *data, struct listing *l)
         return CLI_UNREACHABLE;
     }
     hub_client_begin(&client, &w, "subscribe", 1);
+    int code = CLI_OK;
     err = hub_client_send(&client, &w);
-    while (err == JIT_OK && !cli->out_broken) {
+    while (err == JIT_OK && code == CLI_OK && !cli->out_broken) {
         cbor_item_t *message = NULL;
         struct session_tick tick;
         err = hub_client_next(&client, -1, &message);
         if (err == JIT_OK) {
             if (hub_is(message, "t", "tick") && session_read_tick(message, &tick)) {
-                follow_tick(l, &tick);
+                code = follow_tick(l, data, &tick);
             }
             cbor_decref(&message);
         }
     }
+    if (err != JIT_OK && err != JIT_ENOENT) { /* it did not end: it hung up on us */
+        cli_what(cli, "%s cannot be followed any further", data);
+        cli_why(cli, "%s", client.error);
+        code = CLI_UNREACHABLE;
+    }
     hub_client_close(&client);
-    return CLI_OK;
+    return code;
 }
 
 int jitos_log(struct cli *cli)
