@@ -12,6 +12,7 @@
 
 #define RUNS_MAX 401
 #define BATCH    256u
+#define GROUP    32u
 
 static const struct rmg_draw draw = {.seed = 1, .tick = 1};
 
@@ -74,6 +75,17 @@ static bool count_use(void *user, const struct rmg_use *use)
     return true;
 }
 
+/* As the engine does before it verifies a chunk: the elements and their attachments. */
+static void warm(const struct rmg_graph *graph, const struct jit_id *ids)
+{
+    const struct jit_id *wanted[GROUP];
+    for (uint32_t i = 0; i < GROUP; i++) {
+        wanted[i] = &ids[i];
+    }
+    rmg_graph_warm(graph, RMG_NODES, wanted, GROUP);
+    rmg_graph_warm(graph, RMG_ALPHA, wanted, GROUP);
+}
+
 static void bench_verify(const struct bench *bench, struct kit_graph *g, uint64_t n)
 {
     static struct rule_kit kit;
@@ -105,6 +117,9 @@ static void bench_verify(const struct bench *bench, struct kit_graph *g, uint64_
         for (uint32_t i = 0; i < BATCH; i++) {
             struct rmg_match match = {
                 .rule = rule, .instance = g->instance, .ids = &ids[i], .id_count = 1};
+            if (i % GROUP == 0) {
+                warm(&graph, &ids[i]);
+            }
             uint32_t slots = 0;
             enum jit_err err;
             rmg_match_key(rule, &g->instance, &ids[i], 1, &digest, &match.key);
