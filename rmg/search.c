@@ -227,38 +227,53 @@ static bool extend_edge(struct rmg_search *search, const struct search_plan *pla
     return search->err == JIT_OK;
 }
 
-/* Every element that could stand at this position, each continued by the plan from `step`. */
-static bool scan(struct rmg_search *search, uint32_t index, const struct search_plan *plan,
-                 uint32_t step)
+/* Every element that could stand at a position, one after the other. */
+struct candidates {
+    struct rmg_iter iter;
+    bool fits; /* the one at hand could be bound, and is */
+};
+
+static void candidates_of(const struct rmg_search *search, uint32_t index, struct candidates *out)
 {
     const struct rmg_rule_element *element = &search->rule->elements[index];
-    uint32_t bound = search->bound;
-    struct rmg_iter iter;
+    if (element->typed) {
+        rmg_iter_extent(search->probe.graph, element->is_edge, &element->type, &out->iter);
+    } else {
+        rmg_iter_all(search->probe.graph, element->is_edge ? RMG_EDGES : RMG_NODES, &out->iter);
+    }
+}
+
+/* False at the end, or when it failed (search->err). */
+static bool candidates_next(struct rmg_search *search, uint32_t index, struct candidates *at)
+{
     struct rmg_edge edge;
     struct jit_id id;
     struct jit_id type;
-    enum jit_err err;
-    if (element->typed) {
-        rmg_iter_extent(search->probe.graph, element->is_edge, &element->type, &iter);
-    } else {
-        rmg_iter_all(search->probe.graph, element->is_edge ? RMG_EDGES : RMG_NODES, &iter);
+    bool is_edge = search->rule->elements[index].is_edge;
+    enum jit_err err =
+        is_edge ? rmg_iter_edge(&at->iter, &edge) : rmg_iter_node(&at->iter, &id, &type);
+    if (err != JIT_OK) {
+        search->err = err == JIT_ENOENT ? JIT_OK : err;
+        return false;
     }
-    for (;;) {
-        err = element->is_edge ? rmg_iter_edge(&iter, &edge) : rmg_iter_node(&iter, &id, &type);
-        if (err != JIT_OK) {
-            break;
-        }
-        bool fits = element->is_edge ? bind_edge(search, index, &edge)
-                                     : bind_node(search, index, &id, &type);
-        if (fits && !extend(search, plan, step)) {
+    at->fits = is_edge ? bind_edge(search, index, &edge) : bind_node(search, index, &id, &type);
+    return search->err == JIT_OK;
+}
+
+/* Each candidate for this position, continued by the plan from `step`. */
+static bool scan(struct rmg_search *search, uint32_t index, const struct search_plan *plan,
+                 uint32_t step)
+{
+    uint32_t bound = search->bound;
+    struct candidates candidates;
+    candidates_of(search, index, &candidates);
+    while (candidates_next(search, index, &candidates)) {
+        if (candidates.fits && !extend(search, plan, step)) {
             return false;
         }
         search->bound = bound;
-        if (search->err != JIT_OK) {
-            return false;
-        }
     }
-    search->err = err == JIT_ENOENT ? JIT_OK : err;
+    search->bound = bound;
     return search->err == JIT_OK;
 }
 
@@ -307,29 +322,81 @@ static bool search_from(struct rmg_search *search, uint32_t position, const stru
 
 /* --- everything from nothing --- */
 
-/* The position with the fewest candidates; of equal ones the first that a condition speaks of
- * alone. */
-static enum jit_err choose_root(const struct rmg_search *search, const struct rmg_graph *graph,
-                                uint32_t *root)
+/* How many of the first candidates pass what is asked of this element alone (SAMPLE of them, or all
+ * there are). Ids are hashes mostly, so the first ones are like the others. */
+#define SAMPLE     64u
+#define LOOKS_NODE 2.0 /* itself, a field */
+#define LOOKS_EDGE 4.0 /* itself, type and field of an end, sometimes of the other */
+#define LOOKS_STEP 3.0 /* an edge, type and field of its other end */
+static bool sample(struct rmg_search *search, uint32_t index, uint64_t *passed, uint64_t *seen)
 {
-    uint64_t best = UINT64_MAX;
-    bool best_filtered = false;
+    struct candidates candidates;
+    *passed = 0;
+    *seen = 0;
+    candidates_of(search, index, &candidates);
+    while (*seen < SAMPLE && candidates_next(search, index, &candidates)) {
+        *passed += candidates.fits;
+        *seen += 1;
+        search->bound = 0;
+    }
+    search->bound = 0;
+    return search->err == JIT_OK;
+}
+
+static enum jit_err extent_of(const struct rmg_graph *graph, const struct rmg_rule_element *element,
+                              uint64_t *count)
+{
+    *count = element->is_edge ? graph->roots.edge_count : graph->roots.node_count;
+    return element->typed ? rmg_extent_count(graph, element->is_edge, &element->type, count)
+                          : JIT_OK;
+}
+
+/* What it costs to begin at this position, in looks: at each candidate, and from those that pass at
+ * what the first step leads to. A guess that changes the cost and never the result. */
+static enum jit_err cost_of(struct rmg_search *search, uint32_t index, double *cost)
+{
+    const struct search_plan *plan = &search->program.plans[index];
+    const struct rmg_graph *graph = search->probe.graph;
+    uint64_t count = 0;
+    uint64_t next = 0;
+    uint64_t passed = 0;
+    uint64_t seen = 0;
+    enum jit_err err = extent_of(graph, &search->rule->elements[index], &count);
+    if (err == JIT_OK && plan->step_count > 0) {
+        err = extent_of(graph, &search->rule->elements[plan->steps[0].element], &next);
+    }
+    if (err != JIT_OK) {
+        return err;
+    }
+    if (!sample(search, index, &passed, &seen)) {
+        return search->err;
+    }
+    /* An edge type's extent spreads over all candidates; a scan repeats the whole for each. */
+    double each = plan->step_count > 0 && !plan->steps[0].is_scan && count > 0
+                      ? (double)next / (double)count
+                      : (double)next;
+    double share = seen == 0 ? 0 : (double)passed / (double)seen;
+    double looks = search->rule->elements[index].is_edge ? LOOKS_EDGE : LOOKS_NODE;
+    *cost = (double)count * (looks + share * each * LOOKS_STEP);
+    return JIT_OK;
+}
+
+/* The cheapest position to begin at. */
+static enum jit_err choose_root(struct rmg_search *search, uint32_t *root)
+{
+    double best = 0;
+    if (search->rule->element_count == 1) {
+        *root = 0;
+        return JIT_OK;
+    }
     for (uint32_t i = 0; i < search->rule->element_count; i++) {
-        const struct rmg_rule_element *element = &search->rule->elements[i];
-        uint64_t count = element->is_edge ? graph->roots.edge_count : graph->roots.node_count;
-        bool filtered = false;
-        if (element->typed) {
-            enum jit_err err = rmg_extent_count(graph, element->is_edge, &element->type, &count);
-            if (err != JIT_OK) {
-                return err;
-            }
+        double cost = 0;
+        enum jit_err err = cost_of(search, i, &cost);
+        if (err != JIT_OK) {
+            return err;
         }
-        for (uint32_t k = 0; k < search->program.conjunct_count && !filtered; k++) {
-            filtered = search->program.conjuncts[k].mask == 1u << i;
-        }
-        if (count < best || (count == best && filtered && !best_filtered)) {
-            best = count;
-            best_filtered = filtered;
+        if (i == 0 || cost < best) {
+            best = cost;
             *root = i;
         }
     }
@@ -346,7 +413,7 @@ enum jit_err rmg_search_all(struct rmg_search *search, const struct rmg_graph *g
         return JIT_OK;
     }
     walk_begin(search, graph);
-    enum jit_err err = choose_root(search, graph, &root);
+    enum jit_err err = choose_root(search, &root);
     if (err != JIT_OK) {
         return err;
     }

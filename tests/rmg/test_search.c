@@ -351,6 +351,27 @@ START_TEST(hub_is_left_alone)
 }
 END_TEST
 
+/* One in seven has f = 1, so the search begins at b and looks at few edges. */
+START_TEST(begins_where_few_pass)
+{
+    const uint64_t n = 10000;
+    uint64_t slots = 0;
+    mem = fault_heap_make(-1, false);
+    kit_graph_begin(&g, jit_heap_libc(), 1u << 28);
+    make_tree(n);
+    struct rmg_rule *rule = spread_rule(false);
+    struct rmg_search *search = search_of(&mem.heap, rule, whole);
+    struct rmg_graph graph = kit_graph_of(&g, &slots);
+    ck_assert_int_eq(rmg_search_all(search, &graph), JIT_OK);
+    ck_assert_uint_gt(rmg_search_count(search), n / 10);
+    ck_assert_uint_lt(slots, 3 * n);
+    rmg_search_free(search);
+    rmg_rule_free(&mem.heap, rule);
+    kit_graph_end(&g);
+    ck_assert_int_eq(mem.live, 0);
+}
+END_TEST
+
 struct shard_check {
     uint32_t index, count;
 };
@@ -507,6 +528,7 @@ static void suite(Suite *s)
     tcase_add_loop_test(t, against_oracle, 0, SEEDS);
     tcase_add_loop_test(t, cost_is_of_the_change, 0, 2);
     tcase_add_test(t, hub_is_left_alone);
+    tcase_add_test(t, begins_where_few_pass);
     tcase_add_test(t, shards);
     tcase_add_test(t, conditions_on_parameters);
     tcase_add_test(t, no_memory);
