@@ -137,6 +137,42 @@ START_TEST(by_a_schema)
 }
 END_TEST
 
+static enum jit_err to_file(void *user, const uint8_t *bytes, size_t size)
+{
+    return fwrite(bytes, 1, size, user) == size ? JIT_OK : JIT_EIO;
+}
+
+/* An .rmg of what apt knows, imported into an instance, is what importing apt there gives. */
+START_TEST(by_way_of_an_rmg) /* _i: with a schema */
+{
+    struct trial t;
+    struct trial way;
+    char path[128];
+    struct trial_input direct = input;
+    struct trial_input file = {.format = IMPORT_RMG, .paths = {"x.rmg"}};
+    trial_run(&t, &direct);
+    must(t.err);
+    snprintf(path, sizeof path, "%s/x.rmg", folder);
+    FILE *out = fopen(path, "wb");
+    must(rmg_file_write(jit_heap_libc(), t.graph.store, &t.graph.version, to_file, out, NULL));
+    fclose(out);
+    trial_end(&t);
+    direct.schema = file.schema = _i == 0 ? NULL : &schema;
+    trial_run(&t, &direct);
+    trial_run(&way, &file);
+    ck_assert_msg(way.err == JIT_OK, "%s: %s", way.error.place, way.error.what);
+    ck_assert(jit_id_equal(&t.graph.version.state_root, &way.graph.version.state_root));
+    ck_assert_uint_eq(t.report.nodes, way.report.nodes);
+    ck_assert_uint_eq(t.report.edges, way.report.edges);
+    ck_assert_uint_eq(t.report.values, way.report.values);
+    trial_end(&t);
+    trial_end(&way);
+    if (_i == 1) {
+        expect_no_memory(&file);
+    }
+}
+END_TEST
+
 static const struct {
     const char *text;
     const char *place;
@@ -230,6 +266,7 @@ static void fill(Suite *suite)
     tcase_add_checked_fixture(t, setup, folder_remove);
     tcase_add_test(t, content);
     tcase_add_test(t, by_a_schema);
+    tcase_add_loop_test(t, by_way_of_an_rmg, 0, 2);
     tcase_add_loop_test(t, a_fault_names_its_place, 0, (int)(sizeof faults / sizeof *faults));
     tcase_add_test(t, every_truncation);
     tcase_add_test(t, random_damage);

@@ -228,6 +228,24 @@ START_TEST(limits)
         ck_assert_int_eq(t.err, columns == 1024 ? JIT_OK : JIT_EFORMAT);
         trial_end(&t);
     }
+    for (int values = 256; values <= 257; values++) {
+        char *text = calloc(1, 16384);
+        size_t used = (size_t)snprintf(text, 16384, ":ID");
+        for (int i = 0; i < values; i++) {
+            used += (size_t)snprintf(text + used, 16384 - used, ",c%d", i);
+        }
+        used += (size_t)snprintf(text + used, 16384 - used, "\na");
+        for (int i = 0; i < values; i++) {
+            used += (size_t)snprintf(text + used, 16384 - used, ",v");
+        }
+        put_file("n.csv", text, used);
+        free(text);
+        trial_run(&t, &input);
+        ck_assert_int_eq(t.err, values == 256 ? JIT_OK : JIT_ELIMIT);
+        ck_assert_str_eq(t.error.what, values == 256 ? "" : "more than 256 values");
+        ck_assert_str_eq(t.error.place, values == 256 ? "" : "n.csv:2:515");
+        trial_end(&t);
+    }
     size_t atom = 1u << 20;
     char *big = malloc(17u << 20);
     memset(big, 'x', 17u << 20);

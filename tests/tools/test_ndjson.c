@@ -307,6 +307,25 @@ START_TEST(limits)
         trial_end(&t);
     }
     free(big);
+    for (int count = 256; count <= 257; count++) {
+        char *text_of_all = calloc(1, 1u << 17);
+        size_t used = (size_t)snprintf(text_of_all, 1u << 17, "%s", GOOD);
+        for (int i = 0; i < count; i++) {
+            used += (size_t)snprintf(text_of_all + used, (1u << 17) - used,
+                                     "{\"kind\":\"attachment\",\"instance\":" ID(
+                                         "01") ","
+                                               "\"plane\":\"alpha\",\"owner\":" ID(
+                                                   "02") ",\"name\":\"%d\","
+                                                         "\"type\":" ID("07") ",\"bytes\":\"\"}\n",
+                                     i);
+        }
+        put_file("x.ndjson", text_of_all, used);
+        free(text_of_all);
+        trial_run(&t, &whole);
+        ck_assert_int_eq(t.err, count == 256 ? JIT_OK : JIT_ELIMIT);
+        ck_assert_str_eq(t.error.place, count == 256 ? "" : "x.ndjson:259:1");
+        trial_end(&t);
+    }
     for (int size = 255; size <= 256; size++) {
         char name[300];
         char whole_text[2048];

@@ -126,7 +126,7 @@ void cli_next(struct cli *cli, const char *format, ...)
     va_end(list);
 }
 
-enum cli_exit cli_exit_of(enum jit_err err)
+int cli_exit_of(enum jit_err err)
 {
     switch (err) {
     case JIT_OK:

@@ -158,7 +158,7 @@ void cli_what(struct cli *cli, const char *format, ...) __attribute__((format(pr
 void cli_why(struct cli *cli, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void cli_next(struct cli *cli, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* The exit code an error of the world stands for. */
-enum cli_exit cli_exit_of(enum jit_err err);
+int cli_exit_of(enum jit_err err);
 
 /* One line to stderr, not with -q; a progress line is put out of its way. warn: also with -q. */
 void cli_note(struct cli *cli, const char *format, ...) __attribute__((format(printf, 2, 3)));

@@ -130,9 +130,23 @@ void import_owner_begin(struct import_owner *owner, struct import *im,
     }
 }
 
-static enum jit_err add(struct import_owner *owner, const char *name, size_t name_size,
-                        enum rmg_codec codec, const uint8_t *bytes, size_t size)
+static enum jit_err count_attachment(struct import_owner *owner, const char *place)
 {
+    if (owner->attachments == JIT_ATTACHMENTS_MAX) {
+        return import_fail(owner->im, JIT_ELIMIT, place, "more than %u values",
+                           JIT_ATTACHMENTS_MAX);
+    }
+    owner->attachments++;
+    return JIT_OK;
+}
+
+static enum jit_err add(struct import_owner *owner, const char *name, size_t name_size,
+                        enum rmg_codec codec, const uint8_t *bytes, size_t size, const char *place)
+{
+    enum jit_err err = count_attachment(owner, place);
+    if (err != JIT_OK) {
+        return err;
+    }
     struct rmg_attachment attachment = {
         .name = name,
         .name_size = (uint32_t)name_size,
@@ -188,7 +202,7 @@ enum jit_err import_owner_text(struct import_owner *owner, const char *name, siz
     codec = field != NULL ? field->codec : codec;
     if (codec == RMG_CODEC_TEXT && size <= JIT_ATOM_BYTES_MAX &&
         rmg_utf8_valid((const uint8_t *)text, size)) {
-        return add(owner, name, name_size, codec, (const uint8_t *)text, size);
+        return add(owner, name, name_size, codec, (const uint8_t *)text, size, place);
     }
     jit_buf_init(&space, im->heap, JIT_ATOM_BYTES_MAX);
     jit_buf_init(&bytes, im->heap, JIT_ATOM_BYTES_MAX);
@@ -204,7 +218,7 @@ enum jit_err import_owner_text(struct import_owner *owner, const char *name, siz
         err = import_fail(im, err, place, "a value of more than 1 MiB");
     }
     if (err == JIT_OK) {
-        err = add(owner, name, name_size, codec, bytes.data, bytes.size);
+        err = add(owner, name, name_size, codec, bytes.data, bytes.size, place);
     }
     jit_buf_release(&space);
     jit_buf_release(&bytes);
@@ -233,6 +247,10 @@ enum jit_err import_owner_attachment(struct import_owner *owner,
         }
         im->report->values++;
     }
+    enum jit_err counted = count_attachment(owner, place);
+    if (counted != JIT_OK) {
+        return counted;
+    }
     return rmg_collect_attachment(im->collect, &owner->instance, owner->plane, &owner->id,
                                   attachment);
 }
@@ -245,7 +263,7 @@ enum jit_err import_owner_end(struct import_owner *owner)
         const struct import_field *field = &owner->type->fields[i];
         if (!owner->seen[i] && field->has_default) {
             err = add(owner, field->name, strlen(field->name), field->codec, field->value,
-                      field->value_size);
+                      field->value_size, "");
         }
     }
     return err;

@@ -51,6 +51,7 @@ struct import_owner {
     enum rmg_plane plane;
     struct jit_id id;
     const struct import_type *type; /* NULL: undeclared, or no schema */
+    uint32_t attachments;           /* added so far */
     bool seen[JIT_ATTACHMENTS_MAX]; /* by index of the field */
 };
 
@@ -113,6 +114,8 @@ struct import_seen {
 /* Adds the key; *line is the line it was first seen on if it was there already, else 0. */
 enum jit_err import_seen_add(struct import_seen *seen, const struct jit_id *key, uint64_t now,
                              uint64_t *line);
+/* Instead of lines: how often the key has come, this time included. */
+enum jit_err import_seen_count(struct import_seen *seen, const struct jit_id *key, uint64_t *count);
 uint64_t import_seen_get(const struct import_seen *seen, const struct jit_id *key); /* 0: not */
 void import_seen_release(struct import_seen *seen);
 

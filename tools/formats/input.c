@@ -170,6 +170,17 @@ enum jit_err import_seen_add(struct import_seen *seen, const struct jit_id *key,
     return JIT_OK;
 }
 
+enum jit_err import_seen_count(struct import_seen *seen, const struct jit_id *key, uint64_t *count)
+{
+    uint64_t before = 0;
+    enum jit_err err = import_seen_add(seen, key, 1, &before);
+    if (err == JIT_OK) {
+        *count = before + 1;
+        seen_place(seen, key)->line = *count;
+    }
+    return err;
+}
+
 uint64_t import_seen_get(const struct import_seen *seen, const struct jit_id *key)
 {
     return seen->capacity == 0 ? 0 : seen_place(seen, key)->line;

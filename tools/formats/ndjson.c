@@ -35,6 +35,7 @@ struct reader {
     struct rmg_collect *collect; /* the source's own, or one of our own that is copied later */
     struct import_input input;
     struct import_report report; /* when it goes into another collect, a report of its own */
+    struct import_seen owners;   /* how many attachments each has */
     struct import_seen seen;     /* nodes by themselves; edges and attachments by their keys */
     struct declared *instances;
     size_t instance_count;
@@ -330,6 +331,7 @@ static enum jit_err take_attachment(struct reader *r)
     struct jit_id instance;
     struct jit_id owner;
     struct jit_id key;
+    uint64_t count = 0;
     enum jit_err err = value_of(r, &attachment.value);
     err = err == JIT_OK ? id_of(r, "instance", false, &instance) : err;
     err = err == JIT_OK ? plane_of(r, &plane) : err;
@@ -340,8 +342,13 @@ static enum jit_err take_attachment(struct reader *r)
     if (err != JIT_OK) {
         return err;
     }
+    key_of((uint8_t)plane, &instance, &owner, NULL, 0, &key);
+    err = import_seen_count(&r->owners, &key, &count);
+    if (err == JIT_OK && count > JIT_ATTACHMENTS_MAX) {
+        err = fail(r, JIT_ELIMIT, 1, "more than 256 attachments on one owner", "");
+    }
     key_of((uint8_t)plane, &instance, &owner, attachment.name, attachment.name_size, &key);
-    err = see(r, &key, "an attachment");
+    err = err == JIT_OK ? see(r, &key, "an attachment") : err;
     err = err != JIT_OK
               ? err
               : promise(r, &instance, &owner, plane == RMG_PLANE_BETA,
@@ -625,6 +632,7 @@ enum jit_err import_ndjson(struct import *im)
 {
     struct reader r = {.im = im, .collect = im->collect};
     r.seen.heap = im->heap;
+    r.owners.heap = im->heap;
     jit_buf_init(&r.later, im->heap, SIZE_MAX / 2);
     jit_buf_init(&r.bytes, im->heap, JIT_ATOM_BYTES_MAX);
     enum jit_err err;
@@ -635,6 +643,7 @@ enum jit_err import_ndjson(struct import *im)
         *im->report = r.report;
     }
     import_seen_release(&r.seen);
+    import_seen_release(&r.owners);
     im->heap->free(im->heap, r.instances);
     im->heap->free(im->heap, r.portals);
     im->heap->free(im->heap, r.promises);
