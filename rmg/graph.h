@@ -17,7 +17,7 @@
 #include "base/id.h"
 #include "base/limits.h"
 
-/* The range that references point into. */
+/* The range that references point into; base is a multiple of 16. */
 struct rmg_mem {
     const uint8_t *base;
     uint64_t size;

@@ -93,8 +93,9 @@ JIT_MUST_CHECK enum jit_err rmg_tx_reserve(struct rmg_tx *tx, uint64_t operation
                                            uint64_t atom_bytes);
 /* Gives back everything; the base version is as it was. */
 void rmg_tx_abort(struct rmg_tx *tx); /* may be NULL */
-/* Judge validity (4.2) of all that was touched, hash, and make the new version. The transaction is
- * gone either way; on error as after abort. Errors: JIT_EINVALID, JIT_ENOMEM, JIT_ENOSPC,
+/* Judge validity (4.2) of all that was touched, hash, and make the new version; where nothing was
+ * changed it is the base, epoch and all. The transaction is gone either way; on error as after
+ * abort. Errors: JIT_EINVALID, JIT_ENOMEM, JIT_ENOSPC,
  * JIT_ELIMIT. */
 JIT_MUST_CHECK enum jit_err rmg_tx_seal(struct rmg_tx *tx, struct rmg_version *out);
 
