@@ -179,21 +179,21 @@ static struct world_result instance_step(struct world *world, struct rmg_tx *tx,
 
 struct world_result world_step(struct world *world, struct rmg_tx *tx, struct naive_state *model)
 {
-    uint64_t pick = jit_random_below(&world->random, 300);
+    uint64_t pick = jit_random_below(&world->random, 100);
     unsigned among = jit_random_below(&world->random, 3) == 0 ? WORLD_INSTANCES : 1;
     const struct jit_id *instance = one_of(world, world->instances, among);
     const struct jit_id *node = one_of(world, world->nodes, WORLD_POOL);
     const struct jit_id *edge = one_of(world, world->edges, WORLD_POOL);
     const struct jit_id *type = one_of(world, world->types, WORLD_TYPES);
-    if (pick < 75) {
+    if (pick < 25) {
         return (struct world_result){rmg_tx_upsert_node(tx, instance, node, type),
                                      naive_upsert_node(model, instance, node, type)};
     }
-    if (pick < 96) {
+    if (pick < 32) {
         return (struct world_result){rmg_tx_delete_node(tx, instance, node),
                                      naive_delete_node(model, instance, node)};
     }
-    if (pick < 150) {
+    if (pick < 50) {
         struct rmg_edge body = {.id = *edge,
                                 .from = *one_of(world, world->nodes, WORLD_POOL),
                                 .to = *one_of(world, world->nodes, WORLD_POOL),
@@ -201,14 +201,14 @@ struct world_result world_step(struct world *world, struct rmg_tx *tx, struct na
         return (struct world_result){rmg_tx_upsert_edge(tx, instance, &body),
                                      naive_upsert_edge(model, instance, &body)};
     }
-    if (pick < 180) {
+    if (pick < 60) {
         return (struct world_result){rmg_tx_delete_edge(tx, instance, edge),
                                      naive_delete_edge(model, instance, edge)};
     }
-    if (pick < 255) {
+    if (pick < 85) {
         return set_attachment(world, tx, model, instance);
     }
-    if (pick < 297) {
+    if (pick < 97) {
         const char *name = names[jit_random_below(&world->random, NAMES)];
         enum rmg_plane plane = pick % 4 == 0 ? RMG_PLANE_BETA : RMG_PLANE_ALPHA;
         const struct jit_id *owner = plane == RMG_PLANE_BETA ? edge : node;

@@ -7,7 +7,7 @@
 #include "tests/lib/world.h"
 
 #define SEEDS        4
-#define TRANSACTIONS 500
+#define TRANSACTIONS 1000
 
 static struct world world;
 
@@ -339,7 +339,7 @@ static void run(enum world_ids kind, uint64_t seed, unsigned transactions, unsig
 
 START_TEST(random_operations) /* _i: kind and seed */
 {
-    run((enum world_ids)(_i % WORLD_IDS), (uint64_t)_i, TRANSACTIONS, 200);
+    run((enum world_ids)(_i % WORLD_IDS), (uint64_t)_i, TRANSACTIONS, 100);
 }
 END_TEST
 
