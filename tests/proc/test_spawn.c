@@ -679,8 +679,9 @@ int main(void)
     }
     int result = run(geteuid() == 0 ? "spawn as root" : "spawn as an ordinary user", true);
     if (!LOCKED_IN) {
-        (void)printf("skipped: a sanitizer build has a null sandbox; only that was tried\n");
-        return result != EXIT_SUCCESS || getenv("JIT_MUST_WORK") != NULL ? EXIT_FAILURE : SKIPPED;
+        /* Not a lack of this machine: the plain build tries the rest. */
+        (void)printf("a sanitizer build has a null sandbox; only that was tried\n");
+        return result;
     }
     if (geteuid() == 0) {
         struct host_probe all = probe;
