@@ -7,7 +7,7 @@
 
 #include "base/hash.h"
 #include "kernel/core/root.h"
-#include "tools/formats/import.h"
+#include "tools/formats/format.h"
 #include "tools/genesis.h"
 
 #define READ_BYTES 65536u
@@ -102,7 +102,7 @@ static void show_progress(void *user, uint64_t done, uint64_t total)
 }
 
 static int import_failed(struct cli *cli, const char *file, const struct lang_import *import,
-                         enum jit_err err, const struct import_error *error)
+                         enum jit_err err, const struct format_error *error)
 {
     cli_what(cli, "%s:%u:%u: the import into %s failed", file, import->pos.line, import->pos.column,
              import->into.path);
@@ -129,14 +129,14 @@ static int import_one(struct cli *cli, const char *file, const struct lang_impor
 {
     char base[4096];
     struct import_report report = {0};
-    struct import_error error = {.place = ""};
+    struct format_error error = {.place = ""};
     struct cli_progress progress;
     struct import_target target = {.instance = import->into.instance};
     struct jit_id instance;
     kern_place_id(import->into.path, &instance, &target.root_node);
     folder_of(file, base, sizeof base);
     struct import_source source = {
-        .format = IMPORT_APT,
+        .format = &format_apt,
         .paths = import->files,
         .path_count = import->file_count,
         .base = base,
@@ -146,9 +146,8 @@ static int import_one(struct cli *cli, const char *file, const struct lang_impor
         .user = &progress,
     };
     for (uint32_t i = 0; !import->apt && i < import->file_count; i++) {
-        enum import_format format;
-        if (!import_format_of_path(import->files[i], &format) ||
-            (i > 0 && format != source.format)) {
+        const struct format *format = format_of_file(base, import->files[i]);
+        if (format == NULL || !format_reads(format) || (i > 0 && format != source.format)) {
             cli_what(cli, "%s:%u:%u: `%s` cannot be imported", file, import->pos.line,
                      import->pos.column, import->files[i]);
             cli_why(cli,

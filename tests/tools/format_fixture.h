@@ -11,8 +11,7 @@
 #include "base/hash.h"
 #include "tests/lib/fault_heap.h"
 #include "tests/lib/tcase.h"
-#include "tools/formats/export.h"
-#include "tools/formats/import.h"
+#include "tools/formats/format.h"
 
 static char folder[64];
 
@@ -60,14 +59,14 @@ struct trial {
     struct rmg_collect *collect;
     struct format_graph graph;
     struct import_report report;
-    struct import_error error;
+    struct format_error error;
     struct jit_id top;
     bool fired; /* the planned refusal was reached */
     enum jit_err err;
 };
 
 struct trial_input {
-    enum import_format format;
+    const struct format *format;
     const char *paths[4];
     const struct import_schema *schema;
     bool as_it_is;
@@ -139,6 +138,15 @@ static inline void expect_no_memory(const struct trial_input *input)
                       (long)one.refuse_at, jit_err_text(t.err), t.error.what);
         trial_end(&t);
     }
+}
+
+/* Writes a state in a format; outs: as many as the format has. */
+static inline enum jit_err export_to(const struct format *format, const struct format_graph *graph,
+                                     const struct export_out *outs, struct export_report *report,
+                                     struct format_error *error)
+{
+    struct export_job job = {.graph = graph, .outs = outs, .report = report, .error = error};
+    return export_run(format, &job);
 }
 
 static inline struct jit_id named(const char *prefix, const char *label)

@@ -36,7 +36,7 @@ static const char stanzas[] =
     "Status: install ok installed\n"
     "Recommends: a\nEnhances: a\nBreaks: a\nConflicts: a\nReplaces: a\n";
 
-static const struct trial_input input = {.format = IMPORT_APT, .paths = {"status"}};
+static const struct trial_input input = {.format = &format_apt, .paths = {"status"}};
 
 static void setup(void)
 {
@@ -149,7 +149,7 @@ START_TEST(by_way_of_an_rmg) /* _i: with a schema */
     struct trial way;
     char path[128];
     struct trial_input direct = input;
-    struct trial_input file = {.format = IMPORT_RMG, .paths = {"x.rmg"}};
+    struct trial_input file = {.format = &format_rmg, .paths = {"x.rmg"}};
     trial_run(&t, &direct);
     must(t.err);
     snprintf(path, sizeof path, "%s/x.rmg", folder);
@@ -247,7 +247,7 @@ END_TEST
 START_TEST(this_machine)
 {
     struct trial t;
-    struct trial_input one = {.format = IMPORT_APT};
+    struct trial_input one = {.format = &format_apt};
     trial_run(&t, &one);
     if (access("/var/lib/dpkg/status", R_OK) == 0) {
         ck_assert_msg(t.err == JIT_OK, "%s: %s", t.error.place, t.error.what);

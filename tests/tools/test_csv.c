@@ -17,7 +17,7 @@ static const char edges[] = ":START_ID,:TYPE,:END_ID,since:long\n"
                             "a,KNOWS,b,2000\n"
                             "b,OWNS,c,\n";
 
-static const struct trial_input both = {.format = IMPORT_CSV, .paths = {"edges.csv", "nodes.csv"}};
+static const struct trial_input both = {.format = &format_csv, .paths = {"edges.csv", "nodes.csv"}};
 
 static void setup(void)
 {
@@ -87,7 +87,7 @@ END_TEST
 START_TEST(spaces_and_defaults)
 {
     struct trial t;
-    struct trial_input input = {.format = IMPORT_CSV, .paths = {"n.csv", "m.csv", "e.csv"}};
+    struct trial_input input = {.format = &format_csv, .paths = {"n.csv", "m.csv", "e.csv"}};
     put_text("n.csv", "person:ID(people)\n1\n2\n");
     put_text("m.csv", ":ID(towns),:LABEL,note:IGNORE\n1,Town,x\n");
     put_text("e.csv", ":START_ID(people),:END_ID(towns)\n1,1\n2,1\n");
@@ -178,7 +178,7 @@ static const struct {
 
 START_TEST(a_fault_names_its_place) /* _i: row */
 {
-    struct trial_input input = {.format = IMPORT_CSV, .paths = {"n.csv"}};
+    struct trial_input input = {.format = &format_csv, .paths = {"n.csv"}};
     put_text("n.csv", faults[_i].nodes);
     if (faults[_i].edges != NULL) {
         put_text("e.csv", faults[_i].edges);
@@ -190,7 +190,7 @@ END_TEST
 
 START_TEST(files_that_are_none)
 {
-    struct trial_input input = {.format = IMPORT_CSV, .paths = {"missing.csv"}};
+    struct trial_input input = {.format = &format_csv, .paths = {"missing.csv"}};
     expect_fault(&input, JIT_ENOENT, "missing.csv", "No such file or directory");
     input.paths[0] = ".";
     expect_fault(&input, JIT_EIO, ".", "Is a directory");
@@ -203,7 +203,7 @@ END_TEST
 START_TEST(limits)
 {
     struct trial t;
-    struct trial_input input = {.format = IMPORT_CSV, .paths = {"n.csv"}};
+    struct trial_input input = {.format = &format_csv, .paths = {"n.csv"}};
     char label[1100];
     for (size_t size = 1024; size <= 1025; size++) {
         char text[1200];
@@ -328,7 +328,7 @@ END_TEST
 
 START_TEST(every_truncation)
 {
-    struct trial_input input = {.format = IMPORT_CSV, .paths = {"n.csv", "edges.csv"}};
+    struct trial_input input = {.format = &format_csv, .paths = {"n.csv", "edges.csv"}};
     for (size_t keep = 0; keep < sizeof nodes - 1; keep++) {
         struct trial t;
         put_file("n.csv", nodes, keep);
@@ -342,7 +342,7 @@ END_TEST
 START_TEST(random_damage)
 {
     struct jit_random random = jit_random_of(11);
-    struct trial_input input = {.format = IMPORT_CSV, .paths = {"n.csv", "edges.csv"}};
+    struct trial_input input = {.format = &format_csv, .paths = {"n.csv", "edges.csv"}};
     static const char nasty[] = ",\"\r\n:;()#\0\xff\xef\xbb\xbf-+.eE0";
     for (int round = 0; round < 1500; round++) {
         struct trial t;
@@ -377,7 +377,7 @@ static enum jit_err to_file(void *user, const uint8_t *bytes, size_t size)
     return fwrite(bytes, 1, size, user) == size ? JIT_OK : JIT_EIO;
 }
 
-static void export_to(const struct trial *t, struct export_report *report)
+static void export_files(const struct trial *t, struct export_report *report)
 {
     char path[2][128];
     FILE *files[2];
@@ -387,7 +387,8 @@ static void export_to(const struct trial *t, struct export_report *report)
         ck_assert_ptr_nonnull(files[i]);
     }
     struct export_out out[2] = {{to_file, files[0]}, {to_file, files[1]}};
-    must(export_csv(&t->graph, NULL, &out[0], &out[1], NULL, report));
+    struct format_error error;
+    must(export_to(&format_csv, &t->graph, out, report, &error));
     fclose(files[0]);
     fclose(files[1]);
 }
@@ -397,8 +398,8 @@ START_TEST(round_trip)
     struct trial t;
     struct trial again;
     struct export_report report;
-    struct trial_input input = {.format = IMPORT_CSV, .paths = {"x.csv", "y.csv"}};
-    struct trial_input back = {.format = IMPORT_CSV, .paths = {"out.nodes.csv", "out.edges.csv"}};
+    struct trial_input input = {.format = &format_csv, .paths = {"x.csv", "y.csv"}};
+    struct trial_input back = {.format = &format_csv, .paths = {"out.nodes.csv", "out.edges.csv"}};
     /* Values that are hard to write: quotes, line ends, ends of ranges, what is not canonical. */
     put_text(
         "x.csv",
@@ -415,7 +416,7 @@ START_TEST(round_trip)
                       "e,e,U,1\n");
     trial_run(&t, &input);
     ck_assert_msg(t.err == JIT_OK, "%s: %s", t.error.place, t.error.what);
-    export_to(&t, &report);
+    export_files(&t, &report);
     ck_assert_uint_eq(report.nodes, 6);
     ck_assert_uint_eq(report.edges, 3);
     ck_assert_uint_eq(report.portals_left, 0);

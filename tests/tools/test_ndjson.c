@@ -44,7 +44,8 @@ static void export_world(struct jit_buf *buf)
     struct export_out out = {to_buf, buf};
     struct export_report report;
     jit_buf_init(buf, jit_heap_libc(), 64u << 20);
-    must(export_ndjson(&graph, &out, NULL, &report));
+    struct format_error error;
+    must(export_to(&format_ndjson, &graph, &out, &report, &error));
 }
 
 /* The lines in another order. */
@@ -74,7 +75,7 @@ static void shuffle(struct jit_buf *buf, uint64_t seed)
 }
 
 static const struct trial_input whole = {
-    .format = IMPORT_NDJSON, .paths = {"x.ndjson"}, .as_it_is = true};
+    .format = &format_ndjson, .paths = {"x.ndjson"}, .as_it_is = true};
 
 START_TEST(out_and_in) /* _i: kind and seed */
 {
@@ -110,7 +111,7 @@ START_TEST(into_an_instance)
     struct jit_buf text;
     struct trial a;
     struct trial b;
-    struct trial_input input = {.format = IMPORT_NDJSON, .paths = {"x.ndjson"}};
+    struct trial_input input = {.format = &format_ndjson, .paths = {"x.ndjson"}};
     char path[128];
     grow(WORLD_RANDOM, 5, 60);
     ck_assert_uint_gt(world.version.instance_count, 1);
@@ -123,7 +124,7 @@ START_TEST(into_an_instance)
     fclose(file);
     trial_run(&a, &input);
     ck_assert_msg(a.err == JIT_OK, "%s: %s", a.error.place, a.error.what);
-    input.format = IMPORT_RMG;
+    input.format = &format_rmg;
     input.paths[0] = "x.rmg";
     trial_run(&b, &input);
     ck_assert_msg(b.err == JIT_OK, "%s: %s", b.error.place, b.error.what);
@@ -144,7 +145,7 @@ END_TEST
 START_TEST(a_damaged_rmg_is_refused)
 {
     struct trial t;
-    struct trial_input input = {.format = IMPORT_RMG, .paths = {"x.rmg"}};
+    struct trial_input input = {.format = &format_rmg, .paths = {"x.rmg"}};
     struct jit_buf bytes;
     grow(WORLD_RANDOM, 5, 10);
     jit_buf_init(&bytes, jit_heap_libc(), 64u << 20);

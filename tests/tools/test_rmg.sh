@@ -153,7 +153,7 @@ check 'walk for people' 0 '0  root           0000000000000000  00000000
 1  portal  *' ''
 run "$rmg" export walk.ndjson --to csv -o w
 check 'csv says what it leaves out' 0 'w.nodes.csv, w.edges.csv  4 nodes, 3 edges' \
-    'left out, since CSV holds one instance: 1 portals, 1 other instances'
+    'left out, since csv holds one instance: 1 portals, 1 other instances'
 
 # ---- what is wrong ----
 printf ':ID,age:int\na,x\n' >bad.csv
@@ -183,7 +183,7 @@ check 'no operand' 2 '' '*needs FILE.rmg*'
 run "$rmg" verify nodes.csv
 check 'no rmg file' 5 '' '*header 0, byte 0: it does not begin as an .rmg file does*'
 run "$rmg" export g.rmg --to xml
-check 'unknown choice' 2 '' '*it is one of: ndjson, csv*'
+check 'unknown choice' 2 '' '*it is one of: rmg, ndjson, csv*'
 run "$rmg" exprot g.rmg
 check 'did you mean' 2 '' '*did you mean export?*'
 run "$rmg" import nodes.csv edges.csv -o nowhere/x.rmg

@@ -414,7 +414,7 @@ static enum jit_err read_all(struct apt *apt)
     return err;
 }
 
-enum jit_err import_apt(struct import *im)
+static enum jit_err import_apt(struct import *im)
 {
     struct apt apt = {.im = im};
     jit_hash_named("type:", "Package", 7, &apt.package_type);
@@ -436,3 +436,13 @@ enum jit_err import_apt(struct import *im)
     jit_buf_release(&apt.targets);
     return err;
 }
+
+const struct format format_apt = {
+    .name = "apt",
+    .needs_target = true,
+    .many = true,
+    .no_input = true,
+    .reads = "Without INPUT the packages this machine knows (apt-cache dumpavail, else\n"
+             "/var/lib/dpkg/status); with INPUT files of such stanzas, - is stdin.",
+    .read = import_apt,
+};

@@ -6,6 +6,7 @@
 
 #include "base/check.h"
 #include "base/hash.h"
+#include "tools/formats/export_priv.h"
 
 #define ID_SPACE "rmg-id" /* :ID(rmg-id): the value is the id itself, 64 hex digits */
 
@@ -461,7 +462,7 @@ static enum jit_err read_table(struct import *im, const char *path, bool edges,
     return err;
 }
 
-enum jit_err import_csv(struct import *im)
+static enum jit_err import_csv(struct import *im)
 {
     struct import_seen edge_ids = {.heap = im->heap};
     uint32_t count = im->source->path_count;
@@ -482,3 +483,22 @@ enum jit_err import_csv(struct import *im)
     im->heap->free(im->heap, is_edges);
     return err;
 }
+
+const struct format format_csv = {
+    .name = "csv",
+    .extensions = {".csv"},
+    .needs_target = true,
+    .many = true,
+    .reads = "Files of nodes (:ID, :LABEL) and of edges (:START_ID, :END_ID, :TYPE),\n"
+             "told apart by their headers. Other columns are values: name:int, :long,\n"
+             ":double, :float, :boolean, :string (the default), :bytes and :id in hex.\n"
+             "IDs of several spaces: :ID(space), :START_ID(space), :END_ID(space). An\n"
+             "empty field is no value, \"\" is an empty text.",
+    .outputs = 2,
+    .output_ends = {".nodes.csv", ".edges.csv"},
+    .writes = "The top instance, as OUT.nodes.csv and OUT.edges.csv with ids in hex;\n"
+              "importing them gives the same instance. Portals and other instances are\n"
+              "left out, and counted.",
+    .read = import_csv,
+    .write = export_csv,
+};

@@ -1,11 +1,14 @@
-/* tools/formats/export.h - write a state as NDJSON (all of it) or as CSV with Neo4j headers (one
- * instance). Spec: docs/spec/formats.md. Layer: tools.
- * What is written can be imported again: NDJSON to the same state root, CSV to the same instance
- * but for its portals. */
+/* tools/formats/export.h - write a state in one of the formats of tools/formats/format.h.
+ * Spec: docs/spec/formats.md. Layer: tools.
+ * What is written can be imported again, to the same state root where the format can hold all of
+ * it.
+ */
 #ifndef JIT_TOOLS_FORMATS_EXPORT_H
 #define JIT_TOOLS_FORMATS_EXPORT_H
 
 #include "tools/formats/graph.h"
+
+struct format;
 
 struct export_out {
     enum jit_err (*write)(void *user, const uint8_t *bytes, size_t size);
@@ -13,11 +16,12 @@ struct export_out {
 };
 
 struct export_report {
+    uint64_t instances;
     uint64_t nodes;
     uint64_t edges;
-    uint64_t lines;
-    uint64_t portals_left;   /* CSV: not written */
-    uint64_t instances_left; /* CSV: other instances */
+    uint64_t lines;          /* of the line-based formats */
+    uint64_t portals_left;   /* not written, since the format has no place for them */
+    uint64_t instances_left; /* other instances, likewise */
 };
 
 /* Called now and then with records done; may be NULL. */
@@ -26,18 +30,17 @@ struct export_progress {
     void *user;
 };
 
-/* Lines in the order: instances; then for each its nodes, edges, alpha, beta. Errors: write's,
- * JIT_ENOMEM, JIT_ECORRUPT. */
-JIT_MUST_CHECK enum jit_err export_ndjson(const struct format_graph *graph,
-                                          const struct export_out *out,
-                                          const struct export_progress *progress,
-                                          struct export_report *report);
+struct export_job {
+    const struct format_graph *graph;
+    const struct jit_id *instance;          /* for formats that hold one; NULL: the top one */
+    const struct export_out *outs;          /* format->outputs of them */
+    const struct export_progress *progress; /* or NULL */
+    struct export_report *report;
+    struct format_error *error;
+};
 
-/* instance NULL: the top one. Errors: write's, JIT_ENOENT (no such instance), JIT_ELIMIT (more than
- * 1,000 columns), JIT_ENOMEM, JIT_ECORRUPT. */
-JIT_MUST_CHECK enum jit_err
-export_csv(const struct format_graph *graph, const struct jit_id *instance,
-           const struct export_out *nodes, const struct export_out *edges,
-           const struct export_progress *progress, struct export_report *report);
+/* Errors: write's, JIT_ENOTSUP (the format cannot hold something: error names whose), JIT_ENOENT
+ * (no such instance), JIT_ELIMIT, JIT_ENOMEM, JIT_ECORRUPT. What was written is then of no use. */
+JIT_MUST_CHECK enum jit_err export_run(const struct format *format, const struct export_job *job);
 
 #endif

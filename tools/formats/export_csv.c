@@ -274,64 +274,45 @@ static enum jit_err put_edges(struct export_writer *w, const struct sheet *s)
     return err == JIT_ENOENT ? JIT_OK : err;
 }
 
-static enum jit_err find_instance(const struct format_graph *graph, const struct jit_id *id,
-                                  struct rmg_instance *out)
+static enum jit_err write_sheet(const struct export_job *job, const struct rmg_graph *view,
+                                enum rmg_plane plane, uint64_t total, uint64_t before)
 {
-    const struct jit_id *after = NULL;
-    struct jit_id last;
-    enum jit_err err;
-    if (id != NULL) {
-        return rmg_store_instance(graph->store, &graph->version, id, out);
-    }
-    while ((err = rmg_store_next(graph->store, &graph->version, after, out)) == JIT_OK &&
-           out->parent.present) {
-        last = out->id;
-        after = &last;
-    }
-    return err;
-}
-
-static enum jit_err write_sheet(const struct format_graph *graph, const struct rmg_graph *view,
-                                enum rmg_plane plane, const struct export_out *out,
-                                const struct export_progress *progress, uint64_t total,
-                                uint64_t before, struct export_report *report)
-{
-    struct sheet sheet = {.graph = view, .plane = plane, .heap = graph->heap};
+    struct sheet sheet = {.graph = view, .plane = plane, .heap = job->graph->heap};
     struct export_writer w;
-    export_begin(&w, graph->heap, out);
-    w.progress = progress;
+    export_begin(&w, sheet.heap, &job->outs[plane == RMG_PLANE_ALPHA ? 0 : 1]);
+    w.progress = job->progress;
     w.total = total;
     w.done = before;
     enum jit_err err = find_columns(&sheet);
+    if (err == JIT_ELIMIT) {
+        err = export_fail(job, err, "", "its attachments would make more than 1,000 columns");
+    }
     if (err == JIT_OK) {
         err = plane == RMG_PLANE_ALPHA ? put_nodes(&w, &sheet) : put_edges(&w, &sheet);
     }
     err = err == JIT_OK ? export_flush(&w) : err;
-    report->lines += w.done - before;
-    report->portals_left += sheet.portals;
-    graph->heap->free(graph->heap, sheet.columns);
+    job->report->lines += w.done - before;
+    job->report->portals_left += sheet.portals;
+    sheet.heap->free(sheet.heap, sheet.columns);
     jit_buf_release(&w.buf);
     return err;
 }
 
-enum jit_err export_csv(const struct format_graph *graph, const struct jit_id *instance,
-                        const struct export_out *nodes, const struct export_out *edges,
-                        const struct export_progress *progress, struct export_report *report)
+enum jit_err export_csv(const struct export_job *job)
 {
+    struct export_report *report = job->report;
     struct rmg_instance in;
     struct rmg_graph view;
-    *report = (struct export_report){0};
-    enum jit_err err = find_instance(graph, instance, &in);
+    enum jit_err err = export_instance(job, &in);
     if (err != JIT_OK) {
         return err;
     }
-    rmg_store_graph(graph->store, &in, &view);
+    rmg_store_graph(job->graph->store, &in, &view);
+    report->instances = 1;
     report->nodes = in.roots.node_count;
     report->edges = in.roots.edge_count;
-    report->instances_left = graph->version.instance_count - 1;
+    report->instances_left = job->graph->version.instance_count - 1;
     uint64_t total = report->nodes + report->edges;
-    err = write_sheet(graph, &view, RMG_PLANE_ALPHA, nodes, progress, total, 0, report);
-    return err == JIT_OK ? write_sheet(graph, &view, RMG_PLANE_BETA, edges, progress, total,
-                                       report->nodes, report)
-                         : err;
+    err = write_sheet(job, &view, RMG_PLANE_ALPHA, total, 0);
+    return err == JIT_OK ? write_sheet(job, &view, RMG_PLANE_BETA, total, report->nodes) : err;
 }

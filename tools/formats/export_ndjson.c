@@ -138,14 +138,14 @@ static enum jit_err put_content(struct export_writer *w, const struct rmg_graph 
     return err == JIT_OK ? put_attachments(w, graph, RMG_PLANE_BETA) : err;
 }
 
-enum jit_err export_ndjson(const struct format_graph *graph, const struct export_out *out,
-                           const struct export_progress *progress, struct export_report *report)
+enum jit_err export_ndjson(const struct export_job *job)
 {
+    const struct format_graph *graph = job->graph;
+    struct export_report *report = job->report;
     struct export_writer w;
     enum jit_err err = JIT_OK;
-    *report = (struct export_report){0};
-    export_begin(&w, graph->heap, out);
-    w.progress = progress;
+    export_begin(&w, graph->heap, &job->outs[0]);
+    w.progress = job->progress;
     for (int pass = 0; err == JIT_OK && pass < 2; pass++) {
         const struct jit_id *after = NULL;
         struct rmg_instance in;
@@ -156,6 +156,7 @@ enum jit_err export_ndjson(const struct format_graph *graph, const struct export
             after = &last;
             rmg_store_graph(graph->store, &in, &view);
             if (pass == 0) {
+                report->instances++;
                 report->nodes += in.roots.node_count;
                 report->edges += in.roots.edge_count;
             }

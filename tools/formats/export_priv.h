@@ -1,4 +1,4 @@
-/* tools/formats/export_priv.h - a buffer in front of an output. */
+/* tools/formats/export_priv.h - what the writers share: a buffer in front of an output. */
 #ifndef JIT_TOOLS_FORMATS_EXPORT_PRIV_H
 #define JIT_TOOLS_FORMATS_EXPORT_PRIV_H
 
@@ -14,6 +14,15 @@ struct export_writer {
     uint64_t done;
     uint64_t total;
 };
+
+enum jit_err export_ndjson(const struct export_job *job);
+enum jit_err export_csv(const struct export_job *job);
+
+/* Says what cannot be written and whose it is; returns err. */
+enum jit_err export_fail(const struct export_job *job, enum jit_err err, const char *place,
+                         const char *format, ...) __attribute__((format(printf, 4, 5)));
+/* The instance the job is for: the named one, else the top one. */
+enum jit_err export_instance(const struct export_job *job, struct rmg_instance *out);
 
 static inline void export_begin(struct export_writer *w, struct jit_heap *heap,
                                 const struct export_out *out)

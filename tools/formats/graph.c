@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -59,6 +60,14 @@ enum jit_err format_graph_load(struct format_graph *graph, struct rmg_collect *c
         return err;
     }
     return rmg_tx_seal(tx, &graph->version);
+}
+
+enum jit_err format_fail(struct format_error *error, enum jit_err err, const char *place,
+                         const char *format, va_list list)
+{
+    snprintf(error->place, sizeof error->place, "%s", place);
+    vsnprintf(error->what, sizeof error->what, format, list);
+    return err;
 }
 
 /* ---- files ---- */

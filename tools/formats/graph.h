@@ -4,6 +4,8 @@
 #ifndef JIT_TOOLS_FORMATS_GRAPH_H
 #define JIT_TOOLS_FORMATS_GRAPH_H
 
+#include <stdarg.h>
+
 #include "rmg/collect.h"
 #include "rmg/file.h"
 #include "rmg/store.h"
@@ -23,6 +25,18 @@ void format_graph_release(struct format_graph *graph);
 /* Into an empty graph. Errors: of rmg_collect_load and rmg_tx_seal; at: the id of a duplicate. */
 JIT_MUST_CHECK enum jit_err format_graph_load(struct format_graph *graph,
                                               struct rmg_collect *collect, struct jit_id *at);
+
+/* What is wrong with an input, or cannot be written. */
+#define FORMAT_PLACE_SIZE 512u
+#define FORMAT_WHAT_SIZE  512u
+struct format_error {
+    char place[FORMAT_PLACE_SIZE]; /* "nodes.csv:3:14", "x.rmg: node 7, byte 912", or "" */
+    char what[FORMAT_WHAT_SIZE];
+};
+
+/* Fills it; returns err. */
+enum jit_err format_fail(struct format_error *error, enum jit_err err, const char *place,
+                         const char *format, va_list list) __attribute__((format(printf, 4, 0)));
 
 /* A whole file in memory; size_max 0: no bound. Errors: JIT_ENOENT, JIT_EPERM, JIT_EIO, JIT_ENOMEM,
  * JIT_ELIMIT. */

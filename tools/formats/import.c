@@ -8,33 +8,12 @@
 #include "base/check.h"
 #include "base/hash.h"
 
-bool import_format_of_path(const char *path, enum import_format *format)
-{
-    static const struct {
-        const char *end;
-        enum import_format format;
-    } table[] = {{".csv", IMPORT_CSV},
-                 {".ndjson", IMPORT_NDJSON},
-                 {".jsonl", IMPORT_NDJSON},
-                 {".rmg", IMPORT_RMG}};
-    size_t size = strlen(path);
-    for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
-        size_t end = strlen(table[i].end);
-        if (size > end && strcmp(path + size - end, table[i].end) == 0) {
-            *format = table[i].format;
-            return true;
-        }
-    }
-    return false;
-}
-
 enum jit_err import_fail(struct import *im, enum jit_err err, const char *place, const char *format,
                          ...)
 {
     va_list list;
     va_start(list, format);
-    snprintf(im->error->place, sizeof im->error->place, "%s", place);
-    vsnprintf(im->error->what, sizeof im->error->what, format, list);
+    format_fail(im->error, err, place, format, list);
     va_end(list);
     return err;
 }
@@ -272,14 +251,9 @@ enum jit_err import_owner_end(struct import_owner *owner)
 /* ---- the entry ---- */
 
 enum jit_err import_run(const struct import_source *source, struct rmg_collect *collect,
-                        struct import_report *report, struct import_error *error)
+                        struct import_report *report, struct format_error *error)
 {
-    static enum jit_err (*const importers[])(struct import *) = {
-        [IMPORT_CSV] = import_csv,
-        [IMPORT_APT] = import_apt,
-        [IMPORT_NDJSON] = import_ndjson,
-        [IMPORT_RMG] = import_rmg,
-    };
+    const struct format *format = source->format;
     struct import im = {
         .source = source,
         .collect = collect,
@@ -287,12 +261,16 @@ enum jit_err import_run(const struct import_source *source, struct rmg_collect *
         .report = report,
         .error = error,
     };
-    assert(source->into != NULL || (source->format != IMPORT_CSV && source->format != IMPORT_APT));
+    assert(format_reads(format));
+    assert(source->into != NULL || !format->needs_target);
     *report = (struct import_report){0};
-    *error = (struct import_error){0};
+    *error = (struct format_error){0};
     enum jit_err err = build_index(&im);
+    if (err == JIT_OK && source->path_count != 1 && !format->many && !format->no_input) {
+        err = import_fail(&im, JIT_EFORMAT, "", "one %s file is imported at a time", format->name);
+    }
     if (err == JIT_OK) {
-        err = importers[source->format](&im);
+        err = format->read != NULL ? format->read(&im) : import_loaded(&im);
     }
     if (err != JIT_OK && error->what[0] == 0) {
         snprintf(error->what, sizeof error->what, "%s", jit_err_text(err));

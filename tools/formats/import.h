@@ -1,4 +1,4 @@
-/* tools/formats/import.h - bring a graph in: CSV with Neo4j headers, what apt knows, NDJSON, .rmg.
+/* tools/formats/import.h - bring a graph in, in one of the formats of tools/formats/format.h.
  * Spec:  DESIGN 4.1 (ids of what has none), 4.6; docs/spec/formats.md says how each is read.
  * Layer: tools. One entry for `rmg import` and for the imports of a system file.
  *
@@ -14,11 +14,9 @@
 #include "base/err.h"
 #include "rmg/collect.h"
 #include "rmg/rule.h"
+#include "tools/formats/graph.h"
 
-enum import_format { IMPORT_CSV, IMPORT_APT, IMPORT_NDJSON, IMPORT_RMG };
-
-/* The format an extension stands for: .csv, .ndjson (.jsonl), .rmg. */
-bool import_format_of_path(const char *path, enum import_format *format);
+struct format;
 
 /* What a system file declares. With a schema only declared fields are imported, for every format: a
  * value must have (or parse as) its field's codec, and a missing one gets its default. Types that
@@ -49,13 +47,14 @@ struct import_target {
 };
 
 struct import_source {
-    enum import_format format;
-    const char *const *paths; /* "-": standard input, for apt and NDJSON */
-    uint32_t path_count;      /* apt: 0 asks apt-cache, then the dpkg status; .rmg: exactly 1 */
-    const char *base;         /* folder that relative paths count from; NULL: where we are */
+    const struct format *format; /* one that reads (format.h) */
+    const char *const *paths;    /* "-": standard input, except for CSV */
+    uint32_t path_count;         /* exactly 1 unless the format takes many, or needs none */
+    const char *base;            /* folder that relative paths count from; NULL: where we are */
     const struct import_schema *schema; /* or NULL */
-    /* CSV and apt need one. NDJSON and .rmg: the content of the top instance goes there (its root
-     * node becomes the target's), nested instances come along; NULL: all as it is. */
+    /* A format may need one (needs_target). For the others: the content of the top instance goes
+     * there (its root node becomes the target's), nested instances come along; NULL: all as it is.
+     */
     const struct import_target *into;
     /* Called now and then: bytes done and, if known, in all (else 0). May be NULL. */
     void (*progress)(void *user, uint64_t done, uint64_t total);
@@ -75,13 +74,7 @@ struct import_report {
     uint64_t edges_undeclared;
 };
 
-#define IMPORT_PLACE_SIZE 512u
-#define IMPORT_WHAT_SIZE  512u
-
-struct import_error {
-    char place[IMPORT_PLACE_SIZE]; /* "nodes.csv:3:14", "x.rmg: node 7, byte 912", or "" */
-    char what[IMPORT_WHAT_SIZE];
-};
+#define IMPORT_PLACE_SIZE FORMAT_PLACE_SIZE
 
 /* Errors: JIT_EFORMAT (the input is wrong), JIT_EINVALID (it is no valid state), JIT_EEXIST (an id
  * is there already), JIT_ECORRUPT (a damaged .rmg), JIT_EVERSION, JIT_ENOENT (no such file),
@@ -89,6 +82,6 @@ struct import_error {
  * The collect is then of no use any more. */
 JIT_MUST_CHECK enum jit_err import_run(const struct import_source *source,
                                        struct rmg_collect *collect, struct import_report *report,
-                                       struct import_error *error);
+                                       struct format_error *error);
 
 #endif

@@ -1,4 +1,6 @@
-/* Importing what is a state already: an .rmg file, or NDJSON that goes into an instance. */
+/* Importing what is a state already: a file that is loaded whole, or one that goes into an
+ * instance.
+ */
 #include "tools/formats/import_priv.h"
 
 #include <errno.h>
@@ -181,19 +183,17 @@ static enum jit_err fail_at(struct import *im, enum jit_err err, const char *pat
     return import_fail(im, err, place, "%s", fault->what);
 }
 
-static enum jit_err load_rmg(struct import *im, struct format_graph *graph, const char *path)
+static enum jit_err load_state(struct import *im, struct format_graph *graph, const char *path)
 {
     struct import_input input;
-    struct rmg_file file;
     struct rmg_file_fault fault = {0};
     enum jit_err err = import_input_open(&input, im, path);
     while (err == JIT_OK && !input.eof) {
         err = import_input_fill(&input);
     }
     if (err == JIT_OK) {
-        err = rmg_file_open(input.data, input.end, &file, &fault);
-        err = err == JIT_OK ? rmg_file_load(im->heap, &file, graph->store, &graph->version, &fault)
-                            : err;
+        err = im->source->format->load(im->heap, input.data, input.end, graph->store,
+                                       &graph->version, &fault);
         if (err != JIT_OK) {
             err = fail_at(im, err, path, &fault);
         }
@@ -202,16 +202,13 @@ static enum jit_err load_rmg(struct import *im, struct format_graph *graph, cons
     return err;
 }
 
-enum jit_err import_rmg(struct import *im)
+enum jit_err import_loaded(struct import *im)
 {
     struct format_graph graph;
-    if (im->source->path_count != 1) {
-        return import_fail(im, JIT_EFORMAT, "", "one .rmg file is imported at a time");
-    }
     const char *path = im->source->paths[0];
     enum jit_err err = format_graph_init(&graph, im->heap);
     if (err == JIT_OK) {
-        err = load_rmg(im, &graph, path);
+        err = load_state(im, &graph, path);
     }
     if (err == JIT_OK) {
         err = import_version(im, &graph, path);

@@ -4,8 +4,7 @@
 #define JIT_TOOLS_FORMATS_IMPORT_PRIV_H
 
 #include "base/buf.h"
-#include "tools/formats/graph.h"
-#include "tools/formats/import.h"
+#include "tools/formats/format.h"
 
 /* ---- one import under way ---- */
 
@@ -19,19 +18,18 @@ struct import {
     struct rmg_collect *collect;
     struct jit_heap *heap;
     struct import_report *report;
-    struct import_error *error;
+    struct format_error *error;
     struct import_index *index; /* node types, then edge types, each ascending by id */
     uint32_t node_type_count;
     uint32_t edge_type_count;
     uint64_t bytes_done; /* of the inputs before the current one */
 };
 
-enum jit_err import_csv(struct import *im);
-enum jit_err import_apt(struct import *im);
-enum jit_err import_ndjson(struct import *im);
-enum jit_err import_rmg(struct import *im);
 /* A whole version, as source->into and schema say. */
 enum jit_err import_version(struct import *im, const struct format_graph *graph, const char *name);
+
+/* The input is one file that holds a whole state: source->format->load, then import_version. */
+enum jit_err import_loaded(struct import *im);
 
 /* Says what is wrong and where; returns err. */
 enum jit_err import_fail(struct import *im, enum jit_err err, const char *place, const char *format,

@@ -7,6 +7,7 @@
 
 #include "base/check.h"
 #include "base/hash.h"
+#include "tools/formats/export_priv.h"
 
 /* What must turn out to be there once all lines are read. */
 struct promise {
@@ -597,9 +598,6 @@ static enum jit_err check_state(struct reader *r)
 static enum jit_err read_all(struct reader *r)
 {
     const struct import_source *source = r->im->source;
-    if (source->path_count != 1) {
-        return import_fail(r->im, JIT_EFORMAT, "", "one NDJSON file is imported at a time");
-    }
     enum jit_err err = import_input_open(&r->input, r->im, source->paths[0]);
     err = err == JIT_OK ? read_lines(r) : err;
     err = err == JIT_OK ? take_later(r) : err;
@@ -628,7 +626,7 @@ static enum jit_err read_and_copy(struct reader *r)
     return err;
 }
 
-enum jit_err import_ndjson(struct import *im)
+static enum jit_err import_ndjson(struct import *im)
 {
     struct reader r = {.im = im, .collect = im->collect};
     r.seen.heap = im->heap;
@@ -651,3 +649,16 @@ enum jit_err import_ndjson(struct import *im)
     jit_buf_release(&r.bytes);
     return err;
 }
+
+const struct format format_ndjson = {
+    .name = "ndjson",
+    .extensions = {".ndjson", ".jsonl"},
+    .magic = "{\"kind\":",
+    .magic_size = 8,
+    .reads = "One object a line, as `rmg export` writes them, in any order: a whole\n"
+             "state with its instances and portals.",
+    .outputs = 1,
+    .writes = "All of it; importing it gives the same state root.",
+    .read = import_ndjson,
+    .write = export_ndjson,
+};

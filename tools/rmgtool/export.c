@@ -21,35 +21,47 @@ static enum jit_err write_stdout(void *user, const uint8_t *bytes, size_t size)
     return to->code == CLI_OK ? JIT_OK : JIT_EIO;
 }
 
-static int failed(struct cli *cli, enum jit_err err)
+static int failed(struct cli *cli, const struct format *format, enum jit_err err,
+                  const struct format_error *error)
 {
-    cli_what(cli, "cannot export %s", cli->operands[0]);
-    cli_why(cli, "%s",
-            err == JIT_ELIMIT ? "its attachments would make more than 1,000 columns"
-                              : jit_err_text(err));
-    cli_next(cli, "rmg export %s --to ndjson", cli->operands[0]);
+    cli_what(cli, "cannot export %s as %s", cli->operand_count > 0 ? cli->operands[0] : "it",
+             format->name);
+    cli_why(cli, "%s%s%s", error->place, error->place[0] != 0 ? ": " : "", error->what);
+    cli_next(cli, "rmg export %s --to ndjson",
+             cli->operand_count > 0 ? cli->operands[0] : "--from apt");
     return cli_exit_of(err);
 }
 
-static int done(struct cli *cli, const struct export_report *report, const char *const *paths)
+/* Where it goes: names of files, none for stdout. */
+struct target {
+    const struct format *format;
+    struct rmg_output files[FORMAT_OUTPUTS_MAX];
+    char names[FORMAT_OUTPUTS_MAX][4096];
+    uint32_t named; /* files with a name */
+    struct to_stdout standard;
+    struct export_out outs[FORMAT_OUTPUTS_MAX];
+};
+
+static int done(struct cli *cli, const struct target *target, const struct export_report *report)
 {
     char a[CLI_NUMBER_SIZE];
     char b[CLI_NUMBER_SIZE];
     if (report->portals_left > 0 || report->instances_left > 0) {
-        cli_warn(cli, "left out, since CSV holds one instance: %s portals, %s other instances",
-                 cli_group(report->portals_left, a), cli_group(report->instances_left, b));
+        cli_warn(cli, "left out, since %s holds one instance: %s portals, %s other instances",
+                 target->format->name, cli_group(report->portals_left, a),
+                 cli_group(report->instances_left, b));
     }
-    if (paths[0] == NULL) {
+    if (target->named == 0) {
         return CLI_OK; /* stdout carries the graph */
     }
-    cli_print(cli, "%s%s%s  %s nodes, %s edges\n", paths[0], paths[1] == NULL ? "" : ", ",
-              paths[1] == NULL ? "" : paths[1], cli_group(report->nodes, a),
-              cli_group(report->edges, b));
     json_t *event = cli_event("done", "rmg.export/1");
     json_t *list = json_array();
-    for (int i = 0; i < 2 && paths[i] != NULL; i++) {
-        json_array_append_new(list, json_string(paths[i]));
+    for (uint32_t i = 0; i < target->named; i++) {
+        cli_print(cli, "%s%s", i == 0 ? "" : ", ", target->names[i]);
+        json_array_append_new(list, json_string(target->names[i]));
     }
+    cli_print(cli, "  %s nodes, %s edges\n", cli_group(report->nodes, a),
+              cli_group(report->edges, b));
     cli_put(event, "paths", list);
     cli_put_number(event, "nodes", report->nodes);
     cli_put_number(event, "edges", report->edges);
@@ -59,84 +71,86 @@ static int done(struct cli *cli, const struct export_report *report, const char 
     return cli_emit(cli, event);
 }
 
-static int to_ndjson(struct cli *cli, const struct format_graph *graph,
-                     struct export_progress *progress)
+/* A format of several files names them OUT and its ends; "x" and "x.csv" both give x.nodes.csv. */
+static int open_target(struct cli *cli, struct target *target)
 {
+    const struct format *format = target->format;
     const char *path = cli_text(cli, "out");
     bool named = path != NULL && strcmp(path, "-") != 0;
-    struct rmg_output file = {.fd = -1};
-    struct to_stdout standard = {.cli = cli};
-    struct export_out out = {.write = write_stdout, .user = &standard};
-    struct export_report report;
-    if (named) {
-        int code = rmg_output_open(&file, cli, path);
-        if (code != CLI_OK) {
-            return code;
-        }
-        out = (struct export_out){.write = rmg_output_write, .user = &file};
+    for (uint32_t i = 0; i < FORMAT_OUTPUTS_MAX; i++) {
+        target->files[i] = (struct rmg_output){.fd = -1};
     }
-    enum jit_err err = export_ndjson(graph, &out, progress, &report);
-    int code = rmg_output_close(&file, err == JIT_OK);
-    code = code == CLI_OK ? standard.code : code;
-    if (code != CLI_OK || err != JIT_OK) {
-        return code != CLI_OK ? code : failed(cli, err);
-    }
-    const char *paths[2] = {named ? path : NULL, NULL};
-    return done(cli, &report, paths);
-}
-
-/* "x" and "x.csv" both give x.nodes.csv and x.edges.csv. */
-static int to_csv(struct cli *cli, const struct format_graph *graph,
-                  struct export_progress *progress)
-{
-    const char *path = cli_text(cli, "out");
-    char names[2][4096];
-    struct rmg_output files[2] = {{.fd = -1}, {.fd = -1}};
-    struct export_report report;
-    if (path == NULL || strcmp(path, "-") == 0) {
-        cli_what(cli, "needs -o PREFIX");
-        cli_why(cli, "CSV takes two files: PREFIX.nodes.csv and PREFIX.edges.csv");
-        cli_next(cli, "rmg export %s --to csv -o graph", cli->operands[0]);
+    if (!named && (format->outputs > 1 || format->bytes)) {
+        cli_what(cli, "needs -o OUT");
+        cli_why(cli,
+                format->outputs > 1 ? "%s takes two files: OUT%s and OUT%s"
+                                    : "%s is no text: it is written to a file",
+                format->name, format->output_ends[0], format->output_ends[1]);
+        cli_next(cli, "rmg export %s --to %s -o graph%s",
+                 cli->operand_count > 0 ? cli->operands[0] : "...", format->name,
+                 format->outputs > 1 ? "" : format->extensions[0]);
         return CLI_USAGE;
     }
+    target->standard = (struct to_stdout){.cli = cli};
+    target->outs[0] = (struct export_out){write_stdout, &target->standard};
+    if (!named) {
+        return CLI_OK;
+    }
     size_t size = strlen(path);
-    size -= size > 4 && strcmp(path + size - 4, ".csv") == 0 ? 4 : 0;
+    size_t end = strlen(format->extensions[0]);
+    if (format->outputs > 1 && size > end &&
+        strcmp(path + size - end, format->extensions[0]) == 0) {
+        size -= end;
+    }
     int code = CLI_OK;
-    for (int i = 0; code == CLI_OK && i < 2; i++) {
-        snprintf(names[i], sizeof names[i], "%.*s.%s.csv", (int)(size < 4000 ? size : 4000), path,
-                 i == 0 ? "nodes" : "edges");
-        code = rmg_output_open(&files[i], cli, names[i]);
+    for (uint32_t i = 0; code == CLI_OK && i < format->outputs; i++) {
+        snprintf(target->names[i], sizeof target->names[i], "%.*s%s",
+                 (int)(size < 4000 ? size : 4000), path,
+                 format->output_ends[i] == NULL ? "" : format->output_ends[i]);
+        code = rmg_output_open(&target->files[i], cli, target->names[i]);
+        target->outs[i] = (struct export_out){rmg_output_write, &target->files[i]};
     }
+    target->named = format->outputs;
+    return code;
+}
+
+static int write_all(struct cli *cli, const struct format_graph *graph, struct target *target)
+{
+    struct cli_progress line;
+    struct export_progress progress = {.step = step, .user = &line};
+    struct export_report report = {0};
+    struct format_error error = {.what = ""};
+    struct export_job job = {.graph = graph,
+                             .outs = target->outs,
+                             .progress = &progress,
+                             .report = &report,
+                             .error = &error};
     enum jit_err err = JIT_OK;
+    int code = open_target(cli, target);
     if (code == CLI_OK) {
-        struct export_out nodes = {.write = rmg_output_write, .user = &files[0]};
-        struct export_out edges = {.write = rmg_output_write, .user = &files[1]};
-        err = export_csv(graph, NULL, &nodes, &edges, progress, &report);
+        cli_progress_begin(&line, cli, "writing", "records", 0, 0);
+        err = export_run(target->format, &job);
+        cli_progress_end(&line);
     }
-    bool keep = code == CLI_OK && err == JIT_OK;
-    for (int i = 0; i < 2; i++) {
-        int closed = rmg_output_close(&files[i], keep);
+    for (uint32_t i = 0; i < FORMAT_OUTPUTS_MAX; i++) {
+        int closed = rmg_output_close(&target->files[i], code == CLI_OK && err == JIT_OK);
         code = code == CLI_OK ? closed : code;
     }
-    if (code != CLI_OK || err != JIT_OK) {
-        return code != CLI_OK ? code : failed(cli, err);
+    code = code == CLI_OK ? target->standard.code : code;
+    if (code == CLI_OK && err != JIT_OK) {
+        code = failed(cli, target->format, err, &error);
     }
-    const char *paths[2] = {names[0], names[1]};
-    return done(cli, &report, paths);
+    return code == CLI_OK ? done(cli, target, &report) : code;
 }
 
 int rmg_export(struct cli *cli)
 {
     struct format_graph graph = {.mapped = 0};
-    struct cli_progress line;
-    struct export_progress progress = {.step = step, .user = &line};
-    enum import_format format;
+    struct target target = {.format = format_by_name(cli_text(cli, "to"))};
+    const struct format *format;
     int code = rmg_load(cli, &graph, &format, NULL);
     if (code == CLI_OK) {
-        cli_progress_begin(&line, cli, "writing", "records", 0, 0);
-        code = strcmp(cli_text(cli, "to"), "csv") == 0 ? to_csv(cli, &graph, &progress)
-                                                       : to_ndjson(cli, &graph, &progress);
-        cli_progress_end(&line);
+        code = write_all(cli, &graph, &target);
     }
     format_graph_release(&graph);
     return code;

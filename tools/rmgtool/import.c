@@ -2,7 +2,7 @@
 
 #include "tools/rmgtool/rmg.h"
 
-static int done(struct cli *cli, const struct format_graph *graph, enum import_format format,
+static int done(struct cli *cli, const struct format_graph *graph, const struct format *format,
                 const struct import_report *report, const struct rmg_output *out)
 {
     char root[JIT_ID_HEX];
@@ -12,7 +12,7 @@ static int done(struct cli *cli, const struct format_graph *graph, enum import_f
     jit_id_to_hex(&graph->version.state_root, root);
     cli_print(cli, "%s  %s nodes, %s edges, %s values", out->path, cli_group(report->nodes, a),
               cli_group(report->edges, b), cli_group(report->values, c));
-    if (format == IMPORT_APT) {
+    if (format == &format_apt) {
         cli_print(cli, "; %s virtual, %s later stanzas ignored", cli_group(report->virtuals, a),
                   cli_group(report->stanzas_ignored, b));
     }
@@ -24,7 +24,7 @@ static int done(struct cli *cli, const struct format_graph *graph, enum import_f
     cli_put_number(event, "nodes", report->nodes);
     cli_put_number(event, "edges", report->edges);
     cli_put_number(event, "values", report->values);
-    if (format == IMPORT_APT) {
+    if (format == &format_apt) {
         cli_put_number(event, "virtual", report->virtuals);
         cli_put_number(event, "stanzas_ignored", report->stanzas_ignored);
     }
@@ -37,7 +37,7 @@ int rmg_import(struct cli *cli)
     struct format_graph graph = {.mapped = 0};
     struct import_report report = {0};
     struct rmg_output out = {.fd = -1};
-    enum import_format format;
+    const struct format *format;
     const char *path = cli_text(cli, "out");
     if (path == NULL || strcmp(path, "-") == 0) {
         cli_what(cli, "needs -o OUT.rmg");

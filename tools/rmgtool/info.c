@@ -194,7 +194,7 @@ static int count_all(struct cli *cli, const struct format_graph *graph)
 int rmg_info(struct cli *cli)
 {
     struct format_graph graph = {.mapped = 0};
-    enum import_format format;
+    const struct format *format;
     int code = rmg_load(cli, &graph, &format, NULL);
     if (code == CLI_OK) {
         code = count_all(cli, &graph);
@@ -206,7 +206,7 @@ int rmg_info(struct cli *cli)
 int rmg_hash(struct cli *cli)
 {
     struct format_graph graph = {.mapped = 0};
-    enum import_format format;
+    const struct format *format;
     char root[JIT_ID_HEX];
     int code = rmg_load(cli, &graph, &format, NULL);
     if (code == CLI_OK) {
@@ -224,7 +224,7 @@ int rmg_hash(struct cli *cli)
 int rmg_verify(struct cli *cli)
 {
     struct format_graph graph = {.mapped = 0};
-    enum import_format format;
+    const struct format *format;
     struct rmg_fault fault = {.what = NULL};
     char root[JIT_ID_HEX];
     int code = rmg_load(cli, &graph, &format, NULL);

@@ -3,24 +3,32 @@
 #include "base/hash.h"
 #include "tools/rmgtool/rmg.h"
 
-static const char *const format_words[] = {
-    [IMPORT_CSV] = "csv", [IMPORT_APT] = "apt", [IMPORT_NDJSON] = "ndjson", [IMPORT_RMG] = "rmg"};
-
-int rmg_format(struct cli *cli, enum import_format *format)
+int rmg_format(struct cli *cli, const struct format **format)
 {
     const char *from = cli_text(cli, "from");
-    for (size_t i = 0; from != NULL && i < sizeof format_words / sizeof *format_words; i++) {
-        if (strcmp(format_words[i], from) == 0) {
-            *format = (enum import_format)i;
-            return CLI_OK;
-        }
-    }
-    if (cli->operand_count > 0 && import_format_of_path(cli->operands[0], format)) {
+    *format = from != NULL             ? format_by_name(from)
+              : cli->operand_count > 0 ? format_of_file(NULL, cli->operands[0])
+                                       : NULL;
+    if (*format != NULL && format_reads(*format)) {
         return CLI_OK;
     }
     cli_what(cli, "cannot tell the format of %s",
              cli->operand_count > 0 ? cli->operands[0] : "the input");
-    cli_why(cli, "its name ends in none of .rmg, .ndjson, .jsonl, .csv");
+    if (*format != NULL) {
+        cli_why(cli, "%s is written, never read", (*format)->name);
+    } else {
+        char ends[256] = "";
+        size_t at = 0;
+        for (size_t i = 0; format_table[i] != NULL; i++) {
+            for (size_t k = 0; k < 3 && format_table[i]->extensions[k] != NULL; k++) {
+                if (format_reads(format_table[i]) && at < sizeof ends) {
+                    at += (size_t)snprintf(ends + at, sizeof ends - at, "%s%s", at == 0 ? "" : ", ",
+                                           format_table[i]->extensions[k]);
+                }
+            }
+        }
+        cli_why(cli, "its name ends in none of %s, nor do its first bytes tell", ends);
+    }
     cli_next(cli, "rmg %s --from FORMAT ...", cli->verb->name);
     return CLI_USAGE;
 }
@@ -50,7 +58,7 @@ int rmg_refuse_file(struct cli *cli, enum jit_err err, const char *path,
     return err == JIT_ECORRUPT || strcmp(cli->verb->name, "verify") == 0 ? CLI_CORRUPT : CLI_USAGE;
 }
 
-static int refuse_import(struct cli *cli, enum jit_err err, const struct import_error *error)
+static int refuse_import(struct cli *cli, enum jit_err err, const struct format_error *error)
 {
     const char *colon = error->place[0] != 0 ? ": " : "";
     cli_what(cli, "cannot import %s", cli->operand_count > 0 ? cli->operands[0] : "what apt knows");
@@ -59,26 +67,25 @@ static int refuse_import(struct cli *cli, enum jit_err err, const struct import_
     return err == JIT_ENOTSUP ? CLI_NOT_FOUND : (int)cli_exit_of(err);
 }
 
-static int import_all(struct cli *cli, struct format_graph *graph, enum import_format format,
+static int import_all(struct cli *cli, struct format_graph *graph, const struct format *format,
                       struct import_report *report)
 {
     struct rmg_collect *collect = NULL;
     struct import_target root;
-    struct import_error error;
+    struct format_error error;
     struct cli_progress progress;
     struct jit_id at;
-    bool whole = format == IMPORT_NDJSON || format == IMPORT_RMG;
     struct import_source source = {
         .format = format,
         .paths = cli->operands,
         .path_count = cli->operand_count,
-        .into = whole ? NULL : &root,
+        .into = format->needs_target ? &root : NULL,
         .progress = step,
         .user = &progress,
     };
     cli_progress_begin(&progress, cli, "reading", "kB", 0, 0);
     enum jit_err err = rmg_collect_new(graph->heap, &collect);
-    if (err == JIT_OK && !whole) {
+    if (err == JIT_OK && format->needs_target) {
         err = rmg_collect_path(collect, "/", &root.instance);
         jit_hash_named("node:", "/", 1, &root.root_node);
     }
@@ -104,9 +111,8 @@ static int import_all(struct cli *cli, struct format_graph *graph, enum import_f
     return code;
 }
 
-static int load_file(struct cli *cli, struct format_graph *graph)
+static int load_file(struct cli *cli, struct format_graph *graph, const struct format *format)
 {
-    struct rmg_file file;
     struct rmg_file_fault fault = {0};
     uint8_t *bytes = NULL;
     uint64_t size = 0;
@@ -118,15 +124,12 @@ static int load_file(struct cli *cli, struct format_graph *graph)
         cli_next(cli, err == JIT_ENOENT ? "ls *.rmg" : "ls -l %s", path);
         return cli_exit_of(err);
     }
-    err = rmg_file_open(bytes, size, &file, &fault);
-    if (err == JIT_OK) {
-        err = rmg_file_load(graph->heap, &file, graph->store, &graph->version, &fault);
-    }
+    err = format->load(graph->heap, bytes, size, graph->store, &graph->version, &fault);
     graph->heap->free(graph->heap, bytes);
     return err == JIT_OK ? CLI_OK : rmg_refuse_file(cli, err, path, &fault);
 }
 
-int rmg_load(struct cli *cli, struct format_graph *graph, enum import_format *format,
+int rmg_load(struct cli *cli, struct format_graph *graph, const struct format **format,
              struct import_report *report)
 {
     struct import_report unused;
@@ -141,21 +144,20 @@ int rmg_load(struct cli *cli, struct format_graph *graph, enum import_format *fo
     if (code != CLI_OK) {
         return code;
     }
-    bool many = *format == IMPORT_CSV || *format == IMPORT_APT;
-    if (cli->operand_count == 0 && *format != IMPORT_APT) {
+    if (cli->operand_count == 0 && !(*format)->no_input) {
         cli_what(cli, "needs %s", cli->verb->operands);
-        cli_why(cli, "%s is read from files", format_words[*format]);
+        cli_why(cli, "%s is read from files", (*format)->name);
         cli_next(cli, "rmg %s -h", cli->verb->name);
         return CLI_USAGE;
     }
-    if (cli->operand_count > 1 && !many) {
+    if (cli->operand_count > 1 && !(*format)->many) {
         cli_what(cli, "does not take \"%s\"", cli->operands[1]);
-        cli_why(cli, "one %s file is one graph", format_words[*format]);
+        cli_why(cli, "one %s file is one graph", (*format)->name);
         cli_next(cli, "rmg %s -h", cli->verb->name);
         return CLI_USAGE;
     }
-    if (*format == IMPORT_RMG) {
-        return load_file(cli, graph);
+    if ((*format)->load != NULL) {
+        return load_file(cli, graph, *format);
     }
     return import_all(cli, graph, *format, report == NULL ? &unused : report);
 }

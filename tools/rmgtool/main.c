@@ -1,13 +1,17 @@
 /* rmg - graphs in files: no supervisor, no data folder. The table of its verbs. */
 #include "tools/rmgtool/rmg.h"
 
-static const char *const from_choices[] = {"rmg", "csv", "apt", "ndjson", NULL};
-static const char *const to_choices[] = {"ndjson", "csv", NULL};
+/* Filled from the table of formats before anything is parsed. */
+static const char *from_choices[FORMATS_MAX + 1];
+static const char *to_choices[FORMATS_MAX + 1];
+static char to_help[256];
+static char import_about[8192];
+static char export_about[8192];
 
 #define FROM                                                                                       \
     {                                                                                              \
         .name = "from", .letter = 'f', .type = CLI_CHOICE, .metavar = "FORMAT",                    \
-        .choices = from_choices, .help = "rmg, csv, apt or ndjson; else the extension tells",      \
+        .choices = from_choices, .help = "of the input; else its name or its first bytes tell",    \
     }
 
 static const struct cli_option from_options[] = {FROM, {0}};
@@ -38,7 +42,7 @@ static const struct cli_option export_options[] = {
      .metavar = "FORMAT",
      .fallback = "ndjson",
      .choices = to_choices,
-     .help = "ndjson or csv"},
+     .help = to_help},
     {.name = "out",
      .letter = 'o',
      .type = CLI_TEXT,
@@ -87,21 +91,8 @@ static const struct cli_verb verbs[] = {
     {
         .name = "import",
         .operands = "[INPUT...]",
-        .summary = "make an .rmg file from CSV, apt or NDJSON",
-        .about =
-            "csv     Files of nodes (:ID, :LABEL) and of edges (:START_ID, :END_ID, :TYPE), told\n"
-            "        apart by their headers. Other columns are values: name:int, :long, :double,\n"
-            "        :float, :boolean, :string (the default), :bytes and :id in hex. IDs of\n"
-            "        several spaces: :ID(space), :START_ID(space), :END_ID(space). An empty field\n"
-            "        is no value, \"\" is an empty text.\n"
-            "apt     Without INPUT the packages this machine knows (apt-cache dumpavail, else\n"
-            "        /var/lib/dpkg/status); with INPUT files of such stanzas, - is stdin.\n"
-            "ndjson  One object a line, as `rmg export` writes them, in any order.\n\n"
-            "CSV and apt go into the top instance /. A fault of an input names file, line and\n"
-            "column, and nothing is written. docs/spec/formats.md says how ids are made.\n\n"
-            "--json: one event \"done\" of schema rmg.import/1 with path, bytes, instances, "
-            "nodes,\n"
-            "edges, values, for apt virtual and stanzas_ignored, and state_root.",
+        .summary = "make an .rmg file from a graph in another format",
+        .about = import_about,
         .options = import_options,
         .examples = {{"rmg import nodes.csv edges.csv -o city.rmg", "from a spreadsheet"},
                      {"rmg import --from apt -o debian.rmg", "all packages of this machine"},
@@ -114,13 +105,8 @@ static const struct cli_verb verbs[] = {
     {
         .name = "export",
         .operands = "[INPUT...]",
-        .summary = "write a graph as NDJSON or CSV",
-        .about = "ndjson  All of it, to stdout or to OUT; importing it gives the same state root.\n"
-                 "csv     The top instance, as OUT.nodes.csv and OUT.edges.csv with ids in hex;\n"
-                 "        importing them gives the same instance. Portals and other instances are\n"
-                 "        left out, and counted.\n\n"
-                 "--json (with -o): one event \"done\" of schema rmg.export/1 with paths, nodes,\n"
-                 "edges, lines, portals_left, instances_left.",
+        .summary = "write a graph in another format",
+        .about = export_about,
         .options = export_options,
         .examples = {{"rmg export city.rmg | head -3", "look at it"},
                      {"rmg export city.rmg --to csv -o city", "city.nodes.csv, city.edges.csv"},
@@ -190,7 +176,26 @@ static const struct cli_program program = {
                  {"rmg export debian.rmg | head -3", "as NDJSON"}},
 };
 
+static void fill_from_table(void)
+{
+    static const char import_end[] =
+        "\nWhat is no state of its own goes into the top instance /. A fault of an input names\n"
+        "file, line and column, and nothing is written. docs/spec/formats.md says how ids are\n"
+        "made.\n\n"
+        "--json: one event \"done\" of schema rmg.import/1 with path, bytes, instances, nodes,\n"
+        "edges, values, for apt virtual and stanzas_ignored, and state_root.";
+    static const char export_end[] =
+        "\n--json (with -o): one event \"done\" of schema rmg.export/1 with paths, nodes,\n"
+        "edges, lines, portals_left, instances_left.";
+    format_names(false, from_choices);
+    format_names(true, to_choices);
+    format_list(true, to_help, sizeof to_help);
+    format_help(false, import_end, import_about, sizeof import_about);
+    format_help(true, export_end, export_about, sizeof export_about);
+}
+
 int main(int argc, char **argv)
 {
+    fill_from_table();
     return cli_main(&program, cli_env_system(), argc, argv);
 }

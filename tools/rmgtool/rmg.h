@@ -4,9 +4,7 @@
 #define JIT_TOOLS_RMGTOOL_RMG_H
 
 #include "tools/cli/cli.h"
-#include "tools/formats/export.h"
-#include "tools/formats/graph.h"
-#include "tools/formats/import.h"
+#include "tools/formats/format.h"
 
 int rmg_info(struct cli *cli);
 int rmg_import(struct cli *cli);
@@ -15,12 +13,12 @@ int rmg_hash(struct cli *cli);
 int rmg_walk(struct cli *cli);
 int rmg_verify(struct cli *cli);
 
-/* A state from the operands (or one .rmg file), by --from or the first one's extension. Release it
+/* A state from the operands, in a format by --from or as the first one tells. Release it
  * whatever comes back; an exit code other than CLI_OK has its error said. report may be NULL. */
-int rmg_load(struct cli *cli, struct format_graph *graph, enum import_format *format,
+int rmg_load(struct cli *cli, struct format_graph *graph, const struct format **format,
              struct import_report *report);
-/* Format by --from, else by extension. CLI_OK or CLI_USAGE. */
-int rmg_format(struct cli *cli, enum import_format *format);
+/* Format by --from, else by the first operand. CLI_OK or CLI_USAGE. */
+int rmg_format(struct cli *cli, const struct format **format);
 /* An .rmg file in bytes; says what is wrong with it. fault: as the reader gave it. */
 int rmg_refuse_file(struct cli *cli, enum jit_err err, const char *path,
                     const struct rmg_file_fault *fault);

@@ -336,7 +336,7 @@ static int walk(struct cli *cli, const struct format_graph *graph)
 int rmg_walk(struct cli *cli)
 {
     struct format_graph graph = {.mapped = 0};
-    enum import_format format;
+    const struct format *format;
     int code = rmg_load(cli, &graph, &format, NULL);
     if (code == CLI_OK) {
         code = walk(cli, &graph);

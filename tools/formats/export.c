@@ -1,0 +1,46 @@
+#include "tools/formats/export_priv.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+
+#include "base/check.h"
+#include "tools/formats/format.h"
+
+enum jit_err export_fail(const struct export_job *job, enum jit_err err, const char *place,
+                         const char *format, ...)
+{
+    va_list list;
+    va_start(list, format);
+    format_fail(job->error, err, place, format, list);
+    va_end(list);
+    return err;
+}
+
+enum jit_err export_instance(const struct export_job *job, struct rmg_instance *out)
+{
+    const struct format_graph *graph = job->graph;
+    const struct jit_id *after = NULL;
+    struct jit_id last;
+    enum jit_err err;
+    if (job->instance != NULL) {
+        return rmg_store_instance(graph->store, &graph->version, job->instance, out);
+    }
+    while ((err = rmg_store_next(graph->store, &graph->version, after, out)) == JIT_OK &&
+           out->parent.present) {
+        last = out->id;
+        after = &last;
+    }
+    return err;
+}
+
+enum jit_err export_run(const struct format *format, const struct export_job *job)
+{
+    assert(format->write != NULL);
+    *job->report = (struct export_report){0};
+    *job->error = (struct format_error){0};
+    enum jit_err err = format->write(job);
+    if (err != JIT_OK && job->error->what[0] == 0) {
+        snprintf(job->error->what, sizeof job->error->what, "%s", jit_err_text(err));
+    }
+    return err;
+}
