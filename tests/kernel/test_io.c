@@ -209,20 +209,23 @@ START_TEST(interrupted)
     ck_assert_int_eq(io->open(io, "a", JIT_IO_CREATE | JIT_IO_DIRECT, &file), JIT_OK);
     ck_assert_int_eq(sigaction(SIGALRM, &action, NULL), 0);
     ck_assert_int_eq(setitimer(ITIMER_REAL, &often, NULL), 0);
-    enum jit_err err = JIT_OK;
-    for (unsigned i = 0; i < 100 && err == JIT_OK; i++) {
+    enum jit_err submitted = JIT_OK, landed = JIT_OK, written = JIT_OK, read = JIT_OK;
+    bool reaped = true; /* waiting ends with the write and not with a signal */
+    for (unsigned i = 0; i < 100 && submitted + landed + written + read == JIT_OK && reaped; i++) {
         struct jit_io_write write = {
             .file = file, .durable = true, .buf = block, .size = sizeof block};
-        err = io->submit(io, &write);
-        while (err == JIT_OK && io->reap(io, true) != &write) {
-            err = JIT_EIO; /* waiting ends with the write and not with a signal */
-        }
-        err = err == JIT_OK ? write.err : err;
-        err = err == JIT_OK ? io->pwrite(io, file, block, sizeof block, sizeof block) : err;
-        err = err == JIT_OK ? io->pread(io, file, back, sizeof back, 0, &got) : err;
+        submitted = io->submit(io, &write);
+        reaped = submitted != JIT_OK || io->reap(io, true) == &write;
+        landed = write.err;
+        written = io->pwrite(io, file, block, sizeof block, sizeof block);
+        read = io->pread(io, file, back, sizeof back, 0, &got);
     }
     ck_assert_int_eq(setitimer(ITIMER_REAL, &never, NULL), 0);
-    ck_assert_int_eq(err, JIT_OK);
+    ck_assert_int_eq(submitted, JIT_OK);
+    ck_assert(reaped);
+    ck_assert_int_eq(landed, JIT_OK);
+    ck_assert_int_eq(written, JIT_OK);
+    ck_assert_int_eq(read, JIT_OK);
     ck_assert_uint_eq(got, sizeof back);
     ck_assert_mem_eq(back, block, sizeof block);
 }
