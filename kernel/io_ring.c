@@ -89,8 +89,10 @@ static bool land(struct io_ring *ring, struct flight *flight, int result)
 {
     struct jit_io_write *write = flight->write;
     struct io_file *file = io_posix_file(&ring->posix, write->file);
-    if (result == -EOPNOTSUPP && write->durable) {
-        ring->posix.no_dsync = true;
+    if (result == -ECANCELED || (result == -EOPNOTSUPP && write->durable)) {
+        /* Cancelled means never begun: no kernel thread could be made for it, since signals kept
+         * coming. A system call needs none. */
+        ring->posix.no_dsync = ring->posix.no_dsync || result == -EOPNOTSUPP;
         write->err = io_posix_write_all(&ring->posix, file, write->buf, write->size, write->offset,
                                         flight->done, true);
         return true;
