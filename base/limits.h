@@ -32,6 +32,11 @@
 #define JIT_CAP_SLOTS_MAX 65536u
 #define JIT_CAP_DEPTH_MAX 16u
 
+/* Process policies */
+#define JIT_RESTARTS_MAX      1000u    /* of a process ... */
+#define JIT_RESTART_TICKS_MAX 1000000u /* ... within so many ticks */
+#define JIT_HANG_SECONDS_MAX  86400u
+
 /* Log */
 #define JIT_LOG_RECORD_BYTES_MAX (8u << 20)
 #define JIT_LOG_SEGMENT_BYTES    (64ull << 20)

@@ -115,6 +115,20 @@ static bool anyone_working(const struct shell_supervisor *s)
 
 /* ---- the watchdog ---- */
 
+/* What a worker may use in one tick: as its policy says, else as the supervisor was told. The wall
+ * time, the last resort, grows with the CPU time that a policy allows. */
+static bool used_up(const struct shell_supervisor *s, const struct kern_policy *policy,
+                    uint64_t cpu_ns, uint64_t wall_ns)
+{
+    uint64_t cpu_max = s->options.hang_cpu_ns;
+    uint64_t wall_max = s->options.hang_wall_ns;
+    if (policy->hang_seconds != 0) {
+        cpu_max = policy->hang_seconds * 1000000000ull;
+        wall_max = wall_max > 6 * cpu_max ? wall_max : 6 * cpu_max;
+    }
+    return cpu_ns > cpu_max || wall_ns > wall_max;
+}
+
 static void watch(struct shell_supervisor *s)
 {
     uint64_t now = supervisor_now_ns();
@@ -136,8 +150,7 @@ static void watch(struct shell_supervisor *s)
         if (w->begun_cpu_ns == UINT64_MAX) {
             w->begun_cpu_ns = cpu;
         }
-        if (cpu - w->begun_cpu_ns > s->options.hang_cpu_ns ||
-            now - w->begun_ns > s->options.hang_wall_ns) {
+        if (used_up(s, &status.config->policy, cpu - w->begun_cpu_ns, now - w->begun_ns)) {
             struct kern_event event = {.kind = KERN_EVENT_HUNG, .process = i};
             supervisor_post(s, &event);
             w->working = false;
@@ -283,7 +296,7 @@ enum jit_err supervisor_start_core(struct shell_supervisor *s, char *message, si
         .version = s->system.replay.version,
         .commit = s->system.replay.commit,
         .tick = s->system.replay.tick,
-        .failures = s->system.replay.failures,
+        .deviations = &s->system.replay.deviations,
     };
     enum jit_err err = kern_core_new(&options, &s->core, &where);
     if (err != JIT_OK) {

@@ -26,6 +26,45 @@ static void fail(struct shell_supervisor *s, struct hub_conn *conn, const char *
     }
 }
 
+static const char *deviation_name(enum kern_record_event_kind kind)
+{
+    return kind == KERN_HAPPENED_HUNG ? "hung" : "failed";
+}
+
+/* The process's name and number, or its id when there is no such process any more. */
+static void process_name(const struct shell_supervisor *s, const struct jit_id *id, char *text,
+                         size_t size)
+{
+    char hex[JIT_ID_HEX];
+    for (uint32_t i = 0; i < s->worker_count; i++) {
+        struct kern_process_status status;
+        kern_core_process(s->core, i, &status);
+        if (jit_id_equal(&status.config->id, id)) {
+            snprintf(text, size, "%s[%u]", status.config->name, status.config->index);
+            return;
+        }
+    }
+    jit_id_to_hex(id, hex);
+    snprintf(text, size, "%s", hex);
+}
+
+/* What made the run not deterministic. */
+static void put_deviations(const struct shell_supervisor *s, struct hub_writer *w)
+{
+    const struct kern_deviations *all =
+        s->core != NULL ? kern_core_deviations(s->core) : &s->system.replay.deviations;
+    size_t count = all->count < KERN_DEVIATIONS_MAX ? all->count : KERN_DEVIATIONS_MAX;
+    hub_array(w, "deviations", count);
+    for (size_t i = 0; i < count; i++) {
+        char name[JIT_NAME_BYTES_MAX + 16];
+        process_name(s, &all->first[i].process, name, sizeof name);
+        struct hub_writer d = hub_map(w, 3);
+        hub_uint(&d, "tick", all->first[i].tick);
+        hub_text(&d, "what", deviation_name(all->first[i].kind));
+        hub_text(&d, "process", name);
+    }
+}
+
 /* The state of the whole system, under the given type. */
 static void put_status(struct shell_supervisor *s, const char *type)
 {
@@ -45,7 +84,7 @@ static void put_status(struct shell_supervisor *s, const char *type)
     jit_buf_reset(&s->frame);
     struct log_place end = {0};
     log_next_write(s->system.log, &end);
-    hub_begin(&w, &s->frame, 22);
+    hub_begin(&w, &s->frame, 23);
     hub_text(&w, "t", type);
     hub_id(&w, "head", &commit);
     hub_id(&w, "root", &version.state_root);
@@ -66,6 +105,7 @@ static void put_status(struct shell_supervisor *s, const char *type)
              (end.segment > 0 ? end.segment - 1 : 0) * report->segment_bytes + end.offset);
     hub_uint(&w, "recovered", report->tick_end);
     hub_text(&w, "torn_file", report->torn ? report->at.file : "");
+    put_deviations(s, &w);
     hub_uint(&w, "torn_bytes", report->torn ? report->torn_bytes : 0);
     hub_uint(&w, "torn_offset", report->torn ? report->at.offset : 0);
     hub_bool(&w, "deterministic", !ready || kern_core_deterministic(s->core));

@@ -81,6 +81,19 @@ struct lang_run {
 
 enum lang_apply { LANG_APPLY_ALL = 1 }; /* the parallel step: every match of the frozen version */
 
+/* What is done when a member of a process dies or hangs (DESIGN 7.4, 7.5). */
+enum lang_restart { LANG_RESTART_ON_FAILURE, LANG_RESTART_NEVER, LANG_RESTART_ALWAYS };
+#define LANG_RESTARTS_DEFAULT      5u   /* restarts at most ... */
+#define LANG_RESTART_TICKS_DEFAULT 100u /* ... within so many ticks */
+struct lang_policy {
+    enum lang_restart restart;
+    uint32_t restarts;     /* at most so many ... */
+    uint32_t ticks;        /* ... within so many ticks; both 0 for NEVER */
+    bool then_stop;        /* after that: the run stops; else it goes on without the process */
+    bool hang_kill;        /* a hang: it is killed and misses the tick; else the run stops */
+    uint32_t hang_seconds; /* CPU time that counts as a hang; 0: the supervisor's own limit */
+};
+
 struct lang_process {
     const char *name;
     uint32_t count; /* members: the n of w[n] */
@@ -88,6 +101,7 @@ struct lang_process {
     struct lang_place over; /* sharded over its members by the scope's id */
     const struct lang_run *runs;
     uint32_t run_count;
+    struct lang_policy policy;
     struct lang_pos pos;
 };
 

@@ -309,6 +309,7 @@ static void print_process(const struct lang_system *system, const struct lang_pr
     lang_put(out, " apply all over shard(");
     lang_put(out, process->over.path);
     lang_put(out, ")\n");
+    lang_print_policy(&process->policy, out);
 }
 
 static void print_grant(const struct lang_system *system, const struct lang_grant *grant,

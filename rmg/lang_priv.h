@@ -309,6 +309,9 @@ bool lang_encode_datum(struct lang_parser *p, const struct rmg_datum *datum, con
 /* ---- parsing (lang_file.c, lang_process.c, lang_rule.c, lang_pattern.c, lang_expr.c) ---- */
 bool lang_parse_file(struct lang_parser *p);
 bool lang_parse_process(struct lang_parser *p);
+/* What stands behind a process (lang_policy.c). */
+bool lang_parse_policy(struct lang_parser *p, struct lang_policy *policy);
+void lang_print_policy(const struct lang_policy *policy, struct jit_buf *out);
 bool lang_parse_grant(struct lang_parser *p);
 bool lang_parse_rule(struct lang_parser *p);
 bool lang_parse_path(struct lang_parser *p, struct lang_path **out);

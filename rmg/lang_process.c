@@ -98,18 +98,26 @@ static bool parse_over(struct lang_parser *p, struct lang_process_node *process)
 static bool refuse_option(struct lang_parser *p)
 {
     static const char *const later[][2] = {
-        {"on hang", "a process that hangs is stopped and the run ends (exit 7)"},
-        {"restart", "a process that dies is started again, at most 5 times in 100 ticks"},
         {"replay", "a process that runs rules is replayed by running it again"},
         {"keep", NULL},
         {"exec", "a process runs rules of this file"},
         {"explore", NULL}};
     for (size_t i = 0; i < sizeof later / sizeof later[0]; i++) {
-        if (lang_at_word(p, i == 0 ? "on" : later[i][0])) {
+        if (lang_at_word(p, later[i][0])) {
             return lang_refuse(p, p->token.at, p->token.size, later[i][0], later[i][1]);
         }
     }
     return true;
+}
+
+/* Options stand behind the shard, where the eye looks for them. */
+static bool refuse_early_policy(struct lang_parser *p)
+{
+    if (!lang_at_word(p, "restart") && !lang_at_word(p, "on")) {
+        return true;
+    }
+    lang_expected(p, "`run` and the rules it runs");
+    return lang_help(p, "`restart` and `on hang` stand behind `over shard(/world)`");
 }
 
 static bool parse_count(struct lang_parser *p, struct lang_process_node *process)
@@ -138,7 +146,7 @@ static bool parse_count(struct lang_parser *p, struct lang_process_node *process
 
 static bool parse_process_body(struct lang_parser *p, struct lang_process_node *process)
 {
-    if (!parse_count(p, process) || !refuse_option(p)) {
+    if (!parse_count(p, process) || !refuse_option(p) || !refuse_early_policy(p)) {
         return false;
     }
     if (!lang_take_word(p, "run")) {
@@ -150,7 +158,7 @@ static bool parse_process_body(struct lang_parser *p, struct lang_process_node *
     if (!lang_take_word(p, "apply")) {
         return lang_expected(p, "`,` or `apply all over shard(/world)`");
     }
-    return parse_over(p, process) && refuse_option(p);
+    return parse_over(p, process) && lang_parse_policy(p, &process->pub.policy) && refuse_option(p);
 }
 
 bool lang_parse_process(struct lang_parser *p)

@@ -162,6 +162,20 @@ static enum jit_err hold_all(struct holder *holder, const struct lang_system *sy
 
 /* ---- processes ---- */
 
+static struct kern_policy policy_of(const struct lang_policy *policy)
+{
+    static const enum kern_restart restarts[] = {[LANG_RESTART_ON_FAILURE] =
+                                                     KERN_RESTART_ON_FAILURE,
+                                                 [LANG_RESTART_NEVER] = KERN_RESTART_NEVER,
+                                                 [LANG_RESTART_ALWAYS] = KERN_RESTART_ALWAYS};
+    return (struct kern_policy){.restart = restarts[policy->restart],
+                                .restarts = policy->restarts,
+                                .ticks = policy->ticks,
+                                .then_stop = policy->then_stop,
+                                .hang_kill = policy->hang_kill,
+                                .hang_seconds = policy->hang_seconds};
+}
+
 static enum jit_err put_process(const struct lang_system *system, uint32_t index, uint32_t members,
                                 struct rmg_collect *collect)
 {
@@ -180,9 +194,10 @@ static enum jit_err put_process(const struct lang_system *system, uint32_t index
             .params_size = process->runs[i].params_size,
         };
     }
+    struct kern_policy policy = policy_of(&process->policy);
     for (uint32_t i = 0; err == JIT_OK && i < count; i++) {
         err = kern_root_process(collect, process->name, i, count, runs, process->run_count,
-                                holder.items, (uint32_t)holder.count);
+                                holder.items, (uint32_t)holder.count, &policy);
     }
     heap->free(heap, runs);
     heap->free(heap, holder.items);

@@ -16,6 +16,7 @@ struct line {
     uint64_t requests;
     uint64_t counts[RMG_RESULT_COUNT];
     uint64_t events;
+    bool ended; /* a process ended in it */
     uint64_t patch_bytes;
 };
 
@@ -31,6 +32,13 @@ static enum jit_err read_line(const struct log_record *record, struct line *out)
     out->requests = view.request_count;
     out->events = view.event_count;
     out->patch_bytes = (view.flags & KERN_RECORD_GENESIS) != 0 ? view.blob_size : view.patch_size;
+    for (uint64_t i = 0; i < view.event_count; i++) {
+        struct kern_record_event event;
+        if (kern_record_event_at(&view, i, &event) != JIT_OK) {
+            return JIT_ECORRUPT;
+        }
+        out->ended = out->ended || event.kind != KERN_HAPPENED_HUNG;
+    }
     for (uint64_t i = 0; i < view.request_count; i++) {
         struct rmg_receipt receipt;
         if (kern_record_receipt(&view, i, &receipt) != JIT_OK) {
@@ -53,7 +61,8 @@ static void print_line(struct cli *cli, const struct line *line)
         (unsigned long long)line->counts[RMG_APPLIED], (unsigned long long)line->counts[RMG_DENIED],
         (unsigned long long)line->counts[RMG_CONFLICT],
         line->tick == 0    ? "  genesis"
-        : line->events > 0 ? "  process ended"
+        : line->ended      ? "  process ended"
+        : line->events > 0 ? "  process hung"
                            : "");
     json_t *event = cli_event("tick", "jitos.log/1");
     cli_put_number(event, "tick", line->tick);
@@ -228,6 +237,35 @@ static bool count_op(void *user, const struct rmg_op *op)
     return true;
 }
 
+static void show_events(struct showing *s, const struct kern_record_view *view)
+{
+    static const struct {
+        const char *what;
+        const char *text;
+    } kinds[] = {
+        [KERN_HAPPENED_EXIT] = {"exit", "asked to exit"},
+        [KERN_HAPPENED_KILL] = {"kill", "was killed by an operator"},
+        [KERN_HAPPENED_FAILED] = {"failed", "died and is not started again"},
+        [KERN_HAPPENED_HUNG] = {"hung", "hung and was killed; the tick was made without it"},
+    };
+    for (uint64_t i = 0; i < view->event_count; i++) {
+        struct kern_record_event happened;
+        char process[JIT_ID_HEX];
+        if (kern_record_event_at(view, i, &happened) != JIT_OK) {
+            return;
+        }
+        jit_id_to_hex(&happened.process, process);
+        cli_print(s->cli, "  process %.12s %s\n", process, kinds[happened.kind].text);
+        json_t *event = cli_event("process", "jitos.process/1");
+        cli_put_text(event, "process", process);
+        cli_put_text(event, "what", kinds[happened.kind].what);
+        if (happened.kind == KERN_HAPPENED_EXIT) {
+            cli_put(event, "status", json_integer(happened.status));
+        }
+        cli_emit(s->cli, event);
+    }
+}
+
 static void show_requests(struct showing *s, const struct kern_record_view *view)
 {
     struct jit_cursor cur = jit_cursor_of(view->requests, view->requests_size);
@@ -291,6 +329,7 @@ static enum jit_err show_record(void *user, const struct log_record *record)
             }
         }
     }
+    show_events(s, &view);
     show_requests(s, &view);
     return err == JIT_OK ? JIT_ENOENT : err;
 }

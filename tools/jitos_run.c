@@ -127,6 +127,44 @@ static const char *temporary_folder(struct cli *cli, char *space, size_t size)
 
 /* ---- the end ---- */
 
+static bool hung(const struct session_deviation *deviation)
+{
+    return strcmp(deviation->what, "hung") == 0;
+}
+
+static void print_deviations(struct cli *cli, const struct session_status *end)
+{
+    for (uint32_t i = 0; i < end->deviation_count; i++) {
+        const struct session_deviation *d = &end->deviations[i];
+        cli_print(cli, "note   tick %llu: %s %s\n", (unsigned long long)d->tick, d->process,
+                  hung(d) ? "hung and was killed; the tick was made without it"
+                          : "died and is not started again");
+    }
+    if (!end->deterministic) {
+        cli_print(cli, "note   so this run is not deterministic: its log repeats it, another run "
+                       "need not\n");
+    }
+}
+
+static void put_deviations(json_t *event, const struct session_status *end)
+{
+    json_t *list = json_array();
+    for (uint32_t i = 0; i < end->deviation_count; i++) {
+        const struct session_deviation *d = &end->deviations[i];
+        json_t *item = json_object();
+        cli_put_number(item, "tick", d->tick);
+        cli_put_text(item, "process", d->process);
+        cli_put_text(item, "what", d->what);
+        if (json_array_append_new(list, item) != 0) {
+            json_decref(
+                list); /* no memory: without a list the event is not sent, and that is said */
+            list = NULL;
+            break;
+        }
+    }
+    cli_put(event, "deviations", list);
+}
+
 static int report(struct cli *cli, const struct runner *runner)
 {
     const struct session_status *end = &runner->end;
@@ -142,12 +180,10 @@ static int report(struct cli *cli, const struct runner *runner)
     cli_print(cli, "done   %s ticks: %s requests applied, %s denied\n", cli_group(end->tick, a),
               cli_group(end->applied, b), cli_group(end->denied, c));
     cli_print(cli, "root   %s\nworld  %s\nhead   %s\n", root, world, head);
-    if (!end->deterministic) {
-        cli_print(cli, "note   a process was given up after too many deaths: this run is not "
-                       "deterministic\n");
-    }
+    print_deviations(cli, end);
     cli_print(cli, "repeat jitos replay --data %s --verify\n", runner->data);
-    json_t *event = json_object(); /* these keys and no others: other programs rely on it */
+    json_t *event = json_object(); /* these keys and no others: other programs rely on it; of a
+                                    * run that is not deterministic `deviations` as well */
     cli_put_text(event, "event", "done");
     cli_put_number(event, "ticks", end->tick);
     cli_put_text(event, "root", root);
@@ -156,6 +192,9 @@ static int report(struct cli *cli, const struct runner *runner)
     cli_put_number(event, "applied", end->applied);
     cli_put_number(event, "denied", end->denied);
     cli_put_bool(event, "deterministic", end->deterministic);
+    if (!end->deterministic) {
+        put_deviations(event, end);
+    }
     return cli_emit(cli, event);
 }
 

@@ -89,7 +89,7 @@ static int done(struct cli *cli, const char *schema, const char *word,
     cli_put_text(event, "head", head);
     cli_put_number(event, "applied", system->replay.applied);
     cli_put_number(event, "denied", system->replay.denied);
-    cli_put_bool(event, "deterministic", system->replay.failures == 0);
+    cli_put_bool(event, "deterministic", system->replay.deviations.count == 0);
     cli_put_bool(event, "torn", system->report.torn);
     return cli_emit(cli, event);
 }

@@ -148,6 +148,24 @@ void session_end(struct session *session, int *ended_by)
 
 /* ---- messages ---- */
 
+static bool read_deviations(const cbor_item_t *message, struct session_status *out)
+{
+    const cbor_item_t *list = hub_field(message, "deviations");
+    if (list == NULL || !cbor_isa_array(list) || cbor_array_size(list) > KERN_DEVIATIONS_MAX) {
+        return false;
+    }
+    for (size_t i = 0; i < cbor_array_size(list); i++) {
+        const cbor_item_t *item = cbor_array_handle(list)[i];
+        struct session_deviation *d = &out->deviations[out->deviation_count++];
+        if (!cbor_isa_map(item) || !hub_get_uint(item, "tick", &d->tick) ||
+            !hub_get_text(item, "what", d->what, sizeof d->what) ||
+            !hub_get_text(item, "process", d->process, sizeof d->process)) {
+            return false;
+        }
+    }
+    return true;
+}
+
 bool session_read_status(const cbor_item_t *message, struct session_status *out)
 {
     *out = (struct session_status){0};
@@ -166,7 +184,7 @@ bool session_read_status(const cbor_item_t *message, struct session_status *out)
            hub_get_text(message, "torn_why", out->torn_why, sizeof out->torn_why) &&
            hub_get_text(message, "torn_file", out->torn_file, sizeof out->torn_file) &&
            hub_get_uint(message, "torn_bytes", &out->torn_bytes) &&
-           hub_get_uint(message, "torn_offset", &out->torn_offset);
+           hub_get_uint(message, "torn_offset", &out->torn_offset) && read_deviations(message, out);
 }
 
 bool session_read_tick(const cbor_item_t *message, struct session_tick *out)

@@ -5,6 +5,8 @@
 
 #include <sys/types.h>
 
+#include "base/limits.h"
+#include "kernel/core/replay.h"
 #include "kernel/hub_client.h"
 #include "rmg/receipt.h"
 
@@ -15,6 +17,13 @@ struct session_options {
     const char *durability;     /* "tick", "group" or "none" */
     uint64_t die_at_log_offset; /* UINT64_MAX: never */
     uint64_t hang_wall_s;       /* 0: jitosd's own default */
+};
+
+/* Why a run is not deterministic: a worker that hung was killed, or one was given up. */
+struct session_deviation {
+    uint64_t tick;
+    char what[16];                          /* "hung", "failed" */
+    char process[JIT_NAME_BYTES_MAX + 16u]; /* w[1] */
 };
 
 /* What the supervisor says of the whole system. */
@@ -37,6 +46,8 @@ struct session_status {
     char torn_file[96];
     uint64_t torn_bytes;
     uint64_t torn_offset;
+    uint32_t deviation_count; /* of those listed */
+    struct session_deviation deviations[KERN_DEVIATIONS_MAX];
 };
 
 struct session_tick {

@@ -97,17 +97,38 @@ static void fill_quotas(struct kern_core *core)
 
 /* ---- events ---- */
 
-static const char *state_after(enum kern_record_event_kind kind)
+/* The state that an event leaves its process in; NULL: it goes on. */
+static const char *state_after(const struct kern_core *core, const struct kern_record_event *event)
 {
-    return kind == KERN_HAPPENED_FAILED ? "failed" : "exited";
+    switch (event->kind) {
+    case KERN_HAPPENED_FAILED:
+        return "failed";
+    case KERN_HAPPENED_HUNG:
+        return NULL;
+    case KERN_HAPPENED_KILL:
+        return "exited";
+    case KERN_HAPPENED_EXIT:
+        break;
+    }
+    uint32_t p = 0;
+    while (p < core->process_count &&
+           !jit_id_equal(&core->processes[p].config->id, &event->process)) {
+        p++;
+    }
+    assert(p < core->process_count);
+    return core->processes[p].config->policy.restart == KERN_RESTART_ALWAYS ? NULL : "exited";
 }
 
-static void event_ops(const struct kern_core *core, struct rmg_op *ops)
+static uint32_t event_ops(const struct kern_core *core, struct rmg_op *ops)
 {
+    uint32_t count = 0;
     for (size_t i = 0; i < core->happened_count; i++) {
-        kern_root_state_op(&core->happened[i].process, state_after(core->happened[i].kind),
-                           &ops[i]);
+        const char *state = state_after(core, &core->happened[i]);
+        if (state != NULL) {
+            kern_root_state_op(&core->happened[i].process, state, &ops[count++]);
+        }
     }
+    return count;
 }
 
 /* ---- results ---- */
@@ -240,7 +261,7 @@ void kern_commit_tick(struct kern_core *core)
         refuse(core, JIT_ENOMEM);
         return;
     }
-    event_ops(core, ops);
+    uint32_t op_count = event_ops(core, ops);
     fill_quotas(core);
     struct rmg_tick_input input = {
         .base = core->version,
@@ -254,7 +275,7 @@ void kern_commit_tick(struct kern_core *core)
         .quotas = core->quotas,
         .quota_count = core->quota_count,
         .events = ops,
-        .event_count = (uint32_t)core->happened_count,
+        .event_count = op_count,
     };
     struct rmg_tick_output out;
     enum jit_err err = make_version(core, &input, &out);
@@ -266,6 +287,9 @@ void kern_commit_tick(struct kern_core *core)
     core->version = out.version;
     core->commit = out.commit;
     core->tick++;
+    for (size_t i = 0; i < core->happened_count; i++) {
+        kern_deviations_note(&core->deviations, core->tick, &core->happened[i]);
+    }
     struct kern_report report = {0};
     settle_receipts(core, &out, (uint32_t)count, &report);
     err = kern_publish(core);

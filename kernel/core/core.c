@@ -77,19 +77,61 @@ void kern_process_kill(struct kern_core *core, uint32_t index, const char *why)
     action->text = process->last;
 }
 
-/* True when it died too often lately to be started again. */
-static bool restarts_exhausted(struct kern_process *process, uint64_t tick)
+/* May it be started again after this death? */
+static bool may_restart(struct kern_process *process, uint64_t tick)
 {
-    if (process->death_count < KERN_RESTARTS_MAX) {
-        process->deaths[process->death_count++] = tick;
+    const struct kern_policy *policy = &process->config->policy;
+    if (policy->restart == KERN_RESTART_NEVER) {
         return false;
     }
-    if (tick - process->deaths[0] < KERN_RESTARTS_WINDOW) {
-        return true;
+    if (process->death_count == policy->restarts) {
+        if (tick - process->deaths[0] < policy->ticks) {
+            return false;
+        }
+        process->death_count--;
+        memmove(process->deaths, process->deaths + 1,
+                process->death_count * sizeof *process->deaths);
     }
-    memmove(process->deaths, process->deaths + 1, sizeof process->deaths - sizeof *process->deaths);
-    process->deaths[KERN_RESTARTS_MAX - 1] = tick;
-    return false;
+    process->deaths[process->death_count++] = tick;
+    return true;
+}
+
+/* A process that hung is not started again before the tick it hung in is made. */
+static bool sits_out(const struct kern_core *core, const struct kern_process *process)
+{
+    return process->state == KERN_PROCESS_NEW && process->sits_out == core->tick + 1;
+}
+
+static void start_again(struct kern_core *core, uint32_t index)
+{
+    struct kern_process *process = &core->processes[index];
+    process->restarts++;
+    process->state = KERN_PROCESS_NEW;
+    if (core->phase == KERN_COLLECTING && !sits_out(core, process)) {
+        spawn(core, index);
+    }
+}
+
+/* It died too often, or once too often for a process that is never started again. */
+static void give_up(struct kern_core *core, uint32_t index)
+{
+    struct kern_process *process = &core->processes[index];
+    const struct kern_policy *policy = &process->config->policy;
+    char often[64] = "";
+    process->state = KERN_PROCESS_FAILED;
+    if (!policy->then_stop) {
+        happened(core, KERN_HAPPENED_FAILED, index);
+        return;
+    }
+    if (policy->restart != KERN_RESTART_NEVER) {
+        snprintf(often, sizeof often, " more than %u times in %u ticks", policy->restarts,
+                 policy->ticks);
+    }
+    snprintf(core->text, sizeof core->text,
+             "process %s[%u] died%s in tick %llu, and its policy is then to stop: %s",
+             process->config->name, process->config->index, often,
+             (unsigned long long)(core->tick + 1), process->last);
+    kern_stop(core, 7, JIT_EPEER, core->text);
 }
 
 /* ---- ticks ---- */
@@ -97,9 +139,9 @@ static bool restarts_exhausted(struct kern_process *process, uint64_t tick)
 static bool all_done(const struct kern_core *core)
 {
     for (uint32_t i = 0; i < core->process_count; i++) {
-        enum kern_process_state state = core->processes[i].state;
-        if (state != KERN_PROCESS_DONE && state != KERN_PROCESS_EXITED &&
-            state != KERN_PROCESS_FAILED) {
+        const struct kern_process *process = &core->processes[i];
+        if (process->state != KERN_PROCESS_DONE && !process_over(process) &&
+            !sits_out(core, process)) {
             return false;
         }
     }
@@ -120,7 +162,8 @@ static void begin_for(struct kern_core *core, uint32_t index)
     }
 }
 
-/* Workers that asked to exit do so with the tick they asked it in: an event of that tick. */
+/* Workers that asked to exit do so with the tick they asked it in: an event of that tick, also when
+ * they are started again. */
 static void note_exits(struct kern_core *core)
 {
     for (uint32_t i = 0; i < core->process_count; i++) {
@@ -138,10 +181,18 @@ static void end_exited(struct kern_core *core)
         if (process->state != KERN_PROCESS_DONE || !process->asked_exit) {
             continue;
         }
-        process->state = KERN_PROCESS_EXITED;
+        bool always = process->config->policy.restart == KERN_RESTART_ALWAYS;
+        bool gone = process->gone;
         snprintf(process->last, sizeof process->last, "it asked to exit with status %d",
                  process->exit_status);
-        if (!process->gone) {
+        kern_collect_reset(process);
+        process->gone = false;
+        process->leaving = always && !gone;
+        process->restarts += always && gone; /* else when it has ended */
+        process->state = !always ? KERN_PROCESS_EXITED
+                         : gone  ? KERN_PROCESS_NEW
+                                 : KERN_PROCESS_DYING;
+        if (!gone) {
             struct kern_action *action = kern_act(core, KERN_DO_KILL);
             action->process = i;
             action->text = process->last;
@@ -232,18 +283,18 @@ static void on_exited(struct kern_core *core, const struct kern_event *event)
     if (process->state != KERN_PROCESS_DYING) {
         snprintf(process->last, sizeof process->last, "%s", event->text);
     }
-    if (restarts_exhausted(process, core->tick + 1)) {
-        process->state = KERN_PROCESS_FAILED;
-        kern_collect_reset(process);
-        core->deterministic = false;
-        happened(core, KERN_HAPPENED_FAILED, event->process);
+    bool left = process->leaving;
+    bool hung = process->hung;
+    process->leaving = false;
+    process->hung = false;
+    kern_collect_reset(process);
+    if (hung) {
+        happened(core, KERN_HAPPENED_HUNG, event->process);
+    }
+    if (left || may_restart(process, core->tick + 1)) {
+        start_again(core, event->process);
     } else {
-        kern_collect_reset(process);
-        process->restarts++;
-        process->state = KERN_PROCESS_NEW;
-        if (core->phase == KERN_COLLECTING) {
-            spawn(core, event->process);
-        }
+        give_up(core, event->process);
     }
     core->finish = core->phase == KERN_COLLECTING && all_done(core);
 }
@@ -271,6 +322,15 @@ static void on_hung(struct kern_core *core, const struct kern_event *event)
 {
     struct kern_process *process = &core->processes[event->process];
     if (process->state != KERN_PROCESS_RUNNING) {
+        return;
+    }
+    if (process->config->policy.hang_kill) {
+        char why[64];
+        snprintf(why, sizeof why, "it used up its time in tick %llu and was not done",
+                 (unsigned long long)(core->tick + 1));
+        process->hung = true;
+        process->sits_out = core->tick + 1;
+        kern_process_kill(core, event->process, why);
         return;
     }
     snprintf(core->text, sizeof core->text,
@@ -373,7 +433,9 @@ enum jit_err kern_core_new(const struct kern_core_options *options, struct kern_
     core->tick = options->tick;
     core->durable = options->tick;
     core->target = options->tick;
-    core->deterministic = options->failures == 0;
+    if (options->deviations != NULL) {
+        core->deviations = *options->deviations;
+    }
     core->phase = KERN_RESTING;
     void *actions = NULL;
     enum jit_err err =
@@ -449,5 +511,10 @@ uint64_t kern_core_durable(const struct kern_core *core)
 
 bool kern_core_deterministic(const struct kern_core *core)
 {
-    return core->deterministic;
+    return core->deviations.count == 0;
+}
+
+const struct kern_deviations *kern_core_deviations(const struct kern_core *core)
+{
+    return &core->deviations;
 }

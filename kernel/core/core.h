@@ -8,7 +8,8 @@
  * pipeline runs, the new version is published in the view and handed to the log, and tick t + 1
  * begins at once, while the log still writes. Nothing is told to the outside as done before LOGGED.
  * A worker that dies before its done(t) is started again and the tick is collected from it anew
- * (14.13): nobody can tell afterwards. */
+ * (14.13): nobody can tell afterwards. How often, and what follows, is the process's policy
+ * (struct kern_policy); one that hung and is killed for it misses the tick and begins the next. */
 #ifndef JIT_KERNEL_CORE_CORE_H
 #define JIT_KERNEL_CORE_CORE_H
 
@@ -24,7 +25,7 @@ enum kern_event_kind {
     KERN_EVENT_SPAWNED, /* `process` runs: its memory */
     KERN_EVENT_BELL,    /* `process` rang, or may have */
     KERN_EVENT_EXITED,  /* `process` is gone: `text` says how */
-    KERN_EVENT_HUNG,    /* `process` used up its time for this tick */
+    KERN_EVENT_HUNG,    /* `process` used up its time for this tick (kern_policy.hang_seconds) */
     KERN_EVENT_LOGGED,  /* all ticks up to `tick` are durable */
     KERN_EVENT_FAILED,  /* the log or a spawn failed: `err`, `text` */
     KERN_EVENT_KILL,    /* an operator ends `process` */
@@ -129,7 +130,7 @@ struct kern_core_options {
     struct rmg_version version; /* the recovered state */
     struct jit_id commit;
     uint64_t tick;
-    uint64_t failures; /* exhausted restart policies so far: > 0 means not deterministic */
+    const struct kern_deviations *deviations; /* so far, copied; NULL: none */
 };
 /* Reads its configuration from the version and publishes it in the view.
  * Errors: JIT_EINVALID (*where says what is wrong), JIT_ENOMEM, JIT_ELIMIT. */
@@ -156,5 +157,7 @@ struct jit_id kern_core_commit(const struct kern_core *core);
 uint64_t kern_core_tick(const struct kern_core *core); /* committed */
 uint64_t kern_core_durable(const struct kern_core *core);
 bool kern_core_deterministic(const struct kern_core *core);
+/* What makes it not so, in the order of the ticks; borrowed. */
+const struct kern_deviations *kern_core_deviations(const struct kern_core *core);
 
 #endif

@@ -26,8 +26,6 @@ struct kern_pending {
 
 #define KERN_REQUEST_BYTES_MAX ((size_t)256 << 20) /* of one process in one tick */
 #define KERN_PAYLOAD_BYTES_MAX ((size_t)1 << 30)   /* of one log record, before it becomes a blob */
-#define KERN_RESTARTS_MAX      5u                  /* so many deaths ... */
-#define KERN_RESTARTS_WINDOW   100u /* ... within so many ticks end a process in lockstep (7.4) */
 
 struct kern_process {
     const struct kern_process_config *config;
@@ -49,11 +47,14 @@ struct kern_process {
     size_t pending_count;
     size_t pending_capacity;
     bool asked_exit;
-    bool gone; /* it has ended, after it had asked to */
+    bool gone;    /* it has ended, after it had asked to */
+    bool leaving; /* DYING: it had asked to exit, and is started again all the same */
+    bool hung;    /* DYING: because it hung */
     int32_t exit_status;
+    uint64_t sits_out; /* the tick it misses, as it hung in it; 0: none */
 
-    /* Deaths: the ticks of the last ones, oldest first. */
-    uint64_t deaths[KERN_RESTARTS_MAX];
+    /* Deaths: the ticks of the last ones, oldest first; as many as its policy allows. */
+    uint64_t *deaths;
     uint32_t death_count;
 
     uint64_t counts[RMG_RESULT_COUNT]; /* of the last tick */
@@ -85,7 +86,7 @@ struct kern_core {
     uint64_t durable; /* known to be on disk */
     uint64_t target;  /* of the last RUN */
     bool paused;
-    bool deterministic;
+    struct kern_deviations deviations;
     bool finish; /* a step found that every process is done: commit at its end */
     enum kern_phase phase;
     struct sys_view_host view;

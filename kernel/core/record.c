@@ -123,7 +123,7 @@ enum jit_err kern_record_event_at(const struct kern_record_view *view, uint64_t 
     uint32_t kind = jit_le32(at);
     out->status = (int32_t)jit_le32(at + 4);
     memcpy(out->process.bytes, at + 8, JIT_ID_BYTES);
-    if (kind < KERN_HAPPENED_EXIT || kind > KERN_HAPPENED_FAILED) {
+    if (kind < KERN_HAPPENED_EXIT || kind > KERN_HAPPENED_HUNG) {
         return JIT_EFORMAT;
     }
     out->kind = (enum kern_record_event_kind)kind;

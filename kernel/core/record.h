@@ -14,9 +14,10 @@
 
 /* Something that happened between ticks and that replay obeys (14.13). */
 enum kern_record_event_kind {
-    KERN_HAPPENED_EXIT = 1,  /* a worker asked to exit */
-    KERN_HAPPENED_KILL = 2,  /* an operator killed it */
-    KERN_HAPPENED_FAILED = 3 /* its restart policy was exhausted: the run is not deterministic */
+    KERN_HAPPENED_EXIT = 1,   /* a worker asked to exit */
+    KERN_HAPPENED_KILL = 2,   /* an operator killed it */
+    KERN_HAPPENED_FAILED = 3, /* its restart policy was exhausted: the run is not deterministic */
+    KERN_HAPPENED_HUNG = 4    /* it hung and was killed, the tick is without it: likewise */
 };
 struct kern_record_event {
     enum kern_record_event_kind kind;

@@ -2,6 +2,19 @@
 
 #include "base/check.h"
 
+void kern_deviations_note(struct kern_deviations *deviations, uint64_t tick,
+                          const struct kern_record_event *event)
+{
+    if (event->kind != KERN_HAPPENED_FAILED && event->kind != KERN_HAPPENED_HUNG) {
+        return;
+    }
+    if (deviations->count < KERN_DEVIATIONS_MAX) {
+        deviations->first[deviations->count] =
+            (struct kern_deviation){.tick = tick, .kind = event->kind, .process = event->process};
+    }
+    deviations->count++;
+}
+
 void kern_replay_init(struct kern_replay *replay, struct jit_heap *heap, struct rmg_store *store)
 {
     *replay = (struct kern_replay){.heap = heap, .store = store, .version = rmg_version_empty()};
@@ -89,8 +102,8 @@ enum jit_err kern_replay_genesis_end(struct kern_replay *replay, const struct ji
 }
 
 /* Receipts count what a run's last line says; their digest goes into the commit. */
-static enum jit_err count_receipts(struct kern_replay *replay, const struct kern_record_view *view,
-                                   struct jit_id *digest)
+static enum jit_err count_receipts(struct kern_replay *replay, uint64_t tick,
+                                   const struct kern_record_view *view, struct jit_id *digest)
 {
     struct rmg_receipt *receipts = NULL;
     if (view->request_count > 0) {
@@ -112,7 +125,9 @@ static enum jit_err count_receipts(struct kern_replay *replay, const struct kern
     for (uint64_t i = 0; err == JIT_OK && i < view->event_count; i++) {
         struct kern_record_event event;
         err = kern_record_event_at(view, i, &event);
-        replay->failures += err == JIT_OK && event.kind == KERN_HAPPENED_FAILED;
+        if (err == JIT_OK) {
+            kern_deviations_note(&replay->deviations, tick, &event);
+        }
     }
     return err;
 }
@@ -132,7 +147,7 @@ enum jit_err kern_replay_tick(struct kern_replay *replay, uint64_t tick,
     }
     struct rmg_commit made = {
         .parents = &replay->commit, .parent_count = 1, .policy = RMG_POLICY, .tick = tick};
-    err = count_receipts(replay, &view, &made.receipts_digest);
+    err = count_receipts(replay, tick, &view, &made.receipts_digest);
     if (err != JIT_OK) {
         replay->what = "the receipts of a record do not follow the specification";
         return err;

@@ -6,6 +6,21 @@
 
 #include "kernel/core/record.h"
 
+/* The events that make a run not deterministic (DESIGN 7.5): all counted, the first ones kept. */
+#define KERN_DEVIATIONS_MAX 64u
+struct kern_deviation {
+    uint64_t tick;
+    enum kern_record_event_kind kind; /* FAILED or HUNG */
+    struct jit_id process;
+};
+struct kern_deviations {
+    uint64_t count;
+    struct kern_deviation first[KERN_DEVIATIONS_MAX];
+};
+/* An event of a tick, of any kind: it is kept when it is such a one. */
+void kern_deviations_note(struct kern_deviations *deviations, uint64_t tick,
+                          const struct kern_record_event *event);
+
 struct kern_replay {
     struct jit_heap *heap;
     struct rmg_store *store;
@@ -15,7 +30,7 @@ struct kern_replay {
     uint64_t records;
     uint64_t applied; /* receipts by result, over all ticks */
     uint64_t denied;
-    uint64_t failures; /* exhausted restart policies: > 0 means not deterministic */
+    struct kern_deviations deviations;
     struct rmg_patch_stream *genesis;
     struct rmg_tx *genesis_tx;
     const char *what; /* after an error: what did not fit */

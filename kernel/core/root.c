@@ -273,6 +273,68 @@ static enum jit_err put_capability(struct rmg_collect *collect, const char *name
     return err;
 }
 
+/* ---- policies ---- */
+
+struct kern_policy kern_policy_usual(void)
+{
+    return (struct kern_policy){.restart = KERN_RESTART_ON_FAILURE, .restarts = 5, .ticks = 100};
+}
+
+static bool is_usual(const struct kern_policy *policy)
+{
+    struct kern_policy usual = kern_policy_usual();
+    return policy->restart == usual.restart && policy->restarts == usual.restarts &&
+           policy->ticks == usual.ticks && policy->then_stop == usual.then_stop &&
+           policy->hang_kill == usual.hang_kill && policy->hang_seconds == usual.hang_seconds;
+}
+
+void kern_policy_encode(const struct kern_policy *policy, struct jit_buf *buf)
+{
+    jit_buf_put_u32(buf, KERN_ROOT_VERSION);
+    jit_buf_put_u32(buf, (uint32_t)policy->restart);
+    jit_buf_put_u32(buf, policy->restarts);
+    jit_buf_put_u32(buf, policy->ticks);
+    jit_buf_put_u32(buf, policy->then_stop);
+    jit_buf_put_u32(buf, policy->hang_kill);
+    jit_buf_put_u32(buf, policy->hang_seconds);
+}
+
+enum jit_err kern_policy_decode(const uint8_t *bytes, size_t size, struct kern_policy *out)
+{
+    struct jit_cursor cur = jit_cursor_of(bytes, size);
+    uint32_t version = jit_get_u32(&cur);
+    uint32_t restart = jit_get_u32(&cur);
+    out->restarts = jit_get_u32(&cur);
+    out->ticks = jit_get_u32(&cur);
+    uint32_t then_stop = jit_get_u32(&cur);
+    uint32_t hang_kill = jit_get_u32(&cur);
+    out->hang_seconds = jit_get_u32(&cur);
+    if (!jit_cursor_done(&cur) || version != KERN_ROOT_VERSION || restart > KERN_RESTART_ALWAYS ||
+        then_stop > 1 || hang_kill > 1 || out->restarts > JIT_RESTARTS_MAX ||
+        out->ticks > JIT_RESTART_TICKS_MAX || out->hang_seconds > JIT_HANG_SECONDS_MAX) {
+        return JIT_EFORMAT;
+    }
+    out->restart = (enum kern_restart)restart;
+    out->then_stop = then_stop == 1;
+    out->hang_kill = hang_kill == 1;
+    bool never = out->restart == KERN_RESTART_NEVER;
+    if ((out->restarts == 0) != never || (out->ticks == 0) != never || is_usual(out)) {
+        return JIT_EFORMAT;
+    }
+    return JIT_OK;
+}
+
+static enum jit_err put_policy(struct rmg_collect *collect, const struct jit_id *instance,
+                               const struct jit_id *process, const struct kern_policy *policy)
+{
+    struct jit_buf buf;
+    jit_buf_init(&buf, rmg_collect_heap(collect), KERN_POLICY_BYTES);
+    kern_policy_encode(policy, &buf);
+    enum jit_err err = put_bytes(collect, instance, process, "policies", RMG_CODEC_BYTES, &buf);
+    jit_buf_release(&buf);
+    return err;
+}
+
 void kern_process_id(const char *name, uint32_t index, struct jit_id *out)
 {
     char label[JIT_NAME_BYTES_MAX + 64];
@@ -284,7 +346,7 @@ void kern_process_id(const char *name, uint32_t index, struct jit_id *out)
 enum jit_err kern_root_process(struct rmg_collect *collect, const char *name, uint32_t index,
                                uint32_t count, const struct kern_root_run *runs, uint32_t run_count,
                                const struct kern_root_capability *capabilities,
-                               uint32_t capability_count)
+                               uint32_t capability_count, const struct kern_policy *policy)
 {
     struct jit_id instance;
     struct jit_id root_node;
@@ -319,6 +381,9 @@ enum jit_err kern_root_process(struct rmg_collect *collect, const char *name, ui
     }
     if (err == JIT_OK) {
         err = put_text(collect, &instance, &id, "state", "ready", 5);
+    }
+    if (err == JIT_OK && !is_usual(policy)) {
+        err = put_policy(collect, &instance, &id, policy);
     }
     for (uint32_t i = 0; err == JIT_OK && i < capability_count; i++) {
         err = put_capability(collect, name, index, &id, &capabilities[i]);

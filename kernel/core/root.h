@@ -71,6 +71,24 @@ struct kern_root_capability {
     uint64_t badge;
 };
 
+/* What is done when a process dies or hangs (7.4, 7.5); the numbers are in the root graph. */
+enum kern_restart {
+    KERN_RESTART_ON_FAILURE = 0, /* unless it asked to exit */
+    KERN_RESTART_NEVER = 1,
+    KERN_RESTART_ALWAYS = 2 /* also when it asked to exit */
+};
+struct kern_policy {
+    enum kern_restart restart;
+    uint32_t restarts;     /* at most so many ... */
+    uint32_t ticks;        /* ... within so many ticks; both 0 for NEVER */
+    bool then_stop;        /* after that the run stops; else it goes on without the process */
+    bool hang_kill;        /* a hang: it is killed and misses the tick; else the run stops */
+    uint32_t hang_seconds; /* CPU time that counts as a hang; 0: the supervisor's own limit */
+};
+/* Of a process whose file says nothing: on failure, at most 5 in 100 ticks, then go on; on hang
+ * stop. No atom says so. */
+struct kern_policy kern_policy_usual(void);
+
 /* The eight places, the built-in types, the root atoms of /sys. */
 JIT_MUST_CHECK enum jit_err kern_root_begin(struct rmg_collect *collect, uint64_t seed);
 /* kind: "node", "edge" or "atom". */
@@ -85,7 +103,8 @@ JIT_MUST_CHECK enum jit_err kern_root_process(struct rmg_collect *collect, const
                                               uint32_t index, uint32_t count,
                                               const struct kern_root_run *runs, uint32_t run_count,
                                               const struct kern_root_capability *capabilities,
-                                              uint32_t capability_count);
+                                              uint32_t capability_count,
+                                              const struct kern_policy *policy);
 
 /* Reserved names of types: those the root graph uses itself. */
 bool kern_root_reserved(const char *name);
@@ -97,6 +116,7 @@ struct kern_process_config {
     uint32_t count;
     struct jit_id id; /* BLAKE3("node:/proc/" || name || "/" || index) */
     bool exited;      /* state is not "ready": it does not run any more */
+    struct kern_policy policy;
     uint32_t run_count;
     uint32_t capability_count;
     struct kern_root_run *runs;                /* params point into memory */

@@ -208,6 +208,27 @@ static enum jit_err decode_runs(struct reader *r, struct kern_process_config *pr
     return JIT_OK;
 }
 
+/* Without the atom the policies are the usual ones. */
+static enum jit_err read_policy(struct reader *r, const struct rmg_graph *proc,
+                                const struct jit_id *id, struct kern_policy *policy)
+{
+    static const char broken[] =
+        "the atom `policies` of a process in /proc does not follow the specification";
+    struct rmg_value value;
+    enum jit_err err = rmg_attachment_get(proc, RMG_PLANE_ALPHA, id, "policies", 8, &value);
+    if (err == JIT_ENOENT) {
+        *policy = kern_policy_usual();
+        return JIT_OK;
+    }
+    if (err == JIT_OK) {
+        err = atom(r, proc, id, "policies", rmg_codec_type(RMG_CODEC_BYTES), broken, &value);
+    }
+    if (err == JIT_OK && kern_policy_decode(value.bytes, value.size, policy) != JIT_OK) {
+        return wrong(r, broken);
+    }
+    return err;
+}
+
 static enum jit_err read_process(struct reader *r, const struct rmg_graph *proc,
                                  const struct jit_id *id)
 {
@@ -257,7 +278,8 @@ static enum jit_err read_process(struct reader *r, const struct rmg_graph *proc,
             return JIT_ENOMEM;
         }
     }
-    return decode_runs(r, process, &cur, &params);
+    err = read_policy(r, proc, id, &process->policy);
+    return err == JIT_OK ? decode_runs(r, process, &cur, &params) : err;
 }
 
 static int compare_processes(const void *a, const void *b)

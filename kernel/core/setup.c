@@ -141,10 +141,12 @@ static enum jit_err setup_process(struct kern_core *core, struct kern_process *p
     jit_buf_init(&process->bytes, core->heap, KERN_REQUEST_BYTES_MAX);
     process->state = config->exited ? KERN_PROCESS_EXITED : KERN_PROCESS_NEW;
     size_t runs = config->run_count;
+    process->deaths =
+        jit_heap_zalloc(core->heap, config->policy.restarts + 1u, sizeof *process->deaths);
     process->rules = jit_heap_zalloc(core->heap, runs + 1, sizeof *process->rules);
     process->instances = jit_heap_zalloc(core->heap, runs + config->capability_count + 1,
                                          sizeof *process->instances);
-    if (process->rules == NULL || process->instances == NULL) {
+    if (process->deaths == NULL || process->rules == NULL || process->instances == NULL) {
         return JIT_ENOMEM;
     }
     for (uint32_t i = 0; i < config->run_count; i++) {
@@ -207,6 +209,7 @@ void kern_setup_release(struct kern_core *core)
         struct kern_process *process = &core->processes[i];
         jit_buf_release(&process->bytes);
         sys_cap_table_free(process->caps);
+        heap->free(heap, process->deaths);
         heap->free(heap, process->rules);
         heap->free(heap, process->instances);
         heap->free(heap, process->pending);

@@ -35,6 +35,12 @@ check_PROGRAMS += %D%/test_core
 %C%_test_core_LDADD = tests/libsim.la tests/libtest.la proc/guest/libguest.la \
 	kernel/core/libcore.la syscall/libsyscall.la rmg/librmg.la base/libbase.la $(CHECK_LIBS)
 
+check_PROGRAMS += %D%/test_policy
+%C%_test_policy_SOURCES = %D%/test_policy.c tests/lib/sim_kernel.c tests/lib/sim_kernel.h \
+	tools/genesis.c tools/genesis.h
+%C%_test_policy_CFLAGS = $(test_cflags)
+%C%_test_policy_LDADD = $(tests_kernel_test_core_LDADD)
+
 # The shell's parts.
 check_PROGRAMS += %D%/test_hub_msg %D%/test_shell
 %C%_test_hub_msg_CFLAGS = $(test_cflags) $(CBOR_CFLAGS)

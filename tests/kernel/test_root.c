@@ -5,6 +5,8 @@
  *         refused allocation. */
 #include <stdio.h>
 
+#include "base/hash.h"
+#include "base/le.h"
 #include "kernel/core/replay.h"
 #include "kernel/core/root.h"
 #include "rmg/arena.h"
@@ -154,6 +156,11 @@ START_TEST(read_back)
         ck_assert_uint_eq(process->index, i);
         ck_assert_uint_eq(process->count, 2);
         ck_assert(!process->exited);
+        ck_assert_int_eq(process->policy.restart, KERN_RESTART_ON_FAILURE);
+        ck_assert_uint_eq(process->policy.restarts, 5);
+        ck_assert_uint_eq(process->policy.ticks, 100);
+        ck_assert(!process->policy.then_stop);
+        ck_assert(!process->policy.hang_kill);
         ck_assert_uint_eq(process->run_count, 1);
         ck_assert(jit_id_equal(&process->runs[0].rule_id, &config->rules[0]->id));
         ck_assert(jit_id_equal(&process->runs[0].instance, &world));
@@ -228,8 +235,77 @@ END_TEST
 START_TEST(a_member_past_the_last)
 {
     must(kern_root_begin(collect, 1));
-    must(kern_root_process(collect, "w", 2, 2, NULL, 0, NULL, 0));
+    struct kern_policy usual = kern_policy_usual();
+    must(kern_root_process(collect, "w", 2, 2, NULL, 0, NULL, 0, &usual));
     refused("the program of a process in /proc does not follow the specification");
+}
+END_TEST
+
+/* ---- policies ---- */
+
+static const struct jit_id *one_process(const struct kern_policy *policy)
+{
+    static struct jit_id id;
+    must(kern_root_begin(collect, 1));
+    must(kern_root_process(collect, "w", 0, 1, NULL, 0, NULL, 0, policy));
+    jit_hash_named("node:", "/proc/w/0", 9, &id);
+    return &id;
+}
+
+START_TEST(policies_read_back)
+{
+    static const struct kern_policy policy = {
+        KERN_RESTART_ALWAYS, 1000, 1000000, true, true, 86400};
+    struct kern_config *config = NULL;
+    const char *where = NULL;
+    one_process(&policy);
+    struct rmg_version version = load();
+    must(kern_config_read(heap, store, &version, &config, &where));
+    const struct kern_policy *got = &config->processes[0].policy;
+    ck_assert_int_eq(got->restart, KERN_RESTART_ALWAYS);
+    ck_assert_uint_eq(got->restarts, 1000);
+    ck_assert_uint_eq(got->ticks, 1000000);
+    ck_assert(got->then_stop && got->hang_kill);
+    ck_assert_uint_eq(got->hang_seconds, 86400);
+    kern_config_free(heap, config);
+}
+END_TEST
+
+/* Not what the page says, or not the one way to say it: the words of the atom, u32 each. */
+START_TEST(policies_refused) /* _i */
+{
+    static const struct {
+        uint32_t words[8];
+        uint32_t count;
+    } rows[] = {
+        {{2, 1, 0, 0, 0, 0, 0}, 7},       /* another version */
+        {{1, 3, 5, 100, 0, 0, 0}, 7},     /* no such word */
+        {{1, 1, 5, 100, 0, 0, 0}, 7},     /* never, five times */
+        {{1, 1, 0, 7, 0, 0, 0}, 7},       /* never, in seven ticks */
+        {{1, 2, 0, 100, 0, 0, 0}, 7},     /* always, not once */
+        {{1, 2, 5, 0, 0, 0, 0}, 7},       /* always, in no tick */
+        {{1, 2, 1001, 100, 0, 0, 0}, 7},  /* one past the limits */
+        {{1, 2, 5, 1000001, 0, 0, 0}, 7}, /* */
+        {{1, 2, 5, 100, 0, 0, 86401}, 7}, /* */
+        {{1, 2, 5, 100, 2, 0, 0}, 7},     /* no bool */
+        {{1, 2, 5, 100, 0, 2, 0}, 7},     /* */
+        {{1, 0, 5, 100, 0, 0, 0}, 7},     /* the usual ones have no atom */
+        {{1, 2, 5, 100, 0, 0}, 6},        /* too short */
+        {{1, 2, 5, 100, 0, 0, 0, 0}, 8},  /* too long */
+    };
+    struct kern_policy usual = kern_policy_usual();
+    const struct jit_id *id = one_process(&usual);
+    struct jit_id instance;
+    struct jit_id root_node;
+    uint8_t bytes[32];
+    ck_assert_uint_lt((unsigned)_i, sizeof rows / sizeof *rows);
+    for (uint32_t i = 0; i < rows[_i].count; i++) {
+        jit_put_le32(bytes + (size_t)i * 4, rows[_i].words[i]);
+    }
+    kern_place_id("/proc", &instance, &root_node);
+    struct rmg_datum datum = {.codec = RMG_CODEC_BYTES, .bytes = bytes, .size = 4 * rows[_i].count};
+    must(rmg_collect_datum(collect, &instance, RMG_PLANE_ALPHA, id, "policies", &datum));
+    refused("the atom `policies` of a process in /proc does not follow the specification");
 }
 END_TEST
 
@@ -265,6 +341,8 @@ static void suite(Suite *s)
     tcase_add_test(t, bad_program);
     tcase_add_test(t, another_rules_id);
     tcase_add_test(t, a_member_past_the_last);
+    tcase_add_test(t, policies_read_back);
+    tcase_add_loop_test(t, policies_refused, 0, 14);
     tcase_add_test(t, no_memory);
 }
 

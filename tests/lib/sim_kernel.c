@@ -160,8 +160,6 @@ void sim_kernel_release(struct sim_kernel *sim)
 
 /* ---- carrying out what the core asks ---- */
 
-static void step(struct sim_kernel *sim, const struct kern_event *event);
-
 static void before_load(void *user)
 {
     struct sim_hostile *hostile = user;
@@ -176,12 +174,15 @@ static void do_spawn(struct sim_kernel *sim, uint32_t index)
     if (err != JIT_OK) {
         struct kern_event failed = {
             .kind = KERN_EVENT_FAILED, .err = err, .text = "a worker could not be started"};
-        step(sim, &failed);
+        sim_kernel_step(sim, &failed);
         return;
     }
     worker.boot.view_bytes = ARENA_BYTES;
     worker.boot.graph_bytes = 1u << 20;
     worker.boot.heap_bytes = 1u << 24;
+    worker.exit_from = index == 0 ? sim->options.exit_from : 0;
+    worker.exit_status = 3;
+    sim->spawns++;
     sim->workers[index] = sim_worker_new(&worker);
     struct kern_event event = {.kind = KERN_EVENT_SPAWNED, .process = index};
     event.ring = sim_worker_ring(sim->workers[index]);
@@ -191,15 +192,15 @@ static void do_spawn(struct sim_kernel *sim, uint32_t index)
         event.ring.before_load = before_load;
         event.ring.user = &sim->hostile[index];
     }
-    step(sim, &event);
+    sim_kernel_step(sim, &event);
 }
 
-static void end_worker(struct sim_kernel *sim, uint32_t index, const char *how)
+void sim_kernel_end_worker(struct sim_kernel *sim, uint32_t index, const char *how)
 {
     sim_worker_free(sim->workers[index]);
     sim->workers[index] = NULL;
     struct kern_event event = {.kind = KERN_EVENT_EXITED, .process = index, .text = how};
-    step(sim, &event);
+    sim_kernel_step(sim, &event);
 }
 
 static void keep_record(struct sim_kernel *sim, const struct kern_log_record *record)
@@ -230,7 +231,7 @@ static void keep_denial(struct sim_kernel *sim, const struct kern_report *report
 }
 
 /* What cannot be done inside the step is noted and done after it. */
-static void step(struct sim_kernel *sim, const struct kern_event *event)
+void sim_kernel_step(struct sim_kernel *sim, const struct kern_event *event)
 {
     struct kern_update update;
     uint32_t spawns[64];
@@ -272,7 +273,7 @@ static void step(struct sim_kernel *sim, const struct kern_event *event)
     bool again = update.again;
     for (size_t i = 0; i < kill_count; i++) {
         if (sim->workers[kills[i]] != NULL) {
-            end_worker(sim, kills[i], "killed");
+            sim_kernel_end_worker(sim, kills[i], "killed");
         }
     }
     for (size_t i = 0; i < spawn_count; i++) {
@@ -280,7 +281,7 @@ static void step(struct sim_kernel *sim, const struct kern_event *event)
     }
     if (again) {
         struct kern_event next = {.kind = KERN_EVENT_CONTINUE};
-        step(sim, &next);
+        sim_kernel_step(sim, &next);
     }
 }
 
@@ -294,7 +295,7 @@ static void some_log_write_ends(struct sim_kernel *sim)
     sim->durable += 1 + jit_random_below(&sim->random, sim->record_count - sim->durable);
     struct kern_event event = {.kind = KERN_EVENT_LOGGED,
                                .tick = sim->records[sim->durable - 1].tick};
-    step(sim, &event);
+    sim_kernel_step(sim, &event);
 }
 
 /* Let a worker run on, notice that it rang or ended, or let it die. */
@@ -309,17 +310,17 @@ static void some_worker(struct sim_kernel *sim)
     if (sim->options.kill_one_in > 0 &&
         jit_random_below(&sim->random, sim->options.kill_one_in) == 0) {
         sim->kills++;
-        end_worker(sim, index, "killed by the test");
+        sim_kernel_end_worker(sim, index, "killed by the test");
         return;
     }
-    if (sim_worker_runnable(worker)) {
+    if (sim_worker_runnable(worker) && (sim->frozen >> index & 1) == 0) {
         sim_worker_run(worker);
     }
     if (sim_worker_rang(worker)) {
         struct kern_event event = {.kind = KERN_EVENT_BELL, .process = index};
-        step(sim, &event);
+        sim_kernel_step(sim, &event);
     } else if (sim_worker_ended(worker, &status)) {
-        end_worker(sim, index, "ended");
+        sim_kernel_end_worker(sim, index, "ended");
     }
 }
 
@@ -327,10 +328,13 @@ bool sim_kernel_run(struct sim_kernel *sim, uint64_t to, uint64_t steps)
 {
     struct kern_event run = {.kind = KERN_EVENT_RUN, .tick = to};
     sim->resting = false;
-    step(sim, &run);
+    sim_kernel_step(sim, &run);
     for (uint64_t i = 0; i < steps && !sim->stopped; i++) {
         if (sim->resting && sim->durable == sim->record_count) {
             return true;
+        }
+        if (sim->options.each_step != NULL) {
+            sim->options.each_step(sim);
         }
         if (sim->process_count == 0 || jit_random_below(&sim->random, 16) == 0) {
             some_log_write_ends(sim);
@@ -353,6 +357,16 @@ struct jit_id sim_kernel_world(const struct sim_kernel *sim)
     return root;
 }
 
+static bool same_deviations(const struct kern_deviations *a, const struct kern_deviations *b)
+{
+    bool same = a->count == b->count;
+    for (uint64_t i = 0; same && i < a->count && i < KERN_DEVIATIONS_MAX; i++) {
+        same = a->first[i].tick == b->first[i].tick && a->first[i].kind == b->first[i].kind &&
+               jit_id_equal(&a->first[i].process, &b->first[i].process);
+    }
+    return same;
+}
+
 enum jit_err sim_kernel_replay(const struct sim_kernel *sim, const char **what)
 {
     struct sim_kernel copy = {.heap = sim->heap};
@@ -368,6 +382,10 @@ enum jit_err sim_kernel_replay(const struct sim_kernel *sim, const char **what)
         err = kern_replay_tick(&replay, r->tick, &r->commit, &r->root, r->payload, r->payload_size);
     }
     *what = replay.what;
+    if (err == JIT_OK && !same_deviations(&replay.deviations, kern_core_deviations(sim->core))) {
+        *what = "the log tells other deviations than the run";
+        err = JIT_EDIVERGED;
+    }
     struct rmg_fault fault;
     if (err == JIT_OK) {
         err = rmg_store_verify(copy.store, &replay.version, &fault);

@@ -16,12 +16,17 @@ struct sim_record { /* what the log was handed */
     size_t payload_size;
 };
 
+struct sim_kernel;
+
 struct sim_kernel_options {
     const char *text; /* the system file; `import`s are not carried out */
     uint32_t cells;   /* nodes c0, c1, ... of type Cell in /world, each NEXT to the one before */
     uint64_t system_seed; /* of the system's draws */
     uint64_t schedule;    /* of everything that may come in any order */
     uint32_t kill_one_in; /* a step in so many kills some worker; 0: never */
+    /* Called before each step of the scheduler: may end workers and hand events to the core. */
+    void (*each_step)(struct sim_kernel *sim);
+    uint64_t exit_from; /* process 0 asks to exit in each tick from this one on; 0: never */
     /* Before each load of a ring by the kernel; may rewrite the ring. */
     void (*before_load)(void *user, struct sys_ring_memory *ring);
     void *user;
@@ -46,6 +51,8 @@ struct sim_kernel {
     size_t record_count;
     size_t durable; /* records that are on the medium */
     uint64_t kills;
+    uint64_t spawns;
+    uint64_t frozen; /* bit i: the worker of process i does not run on */
     bool resting;
     bool stopped;
     int stop_code;
@@ -63,9 +70,12 @@ void sim_kernel_release(struct sim_kernel *sim);
 /* Until the tick is committed and durable, or the core stops, or `steps` have been made. True: at
  * rest. */
 bool sim_kernel_run(struct sim_kernel *sim, uint64_t to, uint64_t steps);
+void sim_kernel_step(struct sim_kernel *sim, const struct kern_event *event);
+void sim_kernel_end_worker(struct sim_kernel *sim, uint32_t index, const char *how);
 struct jit_id sim_kernel_world(const struct sim_kernel *sim); /* instance root of /world */
 
-/* Replay all that was logged on a copy of the first state: every root and commit compared. */
+/* Replay all that was logged on a copy of the first state: every root and commit compared, and what
+ * made the run not deterministic. */
 enum jit_err sim_kernel_replay(const struct sim_kernel *sim, const char **what);
 
 #endif

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "base/check.h"
+#include "base/le.h"
 #include "proc/guest/loop.h"
 #include "tests/lib/coroutine.h"
 
@@ -94,6 +95,17 @@ static void sim_wake(void *user, uint32_t *word)
     co_yield ();
 }
 
+/* Posted before the tick begins: what is posted after one done belongs to the next tick. */
+static void ask_to_exit(struct sim_worker *worker, struct sys_ring_guest *ring)
+{
+    struct sys_slot *slot = sys_ring_guest_slot(ring);
+    slot->kind = SYS_CALL_exit;
+    slot->length = 4;
+    slot->cookie = 0;
+    jit_put_le32(slot->body.bytes, (uint32_t)worker->options.exit_status);
+    sys_ring_guest_post(ring);
+}
+
 static void sim_main(void *user)
 {
     struct sim_worker *worker = user;
@@ -118,7 +130,11 @@ static void sim_main(void *user)
     struct guest_loop *loop;
     err = guest_loop_new(&options, &loop);
     bool started = err == JIT_OK;
-    while (err == JIT_OK) {
+    uint64_t next = boot.head.start_tick;
+    for (; err == JIT_OK; next = worker->tick + 1) {
+        if (worker->options.exit_from != 0 && next >= worker->options.exit_from) {
+            ask_to_exit(worker, &ring);
+        }
         err = guest_loop_tick(loop);
         worker->tick = guest_loop_last(loop);
     }

@@ -20,6 +20,8 @@ struct sim_worker_options {
     const uint8_t *view;       /* of boot.view_bytes; borrowed */
     struct jit_random *random; /* who runs on is drawn from it; borrowed */
     uint32_t yield_one_in;     /* loads of the ring after which it yields on average; 0: never */
+    uint64_t exit_from;        /* it asks to exit in each tick from this one on; 0: never */
+    int32_t exit_status;       /* with this status */
 };
 
 /* As from a spawn: a fresh, zeroed ring, which it does not look at before it is first run. Ends the

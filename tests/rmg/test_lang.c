@@ -46,10 +46,10 @@ static const struct rmg_rule *parse_rule(const char *text)
 /* ---- golden files ---- */
 
 static const char *const golden[] = {
-    "bad_bytes",         "bad_caret",        "bad_effects", "bad_empty",
-    "bad_last",          "bad_many",         "bad_more",    "bad_names",
-    "bad_processes",     "bad_refused_more", "bad_syntax",  "bad_syntax_more",
-    "bad_refused_rules", "bad_types",        "good_design", "good_everything"};
+    "bad_bytes",        "bad_caret",      "bad_effects",     "bad_empty",         "bad_last",
+    "bad_many",         "bad_more",       "bad_names",       "bad_policies",      "bad_processes",
+    "bad_refused_more", "bad_syntax",     "bad_syntax_more", "bad_refused_rules", "bad_types",
+    "good_design",      "good_everything"};
 
 START_TEST(golden_file) /* _i = which */
 {
@@ -197,6 +197,66 @@ START_TEST(processes_and_grants)
     ck_assert(s->grants[1].limit == LANG_LIMIT_NONE);
     ck_assert_int_eq(s->grants[1].rights[0].kind, LANG_RIGHT_READ);
     ck_assert_int_eq(s->grants[1].rights[1].kind, LANG_RIGHT_WRITE);
+}
+END_TEST
+
+/* ---- policies ---- */
+
+#define WORKER "rule b match (x:P) delete x\nprocess w run b apply all over shard(/world)"
+
+START_TEST(policies) /* _i: the words, what they mean, and how they are written */
+{
+    static const struct {
+        const char *words;
+        struct lang_policy policy;
+        const char *canonical;
+    } rows[] = {
+        {"", {LANG_RESTART_ON_FAILURE, 5, 100, false, false, 0}, ""},
+        {"restart on failure", {LANG_RESTART_ON_FAILURE, 5, 100, false, false, 0}, ""},
+        {"restart on failure at most 5 in 100 ticks then go on on hang stop",
+         {LANG_RESTART_ON_FAILURE, 5, 100, false, false, 0},
+         ""},
+        {"restart never", {LANG_RESTART_NEVER, 0, 0, false, false, 0}, "  restart never\n"},
+        {"restart never then stop",
+         {LANG_RESTART_NEVER, 0, 0, true, false, 0},
+         "  restart never then stop\n"},
+        {"restart always then go on",
+         {LANG_RESTART_ALWAYS, 5, 100, false, false, 0},
+         "  restart always\n"},
+        {"restart on failure at most 5 in 99 ticks",
+         {LANG_RESTART_ON_FAILURE, 5, 99, false, false, 0},
+         "  restart on failure at most 5 in 99 ticks\n"},
+        {"restart always at most 1 in 1 tick then stop",
+         {LANG_RESTART_ALWAYS, 1, 1, true, false, 0},
+         "  restart always at most 1 in 1 tick then stop\n"},
+        {"restart on failure then stop",
+         {LANG_RESTART_ON_FAILURE, 5, 100, true, false, 0},
+         "  restart on failure then stop\n"},
+        {"on hang kill", {LANG_RESTART_ON_FAILURE, 5, 100, false, true, 0}, "  on hang kill\n"},
+        {"on hang stop after 1 second",
+         {LANG_RESTART_ON_FAILURE, 5, 100, false, false, 1},
+         "  on hang stop after 1 second\n"},
+        {"on hang kill after 20 seconds restart never",
+         {LANG_RESTART_NEVER, 0, 0, false, true, 20},
+         "  restart never\n  on hang kill after 20 seconds\n"},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        char text[1024];
+        snprintf(text, sizeof text, HEAD WORKER "\n%s\ngrant w: map /world\n", rows[i].words);
+        const struct lang_policy *got = &parse(text)->processes[0].policy;
+        ck_assert_int_eq(got->restart, rows[i].policy.restart);
+        ck_assert_uint_eq(got->restarts, rows[i].policy.restarts);
+        ck_assert_uint_eq(got->ticks, rows[i].policy.ticks);
+        ck_assert(got->then_stop == rows[i].policy.then_stop);
+        ck_assert(got->hang_kill == rows[i].policy.hang_kill);
+        ck_assert_uint_eq(got->hang_seconds, rows[i].policy.hang_seconds);
+        snprintf(text, sizeof text, "over shard(/world)\n%sgrant w", rows[i].canonical);
+        jit_buf_put_u8(&f.text, 0);
+        ck_assert_msg(strstr((const char *)f.text.data, text) != NULL, "\"%s\" became:\n%s",
+                      rows[i].words, (const char *)f.text.data);
+        teardown();
+        setup();
+    }
 }
 END_TEST
 
@@ -427,6 +487,7 @@ static void suite(Suite *s)
     tcase_add_test(t, types_and_defaults);
     tcase_add_test(t, imports);
     tcase_add_test(t, processes_and_grants);
+    tcase_add_test(t, policies);
     tcase_add_test(t, match_elements);
     tcase_add_test(t, guard_draw_and_negatives);
     tcase_add_loop_test(t, negative_directions, 0, 4);

@@ -254,6 +254,34 @@ static void path_nodes(uint32_t past)
     put(" set a.i = 1\n");
 }
 
+static void policy(const char *format, uint32_t number)
+{
+    char text[256];
+    put("rule r match (a:P) delete a\nprocess w run r apply all over shard(/world)\n");
+    snprintf(text, sizeof text, format, number);
+    put(text);
+}
+
+static void restarts(uint32_t past)
+{
+    policy("restart always at most %u in 7 ticks\n", JIT_RESTARTS_MAX + past);
+}
+
+static void restarts_least(uint32_t past)
+{
+    policy("restart always at most %u in 7 ticks\n", 1 - past);
+}
+
+static void restart_ticks(uint32_t past)
+{
+    policy("restart always at most 7 in %u ticks\n", JIT_RESTART_TICKS_MAX + past);
+}
+
+static void hang_seconds(uint32_t past)
+{
+    policy("on hang stop after %u seconds\n", JIT_HANG_SECONDS_MAX + past);
+}
+
 static const struct {
     void (*row)(uint32_t past);
     const char *words;
@@ -279,6 +307,10 @@ static const struct {
               {path_bytes, "this is not the path of an instance"},
               {source_bytes, "a system file has at most 16777216 bytes, this one has 16777217"},
               {number_digits, "a number has at most 400 characters"},
+              {restarts, "how often it is started again is a whole number from 1 to 1000"},
+              {restarts_least, "how often it is started again is a whole number from 1 to 1000"},
+              {restart_ticks, "the number of ticks is a whole number from 1 to 1000000"},
+              {hang_seconds, "the CPU time in seconds is a whole number from 1 to 86400"},
               {path_nodes, "a path of more than three nodes is not in language version 1 yet"}};
 
 START_TEST(limit_and_one_past)

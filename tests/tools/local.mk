@@ -20,7 +20,7 @@ check_PROGRAMS += %D%/test_apt
 dist_check_SCRIPTS += %D%/test_rmg.sh
 
 # jitos and jitosd with real processes.
-dist_check_SCRIPTS += %D%/test_run.sh
+dist_check_SCRIPTS += %D%/test_run.sh %D%/test_policy.sh
 
 # The hub of a real supervisor.
 check_PROGRAMS += %D%/test_hub
