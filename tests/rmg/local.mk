@@ -28,11 +28,6 @@ check_PROGRAMS += %D%/test_codec %D%/test_expr %D%/test_footprint %D%/test_match
 %C%_test_search_CFLAGS = $(test_cflags)
 %C%_test_search_LDADD = $(test_libs_rmg)
 
-# Types.
-check_PROGRAMS += %D%/test_schema
-%C%_test_schema_CFLAGS = $(test_cflags)
-%C%_test_schema_LDADD = $(test_libs_rmg)
-
 # Slots, patches, receipts, the engine.
 check_PROGRAMS += %D%/test_engine %D%/test_engine_model %D%/test_patch %D%/test_patch_apply \
 	%D%/test_radix %D%/test_receipt
@@ -72,3 +67,13 @@ check_PROGRAMS += %D%/test_file
 check_PROGRAMS += %D%/test_program_page
 %C%_test_program_page_CFLAGS = $(test_cflags)
 %C%_test_program_page_LDADD = $(test_libs_rmg)
+
+# The .wsc file and the other roots.
+check_PROGRAMS += %D%/test_forms %D%/test_wsc
+%C%_test_forms_SOURCES = %D%/test_forms.c %D%/wsc_fixture.h
+%C%_test_forms_CFLAGS = $(test_cflags)
+%C%_test_forms_LDADD = $(test_libs_rmg)
+%C%_test_wsc_SOURCES = %D%/test_wsc.c %D%/wsc_fixture.h
+%C%_test_wsc_CFLAGS = $(test_cflags)
+%C%_test_wsc_LDADD = $(test_libs_rmg)
+EXTRA_DIST += %D%/golden docs/spec/wsc-file.md
