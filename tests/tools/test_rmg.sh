@@ -4,6 +4,7 @@
 # Method: every verb on small inputs, output compared word by word; damaged files; full disks.
 set -u
 rmg=$PWD/tools/rmg
+top=$(cd "${top_srcdir:-.}" && pwd)
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 cd "$folder" || exit 99
@@ -179,11 +180,13 @@ check 'no output' 2 '' '*needs -o OUT.rmg*'
 run "$rmg" import -o x.rmg --from csv
 check 'no input' 2 '' '*needs *'
 run "$rmg" verify
-check 'no operand' 2 '' '*needs FILE.rmg*'
+check 'no operand' 2 '' '*needs FILE*'
 run "$rmg" verify nodes.csv
+check 'nothing to verify' 2 '' '*a csv file has nothing to verify*'
+run "$rmg" verify nodes.csv --from rmg
 check 'no rmg file' 5 '' '*header 0, byte 0: it does not begin as an .rmg file does*'
 run "$rmg" export g.rmg --to xml
-check 'unknown choice' 2 '' '*it is one of: rmg, ndjson, csv*'
+check 'unknown choice' 2 '' '*it is one of: rmg, wsc, ndjson, csv*'
 run "$rmg" exprot g.rmg
 check 'did you mean' 2 '' '*did you mean export?*'
 run "$rmg" import nodes.csv edges.csv -o nowhere/x.rmg
@@ -219,6 +222,69 @@ done
 { printf 'RMG\0\1\0\0\0\0\344\13\124\2\0\0\0'; head -c 48 /dev/zero; } >claim.rmg
 run "$rmg" verify claim.rmg
 check 'a claim without substance' 5 '' '*header 0, byte 8: more nodes than the file has room for*'
+
+# ---- .wsc: there and back, whose value does not fit, other roots ----
+golden=$top/tests/rmg/golden
+run "$rmg" info "$golden/nested.wsc" --json
+check 'info of .wsc' 0 '{"event":"info",*"schema_hash":"'"$h"'","tick":72623859790382856,'\
+'"instances":3,"nodes":7,"edges":5,*' ''
+run "$rmg" info "$golden/one.wsc"
+check 'info of .wsc for people' 0 "*
+schema_hash 0000*
+tick                   0
+*" ''
+run "$rmg" import "$golden/nested.wsc" -o nested.rmg
+check 'import .wsc' 0 'nested.rmg  7 nodes, 5 edges, 6 values
+state_root '"$h" ''
+nested=${out##* }
+run "$rmg" export nested.rmg --to wsc -o nested.wsc --tick 72623859790382856 \
+    --schema-hash 20fdd34e632861ac10bc22672eb7d669a6b2e85f3ae40f33b6ff2459bddfd874
+check 'export --to wsc' 0 'nested.wsc  7 nodes, 5 edges' ''
+cmp -s nested.wsc "$golden/nested.wsc" || { echo 'FAIL .wsc bit for bit'; failed=$((failed + 1)); }
+run "$rmg" export nested.wsc --to wsc -o again.wsc --json
+check 'what a .wsc says is kept' 0 \
+    '{"event":"done","schema":"rmg.export/1","paths":\["again.wsc"\],*' ''
+cmp -s again.wsc nested.wsc || { echo 'FAIL .wsc again'; failed=$((failed + 1)); }
+run "$rmg" hash --from wsc nested.wsc
+check 'hash of .wsc' 0 "state_root $nested" ''
+run "$rmg" verify nested.wsc
+check 'verify .wsc' 0 "nested.wsc: sizes, order, content and references are right; it says no root
+state_root $nested" ''
+run "$rmg" verify nested.wsc --root "$nested"
+check 'verify .wsc --root' 0 "nested.wsc: sizes, order, content and state root are right
+state_root $nested" ''
+run "$rmg" verify nested.rmg --root "${nested//[0-9]/a}"
+check 'verify --root of another' 5 '' "rmg verify: nested.rmg is another state
+  why:  its state root is $nested
+  next: rmg info nested.rmg"
+run "$rmg" verify nested.rmg --root 12
+check 'verify --root of nonsense' 2 '' 'rmg verify: --root does not take "12"*'
+run "$rmg" export nested.rmg --to wsc -o never.rmg --schema-hash 12
+check 'a schema hash of nonsense' 2 '' 'rmg export: --schema-hash does not take "12"*'
+run "$rmg" hash --echo --linear nested.wsc
+check 'other roots' 0 'echo_root 274c1c91b83d2df2c54ac6f61726d6971d4a98f01763b57ffe550323ff06acb4
+linear_root 63c73c49e125c2861abdc2b626501fba035e2bd2584eebd04b946ce5eab43ccd' ''
+run "$rmg" hash --echo nested.wsc --json
+check 'other roots json' 0 '{"event":"hash","schema":"rmg.hash/1","path":"nested.wsc",'\
+'"state_root":"'"$nested"'","echo_root":"274c1c91*"}' ''
+run "$rmg" export g.rmg --to wsc -o never.rmg
+check 'a value with a name' 2 '' 'rmg export: cannot export g.rmg as wsc
+  why:  node '"$h"' "*" in /: it has a value named "*"; Echo has one value an owner, without a name
+  next: rmg export g.rmg --to ndjson'
+run "$rmg" hash --echo g.rmg
+check 'no such root' 2 '' 'rmg hash: Echo has no such graph
+  why:  node '"$h"' *: it has a value named "*"*'
+run "$rmg" help hash
+check 'the warning' 0 '*WARNING: it hashes no counts*Never sign it*' ''
+size=$(stat -c %s nested.wsc)
+for keep in 3 4 127 128 400 $((size - 1)); do
+    head -c "$keep" nested.wsc >cut.wsc
+    run "$rmg" verify cut.wsc
+    check ".wsc cut at $keep" 5 '' '*, byte *: *'
+done
+{ printf 'WSC\0\1'; head -c 43 /dev/zero; printf '\377\377\0\0'; head -c 50 /dev/zero; } >claim.wsc
+run "$rmg" verify claim.wsc
+check 'a .wsc that claims' 5 '' '*header 0, byte *: *'
 
 # ---- help ----
 for verb in info import export hash walk verify; do

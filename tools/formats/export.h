@@ -35,9 +35,15 @@ struct export_job {
     const struct jit_id *instance;          /* for formats that hold one; NULL: the top one */
     const struct export_out *outs;          /* format->outputs of them */
     const struct export_progress *progress; /* or NULL */
+    struct rmg_wsc_head head;               /* for .wsc */
     struct export_report *report;
     struct format_error *error;
 };
+
+/* Names who has a value that Echo's forms cannot hold: id, and what people call it where that is
+ * known. */
+void format_wsc_refuse(const struct format_graph *graph, const struct rmg_wsc_owner *owner,
+                       struct format_error *error);
 
 /* Errors: write's, JIT_ENOTSUP (the format cannot hold something: error names whose), JIT_ENOENT
  * (no such instance), JIT_ELIMIT, JIT_ENOMEM, JIT_ECORRUPT. What was written is then of no use. */

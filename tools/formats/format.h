@@ -43,11 +43,13 @@ struct format {
     enum jit_err (*load)(struct jit_heap *heap, const uint8_t *bytes, uint64_t size,
                          struct rmg_store *store, struct rmg_version *version,
                          struct rmg_file_fault *fault);
+    /* What such a file says beside the state; NULL: nothing. */
+    void (*head)(const uint8_t *bytes, uint64_t size, struct rmg_wsc_head *head);
     enum jit_err (*write)(const struct export_job *job);
 };
 
 /* In the order in which help lists them. */
-#define FORMATS(X) X(rmg) X(ndjson) X(csv) X(apt)
+#define FORMATS(X) X(rmg) X(wsc) X(ndjson) X(csv) X(apt)
 
 #define X(name) extern const struct format format_##name;
 FORMATS(X)

@@ -9,13 +9,15 @@
 #include "rmg/collect.h"
 #include "rmg/file.h"
 #include "rmg/store.h"
+#include "rmg/wsc.h"
 
 struct format_graph {
     struct jit_heap *heap;
     struct rmg_arena arena;
     struct rmg_store *store;
     struct rmg_version version;
-    uint64_t mapped; /* bytes of address space */
+    struct rmg_wsc_head head; /* of a .wsc; else zeros */
+    uint64_t mapped;          /* bytes of address space */
 };
 
 /* An empty one. Errors: JIT_ENOMEM. Release it also after an error. */

@@ -122,6 +122,7 @@ static int write_all(struct cli *cli, const struct format_graph *graph, struct t
     struct format_error error = {.what = ""};
     struct export_job job = {.graph = graph,
                              .outs = target->outs,
+                             .head = graph->head,
                              .progress = &progress,
                              .report = &report,
                              .error = &error};
@@ -143,12 +144,31 @@ static int write_all(struct cli *cli, const struct format_graph *graph, struct t
     return code == CLI_OK ? done(cli, target, &report) : code;
 }
 
+/* What a .wsc says beside the state: as it was read, unless an option says something else. */
+static int read_head(struct cli *cli, struct rmg_wsc_head *head)
+{
+    const char *schema = cli_text(cli, "schema-hash");
+    if (schema != NULL && jit_id_from_hex(schema, strlen(schema), &head->schema_hash) != JIT_OK) {
+        cli_what(cli, "--schema-hash does not take \"%s\"", schema);
+        cli_why(cli, "a hash has 64 hex digits");
+        cli_next(cli, "rmg export -h");
+        return CLI_USAGE;
+    }
+    if (cli_given(cli, "tick")) {
+        head->tick = cli_number(cli, "tick");
+    }
+    return CLI_OK;
+}
+
 int rmg_export(struct cli *cli)
 {
     struct format_graph graph = {.mapped = 0};
     struct target target = {.format = format_by_name(cli_text(cli, "to"))};
     const struct format *format;
     int code = rmg_load(cli, &graph, &format, NULL);
+    if (code == CLI_OK) {
+        code = read_head(cli, &graph.head);
+    }
     if (code == CLI_OK) {
         code = write_all(cli, &graph, &target);
     }

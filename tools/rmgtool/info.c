@@ -2,6 +2,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "rmg/foreign_root.h"
 #include "tools/rmgtool/rmg.h"
 
 #define TYPES_SHOWN 20u
@@ -123,11 +124,12 @@ static json_t *list_types(const struct counts *counts, const struct format_names
     return list;
 }
 
-static int show(struct cli *cli, const struct format_graph *graph, const struct counts *nodes,
-                const struct counts *edges, const struct rmg_roots *sum,
+static int show(struct cli *cli, const struct format_graph *graph, const struct format *format,
+                const struct counts *nodes, const struct counts *edges, const struct rmg_roots *sum,
                 const struct format_names *names)
 {
     char root[JIT_ID_HEX];
+    char schema[JIT_ID_HEX];
     char text[CLI_NUMBER_SIZE];
     const char *path = cli->operand_count > 0 ? cli->operands[0] : "what apt knows";
     struct stat info;
@@ -138,6 +140,11 @@ static int show(struct cli *cli, const struct format_graph *graph, const struct 
         cli_print(cli, "%-11s %12s\n", "size", cli_bytes(bytes, text));
     }
     cli_print(cli, "%-11s %s\n", "state_root", root);
+    if (format == &format_wsc) {
+        jit_id_to_hex(&graph->head.schema_hash, schema);
+        cli_print(cli, "%-11s %s\n", "schema_hash", schema);
+        cli_print(cli, "%-11s %12s\n", "tick", cli_group(graph->head.tick, text));
+    }
     cli_print(cli, "%-11s %12s\n", "instances", cli_group(graph->version.instance_count, text));
     cli_print(cli, "%-11s %12s\n", "nodes", cli_group(sum->node_count, text));
     print_types(cli, "", nodes, names);
@@ -147,6 +154,10 @@ static int show(struct cli *cli, const struct format_graph *graph, const struct 
     cli_put_text(event, "path", path);
     cli_put_number(event, "bytes", bytes);
     cli_put_text(event, "state_root", root);
+    if (format == &format_wsc) {
+        cli_put_text(event, "schema_hash", schema);
+        cli_put_number(event, "tick", graph->head.tick);
+    }
     cli_put_number(event, "instances", graph->version.instance_count);
     cli_put_number(event, "nodes", sum->node_count);
     cli_put_number(event, "edges", sum->edge_count);
@@ -155,7 +166,7 @@ static int show(struct cli *cli, const struct format_graph *graph, const struct 
     return cli_emit(cli, event);
 }
 
-static int count_all(struct cli *cli, const struct format_graph *graph)
+static int count_all(struct cli *cli, const struct format_graph *graph, const struct format *format)
 {
     struct counts nodes = {.heap = graph->heap};
     struct counts edges = {.heap = graph->heap};
@@ -179,7 +190,7 @@ static int count_all(struct cli *cli, const struct format_graph *graph)
     if (err == JIT_ENOENT) {
         settle(&nodes);
         settle(&edges);
-        code = show(cli, graph, &nodes, &edges, &sum, names);
+        code = show(cli, graph, format, &nodes, &edges, &sum, names);
     } else {
         cli_what(cli, "cannot count");
         cli_why(cli, "%s", jit_err_text(err));
@@ -197,49 +208,133 @@ int rmg_info(struct cli *cli)
     const struct format *format;
     int code = rmg_load(cli, &graph, &format, NULL);
     if (code == CLI_OK) {
-        code = count_all(cli, &graph);
+        code = count_all(cli, &graph, format);
     }
     format_graph_release(&graph);
     return code;
+}
+
+/* One root of another definition, printed and put into the event. */
+static int foreign_root(struct cli *cli, enum jit_err err, const struct jit_id *root,
+                        const char *name, json_t *event)
+{
+    char hex[JIT_ID_HEX];
+    if (err != JIT_OK) {
+        return cli_exit_of(err);
+    }
+    jit_id_to_hex(root, hex);
+    cli_print(cli, "%s %s\n", name, hex);
+    cli_put_text(event, name, hex);
+    return CLI_OK;
+}
+
+/* Echo's root, or who has a value with a name. */
+static int echo_root(struct cli *cli, const struct format_graph *graph, json_t *event)
+{
+    struct rmg_wsc_owner owner;
+    struct format_error error = {.what = ""};
+    struct jit_id root;
+    enum jit_err err = rmg_echo_root(graph->heap, graph->store, &graph->version, &root, &owner);
+    if (err == JIT_ENOTSUP) {
+        format_wsc_refuse(graph, &owner, &error);
+        cli_what(cli, "Echo has no such graph");
+        cli_why(cli, "%s: %s", error.place, error.what);
+        cli_next(cli, "rmg hash %s", cli->operand_count > 0 ? cli->operands[0] : "--from apt");
+    }
+    return foreign_root(cli, err, &root, "echo_root", event);
+}
+
+static int show_hashes(struct cli *cli, const struct format_graph *graph)
+{
+    bool echo = cli_given(cli, "echo");
+    bool linear = cli_given(cli, "linear");
+    char hex[JIT_ID_HEX];
+    struct jit_id root;
+    int code = CLI_OK;
+    json_t *event = cli_event("hash", "rmg.hash/1");
+    cli_put_text(event, "path", cli->operand_count > 0 ? cli->operands[0] : "");
+    jit_id_to_hex(&graph->version.state_root, hex);
+    cli_put_text(event, "state_root", hex);
+    if (!echo && !linear) {
+        cli_print(cli, "state_root %s\n", hex);
+    }
+    if (echo) {
+        code = echo_root(cli, graph, event);
+    }
+    if (code == CLI_OK && linear) {
+        enum jit_err err = rmg_linear_root(graph->heap, graph->store, &graph->version, &root);
+        code = foreign_root(cli, err, &root, "linear_root", event);
+    }
+    if (code != CLI_OK) {
+        json_decref(event);
+        return code;
+    }
+    return cli_emit(cli, event);
 }
 
 int rmg_hash(struct cli *cli)
 {
     struct format_graph graph = {.mapped = 0};
     const struct format *format;
-    char root[JIT_ID_HEX];
     int code = rmg_load(cli, &graph, &format, NULL);
     if (code == CLI_OK) {
-        jit_id_to_hex(&graph.version.state_root, root);
-        cli_print(cli, "state_root %s\n", root);
-        json_t *event = cli_event("hash", "rmg.hash/1");
-        cli_put_text(event, "path", cli->operand_count > 0 ? cli->operands[0] : "");
-        cli_put_text(event, "state_root", root);
-        code = cli_emit(cli, event);
+        code = show_hashes(cli, &graph);
     }
     format_graph_release(&graph);
     return code;
+}
+
+/* Everything again from the records in memory, and the root that the caller wants. */
+static int confirm(struct cli *cli, const struct format_graph *graph)
+{
+    struct rmg_fault fault = {.what = NULL};
+    const char *want = cli_text(cli, "root");
+    struct jit_id root = graph->version.state_root;
+    if (want != NULL && jit_id_from_hex(want, strlen(want), &root) != JIT_OK) {
+        cli_what(cli, "--root does not take \"%s\"", want);
+        cli_why(cli, "a state root has 64 hex digits");
+        cli_next(cli, "rmg verify -h");
+        return CLI_USAGE;
+    }
+    enum jit_err err = rmg_store_verify(graph->store, &graph->version, &fault);
+    if (err != JIT_OK) {
+        cli_what(cli, "cannot confirm %s", cli->operands[0]);
+        cli_why(cli, "%s", fault.what != NULL ? fault.what : jit_err_text(err));
+        return cli_exit_of(err);
+    }
+    if (!jit_id_equal(&root, &graph->version.state_root)) {
+        char hex[JIT_ID_HEX];
+        jit_id_to_hex(&graph->version.state_root, hex);
+        cli_what(cli, "%s is another state", cli->operands[0]);
+        cli_why(cli, "its state root is %s", hex);
+        cli_next(cli, "rmg info %s", cli->operands[0]);
+        return CLI_CORRUPT;
+    }
+    return CLI_OK;
 }
 
 int rmg_verify(struct cli *cli)
 {
     struct format_graph graph = {.mapped = 0};
     const struct format *format;
-    struct rmg_fault fault = {.what = NULL};
     char root[JIT_ID_HEX];
     int code = rmg_load(cli, &graph, &format, NULL);
+    if (code == CLI_OK && format->load == NULL) {
+        cli_what(cli, "cannot verify %s", cli->operands[0]);
+        cli_why(cli, "a %s file has nothing to verify; rmg and wsc have", format->name);
+        cli_next(cli, "rmg info %s", cli->operands[0]);
+        code = CLI_USAGE;
+    }
     if (code == CLI_OK) {
-        enum jit_err err = rmg_store_verify(graph.store, &graph.version, &fault);
-        if (err != JIT_OK) {
-            cli_what(cli, "cannot confirm %s", cli->operands[0]);
-            cli_why(cli, "%s", fault.what != NULL ? fault.what : jit_err_text(err));
-            code = cli_exit_of(err);
-        }
+        code = confirm(cli, &graph);
     }
     if (code == CLI_OK) {
         jit_id_to_hex(&graph.version.state_root, root);
-        cli_print(cli, "%s: sizes, order, content and state root are right\nstate_root %s\n",
-                  cli->operands[0], root);
+        cli_print(cli, "%s: sizes, order, content%s\nstate_root %s\n", cli->operands[0],
+                  format == &format_wsc && cli_text(cli, "root") == NULL
+                      ? " and references are right; it says no root"
+                      : " and state root are right",
+                  root);
         json_t *event = cli_event("verify", "rmg.verify/1");
         cli_put_text(event, "path", cli->operands[0]);
         cli_put_bool(event, "verified", true);

@@ -111,7 +111,47 @@ static int import_all(struct cli *cli, struct format_graph *graph, const struct 
     return code;
 }
 
-static int load_file(struct cli *cli, struct format_graph *graph, const struct format *format)
+static enum jit_err count_values(const struct rmg_graph *view, enum rmg_map map, uint64_t *values)
+{
+    struct rmg_iter iter;
+    struct jit_id owner;
+    uint32_t count = 0;
+    enum jit_err err;
+    rmg_iter_all(view, map, &iter);
+    while ((err = rmg_iter_owner(&iter, &owner, &count)) == JIT_OK) {
+        *values += count;
+    }
+    return err == JIT_ENOENT ? JIT_OK : err;
+}
+
+/* What an importer would have counted. Each instance but the top has one portal, which is no value.
+ */
+static enum jit_err count_loaded(const struct format_graph *graph, struct import_report *report)
+{
+    const struct jit_id *after = NULL;
+    struct rmg_instance in;
+    struct jit_id last;
+    enum jit_err err;
+    while ((err = rmg_store_next(graph->store, &graph->version, after, &in)) == JIT_OK) {
+        struct rmg_graph view;
+        rmg_store_graph(graph->store, &in, &view);
+        report->instances++;
+        report->nodes += in.roots.node_count;
+        report->edges += in.roots.edge_count;
+        err = count_values(&view, RMG_ALPHA, &report->values);
+        err = err == JIT_OK ? count_values(&view, RMG_BETA, &report->values) : err;
+        if (err != JIT_OK) {
+            return err;
+        }
+        report->values -= in.parent.present ? 1 : 0;
+        last = in.id;
+        after = &last;
+    }
+    return err == JIT_ENOENT ? JIT_OK : err;
+}
+
+static int load_file(struct cli *cli, struct format_graph *graph, const struct format *format,
+                     struct import_report *report)
 {
     struct rmg_file_fault fault = {0};
     uint8_t *bytes = NULL;
@@ -125,7 +165,13 @@ static int load_file(struct cli *cli, struct format_graph *graph, const struct f
         return cli_exit_of(err);
     }
     err = format->load(graph->heap, bytes, size, graph->store, &graph->version, &fault);
+    if (err == JIT_OK && format->head != NULL) {
+        format->head(bytes, size, &graph->head);
+    }
     graph->heap->free(graph->heap, bytes);
+    if (err == JIT_OK && report != NULL) {
+        err = count_loaded(graph, report);
+    }
     return err == JIT_OK ? CLI_OK : rmg_refuse_file(cli, err, path, &fault);
 }
 
@@ -157,7 +203,7 @@ int rmg_load(struct cli *cli, struct format_graph *graph, const struct format **
         return CLI_USAGE;
     }
     if ((*format)->load != NULL) {
-        return load_file(cli, graph, *format);
+        return load_file(cli, graph, *format, report);
     }
     return import_all(cli, graph, *format, report == NULL ? &unused : report);
 }

@@ -15,14 +15,25 @@ static char export_about[8192];
     }
 
 static const struct cli_option from_options[] = {FROM, {0}};
-static const char *const only_rmg[] = {"rmg", NULL};
+static const char *const verified[] = {"rmg", "wsc", NULL};
 static const struct cli_option verify_options[] = {
     {.name = "from",
+     .letter = 'f',
      .type = CLI_CHOICE,
      .metavar = "FORMAT",
-     .fallback = "rmg",
-     .choices = only_rmg,
-     .help = "rmg is the only format with something to verify"},
+     .choices = verified,
+     .help = "rmg or wsc; else its name or its first bytes tell"},
+    {.name = "root", .type = CLI_TEXT, .metavar = "HEX", .help = "the state root it must have"},
+    {0},
+};
+static const struct cli_option hash_options[] = {
+    FROM,
+    {.name = "echo",
+     .type = CLI_FLAG,
+     .help = "the root that Echo computes of the same content, of what its root reaches"},
+    {.name = "linear",
+     .type = CLI_FLAG,
+     .help = "the linear root of the specification; never to be trusted, see below"},
     {0},
 };
 static const struct cli_option import_options[] = {
@@ -48,6 +59,14 @@ static const struct cli_option export_options[] = {
      .type = CLI_TEXT,
      .metavar = "OUT",
      .help = "the file to write, or for CSV what both names begin with"},
+    {.name = "schema-hash",
+     .type = CLI_TEXT,
+     .metavar = "HEX",
+     .help = "wsc: the schema hash in its header (default: as read, else zeros)"},
+    {.name = "tick",
+     .type = CLI_NUMBER,
+     .metavar = "N",
+     .help = "wsc: the tick in its header (default: as read, else 0)"},
     {0},
 };
 static const struct cli_option walk_options[] = {
@@ -110,7 +129,8 @@ static const struct cli_verb verbs[] = {
         .options = export_options,
         .examples = {{"rmg export city.rmg | head -3", "look at it"},
                      {"rmg export city.rmg --to csv -o city", "city.nodes.csv, city.edges.csv"},
-                     {"rmg export city.rmg -o city.ndjson", "to a file"}},
+                     {"rmg export city.rmg -o city.ndjson", "to a file"},
+                     {"rmg export echo.rmg --to wsc --tick 7 -o echo.wsc", "for Echo"}},
         .operands_max = CLI_OPERANDS_ANY,
         .run = rmg_export,
     },
@@ -118,13 +138,23 @@ static const struct cli_verb verbs[] = {
         .name = "hash",
         .operands = "[INPUT...]",
         .summary = "print the state root",
-        .about = "The state root names the content, whatever the format or the order it came in:\n"
-                 "two inputs with the same root hold the same graph.\n\n"
-                 "--json: one event \"hash\" of schema rmg.hash/1 with path and state_root.",
-        .options = from_options,
+        .about =
+            "The state root names the content, whatever the format or the order it came in:\n"
+            "two inputs with the same root hold the same graph.\n\n"
+            "--echo gives the hash that Echo has for the same content, to compare a state across\n"
+            "the two; it covers what the root reaches. A value with a name has no place there:\n"
+            "the first one is named.\n\n"
+            "--linear gives the one hash over everything in a row of the specification's tour,\n"
+            "for audits. WARNING: it hashes no counts of edges and values, so two different\n"
+            "graphs with chosen ids can have the same linear root (docs/spec/state-root.md has\n"
+            "such a pair). Never sign it, never take it for proof that two graphs are equal.\n\n"
+            "--json: one event \"hash\" of schema rmg.hash/1 with path and state_root, and\n"
+            "echo_root or linear_root where asked for.",
+        .options = hash_options,
         .examples = {{"rmg hash city.rmg", "state_root HEX"},
                      {"rmg hash city.ndjson", "of what another program wrote"},
-                     {"rmg hash --from apt", "of the packages this machine knows"}},
+                     {"rmg hash --from apt", "of the packages this machine knows"},
+                     {"rmg hash --echo snapshot.wsc", "echo_root HEX, to compare with Echo"}},
         .operands_max = CLI_OPERANDS_ANY,
         .run = rmg_hash,
     },
@@ -147,16 +177,19 @@ static const struct cli_verb verbs[] = {
     },
     {
         .name = "verify",
-        .operands = "FILE.rmg",
-        .summary = "judge every byte of an .rmg file",
-        .about =
-            "Sizes, order, the exact layout, validity and the state root. Exit code 0, or 5 with\n"
-            "the first bad record and its byte.\n\n"
-            "--json: one event \"verify\" of schema rmg.verify/1 with path, verified and\n"
-            "state_root; or \"error\" of schema rmg.error/1.",
+        .operands = "FILE",
+        .summary = "judge every byte of an .rmg or .wsc file",
+        .about = "Sizes, order, the exact layout, references, validity and the state root. Exit "
+                 "code 0,\n"
+                 "or 5 with the first bad record and its byte. A .wsc says no root: it is "
+                 "computed, and\n"
+                 "with --root compared.\n\n"
+                 "--json: one event \"verify\" of schema rmg.verify/1 with path, verified and\n"
+                 "state_root; or \"error\" of schema rmg.error/1.",
         .options = verify_options,
         .examples = {{"rmg verify city.rmg", NULL},
                      {"rmg verify city.rmg --json", "for a script"},
+                     {"rmg verify snapshot.wsc --root HEX", "is it the state that HEX names?"},
                      {"rmg verify city.rmg && jitos run city.jitos --ticks 100 --seed 1 --data d",
                       "before it is used"}},
         .operands_min = 1,
