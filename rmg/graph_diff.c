@@ -1,4 +1,4 @@
-#include "rmg/trie_priv.h"
+#include "rmg/diff_priv.h"
 
 /* Two subtrees that hang at the same nibble are compared. One may begin deeper than the other,
  * since chains are left out: then it lies below one slot of the other. */
@@ -12,9 +12,9 @@ struct item {
 struct diff {
     const struct rmg_graph *graph[2];
     const struct trie_spec *spec;
-    bool (*visit)(void *user, const struct rmg_change *change);
+    trie_diff_visit *visit;
     void *user;
-    enum rmg_map map;
+    unsigned map;
     bool stopped;
     uint64_t steps; /* the bound of the walk */
 };
@@ -28,11 +28,9 @@ static enum jit_err leaf_at(struct diff *d, int side, uint32_t ref, const uint8_
     return *leaf == NULL ? JIT_ECORRUPT : JIT_OK;
 }
 
-static void tell(struct diff *d, const uint8_t *leaf, bool before, bool after)
+static void tell(struct diff *d, const uint8_t *before, const uint8_t *after)
 {
-    struct rmg_change change = {.map = d->map, .before = before, .after = after};
-    memcpy(&change.id, leaf + offsetof(struct leaf_node, id), sizeof change.id);
-    d->stopped = d->stopped || !d->visit(d->user, &change);
+    d->stopped = d->stopped || !d->visit(d->user, before, after);
 }
 
 /* All leaves of one side. */
@@ -45,7 +43,7 @@ static enum jit_err tell_all(struct diff *d, int side, const struct item *item)
     trie_iter_begin(&iter, d->graph[side], d->map, item->ref, item->is_leaf);
     iter.steps = d->steps; /* one bound for the whole walk */
     while (!d->stopped && (err = trie_iter_next(&iter, &leaf, &ref)) == JIT_OK) {
-        tell(d, leaf, side == 0, side == 1);
+        tell(d, side == 0 ? leaf : NULL, side == 1 ? leaf : NULL);
     }
     d->steps = iter.steps;
     return err == JIT_ENOENT ? JIT_OK : err;
@@ -94,12 +92,12 @@ static enum jit_err leaf_pair(struct diff *d, const struct item *a, const struct
     const size_t id = offsetof(struct leaf_node, id);
     int order = memcmp(x + id, y + id, JIT_ID_BYTES);
     if (order == 0) {
-        tell(d, x, true, true); /* the hashes of the slots differ */
+        tell(d, x, y); /* the hashes of the slots differ */
         return JIT_OK;
     }
-    tell(d, order < 0 ? x : y, order<0, order> 0);
+    tell(d, order < 0 ? x : NULL, order < 0 ? NULL : y);
     if (!d->stopped) {
-        tell(d, order < 0 ? y : x, order > 0, order < 0);
+        tell(d, order < 0 ? NULL : x, order < 0 ? y : NULL);
     }
     return JIT_OK;
 }
@@ -163,22 +161,50 @@ static enum jit_err diff_items(struct diff *d, const struct item *a, const struc
     return JIT_OK;
 }
 
+enum jit_err trie_diff(const struct rmg_graph *a, uint32_t a_root, const struct rmg_graph *b,
+                       uint32_t b_root, unsigned map, trie_diff_visit *visit, void *user,
+                       uint64_t *steps)
+{
+    struct diff d = {.graph = {a, b},
+                     .spec = &trie_specs[map],
+                     .map = map,
+                     .visit = visit,
+                     .user = user,
+                     .steps = *steps};
+    struct item x = {a_root, false, NULL};
+    struct item y = {b_root, false, NULL};
+    enum jit_err err = same(&d, &x, &y) ? JIT_OK : diff_items(&d, &x, &y, 0);
+    *steps = d.steps;
+    return err;
+}
+
+struct graph_diff {
+    bool (*visit)(void *user, const struct rmg_change *change);
+    void *user;
+    enum rmg_map map;
+    bool stopped;
+};
+
+static bool graph_diff_visit(void *user, const uint8_t *before, const uint8_t *after)
+{
+    struct graph_diff *g = user;
+    struct rmg_change change = {.map = g->map, .before = before != NULL, .after = after != NULL};
+    const uint8_t *leaf = before != NULL ? before : after;
+    memcpy(&change.id, leaf + offsetof(struct leaf_node, id), sizeof change.id);
+    g->stopped = !g->visit(g->user, &change);
+    return !g->stopped;
+}
+
 enum jit_err rmg_graph_diff(const struct rmg_graph *a, const struct rmg_graph *b,
                             bool (*visit)(void *user, const struct rmg_change *change), void *user)
 {
-    struct diff d = {.graph = {a, b},
-                     .visit = visit,
-                     .user = user,
-                     .steps = (a->mem.size + b->mem.size) / RMG_GRANULE};
+    struct graph_diff g = {.visit = visit, .user = user};
+    uint64_t steps = (a->mem.size + b->mem.size) / RMG_GRANULE;
     enum jit_err err = JIT_OK;
-    for (unsigned map = 0; err == JIT_OK && map < RMG_MAPS_HASHED; map++) {
-        struct item x = {a->roots.ref[map], false, NULL};
-        struct item y = {b->roots.ref[map], false, NULL};
-        d.map = (enum rmg_map)map;
-        d.spec = &trie_specs[map];
-        if (!same(&d, &x, &y)) {
-            err = diff_items(&d, &x, &y, 0);
-        }
+    for (unsigned map = 0; err == JIT_OK && !g.stopped && map < RMG_MAPS_HASHED; map++) {
+        g.map = (enum rmg_map)map;
+        err = trie_diff(a, a->roots.ref[map], b, b->roots.ref[map], map, graph_diff_visit, &g,
+                        &steps);
     }
     return err;
 }

@@ -8,6 +8,12 @@ noinst_LTLIBRARIES += %D%/librmg.la
 	%D%/trie_write.c %D%/tx.c %D%/tx_change.c %D%/tx_load.c %D%/tx_owner.c \
 	%D%/tx_seal.c %D%/utf8.c %D%/verify.c
 
+# Differences, merges.
+%C%_librmg_la_SOURCES += \
+	%D%/diff.c %D%/diff.h %D%/diff_priv.h %D%/merge.c %D%/merge.h %D%/merge_check.c \
+	%D%/merge_decide.c %D%/merge_join.c %D%/merge_nest.c %D%/merge_patch.c %D%/merge_priv.h \
+	%D%/merge_rebase.c %D%/merge_settle.c %D%/merge_table.c
+
 # Rules.
 %C%_librmg_la_SOURCES += \
 	%D%/codec.c %D%/codec.h %D%/effect.c %D%/expr.c %D%/expr.h %D%/match.c %D%/match.h \

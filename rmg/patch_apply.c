@@ -148,6 +148,23 @@ static enum jit_err patch_judge(const struct rmg_version *base, const uint8_t *b
     return err == JIT_ENOENT ? JIT_OK : err;
 }
 
+/* A node whose edges went elsewhere in the same patch: edges come after nodes, so it was still held
+ * when its turn came. The result is what counts (DESIGN 4.5). */
+static enum jit_err delete_held(struct rmg_tx *tx, const uint8_t *bytes, size_t size)
+{
+    struct patch_walk walk;
+    struct patch_raw *raw = NULL;
+    enum jit_err err = patch_walk_begin(&walk, bytes, size);
+    while (err == JIT_OK && (err = patch_walk_next(&walk, &raw)) == JIT_OK &&
+           raw->op.kind <= RMG_OP_DELETE_NODE) {
+        if (raw->op.kind == RMG_OP_DELETE_NODE) {
+            err = rmg_tx_delete_node(tx, &raw->op.instance, &raw->op.id);
+            err = err == JIT_ENOENT ? JIT_OK : err; /* deleted in its turn */
+        }
+    }
+    return err == JIT_ENOENT ? JIT_OK : err;
+}
+
 enum jit_err rmg_patch_apply(struct jit_heap *heap, struct rmg_tx *tx,
                              const struct rmg_version *base, const uint8_t *bytes, size_t size)
 {
@@ -155,6 +172,8 @@ enum jit_err rmg_patch_apply(struct jit_heap *heap, struct rmg_tx *tx,
     struct patch_raw *raw = NULL;
     uint64_t operations = 0;
     uint64_t atom_bytes = 0;
+    enum jit_err done = JIT_OK; /* of one operation: JIT_ENOENT is an error there */
+    bool held = false;          /* a node that still had edges */
 
     (void)heap; /* the walk needs no memory of its own */
     enum jit_err err = patch_judge(base, bytes, size, &operations, &atom_bytes);
@@ -165,7 +184,15 @@ enum jit_err rmg_patch_apply(struct jit_heap *heap, struct rmg_tx *tx,
         err = patch_walk_begin(&walk, bytes, size);
     }
     while (err == JIT_OK && (err = patch_walk_next(&walk, &raw)) == JIT_OK) {
-        err = rmg_op_apply(tx, &raw->op, true);
+        done = rmg_op_apply(tx, &raw->op, true);
+        if (done == JIT_EDANGLING && raw->op.kind == RMG_OP_DELETE_NODE) {
+            held = true;
+            done = JIT_OK;
+        }
+        if (done != JIT_OK) {
+            return done;
+        }
     }
-    return err == JIT_ENOENT ? JIT_OK : err;
+    err = err == JIT_ENOENT ? JIT_OK : err;
+    return err == JIT_OK && held ? delete_held(tx, bytes, size) : err;
 }

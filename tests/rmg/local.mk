@@ -77,3 +77,9 @@ check_PROGRAMS += %D%/test_forms %D%/test_wsc
 %C%_test_wsc_CFLAGS = $(test_cflags)
 %C%_test_wsc_LDADD = $(test_libs_rmg)
 EXTRA_DIST += %D%/golden docs/spec/wsc-file.md
+
+# Differences and merges.
+check_PROGRAMS += %D%/test_merge_laws
+%C%_test_merge_laws_SOURCES = %D%/test_merge_laws.c %D%/merge_kit.h
+%C%_test_merge_laws_CFLAGS = $(test_cflags)
+%C%_test_merge_laws_LDADD = $(test_libs_rmg)

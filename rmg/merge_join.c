@@ -1,0 +1,184 @@
+#include "base/check.h"
+#include "base/cursor.h"
+#include "rmg/codec.h"
+#include "rmg/merge.h"
+
+/* Two atoms of one codec, and perhaps the base's. */
+static bool decode(enum rmg_codec codec, const struct rmg_value *value, struct rmg_datum *out)
+{
+    return value != NULL && value->kind == RMG_VALUE_ATOM &&
+           rmg_codec_of_type(&value->type) == codec &&
+           rmg_codec_decode(codec, value->bytes, value->size, out) == JIT_OK;
+}
+
+static enum jit_err encode_i64(int64_t value, struct rmg_scratch *scratch, struct rmg_value *out)
+{
+    uint8_t bytes[8];
+    jit_put_le64(bytes, (uint64_t)value);
+    out->bytes = rmg_scratch_copy(scratch, bytes, sizeof bytes);
+    out->size = sizeof bytes;
+    return out->bytes == NULL ? JIT_ENOMEM : JIT_OK;
+}
+
+/* base + (a - base) + (b - base): only the result has to fit. */
+static enum jit_err join_sum(const struct rmg_value *base, const struct rmg_value *a,
+                             const struct rmg_value *b, struct rmg_scratch *scratch,
+                             struct rmg_value *out)
+{
+    struct rmg_datum x;
+    struct rmg_datum y;
+    struct rmg_datum z;
+    if (!decode(RMG_CODEC_I64, base, &x) || !decode(RMG_CODEC_I64, a, &y) ||
+        !decode(RMG_CODEC_I64, b, &z)) {
+        return JIT_ENOTSUP;
+    }
+    *out = *a;
+    const __int128 sum = (__int128)y.as.i64 + z.as.i64 - x.as.i64;
+    if (sum < INT64_MIN || sum > INT64_MAX) {
+        return JIT_ELIMIT;
+    }
+    return encode_i64((int64_t)sum, scratch, out);
+}
+
+static enum jit_err join_extreme(bool max, const struct rmg_value *a, const struct rmg_value *b,
+                                 struct rmg_value *out)
+{
+    enum rmg_codec codec = rmg_codec_of_type(&a->type);
+    struct rmg_datum x;
+    struct rmg_datum y;
+    bool first = false;
+    if (!decode(codec, a, &x) || !decode(codec, b, &y)) {
+        return JIT_ENOTSUP;
+    }
+    if (codec == RMG_CODEC_I64) {
+        first = max ? x.as.i64 > y.as.i64 : x.as.i64 < y.as.i64;
+    } else if (codec == RMG_CODEC_F64 || codec == RMG_CODEC_F32) {
+        if (x.as.f64 != x.as.f64 || y.as.f64 != y.as.f64) {
+            return JIT_ENOTSUP; /* what is no number has no place in an order */
+        }
+        first = max ? x.as.f64 > y.as.f64 : x.as.f64 < y.as.f64;
+    } else {
+        return JIT_ENOTSUP;
+    }
+    *out = first ? *a : *b;
+    return JIT_OK;
+}
+
+struct element {
+    const uint8_t *bytes;
+    uint64_t size;
+};
+
+static int element_compare(const struct element *a, const struct element *b)
+{
+    uint64_t both = a->size < b->size ? a->size : b->size;
+    int order = both == 0 ? 0 : memcmp(a->bytes, b->bytes, (size_t)both);
+    return order != 0 ? order : (a->size > b->size) - (a->size < b->size);
+}
+
+/* A set is a list that ascends bytewise and has nothing twice. False: it is none. */
+static bool set_next(struct jit_cursor *cur, uint64_t *left, struct element *last, bool *any)
+{
+    struct element now;
+    if (*left == 0) {
+        *any = false;
+        return jit_cursor_done(cur);
+    }
+    now.size = jit_get_u64(cur);
+    now.bytes = jit_get_bytes(cur, now.size);
+    if (cur->bad || (*any && element_compare(last, &now) >= 0)) {
+        return false;
+    }
+    --*left;
+    *last = now;
+    *any = true;
+    return true;
+}
+
+static uint8_t *put_element(uint8_t *at, const struct element *element)
+{
+    jit_put_le64(at, element->size);
+    if (element->size > 0) {
+        memcpy(at + 8, element->bytes, (size_t)element->size);
+    }
+    return at + 8 + element->size;
+}
+
+static enum jit_err join_union(const struct rmg_value *a, const struct rmg_value *b,
+                               struct rmg_scratch *scratch, struct rmg_value *out)
+{
+    const struct rmg_value *value[2] = {a, b};
+    struct jit_cursor cur[2];
+    struct element at[2];
+    uint64_t left[2];
+    bool any[2] = {false, false};
+    uint64_t count = 0;
+    struct rmg_datum datum;
+    for (int i = 0; i < 2; i++) {
+        if (!decode(RMG_CODEC_LIST, value[i], &datum)) {
+            return JIT_ENOTSUP;
+        }
+        cur[i] = jit_cursor_of(value[i]->bytes, value[i]->size);
+        left[i] = jit_get_u64(&cur[i]);
+        if (!set_next(&cur[i], &left[i], &at[i], &any[i])) {
+            return JIT_ENOTSUP;
+        }
+    }
+    *out = *a;
+    uint8_t *begin = rmg_scratch_alloc(scratch, (size_t)a->size + b->size);
+    uint8_t *to = begin == NULL ? NULL : begin + 8;
+    while (to != NULL && (any[0] || any[1])) {
+        int order = !any[0] ? 1 : !any[1] ? -1 : element_compare(&at[0], &at[1]);
+        to = put_element(to, &at[order <= 0 ? 0 : 1]);
+        count++;
+        for (int i = 0; i < 2; i++) {
+            if ((i == 0 ? order <= 0 : order >= 0) &&
+                !set_next(&cur[i], &left[i], &at[i], &any[i])) {
+                return JIT_ENOTSUP;
+            }
+        }
+    }
+    if (to == NULL) {
+        return JIT_ENOMEM;
+    }
+    jit_put_le64(begin, count);
+    out->bytes = begin;
+    out->size = (uint32_t)(to - begin);
+    return out->size > JIT_ATOM_BYTES_MAX ? JIT_ELIMIT : JIT_OK;
+}
+
+/* No clock tells which write was the last one, so any rule will do that both sides agree on: the
+ * greater type, then the greater bytes. */
+static void join_last(const struct rmg_value *a, const struct rmg_value *b, struct rmg_value *out)
+{
+    const struct element x = {a->bytes, a->size};
+    const struct element y = {b->bytes, b->size};
+    int order = jit_id_compare(&a->type, &b->type);
+    order = order != 0 ? order : element_compare(&x, &y);
+    *out = order > 0 ? *a : *b;
+}
+
+enum jit_err rmg_join_values(enum rmg_join join, const struct rmg_value *base,
+                             const struct rmg_value *a, const struct rmg_value *b,
+                             struct rmg_scratch *scratch, struct rmg_value *out)
+{
+    if (a->kind != RMG_VALUE_ATOM || b->kind != RMG_VALUE_ATOM) {
+        return JIT_ENOTSUP;
+    }
+    switch (join) {
+    case RMG_JOIN_SUM:
+        return join_sum(base, a, b, scratch, out);
+    case RMG_JOIN_MAX:
+    case RMG_JOIN_MIN:
+        return join_extreme(join == RMG_JOIN_MAX, a, b, out);
+    case RMG_JOIN_UNION:
+        return join_union(a, b, scratch, out);
+    case RMG_JOIN_LAST:
+        join_last(a, b, out);
+        return JIT_OK;
+    case RMG_JOIN_NONE:
+    case RMG_JOIN_MEMBERS:
+        break;
+    }
+    return JIT_ENOTSUP;
+}
