@@ -122,7 +122,15 @@ static bool is_rule(const struct sys_cap *cap, const struct sys_cap_need *need)
 
 static bool is_instance(const struct sys_cap *cap, const struct sys_cap_need *need)
 {
-    return need->instance == NULL || jit_id_equal(&cap->instance, need->instance);
+    if (need->instance == NULL || jit_id_equal(&cap->instance, need->instance)) {
+        return true;
+    }
+    for (uint32_t i = 0; i < need->outer_count; i++) {
+        if (jit_id_equal(&cap->instance, &need->outer[i])) {
+            return true;
+        }
+    }
+    return false;
 }
 
 static bool are_params(const struct sys_cap *cap, const struct sys_cap_need *need)

@@ -61,11 +61,14 @@ JIT_MUST_CHECK enum jit_err sys_cap_remove(struct sys_cap_table *table, uint32_t
 JIT_MUST_CHECK enum jit_err sys_cap_lookup(const struct sys_cap_table *table, uint32_t slot,
                                            uint32_t generation, const struct sys_cap **out);
 
-/* What a request needs; a NULL is not asked for. */
+/* What a request needs; a NULL is not asked for. A capability covers its instance and those nested
+ * in it: `outer` are the ones that `instance` lies in, outer_count of them. */
 struct sys_cap_need {
     uint32_t right; /* every one of these bits */
     const struct jit_id *rule_id;
     const struct jit_id *instance;
+    const struct jit_id *outer;
+    uint32_t outer_count;
     const struct jit_id *params_digest;
 };
 enum sys_cap_verdict sys_cap_check(const struct sys_cap_table *table, uint32_t slot,

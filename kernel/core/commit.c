@@ -8,36 +8,58 @@
 
 /* ---- requests ---- */
 
-static void authorise(struct kern_core *core, uint32_t index, const struct kern_pending *pending,
+/* Most capabilities name the very instance; where it lies is asked only if this one does not. */
+static bool check_capability(struct kern_core *core, struct kern_process *process,
+                             const struct kern_pending *pending, struct sys_cap_need *need,
+                             enum sys_cap_verdict *verdict)
+{
+    *verdict = sys_cap_check(process->caps, pending->cap_slot, pending->cap_generation, need);
+    if (*verdict != SYS_CAP_OTHER_INSTANCE) {
+        return true;
+    }
+    const struct kern_lineage *lineage = kern_lineage_of(core, process, pending->instance);
+    if (lineage == NULL) {
+        return false;
+    }
+    need->outer = lineage->ids + 1;
+    need->outer_count = lineage->count - 1;
+    *verdict = sys_cap_check(process->caps, pending->cap_slot, pending->cap_generation, need);
+    return true;
+}
+
+/* False: there was no memory. */
+static bool authorise(struct kern_core *core, uint32_t index, const struct kern_pending *pending,
                       struct rmg_request *request, struct kern_source *source)
 {
     struct kern_process *process = &core->processes[index];
     request->result = RMG_INVALID;
     if (pending->rule >= process->rule_count || pending->instance >= process->instance_count) {
-        return;
+        return true;
     }
     request->rule = process->rules[pending->rule];
     request->rule_id = request->rule->id;
     request->instance = process->instances[pending->instance];
     struct jit_id digest;
     if (rmg_params_check(request->rule, request->params, request->params_size, &digest) != JIT_OK) {
-        return;
+        return true;
     }
     struct sys_cap_need need = {.right = SYS_RIGHT_INVOKE,
                                 .rule_id = &request->rule_id,
                                 .instance = &request->instance,
                                 .params_digest = &digest};
     const struct sys_cap *cap = NULL;
-    source->verdict =
-        sys_cap_check(process->caps, pending->cap_slot, pending->cap_generation, &need);
+    if (!check_capability(core, process, pending, &need, &source->verdict)) {
+        return false;
+    }
     if (source->verdict != SYS_CAP_ALLOWED ||
         sys_cap_lookup(process->caps, pending->cap_slot, pending->cap_generation, &cap) != JIT_OK) {
         request->result = RMG_DENIED;
-        return;
+        return true;
     }
     assert(cap->limit_group < process->quota_count);
     request->result = RMG_APPLIED;
     request->quota = process->quota_at + cap->limit_group;
+    return true;
 }
 
 /* Everybody's requests, decoded and authorised. Returns their number, or -1 when memory was
@@ -78,7 +100,9 @@ static int64_t gather(struct kern_core *core)
                 .quota = RMG_NO_QUOTA,
                 .user = (uint32_t)at,
             };
-            authorise(core, p, pending, &core->requests[at], &core->sources[at]);
+            if (!authorise(core, p, pending, &core->requests[at], &core->sources[at])) {
+                return -1;
+            }
         }
     }
     return (int64_t)total;

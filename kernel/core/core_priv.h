@@ -27,6 +27,13 @@ struct kern_pending {
 #define KERN_REQUEST_BYTES_MAX ((size_t)256 << 20) /* of one process in one tick */
 #define KERN_PAYLOAD_BYTES_MAX ((size_t)1 << 30)   /* of one log record, before it becomes a blob */
 
+/* An instance and those it lies in, nearest first. */
+struct kern_lineage {
+    uint64_t tick; /* of the version it was read in */
+    uint32_t count;
+    struct jit_id ids[JIT_DEPTH_MAX + 1];
+};
+
 struct kern_process {
     const struct kern_process_config *config;
     enum kern_process_state state;
@@ -36,7 +43,8 @@ struct kern_process {
     struct sys_cap_table *caps;
     const struct rmg_rule **rules; /* distinct rules of its runs: what requests index */
     uint32_t rule_count;
-    struct jit_id *instances; /* distinct instances of its runs and map rights */
+    struct jit_id *instances;       /* distinct instances of its runs and map rights */
+    struct kern_lineage **lineages; /* of each; NULL: nobody has asked yet */
     uint32_t instance_count;
     uint32_t quota_at; /* its groups in the core's quotas */
     uint32_t quota_count;
@@ -135,6 +143,13 @@ enum jit_err kern_setup(struct kern_core *core, const char **where);
 void kern_setup_release(struct kern_core *core);
 /* Show the newest version to the workers. */
 enum jit_err kern_publish(struct kern_core *core);
+
+/* cover.c: for a process's instance the one of the newest version, read once a tick. NULL: no
+ * memory. */
+const struct kern_lineage *kern_lineage_of(struct kern_core *core, struct kern_process *process,
+                                           uint32_t instance);
+void kern_lineage_read(const struct kern_core *core, const struct jit_id *instance,
+                       struct kern_lineage *out);
 
 /* collect.c */
 void kern_collect_drain(struct kern_core *core, uint32_t process);

@@ -146,7 +146,10 @@ static enum jit_err setup_process(struct kern_core *core, struct kern_process *p
     process->rules = jit_heap_zalloc(core->heap, runs + 1, sizeof *process->rules);
     process->instances = jit_heap_zalloc(core->heap, runs + config->capability_count + 1,
                                          sizeof *process->instances);
-    if (process->deaths == NULL || process->rules == NULL || process->instances == NULL) {
+    process->lineages =
+        jit_heap_zalloc(core->heap, runs + config->capability_count + 1, sizeof *process->lineages);
+    if (process->deaths == NULL || process->rules == NULL || process->instances == NULL ||
+        process->lineages == NULL) {
         return JIT_ENOMEM;
     }
     for (uint32_t i = 0; i < config->run_count; i++) {
@@ -211,6 +214,10 @@ void kern_setup_release(struct kern_core *core)
         sys_cap_table_free(process->caps);
         heap->free(heap, process->deaths);
         heap->free(heap, process->rules);
+        for (uint32_t k = 0; process->lineages != NULL && k < process->instance_count; k++) {
+            heap->free(heap, process->lineages[k]);
+        }
+        heap->free(heap, process->lineages);
         heap->free(heap, process->instances);
         heap->free(heap, process->pending);
     }
@@ -254,29 +261,36 @@ static enum jit_err grow_boot(struct kern_core *core, const struct kern_process 
                : JIT_ENOMEM;
 }
 
-/* The invoke capability a run uses: for its rule, its instance, its parameters. None: it asks all
- * the same and is denied. */
+/* The invoke capability a run uses: for its rule, its parameters, and its instance or one that it
+ * lies in, the nearest that has one. None: it asks all the same and is denied. */
 static const struct kern_root_capability *capability_of(const struct kern_process_config *config,
                                                         const struct kern_root_run *run,
+                                                        const struct kern_lineage *lineage,
                                                         const struct jit_id *digest)
 {
-    for (uint32_t i = 0; i < config->capability_count; i++) {
-        const struct kern_root_capability *cap = &config->capabilities[i];
-        if ((cap->rights & SYS_RIGHT_INVOKE) != 0 && jit_id_equal(&cap->rule_id, &run->rule_id) &&
-            jit_id_equal(&cap->instance, &run->instance) &&
-            (jit_id_is_zero(&cap->params_digest) || jit_id_equal(&cap->params_digest, digest))) {
-            return cap;
+    for (uint32_t n = 0; n < lineage->count; n++) {
+        for (uint32_t i = 0; i < config->capability_count; i++) {
+            const struct kern_root_capability *cap = &config->capabilities[i];
+            if ((cap->rights & SYS_RIGHT_INVOKE) != 0 &&
+                jit_id_equal(&cap->rule_id, &run->rule_id) &&
+                jit_id_equal(&cap->instance, &lineage->ids[n]) &&
+                (jit_id_is_zero(&cap->params_digest) ||
+                 jit_id_equal(&cap->params_digest, digest))) {
+                return cap;
+            }
         }
     }
     return NULL;
 }
 
-static bool may_map(const struct kern_process_config *config, const struct jit_id *instance)
+static bool may_map(const struct kern_process_config *config, const struct kern_lineage *lineage)
 {
     for (uint32_t i = 0; i < config->capability_count; i++) {
-        if ((config->capabilities[i].rights & SYS_RIGHT_MAP) != 0 &&
-            jit_id_equal(&config->capabilities[i].instance, instance)) {
-            return true;
+        for (uint32_t n = 0; n < lineage->count; n++) {
+            if ((config->capabilities[i].rights & SYS_RIGHT_MAP) != 0 &&
+                jit_id_equal(&config->capabilities[i].instance, &lineage->ids[n])) {
+                return true;
+            }
         }
     }
     return false;
@@ -291,7 +305,10 @@ static void boot_runs(struct kern_core *core, const struct kern_process *process
         enum jit_err err =
             rmg_params_check(process->rules[rule], run->params, run->params_size, &digest);
         assert(err == JIT_OK); /* setup_process has checked it */
-        const struct kern_root_capability *cap = capability_of(process->config, run, &digest);
+        struct kern_lineage lineage;
+        kern_lineage_read(core, &run->instance, &lineage);
+        const struct kern_root_capability *cap =
+            capability_of(process->config, run, &lineage, &digest);
         core->boot_runs[i] = (struct sys_boot_run_spec){
             .rule = rule,
             .instance = instance_index(process, &run->instance),
@@ -324,8 +341,10 @@ enum jit_err kern_core_boot(struct kern_core *core, uint32_t index, struct sys_b
     }
     for (uint32_t i = 0; i < process->instance_count; i++) {
         const struct jit_id *id = &process->instances[i];
+        struct kern_lineage lineage;
+        kern_lineage_read(core, id, &lineage);
         core->boot_instances[i] = (struct sys_boot_instance){
-            .id = *id, .view_offset = may_map(config, id) ? view_offset(core, id) : 0};
+            .id = *id, .view_offset = may_map(config, &lineage) ? view_offset(core, id) : 0};
     }
     for (uint32_t i = 0; i < process->rule_count; i++) {
         for (uint32_t r = 0; r < core->config->rule_count; r++) {

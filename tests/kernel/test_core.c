@@ -193,6 +193,80 @@ START_TEST(what_was_not_granted_is_denied)
 }
 END_TEST
 
+/* ---- nested instances ---- */
+
+#define NESTED(over, map, invoke)                                                                  \
+    HEAD "import \"a\" into /world/a\n"                                                            \
+         "import \"b\" into /world/a/b\n"                                                          \
+         "import \"c\" into /world/c\n"                                                            \
+         "process w run infect(p = 0.7), heal(q = 0.3) apply all over shard(" over ")\n"           \
+         "grant w: map " map "; invoke infect, heal on " invoke "\n"
+
+static struct kern_process_status run_nested(const char *text, struct jit_id *world)
+{
+    struct kern_process_status status;
+    struct sim_kernel_options options = {
+        .text = text, .cells = 40, .path = "/world/a/b", .system_seed = 5, .schedule = 8};
+    mem = fault_heap_make(-1, false);
+    sim_kernel_init(&sim, &mem.heap, &options);
+    run();
+    kern_core_process(sim.core, 0, &status);
+    *world = sim_kernel_world(&sim);
+    end();
+    return status;
+}
+
+START_TEST(a_grant_covers_what_is_nested)
+{
+    static const char *const covering[] = {
+        NESTED("/world/a/b", "/world/a", "/world/a/b"), NESTED("/world/a/b", "/world", "/world/a"),
+        NESTED("/world/a/b", "/world", "/world"), NESTED("/world/a/b", "/", "/")};
+    struct jit_id exact;
+    struct jit_id world;
+    struct kern_process_status status =
+        run_nested(NESTED("/world/a/b", "/world/a/b", "/world/a/b"), &exact);
+    uint64_t applied = status.applied;
+    ck_assert_uint_gt(applied, 5);
+    ck_assert_uint_eq(status.denied, 0);
+    for (size_t i = 0; i < sizeof covering / sizeof *covering; i++) {
+        status = run_nested(covering[i], &world);
+        ck_assert_uint_eq(status.applied, applied);
+        ck_assert_uint_eq(status.denied, 0);
+        ck_assert(jit_id_equal(&world, &exact));
+    }
+}
+END_TEST
+
+START_TEST(a_grant_covers_nothing_beside_or_above)
+{
+    struct jit_id world;
+    /* it sees the matches and may not ask for them: they lie in a sibling, or above */
+    struct kern_process_status status =
+        run_nested(NESTED("/world/a/b", "/world", "/world/c"), &world);
+    ck_assert_uint_eq(status.applied, 0);
+    ck_assert_uint_gt(status.denied, 0);
+    /* it does not even see them */
+    status = run_nested(NESTED("/world/a/b", "/world/c", "/world"), &world);
+    ck_assert_uint_eq(status.requests, 0);
+    status = run_nested(NESTED("/world/a", "/world/a/b", "/world/a/b"), &world);
+    ck_assert_uint_eq(status.requests, 0);
+}
+END_TEST
+
+/* Of several that cover a run the nearest is used, wherever it stands: its limit counts. */
+START_TEST(the_nearest_grant_is_used)
+{
+    struct jit_id world;
+    struct kern_process_status status =
+        run_nested(NESTED("/world/a/b", "/world", "/world") "grant w: invoke infect, heal on "
+                                                            "/world/a/b; limit 0 per tick\n",
+                   &world);
+    ck_assert_uint_gt(status.requests, 0);
+    ck_assert_uint_eq(status.applied, 0);
+    ck_assert_uint_eq(status.denied, 0);
+}
+END_TEST
+
 START_TEST(limits_are_charged)
 {
     begin(HEAD "process w[2] run infect(p = 0.7), heal(q = 0.3) apply all over shard(/world)\n"
@@ -294,6 +368,9 @@ static void suite(Suite *s)
     tcase_add_test(t, an_operators_kill_is_an_event);
     tcase_add_test(t, a_worker_that_hangs_stops_the_run);
     tcase_add_test(t, what_was_not_granted_is_denied);
+    tcase_add_test(t, a_grant_covers_what_is_nested);
+    tcase_add_test(t, a_grant_covers_nothing_beside_or_above);
+    tcase_add_test(t, the_nearest_grant_is_used);
     tcase_add_test(t, limits_are_charged);
     tcase_add_test(t, no_process_at_all);
     tcase_add_test(t, hostile_rings_harm_nobody_else);

@@ -26,14 +26,14 @@ static void put_i64(struct rmg_collect *collect, const struct jit_id *world,
 }
 
 /* A chain of cells; the first one has state 1. */
-static void put_cells(struct rmg_collect *collect, uint32_t count)
+static void put_cells(struct rmg_collect *collect, const char *path, uint32_t count)
 {
     struct jit_id world;
     struct jit_id root_node;
     struct jit_id cell;
     struct jit_id next;
     struct jit_id before = {{0}};
-    kern_place_id("/world", &world, &root_node);
+    kern_place_id(path != NULL ? path : "/world", &world, &root_node);
     jit_hash_named("type:", "Cell", 4, &cell);
     jit_hash_named("type:", "NEXT", 4, &next);
     for (uint32_t i = 0; i < count; i++) {
@@ -72,7 +72,7 @@ static struct rmg_collect *compile(const struct sim_kernel_options *options)
     assert(err == JIT_OK);
     err = genesis_collect(system, options->system_seed, 0, collect, what, sizeof what);
     assert(err == JIT_OK);
-    put_cells(collect, options->cells);
+    put_cells(collect, options->path, options->cells);
     lang_system_free(heap, system);
     jit_buf_release(&messages);
     return collect;

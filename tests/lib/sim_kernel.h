@@ -19,8 +19,9 @@ struct sim_record { /* what the log was handed */
 struct sim_kernel;
 
 struct sim_kernel_options {
-    const char *text; /* the system file; `import`s are not carried out */
-    uint32_t cells;   /* nodes c0, c1, ... of type Cell in /world, each NEXT to the one before */
+    const char *text;     /* the system file; `import`s are not carried out */
+    uint32_t cells;       /* nodes c0, c1, ... of type Cell, each NEXT to the one before, */
+    const char *path;     /* in this instance; NULL: /world */
     uint64_t system_seed; /* of the system's draws */
     uint64_t schedule;    /* of everything that may come in any order */
     uint32_t kill_one_in; /* a step in so many kills some worker; 0: never */

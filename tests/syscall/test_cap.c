@@ -114,6 +114,44 @@ START_TEST(what_is_not_bound_is_free)
 }
 END_TEST
 
+/* It covers its instance and those nested in it, however deep, and nothing beside. */
+START_TEST(nested_instances)
+{
+    struct jit_id outer[JIT_DEPTH_MAX];
+    struct sys_cap cap = cap_of(1, SYS_RIGHT_INVOKE);
+    ck_assert_int_eq(sys_cap_put(table, 0, &cap), JIT_OK);
+    for (uint32_t depth = 0; depth <= JIT_DEPTH_MAX; depth++) {
+        for (uint32_t i = 0; i < JIT_DEPTH_MAX; i++) {
+            outer[i] = other_instance;
+            outer[i].bytes[0] = (uint8_t)(100 + i);
+        }
+        if (depth > 0) {
+            outer[depth - 1] = instance;
+        }
+        struct sys_cap_need need = {.right = SYS_RIGHT_INVOKE,
+                                    .rule_id = &rule,
+                                    .instance = depth == 0 ? &instance : &other_instance,
+                                    .outer = outer,
+                                    .outer_count = depth,
+                                    .params_digest = &digest};
+        ck_assert_int_eq(sys_cap_check(table, 0, 1, &need), SYS_CAP_ALLOWED);
+        need.params_digest = &other_digest;
+        ck_assert_int_eq(sys_cap_check(table, 0, 1, &need), SYS_CAP_OTHER_PARAMS);
+        need.rule_id = &other_rule;
+        ck_assert_int_eq(sys_cap_check(table, 0, 1, &need), SYS_CAP_OTHER_RULE);
+        need.right = SYS_RIGHT_WRITE;
+        ck_assert_int_eq(sys_cap_check(table, 0, 1, &need), SYS_CAP_NO_RIGHT);
+        if (depth > 0) { /* not looked at beyond what it lies in */
+            need = (struct sys_cap_need){.right = SYS_RIGHT_INVOKE,
+                                         .instance = &other_instance,
+                                         .outer = outer,
+                                         .outer_count = depth - 1};
+            ck_assert_int_eq(sys_cap_check(table, 0, 1, &need), SYS_CAP_OTHER_INSTANCE);
+        }
+    }
+}
+END_TEST
+
 START_TEST(generations)
 {
     const struct sys_cap *found;
@@ -256,6 +294,7 @@ static void suite(Suite *s)
     tcase_add_checked_fixture(t, setup, teardown);
     tcase_add_test(t, every_right_missing_for_every_call);
     tcase_add_test(t, what_is_not_bound_is_free);
+    tcase_add_test(t, nested_instances);
     tcase_add_test(t, generations);
     tcase_add_test(t, bounds);
     tcase_add_test(t, limits);
