@@ -2,6 +2,7 @@
 noinst_LTLIBRARIES += %D%/librmg.la
 %C%_librmg_la_SOURCES = \
 	%D%/arena.c %D%/arena.h %D%/graph.c %D%/graph.h %D%/graph_diff.c %D%/graph_warm.c \
+	%D%/load_leaf.c %D%/load_priv.h \
 	%D%/patch.c %D%/patch.h %D%/patch_apply.c %D%/patch_priv.h %D%/patch_read.c %D%/patch_stream.c \
 	%D%/radix.c %D%/radix.h %D%/receipt.c %D%/receipt.h %D%/scratch.c %D%/scratch.h %D%/slot.c %D%/slot.h %D%/store.c %D%/store.h \
 	%D%/store_priv.h %D%/trie_build.c %D%/trie_hash.c %D%/trie_owner.c %D%/trie_priv.h %D%/trie_read.c \
