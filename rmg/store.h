@@ -199,4 +199,10 @@ JIT_MUST_CHECK enum jit_err rmg_value_of_attachment(enum rmg_plane plane,
 void rmg_value_of_instance(const struct jit_id *root_node, const struct rmg_parent *parent,
                            struct jit_id *out);
 
+/* The content id of a node (4.1): B3[K("content")](type || alpha record), attachments by name; a
+ * node without attachments has no record. Errors: JIT_EINVALID (bad name, order), JIT_ELIMIT. */
+JIT_MUST_CHECK enum jit_err rmg_content_id(const struct jit_id *type,
+                                           const struct rmg_attachment *attachments, uint32_t count,
+                                           struct jit_id *out);
+
 #endif

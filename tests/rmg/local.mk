@@ -30,6 +30,11 @@ check_PROGRAMS += %D%/test_codec %D%/test_expr %D%/test_footprint %D%/test_match
 %C%_test_search_CFLAGS = $(test_cflags)
 %C%_test_search_LDADD = $(test_libs_rmg)
 
+# Types.
+check_PROGRAMS += %D%/test_schema
+%C%_test_schema_CFLAGS = $(test_cflags)
+%C%_test_schema_LDADD = $(test_libs_rmg)
+
 # Slots, patches, receipts, the engine.
 check_PROGRAMS += %D%/test_engine %D%/test_engine_model %D%/test_patch %D%/test_patch_apply \
 	%D%/test_radix %D%/test_receipt
