@@ -290,7 +290,7 @@ enum jit_err supervisor_start_core(struct shell_supervisor *s, char *message, si
     const char *where = NULL;
     struct kern_core_options options = {
         .heap = s->heap,
-        .exec = jit_exec_inline(),
+        .exec = shell_pool_exec(s->pool),
         .store = s->system.store,
         .view = &s->system.view_arena,
         .version = s->system.replay.version,
@@ -350,6 +350,16 @@ static enum jit_err make_nursery(struct shell_supervisor *s, char *message, size
     return err;
 }
 
+static enum jit_err make_pool(struct shell_supervisor *s, char *message, size_t size)
+{
+    enum jit_err err = shell_pool_new(s->heap, s->options.jobs, &s->pool);
+    if (err == JIT_EIO) {
+        snprintf(message, size, "the system has no room for %u engine threads: fewer --jobs",
+                 s->options.jobs);
+    }
+    return err;
+}
+
 static enum jit_err make_loop(struct shell_supervisor *s)
 {
     struct hub_handler handler = supervisor_handler;
@@ -404,6 +414,9 @@ enum jit_err shell_supervisor_new(struct jit_heap *heap,
     }
     err = make_nursery(s, message, message_size);
     if (err == JIT_OK) {
+        err = make_pool(s, message, message_size);
+    }
+    if (err == JIT_OK) {
         err = make_loop(s);
     }
     if (err == JIT_OK && shell_system_ready(&s->system)) {
@@ -448,6 +461,7 @@ void shell_supervisor_free(struct shell_supervisor *s)
                 "jitosd: the log could not be sealed; the next start will look at its end\n");
     }
     kern_core_free(s->core);
+    shell_pool_free(s->pool);
     shell_loop_free(s->loop);
     if (s->bell_fd >= 0) {
         close(s->bell_fd);

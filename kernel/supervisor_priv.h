@@ -4,6 +4,7 @@
 #define JIT_KERNEL_SUPERVISOR_PRIV_H
 
 #include "kernel/hub.h"
+#include "kernel/pool.h"
 #include "kernel/supervisor.h"
 #include "kernel/waiter.h"
 #include "kernel/worker.h"
@@ -46,7 +47,8 @@ struct shell_supervisor {
     struct jit_heap *heap;
     struct shell_supervisor_options options;
     struct shell_system system;
-    struct kern_core *core; /* NULL before the genesis */
+    struct kern_core *core;  /* NULL before the genesis */
+    struct shell_pool *pool; /* the engine's threads */
     struct shell_loop *loop;
     struct hub *hub;
     struct shell_waiter *waiter;
