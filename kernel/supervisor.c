@@ -307,7 +307,7 @@ enum jit_err supervisor_start_core(struct shell_supervisor *s, char *message, si
     uint32_t count = kern_core_config(s->core)->process_count;
     s->workers = jit_heap_zalloc(s->heap, count + 1u, sizeof *s->workers);
     s->bells = jit_heap_zalloc(s->heap, count + 1u, sizeof *s->bells);
-    s->event_capacity = 4u * count + 16u + SUPERVISOR_COMMANDS_MAX;
+    s->event_capacity = 5u * count + 16u + SUPERVISOR_COMMANDS_MAX;
     s->events = jit_heap_zalloc(s->heap, s->event_capacity, sizeof *s->events);
     if (s->workers == NULL || s->bells == NULL || s->events == NULL) {
         snprintf(message, size, "out of memory");

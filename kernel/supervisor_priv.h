@@ -67,7 +67,7 @@ struct shell_supervisor {
     struct supervisor_event *events;
     size_t event_at;
     size_t event_count;
-    size_t event_capacity; /* four for each worker, and clients' commands: no more can wait */
+    size_t event_capacity; /* five for each worker, and clients' commands: no more can wait */
     bool again;
 
     uint64_t durable_end; /* ticks below it were told to the core as durable */
