@@ -35,8 +35,7 @@
     X(JIT_K_PATCH, "patch")                                                                        \
     X(JIT_K_RECEIPTS, "receipts")                                                                  \
     X(JIT_K_BRANCH_ID, "branch-id")                                                                \
-    X(JIT_K_LOG, "log")                                                                            \
-    X(JIT_K_SCHEMA, "schema")
+    X(JIT_K_LOG, "log")
 
 enum jit_domain {
 #define X(name, text) name,

@@ -73,20 +73,26 @@ enum jit_err rmg_attachment_get(const struct rmg_graph *graph, enum rmg_plane pl
     return err;
 }
 
-enum jit_err rmg_attachment_at(const struct rmg_graph *graph, enum rmg_plane plane,
-                               const struct jit_id *owner, uint32_t index,
-                               struct rmg_attachment *out)
+static enum jit_err walk_to(struct owner_walk *walk, uint32_t index, struct rmg_attachment *out)
 {
-    struct owner_walk walk;
     struct owner_entry entry;
-    enum jit_err err = walk_of(graph, plane, owner, &walk);
+    enum jit_err err = JIT_OK;
     for (uint64_t i = 0; err == JIT_OK && i <= index; i++) {
-        err = owner_walk_next(&walk, &entry);
+        err = owner_walk_next(walk, &entry);
     }
     if (err == JIT_OK) {
         *out = entry.attachment;
     }
     return err;
+}
+
+enum jit_err rmg_attachment_at(const struct rmg_graph *graph, enum rmg_plane plane,
+                               const struct jit_id *owner, uint32_t index,
+                               struct rmg_attachment *out)
+{
+    struct owner_walk walk;
+    enum jit_err err = walk_of(graph, plane, owner, &walk);
+    return err == JIT_OK ? walk_to(&walk, index, out) : err;
 }
 
 /* How many leaves of an index begin with these nibbles of key. */
@@ -200,5 +206,20 @@ enum jit_err rmg_iter_owner(struct rmg_iter *iter, struct jit_id *owner, uint32_
         memcpy(owner, leaf + offsetof(struct leaf_owner, id), sizeof *owner);
         *count = trie_load32(leaf + offsetof(struct leaf_owner, count));
     }
+    iter->owner = err == JIT_OK ? ref : 0;
     return err;
+}
+
+enum jit_err rmg_iter_attachment(const struct rmg_iter *iter, uint32_t index,
+                                 struct rmg_attachment *out)
+{
+    struct owner_walk walk;
+    const struct rmg_mem *mem = &iter->graph->mem;
+    const uint8_t *leaf = trie_leaf(mem, &trie_specs[iter->map], iter->owner);
+    assert(iter->map == RMG_ALPHA || iter->map == RMG_BETA);
+    if (leaf == NULL) {
+        return iter->owner == 0 ? JIT_ENOENT : JIT_ECORRUPT;
+    }
+    enum jit_err err = owner_walk_begin(mem, leaf, &walk);
+    return err == JIT_OK ? walk_to(&walk, index, out) : err;
 }

@@ -114,6 +114,7 @@ struct rmg_iter {
     enum rmg_map map;
     enum jit_err err; /* what every further step answers, once it is not JIT_OK */
     uint32_t lone;    /* a leaf that is all there is, or comes first */
+    uint32_t owner;   /* the leaf of the owner given last; 0: none */
     uint32_t depth;   /* nodes on the stack */
     uint64_t steps;   /* that sound memory could still need: the bound of the walk */
     struct {
@@ -136,6 +137,10 @@ JIT_MUST_CHECK enum jit_err rmg_iter_edge(struct rmg_iter *iter, struct rmg_edge
 /* For maps ALPHA and BETA: the next owner and how many attachments it has. */
 JIT_MUST_CHECK enum jit_err rmg_iter_owner(struct rmg_iter *iter, struct jit_id *owner,
                                            uint32_t *count);
+/* Of the owner given last the index-th attachment, by name, without looking for the owner again;
+ * JIT_ENOENT past the last. */
+JIT_MUST_CHECK enum jit_err rmg_iter_attachment(const struct rmg_iter *iter, uint32_t index,
+                                                struct rmg_attachment *out);
 
 /* The index-th attachment of an owner, by name; JIT_ENOENT past the last. */
 JIT_MUST_CHECK enum jit_err rmg_attachment_at(const struct rmg_graph *graph, enum rmg_plane plane,

@@ -30,21 +30,22 @@ void rmg_id_table_release(struct rmg_id_table *table, struct jit_heap *heap)
     *table = (struct rmg_id_table){.keys = NULL};
 }
 
+static size_t clamp(const struct rmg_id_table *table, double place)
+{
+    double last = (double)(table->count - 1);
+    return place <= 0 ? 0 : place < last ? (size_t)place : table->count - 1;
+}
+
 /* Where the key would lie if all were spread evenly. */
 static size_t guess(const struct rmg_id_table *table, uint64_t key)
 {
-    if (key <= table->keys[0]) {
-        return 0;
-    }
-    double place = (double)(key - table->keys[0]) * table->scale;
-    return place < (double)(table->count - 1) ? (size_t)place : table->count - 1;
+    return clamp(table, ((double)key - (double)table->keys[0]) * table->scale);
 }
 
-void rmg_id_table_warm(const struct rmg_id_table *table, const struct jit_id *id)
+/* A better guess, from the key that lies there. */
+static size_t refine(const struct rmg_id_table *table, uint64_t key, size_t near)
 {
-    if (table->count > 0) {
-        __builtin_prefetch(&table->keys[guess(table, jit_be64(id->bytes))]);
-    }
+    return clamp(table, (double)near + ((double)key - (double)table->keys[near]) * table->scale);
 }
 
 /* The first place from `from` on, below `to`, with a key of at least `key`. */
@@ -86,14 +87,10 @@ static size_t lower_bound_near(const struct rmg_id_table *table, uint64_t key, s
     return 0;
 }
 
-bool rmg_id_table_find(const struct rmg_id_table *table, const struct jit_id *id, size_t *index)
+/* The id itself, among those from `from` on that share its key. */
+static bool find_among(const struct rmg_id_table *table, const struct jit_id *id, uint64_t key,
+                       size_t from, size_t *index)
 {
-    uint64_t key = jit_be64(id->bytes);
-    if (table->count == 0) {
-        return false;
-    }
-    size_t from = lower_bound_near(table, key, guess(table, key));
-    /* As a rule one id has this key; ids that share their first 8 bytes are searched as a whole. */
     size_t to = from;
     for (size_t step = 1; to < table->count && table->keys[to] == key; step *= 2) {
         to = step < table->count - to ? to + step : table->count;
@@ -112,4 +109,60 @@ bool rmg_id_table_find(const struct rmg_id_table *table, const struct jit_id *id
         }
     }
     return false;
+}
+
+bool rmg_id_table_find(const struct rmg_id_table *table, const struct jit_id *id, size_t *index)
+{
+    uint64_t key = jit_be64(id->bytes);
+    if (table->count == 0) {
+        return false;
+    }
+    size_t near = refine(table, key, refine(table, key, guess(table, key)));
+    return find_among(table, id, key, lower_bound_near(table, key, near), index);
+}
+
+/* In steps for all of them, so that what each asks of the memory comes while the others ask. */
+static void find_batch(const struct rmg_id_table *table, const struct jit_id *const *ids,
+                       size_t count, bool known, size_t *places)
+{
+    uint64_t keys[RMG_ID_BATCH];
+    for (size_t i = 0; i < count; i++) {
+        keys[i] = jit_be64(ids[i]->bytes);
+        places[i] = guess(table, keys[i]);
+        __builtin_prefetch(&table->keys[places[i]]);
+    }
+    for (unsigned step = 0; step < 2; step++) {
+        for (size_t i = 0; i < count; i++) {
+            places[i] = refine(table, keys[i], places[i]);
+            __builtin_prefetch(&table->keys[places[i]]);
+        }
+    }
+    for (size_t i = 0; i < count; i++) {
+        places[i] = lower_bound_near(table, keys[i], places[i]);
+        if (!known && places[i] < table->count) {
+            __builtin_prefetch(table->ids + places[i] * table->stride);
+        }
+    }
+    for (size_t i = 0; i < count; i++) {
+        size_t at = places[i];
+        bool alone = known && at < table->count && table->keys[at] == keys[i] &&
+                     (at + 1 == table->count || table->keys[at + 1] != keys[i]);
+        if (!alone && !find_among(table, ids[i], keys[i], at, &places[i])) {
+            places[i] = SIZE_MAX;
+        }
+    }
+}
+
+void rmg_id_table_find_many(const struct rmg_id_table *table, const struct jit_id *const *ids,
+                            size_t count, bool known, size_t *places)
+{
+    for (size_t begin = 0; begin < count; begin += RMG_ID_BATCH) {
+        size_t part = count - begin < RMG_ID_BATCH ? count - begin : RMG_ID_BATCH;
+        if (table->count > 0) {
+            find_batch(table, ids + begin, part, known, places + begin);
+        }
+        for (size_t i = 0; table->count == 0 && i < part; i++) {
+            places[begin + i] = SIZE_MAX;
+        }
+    }
 }

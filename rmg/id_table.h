@@ -25,9 +25,14 @@ JIT_MUST_CHECK enum jit_err rmg_id_table_set(struct rmg_id_table *table, struct 
                                              const void *ids, size_t stride, size_t count);
 void rmg_id_table_release(struct rmg_id_table *table, struct jit_heap *heap);
 
-/* Ask the memory for where this id must be, before it is looked for. */
-void rmg_id_table_warm(const struct rmg_id_table *table, const struct jit_id *id);
 /* index is set when it is there. */
 bool rmg_id_table_find(const struct rmg_id_table *table, const struct jit_id *id, size_t *index);
+
+/* Many at once cost a fraction of one after the other: places[i] becomes the place of *ids[i], or
+ * SIZE_MAX when it is not there. known: all ids are in the list; then most are found without a look
+ * at it. */
+#define RMG_ID_BATCH 32u
+void rmg_id_table_find_many(const struct rmg_id_table *table, const struct jit_id *const *ids,
+                            size_t count, bool known, size_t *places);
 
 #endif

@@ -51,7 +51,8 @@ struct rmg_wsc_head {
 
 /* Write a version in order, in pieces; write returns an error to stop. Nothing is written unless
  * all can be. owner and file_size may be NULL. The memory used is 72 bytes an instance, two pieces,
- * and for the lists of out-edges a window of 64 MiB at most. Errors: write's, JIT_EINVALID (the
+ * and for the lists of out-edges 96 bytes a node and an edge, but never more than 128 MiB: larger
+ * instances are walked several times. Errors: write's, JIT_EINVALID (the
  * empty version), JIT_ENOTSUP (as above), JIT_ENOMEM, JIT_ECORRUPT. */
 JIT_MUST_CHECK enum jit_err
 rmg_wsc_write(struct jit_heap *heap, const struct rmg_store *store,

@@ -84,33 +84,47 @@ static enum jit_err check_nodes(struct checker *c)
     return err;
 }
 
+/* Do these edges enter nodes? */
+static enum jit_err check_targets(const struct checker *c, uint64_t first, size_t count)
+{
+    const uint8_t *rows = c->file->bytes + c->in.at[RMG_WSC_EDGES];
+    const struct jit_id *ids[RMG_ID_BATCH];
+    size_t places[RMG_ID_BATCH];
+    for (size_t i = 0; i < count; i++) {
+        const uint8_t *to = rows + (first + i) * RMG_WSC_EDGE_SIZE + 2 * JIT_ID_BYTES;
+        ids[i] = (const struct jit_id *)(const void *)to;
+    }
+    rmg_id_table_find_many(&c->nodes, ids, count, false, places);
+    for (size_t i = 0; i < count; i++) {
+        if (places[i] == SIZE_MAX) {
+            return bad(c, "edges", first + i,
+                       offset_of(c, RMG_WSC_EDGES, first + i) + 2 * JIT_ID_BYTES,
+                       "it enters no node of its instance");
+        }
+    }
+    return JIT_OK;
+}
+
 /* All but the node that an edge leaves: the lists of out-edges tell. */
 static enum jit_err check_edges(const struct checker *c)
 {
     uint64_t count = c->in.rows[RMG_WSC_EDGES];
     const uint8_t *rows = c->file->bytes + c->in.at[RMG_WSC_EDGES];
+    enum jit_err err = JIT_OK;
     for (uint64_t i = 0; i < count; i++) {
         const uint8_t *at = rows + i * RMG_WSC_EDGE_SIZE;
-        struct jit_id to;
-        size_t index = 0;
-        if (i + AHEAD < count) {
-            memcpy(to.bytes, at + AHEAD * RMG_WSC_EDGE_SIZE + 2 * JIT_ID_BYTES, JIT_ID_BYTES);
-            rmg_id_table_warm(&c->nodes, &to);
-        }
         if (i > 0 && memcmp(at - RMG_WSC_EDGE_SIZE, at, JIT_ID_BYTES) >= 0) {
             return bad(c, "edges", i, offset_of(c, RMG_WSC_EDGES, i), "edges do not ascend by id");
-        }
-        memcpy(to.bytes, at + 2 * JIT_ID_BYTES, JIT_ID_BYTES);
-        if (!rmg_id_table_find(&c->nodes, &to, &index)) {
-            return bad(c, "edges", i, offset_of(c, RMG_WSC_EDGES, i) + 2 * JIT_ID_BYTES,
-                       "it enters no node of its instance");
         }
         if (zeros(at + 3 * JIT_ID_BYTES, JIT_ID_BYTES)) {
             return bad(c, "edges", i, offset_of(c, RMG_WSC_EDGES, i) + 3 * JIT_ID_BYTES,
                        "a type of zeros");
         }
     }
-    return JIT_OK;
+    for (uint64_t i = 0; err == JIT_OK && i < count; i += RMG_ID_BATCH) {
+        err = check_targets(c, i, count - i < RMG_ID_BATCH ? count - i : RMG_ID_BATCH);
+    }
+    return err;
 }
 
 /* One reference to an edge, which must leave the node; last: place of the reference before in the

@@ -37,6 +37,14 @@ static inline bool rmg_wsc_counted(enum rmg_wsc_section section)
            section != RMG_WSC_EDGE_ATTS_INDEX;
 }
 
+/* rmg_wsc_write() with other windows than its own: small ones walk small instances several times.
+ */
+JIT_MUST_CHECK enum jit_err
+rmg_wsc_write_within(uint64_t window_bytes, struct jit_heap *heap, const struct rmg_store *store,
+                     const struct rmg_version *version, const struct rmg_wsc_head *head,
+                     enum jit_err (*write)(void *user, const uint8_t *bytes, size_t size),
+                     void *user, struct rmg_wsc_owner *owner, uint64_t *file_size);
+
 static inline uint64_t rmg_wsc_pad(uint64_t size)
 {
     return (size + 7) & ~(uint64_t)7;

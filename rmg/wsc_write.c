@@ -7,9 +7,15 @@
 
 #define PIECE_BYTES (1u << 18)
 
-/* Rows of out-edges that are put in order at once. An instance with more is walked several times:
- * memory is bounded, time is not. */
-#define WINDOW_ROWS ((64u << 20) / (RMG_WSC_OUT_EDGE_SIZE + sizeof(struct source)))
+/* The lists of out-edges are put in order for so many nodes, and so many rows, at once. An instance
+ * with more is walked several times: memory is bounded, time is not. */
+#define WINDOW_BYTES (64u << 20)
+#define WINDOW_NODE  (JIT_ID_BYTES + 3 * sizeof(uint64_t)) /* bytes of a node in it */
+
+static uint64_t at_least_one(uint64_t count)
+{
+    return count == 0 ? 1 : count;
+}
 
 /* What an instance takes, found by a first walk. */
 struct measure {
@@ -17,6 +23,17 @@ struct measure {
     uint64_t node_atts;
     uint64_t edge_atts;
     uint64_t blob_bytes;
+};
+
+/* Nodes that follow each other, and how many edges leave each. */
+struct window {
+    struct jit_id *ids;
+    uint64_t *degrees;
+    uint64_t *next; /* row of the list for the next edge of each */
+    struct rmg_id_table table;
+    uint64_t room;
+    uint64_t count;
+    bool whole; /* all nodes of the instance are in it */
 };
 
 struct writer {
@@ -33,6 +50,8 @@ struct writer {
     /* the instance being written */
     struct rmg_instance in;
     struct rmg_graph graph;
+    struct window window;
+    uint64_t window_bytes; /* for its nodes, and again for its rows */
 };
 
 static enum jit_err flush(struct writer *w)
@@ -68,14 +87,6 @@ static void pad(struct writer *w)
 
 /* ---- what fits ---- */
 
-/* The one attachment of an owner. */
-static enum jit_err attachment_of(const struct rmg_graph *graph, enum rmg_plane plane,
-                                  const struct jit_id *owner, struct rmg_attachment *out)
-{
-    enum jit_err err = rmg_attachment_at(graph, plane, owner, 0, out);
-    return err == JIT_ENOENT ? JIT_ECORRUPT : err;
-}
-
 static void name_owner(const struct rmg_graph *graph, enum rmg_plane plane,
                        const struct jit_id *owner, const struct rmg_attachment *attachment,
                        struct rmg_wsc_owner *out)
@@ -101,7 +112,7 @@ static enum jit_err measure_plane(const struct rmg_graph *graph, enum rmg_plane 
     rmg_iter_all(graph, plane == RMG_PLANE_ALPHA ? RMG_ALPHA : RMG_BETA, &iter);
     while ((err = rmg_iter_owner(&iter, &id, &count)) == JIT_OK) {
         struct rmg_attachment attachment;
-        err = rmg_attachment_at(graph, plane, &id, count - 1, &attachment);
+        err = rmg_iter_attachment(&iter, count - 1, &attachment);
         if (err != JIT_OK) {
             return err == JIT_ENOENT ? JIT_ECORRUPT : err;
         }
@@ -214,10 +225,108 @@ static enum jit_err put_entry(struct writer *w, const struct measure *m, uint64_
     return JIT_OK;
 }
 
+/* ---- windows of nodes ---- */
+
+static void window_release(struct writer *w)
+{
+    w->heap->free(w->heap, w->window.ids);
+    w->heap->free(w->heap, w->window.degrees);
+    w->heap->free(w->heap, w->window.next);
+    rmg_id_table_release(&w->window.table, w->heap);
+    w->window = (struct window){.count = 0};
+}
+
+static enum jit_err window_new(struct writer *w)
+{
+    struct window *window = &w->window;
+    uint64_t nodes = w->in.roots.node_count;
+    uint64_t room = at_least_one(w->window_bytes / WINDOW_NODE);
+    window->whole = nodes <= room;
+    window->room = window->whole ? nodes : room;
+    window->ids = w->heap->alloc(w->heap, window->room * sizeof *window->ids + 1);
+    window->degrees = jit_heap_zalloc(w->heap, window->room + 1, sizeof *window->degrees);
+    window->next = w->heap->alloc(w->heap, window->room * sizeof *window->next + 1);
+    return window->ids == NULL || window->degrees == NULL || window->next == NULL ? JIT_ENOMEM
+                                                                                  : JIT_OK;
+}
+
+/* Edges with the places of the nodes they leave, for as many as are in the window. */
+struct batch {
+    struct rmg_edge edges[RMG_ID_BATCH];
+    size_t places[RMG_ID_BATCH]; /* SIZE_MAX: the node is not in the window */
+    size_t count;
+};
+
+/* The next edges by id; none at the end. Errors: JIT_ECORRUPT. */
+static enum jit_err batch_next(struct rmg_iter *iter, struct batch *batch)
+{
+    enum jit_err err = JIT_OK;
+    batch->count = 0;
+    while (batch->count < RMG_ID_BATCH &&
+           (err = rmg_iter_edge(iter, &batch->edges[batch->count])) == JIT_OK) {
+        batch->count++;
+    }
+    return err == JIT_ENOENT ? JIT_OK : err;
+}
+
+static void batch_find(const struct window *window, struct batch *batch)
+{
+    const struct jit_id *ids[RMG_ID_BATCH];
+    for (size_t i = 0; i < batch->count; i++) {
+        ids[i] = &batch->edges[i].from;
+    }
+    rmg_id_table_find_many(&window->table, ids, batch->count, window->whole, batch->places);
+    for (size_t i = 0; i < batch->count; i++) {
+        if (batch->places[i] != SIZE_MAX) {
+            __builtin_prefetch(&window->degrees[batch->places[i]], 1);
+            __builtin_prefetch(&window->next[batch->places[i]], 1);
+        }
+    }
+}
+
+static void batch_count(struct window *window, const struct batch *batch)
+{
+    for (size_t i = 0; i < batch->count; i++) {
+        if (batch->places[i] != SIZE_MAX) {
+            window->degrees[batch->places[i]]++;
+        }
+    }
+}
+
+/* The next nodes of the iteration, and the edges that leave them. */
+static enum jit_err window_load(struct writer *w, struct rmg_iter *nodes)
+{
+    struct window *window = &w->window;
+    struct rmg_iter iter;
+    struct batch batch;
+    struct jit_id type;
+    enum jit_err err = JIT_OK;
+    for (window->count = 0; window->count < window->room; window->count++) {
+        err = rmg_iter_node(nodes, &window->ids[window->count], &type);
+        if (err != JIT_OK) {
+            break;
+        }
+    }
+    if (err != JIT_OK && err != JIT_ENOENT) {
+        return err;
+    }
+    memset(window->degrees, 0, window->count * sizeof *window->degrees);
+    err =
+        rmg_id_table_set(&window->table, w->heap, window->ids, sizeof *window->ids, window->count);
+    rmg_iter_all(&w->graph, RMG_EDGES, &iter);
+    while (err == JIT_OK && (err = batch_next(&iter, &batch)) == JIT_OK && batch.count > 0) {
+        batch_find(window, &batch);
+        batch_count(window, &batch);
+    }
+    return err;
+}
+
 /* ---- sections ---- */
 
+/* Where all nodes fit into a window it is filled on the way. */
 static enum jit_err put_nodes(struct writer *w)
 {
+    struct window *window = &w->window;
     struct rmg_iter iter;
     struct rmg_bulk_node node;
     enum jit_err err;
@@ -228,24 +337,35 @@ static enum jit_err put_nodes(struct writer *w)
             return err;
         }
         memcpy(at, &node, sizeof node);
+        if (window->whole && window->count < window->room) {
+            window->ids[window->count++] = node.id;
+        }
     }
-    return err == JIT_ENOENT ? JIT_OK : err;
+    if (err == JIT_ENOENT) {
+        err = rmg_id_table_set(&window->table, w->heap, window->ids, sizeof *window->ids,
+                               window->count);
+    }
+    return err;
 }
 
 static enum jit_err put_edges(struct writer *w)
 {
     struct rmg_iter iter;
-    struct rmg_edge edge;
+    struct batch batch;
     enum jit_err err;
     rmg_iter_all(&w->graph, RMG_EDGES, &iter);
-    while ((err = rmg_iter_edge(&iter, &edge)) == JIT_OK) {
-        uint8_t *at = row_new(w, sizeof edge, &err);
+    while ((err = batch_next(&iter, &batch)) == JIT_OK && batch.count > 0) {
+        uint8_t *at = row_new(w, batch.count * RMG_WSC_EDGE_SIZE, &err);
         if (at == NULL) {
             return err;
         }
-        memcpy(at, &edge, sizeof edge);
+        memcpy(at, batch.edges, batch.count * RMG_WSC_EDGE_SIZE);
+        if (w->window.whole) {
+            batch_find(&w->window, &batch);
+            batch_count(&w->window, &batch);
+        }
     }
-    return err == JIT_ENOENT ? JIT_OK : err;
+    return err;
 }
 
 static enum jit_err put_range(struct writer *w, uint64_t *start, uint64_t count)
@@ -260,161 +380,102 @@ static enum jit_err put_range(struct writer *w, uint64_t *start, uint64_t count)
     return err;
 }
 
-/* Nodes and the index of out-edges ascend by the same ids: the runs of the one fall to the other.
- */
-static enum jit_err put_out_index(struct writer *w)
+/* Each window of nodes after the other: once for the index, once for the lists. */
+static enum jit_err each_window(struct writer *w,
+                                enum jit_err (*put)(struct writer *w, uint64_t *rows))
 {
     struct rmg_iter nodes;
-    struct rmg_iter out;
-    struct rmg_edge edge;
-    struct jit_id id;
-    struct jit_id type;
-    uint64_t start = 0;
+    uint64_t done = 0;
+    uint64_t rows = 0;
+    enum jit_err err = JIT_OK;
     rmg_iter_all(&w->graph, RMG_NODES, &nodes);
-    rmg_iter_all(&w->graph, RMG_OUT, &out);
-    enum jit_err more = rmg_iter_edge(&out, &edge);
-    enum jit_err err;
-    while ((err = rmg_iter_node(&nodes, &id, &type)) == JIT_OK) {
-        uint64_t count = 0;
-        while (more == JIT_OK && jit_id_equal(&edge.from, &id)) {
-            count++;
-            more = rmg_iter_edge(&out, &edge);
+    while (err == JIT_OK && done < w->in.roots.node_count) {
+        err = w->window.whole ? JIT_OK : window_load(w, &nodes);
+        if (err == JIT_OK && w->window.count == 0) {
+            return JIT_ECORRUPT; /* fewer nodes than the instance says */
         }
-        err = put_range(w, &start, count);
-        if (err != JIT_OK) {
-            return err;
-        }
+        err = err == JIT_OK ? put(w, &rows) : err;
+        done += w->window.count;
     }
-    if (more != JIT_ENOENT) {
-        return more == JIT_OK ? JIT_ECORRUPT : more;
-    }
-    return err == JIT_ENOENT ? JIT_OK : err;
+    return err == JIT_OK && rows != w->in.roots.edge_count ? JIT_ECORRUPT : err;
 }
 
-/* ---- out-edges ---- */
-
-/* A node, and its part of a window. */
-struct source {
-    struct jit_id id;
-    uint64_t skip; /* its first edges lie in windows before */
-    uint64_t next; /* row of the window for its next edge */
-    uint64_t end;
-};
-
-struct window {
-    uint8_t *rows;
-    struct source *sources;
-    uint64_t row_count;
-    uint64_t source_count;
-    uint64_t row_room;
-    struct rmg_id_table table;
-    /* where the index of out-edges was left */
-    struct rmg_iter out;
-    struct rmg_edge ahead; /* read, not yet counted */
-    enum jit_err more;
-    uint64_t skip; /* edges of ahead.from in windows before */
-};
-
-/* The next part of the index of out-edges: whose edges, and how many of each. */
-static enum jit_err window_next(struct window *window)
+static enum jit_err put_ranges(struct writer *w, uint64_t *rows)
 {
-    window->row_count = 0;
-    window->source_count = 0;
-    while (window->more == JIT_OK && window->row_count < window->row_room) {
-        struct source *last = &window->sources[window->source_count];
-        if (window->source_count == 0 || !jit_id_equal(&last[-1].id, &window->ahead.from)) {
-            *last = (struct source){.id = window->ahead.from,
-                                    .skip = window->source_count == 0 ? window->skip : 0,
-                                    .next = window->row_count};
-            window->source_count++;
-            last++;
-        }
-        last[-1].end = ++window->row_count;
-        window->more = rmg_iter_edge(&window->out, &window->ahead);
-    }
-    if (window->more == JIT_OK) {
-        const struct source *last = &window->sources[window->source_count - 1];
-        bool same = jit_id_equal(&last->id, &window->ahead.from);
-        window->skip = same ? last->skip + (last->end - last->next) : 0;
-    }
-    return window->more == JIT_ENOENT ? JIT_OK : window->more;
-}
-
-/* Walk all edges by id: each falls to the next row of its node, if the window has that node. */
-static enum jit_err window_fill(const struct writer *w, struct window *window)
-{
-    struct rmg_iter iter;
-    struct rmg_edge edge;
-    uint64_t place = 0;
-    enum jit_err err;
-    rmg_iter_all(&w->graph, RMG_EDGES, &iter);
-    for (; (err = rmg_iter_edge(&iter, &edge)) == JIT_OK; place++) {
-        size_t index = 0;
-        if (!rmg_id_table_find(&window->table, &edge.from, &index)) {
-            continue;
-        }
-        struct source *source = &window->sources[index];
-        if (source->skip > 0) {
-            source->skip--;
-        } else if (source->next < source->end) {
-            uint8_t *at = window->rows + source->next++ * RMG_WSC_OUT_EDGE_SIZE;
-            jit_put_le64(at, place);
-            memcpy(at + 8, edge.id.bytes, JIT_ID_BYTES);
-        }
-    }
-    for (uint64_t i = 0; err == JIT_ENOENT && i < window->source_count; i++) {
-        err = window->sources[i].next == window->sources[i].end ? JIT_ENOENT : JIT_ECORRUPT;
-    }
-    return err == JIT_ENOENT ? JIT_OK : err;
-}
-
-static enum jit_err window_put(struct writer *w, const struct window *window)
-{
-    enum jit_err err = flush(w);
-    uint64_t size = window->row_count * RMG_WSC_OUT_EDGE_SIZE;
-    for (uint64_t at = 0; err == JIT_OK && at < size; at += PIECE_BYTES) {
-        uint64_t piece = size - at < PIECE_BYTES ? size - at : PIECE_BYTES;
-        err = w->write(w->user, window->rows + at, (size_t)piece);
-        w->written += piece;
+    enum jit_err err = JIT_OK;
+    for (uint64_t i = 0; err == JIT_OK && i < w->window.count; i++) {
+        err = put_range(w, rows, w->window.degrees[i]);
     }
     return err;
 }
 
-static enum jit_err put_out_edges(struct writer *w)
+/* Rows `first` to `first + count` of the window's lists. Edges are walked by id, so each is the
+ * next one of its node. */
+static enum jit_err list_fill(struct writer *w, uint8_t *rows, uint64_t first, uint64_t count)
 {
-    struct window window = {.row_room = w->in.roots.edge_count};
-    if (window.row_room == 0) {
-        return JIT_OK;
+    struct window *window = &w->window;
+    struct rmg_iter iter;
+    struct batch batch;
+    uint64_t edge = 0;
+    uint64_t filled = 0;
+    uint64_t start = 0;
+    enum jit_err err;
+    for (uint64_t i = 0; i < window->count; i++) {
+        window->next[i] = start;
+        start += window->degrees[i];
     }
-    window.row_room = window.row_room < WINDOW_ROWS ? window.row_room : WINDOW_ROWS;
-    window.rows = w->heap->alloc(w->heap, window.row_room * RMG_WSC_OUT_EDGE_SIZE);
-    window.sources = w->heap->alloc(w->heap, window.row_room * sizeof *window.sources);
-    enum jit_err err = window.rows == NULL || window.sources == NULL ? JIT_ENOMEM : JIT_OK;
-    if (err == JIT_OK) {
-        rmg_iter_all(&w->graph, RMG_OUT, &window.out);
-        window.more = rmg_iter_edge(&window.out, &window.ahead);
-    }
-    while (err == JIT_OK && window.more == JIT_OK) {
-        err = window_next(&window);
-        if (err == JIT_OK) {
-            err = rmg_id_table_set(&window.table, w->heap, window.sources, sizeof *window.sources,
-                                   window.source_count);
+    rmg_iter_all(&w->graph, RMG_EDGES, &iter);
+    while ((err = batch_next(&iter, &batch)) == JIT_OK && batch.count > 0) {
+        batch_find(window, &batch);
+        for (size_t i = 0; i < batch.count; i++, edge++) {
+            if (batch.places[i] == SIZE_MAX) {
+                continue;
+            }
+            uint64_t row = window->next[batch.places[i]]++;
+            if (row >= first && row - first < count) {
+                uint8_t *at = rows + (row - first) * RMG_WSC_OUT_EDGE_SIZE;
+                jit_put_le64(at, edge);
+                memcpy(at + 8, batch.edges[i].id.bytes, JIT_ID_BYTES);
+                filled++;
+            }
         }
-        err = err == JIT_OK ? window_fill(w, &window) : err;
-        err = err == JIT_OK ? window_put(w, &window) : err;
     }
-    rmg_id_table_release(&window.table, w->heap);
-    w->heap->free(w->heap, window.rows);
-    w->heap->free(w->heap, window.sources);
-    return err == JIT_OK && window.more != JIT_ENOENT ? JIT_ECORRUPT : err;
+    return err == JIT_OK && filled != count ? JIT_ECORRUPT : err;
+}
+
+static enum jit_err put_lists(struct writer *w, uint64_t *rows)
+{
+    uint64_t total = 0;
+    for (uint64_t i = 0; i < w->window.count; i++) {
+        total += w->window.degrees[i];
+    }
+    uint64_t most = at_least_one(w->window_bytes / RMG_WSC_OUT_EDGE_SIZE);
+    uint64_t room = total < most ? total : most;
+    uint8_t *list = room == 0 ? NULL : w->heap->alloc(w->heap, room * RMG_WSC_OUT_EDGE_SIZE);
+    enum jit_err err = room == 0 || list != NULL ? flush(w) : JIT_ENOMEM;
+    for (uint64_t first = 0; err == JIT_OK && first < total; first += room) {
+        uint64_t count = total - first < room ? total - first : room;
+        uint64_t size = count * RMG_WSC_OUT_EDGE_SIZE;
+        err = list_fill(w, list, first, count);
+        for (uint64_t at = 0; err == JIT_OK && at < size; at += PIECE_BYTES) {
+            uint64_t piece = size - at < PIECE_BYTES ? size - at : PIECE_BYTES;
+            err = w->write(w->user, list + at, (size_t)piece);
+            w->written += piece;
+        }
+    }
+    w->heap->free(w->heap, list);
+    *rows += total;
+    return err;
 }
 
 /* ---- attachments ---- */
 
-/* A range for each node or edge: 1 where the next owner is it. */
-static enum jit_err put_att_index(struct writer *w, enum rmg_plane plane)
+/* A range for each node or edge: 1 where the next owner is it. Where all have one, or none, nobody
+ * needs to be asked. */
+static enum jit_err put_att_index(struct writer *w, enum rmg_plane plane, uint64_t owner_count)
 {
     bool alpha = plane == RMG_PLANE_ALPHA;
+    uint64_t all_count = alpha ? w->in.roots.node_count : w->in.roots.edge_count;
     struct rmg_iter all;
     struct rmg_iter owners;
     struct rmg_edge edge;
@@ -422,6 +483,13 @@ static enum jit_err put_att_index(struct writer *w, enum rmg_plane plane)
     struct jit_id owner;
     uint32_t unused = 0;
     uint64_t start = 0;
+    if (owner_count == 0 || owner_count == all_count) {
+        enum jit_err err = JIT_OK;
+        for (uint64_t i = 0; err == JIT_OK && i < all_count; i++) {
+            err = put_range(w, &start, owner_count == 0 ? 0 : 1);
+        }
+        return err;
+    }
     rmg_iter_all(&w->graph, alpha ? RMG_NODES : RMG_EDGES, &all);
     rmg_iter_all(&w->graph, alpha ? RMG_ALPHA : RMG_BETA, &owners);
     enum jit_err more = rmg_iter_owner(&owners, &owner, &unused);
@@ -481,12 +549,12 @@ static enum jit_err put_atts(struct writer *w, enum rmg_plane plane, bool blobs,
     rmg_iter_all(&w->graph, plane == RMG_PLANE_ALPHA ? RMG_ALPHA : RMG_BETA, &iter);
     while ((err = rmg_iter_owner(&iter, &id, &count)) == JIT_OK) {
         struct rmg_attachment attachment;
-        err = attachment_of(&w->graph, plane, &id, &attachment);
+        err = rmg_iter_attachment(&iter, 0, &attachment);
         if (err == JIT_OK) {
             err = blobs ? put_blob(w, &attachment.value) : put_att(w, &attachment.value, blob);
         }
         if (err != JIT_OK) {
-            return err;
+            return err == JIT_ENOENT ? JIT_ECORRUPT : err;
         }
     }
     return err == JIT_ENOENT ? JIT_OK : err;
@@ -494,7 +562,8 @@ static enum jit_err put_atts(struct writer *w, enum rmg_plane plane, bool blobs,
 
 /* ---- the file ---- */
 
-static enum jit_err put_section(struct writer *w, enum rmg_wsc_section section, uint64_t *blob)
+static enum jit_err put_section(struct writer *w, const struct measure *m,
+                                enum rmg_wsc_section section, uint64_t *blob)
 {
     switch (section) {
     case RMG_WSC_NODES:
@@ -502,15 +571,15 @@ static enum jit_err put_section(struct writer *w, enum rmg_wsc_section section, 
     case RMG_WSC_EDGES:
         return put_edges(w);
     case RMG_WSC_OUT_INDEX:
-        return put_out_index(w);
+        return each_window(w, put_ranges);
     case RMG_WSC_OUT_EDGES:
-        return put_out_edges(w);
+        return each_window(w, put_lists);
     case RMG_WSC_NODE_ATTS_INDEX:
-        return put_att_index(w, RMG_PLANE_ALPHA);
+        return put_att_index(w, RMG_PLANE_ALPHA, m->node_atts);
     case RMG_WSC_NODE_ATTS:
         return put_atts(w, RMG_PLANE_ALPHA, false, blob);
     case RMG_WSC_EDGE_ATTS_INDEX:
-        return put_att_index(w, RMG_PLANE_BETA);
+        return put_att_index(w, RMG_PLANE_BETA, m->edge_atts);
     case RMG_WSC_EDGE_ATTS:
         return put_atts(w, RMG_PLANE_BETA, false, blob);
     default:
@@ -540,10 +609,12 @@ static enum jit_err put_all(struct writer *w, const struct rmg_wsc_head *head, u
     for (size_t i = 0; err == JIT_OK && i < w->measure_count; i++) {
         uint64_t blob = 0;
         err = enter(w, &w->measures[i].id);
+        err = err == JIT_OK ? window_new(w) : err;
         for (unsigned s = 0; err == JIT_OK && s < RMG_WSC_SECTIONS; s++) {
             pad(w);
-            err = put_section(w, s, &blob);
+            err = put_section(w, &w->measures[i], s, &blob);
         }
+        window_release(w);
         assert(err != JIT_OK || blob == w->measures[i].blob_bytes);
     }
     return err == JIT_OK ? flush(w) : err;
@@ -554,12 +625,26 @@ enum jit_err rmg_wsc_write(struct jit_heap *heap, const struct rmg_store *store,
                            enum jit_err (*write)(void *user, const uint8_t *bytes, size_t size),
                            void *user, struct rmg_wsc_owner *owner, uint64_t *file_size)
 {
+    return rmg_wsc_write_within(WINDOW_BYTES, heap, store, version, head, write, user, owner,
+                                file_size);
+}
+
+enum jit_err
+rmg_wsc_write_within(uint64_t window_bytes, struct jit_heap *heap, const struct rmg_store *store,
+                     const struct rmg_version *version, const struct rmg_wsc_head *head,
+                     enum jit_err (*write)(void *user, const uint8_t *bytes, size_t size),
+                     void *user, struct rmg_wsc_owner *owner, uint64_t *file_size)
+{
     uint64_t end = 0;
     if (version->instance_count == 0) {
         return JIT_EINVALID;
     }
-    struct writer w = {
-        .heap = heap, .store = store, .version = version, .write = write, .user = user};
+    struct writer w = {.heap = heap,
+                       .store = store,
+                       .version = version,
+                       .write = write,
+                       .user = user,
+                       .window_bytes = window_bytes};
     jit_buf_init(&w.buf, heap, 2 * (size_t)PIECE_BYTES + JIT_ATOM_BYTES_MAX);
     enum jit_err err = measure_all(&w, owner);
     err = err == JIT_OK ? put_all(&w, head, &end) : err;

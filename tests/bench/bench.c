@@ -11,7 +11,7 @@
 
 static void (*const files[])(const struct bench *bench) = {
     bench_process, /* first: a spawn costs with the memory its caller has touched */
-    bench_store,   bench_rule, bench_engine, bench_kernel, bench_disk,
+    bench_store,   bench_wsc, bench_rule, bench_engine, bench_kernel, bench_disk,
 };
 
 static clockid_t bench_clock = CLOCK_MONOTONIC;
@@ -40,16 +40,26 @@ static int ascending(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-void bench_report(const struct bench *bench, const char *name, uint64_t n, double *samples,
-                  size_t count)
+void bench_report_bytes(const struct bench *bench, const char *name, uint64_t n, uint64_t bytes,
+                        double *samples, size_t count)
 {
     if (!bench_wants(bench, name, n) || count == 0) {
         return;
     }
     qsort(samples, count, sizeof *samples, ascending);
-    printf("{\"name\":\"%s\",\"n\":%llu,\"median_ns\":%.1f,\"min_ns\":%.1f,\"runs\":%zu}\n", name,
+    printf("{\"name\":\"%s\",\"n\":%llu,\"median_ns\":%.1f,\"min_ns\":%.1f,\"runs\":%zu", name,
            (unsigned long long)n, samples[count / 2], samples[0], count);
+    if (bytes > 0) {
+        printf(",\"bytes\":%llu", (unsigned long long)bytes);
+    }
+    printf("}\n");
     fflush(stdout);
+}
+
+void bench_report(const struct bench *bench, const char *name, uint64_t n, double *samples,
+                  size_t count)
+{
+    bench_report_bytes(bench, name, n, 0, samples, count);
 }
 
 static uint64_t read_clock(clockid_t which)

@@ -1,6 +1,7 @@
 /* tests/bench/bench.h - measuring: each file gives one function that reports figures, main calls
  * them all. A figure is a line of bench.ndjson: {"name","n","median_ns","min_ns","runs"}; one that
- * counts bytes says so in its name and has bytes in place of nanoseconds. */
+ * counts bytes says so in its name and has bytes in place of nanoseconds. One that goes through
+ * bytes says how many: {...,"bytes"}. */
 #ifndef JIT_TESTS_BENCH_H
 #define JIT_TESTS_BENCH_H
 
@@ -17,6 +18,8 @@ bool bench_wants(const struct bench *bench, const char *name, uint64_t n);
 /* samples are sorted in place. */
 void bench_report(const struct bench *bench, const char *name, uint64_t n, double *samples,
                   size_t count);
+void bench_report_bytes(const struct bench *bench, const char *name, uint64_t n, uint64_t bytes,
+                        double *samples, size_t count);
 uint64_t bench_now_ns(void);
 uint64_t bench_wall_ns(void); /* wall time, whatever BENCH_CLOCK says */
 
@@ -27,5 +30,6 @@ void bench_kernel(const struct bench *bench);
 void bench_process(const struct bench *bench);
 void bench_rule(const struct bench *bench);
 void bench_store(const struct bench *bench);
+void bench_wsc(const struct bench *bench);
 
 #endif

@@ -5,6 +5,7 @@
  *         and back; then every truncation, every flipped bit, every refused
  *         allocation, claims without substance, and what cannot be written. */
 #include "base/le.h"
+#include "rmg/wsc_priv.h"
 #include "tests/rmg/wsc_fixture.h"
 
 static struct plain plain;
@@ -47,6 +48,22 @@ START_TEST(there_and_back) /* _i: kind, size and seed */
     ck_assert_mem_eq(other.data, bytes.data, bytes.size);
     jit_buf_release(&other);
     drop(&target);
+    end();
+}
+END_TEST
+
+/* Windows too small for an instance, for the edges of one node, for anything: the same bytes. */
+START_TEST(windows) /* _i: bytes of a window, times 10 */
+{
+    struct rmg_wsc_head head = head_of(60);
+    struct jit_buf other;
+    begin(WORLD_RANDOM, 60, &sizes[3]);
+    jit_buf_init(&other, jit_heap_libc(), 64u << 20);
+    must(rmg_wsc_write_within((uint64_t)_i * 10, jit_heap_libc(), plain.store, &plain.version,
+                              &head, to_buf, &other, NULL, NULL));
+    ck_assert_uint_eq(other.size, bytes.size);
+    ck_assert_mem_eq(other.data, bytes.data, bytes.size);
+    jit_buf_release(&other);
     end();
 }
 END_TEST
@@ -652,6 +669,7 @@ static void suite(Suite *s)
     TCase *t = test_case(s, "format", 20);
     tcase_add_loop_test(t, there_and_back, 0, 5 * WORLD_IDS * SIZES);
     tcase_add_loop_test(t, reads, 0, WORLD_IDS);
+    tcase_add_loop_test(t, windows, 0, 100);
     tcase_add_test(t, parents);
     tcase_add_loop_test(t, what_does_not_fit, 0, 4);
     t = test_case(s, "hostile", 60);
