@@ -28,6 +28,7 @@ test_libs_rmg = tests/libtest.la rmg/librmg.la base/libbase.la $(CHECK_LIBS)
 include $(srcdir)/tests/build/local.mk
 include $(srcdir)/tests/base/local.mk
 include $(srcdir)/tests/rmg/local.mk
+include $(srcdir)/tests/librmg/local.mk
 include $(srcdir)/tests/sws/local.mk
 include $(srcdir)/tests/syscall/local.mk
 include $(srcdir)/tests/proc/local.mk
