@@ -35,7 +35,8 @@
     X(JIT_K_PATCH, "patch")                                                                        \
     X(JIT_K_RECEIPTS, "receipts")                                                                  \
     X(JIT_K_BRANCH_ID, "branch-id")                                                                \
-    X(JIT_K_LOG, "log")
+    X(JIT_K_LOG, "log")                                                                            \
+    X(JIT_K_SCHEMA, "schema")
 
 enum jit_domain {
 #define X(name, text) name,

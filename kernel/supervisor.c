@@ -290,7 +290,7 @@ enum jit_err supervisor_start_core(struct shell_supervisor *s, char *message, si
     const char *where = NULL;
     struct kern_core_options options = {
         .heap = s->heap,
-        .exec = jit_exec_inline(),
+        .exec = shell_pool_exec(s->pool),
         .store = s->system.store,
         .view = &s->system.view_arena,
         .version = s->system.replay.version,
@@ -307,7 +307,7 @@ enum jit_err supervisor_start_core(struct shell_supervisor *s, char *message, si
     uint32_t count = kern_core_config(s->core)->process_count;
     s->workers = jit_heap_zalloc(s->heap, count + 1u, sizeof *s->workers);
     s->bells = jit_heap_zalloc(s->heap, count + 1u, sizeof *s->bells);
-    s->event_capacity = 4u * count + 16u + SUPERVISOR_COMMANDS_MAX;
+    s->event_capacity = 5u * count + 16u + SUPERVISOR_COMMANDS_MAX;
     s->events = jit_heap_zalloc(s->heap, s->event_capacity, sizeof *s->events);
     if (s->workers == NULL || s->bells == NULL || s->events == NULL) {
         snprintf(message, size, "out of memory");
@@ -346,6 +346,16 @@ static enum jit_err make_nursery(struct shell_supervisor *s, char *message, size
     if (err != JIT_OK) {
         snprintf(message, size, "the workers' seccomp filter could not be made: %s",
                  jit_err_text(err));
+    }
+    return err;
+}
+
+static enum jit_err make_pool(struct shell_supervisor *s, char *message, size_t size)
+{
+    enum jit_err err = shell_pool_new(s->heap, s->options.jobs, &s->pool);
+    if (err == JIT_EIO) {
+        snprintf(message, size, "the system has no room for %u engine threads: fewer --jobs",
+                 s->options.jobs);
     }
     return err;
 }
@@ -404,6 +414,9 @@ enum jit_err shell_supervisor_new(struct jit_heap *heap,
     }
     err = make_nursery(s, message, message_size);
     if (err == JIT_OK) {
+        err = make_pool(s, message, message_size);
+    }
+    if (err == JIT_OK) {
         err = make_loop(s);
     }
     if (err == JIT_OK && shell_system_ready(&s->system)) {
@@ -448,6 +461,7 @@ void shell_supervisor_free(struct shell_supervisor *s)
                 "jitosd: the log could not be sealed; the next start will look at its end\n");
     }
     kern_core_free(s->core);
+    shell_pool_free(s->pool);
     shell_loop_free(s->loop);
     if (s->bell_fd >= 0) {
         close(s->bell_fd);

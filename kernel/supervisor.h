@@ -14,7 +14,7 @@ struct shell_supervisor_options {
     enum log_durability durability;
     uint64_t segment_bytes;
     uint64_t die_at_log_offset; /* UINT64_MAX: never */
-    unsigned jobs;              /* engine threads; only 1 is used so far */
+    unsigned jobs;              /* engine threads, 1 to SHELL_POOL_THREADS_MAX */
     uint64_t hang_cpu_ns;       /* CPU time a worker may use in one tick */
     uint64_t hang_wall_ns;      /* wall time, as the last resort */
     const struct host_probe *probe;

@@ -130,6 +130,7 @@ static void do_spawn(struct shell_supervisor *s, uint32_t index)
         .ring = {.base = w->worker.ring.base, .size = SYS_RING_BYTES},
         .graph = w->worker.graph.base,
         .graph_size = w->worker.graph.size,
+        .graph_size_max = w->worker.graph.size_max,
     };
     supervisor_post(s, &event);
 }
@@ -148,6 +149,24 @@ static void do_wake(struct shell_supervisor *s, uint32_t index)
     if (w->worker.alive) {
         wake(ring_word(w, SYS_RING_KERNEL_OFFSET, offsetof(struct sys_ring_kernel, call)));
     }
+}
+
+/* Extents that are allocated, so that touching them is no SIGBUS. */
+static void do_grow(struct shell_supervisor *s, uint32_t index, uint64_t bytes)
+{
+    struct supervisor_worker *w = worker_of(s, index);
+    char line[160];
+    struct kern_event event = {.kind = KERN_EVENT_GREW, .process = index, .text = line};
+    if (!w->worker.alive) {
+        return;
+    }
+    event.err = host_memory_extend(&w->worker.graph, bytes);
+    if (event.err != JIT_OK) {
+        event.kind = KERN_EVENT_FAILED;
+    }
+    snprintf(line, sizeof line, "there is no memory for what a worker asked for: %s",
+             jit_err_text(event.err));
+    supervisor_post(s, &event);
 }
 
 /* ---- the log ---- */
@@ -309,6 +328,9 @@ static void obey(struct shell_supervisor *s, const struct kern_action *action)
         break;
     case KERN_DO_WATCH:
         do_watch(s, action->process);
+        break;
+    case KERN_DO_GROW:
+        do_grow(s, action->process, action->bytes);
         break;
     case KERN_DO_LOG:
         do_log(s, &action->record);

@@ -158,11 +158,12 @@ static void answer_ps(struct shell_supervisor *s, struct hub_conn *conn)
         struct kern_process_status status;
         kern_core_process(s->core, i, &status);
         const struct supervisor_worker *worker = &s->workers[i];
-        struct hub_writer p = hub_map(&w, 10);
+        struct hub_writer p = hub_map(&w, 11);
         hub_uint(&p, "pid", worker->worker.alive ? (uint64_t)worker->worker.child.pid : 0);
         hub_text(&p, "last", status.last);
         hub_text(&p, "name", status.config->name);
         hub_uint(&p, "count", status.config->count);
+        hub_uint(&p, "graph", status.graph_bytes);
         hub_uint(&p, "index", status.config->index);
         hub_text(&p, "state", state_name(status.state));
         hub_uint(&p, "denied", status.denied);

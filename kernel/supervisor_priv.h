@@ -4,6 +4,7 @@
 #define JIT_KERNEL_SUPERVISOR_PRIV_H
 
 #include "kernel/hub.h"
+#include "kernel/pool.h"
 #include "kernel/supervisor.h"
 #include "kernel/waiter.h"
 #include "kernel/worker.h"
@@ -46,7 +47,8 @@ struct shell_supervisor {
     struct jit_heap *heap;
     struct shell_supervisor_options options;
     struct shell_system system;
-    struct kern_core *core; /* NULL before the genesis */
+    struct kern_core *core;  /* NULL before the genesis */
+    struct shell_pool *pool; /* the engine's threads */
     struct shell_loop *loop;
     struct hub *hub;
     struct shell_waiter *waiter;
@@ -65,7 +67,7 @@ struct shell_supervisor {
     struct supervisor_event *events;
     size_t event_at;
     size_t event_count;
-    size_t event_capacity; /* four for each worker, and clients' commands: no more can wait */
+    size_t event_capacity; /* five for each worker, and clients' commands: no more can wait */
     bool again;
 
     uint64_t durable_end; /* ticks below it were told to the core as durable */

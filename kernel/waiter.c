@@ -4,7 +4,6 @@
 #include <limits.h>
 #include <linux/futex.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,6 +12,7 @@
 
 #include "base/check.h"
 #include "base/limits.h"
+#include "kernel/thread.h"
 
 #define BELLS_PER_THREAD 127u
 #define THREADS_MAX      ((JIT_PROCESSES_MAX + BELLS_PER_THREAD - 1) / BELLS_PER_THREAD)
@@ -115,14 +115,7 @@ static enum jit_err add_sleeper(struct shell_waiter *waiter)
     self->waiter = waiter;
     pthread_mutex_init(&self->mutex, NULL);
     pthread_cond_init(&self->taken, NULL);
-    /* Signals are the event loop's. */
-    sigset_t all;
-    sigset_t old;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &old);
-    int failed = pthread_create(&self->thread, NULL, sleeper_main, self);
-    pthread_sigmask(SIG_SETMASK, &old, NULL);
-    if (failed != 0) {
+    if (!shell_thread_start(&self->thread, sleeper_main, self)) {
         pthread_mutex_destroy(&self->mutex);
         pthread_cond_destroy(&self->taken);
         waiter->heap->free(waiter->heap, self);

@@ -26,6 +26,7 @@ static enum jit_err make_program(struct shell_worker *worker, struct jit_heap *h
     jit_buf_init(&boot, heap, SYS_BOOT_BYTES_MAX);
     spec->view_bytes = nursery->view->size_max;
     spec->graph_bytes = SHELL_GRAPH_BYTES;
+    spec->graph_bytes_max = SHELL_GRAPH_BYTES_MAX;
     spec->heap_bytes = SHELL_HEAP_BYTES;
     spec->filter = (struct sys_bytes){.bytes = (const uint8_t *)&nursery->final,
                                       .size = host_filter_size(&nursery->final)};

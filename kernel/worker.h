@@ -18,9 +18,10 @@ struct shell_nursery {
     const struct host_memory *view;
 };
 
-/* Sizes of DESIGN 7.1; a rules loader keeps nothing in its graph but its tick. */
+/* Sizes of DESIGN 7.1; a rules loader keeps nothing in its graph but its tick. It may ask for more,
+ * up to the maximum: room for a ring full of the longest requests, three times. */
 #define SHELL_GRAPH_BYTES     (1ull << 20)
-#define SHELL_GRAPH_BYTES_MAX (1ull << 30)
+#define SHELL_GRAPH_BYTES_MAX (64ull << 20)
 #define SHELL_STACK_BYTES     (1ull << 20)
 #define SHELL_HEAP_BYTES                                                                           \
     (4ull << 30) /* address space for its matches; memory is charged as touched */

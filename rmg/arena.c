@@ -56,6 +56,17 @@ static uint32_t pop_free(struct rmg_arena *arena, unsigned class)
     return ref;
 }
 
+/* A free stretch, in granules, as pieces on the lists. */
+static void push_pieces(struct rmg_arena *arena, uint64_t at, uint64_t granules)
+{
+    while (granules > 0) {
+        unsigned piece = class_below(granules);
+        push_free(arena, piece, (uint32_t)at);
+        at += class_granules(piece);
+        granules -= class_granules(piece);
+    }
+}
+
 /* The last resort of a full arena: cut a larger free piece and keep what is left over. */
 static bool cut_larger(struct rmg_arena *arena, unsigned class, uint32_t *ref)
 {
@@ -64,14 +75,8 @@ static bool cut_larger(struct rmg_arena *arena, unsigned class, uint32_t *ref)
             continue;
         }
         *ref = pop_free(arena, larger);
-        uint64_t at = *ref + class_granules(class);
-        uint64_t left = class_granules(larger) - class_granules(class);
-        while (left > 0) {
-            unsigned piece = class_below(left);
-            push_free(arena, piece, (uint32_t)at);
-            at += class_granules(piece);
-            left -= class_granules(piece);
-        }
+        push_pieces(arena, *ref + class_granules(class),
+                    class_granules(larger) - class_granules(class));
         return true;
     }
     return false;
@@ -123,6 +128,19 @@ enum jit_err rmg_arena_reserve(struct rmg_arena *arena, uint64_t bytes)
     return arena->grow == NULL ? JIT_ENOSPC : arena->grow(arena, arena->used + bytes);
 }
 
+/* From the hole, or memory that was never handed out. */
+static enum jit_err take_fresh(struct rmg_arena *arena, uint64_t bytes, uint32_t *ref)
+{
+    bool of_hole = bytes <= arena->hole_end - arena->hole;
+    enum jit_err err = of_hole ? JIT_OK : rmg_arena_reserve(arena, bytes);
+    if (err == JIT_OK) {
+        uint64_t *at = of_hole ? &arena->hole : &arena->used;
+        *ref = (uint32_t)(*at / RMG_GRANULE);
+        *at += bytes;
+    }
+    return err;
+}
+
 enum jit_err rmg_arena_alloc(struct rmg_arena *arena, uint64_t size, uint32_t *ref)
 {
     uint64_t granules = (size + RMG_GRANULE - 1) / RMG_GRANULE;
@@ -135,11 +153,8 @@ enum jit_err rmg_arena_alloc(struct rmg_arena *arena, uint64_t size, uint32_t *r
     if (arena->free_head[class] != 0) {
         *ref = pop_free(arena, class);
     } else {
-        enum jit_err err = rmg_arena_reserve(arena, bytes);
-        if (err == JIT_OK) {
-            *ref = (uint32_t)(arena->used / RMG_GRANULE);
-            arena->used += bytes;
-        } else if (!cut_larger(arena, class, ref)) {
+        enum jit_err err = take_fresh(arena, bytes, ref);
+        if (err != JIT_OK && !cut_larger(arena, class, ref)) {
             return err == JIT_ELIMIT ? JIT_ENOSPC : err;
         }
     }
@@ -155,4 +170,40 @@ void rmg_arena_release(struct rmg_arena *arena, uint32_t ref, uint64_t size)
     assert(arena->live >= bytes);
     push_free(arena, class, ref);
     arena->live -= bytes;
+}
+
+enum jit_err rmg_arena_borrow(struct rmg_arena *arena, uint64_t size, uint32_t *ref)
+{
+    assert(size > 0);
+    if (size > JIT_ARENA_BYTES_MAX) {
+        return JIT_ELIMIT;
+    }
+    uint64_t bytes = (size + RMG_GRANULE - 1) / RMG_GRANULE * RMG_GRANULE;
+    enum jit_err err = take_fresh(arena, bytes, ref);
+    if (err == JIT_OK) {
+        arena->live += bytes;
+    }
+    return err == JIT_ELIMIT ? JIT_ENOSPC : err;
+}
+
+void rmg_arena_return(struct rmg_arena *arena, uint32_t ref, uint64_t size)
+{
+    uint64_t bytes = (size + RMG_GRANULE - 1) / RMG_GRANULE * RMG_GRANULE;
+    uint64_t at = (uint64_t)ref * RMG_GRANULE;
+    uint64_t hole = arena->hole;
+    uint64_t hole_bytes = arena->hole_end - hole;
+    assert(ref != 0 && size > 0 && arena->live >= bytes);
+    arena->live -= bytes;
+    if (hole_bytes > 0 && at + bytes == hole) { /* it was cut off the hole */
+        arena->hole = at;
+        return;
+    }
+    /* The larger stretch stays whole. */
+    if (hole_bytes > bytes) {
+        push_pieces(arena, ref, bytes / RMG_GRANULE);
+        return;
+    }
+    push_pieces(arena, hole / RMG_GRANULE, hole_bytes / RMG_GRANULE);
+    arena->hole = at;
+    arena->hole_end = at + bytes;
 }

@@ -4,8 +4,10 @@
  * Layer: rmg; base only. The range itself (anonymous memory, a memfd, a file) is the owner's.
  *
  * A reference is the offset divided by 16; 0 means none. Freed memory is kept on lists by size
- * class whose links lie in the freed memory itself: freeing never needs memory. Nothing here is
- * ever hashed. */
+ * class whose links lie in the freed memory itself: freeing never needs memory. A bulk build
+ * borrows a stretch of any size for its scratch; what it gives back is the hole, the next to be
+ * handed out, so what is built afterwards lies where the scratch lay. Nothing here is ever hashed.
+ */
 #ifndef JIT_RMG_ARENA_H
 #define JIT_RMG_ARENA_H
 
@@ -26,7 +28,9 @@ struct rmg_arena {
     /* Make size >= size_min (<= size_max) or say why not: JIT_ENOSPC, JIT_ENOMEM. May be NULL:
      * fixed. */
     enum jit_err (*grow)(struct rmg_arena *arena, uint64_t size_min);
-    void *owner; /* for grow */
+    void *owner;       /* for grow */
+    uint64_t hole;     /* offset of a free stretch that is handed out before `used` grows */
+    uint64_t hole_end; /* of it; equal: there is none */
     uint32_t free_head[RMG_ARENA_CLASSES];
 };
 
@@ -48,6 +52,12 @@ JIT_MUST_CHECK enum jit_err rmg_arena_reserve(struct rmg_arena *arena, uint64_t 
 /* size > 0 bytes, not zeroed; *ref never 0. Errors: JIT_ENOSPC, JIT_ENOMEM, JIT_ELIMIT. */
 JIT_MUST_CHECK enum jit_err rmg_arena_alloc(struct rmg_arena *arena, uint64_t size, uint32_t *ref);
 void rmg_arena_release(struct rmg_arena *arena, uint32_t ref, uint64_t size);
+
+/* A stretch of any size, of the hole if that is large enough: scratch that is soon given back.
+ * Errors: as alloc. */
+JIT_MUST_CHECK enum jit_err rmg_arena_borrow(struct rmg_arena *arena, uint64_t size, uint32_t *ref);
+/* Give it back, whole and with the same size. */
+void rmg_arena_return(struct rmg_arena *arena, uint32_t ref, uint64_t size);
 
 static inline void *rmg_arena_at(const struct rmg_arena *arena, uint32_t ref)
 {

@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include "base/buf.h"
+#include "base/cursor.h"
 #include "base/err.h"
 #include "base/id.h"
 
@@ -51,6 +52,29 @@ JIT_MUST_CHECK enum jit_err rmg_codec_decode(enum rmg_codec codec, const uint8_t
                                              uint32_t size, struct rmg_datum *out);
 /* Appends the canonical bytes: NaN and -0.0 are made canonical here. */
 void rmg_codec_encode(const struct rmg_datum *datum, struct jit_buf *buf);
+
+/* ---- lists ---- */
+
+/* A list whose elements have one codec has an atom type of its own, BLAKE3("type:list<" || codec ||
+ * ">"); element NONE: of any bytes, type:list. */
+const struct jit_id *rmg_codec_list_type(enum rmg_codec element);
+/* The codec of an atom type, and of a list with one element codec that one; NONE: no built-in. */
+enum rmg_codec rmg_codec_of_atom(const struct jit_id *type, enum rmg_codec *element);
+/* Are these the canonical bytes of a value? Errors: JIT_EFORMAT. */
+JIT_MUST_CHECK enum jit_err rmg_codec_check(enum rmg_codec codec, enum rmg_codec element,
+                                            const uint8_t *bytes, uint32_t size);
+
+/* The elements of a list, borrowed. Bytes that are no list end early: next() gives false and done()
+ * is false. */
+struct rmg_list {
+    struct jit_cursor cur;
+    uint64_t left; /* elements not read */
+};
+void rmg_list_begin(const uint8_t *bytes, uint32_t size, struct rmg_list *list);
+bool rmg_list_next(struct rmg_list *list, const uint8_t **bytes, uint32_t *size);
+bool rmg_list_done(const struct rmg_list *list); /* all were read and nothing is left over */
+/* One element behind the count, which is the caller's to write: u64 len || bytes. */
+void rmg_list_put(struct jit_buf *buf, const void *bytes, size_t size);
 
 /* NaN becomes the one NaN, -0.0 becomes +0.0. */
 double rmg_f64_canonical(double value);

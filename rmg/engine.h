@@ -66,6 +66,7 @@ struct rmg_tick_output {
     uint64_t edges_total;
 };
 
+/* The tasks that exec runs take memory from heap: with threads behind exec it must bear that. */
 JIT_MUST_CHECK enum jit_err rmg_engine_new(struct jit_heap *heap, struct rmg_store *store,
                                            struct jit_exec *exec, struct rmg_engine **out);
 void rmg_engine_free(struct rmg_engine *engine); /* may be NULL */

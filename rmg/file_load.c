@@ -2,84 +2,64 @@
 #include "rmg/file_priv.h"
 
 struct loader {
-    struct jit_heap *heap;
     const struct rmg_file *file;
     struct rmg_tx *tx;
-    struct rmg_bulk_attachment *attachments;
-    size_t attachment_count;
-    size_t attachment_capacity;
+    struct rmg_load *load;
 };
 
-static enum jit_err add_payload(struct loader *l, enum rmg_plane plane, const struct jit_id *owner,
-                                uint64_t offset, uint64_t size)
+static enum jit_err load_payload(struct loader *l, const struct jit_id *owner, uint64_t offset,
+                                 uint64_t size)
 {
     struct rmg_file_payload payload;
+    struct rmg_attachment attachment;
     enum jit_err err = rmg_file_payload_at(l->file, offset, size, &payload);
     if (err != JIT_OK || size == 0) {
         return err;
     }
-    while (err == JIT_OK) {
-        void *data = l->attachments;
-        if (jit_heap_grow(l->heap, &data, &l->attachment_capacity, l->attachment_count + 1,
-                          sizeof *l->attachments) != 0) {
-            return JIT_ENOMEM;
+    while ((err = rmg_file_payload_next(&payload, &attachment)) == JIT_OK) {
+        err = rmg_load_attachment(l->load, owner, &attachment);
+        if (err != JIT_OK) {
+            return err;
         }
-        l->attachments = data;
-        struct rmg_bulk_attachment *place = &l->attachments[l->attachment_count];
-        place->owner = *owner;
-        place->plane = plane;
-        err = rmg_file_payload_next(&payload, &place->attachment);
-        l->attachment_count += err == JIT_OK ? 1 : 0;
     }
     return err == JIT_ENOENT ? JIT_OK : err;
 }
 
-static enum jit_err fill(struct loader *l, const struct rmg_file_instance *in,
-                         struct rmg_bulk_node *nodes, struct rmg_edge *edges)
+/* The node table twice: the nodes, and what is on them, which comes behind the edges. */
+static enum jit_err load_nodes(struct loader *l, const struct rmg_file_instance *in, bool owners)
 {
-    enum jit_err err = JIT_OK;
+    enum jit_err err = rmg_load_open(l->load, &in->id, owners ? RMG_ALPHA : RMG_NODES);
     for (uint64_t i = 0; err == JIT_OK && i < in->node_count; i++) {
         struct rmg_file_node node;
         err = rmg_file_node_at(l->file, in->first_node + i, &node);
-        nodes[i] = (struct rmg_bulk_node){.id = node.id, .type = node.type};
-        err = err != JIT_OK ? err
-                            : add_payload(l, RMG_PLANE_ALPHA, &node.id, node.payload_offset,
-                                          node.payload_size);
+        if (err == JIT_OK) {
+            err = owners ? load_payload(l, &node.id, node.payload_offset, node.payload_size)
+                         : rmg_load_node(l->load, &node.id, &node.type);
+        }
     }
+    return err;
+}
+
+static enum jit_err load_edges(struct loader *l, const struct rmg_file_instance *in, bool owners)
+{
+    enum jit_err err = rmg_load_open(l->load, &in->id, owners ? RMG_BETA : RMG_EDGES);
     for (uint64_t i = 0; err == JIT_OK && i < in->edge_count; i++) {
         struct rmg_file_edge edge;
         err = rmg_file_edge_at(l->file, in->first_edge + i, &edge);
-        edges[i] = edge.edge;
-        err = err != JIT_OK
-                  ? err
-                  : add_payload(l, RMG_PLANE_BETA, &edge.edge.id, edge.data_offset, edge.data_size);
+        if (err == JIT_OK) {
+            err = owners ? load_payload(l, &edge.edge.id, edge.data_offset, edge.data_size)
+                         : rmg_load_edge(l->load, &edge.edge);
+        }
     }
     return err;
 }
 
 static enum jit_err load_instance(struct loader *l, const struct rmg_file_instance *in)
 {
-    struct rmg_bulk_node *nodes = jit_heap_zalloc(l->heap, in->node_count + 1, sizeof *nodes);
-    struct rmg_edge *edges = jit_heap_zalloc(l->heap, in->edge_count + 1, sizeof *edges);
-    enum jit_err err = nodes == NULL || edges == NULL ? JIT_ENOMEM : JIT_OK;
-    l->attachment_count = 0;
-    if (err == JIT_OK) {
-        err = fill(l, in, nodes, edges);
-    }
-    if (err == JIT_OK) {
-        struct rmg_bulk bulk = {
-            .nodes = nodes,
-            .node_count = in->node_count,
-            .edges = edges,
-            .edge_count = in->edge_count,
-            .attachments = l->attachments,
-            .attachment_count = l->attachment_count,
-        };
-        err = rmg_tx_load(l->tx, &in->id, &bulk);
-    }
-    l->heap->free(l->heap, nodes);
-    l->heap->free(l->heap, edges);
-    return err;
+    enum jit_err err = load_nodes(l, in, false);
+    err = err == JIT_OK ? load_edges(l, in, false) : err;
+    err = err == JIT_OK ? load_nodes(l, in, true) : err;
+    return err == JIT_OK ? load_edges(l, in, true) : err;
 }
 
 static enum jit_err load_all(struct loader *l)
@@ -93,18 +73,19 @@ static enum jit_err load_all(struct loader *l)
             err == JIT_OK ? rmg_tx_upsert_instance(l->tx, &in.id, &in.root_node, &in.parent) : err;
     }
     at = rmg_file_blocks(l->file);
+    err = err == JIT_OK ? rmg_load_begin(l->tx, &l->load) : err;
     for (uint64_t i = 0; err == JIT_OK && i < l->file->instance_count; i++, at = in.next) {
         err = rmg_file_instance_at(l->file, at, &in);
         err = err == JIT_OK ? load_instance(l, &in) : err;
     }
-    return err;
+    return err == JIT_OK ? rmg_load_close(l->load) : err;
 }
 
 enum jit_err rmg_file_load(struct jit_heap *heap, const struct rmg_file *file,
                            struct rmg_store *store, struct rmg_version *out,
                            struct rmg_file_fault *fault)
 {
-    struct loader l = {.heap = heap, .file = file};
+    struct loader l = {.file = file};
     struct rmg_version empty = rmg_version_empty();
     struct rmg_version version;
     *out = empty;
@@ -114,6 +95,7 @@ enum jit_err rmg_file_load(struct jit_heap *heap, const struct rmg_file *file,
     }
     if (err == JIT_OK) {
         err = load_all(&l);
+        rmg_load_abort(l.load);
         if (err == JIT_OK) {
             err = rmg_tx_seal(l.tx, &version);
         } else {
@@ -137,6 +119,5 @@ enum jit_err rmg_file_load(struct jit_heap *heap, const struct rmg_file *file,
     if (err == JIT_OK) {
         *out = version;
     }
-    heap->free(heap, l.attachments);
     return err;
 }

@@ -14,6 +14,7 @@
 #include "base/buf.h"
 #include "rmg/codec.h"
 #include "rmg/rule.h"
+#include "rmg/schema.h"
 #include "rmg/slot.h"
 
 #define LANG_VERSION          1u          /* root atom `language` of /sys */
@@ -153,6 +154,11 @@ JIT_MUST_CHECK enum jit_err lang_parse(struct jit_heap *heap, const char *file,
                                        struct lang_system **out, struct jit_buf *messages);
 
 void lang_system_free(struct jit_heap *heap, struct lang_system *system); /* may be NULL */
+
+/* Adds the system's types to a schema. *at: on error, the type that could not be added. Errors: of
+ * rmg_schema_add (JIT_EEXIST: the schema has a type of this name). */
+JIT_MUST_CHECK enum jit_err lang_schema(const struct lang_system *system, struct rmg_schema *schema,
+                                        const struct lang_type **at);
 
 /* The canonical text of a whole system: parsed again it gives the same system, formatted again the
  * same text. Comments are not kept. Check out->err. */

@@ -7,18 +7,6 @@
 static const char declarations[] =
     "a declaration: `system`, `type`, `edge`, `import`, `rule`, `process` or `grant`";
 
-/* Types of the root graph itself (DESIGN 9.1, 14.4); the codecs are types as well. */
-static bool type_name_taken(const struct lang_name *name)
-{
-    static const char *const own[] = {"instance", "type", "rule", "process", "capability"};
-    for (size_t i = 0; i < sizeof own / sizeof own[0]; i++) {
-        if (strcmp(own[i], name->text) == 0) {
-            return true;
-        }
-    }
-    return rmg_codec_of_name(name->text, name->size) != RMG_CODEC_NONE;
-}
-
 static bool parse_system(struct lang_parser *p)
 {
     struct lang_token word = p->token;
@@ -35,36 +23,21 @@ static bool parse_system(struct lang_parser *p)
 
 /* ---- types ---- */
 
-static bool join_fits(enum rmg_join join, enum rmg_codec codec)
-{
-    switch (join) {
-    case RMG_JOIN_SUM:
-        return codec == RMG_CODEC_I64;
-    case RMG_JOIN_MAX:
-    case RMG_JOIN_MIN:
-        return codec == RMG_CODEC_I64 || codec == RMG_CODEC_F64 || codec == RMG_CODEC_F32;
-    case RMG_JOIN_UNION:
-        return codec == RMG_CODEC_LIST;
-    default:
-        return true;
-    }
-}
-
 static bool parse_join(struct lang_parser *p, struct lang_field_node *field)
 {
-    static const char *const words[] = {NULL, "sum", "max", "min", "union", "last"};
     static const char *const fits[] = {"", "i64", "i64, f64 or f32", "i64, f64 or f32", "list", ""};
     if (!lang_at(p, LANG_NAME)) {
         return true;
     }
     for (int join = RMG_JOIN_SUM; join <= RMG_JOIN_LAST; join++) {
-        if (lang_at_word(p, words[join])) {
+        if (lang_at_word(p, rmg_join_name((enum rmg_join)join))) {
             struct lang_token word = p->token;
             lang_next(p);
             field->pub.join = (enum rmg_join)join;
-            return join_fits(field->pub.join, field->pub.codec) ||
+            return rmg_join_fits(field->pub.join, field->pub.codec) ||
                    lang_fail(p, word.at, word.size, "the join `%s` is for %s, this field is %s",
-                             words[join], fits[join], rmg_codec_name(field->pub.codec));
+                             rmg_join_name(field->pub.join), fits[join],
+                             rmg_codec_name(field->pub.codec));
         }
     }
     lang_expected(p, "`,`, `=`, `}` or a join");
@@ -165,7 +138,7 @@ static bool parse_one_type(struct lang_parser *p, bool is_edge)
     type->pub.name = type->name.text;
     type->pub.name_size = type->name.size;
     jit_hash_named("type:", type->name.text, type->name.size, &type->pub.id);
-    if (type_name_taken(&type->name)) {
+    if (rmg_schema_is_builtin(type->name.text, type->name.size)) {
         lang_fail(p, type->name.at, type->name.span, "`%.60s` is a type of JITOS itself",
                   type->name.text);
         lang_help(p, "choose another name, with a capital letter for example");

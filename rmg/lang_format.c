@@ -245,7 +245,6 @@ static void print_value(enum rmg_codec codec, const uint8_t *bytes, uint32_t siz
 
 static void print_type(const struct lang_type *type, struct jit_buf *out)
 {
-    static const char *const joins[] = {"", " sum", " max", " min", " union", " last"};
     lang_put(out, type->is_edge ? "edge " : "type ");
     lang_print_name(type->name, type->name_size, out);
     for (uint32_t i = 0; i < type->field_count; i++) {
@@ -254,7 +253,8 @@ static void print_type(const struct lang_type *type, struct jit_buf *out)
         lang_print_name(field->name, field->name_size, out);
         lang_put(out, ": ");
         lang_put(out, rmg_codec_name(field->codec));
-        lang_put(out, joins[field->join]);
+        lang_put(out, field->join == RMG_JOIN_NONE ? "" : " ");
+        lang_put(out, rmg_join_name(field->join));
         if (field->has_default) {
             lang_put(out, " = ");
             print_value(field->codec, field->value, field->value_size, out);

@@ -2,6 +2,7 @@
 noinst_LTLIBRARIES += %D%/librmg.la
 %C%_librmg_la_SOURCES = \
 	%D%/arena.c %D%/arena.h %D%/graph.c %D%/graph.h %D%/graph_diff.c %D%/graph_warm.c \
+	%D%/load_leaf.c %D%/load_priv.h \
 	%D%/patch.c %D%/patch.h %D%/patch_apply.c %D%/patch_priv.h %D%/patch_read.c %D%/patch_stream.c \
 	%D%/radix.c %D%/radix.h %D%/receipt.c %D%/receipt.h %D%/scratch.c %D%/scratch.h %D%/slot.c %D%/slot.h %D%/store.c %D%/store.h \
 	%D%/store_priv.h %D%/trie_build.c %D%/trie_hash.c %D%/trie_owner.c %D%/trie_priv.h %D%/trie_read.c \
@@ -16,7 +17,7 @@ noinst_LTLIBRARIES += %D%/librmg.la
 
 # Rules.
 %C%_librmg_la_SOURCES += \
-	%D%/codec.c %D%/codec.h %D%/effect.c %D%/expr.c %D%/expr.h %D%/match.c %D%/match.h \
+	%D%/codec.c %D%/codec.h %D%/codec_list.c %D%/effect.c %D%/expr.c %D%/expr.h %D%/match.c %D%/match.h \
 	%D%/match_key.c %D%/match_priv.h %D%/probe.c %D%/probe.h %D%/rule.c %D%/rule.h \
 	%D%/rule_check.c %D%/rule_priv.h %D%/search.c %D%/search.h \
 	%D%/search_plan.c %D%/search_priv.h %D%/search_table.c
@@ -29,6 +30,11 @@ noinst_LTLIBRARIES += %D%/librmg.la
 	%D%/engine_merge.c %D%/engine_order.c %D%/engine_priv.h %D%/engine_reserve.c \
 	%D%/engine_verify.c
 
+# Types: in memory, in /schema, compared.
+%C%_librmg_la_SOURCES += \
+	%D%/content.c %D%/schema.c %D%/schema.h %D%/schema_compare.c %D%/schema_priv.h %D%/schema_read.c \
+	%D%/schema_write.c
+
 # What importers fill.
 %C%_librmg_la_SOURCES += %D%/collect.c %D%/collect.h
 
@@ -37,7 +43,7 @@ noinst_LTLIBRARIES += %D%/librmg.la
 	%D%/lang.c %D%/lang.h %D%/lang_check.c %D%/lang_compile.c %D%/lang_diag.c %D%/lang_expr.c \
 	%D%/lang_file.c %D%/lang_format.c %D%/lang_lex.c %D%/lang_link.c %D%/lang_literal.c \
 	%D%/lang_mem.c %D%/lang_pattern.c %D%/lang_policy.c %D%/lang_priv.h %D%/lang_process.c %D%/lang_rule.c \
-	%D%/lang_scope.c %D%/lang_step.c %D%/lang_types.c
+	%D%/lang_schema.c %D%/lang_scope.c %D%/lang_step.c %D%/lang_types.c
 
 # The .rmg file.
 %C%_librmg_la_SOURCES += \

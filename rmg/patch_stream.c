@@ -1,25 +1,12 @@
 #include "base/check.h"
 #include "base/hash.h"
 #include "rmg/patch_priv.h"
-#include "rmg/scratch.h"
 
 #define HEAD_BYTES (JIT_ID_BYTES + 3u * 8u)
 /* The longest operation a stream may have: a name, an atom, and origins; all but those are small.
  */
 #define OP_BYTES_MAX (2u * JIT_ATOM_BYTES_MAX)
 #define STEP_BYTES   512u /* how much of a piece is joined to the rest of the last one at first */
-
-/* What is gathered of an instance that was empty before, to be built at once. */
-struct part {
-    struct jit_id id;
-    bool bulk; /* false: it has content already, so its operations are performed one by one */
-    struct rmg_bulk_node *nodes;
-    struct rmg_edge *edges;
-    struct rmg_bulk_attachment *attachments;
-    size_t node_count, node_capacity;
-    size_t edge_count, edge_capacity;
-    size_t attachment_count, attachment_capacity;
-};
 
 struct rmg_patch_stream {
     struct jit_heap *heap;
@@ -32,10 +19,12 @@ struct rmg_patch_stream {
     uint64_t left; /* operations */
     uint32_t next; /* number of the next one, as its origin says */
     struct jit_buf pending;
-    struct part *parts;
-    size_t part_count;
-    size_t part_capacity;
-    struct rmg_scratch scratch; /* names and atoms of the parts */
+    /* Operations come by kind, then by instance: a map that was empty before is built at once, from
+     * all of them together; in any other they are performed one by one. */
+    struct rmg_load *load;
+    struct jit_id instance; /* of the map */
+    enum rmg_map map;       /* RMG_MAPS: none yet */
+    bool bulk;
     /* The last operation, to see that the next one comes after it. */
     bool has_previous;
     struct rmg_op previous;
@@ -52,6 +41,12 @@ enum jit_err rmg_patch_stream_begin(struct jit_heap *heap, struct rmg_tx *tx,
     if (stream == NULL) {
         return JIT_ENOMEM;
     }
+    enum jit_err err = rmg_load_begin(tx, &stream->load);
+    if (err != JIT_OK) {
+        heap->free(heap, stream);
+        return err;
+    }
+    stream->map = RMG_MAPS;
     stream->heap = heap;
     stream->tx = tx;
     stream->base = *base;
@@ -59,17 +54,8 @@ enum jit_err rmg_patch_stream_begin(struct jit_heap *heap, struct rmg_tx *tx,
     jit_hasher_init_key(&stream->hasher, JIT_K_PATCH);
     jit_hasher_update(&stream->hasher, version, sizeof version);
     jit_buf_init(&stream->pending, heap, OP_BYTES_MAX);
-    rmg_scratch_init(&stream->scratch, heap);
     *out = stream;
     return JIT_OK;
-}
-
-static void part_release(struct jit_heap *heap, struct part *part)
-{
-    heap->free(heap, part->nodes);
-    heap->free(heap, part->edges);
-    heap->free(heap, part->attachments);
-    *part = (struct part){.id = part->id};
 }
 
 void rmg_patch_stream_abort(struct rmg_patch_stream *stream)
@@ -78,115 +64,56 @@ void rmg_patch_stream_abort(struct rmg_patch_stream *stream)
         return;
     }
     struct jit_heap *heap = stream->heap;
-    for (size_t i = 0; i < stream->part_count; i++) {
-        part_release(heap, &stream->parts[i]);
-    }
-    heap->free(heap, stream->parts);
-    rmg_scratch_release(&stream->scratch);
+    rmg_load_abort(stream->load);
     jit_buf_release(&stream->pending);
     heap->free(heap, stream);
 }
 
-/* ---- parts ---- */
+/* ---- maps ---- */
 
-/* Operations come by kind, then by instance: mostly the part of the last one, else searched among
- * parts that ascend as well. */
-static size_t part_place(const struct rmg_patch_stream *stream, const struct jit_id *id)
+static enum rmg_map map_of(const struct rmg_op *op)
 {
-    size_t low = 0;
-    size_t high = stream->part_count;
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-        if (jit_id_compare(&stream->parts[middle].id, id) < 0) {
-            low = middle + 1;
-        } else {
-            high = middle;
-        }
+    switch (op->kind) {
+    case RMG_OP_UPSERT_NODE:
+        return RMG_NODES;
+    case RMG_OP_UPSERT_EDGE:
+        return RMG_EDGES;
+    default:
+        assert(op->kind == RMG_OP_SET_ATTACHMENT);
+        return op->plane == RMG_PLANE_ALPHA ? RMG_ALPHA : RMG_BETA;
     }
-    return low;
 }
 
-static bool is_empty(const struct rmg_graph *graph)
+/* The operation belongs to another map than the last one. */
+static enum jit_err map_enter(struct rmg_patch_stream *stream, const struct rmg_op *op,
+                              enum rmg_map map)
 {
-    for (unsigned map = 0; map < RMG_MAPS; map++) {
-        if (graph->roots.ref[map] != 0) {
-            return false;
-        }
-    }
-    return true;
-}
-
-static enum jit_err part_of(struct rmg_patch_stream *stream, const struct jit_id *id,
-                            struct part **out)
-{
+    enum jit_err err = rmg_load_close(stream->load);
     struct rmg_graph graph;
-    size_t place = part_place(stream, id);
-    if (place < stream->part_count && jit_id_equal(&stream->parts[place].id, id)) {
-        *out = &stream->parts[place];
-        return JIT_OK;
+    if (err == JIT_OK) {
+        err = rmg_tx_graph(stream->tx, &op->instance, &graph);
     }
-    enum jit_err err = rmg_tx_graph(stream->tx, id, &graph);
-    if (err != JIT_OK) {
-        return err;
+    if (err == JIT_OK) {
+        stream->instance = op->instance;
+        stream->map = map;
+        stream->bulk = graph.roots.ref[map] == 0;
     }
-    if (jit_heap_grow(stream->heap, (void **)&stream->parts, &stream->part_capacity,
-                      stream->part_count + 1, sizeof *stream->parts) != 0) {
-        return JIT_ENOMEM;
-    }
-    memmove(&stream->parts[place + 1], &stream->parts[place],
-            (stream->part_count - place) * sizeof *stream->parts);
-    stream->parts[place] = (struct part){.id = *id, .bulk = is_empty(&graph)};
-    stream->part_count++;
-    *out = &stream->parts[place];
-    return JIT_OK;
+    return err == JIT_OK && stream->bulk ? rmg_load_open(stream->load, &op->instance, map) : err;
 }
 
-#define PART_ROOM(stream, part, list)                                                              \
-    (jit_heap_grow((stream)->heap, (void **)&(part)->list##s, &(part)->list##_capacity,            \
-                   (part)->list##_count + 1, sizeof *(part)->list##s) == 0)
-
-static enum jit_err gather_attachment(struct rmg_patch_stream *stream, struct part *part,
-                                      const struct rmg_op *op)
-{
-    struct rmg_attachment copy = op->attachment;
-    if (copy.name_size > 0) {
-        copy.name = rmg_scratch_copy(&stream->scratch, copy.name, copy.name_size);
-    }
-    if (copy.value.size > 0) {
-        copy.value.bytes = rmg_scratch_copy(&stream->scratch, copy.value.bytes, copy.value.size);
-    }
-    if ((copy.name_size > 0 && copy.name == NULL) ||
-        (copy.value.size > 0 && copy.value.bytes == NULL) || !PART_ROOM(stream, part, attachment)) {
-        return JIT_ENOMEM;
-    }
-    part->attachments[part->attachment_count++] =
-        (struct rmg_bulk_attachment){.owner = op->id, .plane = op->plane, .attachment = copy};
-    return JIT_OK;
-}
-
-static enum jit_err gather(struct rmg_patch_stream *stream, struct part *part,
-                           const struct rmg_op *op)
+static enum jit_err gather(struct rmg_patch_stream *stream, const struct rmg_op *op)
 {
     if (!jit_id_is_zero(&op->prior)) {
         return JIT_EBASE; /* nothing was there */
     }
     if (op->kind == RMG_OP_SET_ATTACHMENT) {
-        return gather_attachment(stream, part, op);
+        return rmg_load_attachment(stream->load, &op->id, &op->attachment);
     }
     if (op->kind == RMG_OP_UPSERT_NODE) {
-        if (!PART_ROOM(stream, part, node)) {
-            return JIT_ENOMEM;
-        }
-        part->nodes[part->node_count++] = (struct rmg_bulk_node){.id = op->id, .type = op->type};
-        return JIT_OK;
+        return rmg_load_node(stream->load, &op->id, &op->type);
     }
-    assert(op->kind == RMG_OP_UPSERT_EDGE);
-    if (!PART_ROOM(stream, part, edge)) {
-        return JIT_ENOMEM;
-    }
-    part->edges[part->edge_count++] =
-        (struct rmg_edge){.id = op->id, .from = op->from, .to = op->to, .type = op->type};
-    return JIT_OK;
+    const struct rmg_edge edge = {.id = op->id, .from = op->from, .to = op->to, .type = op->type};
+    return rmg_load_edge(stream->load, &edge);
 }
 
 /* ---- operations ---- */
@@ -195,7 +122,6 @@ static enum jit_err take_op(struct rmg_patch_stream *stream, const struct patch_
 {
     const struct rmg_op *op = &raw->op;
     struct rmg_origin origin = patch_origin_at(raw->origins, 0);
-    struct part *part = NULL;
     if (op->origin_count != 1 || origin.request != 0 || origin.operation != stream->next++) {
         return JIT_EFORMAT;
     }
@@ -212,11 +138,14 @@ static enum jit_err take_op(struct rmg_patch_stream *stream, const struct patch_
     if (op->kind == RMG_OP_UPSERT_INSTANCE) {
         return rmg_op_apply(stream->tx, op, true);
     }
-    enum jit_err err = part_of(stream, &op->instance, &part);
-    if (err != JIT_OK) {
-        return err;
+    enum rmg_map map = map_of(op);
+    if (map != stream->map || !jit_id_equal(&stream->instance, &op->instance)) {
+        enum jit_err err = map_enter(stream, op, map);
+        if (err != JIT_OK) {
+            return err;
+        }
     }
-    return part->bulk ? gather(stream, part, op) : rmg_op_apply(stream->tx, op, true);
+    return stream->bulk ? gather(stream, op) : rmg_op_apply(stream->tx, op, true);
 }
 
 static enum jit_err take_head(struct rmg_patch_stream *stream, struct jit_cursor *cur)
@@ -321,27 +250,14 @@ enum jit_err rmg_patch_stream_feed(struct rmg_patch_stream *stream, const uint8_
     return stream->err;
 }
 
-static enum jit_err load_part(struct rmg_patch_stream *stream, struct part *part)
-{
-    struct rmg_bulk bulk = {.nodes = part->nodes,
-                            .node_count = part->node_count,
-                            .edges = part->edges,
-                            .edge_count = part->edge_count,
-                            .attachments = part->attachments,
-                            .attachment_count = part->attachment_count};
-    enum jit_err err = part->bulk ? rmg_tx_load(stream->tx, &part->id, &bulk) : JIT_OK;
-    part_release(stream->heap, part);
-    return err;
-}
-
 enum jit_err rmg_patch_stream_end(struct rmg_patch_stream *stream, struct jit_id *digest)
 {
     enum jit_err err = stream->err;
     if (err == JIT_OK && (!stream->begun || stream->left != 0 || stream->pending.size != 0)) {
         err = JIT_EFORMAT;
     }
-    for (size_t i = 0; i < stream->part_count && err == JIT_OK; i++) {
-        err = load_part(stream, &stream->parts[i]);
+    if (err == JIT_OK) {
+        err = rmg_load_close(stream->load);
     }
     if (err == JIT_OK) {
         jit_hasher_final(&stream->hasher, digest);

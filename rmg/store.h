@@ -131,11 +131,31 @@ JIT_MUST_CHECK enum jit_err
 rmg_tx_clear_attachment(struct rmg_tx *tx, const struct jit_id *instance, enum rmg_plane plane,
                         const struct jit_id *owner, const char *name, uint32_t name_size);
 
-/* Bulk build (14.8): give an instance whose maps are all empty its whole content at once. The
- * arrays are borrowed and may be reordered. Errors: JIT_EEXIST (an id or a name twice),
- * JIT_EINVALID (the instance is not empty; as above), JIT_EDANGLING, JIT_ENOENT (instance; an
+/* Bulk build (14.8): fill maps that are empty, as a stream. Open a map of an instance (NODES,
+ * EDGES, ALPHA, BETA; owners and ends must be there before), give it its records one by one, open
+ * the next; it is built, with its indexes, when it is left. What comes by ascending ids is not
+ * sorted again. Beside the state it needs a few fixed buffers, whatever its size. Nothing else may
+ * be done with the instance while one of its maps is open. Errors: JIT_EEXIST (an id or a name
+ * twice), JIT_EINVALID (the map is not empty; as above), JIT_EDANGLING, JIT_ENOENT (instance; an
  * owner), JIT_ELIMIT, JIT_ENOMEM, JIT_ENOSPC. After an error the transaction may only be aborted.
  */
+struct rmg_load;
+JIT_MUST_CHECK enum jit_err rmg_load_begin(struct rmg_tx *tx, struct rmg_load **out);
+JIT_MUST_CHECK enum jit_err rmg_load_open(struct rmg_load *load, const struct jit_id *instance,
+                                          enum rmg_map map);
+JIT_MUST_CHECK enum jit_err rmg_load_node(struct rmg_load *load, const struct jit_id *id,
+                                          const struct jit_id *type);
+JIT_MUST_CHECK enum jit_err rmg_load_edge(struct rmg_load *load, const struct rmg_edge *edge);
+JIT_MUST_CHECK enum jit_err rmg_load_attachment(struct rmg_load *load, const struct jit_id *owner,
+                                                const struct rmg_attachment *attachment);
+/* Build the map that is open, if any. */
+JIT_MUST_CHECK enum jit_err rmg_load_close(struct rmg_load *load);
+/* Close; the load is gone either way. */
+JIT_MUST_CHECK enum jit_err rmg_load_end(struct rmg_load *load);
+void rmg_load_abort(struct rmg_load *load); /* may be NULL; before the transaction is aborted */
+
+/* The same from arrays in any order: an instance whose maps are all empty gets its whole content at
+ * once. The arrays are borrowed. */
 struct rmg_bulk_node {
     struct jit_id id;
     struct jit_id type;
@@ -178,5 +198,11 @@ JIT_MUST_CHECK enum jit_err rmg_value_of_attachment(enum rmg_plane plane,
                                                     struct jit_id *out);
 void rmg_value_of_instance(const struct jit_id *root_node, const struct rmg_parent *parent,
                            struct jit_id *out);
+
+/* The content id of a node (4.1): B3[K("content")](type || alpha record), attachments by name; a
+ * node without attachments has no record. Errors: JIT_EINVALID (bad name, order), JIT_ELIMIT. */
+JIT_MUST_CHECK enum jit_err rmg_content_id(const struct jit_id *type,
+                                           const struct rmg_attachment *attachments, uint32_t count,
+                                           struct jit_id *out);
 
 #endif

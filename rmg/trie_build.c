@@ -20,16 +20,6 @@ static void record_fetch(const struct trie_records *records, const struct rmg_ra
     }
 }
 
-static struct trie_key record_key(const struct trie_records *records, uint32_t index)
-{
-    struct trie_key key = {.part = {NULL}};
-    for (unsigned i = 0; i < records->segments; i++) {
-        key.part[i] =
-            (const struct jit_id *)(const void *)(record_at(records, index) + records->at[i]);
-    }
-    return key;
-}
-
 static bool key_above(const struct trie_records *records, uint32_t a, uint32_t b)
 {
     for (unsigned i = 0; i < records->segments; i++) {
@@ -111,109 +101,132 @@ void trie_sort(const struct trie_records *records, struct rmg_radix *items,
     }
 }
 
-bool trie_steps(const struct trie_records *records, const struct rmg_radix *items, size_t count,
-                struct trie_step *steps, size_t *twin)
+/* ---- from sorted leaves, one by one ---- */
+
+void trie_spine_begin(struct trie_spine *spine, struct trie_pen *pen, const struct trie_spec *spec)
 {
-    unsigned nibbles = records->segments * JIT_ID_BYTES * 2u;
-    for (size_t i = 1; i < count; i++) {
-        record_fetch(records, items, count, i);
-        struct trie_key before = record_key(records, items[i - 1].index);
-        struct trie_key key = record_key(records, items[i].index);
-        unsigned near = trie_key_differ(&before, &key, nibbles);
-        if (near == nibbles) {
-            *twin = i;
-            return false;
-        }
-        steps[i].near = (uint8_t)near;
-        steps[i].slots = (uint8_t)(trie_nibble(&before, near) << 4u | trie_nibble(&key, near));
-    }
-    return true;
+    spine->pen = pen;
+    spine->spec = spec;
+    spine->last.part[0] = NULL;
+    spine->hangs = 0;
+    spine->count = 0;
 }
 
-struct build {
-    struct trie_pen *pen;
-    const struct trie_spec *spec;
-    const struct rmg_radix *leaves;
-    const struct trie_step *steps;
-};
-
-static enum jit_err build_node(struct build *b, size_t from, size_t to, unsigned depth,
-                               uint32_t *link);
-
-/* The slot of a node that covers keys from to to: a leaf, or a node where they first part. */
-static enum jit_err build_child(struct build *b, size_t from, size_t to, uint32_t *link)
+/* The subtree that waits takes its place in the deepest open node. */
+static void spine_hang(struct trie_spine *spine)
 {
-    unsigned depth = UINT8_MAX + 1u;
-    if (to - from == 1) {
-        *link = b->leaves[from].index;
-        return JIT_OK;
-    }
-    for (size_t i = from + 1; i < to; i++) {
-        depth = b->steps[i].near < depth ? b->steps[i].near : depth;
-    }
-    return build_node(b, from, to, depth, link);
+    struct trie_open *open = &spine->open[spine->count - 1];
+    unsigned bit = 1u << trie_nibble(&spine->last, open->depth);
+    assert(open->map < bit);
+    open->ref[trie_count16(open->map)] = spine->hangs;
+    open->map |= bit;
+    open->leaf |= spine->hangs_leaf ? bit : 0;
+    open->leaves += spine->hangs_leaves;
+    spine->hangs = 0;
 }
 
-static enum jit_err build_node(struct build *b, size_t from, size_t to, unsigned depth,
-                               uint32_t *link)
+/* The deepest open node has all its children: it becomes the subtree that waits. */
+static enum jit_err spine_close(struct trie_spine *spine)
 {
-    size_t begin[17];
-    unsigned children = 1;
-    unsigned map = 0;
-    unsigned leaf = 0;
+    const struct trie_open *open = &spine->open[spine->count - 1];
     uint32_t ref = 0;
-    begin[0] = from;
-    for (size_t i = from + 1; i < to; i++) {
-        if (b->steps[i].near == depth) {
-            map |= 1u << (b->steps[i].slots >> 4u) | 1u << (b->steps[i].slots & 15u);
-            begin[children++] = i;
-        }
-    }
-    begin[children] = to;
-    if (map == 0) {
-        /* Only the root has a single child. */
-        struct trie_key key =
-            trie_key_of_leaf(b->spec, rmg_arena_at(b->pen->arena, b->leaves[from].index));
-        map = 1u << trie_nibble(&key, depth);
-    }
-    assert(trie_count16(map) == children);
-    enum jit_err err = trie_node_new(b->pen, b->spec, map, depth, &ref);
+    enum jit_err err = trie_node_new(spine->pen, spine->spec, open->map, open->depth, &ref);
     if (err != JIT_OK) {
         return err;
     }
-    struct trie_node *node = rmg_arena_at(b->pen->arena, ref);
-    uint32_t *refs = trie_refs(b->spec, node);
-    unsigned slots = map;
-    for (unsigned i = 0; i < children; i++, slots &= slots - 1) {
-        refs[i] = 0;
-        leaf |= begin[i + 1] - begin[i] == 1 ? slots & (~slots + 1u) : 0;
+    struct trie_node *node = rmg_arena_at(spine->pen->arena, ref);
+    node->leaf = (uint16_t)open->leaf;
+    memcpy(trie_refs(spine->spec, node), open->ref, trie_count16(open->map) * sizeof open->ref[0]);
+    if (!spine->spec->hashed) {
+        *trie_count(node) = open->leaves;
     }
-    node->leaf = (uint16_t)leaf;
-    if (!b->spec->hashed) {
-        *trie_count(node) = (uint32_t)(to - from);
+    spine->hangs = ref;
+    spine->hangs_leaf = false;
+    spine->hangs_leaves = open->leaves;
+    spine->count--;
+    return JIT_OK;
+}
+
+static void spine_open(struct trie_spine *spine, unsigned depth)
+{
+    struct trie_open *open = &spine->open[spine->count++];
+    open->map = 0;
+    open->leaf = 0;
+    open->leaves = 0;
+    open->depth = depth;
+}
+
+/* What parts from the last key at this nibble: deeper nodes are done, and one is open there. */
+static enum jit_err spine_fold(struct trie_spine *spine, unsigned near)
+{
+    while (spine->open[spine->count - 1].depth > near) {
+        spine_hang(spine);
+        enum jit_err err = spine_close(spine);
+        if (err != JIT_OK) {
+            return err;
+        }
     }
-    *link = ref;
-    for (unsigned i = 0; err == JIT_OK && i < children; i++) {
-        err = build_child(b, begin[i], begin[i + 1], &refs[i]);
+    if (spine->open[spine->count - 1].depth < near) {
+        spine_open(spine, near);
+    }
+    spine_hang(spine);
+    return JIT_OK;
+}
+
+enum jit_err trie_spine_add(struct trie_spine *spine, uint32_t leaf)
+{
+    const struct trie_key key =
+        trie_key_of_leaf(spine->spec, rmg_arena_at(spine->pen->arena, leaf));
+    if (spine->last.part[0] == NULL) {
+        spine_open(spine, 0); /* the root, with one child if need be */
+    } else {
+        const unsigned nibbles = trie_key_nibbles(spine->spec);
+        unsigned near = trie_key_differ(&spine->last, &key, nibbles);
+        enum jit_err err = near == nibbles ? JIT_EEXIST : spine_fold(spine, near);
+        if (err != JIT_OK) {
+            return err;
+        }
+    }
+    spine->last = key;
+    spine->hangs = leaf;
+    spine->hangs_leaf = true;
+    spine->hangs_leaves = 1;
+    return JIT_OK;
+}
+
+enum jit_err trie_spine_end(struct trie_spine *spine, uint32_t *root)
+{
+    enum jit_err err = JIT_OK;
+    *root = 0;
+    while (err == JIT_OK && spine->count > 0) {
+        spine_hang(spine);
+        err = spine_close(spine);
+    }
+    if (err == JIT_OK) {
+        *root = spine->hangs;
     }
     return err;
 }
 
-enum jit_err trie_build(struct trie_pen *pen, const struct trie_spec *spec,
-                        const struct rmg_radix *leaves, const struct trie_step *steps, size_t count,
-                        uint32_t *root)
+void trie_spine_abandon(struct trie_spine *spine, void (*leaf)(void *user, uint32_t ref),
+                        void *user)
 {
-    struct build b = {.pen = pen, .spec = spec, .leaves = leaves, .steps = steps};
-    uint32_t ref = 0;
-    *root = 0;
-    if (count == 0) {
-        return JIT_OK;
+    if (spine->hangs != 0 && !spine->hangs_leaf) {
+        trie_abandon(spine->pen, spine->spec, spine->hangs, leaf, user);
+    } else if (spine->hangs != 0 && leaf != NULL) {
+        leaf(user, spine->hangs);
     }
-    enum jit_err err = build_node(&b, 0, count, 0, &ref);
-    if (err != JIT_OK) {
-        trie_abandon(pen, spec, ref, NULL, NULL);
-        return err;
+    for (unsigned i = 0; i < spine->count; i++) {
+        const struct trie_open *open = &spine->open[i];
+        unsigned map = open->map;
+        for (unsigned k = 0; map != 0; k++, map &= map - 1) {
+            if (!trie_has(open->leaf, (unsigned)__builtin_ctz(map))) {
+                trie_abandon(spine->pen, spine->spec, open->ref[k], leaf, user);
+            } else if (leaf != NULL) {
+                leaf(user, open->ref[k]);
+            }
+        }
     }
-    *root = ref;
-    return JIT_OK;
+    spine->count = 0;
+    spine->hangs = 0;
 }

@@ -380,20 +380,35 @@ struct trie_records {
 void trie_sort(const struct trie_records *records, struct rmg_radix *items,
                struct rmg_radix *scratch, size_t count, unsigned word);
 
-/* Where each sorted key parts from the one before it, and the nibbles of both there (its own low).
- */
-struct trie_step {
-    uint8_t near;
-    uint8_t slots;
+/* A map or an index in the making, from leaves that come in the order of their keys: along the path
+ * to the last one lie the nodes that may still get children. A node is made when it is complete. */
+struct trie_open {
+    uint32_t ref[16];
+    uint32_t leaves; /* below */
+    unsigned map;
+    unsigned leaf;
+    unsigned depth;
 };
-/* steps[1] on. False: items[*twin] has the key of the one before it. */
-bool trie_steps(const struct trie_records *records, const struct rmg_radix *items, size_t count,
-                struct trie_step *steps, size_t *twin);
+struct trie_spine {
+    struct trie_pen *pen;
+    const struct trie_spec *spec;
+    struct trie_key last; /* of the leaf that came last; its first part NULL: none came */
+    uint32_t hangs;       /* the subtree that ends in it waits for its place; 0: none waits */
+    uint32_t hangs_leaves;
+    bool hangs_leaf;
+    unsigned count; /* open nodes, each deeper than the one before */
+    struct trie_open open[TRIE_SEGMENTS * JIT_ID_BYTES * 2u + 1u];
+};
 
-/* A map from its sorted leaves. Everything is dirty. On error nothing was made. */
-JIT_MUST_CHECK enum jit_err trie_build(struct trie_pen *pen, const struct trie_spec *spec,
-                                       const struct rmg_radix *leaves,
-                                       const struct trie_step *steps, size_t count, uint32_t *root);
+/* The pen must stay. */
+void trie_spine_begin(struct trie_spine *spine, struct trie_pen *pen, const struct trie_spec *spec);
+/* Errors: JIT_EEXIST (the key of the last one), or the arena's; then the leaf was not taken. */
+JIT_MUST_CHECK enum jit_err trie_spine_add(struct trie_spine *spine, uint32_t leaf);
+/* Everything is dirty. After an error it is to be abandoned, too. */
+JIT_MUST_CHECK enum jit_err trie_spine_end(struct trie_spine *spine, uint32_t *root);
+/* Release the nodes; leaf() is told of every leaf that was taken. */
+void trie_spine_abandon(struct trie_spine *spine, void (*leaf)(void *user, uint32_t ref),
+                        void *user);
 
 /* ---- hashing (trie_hash.c) ---- */
 struct trie_hasher; /* scratch of fixed size */

@@ -1,366 +1,451 @@
-#include "rmg/store_priv.h"
+#include "rmg/load_priv.h"
 
-/* Bulk build (14.8): sort, make the leaves in order, build each map and index from its sorted
- * leaves. Since all is sorted, edges meet their ends and attachments their owners by merging. */
+/* Bulk build (14.8): leaves are made as they come, where they will stay. When a map has all of its
+ * own, they are sorted by their references, the indexes are built over them, and then the map. The
+ * scratch of sorting lies in the arena: 32 bytes a leaf, which the nodes of the hashed map, 36
+ * bytes a leaf at least, take over. So nothing but a few fixed buffers lies beside the state. */
 
-#define AHEAD 12u /* what lies anywhere is fetched before it is looked at */
+#define AHEAD 12u /* leaves that are asked for before they are looked at */
 
-static void *array_new(struct jit_heap *heap, uint64_t count, size_t size)
-{
-    size_t total = 0;
-    return __builtin_mul_overflow(count, size, &total) ? NULL : heap->alloc(heap, total);
-}
-
-struct load {
-    struct rmg_tx *tx;
-    struct trie_pen pen;
-    struct rmg_bulk *bulk;
-    /* scratch for the largest list */
-    struct rmg_radix *items;
-    struct rmg_radix *scratch;
-    struct trie_step *steps;
-    /* leaves by id, for merging */
-    struct rmg_radix *nodes;
-    struct rmg_radix *edges;
+struct rmg_load {
+    struct jit_heap *heap;
+    struct load_build build;
+    struct load_owner owner;
+    struct jit_id instance;
+    enum rmg_map map; /* RMG_MAPS: none is open */
+    struct load_list list;
 };
 
-static struct trie_records leaves_of(const struct load *load, const struct trie_spec *spec)
+/* ---- is it there? ---- */
+
+/* The ids of a map in order, to be met by ids in order. */
+struct among {
+    struct rmg_graph graph;
+    struct rmg_iter iter;
+    const uint8_t *leaf; /* NULL: past the end */
+    enum jit_err err;
+};
+
+static void among_step(struct among *among)
 {
+    uint32_t ref = 0;
+    among->leaf = NULL;
+    enum jit_err err = trie_iter_next(&among->iter, &among->leaf, &ref);
+    if (err != JIT_OK) {
+        among->leaf = NULL;
+        among->err = err == JIT_ENOENT ? JIT_OK : err;
+    }
+}
+
+static void among_begin(struct among *among, const struct rmg_tx *tx, enum rmg_map map)
+{
+    among->err = JIT_OK;
+    tx_view(tx, &among->graph);
+    trie_iter_begin(&among->iter, &among->graph, map, among->graph.roots.ref[map], false);
+    among_step(among);
+}
+
+static bool among_has(struct among *among, const uint8_t *id)
+{
+    int order = -1;
+    while (among->leaf != NULL &&
+           (order = memcmp(among->leaf + offsetof(struct leaf_node, id), id, JIT_ID_BYTES)) < 0) {
+        among_step(among);
+    }
+    return among->leaf != NULL && order == 0;
+}
+
+/* ---- indexes ---- */
+
+/* An index over leaves, which are sorted for it. For OUT and IN the first part of the key is an
+ * end, which must be there. */
+static enum jit_err build_index(struct load_build *build, enum rmg_map map,
+                                struct rmg_radix *leaves, size_t count)
+{
+    const struct trie_spec *spec = &trie_specs[map];
     struct trie_records records = {
-        .base = load->pen.arena->base, .stride = RMG_GRANULE, .segments = spec->segments};
+        .base = build->pen.arena->base, .stride = RMG_GRANULE, .segments = spec->segments};
+    struct among nodes;
+    enum jit_err err = JIT_OK;
+    bool ends = map == RMG_OUT || map == RMG_IN;
     for (unsigned i = 0; i < spec->segments; i++) {
         records.at[i] = spec->at[i];
     }
-    return records;
-}
-
-static const uint8_t *leaf_at(const struct load *load, uint32_t ref)
-{
-    return rmg_arena_at(load->pen.arena, ref);
-}
-
-static void items_number(struct rmg_radix *items, uint64_t count)
-{
-    for (uint64_t i = 0; i < count; i++) {
-        items[i].index = (uint32_t)i;
+    trie_sort(&records, leaves, leaves + count, count, 0);
+    if (ends) {
+        among_begin(&nodes, build->tx, RMG_NODES);
     }
-}
-
-static void leaves_release(struct load *load, const struct rmg_radix *leaves, uint64_t count,
-                           uint32_t size)
-{
-    for (uint64_t i = 0; i < count; i++) {
-        rmg_arena_release(load->pen.arena, leaves[i].index, size);
-    }
-}
-
-/* ---- nodes and edges ---- */
-
-/* Make the map of records that lie in an array, body_size bytes each, id first. leaves: by id. */
-static enum jit_err load_records(struct load *load, enum rmg_map map, const void *array,
-                                 uint32_t body_size, uint64_t count, struct rmg_radix *leaves)
-{
-    const struct trie_spec *spec = &trie_specs[map];
-    const struct trie_records source = {
-        .base = array, .stride = body_size, .segments = 1, .at = {0}};
-    size_t twin = 0;
-    uint64_t made = 0;
-    items_number(load->items, count);
-    trie_sort(&source, load->items, load->scratch, count, 0);
-    if (!trie_steps(&source, load->items, count, load->steps, &twin)) {
-        return JIT_EEXIST;
-    }
-    enum jit_err err = JIT_OK;
-    for (; err == JIT_OK && made < count; made += err == JIT_OK) {
-        if (made + AHEAD < count) {
-            __builtin_prefetch(source.base + (uint64_t)load->items[made + AHEAD].index * body_size);
-        }
-        err = trie_cell_new(&load->pen, spec->leaf_size, &leaves[made].index);
-        if (err == JIT_OK) {
-            memcpy((uint8_t *)rmg_arena_at(load->pen.arena, leaves[made].index) + sizeof(uint64_t),
-                   source.base + (uint64_t)load->items[made].index * body_size, body_size);
-        }
-    }
-    if (err == JIT_OK) {
-        err =
-            trie_build(&load->pen, spec, leaves, load->steps, count, &load->tx->at->roots.ref[map]);
-    }
-    if (err != JIT_OK) {
-        leaves_release(load, leaves, made, spec->leaf_size);
-    } else {
-        load->pen.counters->leaves_made += count;
-    }
-    return err;
-}
-
-/* An index over leaves that are there; load->items is left in its order. */
-static enum jit_err load_index(struct load *load, enum rmg_map map, const struct rmg_radix *leaves,
-                               uint64_t count)
-{
-    const struct trie_spec *spec = &trie_specs[map];
-    const struct trie_records records = leaves_of(load, spec);
-    size_t twin = 0;
-    if (count > 0) {
-        memcpy(load->items, leaves, count * sizeof *leaves);
-    }
-    trie_sort(&records, load->items, load->scratch, count, 0);
-    bool distinct = trie_steps(&records, load->items, count, load->steps, &twin);
-    assert(distinct); /* keys end in the id */
-    return trie_build(&load->pen, spec, load->items, load->steps, count,
-                      &load->tx->at->roots.ref[map]);
-}
-
-/* Is each key of the sorted items (the id at `offset` of their leaves) one of the sorted leaves? */
-static bool all_among(const struct load *load, const struct rmg_radix *items, uint64_t count,
-                      size_t offset, const struct rmg_radix *among, uint64_t among_count)
-{
-    uint64_t at = 0;
-    for (uint64_t i = 0; i < count; i++) {
+    trie_spine_begin(&build->spine, &build->pen, spec);
+    for (size_t i = 0; err == JIT_OK && i < count; i++) {
+        const uint8_t *leaf = rmg_arena_at(build->pen.arena, leaves[i].index);
         if (i + AHEAD < count) {
-            __builtin_prefetch(leaf_at(load, items[i + AHEAD].index) + offset);
-        }
-        const uint8_t *want = leaf_at(load, items[i].index) + offset;
-        int order = -1;
-        while (at < among_count &&
-               (order = memcmp(leaf_at(load, among[at].index) + offsetof(struct leaf_node, id),
-                               want, JIT_ID_BYTES)) < 0) {
-            at++;
-        }
-        if (at == among_count || order != 0) {
-            return false;
-        }
-    }
-    return true;
-}
-
-static enum jit_err load_nodes(struct load *load)
-{
-    uint64_t count = load->bulk->node_count;
-    for (uint64_t i = 0; i < count; i++) {
-        if (jit_id_is_zero(&load->bulk->nodes[i].type)) {
-            return JIT_EINVALID;
-        }
-    }
-    enum jit_err err = load_records(load, RMG_NODES, load->bulk->nodes, sizeof *load->bulk->nodes,
-                                    count, load->nodes);
-    if (err == JIT_OK) {
-        load->tx->at->roots.node_count = count;
-        err = load_index(load, RMG_NODE_TYPES, load->nodes, count);
-    }
-    return err;
-}
-
-static enum jit_err load_edges(struct load *load)
-{
-    uint64_t count = load->bulk->edge_count;
-    uint64_t nodes = load->bulk->node_count;
-    for (uint64_t i = 0; i < count; i++) {
-        if (jit_id_is_zero(&load->bulk->edges[i].type)) {
-            return JIT_EINVALID;
-        }
-    }
-    enum jit_err err = load_records(load, RMG_EDGES, load->bulk->edges, sizeof *load->bulk->edges,
-                                    count, load->edges);
-    if (err == JIT_OK) {
-        load->tx->at->roots.edge_count = count;
-        err = load_index(load, RMG_EDGE_TYPES, load->edges, count);
-    }
-    if (err == JIT_OK) {
-        err = load_index(load, RMG_OUT, load->edges, count);
-    }
-    if (err == JIT_OK && !all_among(load, load->items, count, offsetof(struct leaf_edge, edge.from),
-                                    load->nodes, nodes)) {
-        err = JIT_EDANGLING;
-    }
-    if (err == JIT_OK) {
-        err = load_index(load, RMG_IN, load->edges, count);
-    }
-    if (err == JIT_OK && !all_among(load, load->items, count, offsetof(struct leaf_edge, edge.to),
-                                    load->nodes, nodes)) {
-        err = JIT_EDANGLING;
-    }
-    return err;
-}
-
-/* ---- attachments ---- */
-
-/* Order the attachments of one owner by name. Few as a rule, JIT_ATTACHMENTS_MAX at most. */
-static enum jit_err owner_sort(const struct rmg_bulk_attachment *all, struct rmg_radix *items,
-                               uint64_t count)
-{
-    if (count > JIT_ATTACHMENTS_MAX) {
-        return JIT_ELIMIT;
-    }
-    for (uint64_t i = 1; i < count; i++) {
-        struct rmg_radix item = items[i];
-        const struct rmg_attachment *a = &all[item.index].attachment;
-        uint64_t at = i;
-        for (; at > 0; at--) {
-            const struct rmg_attachment *b = &all[items[at - 1].index].attachment;
-            int order = owner_name_compare(b->name, b->name_size, a->name, a->name_size);
-            if (order == 0) {
-                return JIT_EEXIST;
+            const uint8_t *ahead = rmg_arena_at(build->pen.arena, leaves[i + AHEAD].index);
+            for (unsigned k = 0; k < spec->segments; k++) {
+                __builtin_prefetch(ahead + spec->at[k]);
             }
-            if (order < 0) {
-                break;
-            }
-            items[at] = items[at - 1];
         }
-        items[at] = item;
-    }
-    return JIT_OK;
-}
-
-/* The leaf of one owner, from its attachments in order. */
-static enum jit_err owner_make(struct load *load, const struct rmg_radix *items, uint64_t count,
-                               uint32_t *ref)
-{
-    const struct rmg_bulk_attachment *all = load->bulk->attachments;
-    uint32_t size = 0;
-    for (uint64_t i = 0; i < count; i++) {
-        enum jit_err err = attachment_judge(&all[items[i].index].attachment);
-        if (err != JIT_OK) {
-            return err;
+        if (ends && !among_has(&nodes, leaf + spec->at[0])) {
+            err = nodes.err != JIT_OK ? nodes.err : JIT_EDANGLING;
         }
-        size += owner_entry_size(&all[items[i].index].attachment);
+        if (err == JIT_OK) {
+            err = trie_spine_add(&build->spine, leaves[i].index);
+            assert(err != JIT_EEXIST); /* keys end in the id */
+        }
     }
-    enum jit_err err = trie_cell_new(&load->pen, (uint32_t)sizeof(struct leaf_owner) + size, ref);
+    if (err == JIT_OK) {
+        err = trie_spine_end(&build->spine, &build->tx->at->roots.ref[map]);
+    }
     if (err != JIT_OK) {
-        return err;
+        build->tx->at->roots.ref[map] = 0;
+        trie_spine_abandon(&build->spine, NULL, NULL);
     }
-    struct leaf_owner *leaf = rmg_arena_at(load->pen.arena, *ref);
-    uint8_t *at = (uint8_t *)leaf + sizeof *leaf;
-    leaf->id = all[items[0].index].owner;
-    leaf->count = 0;
-    for (uint64_t i = 0; i < count; i++) {
-        const struct rmg_attachment *attachment = &all[items[i].index].attachment;
-        struct leaf_cell cell;
-        err = owner_cell_new(&load->pen, attachment, &cell);
-        if (err != JIT_OK) {
-            leaf->size = (uint32_t)(at - ((uint8_t *)leaf + sizeof *leaf));
-            owner_leaf_free(&load->pen, *ref, (uint32_t)sizeof *leaf + size);
-            return err;
+    return err;
+}
+
+static enum jit_err build_indexes(struct load_build *build, enum rmg_map map,
+                                  const struct load_list *list, struct rmg_radix *leaves)
+{
+    static const enum rmg_map of_nodes[] = {RMG_NODE_TYPES};
+    static const enum rmg_map of_edges[] = {RMG_EDGE_TYPES, RMG_OUT, RMG_IN};
+    const enum rmg_map *indexes = map == RMG_NODES ? of_nodes : of_edges;
+    size_t index_count = map == RMG_NODES ? 1 : 3;
+    uint32_t ref = list->first;
+    enum jit_err err = JIT_OK;
+    if (map != RMG_NODES && map != RMG_EDGES) {
+        return JIT_OK;
+    }
+    for (size_t i = 0; i < list->count; i++) {
+        struct load_link link = load_link_of(rmg_arena_at(build->pen.arena, ref));
+        __builtin_prefetch(rmg_arena_at(build->pen.arena, link.ahead));
+        leaves[i].index = ref;
+        ref = link.next;
+    }
+    for (size_t i = 0; err == JIT_OK && i < index_count; i++) {
+        err = build_index(build, indexes[i], leaves, list->count);
+    }
+    return err;
+}
+
+/* ---- the map ---- */
+
+struct leaf_end {
+    struct trie_pen *pen;
+    enum rmg_map map;
+};
+
+static void leaf_free(void *user, uint32_t ref)
+{
+    const struct leaf_end *end = user;
+    if (end->map == RMG_ALPHA || end->map == RMG_BETA) {
+        owner_leaf_free(end->pen, ref, owner_leaf_size(rmg_arena_at(end->pen->arena, ref)));
+    } else {
+        rmg_arena_release(end->pen->arena, ref, trie_specs[end->map].leaf_size);
+    }
+}
+
+/* Take the leaves from the list, in order. */
+static enum jit_err build_map(struct load_build *build, enum rmg_map map, struct load_list *list)
+{
+    bool owners = map == RMG_ALPHA || map == RMG_BETA;
+    struct among among;
+    enum jit_err err = JIT_OK;
+    if (owners) {
+        among_begin(&among, build->tx, map == RMG_ALPHA ? RMG_NODES : RMG_EDGES);
+    }
+    trie_spine_begin(&build->spine, &build->pen, &trie_specs[map]);
+    while (err == JIT_OK && list->count > 0) {
+        uint8_t *leaf = rmg_arena_at(build->pen.arena, list->first);
+        struct load_link link = load_link_of(leaf);
+        __builtin_prefetch(rmg_arena_at(build->pen.arena, link.ahead));
+        if (owners && !among_has(&among, leaf + offsetof(struct leaf_owner, id))) {
+            err = among.err != JIT_OK ? among.err : JIT_ENOENT;
         }
-        at = owner_entry_write(at, attachment, &cell);
-        leaf->count++;
-        load->tx->portal_delta += attachment->value.kind == RMG_VALUE_PORTAL;
+        if (err == JIT_OK) {
+            err = trie_spine_add(&build->spine, list->first);
+        }
+        if (err == JIT_OK) {
+            memcpy(leaf, &build->pen.epoch, sizeof build->pen.epoch);
+            list->first = link.next;
+            list->count--;
+        }
     }
-    leaf->size = size;
+    if (err == JIT_OK) {
+        err = trie_spine_end(&build->spine, &build->tx->at->roots.ref[map]);
+    }
+    if (err != JIT_OK) {
+        struct leaf_end end = {.pen = &build->pen, .map = map};
+        build->tx->at->roots.ref[map] = 0;
+        trie_spine_abandon(&build->spine, leaf_free, &end);
+    }
+    return err;
+}
+
+enum jit_err load_build(struct load_build *build, enum rmg_map map, struct load_list *list,
+                        struct jit_id *at)
+{
+    const uint32_t count = list->count;
+    const uint64_t bytes = 2ull * count * sizeof(struct rmg_radix);
+    uint32_t ref = 0;
+    enum jit_err err = JIT_OK;
+    if (count == 0) {
+        return JIT_OK;
+    }
+    if (list->mixed || map == RMG_NODES || map == RMG_EDGES) {
+        err = rmg_arena_borrow(build->pen.arena, bytes, &ref);
+        if (err == JIT_OK) {
+            struct rmg_radix *leaves = rmg_arena_at(build->pen.arena, ref);
+            err = load_list_sort(&build->pen, map, list, leaves, build->owner, at);
+            if (err == JIT_OK) {
+                err = build_indexes(build, map, list, leaves);
+            }
+            rmg_arena_return(build->pen.arena, ref, bytes);
+        }
+    }
+    if (err == JIT_OK) {
+        uint32_t portals = list->portals;
+        err = build_map(build, map, list);
+        if (err == JIT_OK) {
+            build->tx->portal_delta += portals;
+            build->tx->at->roots.node_count += map == RMG_NODES ? count : 0;
+            build->tx->at->roots.edge_count += map == RMG_EDGES ? count : 0;
+        }
+    }
+    load_list_free(&build->pen, map, list);
+    return err;
+}
+
+/* ---- as a stream ---- */
+
+enum jit_err rmg_load_begin(struct rmg_tx *tx, struct rmg_load **out)
+{
+    struct jit_heap *heap = tx->store->heap;
+    *out = heap->alloc(heap, sizeof **out);
+    if (*out == NULL) {
+        return JIT_ENOMEM;
+    }
+    struct rmg_load *load = *out;
+    load->heap = heap;
+    load->build.tx = tx;
+    load->build.owner = &load->owner;
+    load->map = RMG_MAPS;
+    load->list = (struct load_list){.first = 0};
+    load_owner_init(&load->owner, heap);
     return JIT_OK;
 }
 
-static enum jit_err load_owners(struct load *load, enum rmg_plane plane,
-                                const struct rmg_radix *among, uint64_t among_count)
+enum jit_err rmg_load_close(struct rmg_load *load)
 {
-    const enum rmg_map map = plane == RMG_PLANE_ALPHA ? RMG_ALPHA : RMG_BETA;
-    const struct rmg_bulk_attachment *all = load->bulk->attachments;
-    const struct trie_records source = {.base = (const uint8_t *)all,
-                                        .stride = sizeof *all,
-                                        .segments = 1,
-                                        .at = {offsetof(struct rmg_bulk_attachment, owner)}};
-    struct rmg_radix *items = load->items;
-    uint64_t count = 0;
-    uint64_t owners = 0;
-    enum jit_err err = JIT_OK;
-    for (uint64_t i = 0; i < load->bulk->attachment_count; i++) {
-        if (all[i].plane == plane) {
-            items[count++].index = (uint32_t)i;
-        }
+    enum rmg_map map = load->map;
+    struct jit_id twin;
+    if (map == RMG_MAPS) {
+        return JIT_OK;
     }
-    trie_sort(&source, items, load->scratch, count, 0);
-    /* Leaves take the place of what they were made from. */
-    for (uint64_t begin = 0, end = 0; err == JIT_OK && begin < count; begin = end) {
-        uint32_t ref = 0;
-        if (begin + AHEAD < count) {
-            const struct rmg_bulk_attachment *ahead = &all[items[begin + AHEAD].index];
-            __builtin_prefetch(ahead);
-            __builtin_prefetch(&ahead->attachment.value.bytes);
-            ahead = &all[items[begin + AHEAD / 2].index];
-            __builtin_prefetch(ahead->attachment.value.bytes);
-            __builtin_prefetch(ahead->attachment.name);
-        }
-        for (end = begin + 1; end < count && jit_id_equal(&all[items[end].index].owner,
-                                                          &all[items[begin].index].owner);) {
-            end++;
-        }
-        err = owner_sort(all, items + begin, end - begin);
-        if (err == JIT_OK) {
-            err = owner_make(load, items + begin, end - begin, &ref);
-        }
-        if (err == JIT_OK) {
-            items[owners++].index = ref;
-        }
-    }
-    if (err == JIT_OK &&
-        !all_among(load, items, owners, offsetof(struct leaf_owner, id), among, among_count)) {
-        err = JIT_ENOENT;
+    enum jit_err err = load_owner_end(&load->build.pen, &load->owner, &load->list);
+    if (err == JIT_OK) {
+        err = tx_find(load->build.tx, &load->instance);
     }
     if (err == JIT_OK) {
-        const struct trie_records leaves = leaves_of(load, &trie_specs[map]);
-        size_t twin = 0;
-        bool distinct = trie_steps(&leaves, items, owners, load->steps, &twin);
-        assert(distinct);
-        err = trie_build(&load->pen, &trie_specs[map], items, load->steps, owners,
-                         &load->tx->at->roots.ref[map]);
-    }
-    for (uint64_t i = 0; err != JIT_OK && i < owners; i++) {
-        owner_leaf_free(&load->pen, items[i].index, owner_leaf_size(leaf_at(load, items[i].index)));
-    }
-    load->pen.counters->leaves_made += err == JIT_OK ? owners : 0;
-    return err;
-}
-
-static enum jit_err load_all(struct load *load)
-{
-    enum jit_err err = load_nodes(load);
-    if (err == JIT_OK) {
-        err = load_edges(load);
-    }
-    if (err == JIT_OK) {
-        err = load_owners(load, RMG_PLANE_ALPHA, load->nodes, load->bulk->node_count);
-    }
-    if (err == JIT_OK) {
-        err = load_owners(load, RMG_PLANE_BETA, load->edges, load->bulk->edge_count);
+        load->map = RMG_MAPS;
+        err = load_build(&load->build, map, &load->list, &twin);
     }
     return err;
 }
 
-static uint64_t most(uint64_t a, uint64_t b)
+enum jit_err rmg_load_open(struct rmg_load *load, const struct jit_id *instance, enum rmg_map map)
 {
-    return a > b ? a : b;
-}
-
-enum jit_err rmg_tx_load(struct rmg_tx *tx, const struct jit_id *instance, struct rmg_bulk *bulk)
-{
-    enum jit_err err = tx_find(tx, instance);
-    for (unsigned map = 0; err == JIT_OK && map < RMG_MAPS; map++) {
-        err = tx->at->roots.ref[map] == 0 ? JIT_OK : JIT_EINVALID;
+    struct rmg_tx *tx = load->build.tx;
+    assert(map < RMG_MAPS_HASHED);
+    enum jit_err err = rmg_load_close(load);
+    if (err == JIT_OK) {
+        err = tx_find(tx, instance);
     }
-    uint64_t count = most(most(bulk->node_count, bulk->edge_count), bulk->attachment_count);
-    if (err == JIT_OK && count > UINT32_MAX) {
-        err = JIT_ELIMIT;
+    if (err == JIT_OK && tx->at->roots.ref[map] != 0) {
+        err = JIT_EINVALID;
+    }
+    if (err == JIT_OK && tx->at->epoch != tx->epoch) {
+        err = tx_touch(tx, instance);
     }
     if (err == JIT_OK) {
         err = tx_own(tx);
     }
-    if (err != JIT_OK || count == 0) {
+    if (err == JIT_OK) {
+        load->build.pen = tx_pen(tx, tx->at->arena);
+        load->instance = *instance;
+        load->map = map;
+    }
+    return err;
+}
+
+enum jit_err rmg_load_node(struct rmg_load *load, const struct jit_id *id,
+                           const struct jit_id *type)
+{
+    assert(load->map == RMG_NODES);
+    return load_node(&load->build.pen, &load->list, id, type);
+}
+
+enum jit_err rmg_load_edge(struct rmg_load *load, const struct rmg_edge *edge)
+{
+    assert(load->map == RMG_EDGES);
+    return load_edge(&load->build.pen, &load->list, edge);
+}
+
+enum jit_err rmg_load_attachment(struct rmg_load *load, const struct jit_id *owner,
+                                 const struct rmg_attachment *attachment)
+{
+    struct load_owner *open = &load->owner;
+    enum jit_err err = JIT_OK;
+    assert(load->map == RMG_ALPHA || load->map == RMG_BETA);
+    if (open->count > 0 && !jit_id_equal(&open->id, owner)) {
+        err = load_owner_end(&load->build.pen, open, &load->list);
+    }
+    return err == JIT_OK ? load_owner_add(&load->build.pen, open, owner, attachment) : err;
+}
+
+static void load_free(struct rmg_load *load)
+{
+    struct jit_heap *heap = load->heap;
+    if (load->map != RMG_MAPS) {
+        load_list_free(&load->build.pen, load->map, &load->list);
+    }
+    load_owner_release(&load->build.pen, &load->owner);
+    heap->free(heap, load);
+}
+
+enum jit_err rmg_load_end(struct rmg_load *load)
+{
+    enum jit_err err = rmg_load_close(load);
+    load_free(load);
+    return err;
+}
+
+void rmg_load_abort(struct rmg_load *load)
+{
+    if (load != NULL) {
+        load_free(load);
+    }
+}
+
+/* ---- from arrays ---- */
+
+/* Array elements by id; the scratch lies where the leaves' nodes will. */
+static void sort_array(const void *array, size_t stride, size_t id_at, struct rmg_radix *items,
+                       size_t count)
+{
+    const struct trie_records records = {
+        .base = array, .stride = stride, .segments = 1, .at = {id_at}};
+    trie_sort(&records, items, items + count, count, 0);
+}
+
+static enum jit_err feed_nodes(struct rmg_load *load, const struct rmg_bulk *bulk,
+                               struct rmg_radix *items)
+{
+    enum jit_err err = JIT_OK;
+    uint64_t count = bulk->node_count;
+    for (uint64_t i = 0; i < count; i++) {
+        items[i].index = (uint32_t)i;
+    }
+    sort_array(bulk->nodes, sizeof *bulk->nodes, offsetof(struct rmg_bulk_node, id), items, count);
+    for (uint64_t i = 0; err == JIT_OK && i < count; i++) {
+        const struct rmg_bulk_node *node = &bulk->nodes[items[i].index];
+        __builtin_prefetch(&bulk->nodes[items[i + AHEAD < count ? i + AHEAD : i].index]);
+        err = rmg_load_node(load, &node->id, &node->type);
+    }
+    return err;
+}
+
+static enum jit_err feed_edges(struct rmg_load *load, const struct rmg_bulk *bulk,
+                               struct rmg_radix *items)
+{
+    enum jit_err err = JIT_OK;
+    uint64_t count = bulk->edge_count;
+    for (uint64_t i = 0; i < count; i++) {
+        items[i].index = (uint32_t)i;
+    }
+    sort_array(bulk->edges, sizeof *bulk->edges, offsetof(struct rmg_edge, id), items, count);
+    for (uint64_t i = 0; err == JIT_OK && i < count; i++) {
+        const struct rmg_edge *ahead = &bulk->edges[items[i + AHEAD < count ? i + AHEAD : i].index];
+        __builtin_prefetch(ahead);
+        __builtin_prefetch(&ahead->type);
+        err = rmg_load_edge(load, &bulk->edges[items[i].index]);
+    }
+    return err;
+}
+
+static enum jit_err feed_attachments(struct rmg_load *load, const struct rmg_bulk *bulk,
+                                     enum rmg_plane plane, struct rmg_radix *items)
+{
+    const struct rmg_bulk_attachment *all = bulk->attachments;
+    uint64_t count = 0;
+    enum jit_err err = JIT_OK;
+    for (uint64_t i = 0; i < bulk->attachment_count; i++) {
+        if (all[i].plane == plane) {
+            items[count++].index = (uint32_t)i;
+        }
+    }
+    sort_array(all, sizeof *all, offsetof(struct rmg_bulk_attachment, owner), items, count);
+    for (uint64_t i = 0; err == JIT_OK && i < count; i++) {
+        const struct rmg_bulk_attachment *at = &all[items[i].index];
+        const struct rmg_bulk_attachment *ahead =
+            &all[items[i + AHEAD < count ? i + AHEAD : i].index];
+        __builtin_prefetch(ahead);
+        __builtin_prefetch(&ahead->attachment.value.bytes);
+        ahead = &all[items[i + AHEAD / 2 < count ? i + AHEAD / 2 : i].index];
+        __builtin_prefetch(ahead->attachment.value.bytes);
+        __builtin_prefetch(ahead->attachment.name);
+        err = rmg_load_attachment(load, &at->owner, &at->attachment);
+    }
+    return err;
+}
+
+static enum jit_err feed_map(struct rmg_load *load, const struct jit_id *instance,
+                             const struct rmg_bulk *bulk, enum rmg_map map)
+{
+    const uint64_t counts[] = {[RMG_NODES] = bulk->node_count,
+                               [RMG_EDGES] = bulk->edge_count,
+                               [RMG_ALPHA] = bulk->attachment_count,
+                               [RMG_BETA] = bulk->attachment_count};
+    const uint64_t bytes = 2 * counts[map] * sizeof(struct rmg_radix);
+    uint32_t ref = 0;
+    if (counts[map] == 0) {
+        return JIT_OK;
+    }
+    if (counts[map] > UINT32_MAX) {
+        return JIT_ELIMIT;
+    }
+    enum jit_err err = rmg_load_open(load, instance, map);
+    if (err != JIT_OK) {
         return err;
     }
-    struct jit_heap *heap = tx->store->heap;
-    struct load load = {.tx = tx, .pen = tx_pen(tx, tx->at->arena), .bulk = bulk};
-    load.items = array_new(heap, count, sizeof *load.items);
-    load.scratch = array_new(heap, count, sizeof *load.scratch);
-    load.steps = array_new(heap, count, sizeof *load.steps);
-    load.nodes = array_new(heap, bulk->node_count + 1, sizeof *load.nodes);
-    load.edges = array_new(heap, bulk->edge_count + 1, sizeof *load.edges);
-    err = load.items == NULL || load.scratch == NULL || load.steps == NULL || load.nodes == NULL ||
-                  load.edges == NULL
-              ? JIT_ENOMEM
-              : load_all(&load);
-    heap->free(heap, load.items);
-    heap->free(heap, load.scratch);
-    heap->free(heap, load.steps);
-    heap->free(heap, load.nodes);
-    heap->free(heap, load.edges);
+    struct rmg_arena *arena = load->build.pen.arena;
+    err = rmg_arena_borrow(arena, bytes, &ref);
+    if (err == JIT_OK) {
+        struct rmg_radix *items = rmg_arena_at(arena, ref);
+        err = map == RMG_NODES ? feed_nodes(load, bulk, items)
+              : map == RMG_EDGES
+                  ? feed_edges(load, bulk, items)
+                  : feed_attachments(load, bulk,
+                                     map == RMG_ALPHA ? RMG_PLANE_ALPHA : RMG_PLANE_BETA, items);
+        rmg_arena_return(arena, ref, bytes);
+    }
     return err;
+}
+
+enum jit_err rmg_tx_load(struct rmg_tx *tx, const struct jit_id *instance, struct rmg_bulk *bulk)
+{
+    struct rmg_load *load = NULL;
+    enum jit_err err = tx_find(tx, instance);
+    for (unsigned map = 0; err == JIT_OK && map < RMG_MAPS; map++) {
+        err = tx->at->roots.ref[map] == 0 ? JIT_OK : JIT_EINVALID;
+    }
+    if (err == JIT_OK) {
+        err = rmg_load_begin(tx, &load);
+    }
+    for (unsigned map = 0; err == JIT_OK && map < RMG_MAPS_HASHED; map++) {
+        err = feed_map(load, instance, bulk, (enum rmg_map)map);
+    }
+    if (err != JIT_OK) {
+        rmg_load_abort(load);
+        return err;
+    }
+    return rmg_load_end(load);
 }

@@ -14,7 +14,7 @@
 static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "the layouts below are used as they lie");
 
 #define SYS_ABI_MAJOR 1u
-#define SYS_ABI_MINOR 0u
+#define SYS_ABI_MINOR 1u /* 1: graphs grow */
 #define SYS_PAGE      4096u
 
 /* Descriptors a worker is born with (7.1). */
@@ -105,7 +105,7 @@ struct sys_apply {
 };
 static_assert(sizeof(struct sys_apply) == 32, "wire size");
 
-/* exit: an i32 status. clock: no bytes. */
+/* exit: an i32 status. grow: the bytes that the graph memory is to have, u64. clock: no bytes. */
 
 /* What the loader's own exit status says (7.4); anything else is the program's. */
 #define SYS_EXIT_MAP(X)                                                                            \
@@ -195,7 +195,7 @@ struct sys_boot { /* offsets from the start of the file; tables are arrays of th
     uint64_t seed;
     uint64_t start_tick;  /* the first tick it works on */
     uint64_t view_bytes;  /* to map of fd 5: its maximum */
-    uint64_t graph_bytes; /* to map of fd 4: all there from the start */
+    uint64_t graph_bytes; /* of fd 4, there from the start */
     uint64_t heap_bytes;  /* quota for its own heap */
     uint32_t cap_count;
     uint32_t instance_count;
@@ -207,7 +207,8 @@ struct sys_boot { /* offsets from the start of the file; tables are arrays of th
     uint64_t runs_at;
     uint64_t filter_at; /* seccomp filter: u16 count, 6 zero bytes, count x 8 bytes; 0: none */
     uint64_t filter_size;
-    uint8_t zero[32];
+    uint64_t graph_bytes_max; /* to map of fd 4; what is not there yet is asked for by grow */
+    uint8_t zero[24];
 };
 static_assert(sizeof(struct sys_boot) == 192, "wire size");
 struct sys_boot_cap {

@@ -32,10 +32,11 @@ static bool head_sound(const struct sys_boot *head)
            head->count <= JIT_PROCESSES_MAX && head->start_tick != 0 &&
            head->view_bytes >= SYS_VIEW_HEADER_BYTES && head->view_bytes <= JIT_ARENA_BYTES_MAX &&
            head->view_bytes % SYS_PAGE == 0 && head->graph_bytes >= SYS_GRAPH_BYTES_MIN &&
-           head->graph_bytes <= JIT_ARENA_BYTES_MAX && head->graph_bytes % SYS_PAGE == 0 &&
-           head->cap_count <= JIT_CAP_SLOTS_MAX && head->instance_count <= JIT_INSTANCES_MAX &&
-           head->rule_count <= JIT_RULES_MAX && head->run_count <= SYS_BOOT_RUNS_MAX &&
-           memcmp(head->zero, zero, sizeof zero) == 0;
+           head->graph_bytes <= head->graph_bytes_max &&
+           head->graph_bytes_max <= JIT_ARENA_BYTES_MAX && head->graph_bytes % SYS_PAGE == 0 &&
+           head->graph_bytes_max % SYS_PAGE == 0 && head->cap_count <= JIT_CAP_SLOTS_MAX &&
+           head->instance_count <= JIT_INSTANCES_MAX && head->rule_count <= JIT_RULES_MAX &&
+           head->run_count <= SYS_BOOT_RUNS_MAX && memcmp(head->zero, zero, sizeof zero) == 0;
 }
 
 static bool filter_sound(struct sys_bytes filter)
@@ -157,6 +158,8 @@ enum jit_err sys_boot_encode(const struct sys_boot_spec *spec, struct jit_buf *b
                             .start_tick = spec->start_tick,
                             .view_bytes = spec->view_bytes,
                             .graph_bytes = spec->graph_bytes,
+                            .graph_bytes_max = spec->graph_bytes_max != 0 ? spec->graph_bytes_max
+                                                                          : spec->graph_bytes,
                             .heap_bytes = spec->heap_bytes,
                             .cap_count = spec->cap_count,
                             .instance_count = spec->instance_count,

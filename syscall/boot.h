@@ -37,7 +37,8 @@ struct sys_boot_spec {
     uint64_t seed;
     uint64_t start_tick;
     uint64_t view_bytes;
-    uint64_t graph_bytes;
+    uint64_t graph_bytes;     /* at first */
+    uint64_t graph_bytes_max; /* 0: the same */
     uint64_t heap_bytes;
     const struct sys_boot_cap *caps;
     const struct sys_boot_instance *instances;

@@ -71,6 +71,13 @@ static enum jit_err decode_exit(const uint8_t *bytes, size_t size, struct sys_re
     return jit_cursor_done(&cur) ? JIT_OK : JIT_EPEER;
 }
 
+static enum jit_err decode_grow(const uint8_t *bytes, size_t size, struct sys_request *out)
+{
+    struct jit_cursor cur = jit_cursor_of(bytes, size);
+    out->body.grow_bytes = jit_get_u64(&cur);
+    return jit_cursor_done(&cur) ? JIT_OK : JIT_EPEER;
+}
+
 static enum jit_err decode_clock(const uint8_t *bytes, size_t size, struct sys_request *out)
 {
     (void)bytes;

@@ -47,6 +47,7 @@ struct sys_request {
     union {
         struct sys_apply_view apply;
         int32_t exit_status;
+        uint64_t grow_bytes;
     } body;
 };
 

@@ -11,38 +11,22 @@
 static enum jit_err put_types(const struct lang_system *system, struct rmg_collect *collect,
                               char *what, size_t what_size)
 {
-    for (uint32_t i = 0; i < system->type_count; i++) {
-        const struct lang_type *type = &system->types[i];
-        if (kern_root_reserved(type->name)) {
-            snprintf(what, what_size, "line %u: `%s` is a name the root graph uses itself",
-                     type->pos.line, type->name);
-            return JIT_EINVALID;
-        }
-        struct kern_root_field *fields =
-            jit_heap_zalloc(rmg_collect_heap(collect), type->field_count + 1u, sizeof *fields);
-        if (fields == NULL) {
-            return JIT_ENOMEM;
-        }
-        for (uint32_t f = 0; f < type->field_count; f++) {
-            fields[f] = (struct kern_root_field){
-                .name = type->fields[f].name,
-                .codec = type->fields[f].codec,
-                .join = type->fields[f].join,
-                .has_default = type->fields[f].has_default,
-                .value = type->fields[f].value,
-                .value_size = type->fields[f].value_size,
-            };
-        }
-        enum jit_err err = kern_root_type(collect, type->name, type->is_edge ? "edge" : "node",
-                                          fields, type->field_count);
-        rmg_collect_heap(collect)->free(rmg_collect_heap(collect), fields);
-        if (err != JIT_OK) {
-            snprintf(what, what_size, "line %u: type `%s`: %s", type->pos.line, type->name,
-                     jit_err_text(err));
-            return err;
-        }
+    struct rmg_schema *schema = NULL;
+    const struct lang_type *at = NULL;
+    enum jit_err err = rmg_schema_new(rmg_collect_heap(collect), &schema);
+    if (err == JIT_OK) {
+        err = lang_schema(system, schema, &at);
     }
-    return JIT_OK;
+    if (err == JIT_OK) {
+        at = NULL;
+        err = rmg_schema_collect(schema, collect);
+    }
+    if (err != JIT_OK && at != NULL) {
+        snprintf(what, what_size, "line %u: type `%s`: %s", at->pos.line, at->name,
+                 jit_err_text(err));
+    }
+    rmg_schema_free(schema);
+    return err;
 }
 
 static enum jit_err put_rules(const struct lang_system *system, struct rmg_collect *collect,

@@ -152,7 +152,7 @@ int jitos_verify(struct cli *cli)
 /* ---- jitos ps ---- */
 
 static void print_process(struct cli *cli, const char *name, uint64_t index, const char *state,
-                          uint64_t pid, const uint64_t numbers[4], const char *last)
+                          uint64_t pid, const uint64_t numbers[5], const char *last)
 {
     char full[300];
     snprintf(full, sizeof full, "%s[%llu]", name, (unsigned long long)index);
@@ -169,6 +169,7 @@ static void print_process(struct cli *cli, const char *name, uint64_t index, con
     cli_put_number(event, "applied", numbers[1]);
     cli_put_number(event, "denied", numbers[2]);
     cli_put_number(event, "restarts", numbers[3]);
+    cli_put_number(event, "graph", numbers[4]);
     cli_put_text(event, "last", last);
     cli_emit(cli, event);
 }
@@ -202,7 +203,7 @@ static int ps_live(struct cli *cli, struct hub_client *client)
         char last[160];
         uint64_t index = 0;
         uint64_t pid = 0;
-        uint64_t numbers[4] = {0};
+        uint64_t numbers[5] = {0};
         hub_get_text(items[i], "name", name, sizeof name);
         hub_get_text(items[i], "state", state, sizeof state);
         hub_get_text(items[i], "last", last, sizeof last);
@@ -210,7 +211,8 @@ static int ps_live(struct cli *cli, struct hub_client *client)
             hub_get_uint(items[i], "requests", &numbers[0]) &&
             hub_get_uint(items[i], "applied", &numbers[1]) &&
             hub_get_uint(items[i], "denied", &numbers[2]) &&
-            hub_get_uint(items[i], "restarts", &numbers[3])) {
+            hub_get_uint(items[i], "restarts", &numbers[3]) &&
+            hub_get_uint(items[i], "graph", &numbers[4])) {
             print_process(cli, name, index, state, pid, numbers, last);
         }
     }
@@ -234,7 +236,7 @@ static int ps_at_rest(struct cli *cli)
     enum jit_err err =
         kern_config_read(jit_heap_libc(), system.store, &system.replay.version, &config, &where);
     if (err == JIT_OK) {
-        static const uint64_t none[4];
+        static const uint64_t none[5];
         print_head(cli);
         for (uint32_t i = 0; i < config->process_count; i++) {
             print_process(cli, config->processes[i].name, config->processes[i].index,

@@ -45,44 +45,6 @@ int load_file(struct cli *cli, const char *path, size_t size_max, struct jit_buf
 
 /* ---- imports ---- */
 
-/* The declared types as an importer wants them; everything lies in one block, freed with free(). */
-struct schema {
-    struct import_schema schema;
-    struct import_type *types;
-    struct import_field *fields;
-};
-
-static bool make_schema(const struct lang_system *system, struct schema *out)
-{
-    size_t count = 0;
-    for (uint32_t i = 0; i < system->type_count; i++) {
-        count += system->types[i].field_count;
-    }
-    out->types = calloc(system->type_count + 1u, sizeof *out->types);
-    out->fields = calloc(count + 1, sizeof *out->fields);
-    if (out->types == NULL || out->fields == NULL) {
-        return false;
-    }
-    struct import_field *field = out->fields;
-    for (uint32_t i = 0; i < system->type_count; i++) {
-        const struct lang_type *type = &system->types[i];
-        out->types[i] = (struct import_type){.name = type->name,
-                                             .edge = type->is_edge,
-                                             .fields = field,
-                                             .field_count = type->field_count};
-        for (uint32_t f = 0; f < type->field_count; f++) {
-            *field++ = (struct import_field){.name = type->fields[f].name,
-                                             .codec = type->fields[f].codec,
-                                             .join = type->fields[f].join,
-                                             .has_default = type->fields[f].has_default,
-                                             .value = type->fields[f].value,
-                                             .value_size = type->fields[f].value_size};
-        }
-    }
-    out->schema = (struct import_schema){.types = out->types, .type_count = system->type_count};
-    return true;
-}
-
 /* The folder of the system file: relative paths count from it. */
 static void folder_of(const char *file, char *out, size_t size)
 {
@@ -124,7 +86,7 @@ static int import_failed(struct cli *cli, const char *file, const struct lang_im
 
 /* One `import`: files of one format, or the package graph. */
 static int import_one(struct cli *cli, const char *file, const struct lang_import *import,
-                      const struct import_schema *schema, struct rmg_collect *collect,
+                      const struct rmg_schema *schema, struct rmg_collect *collect,
                       struct load_facts *facts)
 {
     char base[4096];
@@ -173,17 +135,22 @@ static int import_one(struct cli *cli, const char *file, const struct lang_impor
 static int import_all(struct cli *cli, const char *file, const struct lang_system *system,
                       struct rmg_collect *collect, struct load_facts *facts)
 {
-    struct schema schema = {0};
+    struct rmg_schema *schema = NULL;
+    const struct lang_type *at = NULL;
     int code = CLI_OK;
-    if (!make_schema(system, &schema)) {
-        cli_what(cli, "out of memory");
-        code = CLI_HOST;
+    enum jit_err err = rmg_schema_new(jit_heap_libc(), &schema);
+    if (err == JIT_OK) {
+        err = lang_schema(system, schema, &at);
+    }
+    if (err != JIT_OK) {
+        cli_what(cli, "%s cannot become a system", file);
+        cli_why(cli, "%s", jit_err_text(err));
+        code = cli_exit_of(err);
     }
     for (uint32_t i = 0; code == CLI_OK && i < system->import_count; i++) {
-        code = import_one(cli, file, &system->imports[i], &schema.schema, collect, facts);
+        code = import_one(cli, file, &system->imports[i], schema, collect, facts);
     }
-    free(schema.types);
-    free(schema.fields);
+    rmg_schema_free(schema);
     return code;
 }
 

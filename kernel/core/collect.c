@@ -58,16 +58,51 @@ static enum jit_err take_apply(struct kern_core *core, struct kern_process *proc
 }
 
 /* An answer at once, to a call that is no part of the tick. */
-static enum jit_err answer(struct kern_core *core, uint32_t index, const struct sys_slot *slot,
+static enum jit_err answer(struct kern_core *core, uint32_t index, uint64_t cookie,
                            enum rmg_result result)
 {
-    struct sys_receipt receipt = {.cookie = slot->cookie,
+    struct sys_receipt receipt = {.cookie = cookie,
                                   .tick = core->tick + 1,
                                   .result = (uint16_t)result,
                                   .blocker = RMG_NO_BLOCKER,
                                   .index = UINT32_MAX};
     /* No room: it does not take its receipts, and we keep none for it. */
     return sys_ring_host_reply(&core->processes[index].ring, &receipt) == 1 ? JIT_OK : JIT_EPEER;
+}
+
+/* More graph memory, charged to the process. What is answered depends on its own bytes alone. */
+static enum jit_err take_grow(struct kern_core *core, uint32_t index, uint64_t cookie,
+                              uint64_t bytes)
+{
+    struct kern_process *process = &core->processes[index];
+    if (bytes > process->graph_size_max) {
+        return answer(core, index, cookie, RMG_OVER_QUOTA);
+    }
+    if (bytes <= process->graph_size) {
+        return answer(core, index, cookie, RMG_APPLIED);
+    }
+    if (process->growing != 0) {
+        return answer(core, index, cookie, RMG_INVALID);
+    }
+    /* A multiple of the page, as the maximum is. */
+    process->growing = (bytes + SYS_PAGE - 1) / SYS_PAGE * SYS_PAGE;
+    process->grow_cookie = cookie;
+    struct kern_action *action = kern_act(core, KERN_DO_GROW);
+    action->process = index;
+    action->bytes = process->growing;
+    return JIT_OK;
+}
+
+void kern_collect_grew(struct kern_core *core, uint32_t index)
+{
+    struct kern_process *process = &core->processes[index];
+    process->graph_size = process->growing;
+    process->growing = 0;
+    if (answer(core, index, process->grow_cookie, RMG_APPLIED) != JIT_OK) {
+        kern_process_kill(core, index, "it does not take its receipts");
+    } else if (sys_ring_host_ring(&process->ring)) {
+        kern_act(core, KERN_DO_WAKE)->process = index;
+    }
 }
 
 static enum jit_err take_one(struct kern_core *core, uint32_t index, const struct sys_slot *slot)
@@ -83,7 +118,7 @@ static enum jit_err take_one(struct kern_core *core, uint32_t index, const struc
         return err;
     }
     if (request.row->decode == NULL) {
-        return answer(core, index, slot, RMG_INVALID);
+        return answer(core, index, slot->cookie, RMG_INVALID);
     }
     switch ((enum sys_call)request.row->number) {
     case SYS_CALL_apply:
@@ -93,7 +128,9 @@ static enum jit_err take_one(struct kern_core *core, uint32_t index, const struc
         process->exit_status = request.body.exit_status;
         return JIT_OK;
     case SYS_CALL_clock:
-        return answer(core, index, slot, RMG_APPLIED);
+        return answer(core, index, slot->cookie, RMG_APPLIED);
+    case SYS_CALL_grow:
+        return take_grow(core, index, slot->cookie, request.body.grow_bytes);
     default:
         assert(false); /* a call is built but not carried out */
         return JIT_ENOTSUP;

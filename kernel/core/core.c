@@ -243,6 +243,8 @@ static void on_spawned(struct kern_core *core, const struct kern_event *event)
     sys_ring_host_init(&process->ring, &event->ring);
     process->graph = event->graph;
     process->graph_size = event->graph_size;
+    process->graph_size_max = event->graph_size_max;
+    process->growing = 0;
     kern_collect_reset(process);
     if (core->phase == KERN_COLLECTING) {
         begin_for(core, event->process);
@@ -297,6 +299,16 @@ static void on_exited(struct kern_core *core, const struct kern_event *event)
         give_up(core, event->process);
     }
     core->finish = core->phase == KERN_COLLECTING && all_done(core);
+}
+
+/* One that died meanwhile has another memory now, or none. */
+static void on_grew(struct kern_core *core, uint32_t index)
+{
+    struct kern_process *process = &core->processes[index];
+    if ((process->state == KERN_PROCESS_RUNNING || process->state == KERN_PROCESS_DONE) &&
+        process->growing != 0) {
+        kern_collect_grew(core, index);
+    }
 }
 
 static void on_operator_kill(struct kern_core *core, uint32_t index)
@@ -373,6 +385,9 @@ static void dispatch(struct kern_core *core, const struct kern_event *event)
         break;
     case KERN_EVENT_FAILED:
         on_failed(core, event);
+        break;
+    case KERN_EVENT_GREW:
+        on_grew(core, event->process);
         break;
     case KERN_EVENT_KILL:
         on_operator_kill(core, event->process);
@@ -485,6 +500,7 @@ void kern_core_process(const struct kern_core *core, uint32_t index,
         .applied = process->applied,
         .denied = process->denied,
         .restarts = process->restarts,
+        .graph_bytes = process->graph_size,
     };
     memcpy(out->last, process->last, sizeof out->last);
 }

@@ -28,6 +28,7 @@ enum kern_event_kind {
     KERN_EVENT_HUNG,    /* `process` used up its time for this tick (kern_policy.hang_seconds) */
     KERN_EVENT_LOGGED,  /* all ticks up to `tick` are durable */
     KERN_EVENT_FAILED,  /* the log or a spawn failed: `err`, `text` */
+    KERN_EVENT_GREW,    /* what GROW asked for is done */
     KERN_EVENT_KILL,    /* an operator ends `process` */
     KERN_EVENT_PAUSE,   /* begin no further tick */
     KERN_EVENT_CONTINUE /* nothing happened: the last update said `again` */
@@ -40,7 +41,8 @@ struct kern_event {
     const char *text;            /* borrowed for the step */
     struct sys_ring_memory ring; /* SPAWNED: fresh and zeroed */
     const uint8_t *graph;        /* SPAWNED: the worker's arena, as the kernel maps it */
-    uint64_t graph_size;
+    uint64_t graph_size;         /* SPAWNED: bytes that are there */
+    uint64_t graph_size_max;     /* SPAWNED: bytes that it may ask for, all of them mapped */
 };
 
 enum kern_action_kind {
@@ -48,6 +50,7 @@ enum kern_action_kind {
     KERN_DO_KILL,  /* end it; `text` says why */
     KERN_DO_WAKE,  /* it sleeps on its ring's call word */
     KERN_DO_WATCH, /* it was told to begin `tick`: the watchdog starts anew */
+    KERN_DO_GROW,  /* let the graph memory of `process` have `bytes`; then GREW */
     KERN_DO_LOG,   /* append `record`; LOGGED when it is durable */
     KERN_DO_TICK,  /* tell subscribers: `report`; not durable yet */
     KERN_DO_REST,  /* the target of RUN is committed, or PAUSE took effect */
@@ -89,6 +92,7 @@ struct kern_action {
     enum kern_action_kind kind;
     uint32_t process;
     uint64_t tick;
+    uint64_t bytes;
     enum jit_err err;
     int code;
     const char *text;
@@ -118,7 +122,8 @@ struct kern_process_status {
     uint64_t applied;
     uint64_t denied;
     uint64_t restarts;
-    char last[128]; /* why it last died; "" */
+    uint64_t graph_bytes; /* charged to it */
+    char last[128];       /* why it last died; "" */
 };
 
 struct kern_core_options {

@@ -39,7 +39,10 @@ struct kern_process {
     enum kern_process_state state;
     struct sys_ring_host ring;
     const uint8_t *graph;
-    uint64_t graph_size;
+    uint64_t graph_size; /* what it was given, whole pages */
+    uint64_t graph_size_max;
+    uint64_t growing; /* what it has asked for and is being given; 0: nothing */
+    uint64_t grow_cookie;
     struct sys_cap_table *caps;
     const struct rmg_rule **rules; /* distinct rules of its runs: what requests index */
     uint32_t rule_count;
@@ -153,6 +156,8 @@ void kern_lineage_read(const struct kern_core *core, const struct jit_id *instan
 
 /* collect.c */
 void kern_collect_drain(struct kern_core *core, uint32_t process);
+/* The graph memory has what was asked for. */
+void kern_collect_grew(struct kern_core *core, uint32_t process);
 void kern_collect_reset(struct kern_process *process);
 
 /* commit.c: run the tick that was collected. */

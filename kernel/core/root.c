@@ -14,10 +14,6 @@ static const char *const paths[KERN_PLACE_COUNT] = {
 #undef X
 };
 
-/* Types of the root graph's own nodes and atoms, beside the built-in codecs. */
-static const char *const own_atoms[] = {"u64", "u32"};
-static const char *const own_nodes[] = {"instance", "type", "rule", "process", "capability"};
-
 const char *kern_place_path(enum kern_place place)
 {
     assert((unsigned)place < KERN_PLACE_COUNT);
@@ -54,21 +50,6 @@ void kern_private_places_init(struct kern_private_places *places)
         struct jit_id root_node;
         kern_place_id(paths[private_places[i]], &places->id[i], &root_node);
     }
-}
-
-bool kern_root_reserved(const char *name)
-{
-    for (size_t i = 0; i < sizeof own_atoms / sizeof *own_atoms; i++) {
-        if (strcmp(name, own_atoms[i]) == 0) {
-            return true;
-        }
-    }
-    for (size_t i = 0; i < sizeof own_nodes / sizeof *own_nodes; i++) {
-        if (strcmp(name, own_nodes[i]) == 0) {
-            return true;
-        }
-    }
-    return rmg_codec_of_name(name, strlen(name)) != RMG_CODEC_NONE;
 }
 
 /* ---- atoms ---- */
@@ -108,6 +89,20 @@ static enum jit_err put_own(struct rmg_collect *collect, const struct jit_id *in
 
 /* ---- genesis ---- */
 
+static enum jit_err put_builtin_types(struct rmg_collect *collect)
+{
+    struct rmg_schema *schema = NULL;
+    enum jit_err err = rmg_schema_new(rmg_collect_heap(collect), &schema);
+    if (err == JIT_OK) {
+        err = rmg_schema_add_builtin(schema);
+    }
+    if (err == JIT_OK) {
+        err = rmg_schema_collect(schema, collect);
+    }
+    rmg_schema_free(schema);
+    return err;
+}
+
 enum jit_err kern_root_begin(struct rmg_collect *collect, uint64_t seed)
 {
     struct jit_id instance;
@@ -126,91 +121,7 @@ enum jit_err kern_root_begin(struct rmg_collect *collect, uint64_t seed)
     if (err == JIT_OK) {
         err = put_own(collect, &instance, &root_node, "language", "u32", bytes, 4);
     }
-    for (int codec = RMG_CODEC_BOOL; err == JIT_OK && codec <= RMG_CODEC_LIST; codec++) {
-        err = kern_root_type(collect, rmg_codec_name((enum rmg_codec)codec), "atom", NULL, 0);
-    }
-    for (size_t i = 0; err == JIT_OK && i < sizeof own_atoms / sizeof *own_atoms; i++) {
-        err = kern_root_type(collect, own_atoms[i], "atom", NULL, 0);
-    }
-    for (size_t i = 0; err == JIT_OK && i < sizeof own_nodes / sizeof *own_nodes; i++) {
-        err = kern_root_type(collect, own_nodes[i], "node", NULL, 0);
-    }
-    return err;
-}
-
-static const char *join_text(enum rmg_join join)
-{
-    switch (join) {
-    case RMG_JOIN_SUM:
-        return "sum";
-    case RMG_JOIN_MAX:
-        return "max";
-    case RMG_JOIN_MIN:
-        return "min";
-    case RMG_JOIN_UNION:
-        return "union";
-    case RMG_JOIN_LAST:
-        return "last";
-    case RMG_JOIN_NONE:
-    case RMG_JOIN_MEMBERS:
-        break;
-    }
-    return "";
-}
-
-static void put_item(struct jit_buf *buf, const void *bytes, size_t size)
-{
-    jit_buf_put_u64(buf, size);
-    jit_buf_put(buf, bytes, size);
-}
-
-/* The fields as a list of lists: name, codec type, join, has-default, default. */
-static void encode_fields(struct jit_buf *buf, const struct kern_root_field *fields,
-                          uint32_t field_count)
-{
-    jit_buf_put_u64(buf, field_count);
-    for (uint32_t i = 0; i < field_count; i++) {
-        const struct kern_root_field *f = &fields[i];
-        size_t length_at = buf->size;
-        jit_buf_put_u64(buf, 0);
-        jit_buf_put_u64(buf, 5);
-        put_item(buf, f->name, strlen(f->name));
-        put_item(buf, rmg_codec_type(f->codec)->bytes, JIT_ID_BYTES);
-        put_item(buf, join_text(f->join), strlen(join_text(f->join)));
-        uint8_t has_default = f->has_default;
-        put_item(buf, &has_default, 1);
-        put_item(buf, f->value, f->has_default ? f->value_size : 0);
-        if (buf->err == JIT_OK) {
-            jit_buf_patch_u64(buf, length_at, buf->size - length_at - 8);
-        }
-    }
-}
-
-enum jit_err kern_root_type(struct rmg_collect *collect, const char *name, const char *kind,
-                            const struct kern_root_field *fields, uint32_t field_count)
-{
-    struct jit_id instance;
-    struct jit_id root_node;
-    struct jit_id id;
-    struct jit_id type;
-    kern_place_id("/schema", &instance, &root_node);
-    kern_type_id(name, &id);
-    kern_type_id("type", &type);
-    struct jit_buf buf;
-    jit_buf_init(&buf, rmg_collect_heap(collect), JIT_ATOM_BYTES_MAX);
-    encode_fields(&buf, fields, field_count);
-    enum jit_err err = rmg_collect_node(collect, &instance, &id, &type);
-    if (err == JIT_OK) {
-        err = put_text(collect, &instance, &id, "name", name, strlen(name));
-    }
-    if (err == JIT_OK) {
-        err = put_text(collect, &instance, &id, "kind", kind, strlen(kind));
-    }
-    if (err == JIT_OK) {
-        err = put_bytes(collect, &instance, &id, "fields", RMG_CODEC_LIST, &buf);
-    }
-    jit_buf_release(&buf);
-    return err;
+    return err == JIT_OK ? put_builtin_types(collect) : err;
 }
 
 enum jit_err kern_root_rule(struct rmg_collect *collect, const char *name, const char *text,

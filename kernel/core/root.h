@@ -10,6 +10,7 @@
 
 #include "rmg/collect.h"
 #include "rmg/rule.h"
+#include "rmg/schema.h"
 
 /* The instances there from genesis, in the order of enum kern_place. */
 #define KERN_PLACE_MAP(X)                                                                          \
@@ -44,14 +45,6 @@ void kern_private_places_init(struct kern_private_places *places);
 uint32_t kern_arena_of(void *user, const struct jit_id *instance);
 
 /* ---- writing the genesis ---- */
-struct kern_root_field {
-    const char *name;
-    enum rmg_codec codec;
-    enum rmg_join join;
-    bool has_default;
-    const uint8_t *value; /* canonical bytes */
-    uint32_t value_size;
-};
 struct kern_root_run {
     struct jit_id rule_id;
     struct jit_id instance;
@@ -89,12 +82,9 @@ struct kern_policy {
  * stop. No atom says so. */
 struct kern_policy kern_policy_usual(void);
 
-/* The eight places, the built-in types, the root atoms of /sys. */
+/* The eight places, the built-in types, the root atoms of /sys. A system's own types follow by
+ * rmg_schema_collect. */
 JIT_MUST_CHECK enum jit_err kern_root_begin(struct rmg_collect *collect, uint64_t seed);
-/* kind: "node", "edge" or "atom". */
-JIT_MUST_CHECK enum jit_err kern_root_type(struct rmg_collect *collect, const char *name,
-                                           const char *kind, const struct kern_root_field *fields,
-                                           uint32_t field_count);
 JIT_MUST_CHECK enum jit_err kern_root_rule(struct rmg_collect *collect, const char *name,
                                            const char *text, size_t text_size,
                                            const uint8_t *program, size_t program_size);
@@ -105,9 +95,6 @@ JIT_MUST_CHECK enum jit_err kern_root_process(struct rmg_collect *collect, const
                                               const struct kern_root_capability *capabilities,
                                               uint32_t capability_count,
                                               const struct kern_policy *policy);
-
-/* Reserved names of types: those the root graph uses itself. */
-bool kern_root_reserved(const char *name);
 
 /* ---- reading a version ---- */
 struct kern_process_config {

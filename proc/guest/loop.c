@@ -1,6 +1,7 @@
 #include "proc/guest/loop.h"
 
 #include "base/check.h"
+#include "base/le.h"
 #include "base/limits.h"
 #include "rmg/search.h"
 #include "syscall/decode.h"
@@ -140,18 +141,49 @@ void guest_loop_free(struct guest_loop *loop)
     heap->free(heap, loop);
 }
 
-/* Room in the graph memory for a request that does not fit a slot; when it is used up, the kernel
- * has to take what is there first. */
+/* Ask for as much graph memory and wait for the answer. */
+static bool grow(struct guest_loop *loop, uint64_t bytes)
+{
+    struct sys_receipt receipt;
+    struct sys_slot *slot = sys_ring_guest_slot(loop->options.ring);
+    slot->kind = SYS_CALL_grow;
+    slot->length = sizeof bytes;
+    slot->cookie = 0;
+    jit_put_le64(slot->body.bytes, bytes);
+    sys_ring_guest_post(loop->options.ring);
+    sys_ring_guest_ring(loop->options.ring);
+    sys_ring_guest_await(loop->options.ring, &receipt); /* nothing else here asks for one */
+    if (receipt.result == RMG_APPLIED) {
+        loop->options.graph_size = bytes;
+    }
+    return receipt.result == RMG_APPLIED;
+}
+
+/* Twice as much, as long as a ring full of requests of this size could use it: then the kernel is
+ * waited for where the ring is full, and nowhere else. */
+static bool grow_for(struct guest_loop *loop, uint64_t size)
+{
+    uint64_t most = SYS_PAGE + SYS_REQUEST_SLOTS * size;
+    uint64_t max = loop->options.boot->head.graph_bytes_max;
+    uint64_t wanted = 2 * loop->options.graph_size;
+    most = (most + SYS_PAGE - 1) / SYS_PAGE * SYS_PAGE;
+    most = most < max ? most : max;
+    wanted = wanted < most ? wanted : most;
+    return wanted > loop->options.graph_size && grow(loop, wanted);
+}
+
+/* Room in the graph memory for a request that does not fit a slot; when it is used up and there is
+ * no more to be had, the kernel has to take what is there first. */
 static uint8_t *far_room(struct guest_loop *loop, size_t size, uint64_t *at)
 {
-    uint64_t room = loop->options.graph_size - SYS_PAGE;
     uint64_t rounded = (size + 7) & ~(uint64_t)7;
-    if (rounded > room) {
-        return NULL;
-    }
-    if (rounded > room - loop->far_used) {
+    if (rounded > loop->options.graph_size - SYS_PAGE - loop->far_used &&
+        !grow_for(loop, rounded)) {
         sys_ring_guest_drain(loop->options.ring);
         loop->far_used = 0;
+    }
+    if (rounded > loop->options.graph_size - SYS_PAGE - loop->far_used) {
+        return NULL;
     }
     *at = SYS_PAGE + loop->far_used;
     loop->far_used += rounded;
@@ -235,6 +267,10 @@ static enum jit_err run_tick(struct guest_loop *loop, struct guest_run *run, uin
 enum jit_err guest_loop_tick(struct guest_loop *loop)
 {
     uint64_t tick = sys_ring_guest_begin(loop->options.ring, loop->last);
+    if (loop->far_used > 0) { /* it has taken all there was, or it had not made the tick */
+        sys_ring_guest_drain(loop->options.ring);
+        loop->far_used = 0;
+    }
     for (uint32_t i = 0; i < loop->run_count; i++) {
         enum jit_err err = run_tick(loop, &loop->runs[i], tick);
         if (err != JIT_OK) {

@@ -20,8 +20,8 @@ struct guest_loop_options { /* all borrowed for the life of the loop */
     const struct sys_boot_view *boot;
     struct sys_ring_guest *ring; /* memory, wait and wake set; not opened */
     struct sys_view_guest view;  /* not opened */
-    uint8_t *graph;              /* SYS_GRAPH_BYTES_MIN bytes at least */
-    uint64_t graph_size;
+    uint8_t *graph;              /* of the boot record's graph_bytes_max bytes */
+    uint64_t graph_size;         /* so many are there: SYS_GRAPH_BYTES_MIN at least */
 };
 
 /* Verify rules and parameters, open ring and view. Errors: JIT_EFORMAT, JIT_EVERSION and JIT_ELIMIT

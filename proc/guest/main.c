@@ -51,7 +51,7 @@ static int map_program(struct maps *maps, struct sys_boot_view *boot)
                : SYS_EXIT_BOOT;
 }
 
-/* The view is mapped for its maximum and grows; ring and graph are there from the start, which is
+/* View and graph are mapped for their maximum and grow; what is said to be there from the start is
  * looked at, since what is not there is a SIGBUS. */
 static int map_shared(struct maps *maps, const struct sys_boot_view *boot)
 {
@@ -60,7 +60,7 @@ static int map_shared(struct maps *maps, const struct sys_boot_view *boot)
         return SYS_EXIT_MEMORY;
     }
     maps->ring = map_fd(SYS_FD_RING, SYS_RING_BYTES, PROT_READ | PROT_WRITE);
-    maps->graph = map_fd(SYS_FD_GRAPH, boot->head.graph_bytes, PROT_READ | PROT_WRITE);
+    maps->graph = map_fd(SYS_FD_GRAPH, boot->head.graph_bytes_max, PROT_READ | PROT_WRITE);
     maps->view = map_fd(SYS_FD_VIEW, boot->head.view_bytes, PROT_READ);
     return maps->ring == NULL || maps->graph == NULL || maps->view == NULL ? SYS_EXIT_MEMORY : 0;
 }
@@ -69,7 +69,7 @@ static int lock_down(const struct maps *maps, const struct sys_boot_view *boot)
 {
     const struct guest_range ranges[] = {
         {maps->ring, (size_t)SYS_RING_BYTES},
-        {maps->graph, (size_t)boot->head.graph_bytes},
+        {maps->graph, (size_t)boot->head.graph_bytes_max},
         {maps->view, (size_t)boot->head.view_bytes},
         {maps->program, (size_t)maps->program_size},
     };

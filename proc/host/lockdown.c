@@ -210,10 +210,12 @@ static int step_scheduling(const struct host_lockdown_plan *plan)
     if (plan->sched_idle) {
         return sched_setscheduler(0, SCHED_IDLE, &param);
     }
-    if (sched_setscheduler(0, SCHED_BATCH, &param) != 0) {
+    /* Whoever started the supervisor may have put it lower still. There it stays: a process without
+     * capabilities cannot raise itself. */
+    if (sched_getscheduler(0) != SCHED_IDLE && sched_setscheduler(0, SCHED_BATCH, &param) != 0) {
         return -1;
     }
-    return setpriority(PRIO_PROCESS, 0, 5);
+    return getpriority(PRIO_PROCESS, 0) >= 5 ? 0 : setpriority(PRIO_PROCESS, 0, 5);
 }
 
 static int step_memory(const struct host_lockdown_plan *plan)

@@ -15,7 +15,7 @@ mkdir -p "$work/src/base" "$work/build" "$work/modules" &&
     cp "$real/configure" "$real/Makefile.in" "$real/config.h.in" "$work/src" &&
     cp -R "$real/build-aux" "$work/src" && cp "$real/base/err.h" "$work/src/base" &&
     cd "$work/build" || exit 99
-modules='libseccomp libsodium liburing check libcbor jansson'
+modules='libseccomp libsodium liburing check libcbor jansson libxml-2.0'
 cases=0
 failed=0
 
@@ -63,7 +63,7 @@ try 'no library' 1 --with-blake3-source=/nowhere
 says 'configure: error: /nowhere has no blake3.c and blake3_impl.h; leave'
 mkdir blake3 && : >blake3/blake3.c && : >blake3/blake3_impl.h
 try 'no library' 1 --with-blake3-source="$PWD/blake3"
-packages='libseccomp-dev libsodium-dev liburing-dev check libcbor-dev libjansson-dev'
+packages='libseccomp-dev libsodium-dev liburing-dev check libcbor-dev libjansson-dev libxml2-dev'
 says 'configure: error: these are missing:' "  apt-get install --no-install-recommends $packages"
 
 while read -r module asked package; do
@@ -82,6 +82,7 @@ liburing liburing_>=_2.3 liburing-dev
 check check_>=_0.15 check
 libcbor libcbor libcbor-dev
 jansson jansson_>=_2.14 libjansson-dev
+libxml-2.0 libxml-2.0_>=_2.9 libxml2-dev
 END
 
 # Too old is as good as missing.

@@ -49,6 +49,12 @@ check_PROGRAMS += %D%/test_hub_msg %D%/test_shell
 %C%_test_shell_CFLAGS = $(test_cflags)
 %C%_test_shell_LDADD = tests/libtest.la kernel/libkernel.la base/libbase.la $(CHECK_LIBS)
 
+# The engine's threads.
+check_PROGRAMS += %D%/test_pool
+%C%_test_pool_CFLAGS = $(test_cflags)
+%C%_test_pool_LDADD = tests/libtest.la kernel/libkernel.la rmg/librmg.la base/libbase.la \
+	$(CHECK_LIBS)
+
 # The root graph: written, read back.
 check_PROGRAMS += %D%/test_root
 %C%_test_root_SOURCES = %D%/test_root.c tools/genesis.c tools/genesis.h

@@ -125,7 +125,7 @@ START_TEST(waiter_hears_each_bell) /* more bells than one thread takes */
         wait_event(fd);
     }
     /* A bell that rang before it was armed is heard as well. */
-    words[5]++;
+    __atomic_add_fetch(&words[5], 1, __ATOMIC_SEQ_CST);
     ck_assert_int_eq(shell_waiter_arm(waiter, bells, BELLS), JIT_OK);
     wait_event(fd);
     ck_assert_int_eq(shell_waiter_arm(waiter, NULL, 0), JIT_OK);

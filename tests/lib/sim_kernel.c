@@ -178,7 +178,9 @@ static void do_spawn(struct sim_kernel *sim, uint32_t index)
         return;
     }
     worker.boot.view_bytes = ARENA_BYTES;
-    worker.boot.graph_bytes = 1u << 20;
+    worker.boot.graph_bytes = sim->options.graph_bytes != 0 ? sim->options.graph_bytes : 1u << 20;
+    worker.boot.graph_bytes_max =
+        sim->options.graph_bytes_max != 0 ? sim->options.graph_bytes_max : worker.boot.graph_bytes;
     worker.boot.heap_bytes = 1u << 24;
     worker.exit_from = index == 0 ? sim->options.exit_from : 0;
     worker.exit_status = 3;
@@ -187,6 +189,7 @@ static void do_spawn(struct sim_kernel *sim, uint32_t index)
     struct kern_event event = {.kind = KERN_EVENT_SPAWNED, .process = index};
     event.ring = sim_worker_ring(sim->workers[index]);
     event.graph = sim_worker_graph(sim->workers[index], &event.graph_size);
+    event.graph_size_max = worker.boot.graph_bytes_max;
     if (sim->options.before_load != NULL) {
         sim->hostile[index] = (struct sim_hostile){.sim = sim, .ring = event.ring};
         event.ring.before_load = before_load;
@@ -236,8 +239,10 @@ void sim_kernel_step(struct sim_kernel *sim, const struct kern_event *event)
     struct kern_update update;
     uint32_t spawns[64];
     uint32_t kills[64];
+    uint32_t grows[64];
     size_t spawn_count = 0;
     size_t kill_count = 0;
+    size_t grow_count = 0;
     kern_core_step(sim->core, event, &update);
     for (size_t i = 0; i < update.count; i++) {
         const struct kern_action *action = &update.actions[i];
@@ -252,6 +257,9 @@ void sim_kernel_step(struct sim_kernel *sim, const struct kern_event *event)
             sim_worker_wake(sim->workers[action->process]);
             break;
         case KERN_DO_WATCH:
+            break;
+        case KERN_DO_GROW:
+            grows[grow_count++] = action->process;
             break;
         case KERN_DO_LOG:
             keep_record(sim, &action->record);
@@ -275,6 +283,11 @@ void sim_kernel_step(struct sim_kernel *sim, const struct kern_event *event)
         if (sim->workers[kills[i]] != NULL) {
             sim_kernel_end_worker(sim, kills[i], "killed");
         }
+    }
+    for (size_t i = 0; i < grow_count; i++) {
+        struct kern_event grew = {.kind = KERN_EVENT_GREW, .process = grows[i]};
+        sim->grows++;
+        sim_kernel_step(sim, &grew);
     }
     for (size_t i = 0; i < spawn_count; i++) {
         do_spawn(sim, spawns[i]);

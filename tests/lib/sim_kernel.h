@@ -19,12 +19,14 @@ struct sim_record { /* what the log was handed */
 struct sim_kernel;
 
 struct sim_kernel_options {
-    const char *text;     /* the system file; `import`s are not carried out */
-    uint32_t cells;       /* nodes c0, c1, ... of type Cell, each NEXT to the one before, */
-    const char *path;     /* in this instance; NULL: /world */
-    uint64_t system_seed; /* of the system's draws */
-    uint64_t schedule;    /* of everything that may come in any order */
-    uint32_t kill_one_in; /* a step in so many kills some worker; 0: never */
+    const char *text;         /* the system file; `import`s are not carried out */
+    uint32_t cells;           /* nodes c0, c1, ... of type Cell, each NEXT to the one before, */
+    const char *path;         /* in this instance; NULL: /world */
+    uint64_t graph_bytes;     /* of each worker at first; 0: 1 MiB */
+    uint64_t graph_bytes_max; /* 0: the same */
+    uint64_t system_seed;     /* of the system's draws */
+    uint64_t schedule;        /* of everything that may come in any order */
+    uint32_t kill_one_in;     /* a step in so many kills some worker; 0: never */
     /* Called before each step of the scheduler: may end workers and hand events to the core. */
     void (*each_step)(struct sim_kernel *sim);
     uint64_t exit_from; /* process 0 asks to exit in each tick from this one on; 0: never */
@@ -53,6 +55,7 @@ struct sim_kernel {
     size_t durable; /* records that are on the medium */
     uint64_t kills;
     uint64_t spawns;
+    uint64_t grows;
     uint64_t frozen; /* bit i: the worker of process i does not run on */
     bool resting;
     bool stopped;

@@ -153,8 +153,9 @@ struct sim_worker *sim_worker_new(const struct sim_worker_options *options)
     enum jit_err err = sys_boot_encode(&options->boot, &worker->record);
     assert(err == JIT_OK);
     worker->graph_size = options->boot.graph_bytes;
+    uint64_t graph_max = options->boot.graph_bytes_max;
     worker->ring = calloc(1, SYS_RING_BYTES);
-    worker->graph = calloc(1, worker->graph_size);
+    worker->graph = calloc(1, graph_max != 0 ? graph_max : worker->graph_size);
     assert(worker->ring != NULL);
     assert(worker->graph != NULL);
     worker->co = co_new(sim_main, worker);

@@ -31,6 +31,7 @@ struct sim_worker *sim_worker_new(const struct sim_worker_options *options);
 void sim_worker_free(struct sim_worker *worker);
 
 struct sys_ring_memory sim_worker_ring(const struct sim_worker *worker); /* for the kernel's end */
+/* The graph memory of boot.graph_bytes_max bytes is there from the start. */
 const uint8_t *sim_worker_graph(const struct sim_worker *worker, uint64_t *size);
 
 bool sim_worker_runnable(const struct sim_worker *worker); /* neither asleep nor ended */

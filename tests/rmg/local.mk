@@ -1,11 +1,13 @@
 # Tests of rmg.
-check_PROGRAMS += %D%/test_arena %D%/test_laws %D%/test_state_root %D%/test_store \
+check_PROGRAMS += %D%/test_arena %D%/test_laws %D%/test_load %D%/test_state_root %D%/test_store \
 	%D%/test_store_faults
 %C%_test_arena_CFLAGS = $(test_cflags)
 %C%_test_arena_LDADD = $(test_libs_rmg)
 %C%_test_state_root_CFLAGS = $(test_cflags)
 %C%_test_state_root_LDADD = $(test_libs_rmg)
 EXTRA_DIST += docs/spec/state-root.md
+%C%_test_load_CFLAGS = $(test_cflags)
+%C%_test_load_LDADD = $(test_libs_rmg)
 %C%_test_laws_CFLAGS = $(test_cflags)
 %C%_test_laws_LDADD = $(test_libs_rmg)
 %C%_test_store_CFLAGS = $(test_cflags)
@@ -27,6 +29,11 @@ check_PROGRAMS += %D%/test_codec %D%/test_expr %D%/test_footprint %D%/test_match
 %C%_test_rule_LDADD = $(test_libs_rmg)
 %C%_test_search_CFLAGS = $(test_cflags)
 %C%_test_search_LDADD = $(test_libs_rmg)
+
+# Types.
+check_PROGRAMS += %D%/test_schema
+%C%_test_schema_CFLAGS = $(test_cflags)
+%C%_test_schema_LDADD = $(test_libs_rmg)
 
 # Slots, patches, receipts, the engine.
 check_PROGRAMS += %D%/test_engine %D%/test_engine_model %D%/test_patch %D%/test_patch_apply \

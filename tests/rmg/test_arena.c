@@ -83,6 +83,48 @@ START_TEST(full_arena_cuts) /* larger free pieces serve when nothing else is lef
 }
 END_TEST
 
+START_TEST(a_borrowed_stretch) /* what is given back is the next to be handed out */
+{
+    struct fault_heap heap = fault_heap_make(-1, false);
+    struct rmg_arena *arena = NULL;
+    uint32_t first = 0;
+    uint32_t second = 0;
+    uint32_t ref = 0;
+    must(rmg_arena_new(&heap.heap, 1u << 20, &arena));
+    must(rmg_arena_borrow(arena, 200001, &first));
+    must(rmg_arena_alloc(arena, 4096, &ref));
+    ck_assert_uint_eq(arena->live, 200016 + 4096);
+    uint64_t used = arena->used;
+    rmg_arena_return(arena, first, 200001);
+    ck_assert_uint_eq(arena->live, 4096);
+    must(rmg_arena_borrow(arena, 100000, &second)); /* of the same stretch */
+    ck_assert_uint_eq(second, first);
+    rmg_arena_return(arena, second, 100000);
+    must(rmg_arena_alloc(arena, 16, &ref));
+    ck_assert_uint_eq(ref, first);
+    unsigned count = 0;
+    for (; arena->used == used; count++) { /* all of it serves before the arena grows */
+        must(rmg_arena_alloc(arena, 48, &ref));
+        memset(rmg_arena_at(arena, ref), 1, 48);
+    }
+    ck_assert_uint_ge(count, 200016 / 48 - 3);
+    ck_assert_int_eq(rmg_arena_borrow(arena, 2u << 20, &ref), JIT_ENOSPC);
+    ck_assert_int_eq(rmg_arena_borrow(arena, UINT64_MAX - 3, &ref), JIT_ELIMIT);
+    must(rmg_arena_borrow(arena, 1000, &first)); /* two stretches: the larger one stays whole */
+    must(rmg_arena_borrow(arena, 3000, &second));
+    rmg_arena_return(arena, first, 1000);
+    rmg_arena_return(arena, second, 3000);
+    must(rmg_arena_borrow(arena, 3000, &ref));
+    ck_assert_uint_eq(ref, second);
+    used = arena->used;
+    must(rmg_arena_alloc(arena, 1000, &ref)); /* and the other is on the lists */
+    ck_assert_uint_eq(ref, first);
+    ck_assert_uint_eq(arena->used, used);
+    rmg_arena_free(&heap.heap, arena);
+    ck_assert_int_eq(heap.live, 0);
+}
+END_TEST
+
 /* No two live pieces overlap, whatever the order of taking and giving back. */
 START_TEST(no_overlap)
 {
@@ -135,6 +177,7 @@ static void suite(Suite *s)
     tcase_add_test(t, sizes);
     tcase_add_test(t, reuse);
     tcase_add_test(t, full_arena_cuts);
+    tcase_add_test(t, a_borrowed_stretch);
     tcase_add_loop_test(t, no_overlap, 0, 4);
     tcase_add_test(t, no_memory);
 }

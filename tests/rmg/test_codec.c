@@ -1,10 +1,14 @@
 /* Goal:   an atom decodes only from its canonical bytes, and the table of types is what 4.1 says.
  * Method: the table recomputed; golden bytes of each codec; every size near the right one; random
- *         bytes: what decodes encodes to the same; UTF-8 exhaustively by code point. */
+ *         bytes: what decodes encodes to the same; every input of up to two bytes, every kind of
+ *         float, UTF-8 by code point: all of them; random lists; the tables of
+ *         docs/spec/attachments.md. */
 #include <math.h>
+#include <stdio.h>
 
 #include "base/hash.h"
 #include "base/limits.h"
+#include "base/random.h"
 #include "rmg/codec.h"
 #include "tests/lib/fault_heap.h"
 #include "tests/lib/tcase.h"
@@ -212,6 +216,222 @@ START_TEST(utf8)
 }
 END_TEST
 
+/* ---- lists ---- */
+
+START_TEST(list_types)
+{
+    enum rmg_codec element = RMG_CODEC_BOOL;
+    for (int i = RMG_CODEC_BOOL; i <= RMG_CODEC_LIST; i++) {
+        char label[32];
+        struct jit_id want;
+        int size = snprintf(label, sizeof label, "list<%s>", rmg_codec_name((enum rmg_codec)i));
+        jit_hash_named("type:", label, (size_t)size, &want);
+        ck_assert(jit_id_equal(&want, rmg_codec_list_type((enum rmg_codec)i)));
+        ck_assert_int_eq(rmg_codec_of_atom(&want, &element), RMG_CODEC_LIST);
+        ck_assert_int_eq(element, i);
+        ck_assert_int_eq(rmg_codec_of_type(&want), RMG_CODEC_NONE);
+        ck_assert_int_eq(rmg_codec_of_atom(rmg_codec_type((enum rmg_codec)i), &element), i);
+        ck_assert_int_eq(element, RMG_CODEC_NONE);
+    }
+    ck_assert_ptr_eq(rmg_codec_list_type(RMG_CODEC_NONE), rmg_codec_type(RMG_CODEC_LIST));
+}
+END_TEST
+
+/* Random lists of random canonical values: read back element by element; good as a list of their
+ * own codec, and of another one only where every element happens to be canonical there as well. */
+START_TEST(lists_of_one_codec)
+{
+    struct jit_random random = jit_random_of(5);
+    for (int round = 0; round < 3000; round++) {
+        struct rmg_datum items[6];
+        uint8_t raw[6][32];
+        enum rmg_codec codec = (enum rmg_codec)(1 + jit_random_below(&random, 7));
+        size_t count = (size_t)jit_random_below(&random, 6);
+        size_t starts[7];
+        jit_buf_reset(&buf);
+        jit_buf_put_u64(&buf, count);
+        for (size_t i = 0; i < count; i++) {
+            for (size_t k = 0; k < sizeof raw[i]; k++) {
+                raw[i][k] = (uint8_t)(1 + jit_random_below(&random, 127)); /* so a text too */
+            }
+            items[i] = (struct rmg_datum){.codec = codec, .bytes = raw[i], .size = 32};
+            if (codec == RMG_CODEC_BOOL) {
+                items[i].as.boolean = raw[i][0] & 1;
+            } else if (codec == RMG_CODEC_I64) {
+                items[i].as.i64 = (int64_t)jit_le64(raw[i]);
+            } else if (codec == RMG_CODEC_F64 || codec == RMG_CODEC_F32) {
+                items[i].as.f64 = raw[i][0] % 16 == 0 ? -0.0 : (double)raw[i][0] / 8;
+            }
+            size_t length_at = buf.size;
+            jit_buf_put_u64(&buf, 0);
+            starts[i] = buf.size;
+            rmg_codec_encode(&items[i], &buf);
+            jit_buf_patch_u64(&buf, length_at, buf.size - starts[i]);
+        }
+        uint32_t size = (uint32_t)buf.size;
+        ck_assert_int_eq(rmg_codec_check(RMG_CODEC_LIST, codec, buf.data, size), JIT_OK);
+        ck_assert_int_eq(rmg_codec_check(RMG_CODEC_LIST, RMG_CODEC_NONE, buf.data, size), JIT_OK);
+        struct rmg_list list;
+        const uint8_t *item = NULL;
+        uint32_t item_size = 0;
+        bool fits[RMG_CODEC_LIST + 1];
+        memset(fits, true, sizeof fits);
+        rmg_list_begin(buf.data, size, &list);
+        for (size_t i = 0; i < count; i++) {
+            ck_assert(rmg_list_next(&list, &item, &item_size));
+            ck_assert_ptr_eq(item, buf.data + starts[i]);
+            for (int other = RMG_CODEC_BOOL; other <= RMG_CODEC_LIST; other++) {
+                struct rmg_datum datum;
+                fits[other] &=
+                    rmg_codec_decode((enum rmg_codec)other, item, item_size, &datum) == JIT_OK;
+            }
+        }
+        ck_assert(!rmg_list_next(&list, &item, &item_size) && rmg_list_done(&list));
+        for (int other = RMG_CODEC_BOOL; other <= RMG_CODEC_LIST; other++) {
+            enum jit_err err =
+                rmg_codec_check(RMG_CODEC_LIST, (enum rmg_codec)other, buf.data, size);
+            ck_assert_int_eq(err == JIT_OK, fits[other]);
+        }
+        for (uint32_t cut = 0; cut < size; cut++) { /* no beginning of a list is one */
+            ck_assert_int_eq(rmg_codec_check(RMG_CODEC_LIST, codec, buf.data, cut), JIT_EFORMAT);
+        }
+    }
+}
+END_TEST
+
+/* ---- all small inputs, and all floats that differ in what decides ---- */
+
+static uint32_t not_canonical; /* counted: millions of assertions are slow */
+
+static bool take(enum rmg_codec codec, const uint8_t *bytes, uint32_t size)
+{
+    struct rmg_datum datum;
+    if (rmg_codec_decode(codec, bytes, size, &datum) != JIT_OK) {
+        return false;
+    }
+    jit_buf_reset(&buf);
+    rmg_codec_encode(&datum, &buf);
+    not_canonical += buf.size != size || (size > 0 && memcmp(buf.data, bytes, size) != 0);
+    return true;
+}
+
+START_TEST(every_short_input)
+{
+    static const uint32_t accepted[RMG_CODEC_LIST + 1] = {
+        [RMG_CODEC_BOOL] = 2,
+        [RMG_CODEC_TEXT] = 1 + 127 + 127 * 127 + 30 * 64, /* nothing; ASCII; two bytes */
+        [RMG_CODEC_BYTES] = 1 + 256 + 65536,
+    };
+    not_canonical = 0;
+    for (int codec = RMG_CODEC_BOOL; codec <= RMG_CODEC_LIST; codec++) {
+        uint32_t good = take((enum rmg_codec)codec, NULL, 0);
+        for (uint32_t i = 0; i < 65536; i++) {
+            uint8_t bytes[2] = {(uint8_t)i, (uint8_t)(i >> 8)};
+            good += i < 256 && take((enum rmg_codec)codec, bytes, 1);
+            good += take((enum rmg_codec)codec, bytes, 2);
+        }
+        ck_assert_uint_eq(good, accepted[codec]);
+    }
+    ck_assert_uint_eq(not_canonical, 0);
+}
+END_TEST
+
+/* Sign, exponent and the highest bits of the fraction: all of them; the rest 0 or 1. */
+START_TEST(every_kind_of_float)
+{
+    uint32_t refused[2] = {0, 0};
+    not_canonical = 0;
+    for (uint32_t high = 0; high < 65536; high++) {
+        for (uint32_t low = 0; low < 2; low++) {
+            uint8_t bytes[8] = {(uint8_t)low};
+            bytes[2] = (uint8_t)high;
+            bytes[3] = (uint8_t)(high >> 8);
+            refused[0] += !take(RMG_CODEC_F32, bytes, 4);
+            bytes[6] = bytes[2];
+            bytes[7] = bytes[3];
+            bytes[2] = bytes[3] = 0;
+            refused[1] += !take(RMG_CODEC_F64, bytes, 8);
+        }
+    }
+    /* A NaN has all exponent bits and any fraction: 2 signs, 2 * 2^7 (2^4) fractions but the
+     * infinity, but the one; and -0.0. */
+    ck_assert_uint_eq(refused[0], 2 * (2 * 128 - 1) - 1 + 1);
+    ck_assert_uint_eq(refused[1], 2 * (2 * 16 - 1) - 1 + 1);
+    ck_assert_uint_eq(not_canonical, 0);
+}
+END_TEST
+
+/* ---- the page ---- */
+
+static uint32_t from_hex(const char *hex, size_t size, uint8_t *out)
+{
+    for (size_t i = 0; i < size / 2; i++) {
+        unsigned byte = 0;
+        ck_assert_int_eq(sscanf(hex + 2 * i, "%2x", &byte), 1);
+        out[i] = (uint8_t)byte;
+    }
+    return (uint32_t)(size / 2);
+}
+
+/* "| `list<bool>` | words | `hex` |" */
+static bool page_row(const char *line, enum rmg_codec *codec, enum rmg_codec *element,
+                     uint8_t *bytes, uint32_t *size)
+{
+    const char *name = line + 3;
+    if (strncmp(line, "| `", 3) != 0 || strrchr(line, '|') == NULL) {
+        return false;
+    }
+    size_t name_size = strcspn(name, "`");
+    const char *end = strrchr(line, '`');
+    const char *begin = end;
+    while (begin > line && begin[-1] != '`') {
+        begin--;
+    }
+    *codec = rmg_codec_of_name(name, name_size);
+    *element = RMG_CODEC_NONE;
+    if (name_size > 6 && memcmp(name, "list<", 5) == 0) {
+        *codec = RMG_CODEC_LIST;
+        *element = rmg_codec_of_name(name + 5, name_size - 6);
+        ck_assert_int_ne(*element, RMG_CODEC_NONE);
+    }
+    ck_assert_msg(*codec != RMG_CODEC_NONE, "%s", line);
+    *size = from_hex(begin, (size_t)(end - begin), bytes);
+    return true;
+}
+
+START_TEST(page)
+{
+    char path[4096];
+    char line[1024];
+    uint8_t bytes[512];
+    unsigned rows[2] = {0, 0};
+    int table = -1; /* 0: accepted, 1: refused */
+    const char *folder = getenv("top_srcdir");
+    (void)snprintf(path, sizeof path, "%s/docs/spec/attachments.md", folder != NULL ? folder : ".");
+    FILE *file = fopen(path, "r");
+    ck_assert_msg(file != NULL, "no %s", path);
+    while (fgets(line, sizeof line, file) != NULL) {
+        enum rmg_codec codec;
+        enum rmg_codec element;
+        uint32_t size = 0;
+        table = strncmp(line, "Accepted", 8) == 0  ? 0
+                : strncmp(line, "Refused", 7) == 0 ? 1
+                : line[0] == '#'                   ? -1
+                                                   : table;
+        if (table < 0 || !page_row(line, &codec, &element, bytes, &size)) {
+            continue;
+        }
+        rows[table]++;
+        ck_assert_msg(rmg_codec_check(codec, element, bytes, size) ==
+                          (table == 0 ? JIT_OK : JIT_EFORMAT),
+                      "%s", line);
+    }
+    (void)fclose(file);
+    ck_assert_uint_gt(rows[0], 10);
+    ck_assert_uint_gt(rows[1], 10);
+}
+END_TEST
+
 START_TEST(limit_and_one_past)
 {
     uint8_t *bytes = mem.heap.alloc(&mem.heap, JIT_ATOM_BYTES_MAX + 1);
@@ -237,6 +457,11 @@ static void suite(Suite *s)
     tcase_add_test(t, floats_made_canonical);
     tcase_add_test(t, random_bytes);
     tcase_add_test(t, utf8);
+    tcase_add_test(t, list_types);
+    tcase_add_test(t, lists_of_one_codec);
+    tcase_add_test(t, every_short_input);
+    tcase_add_test(t, every_kind_of_float);
+    tcase_add_test(t, page);
     tcase_add_test(t, limit_and_one_past);
 }
 

@@ -139,6 +139,7 @@ static const struct {
     MEMBER(sys_boot, runs_at),
     MEMBER(sys_boot, filter_at),
     MEMBER(sys_boot, filter_size),
+    MEMBER(sys_boot, graph_bytes_max),
     MEMBER(sys_boot, zero),
     MEMBER(sys_boot_cap, slot),
     MEMBER(sys_boot_cap, generation),

@@ -91,6 +91,7 @@ static enum jit_err encode_again(const struct sys_boot_view *view, struct jit_bu
                                         .start_tick = head->start_tick,
                                         .view_bytes = head->view_bytes,
                                         .graph_bytes = head->graph_bytes,
+                                        .graph_bytes_max = head->graph_bytes_max,
                                         .heap_bytes = head->heap_bytes,
                                         .caps = caps_again,
                                         .instances = instances_again,
@@ -214,6 +215,19 @@ static void small_graph(void)
 {
     spec.graph_bytes = SYS_GRAPH_BYTES_MIN - SYS_PAGE;
 }
+static void less_graph_in_all(void)
+{
+    spec.graph_bytes = 2 * SYS_GRAPH_BYTES_MIN;
+    spec.graph_bytes_max = SYS_GRAPH_BYTES_MIN;
+}
+static void odd_graph(void)
+{
+    spec.graph_bytes_max = SYS_GRAPH_BYTES_MIN + 1;
+}
+static void large_graph(void)
+{
+    spec.graph_bytes_max = JIT_ARENA_BYTES_MAX + SYS_PAGE;
+}
 static void slot_twice(void)
 {
     caps[1].slot = 0;
@@ -304,35 +318,14 @@ static void filter_gap(void)
 }
 
 static void (*const broken[])(void) = {
-    zero_process,
-    index_at_count,
-    too_many_workers,
-    tick_zero,
-    small_view,
-    odd_view,
-    small_graph,
-    slot_twice,
-    slot_past_limit,
-    generation_zero,
-    unknown_right,
-    no_right,
-    cap_rule_out,
-    cap_instance_out,
-    cap_zero,
-    zero_instance,
-    entry_odd,
-    entry_in_head,
-    entry_out,
-    empty_program,
-    long_program,
-    run_rule_out,
-    run_instance_out,
-    run_mode,
-    run_no_slot_with_generation,
-    run_slot_past_limit,
-    long_params,
-    filter_count,
-    filter_gap,
+    zero_process,        index_at_count,   too_many_workers, tick_zero,
+    small_view,          odd_view,         small_graph,      less_graph_in_all,
+    odd_graph,           large_graph,      slot_twice,       slot_past_limit,
+    generation_zero,     unknown_right,    no_right,         cap_rule_out,
+    cap_instance_out,    cap_zero,         zero_instance,    entry_odd,
+    entry_in_head,       entry_out,        empty_program,    long_program,
+    run_rule_out,        run_instance_out, run_mode,         run_no_slot_with_generation,
+    run_slot_past_limit, long_params,      filter_count,     filter_gap,
 };
 
 START_TEST(broken_rule) /* _i = row */

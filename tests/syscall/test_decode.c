@@ -150,10 +150,17 @@ START_TEST(small_calls)
         slot.kind = SYS_CALL_exit;
         ck_assert_int_eq(sys_decode(&slot, slot.body.bytes, size, &request),
                          size == 4 ? JIT_OK : JIT_EPEER);
+        slot.kind = SYS_CALL_grow;
+        ck_assert_int_eq(sys_decode(&slot, slot.body.bytes, size, &request),
+                         size == 8 ? JIT_OK : JIT_EPEER);
         slot.kind = SYS_CALL_clock;
         ck_assert_int_eq(sys_decode(&slot, slot.body.bytes, size, &request),
                          size == 0 ? JIT_OK : JIT_EPEER);
     }
+    slot.kind = SYS_CALL_grow;
+    slot.length = 8;
+    ck_assert_int_eq(sys_decode(&slot, slot.body.bytes, 8, &request), JIT_OK);
+    ck_assert_uint_eq(request.body.grow_bytes, 0xfffffffe);
     slot.kind = SYS_CALL_apply;
     slot.length = (uint32_t)make(3, 4);
     ck_assert_int_eq(sys_decode(&slot, bytes, slot.length, &request), JIT_OK);

@@ -53,6 +53,17 @@ static inline void put_text(const char *name, const char *text)
     put_file(name, text, strlen(text));
 }
 
+/* The schema of these types; free it with rmg_schema_free. */
+static inline struct rmg_schema *schema_of(const struct rmg_schema_type *types, size_t count)
+{
+    struct rmg_schema *schema = NULL;
+    must(rmg_schema_new(jit_heap_libc(), &schema));
+    for (size_t i = 0; i < count; i++) {
+        must(rmg_schema_add(schema, &types[i], NULL));
+    }
+    return schema;
+}
+
 /* One import into "/" (or as it is) and what came of it. */
 struct trial {
     struct fault_heap mem;
@@ -68,7 +79,7 @@ struct trial {
 struct trial_input {
     const struct format *format;
     const char *paths[4];
-    const struct import_schema *schema;
+    const struct rmg_schema *schema;
     bool as_it_is;
     int64_t refuse_at; /* 0: none; n: the n-th allocation of the import, from 1 */
 };

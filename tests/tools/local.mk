@@ -4,19 +4,23 @@ check_PROGRAMS += %D%/test_cli
 %C%_test_cli_LDADD = tools/cli/libcli.la $(test_libs_base) $(JANSSON_LIBS)
 
 # Formats and rmg.
-format_libs = tools/formats/libformats.la $(test_libs_rmg) $(JANSSON_LIBS)
+format_libs = tools/formats/libformats.la $(test_libs_rmg) $(JANSSON_LIBS) $(XML_LIBS)
 check_PROGRAMS += %D%/test_csv
 %C%_test_csv_SOURCES = %D%/test_csv.c %D%/format_fixture.h
 %C%_test_csv_CFLAGS = $(test_cflags)
 %C%_test_csv_LDADD = $(format_libs)
 check_PROGRAMS += %D%/test_ndjson
-%C%_test_ndjson_SOURCES = %D%/test_ndjson.c %D%/format_fixture.h
+%C%_test_ndjson_SOURCES = %D%/test_ndjson.c %D%/format_fixture.h %D%/format_world.h
 %C%_test_ndjson_CFLAGS = $(test_cflags) $(JANSSON_CFLAGS)
 %C%_test_ndjson_LDADD = $(format_libs)
 check_PROGRAMS += %D%/test_apt
 %C%_test_apt_SOURCES = %D%/test_apt.c %D%/format_fixture.h
 %C%_test_apt_CFLAGS = $(test_cflags)
 %C%_test_apt_LDADD = $(format_libs)
+check_PROGRAMS += %D%/test_net
+%C%_test_net_SOURCES = %D%/test_net.c %D%/format_fixture.h %D%/format_world.h
+%C%_test_net_CFLAGS = $(test_cflags)
+%C%_test_net_LDADD = $(format_libs)
 dist_check_SCRIPTS += %D%/test_rmg.sh
 
 # jitos and jitosd with real processes.

@@ -106,22 +106,22 @@ START_TEST(content)
 END_TEST
 
 static const uint8_t zero[8];
-static const struct import_field fields[] = {
+static const struct rmg_schema_field fields[] = {
     {.name = "name", .codec = RMG_CODEC_TEXT},
     {.name = "state", .codec = RMG_CODEC_I64, .has_default = true, .value = zero, .value_size = 8},
 };
-static const struct import_type types[] = {
-    {.name = "Package", .fields = fields, .field_count = 2},
-    {.name = "DEPENDS", .edge = true},
+static const struct rmg_schema_type types[] = {
+    {.name = "Package", .kind = RMG_TYPE_NODE, .fields = fields, .field_count = 2},
+    {.name = "DEPENDS", .kind = RMG_TYPE_EDGE},
 };
-static const struct import_schema schema = {.types = types, .type_count = 2};
 
 START_TEST(by_a_schema)
 {
     struct trial t;
     char hex[64];
     struct trial_input one = input;
-    one.schema = &schema;
+    struct rmg_schema *schema = schema_of(types, 2);
+    one.schema = schema;
     trial_run(&t, &one);
     ck_assert_msg(t.err == JIT_OK, "%s: %s", t.error.place, t.error.what);
     struct jit_id a = named("node:", "a");
@@ -134,6 +134,7 @@ START_TEST(by_a_schema)
     ck_assert_uint_eq(t.report.nodes_undeclared, 4);
     ck_assert_uint_eq(t.report.edges_undeclared, 9);
     trial_end(&t);
+    rmg_schema_free(schema);
 }
 END_TEST
 
@@ -157,7 +158,8 @@ START_TEST(by_way_of_an_rmg) /* _i: with a schema */
     must(rmg_file_write(jit_heap_libc(), t.graph.store, &t.graph.version, to_file, out, NULL));
     fclose(out);
     trial_end(&t);
-    direct.schema = file.schema = _i == 0 ? NULL : &schema;
+    struct rmg_schema *schema = schema_of(types, 2);
+    direct.schema = file.schema = _i == 0 ? NULL : schema;
     trial_run(&t, &direct);
     trial_run(&way, &file);
     ck_assert_msg(way.err == JIT_OK, "%s: %s", way.error.place, way.error.what);
@@ -170,6 +172,7 @@ START_TEST(by_way_of_an_rmg) /* _i: with a schema */
     if (_i == 1) {
         expect_no_memory(&file);
     }
+    rmg_schema_free(schema);
 }
 END_TEST
 
@@ -238,8 +241,10 @@ START_TEST(every_refused_allocation)
 {
     struct trial_input one = input;
     expect_no_memory(&input);
-    one.schema = &schema;
+    struct rmg_schema *schema = schema_of(types, 2);
+    one.schema = schema;
     expect_no_memory(&one);
+    rmg_schema_free(schema);
 }
 END_TEST
 

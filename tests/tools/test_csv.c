@@ -265,7 +265,7 @@ END_TEST
 /* ---- schemas ---- */
 
 static const uint8_t seven[8] = {7};
-static const struct import_field person_fields[] = {
+static const struct rmg_schema_field person_fields[] = {
     {.name = "age", .codec = RMG_CODEC_TEXT}, /* the field's codec counts, not the column's */
     {.name = "state", .codec = RMG_CODEC_I64, .has_default = true, .value = seven, .value_size = 8},
     {.name = "height",
@@ -275,22 +275,21 @@ static const struct import_field person_fields[] = {
      .value_size = 8},
     {.name = "none", .codec = RMG_CODEC_TEXT},
 };
-static const struct import_field knows_fields[] = {
+static const struct rmg_schema_field knows_fields[] = {
     {.name = "at", .codec = RMG_CODEC_I64, .has_default = true, .value = seven, .value_size = 8},
 };
-static const struct import_type declared[] = {
-    {.name = "Person", .fields = person_fields, .field_count = 4},
-    {.name = "KNOWS", .edge = true, .fields = knows_fields, .field_count = 1},
-    {.name = "Person", .edge = true},
+static const struct rmg_schema_type declared[] = {
+    {.name = "Person", .kind = RMG_TYPE_NODE, .fields = person_fields, .field_count = 4},
+    {.name = "KNOWS", .kind = RMG_TYPE_EDGE, .fields = knows_fields, .field_count = 1},
 };
-static const struct import_schema schema = {.types = declared, .type_count = 3};
 
 START_TEST(only_declared_fields)
 {
     struct trial t;
     char hex[64];
     struct trial_input input = both;
-    input.schema = &schema;
+    struct rmg_schema *schema = schema_of(declared, 2);
+    input.schema = schema;
     trial_run(&t, &input);
     ck_assert_msg(t.err == JIT_OK, "%s: %s", t.error.place, t.error.what);
     struct jit_id a = named("node:", "a");
@@ -321,6 +320,7 @@ START_TEST(only_declared_fields)
     input.paths[0] = "n.csv";
     input.paths[1] = NULL;
     expect_fault(&input, JIT_EFORMAT, "n.csv:2:3", "\"many\" is no i64");
+    rmg_schema_free(schema);
 }
 END_TEST
 
@@ -365,8 +365,10 @@ START_TEST(every_refused_allocation)
 {
     struct trial_input input = both;
     expect_no_memory(&both);
-    input.schema = &schema;
+    struct rmg_schema *schema = schema_of(declared, 2);
+    input.schema = schema;
     expect_no_memory(&input);
+    rmg_schema_free(schema);
 }
 END_TEST
 

@@ -34,6 +34,9 @@ static const char system_text[] =
     "process w[2] run flip(p = 0.2), spy apply all over shard(/world)\n"
     "grant w: map /world; invoke flip on /world\n";
 
+static const char *text = system_text; /* of the system that is sent, and */
+static uint64_t cells = 200;           /* its cells */
+
 static char folder[] = "/tmp/jitos-hub-XXXXXX";
 static char data[64];
 static pid_t pid;
@@ -136,14 +139,14 @@ static struct rmg_collect *collect_system(void)
     struct jit_id root_node;
     struct jit_id cell;
     jit_buf_init(&messages, jit_heap_libc(), 1u << 20);
-    ck_assert_int_eq(lang_parse(jit_heap_libc(), "test", (const uint8_t *)system_text,
-                                sizeof system_text - 1, &system, &messages),
+    ck_assert_int_eq(lang_parse(jit_heap_libc(), "test", (const uint8_t *)text, strlen(text),
+                                &system, &messages),
                      JIT_OK);
     ck_assert_int_eq(rmg_collect_new(jit_heap_libc(), &collect), JIT_OK);
     ck_assert_int_eq(genesis_collect(system, 11, 0, collect, what, sizeof what), JIT_OK);
     kern_place_id("/world", &world, &root_node);
     jit_hash_named("type:", "Cell", 4, &cell);
-    for (uint64_t i = 0; i < 200; i++) {
+    for (uint64_t i = 0; i < cells; i++) {
         struct jit_id id;
         struct rmg_datum zero = {.codec = RMG_CODEC_I64};
         jit_hash_named("node:", &i, sizeof i, &id);
@@ -259,6 +262,55 @@ START_TEST(a_subscriber_can_check_every_commit)
     ck_assert_int_eq(hub_client_send(&client, &w), JIT_OK);
     expect(&client, "status");
     check_commit(&client, &head, 13);
+    hub_client_close(&client);
+}
+END_TEST
+
+/* ---- a worker's graph memory ---- */
+
+/* Its requests take 2 MB a tick, more than the graph memory it begins with: it asks for more, which
+ * is charged to it and shown. */
+START_TEST(graph_memory_grows)
+{
+    static char long_text[8192];
+    char note[4001];
+    struct hub_client client;
+    struct hub_writer w;
+    uint64_t graph = 0;
+    uint64_t requests = 0;
+    memset(note, 'x', sizeof note - 1);
+    note[sizeof note - 1] = '\0';
+    snprintf(long_text, sizeof long_text,
+             "system test\n"
+             "type Cell { state: i64 = 0, note: text = \"\" }\n"
+             "rule mark(t: text) match (a:Cell) set a.note = t\n"
+             "process w run mark(t = \"%s\") apply all over shard(/world)\n"
+             "grant w: map /world; invoke mark on /world\n",
+             note);
+    text = long_text;
+    cells = 500;
+    connect_to(&client);
+    send_system(&client);
+    expect(&client, "status");
+    say(&client, "subscribe");
+    expect(&client, "status");
+    hub_client_begin(&client, &w, "run", 2);
+    hub_uint(&w, "to", 2);
+    ck_assert_int_eq(hub_client_send(&client, &w), JIT_OK);
+    expect(&client, "status");
+    expect(&client, "tick");
+    expect(&client, "tick");
+    cbor_item_t *rest = next(&client, "rest");
+    ck_assert(hub_get_uint(rest, "applied", &requests));
+    ck_assert_uint_eq(requests, 1000);
+    cbor_decref(&rest);
+    say(&client, "ps");
+    cbor_item_t *ps = next(&client, "ps");
+    const cbor_item_t *worker = cbor_array_handle(hub_field(ps, "processes"))[0];
+    ck_assert(hub_get_uint(worker, "graph", &graph));
+    ck_assert_uint_gt(graph, 2000000);
+    ck_assert_uint_le(graph, 4u << 20);
+    cbor_decref(&ps);
     hub_client_close(&client);
 }
 END_TEST
@@ -386,6 +438,7 @@ static void suite(Suite *s)
     TCase *t = test_case(s, "hub", 60);
     tcase_add_checked_fixture(t, setup, teardown);
     tcase_add_test(t, a_subscriber_can_check_every_commit);
+    tcase_add_test(t, graph_memory_grows);
     tcase_add_test(t, mistakes_are_named);
     tcase_add_test(t, a_flood_of_commands_is_borne);
     tcase_add_loop_test(t, hostile_clients_are_hung_up_on, 0,

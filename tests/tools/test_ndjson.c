@@ -5,47 +5,15 @@
 #include <jansson.h>
 
 #include "rmg/file.h"
-#include "tests/lib/world.h"
-#include "tests/tools/format_fixture.h"
+#include "tests/tools/format_world.h"
 
 static struct world world;
 
-/* A random state in world. */
-static void grow(enum world_ids kind, uint64_t seed, unsigned transactions)
-{
-    world_begin(&world, kind, seed, 8u << 20);
-    for (unsigned n = 0; n < transactions; n++) {
-        struct naive_state next = naive_copy(&world.model);
-        struct rmg_tx *tx = NULL;
-        must(rmg_tx_begin(world.store, &world.version, &tx));
-        for (uint64_t i = 0; i < 20; i++) {
-            (void)world_step(&world, tx, &next);
-        }
-        if (rmg_tx_seal(tx, &world.version) == JIT_OK) {
-            naive_release(&world.model);
-            world.model = next;
-        } else {
-            naive_release(&next);
-        }
-    }
-}
-
-static enum jit_err to_buf(void *user, const uint8_t *bytes, size_t size)
-{
-    struct jit_buf *buf = user;
-    jit_buf_put(buf, bytes, size);
-    return buf->err;
-}
-
 static void export_world(struct jit_buf *buf)
 {
-    struct format_graph graph = {
-        .heap = &world.heap.heap, .store = world.store, .version = world.version};
-    struct export_out out = {to_buf, buf};
-    struct export_report report;
-    jit_buf_init(buf, jit_heap_libc(), 64u << 20);
+    struct format_graph graph = world_graph(&world);
     struct format_error error;
-    must(export_to(&format_ndjson, &graph, &out, &report, &error));
+    must(export_text_of(&format_ndjson, &graph, buf, &error));
 }
 
 /* The lines in another order. */
@@ -81,7 +49,7 @@ START_TEST(out_and_in) /* _i: kind and seed */
 {
     struct jit_buf text;
     struct trial t;
-    grow((enum world_ids)(_i % WORLD_IDS), (uint64_t)_i, 60);
+    world_grow(&world, (enum world_ids)(_i % WORLD_IDS), (uint64_t)_i, 60);
     for (int round = 0; round < 2; round++) {
         export_world(&text);
         if (round == 1) {
@@ -113,7 +81,7 @@ START_TEST(into_an_instance)
     struct trial b;
     struct trial_input input = {.format = &format_ndjson, .paths = {"x.ndjson"}};
     char path[128];
-    grow(WORLD_RANDOM, 5, 60);
+    world_grow(&world, WORLD_RANDOM, 5, 60);
     ck_assert_uint_gt(world.version.instance_count, 1);
     export_world(&text);
     put_file("x.ndjson", text.data, text.size);
@@ -147,7 +115,7 @@ START_TEST(a_damaged_rmg_is_refused)
     struct trial t;
     struct trial_input input = {.format = &format_rmg, .paths = {"x.rmg"}};
     struct jit_buf bytes;
-    grow(WORLD_RANDOM, 5, 10);
+    world_grow(&world, WORLD_RANDOM, 5, 10);
     jit_buf_init(&bytes, jit_heap_libc(), 64u << 20);
     must(rmg_file_write(jit_heap_libc(), world.store, &world.version, to_buf, &bytes, NULL));
     bytes.data[70] ^= 1; /* in the first node's id */

@@ -105,6 +105,11 @@ world=$(key world "$dir/a.json")
 grep -q '"event":"denial".*no capability with invoke on rule spy' "$dir/a.json" ||
     fail "the denial does not say why"
 
+# Whoever starts us may have little time for us.
+nice -n 15 "$jitos" -q run "$dir/eight.jitos" --ticks 40 --seed 3 --json >"$dir/few.json" ||
+    fail "started with a low priority it ends with $?"
+[ "$(key world "$dir/few.json")" = "$world" ] || fail "with a low priority another /world"
+
 # Whoever starts us may ignore SIGCHLD or leave us few descriptors.
 (
     trap '' CHLD

@@ -32,8 +32,9 @@ struct export_progress {
 
 struct export_job {
     const struct format_graph *graph;
-    const struct jit_id *instance;          /* for formats that hold one; NULL: the top one */
-    const struct export_out *outs;          /* format->outputs of them */
+    const char *label;             /* nodes and edges are known by this value of theirs; or NULL */
+    const struct jit_id *instance; /* for formats that hold one; NULL: the top one */
+    const struct export_out *outs; /* format->outputs of them */
     const struct export_progress *progress; /* or NULL */
     struct rmg_wsc_head head;               /* for .wsc */
     struct export_report *report;

@@ -1,10 +1,9 @@
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "base/check.h"
 #include "rmg/codec.h"
-#include "tools/formats/export_priv.h"
+#include "tools/formats/export_words.h"
 
 #define COLUMNS_MAX 1000u
 
@@ -27,17 +26,6 @@ struct sheet {
     uint64_t portals;
 };
 
-/* The codec a value can be written by, and the value itself. */
-static enum rmg_codec readable(const struct rmg_value *value, struct rmg_datum *datum)
-{
-    enum rmg_codec codec = rmg_codec_of_type(&value->type);
-    if (codec == RMG_CODEC_NONE || codec == RMG_CODEC_LIST ||
-        rmg_codec_decode(codec, value->bytes, value->size, datum) != JIT_OK) {
-        return RMG_CODEC_NONE;
-    }
-    return codec;
-}
-
 static bool column_is(const struct column *column, const struct rmg_attachment *attachment,
                       enum rmg_codec codec)
 {
@@ -53,7 +41,7 @@ static enum jit_err add_column(struct sheet *s, const struct rmg_attachment *att
         s->portals++;
         return JIT_OK;
     }
-    enum rmg_codec codec = readable(&attachment->value, &datum);
+    enum rmg_codec codec = export_readable(&attachment->value, &datum);
     for (size_t i = 0; i < s->count; i++) {
         if (column_is(&s->columns[i], attachment, codec)) {
             return JIT_OK;
@@ -135,35 +123,15 @@ static void put_cell(struct export_writer *w, const char *text, size_t size)
     }
 }
 
-static void put_float(struct export_writer *w, const struct rmg_datum *datum)
-{
-    char text[64];
-    double value = datum->as.f64;
-    if (isnan(value)) {
-        export_text(w, "NaN");
-    } else if (isinf(value)) {
-        export_text(w, value > 0 ? "Infinity" : "-Infinity");
-    } else {
-        snprintf(text, sizeof text, datum->codec == RMG_CODEC_F32 ? "%.9g" : "%.17g", value);
-        export_text(w, text);
-    }
-}
-
 static void put_value(struct export_writer *w, const struct rmg_value *value)
 {
     struct rmg_datum datum;
-    char text[32];
-    switch (readable(value, &datum)) {
+    switch (export_readable(value, &datum)) {
     case RMG_CODEC_BOOL:
-        export_text(w, datum.as.boolean ? "true" : "false");
-        return;
     case RMG_CODEC_I64:
-        snprintf(text, sizeof text, "%lld", (long long)datum.as.i64);
-        export_text(w, text);
-        return;
     case RMG_CODEC_F64:
     case RMG_CODEC_F32:
-        put_float(w, &datum);
+        export_number(w, &datum);
         return;
     case RMG_CODEC_TEXT:
         put_cell(w, (const char *)datum.bytes, datum.size);
@@ -221,7 +189,7 @@ static enum jit_err put_values(struct export_writer *w, const struct sheet *s,
         if (attachment.value.kind == RMG_VALUE_PORTAL) {
             continue;
         }
-        enum rmg_codec codec = readable(&attachment.value, &datum);
+        enum rmg_codec codec = export_readable(&attachment.value, &datum);
         while (column < s->count && !column_is(&s->columns[column], &attachment, codec)) {
             export_text(w, ",");
             column++;

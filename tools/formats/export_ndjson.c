@@ -1,31 +1,10 @@
-#include <stdio.h>
-
-#include "tools/formats/export_priv.h"
+#include "tools/formats/export_words.h"
 
 /* "key":"hex" with what stands before it. */
 static void put_id(struct export_writer *w, const char *before, const struct jit_id *id)
 {
     export_text(w, before);
     export_id(w, id);
-    export_text(w, "\"");
-}
-
-static void put_string(struct export_writer *w, const char *text, size_t size)
-{
-    export_text(w, "\"");
-    for (size_t i = 0; i < size; i++) {
-        unsigned char c = (unsigned char)text[i];
-        if (c == '"' || c == '\\') {
-            jit_buf_put_u8(&w->buf, '\\');
-            jit_buf_put_u8(&w->buf, c);
-        } else if (c < 0x20) {
-            char escape[8];
-            snprintf(escape, sizeof escape, "\\u%04x", c);
-            export_text(w, escape);
-        } else {
-            jit_buf_put_u8(&w->buf, c);
-        }
-    }
     export_text(w, "\"");
 }
 
@@ -42,7 +21,7 @@ static enum jit_err put_instance(struct export_writer *w, const struct rmg_insta
     put_id(w, ",\"instance\":\"", &in->parent.instance);
     put_id(w, ",\"owner\":\"", &in->parent.owner);
     export_text(w, ",\"name\":");
-    put_string(w, in->parent.name, in->parent.name_size);
+    export_json_string(w, in->parent.name, in->parent.name_size);
     export_text(w, "}}\n");
     return export_record(w);
 }
@@ -96,7 +75,7 @@ static enum jit_err put_attachment(struct export_writer *w, const struct rmg_gra
     export_text(w, plane == RMG_PLANE_ALPHA ? ",\"plane\":\"alpha\"" : ",\"plane\":\"beta\"");
     put_id(w, ",\"owner\":\"", owner);
     export_text(w, ",\"name\":");
-    put_string(w, attachment->name, attachment->name_size);
+    export_json_string(w, attachment->name, attachment->name_size);
     if (attachment->value.kind == RMG_VALUE_PORTAL) {
         put_id(w, ",\"descend\":\"", &attachment->value.type);
         export_text(w, "}\n");

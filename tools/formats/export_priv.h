@@ -17,6 +17,8 @@ struct export_writer {
 
 enum jit_err export_ndjson(const struct export_job *job);
 enum jit_err export_csv(const struct export_job *job);
+enum jit_err export_json(const struct export_job *job);
+enum jit_err export_graphml(const struct export_job *job);
 
 /* Says what cannot be written and whose it is; returns err. */
 enum jit_err export_fail(const struct export_job *job, enum jit_err err, const char *place,

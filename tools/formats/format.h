@@ -49,7 +49,7 @@ struct format {
 };
 
 /* In the order in which help lists them. */
-#define FORMATS(X) X(rmg) X(wsc) X(ndjson) X(csv) X(apt)
+#define FORMATS(X) X(rmg) X(wsc) X(ndjson) X(csv) X(json) X(graphml) X(apt)
 
 #define X(name) extern const struct format format_##name;
 FORMATS(X)

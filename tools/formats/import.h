@@ -13,32 +13,10 @@
 
 #include "base/err.h"
 #include "rmg/collect.h"
-#include "rmg/rule.h"
+#include "rmg/schema.h"
 #include "tools/formats/graph.h"
 
 struct format;
-
-/* What a system file declares. With a schema only declared fields are imported, for every format: a
- * value must have (or parse as) its field's codec, and a missing one gets its default. Types that
- * are not declared are imported without values. Portals are no values and always kept. */
-struct import_field {
-    const char *name;
-    enum rmg_codec codec;
-    enum rmg_join join; /* carried along; an import does not need it */
-    bool has_default;
-    const uint8_t *value; /* canonical bytes of the default */
-    uint32_t value_size;
-};
-struct import_type {
-    const char *name;
-    bool edge;
-    const struct import_field *fields;
-    uint32_t field_count;
-};
-struct import_schema {
-    const struct import_type *types;
-    uint32_t type_count;
-};
 
 /* The instance to import into; it and its root node are in the collect. */
 struct import_target {
@@ -51,7 +29,11 @@ struct import_source {
     const char *const *paths;    /* "-": standard input, except for CSV */
     uint32_t path_count;         /* exactly 1 unless the format takes many, or needs none */
     const char *base;            /* folder that relative paths count from; NULL: where we are */
-    const struct import_schema *schema; /* or NULL */
+    /* What a system file declares, or NULL. With a schema only declared fields are imported, for
+     * every format: a value must have (or parse as) its field's codec, and a missing one gets its
+     * default. Types that are not declared are imported without values. Portals are no values and
+     * always kept. */
+    const struct rmg_schema *schema;
     /* A format may need one (needs_target). For the others: the content of the top instance goes
      * there (its root node becomes the target's), nested instances come along; NULL: all as it is.
      */

@@ -8,20 +8,12 @@
 
 /* ---- one import under way ---- */
 
-struct import_index { /* a declared type by its id */
-    struct jit_id id;
-    const struct import_type *type;
-};
-
 struct import {
     const struct import_source *source;
     struct rmg_collect *collect;
     struct jit_heap *heap;
     struct import_report *report;
     struct format_error *error;
-    struct import_index *index; /* node types, then edge types, each ascending by id */
-    uint32_t node_type_count;
-    uint32_t edge_type_count;
     uint64_t bytes_done; /* of the inputs before the current one */
 };
 
@@ -36,10 +28,8 @@ enum jit_err import_fail(struct import *im, enum jit_err err, const char *place,
                          ...) __attribute__((format(printf, 4, 5)));
 
 /* The declared type with this id, or NULL; always NULL without a schema. */
-const struct import_type *import_find_type(const struct import *im, bool edge,
-                                           const struct jit_id *id);
-uint32_t import_find_field(const struct import_type *type, const char *name, size_t name_size);
-#define IMPORT_NO_FIELD UINT32_MAX
+const struct rmg_schema_type *import_find_type(const struct import *im, bool edge,
+                                               const struct jit_id *id);
 
 /* ---- values of one owner ---- */
 
@@ -48,9 +38,9 @@ struct import_owner {
     struct jit_id instance;
     enum rmg_plane plane;
     struct jit_id id;
-    const struct import_type *type; /* NULL: undeclared, or no schema */
-    uint32_t attachments;           /* added so far */
-    bool seen[JIT_ATTACHMENTS_MAX]; /* by index of the field */
+    const struct rmg_schema_type *type; /* NULL: undeclared, or no schema */
+    uint32_t attachments;               /* added so far */
+    bool seen[JIT_ATTACHMENTS_MAX];     /* by index of the field */
 };
 
 /* Counts the owner as a node or an edge. */

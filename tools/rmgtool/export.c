@@ -121,6 +121,7 @@ static int write_all(struct cli *cli, const struct format_graph *graph, struct t
     struct export_report report = {0};
     struct format_error error = {.what = ""};
     struct export_job job = {.graph = graph,
+                             .label = cli_text(cli, "label"),
                              .outs = target->outs,
                              .head = graph->head,
                              .progress = &progress,

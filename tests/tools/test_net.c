@@ -1,0 +1,650 @@
+/* Goal:   JSON node-link, GraphML and GEXF say what they are given: out and in again gives the same
+ *         state root; what comes from elsewhere becomes the nodes, edges and values it means; every
+ *         fault is named with its place; entities are never expanded and nothing is fetched.
+ * Method: random states and one with every kind of value, through each format; documents by hand
+ *         with the state they must give, said as NDJSON of ids by name; tables of faults; every
+ *         truncation, random damage, every refused allocation. */
+#include "base/random.h"
+#include "tests/tools/format_world.h"
+
+static const struct format *const nets[] = {&format_json, &format_graphml};
+#define NETS ((int)(sizeof nets / sizeof *nets))
+
+static struct world world;
+
+static const char *file_of(const struct format *format)
+{
+    static char name[64];
+    snprintf(name, sizeof name, "x%s", format->extensions[0]);
+    return name;
+}
+
+/* Imports text as it is, which must be good. */
+static void take(struct trial *t, const struct format *format, const void *text, size_t size)
+{
+    const struct trial_input input = {
+        .format = format, .paths = {file_of(format)}, .as_it_is = true};
+    put_file(file_of(format), text, size);
+    trial_run(t, &input);
+    ck_assert_msg(t->err == JIT_OK, "%s: %s: %s\n%.*s", format->name, t->error.place, t->error.what,
+                  (int)(size < 4000 ? size : 4000), (const char *)text);
+}
+
+/* Out and in again: the same root. */
+static void there_and_back(const struct format *format, const struct format_graph *graph)
+{
+    struct format_error error;
+    struct jit_buf text;
+    struct trial t;
+    enum jit_err err = export_text_of(format, graph, &text, &error);
+    ck_assert_msg(err == JIT_OK, "%s: %s: %s", format->name, error.place, error.what);
+    take(&t, format, text.data, text.size);
+    ck_assert_msg(jit_id_equal(&t.graph.version.state_root, &graph->version.state_root),
+                  "%s gives another state\n%.*s", format->name,
+                  (int)(text.size < 8000 ? text.size : 8000), (const char *)text.data);
+    trial_end(&t);
+    jit_buf_release(&text);
+}
+
+/* ---- round trips ---- */
+
+START_TEST(random_states_in_json)
+{
+    world_grow(&world, (enum world_ids)(_i % WORLD_IDS), (uint64_t)_i, 40);
+    struct format_graph graph = world_graph(&world);
+    there_and_back(&format_json, &graph);
+    world_end(&world);
+}
+END_TEST
+
+/* GraphML nests one graph in a node or an edge; a state with more is refused by name. */
+START_TEST(random_states_in_graphml)
+{
+    struct format_error error;
+    struct jit_buf text;
+    world_grow(&world, (enum world_ids)(_i % WORLD_IDS), (uint64_t)_i, 3);
+    struct format_graph graph = world_graph(&world);
+    enum jit_err err = export_text_of(&format_graphml, &graph, &text, &error);
+    jit_buf_release(&text);
+    if (err == JIT_OK) {
+        there_and_back(&format_graphml, &graph);
+    } else {
+        ck_assert_int_eq(err, JIT_ENOTSUP);
+        ck_assert_ptr_nonnull(strstr(error.what, "has two portals"));
+    }
+    world_end(&world);
+}
+END_TEST
+
+static const char everything[] =
+    "{\"directed\": false, \"multigraph\": false, \"graph\": {\"name\": \"all\", \"n\": 3,\n"
+    "  \"rmg:rmg-root\": 1, \"\": \"\", \"sub\": {\"rmg-portal\": \"inner\"}},\n"
+    "\"nodes\": [\n"
+    "{\"id\": \"a\", \":LABEL\": \"Package\", \"t\": \"text\", \"yes\": true, \"no\": false,\n"
+    "  \"i\": -9223372036854775808, \"j\": 9223372036854775807, \"f\": 0.1, \"g\": 1e300, \"h\": "
+    "1.0,\n"
+    "  \"null\": null, \"list\": [1, 2.5, \"x\", [null, {\"k\": []}]], \"object\": {\"a\": {\"b\": "
+    "1}},\n"
+    "  \"empty\": \"\", \"tab\": \"a\\tb\\r\\nc\", \"control\": \"\\u0001\", \"quote\": "
+    "\"<&>\\\"'\\\\\",\n"
+    "  \"bytes\": {\"rmg-type\": \"bytes\", \"hex\": \"00ff\"},\n"
+    "  \"id2\": {\"rmg-type\": \"id\", \"hex\": "
+    "\"00000000000000000000000000000000000000000000000000000000000000aa\"},\n"
+    "  \"f32\": {\"rmg-type\": \"f32\", \"hex\": \"0000803f\"},\n"
+    "  \"nan\": {\"rmg-type\": \"f64\", \"hex\": \"000000000000f87f\"},\n"
+    "  \"inf\": {\"rmg-type\": \"f64\", \"hex\": \"000000000000f0ff\"},\n"
+    "  \"raw\": {\"rmg-type\": \"no codec\", \"hex\": \"\"},\n"
+    "  \"bad\": {\"rmg-type\": \"i64\", \"hex\": \"01\"},\n"
+    "  \"lst\": {\"rmg-type\": \"list\", \"hex\": \"0000000000000000\"},\n"
+    "  \"js\": {\"rmg-type\": \"json\", \"hex\": \"7b7d20\"},\n"
+    "  \"tag\": {\"rmg-type\": \"json\", \"hex\": "
+    "\"7b22726d672d74797065223a312c22686578223a317d\"},\n"
+    "  \"rmg:id\": \"another\", \"rmg:rmg:x\": 1, \"rmg:\": 2, \"\xc3\xa4\": \"\xe2\x82\xac\"},\n"
+    "{\"id\": 1, \"rmg::ID\": \"?\"}, {\"id\": \"1.5\", \"rmg::LABEL\": \"Z\"},\n"
+    "{\"id\": \"rmg-id:0000000000000000000000000000000000000000000000000000000000000007\",\n"
+    "  \":LABEL\": \"rmg-id:0000000000000000000000000000000000000000000000000000000000000008\"},\n"
+    "{\"id\": \"sp ace\\n\", \"rmg:id\": 5}\n"
+    "],\n"
+    "\"links\": [\n"
+    "{\"source\": \"a\", \"target\": 1},\n"
+    "{\"source\": \"a\", \"target\": \"1.5\", \"id\": \"e\", \"weight\": 0.5, \"directed\": "
+    "true},\n"
+    "{\"source\": 1, \"target\": 1, \"id\": 7, \":TYPE\": \"DEPENDS\", \"directed\": false,\n"
+    "  \"rmg:source\": 1, \"rmg:id\": \"own\"},\n"
+    "{\"source\": \"1.5\", \"target\": \"sp ace\\n\", \"rmg:id\": \"q\",\n"
+    "  \"deep\": {\"rmg-portal\": \"in an edge\"}}\n"
+    "],\n"
+    "\"rmg-instances\": [\n"
+    "{\"directed\": true, \"multigraph\": true,\n"
+    " \"graph\": {\"rmg-instance\": \"inner\", \"rmg-root\": \"r\", \"x\": 1},\n"
+    " \"nodes\": [{\"id\": \"a\"}, {\"id\": \"r\", \"v\": 1, \"p\": {\"rmg-portal\": "
+    "\"third\"}}],\n"
+    " \"links\": [{\"source\": \"a\", \"target\": \"r\"}]},\n"
+    "{\"graph\": {\"rmg-instance\": \"in an edge\", \"rmg-root\": \"/\"}, \"nodes\": []},\n"
+    "{\"graph\": {\"rmg-instance\": \"third\", \"rmg-root\": \"q\"}, \"nodes\": [{\"id\": "
+    "\"q\"}],\n"
+    " \"edges\": [{\"source\": \"q\", \"target\": \"q\"}, {\"source\": \"q\", \"target\": "
+    "\"q\"}]}\n"
+    "]}\n";
+
+START_TEST(everything_there_is) /* _i: format */
+{
+    struct trial t;
+    take(&t, &format_json, everything, sizeof everything - 1);
+    ck_assert_uint_eq(t.graph.version.instance_count, 4);
+    there_and_back(nets[_i], &t.graph);
+    there_and_back(&format_ndjson, &t.graph);
+    trial_end(&t);
+}
+END_TEST
+
+/* ---- what is meant ---- */
+
+/* An edge from, to, of a type, with a value or NULL. */
+static void check_edge(const struct trial *t, const char *from, const char *type, const char *to,
+                       const char *name, const char *hex)
+{
+    struct rmg_graph view;
+    struct rmg_iter iter;
+    struct rmg_edge edge;
+    struct jit_id a = named("node:", from);
+    struct jit_id b = named("node:", to);
+    struct jit_id e = named("type:", type);
+    char text[256];
+    graph_of(t, &t->top, &view);
+    rmg_iter_edges_of(&view, &a, RMG_DIR_OUT, &e, &iter);
+    while (rmg_iter_edge(&iter, &edge) == JIT_OK) {
+        if (jit_id_equal(&edge.to, &b)) {
+            ck_assert_str_eq(value_hex(t, RMG_PLANE_BETA, &edge.id, name, text, sizeof text), hex);
+            return;
+        }
+    }
+    ck_abort_msg("no edge %s -%s-> %s", from, type, to);
+}
+
+static void check_value(const struct trial *t, const char *node, const char *name, const char *hex)
+{
+    struct jit_id id = named("node:", node);
+    char text[512];
+    const char *is = value_hex(t, RMG_PLANE_ALPHA, &id, name, text, sizeof text);
+    ck_assert_msg(strcmp(is, hex) == 0, "%s of %s is %s, not %s", name, node, is, hex);
+}
+
+/* One graph in each format: two typed values, a default, an undirected graph, parallel edges. */
+static const struct {
+    const struct format *format;
+    const char *text;
+} same[] = {
+    {&format_json,
+     "{\"directed\":false,\"graph\":{\"name\":\"G\"},\"edges\":["
+     "{\"source\":\"n0\",\"target\":\"n1\",\"weight\":1.5},"
+     "{\"source\":\"n0\",\"target\":\"n1\",\"weight\":2.0}],"
+     "\"nodes\":[{\"id\":\"n0\",\"colour\":\"green\",\"size\":7},{\"id\":\"n1\",\"colour\":"
+     "\"yellow\"}]}"},
+    {&format_json,
+     "\xef\xbb\xbf {\"nodes\" : [ { \"size\" : 7 , \"colour\" : \"green\" , \"id\" : \"n0\" } ,\n"
+     "{ \"colour\" : \"yellow\" , \"id\" : \"n1\" } ] , \"name\" : \"G\",\n"
+     "\"links\" : [ {\"target\":\"n1\",\"source\":\"n0\",\"weight\":15e-1},"
+     "{\"target\":\"n1\",\"source\":\"n0\",\"weight\":2.0}], \"directed\" : false } \n"},
+    {&format_graphml,
+     "<?xml version='1.0' encoding='ISO-8859-1'?><!-- a comment -->\n"
+     "<!DOCTYPE graphml SYSTEM \"http://nowhere.invalid/graphml.dtd\">\n"
+     "<graphml xmlns=\"http://graphml.graphdrawing.org/xmlns\">\n"
+     "<key id=\"d0\" for=\"node\" attr.name=\"colour\" attr.type=\"string\">"
+     "<default>yellow</default></key>\n"
+     "<key id=\"d1\" for=\"edge\" attr.name=\"weight\" attr.type=\"double\"/>\n"
+     "<key id=\"d2\" for=\"all\" attr.name=\"size\" attr.type=\"int\"/><key id=\"name\"/>\n"
+     "<graph edgedefault=\"undirected\" parse.order=\"nodesfirst\">\n"
+     "<edge source=\"n0\" target=\"n1\"><data key=\"d1\"> 1.5 </data></edge>\n"
+     "<edge source=\"n0\" target=\"n1\"><data key=\"d1\">2</data></edge>\n"
+     "<node id=\"n0\"><data key=\"d0\">gr<![CDATA[ee]]>&#110;</data><data "
+     "key=\"d2\">7</data></node>\n"
+     "<node id=\"n1\"/><data key=\"name\">G</data>\n"
+     "</graph></graphml>\n"},
+};
+
+START_TEST(the_same_graph)
+{
+    struct trial first;
+    struct trial t;
+    take(&first, same[0].format, same[0].text, strlen(same[0].text));
+    check_value(&first, "n0", "colour", "677265656e");
+    check_value(&first, "n0", "size", "0700000000000000");
+    check_value(&first, "n0", "id", "6e30");
+    check_value(&first, "n1", "colour", "79656c6c6f77");
+    check_value(&first, "n1", "size", "-");
+    check_value(&first, "/", "directed", "00");
+    check_value(&first, "/", "name", "47");
+    ck_assert_uint_eq(edges_between(&first, "n0", "EDGE", "n1"), 2);
+    take(&t, same[_i].format, same[_i].text, strlen(same[_i].text));
+    ck_assert(jit_id_equal(&t.graph.version.state_root, &first.graph.version.state_root));
+    trial_end(&t);
+    trial_end(&first);
+}
+END_TEST
+
+START_TEST(nested_graphml)
+{
+    static const char text[] =
+        "<graphml><graph id='G' edgedefault='directed'>"
+        "<node id='a'><graph id='a:' edgedefault='undirected'><node id='a::b'/><node id='a::c'/>"
+        "<edge source='a::b' target='a::c'/></graph></node>"
+        "<node id='d'/><edge id='e' source='a' target='d' directed='false'><desc>why</desc>"
+        "<graph edgedefault='directed'/></edge></graph></graphml>";
+    struct trial t;
+    take(&t, &format_graphml, text, sizeof text - 1);
+    ck_assert_uint_eq(t.graph.version.instance_count, 3);
+    ck_assert_uint_eq(t.report.nodes, 7); /* a, d, a::b, a::c, and three roots */
+    ck_assert_uint_eq(t.report.edges, 2);
+    check_value(&t, "/", "id", "47");
+    check_edge(&t, "a", "EDGE", "d", "directed", "00");
+    check_edge(&t, "a", "EDGE", "d", "desc", "776879");
+    for (int i = 0; i < NETS; i++) {
+        there_and_back(nets[i], &t.graph);
+    }
+    trial_end(&t);
+}
+END_TEST
+
+/* Old D3 files: links by number, nodes without id. */
+START_TEST(links_by_number)
+{
+    static const char text[] =
+        "{\"nodes\":[{\"name\":\"Myriel\",\"group\":1},{\"name\":\"Napoleon\",\"group\":1}],"
+        "\"links\":[{\"source\":1,\"target\":0,\"value\":8}]}";
+    struct trial t;
+    take(&t, &format_json, text, sizeof text - 1);
+    check_value(&t, "0", "name", "4d797269656c");
+    check_value(&t, "0", "id", "0000000000000000");
+    check_edge(&t, "1", "EDGE", "0", "value", "0800000000000000");
+    trial_end(&t);
+}
+END_TEST
+
+/* With a schema a number is what its field says, and IDs are values only when declared. */
+START_TEST(by_a_schema)
+{
+    static const struct rmg_schema_field fields[] = {{.name = "id", .codec = RMG_CODEC_TEXT},
+                                                     {.name = "w", .codec = RMG_CODEC_F64}};
+    static const struct rmg_schema_type types[] = {
+        {.name = "Node", .kind = RMG_TYPE_NODE, .fields = fields, .field_count = 2},
+        {.name = "EDGE", .kind = RMG_TYPE_EDGE}};
+    struct rmg_schema *schema = schema_of(types, 2);
+    static const char *const texts[] = {
+        "{\"nodes\":[{\"id\":\"a\",\"w\":3,\"x\":1}],\"links\":[{\"source\":\"a\",\"target\":\"a\"}"
+        "]}",
+        "<graphml><key id='w' attr.name='w' attr.type='int'/><key id='x' attr.type='long'/>"
+        "<graph edgedefault='directed'><node id='a'><data key='w'>3</data><data key='x'>1</data>"
+        "</node><edge source='a' target='a'/></graph></graphml>"};
+    struct trial t;
+    const struct trial_input input = {
+        .format = nets[_i], .paths = {file_of(nets[_i])}, .schema = schema};
+    put_text(file_of(nets[_i]), texts[_i]);
+    trial_run(&t, &input);
+    ck_assert_msg(t.err == JIT_OK, "%s: %s", t.error.place, t.error.what);
+    check_value(&t, "a", "w", "0000000000000840");
+    check_value(&t, "a", "x", "-");
+    check_value(&t, "a", "id", "61");
+    ck_assert_uint_eq(t.report.nodes, 1);
+    ck_assert_uint_eq(t.report.edges, 1);
+    ck_assert_uint_eq(t.report.nodes_undeclared, 0);
+    rmg_schema_free(schema);
+    trial_end(&t);
+}
+END_TEST
+
+/* ---- faults ---- */
+
+#define GRAPH "<graphml><key id='k' attr.name='v' attr.type='int'/><graph edgedefault='directed'>"
+#define ENDS  "</graph></graphml>"
+
+static const struct {
+    const struct format *format;
+    const char *text;
+    enum jit_err err;
+    const char *place; /* behind the name */
+    const char *what;
+} faults[] = {
+    {&format_json, "", JIT_EFORMAT, ":1:1", "the input ends here, before a { that begins a graph"},
+    {&format_json, "[]", JIT_EFORMAT, ":1:1", "here should be a { that begins a graph"},
+    {&format_json, "{}", JIT_EFORMAT, ":1:2",
+     "a graph without \"nodes\": this is no node-link JSON"},
+    {&format_json, "{\"nodes\": [", JIT_EFORMAT, ":1:12", "the input ends here, before a value"},
+    {&format_json, "{\"nodes\": [{\"id\":1}", JIT_EFORMAT, ":1:20",
+     "the input ends here, before a comma or ]"},
+    {&format_json, "{\"nodes\": [{\"id\":", JIT_EFORMAT, ":1:12",
+     "the input ends within this value"},
+    {&format_json, "{\"nodes\": []} x", JIT_EFORMAT, ":1:15",
+     "something behind the end of the graph"},
+    {&format_json, "{\"nodes\": {}}", JIT_EFORMAT, ":1:11", "here should be an array"},
+    {&format_json, "{\"nodes\": [1]}", JIT_EFORMAT, ":1:12", "a node and a link are objects"},
+    {&format_json, "{\"nodes\":\n [{\"id\": \"a\"},\n  {\"id\": \"a\"}]}", JIT_EEXIST, ":3:3",
+     "a second node with the ID a"},
+    {&format_json, "{\"nodes\": [{\"id\": 1.5}]}", JIT_EFORMAT, ":1:12",
+     "neither a string nor an integer in the field id"},
+    {&format_json, "{\"nodes\": [{\"id\": \"\"}]}", JIT_EFORMAT, ":1:12", "an empty ID"},
+    {&format_json, "{\"nodes\": [{\"id\": \"rmg-id:07\"}]}", JIT_EFORMAT, ":1:12",
+     "no 64 hex digits behind rmg-id:: rmg-id:07"},
+    {&format_json, "{\"nodes\": [{\"id\": \"a\", \":LABEL\": 1}]}", JIT_EFORMAT, ":1:12",
+     "no string in the field :LABEL"},
+    {&format_json, "{\"nodes\": [{\"id\": \"a\", \"x\": tru}]}", JIT_EFORMAT, ":1:31",
+     "no JSON: invalid token near 'tru'"},
+    {&format_json, "{\"nodes\": [{\"id\": \"a\",\n\"x\": 99999999999999999999}]}", JIT_EFORMAT,
+     ":2:25", "no JSON: too big integer near '99999999999999999999'"},
+    {&format_json, "{\"nodes\": [{\"id\": \"a\", \"x\": 1, \"rmg:x\": 2}]}", JIT_EFORMAT, ":1:12",
+     "a second value for x"},
+    {&format_json, "{\"nodes\": [], \"nodes\": []}", JIT_EFORMAT, ":1:22", "a second key nodes"},
+    {&format_json, "{\"nodes\": [], \"links\": [], \"edges\": []}", JIT_EFORMAT, ":1:35",
+     "a second array of links: edges"},
+    {&format_json, "{\"nodes\": [{\"id\": 1}], \"links\": [\n{\"source\": 1, \"target\": 2}]}",
+     JIT_EINVALID, ":2:1", "the target of this edge is no node of its graph"},
+    {&format_json, "{\"nodes\": [{\"id\": 1}], \"links\": [{\"target\": 1}]}", JIT_EFORMAT, ":1:34",
+     "this link lacks the field source"},
+    {&format_json,
+     "{\"nodes\": [{\"id\": 1}], \"links\": [{\"source\": 1, \"target\": 1, \"id\": 5},\n"
+     "{\"source\": 1, \"target\": 1, \"id\": 5}]}",
+     JIT_EEXIST, ":2:1", "an edge with this id is on line 1 already"},
+    {&format_json, "{\"directed\": 1, \"nodes\": []}", JIT_EFORMAT, ":1:28",
+     "neither true nor false under directed"},
+    {&format_json, "{\"nodes\": [], \"graph\": {\"rmg-root\": \"a\"}}", JIT_EFORMAT, ":1:24",
+     "\"graph\" comes too late, behind nodes or links, to say rmg-root"},
+    {&format_json, "{\"nodes\": [{\"id\": 1, \"p\": {\"rmg-portal\": \"i\"}}]}", JIT_EINVALID,
+     ":1:12", "no graph for this portal"},
+    {&format_json,
+     "{\"nodes\": [], \"rmg-instances\": [{\"graph\": {\"rmg-instance\": \"i\", \"rmg-root\": "
+     "\"r\"}, "
+     "\"nodes\": []}]}",
+     JIT_EINVALID, ":1:43", "no portal before this graph leads to it"},
+    {&format_json, "{\"nodes\": [], \"rmg-instances\": [{\"nodes\": []}]}", JIT_EFORMAT, ":1:41",
+     "a graph in rmg-instances begins with \"graph\", which has the strings rmg-instance and "
+     "rmg-root"},
+    {&format_json,
+     "{\"nodes\": [{\"id\": 1, \"p\": {\"rmg-portal\": \"i\"}, \"q\": {\"rmg-portal\": \"i\"}}]}",
+     JIT_EINVALID, ":1:12", "a second portal to one graph"},
+    {&format_json, "{\"nodes\": [{\"id\": 1, \"p\": {\"rmg-type\": \"x\", \"hex\": \"0\"}}]}",
+     JIT_EFORMAT, ":1:12", "no pairs of hex digits: 0"},
+    {&format_graphml, "", JIT_EFORMAT, ":1:1", "no XML: no element in it"},
+    {&format_graphml, "<a/>", JIT_EFORMAT, ":1:3", "this is no GraphML: its first element is a"},
+    {&format_graphml, "<graphml></graphml>", JIT_EFORMAT, ":1:20", "a file without a <graph>"},
+    {&format_graphml, "<graphml>\n<graph></graph></graphml>", JIT_EFORMAT, ":2:7",
+     "a <graph> has edgedefault, directed or undirected"},
+    {&format_graphml, GRAPH "<node/>" ENDS, JIT_EFORMAT, ":1:88", "a <node> without id"},
+    {&format_graphml, GRAPH "\n<edge source='a'/>" ENDS, JIT_EFORMAT, ":2:17",
+     "an <edge> has source and target"},
+    {&format_graphml, GRAPH "<node id='a'/>\n<edge source='a' target='b'/>" ENDS, JIT_EINVALID,
+     ":2:28", "the target of this edge is no node of its graph"},
+    {&format_graphml, GRAPH "\n<node id='a'><data key='k'>x</data></node>" ENDS, JIT_EFORMAT,
+     ":2:36", "\"x\" is no i64"},
+    {&format_graphml, GRAPH "\n<node id='a'><data key='z'>x</data></node>" ENDS, JIT_EFORMAT,
+     ":2:27", "no <key> has the id z"},
+    {&format_graphml,
+     GRAPH "\n<node id='a'><data key='k'>1</data><data key='k'>1</data></node>" ENDS, JIT_EFORMAT,
+     ":2:58", "a second value for v"},
+    {&format_graphml, GRAPH "\n<node id='a'><port name='p'/></node>" ENDS, JIT_EFORMAT, ":2:28",
+     "an element that has no counterpart here: port"},
+    {&format_graphml, GRAPH "\n<hyperedge/>" ENDS, JIT_EFORMAT, ":2:11",
+     "an element that has no counterpart here: hyperedge"},
+    {&format_graphml, GRAPH "\n<node id='a'><data key='k'><b/></data></node>" ENDS, JIT_EFORMAT,
+     ":2:30", "markup inside <data> is not read: b"},
+    {&format_graphml, GRAPH "</graph>\n<graph edgedefault='directed'/></graphml>", JIT_EFORMAT,
+     ":2:30", "a second graph in one file"},
+    {&format_graphml, "<graphml><key id='k' attr.type='date'/></graphml>", JIT_EFORMAT, ":1:38",
+     "an unknown attr.type: date"},
+    {&format_graphml, "<graphml><key id='k'/>\n<key id='k'/></graphml>", JIT_EEXIST, ":2:12",
+     "a second <key> with the id k"},
+    {&format_graphml, GRAPH "<node id='a'>\n", JIT_EFORMAT, NULL,
+     "no XML: the input ends within an element"},
+    {&format_graphml, GRAPH "x" ENDS, JIT_EFORMAT, NULL, "text between elements"},
+    /* entities: never expanded, never fetched */
+    {&format_graphml, "<!DOCTYPE graphml [<!ENTITY a 'aaaaaaaaaa'>]><graphml/>", JIT_EFORMAT, NULL,
+     "a document that declares entities is not read: a"},
+    {&format_graphml,
+     "<!DOCTYPE graphml [<!ENTITY x SYSTEM \"file:///etc/passwd\">]><graphml>&x;</graphml>",
+     JIT_EFORMAT, NULL, "a document that declares entities is not read: x"},
+    {&format_graphml,
+     "<!DOCTYPE graphml [<!ENTITY % p SYSTEM \"http://127.0.0.1:9/\"> %p;]><graphml/>", JIT_EFORMAT,
+     NULL, "a document that declares entities is not read: p"},
+    {&format_graphml, "<!DOCTYPE graphml [%p;]><graphml/>", JIT_EFORMAT, NULL,
+     "an entity that XML does not have: p"},
+    {&format_graphml, "<!DOCTYPE g SYSTEM 'x'><graphml a='&b;'/>", JIT_EFORMAT, NULL,
+     "an entity that XML does not have: b"},
+    {&format_graphml, "<!DOCTYPE g SYSTEM 'x'><graphml>&b;</graphml>", JIT_EFORMAT, NULL,
+     "an entity that XML does not have: b"},
+    {&format_graphml, "<!DOCTYPE g [<!ATTLIST graphml a CDATA 'b'>]><graphml/>", JIT_EFORMAT, NULL,
+     "a document that declares attributes is not read: graphml"},
+};
+
+START_TEST(a_fault_names_its_place)
+{
+    const struct format *format = faults[_i].format;
+    const struct trial_input input = {
+        .format = format, .paths = {file_of(format)}, .as_it_is = true};
+    struct trial t;
+    char place[128];
+    put_text(file_of(format), faults[_i].text);
+    trial_run(&t, &input);
+    ck_assert_msg(t.err == faults[_i].err && strcmp(t.error.what, faults[_i].what) == 0,
+                  "%s: got %s: %s: %s", faults[_i].what, jit_err_text(t.err), t.error.place,
+                  t.error.what);
+    snprintf(place, sizeof place, "%s%s", file_of(format),
+             faults[_i].place == NULL ? "" : faults[_i].place);
+    ck_assert_msg(faults[_i].place == NULL ? strncmp(t.error.place, place, strlen(place)) == 0
+                                           : strcmp(t.error.place, place) == 0,
+                  "%s: at %s, not %s", faults[_i].what, t.error.place, place);
+    trial_end(&t);
+}
+END_TEST
+
+/* Billion laughs, in content and in an attribute: refused at once, with hardly any memory. */
+START_TEST(no_laughs)
+{
+    static const char *const uses[] = {"<graphml>&l9;</graphml>", "<graphml a='&l9;'/>"};
+    for (size_t i = 0; i < 2; i++) {
+        char text[2048] = "<!DOCTYPE graphml [<!ENTITY l0 'lol'>";
+        size_t at = strlen(text);
+        for (int n = 1; n < 10; n++) {
+            at += (size_t)snprintf(text + at, sizeof text - at,
+                                   "<!ENTITY l%d '&l%d;&l%d;&l%d;&l%d;&l%d;&l%d;'>", n, n - 1,
+                                   n - 1, n - 1, n - 1, n - 1, n - 1);
+        }
+        snprintf(text + at, sizeof text - at, "]>%s", uses[i]);
+        const struct trial_input input = {
+            .format = &format_graphml, .paths = {"x.graphml"}, .as_it_is = true};
+        struct trial t;
+        put_text("x.graphml", text);
+        trial_run(&t, &input);
+        ck_assert_int_eq(t.err, JIT_EFORMAT);
+        ck_assert_str_eq(t.error.what, "a document that declares entities is not read: l0");
+        trial_end(&t);
+    }
+}
+END_TEST
+
+/* ---- limits ---- */
+
+static void nested(struct jit_buf *text, unsigned depth)
+{
+    static const char head[] = "{\"nodes\": [{\"id\": 1, \"x\": ";
+    jit_buf_reset(text);
+    jit_buf_put(text, head, sizeof head - 1);
+    for (unsigned i = 0; i < depth; i++) {
+        jit_buf_put_u8(text, '[');
+    }
+    for (unsigned i = 0; i < depth; i++) {
+        jit_buf_put_u8(text, ']');
+    }
+    jit_buf_put(text, "}]}", 3);
+}
+
+START_TEST(limits)
+{
+    const struct trial_input json = {.format = &format_json, .paths = {"x.json"}, .as_it_is = true};
+    struct trial t;
+    struct jit_buf text;
+    char name[400];
+    jit_buf_init(&text, jit_heap_libc(), 64u << 20);
+    for (unsigned depth = 61; depth <= 62; depth++) { /* within a document, an array, a node */
+        nested(&text, depth);
+        put_file("x.json", text.data, text.size);
+        trial_run(&t, &json);
+        ck_assert_int_eq(t.err, depth == 61 ? JIT_OK : JIT_ELIMIT);
+        trial_end(&t);
+    }
+    for (int size = 255; size <= 256; size++) {
+        memset(name, 'n', 256);
+        name[size] = 0;
+        jit_buf_reset(&text);
+        char document[1024];
+        snprintf(document, sizeof document, "{\"nodes\": [{\"id\": 1, \"%s\": 1}]}", name);
+        put_text("x.json", document);
+        trial_run(&t, &json);
+        ck_assert_int_eq(t.err, size == 255 ? JIT_OK : JIT_ELIMIT);
+        trial_end(&t);
+    }
+    for (unsigned count = 255; count <= 256; count++) { /* and its ID: 256 values */
+        jit_buf_reset(&text);
+        jit_buf_put(&text, "{\"nodes\": [{\"id\": 1", 19);
+        for (unsigned i = 0; i < count; i++) {
+            char one[32];
+            snprintf(one, sizeof one, ", \"v%u\": 1", i);
+            jit_buf_put(&text, one, strlen(one));
+        }
+        jit_buf_put(&text, "}]}", 3);
+        put_file("x.json", text.data, text.size);
+        trial_run(&t, &json);
+        ck_assert_int_eq(t.err, count == 255 ? JIT_OK : JIT_ELIMIT);
+        trial_end(&t);
+    }
+    for (size_t size = JIT_ATOM_BYTES_MAX; size <= JIT_ATOM_BYTES_MAX + 1; size++) {
+        jit_buf_reset(&text);
+        jit_buf_put(&text, "{\"nodes\": [{\"id\": 1, \"x\": \"", 27);
+        uint8_t *at = jit_buf_extend(&text, size);
+        memset(at, 'x', size);
+        jit_buf_put(&text, "\"}]}", 4);
+        put_file("x.json", text.data, text.size);
+        trial_run(&t, &json);
+        ck_assert_int_eq(t.err, size == JIT_ATOM_BYTES_MAX ? JIT_OK : JIT_ELIMIT);
+        trial_end(&t);
+    }
+    jit_buf_release(&text);
+}
+END_TEST
+
+/* Graphs in graphs, one more than there may be. */
+START_TEST(depth_of_graphs)
+{
+    const struct trial_input input = {
+        .format = &format_graphml, .paths = {"x.graphml"}, .as_it_is = true};
+    for (unsigned depth = JIT_DEPTH_MAX; depth <= JIT_DEPTH_MAX + 1; depth++) {
+        struct jit_buf text;
+        struct trial t;
+        jit_buf_init(&text, jit_heap_libc(), 1u << 20);
+        jit_buf_put(&text, "<graphml>", 9);
+        for (unsigned i = 0; i < depth; i++) {
+            jit_buf_put(&text, "<graph edgedefault='directed'><node id='a'>", 43);
+        }
+        jit_buf_put(&text, "<graph edgedefault='directed'/>", 31);
+        for (unsigned i = 0; i < depth; i++) {
+            jit_buf_put(&text, "</node></graph>", 15);
+        }
+        jit_buf_put(&text, "</graphml>", 10);
+        put_file("x.graphml", text.data, text.size);
+        trial_run(&t, &input);
+        ck_assert_msg(t.err == (depth == JIT_DEPTH_MAX ? JIT_OK : JIT_ELIMIT), "%u: %s: %s", depth,
+                      t.error.place, t.error.what);
+        if (t.err == JIT_OK) {
+            there_and_back(&format_graphml, &t.graph);
+            there_and_back(&format_json, &t.graph);
+        }
+        trial_end(&t);
+        jit_buf_release(&text);
+    }
+}
+END_TEST
+
+/* ---- damage ---- */
+
+static void small(const struct format *format, struct jit_buf *text)
+{
+    struct format_error error;
+    struct trial t;
+    take(&t, &format_json, everything, sizeof everything - 1);
+    must(export_text_of(format, &t.graph, text, &error));
+    trial_end(&t);
+}
+
+static void try_one(const struct format *format, const void *bytes, size_t size, unsigned round)
+{
+    const struct trial_input input = {
+        .format = format, .paths = {file_of(format)}, .as_it_is = true};
+    struct trial t;
+    put_file(file_of(format), bytes, size);
+    trial_run(&t, &input);
+    ck_assert_msg(t.err == JIT_OK || (t.error.place[0] != 0 && t.error.what[0] != 0),
+                  "%s, %u: %s: %s: %s", format->name, round, jit_err_text(t.err), t.error.place,
+                  t.error.what);
+    trial_end(&t);
+}
+
+START_TEST(every_truncation)
+{
+    struct jit_buf text;
+    small(nets[_i], &text);
+    for (size_t keep = 0; keep < text.size; keep++) {
+        try_one(nets[_i], text.data, keep, (unsigned)keep);
+    }
+    jit_buf_release(&text);
+}
+END_TEST
+
+START_TEST(random_damage)
+{
+    struct jit_random random = jit_random_of(17);
+    struct jit_buf text;
+    small(nets[_i], &text);
+    uint8_t *copy = malloc(text.size);
+    ck_assert_ptr_nonnull(copy);
+    for (unsigned round = 0; round < 1500; round++) {
+        memcpy(copy, text.data, text.size);
+        for (uint64_t n = jit_random_below(&random, 3) + 1; n > 0; n--) {
+            copy[jit_random_below(&random, text.size)] = (uint8_t)jit_random_next(&random);
+        }
+        try_one(nets[_i], copy, text.size, round);
+    }
+    free(copy);
+    jit_buf_release(&text);
+}
+END_TEST
+
+START_TEST(every_refused_allocation)
+{
+    struct jit_buf text;
+    struct trial_input input = {.format = nets[_i], .paths = {file_of(nets[_i])}, .as_it_is = true};
+    small(nets[_i], &text);
+    put_file(file_of(nets[_i]), text.data, text.size);
+    expect_no_memory(&input);
+    jit_buf_release(&text);
+}
+END_TEST
+
+static void fill(Suite *suite)
+{
+    TCase *t = test_case(suite, "net", 120);
+    tcase_add_checked_fixture(t, folder_make, folder_remove);
+    tcase_add_loop_test(t, random_states_in_json, 0, 2 * WORLD_IDS);
+    tcase_add_loop_test(t, random_states_in_graphml, 0, 4 * WORLD_IDS);
+    tcase_add_loop_test(t, everything_there_is, 0, NETS);
+    tcase_add_loop_test(t, the_same_graph, 0, (int)(sizeof same / sizeof *same));
+    tcase_add_test(t, nested_graphml);
+    tcase_add_test(t, links_by_number);
+    tcase_add_loop_test(t, by_a_schema, 0, NETS);
+    tcase_add_loop_test(t, a_fault_names_its_place, 0, (int)(sizeof faults / sizeof *faults));
+    tcase_add_test(t, no_laughs);
+    tcase_add_test(t, limits);
+    tcase_add_test(t, depth_of_graphs);
+    tcase_add_loop_test(t, every_truncation, 0, NETS);
+    tcase_add_loop_test(t, random_damage, 0, NETS);
+    tcase_add_loop_test(t, every_refused_allocation, 0, NETS);
+}
+
+TEST_MAIN("tools/net", fill)

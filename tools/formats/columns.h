@@ -1,0 +1,46 @@
+/* tools/formats/columns.h - for formats that declare their attributes first: which there are, a
+ * number each, found in a pass before the writing. Layer: tools; private to the formats. */
+#ifndef JIT_TOOLS_FORMATS_COLUMNS_H
+#define JIT_TOOLS_FORMATS_COLUMNS_H
+
+#include "tools/formats/export_words.h"
+#include "tools/formats/import_priv.h"
+
+#define COLUMNS_COUNT_MAX 65536u
+
+enum column_domain { COLUMN_NODE, COLUMN_EDGE, COLUMN_GRAPH };
+
+struct column {
+    enum column_domain domain;
+    enum rmg_codec codec; /* NONE: in hex */
+    struct jit_id type;
+    uint32_t name_size;
+    char name[JIT_NAME_BYTES_MAX + 16]; /* as it is written */
+};
+
+struct columns {
+    struct jit_heap *heap;
+    struct column *list;
+    size_t count;
+    size_t capacity;
+    struct import_seen index; /* hash of a column -> index + 1 */
+};
+
+void columns_init(struct columns *columns, struct jit_heap *heap);
+void columns_release(struct columns *columns);
+
+/* How XML writes a value: bool, i64, f64, f32 and text in words, else NONE. */
+enum rmg_codec columns_codec(const struct rmg_value *value, struct rmg_datum *datum);
+
+/* The column of a value that is no portal; added when it is not there. Errors: JIT_ENOMEM,
+ * JIT_ELIMIT (too many). */
+JIT_MUST_CHECK enum jit_err columns_add(struct columns *columns, enum column_domain domain,
+                                        const struct rmg_attachment *attachment, size_t *index);
+
+/* All values of one instance, but what IDs say, and of the graph's own the one named root_flag.
+ * Errors: also of reading, and JIT_ENOTSUP: a name that XML has no characters for, said in the
+ * job's error. */
+JIT_MUST_CHECK enum jit_err columns_of(struct columns *columns, const struct export_words *words,
+                                       bool root_plain, const char *root_flag);
+
+#endif

@@ -1,0 +1,316 @@
+#include "tools/formats/xml.h"
+
+#include <libxml/parser.h>
+#include <libxml/xmlerror.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/check.h"
+
+struct reading {
+    struct net *net;
+    const struct xml_handler *handler;
+    xmlParserCtxt *parser;
+    unsigned depth;
+    enum jit_err err;
+};
+
+/* ---- attributes ---- */
+
+enum { AT_NAME, AT_PREFIX, AT_SPACE, AT_BEGIN, AT_END, AT_COUNT };
+
+static const char *part_of(const struct xml_tag *tag, int index, int part)
+{
+    return tag->attributes[index * AT_COUNT + part];
+}
+
+bool xml_attribute(const struct xml_tag *tag, const char *space, const char *name,
+                   struct net_text *out)
+{
+    for (int i = 0; i < tag->attribute_count; i++) {
+        const char *is = part_of(tag, i, AT_SPACE);
+        bool same = space == NULL ? is == NULL : is != NULL && strcmp(is, space) == 0;
+        if (same && strcmp(part_of(tag, i, AT_NAME), name) == 0) {
+            const char *begin = part_of(tag, i, AT_BEGIN);
+            *out = (struct net_text){begin, (size_t)(part_of(tag, i, AT_END) - begin)};
+            return true;
+        }
+    }
+    *out = (struct net_text){NULL, 0};
+    return false;
+}
+
+bool xml_attribute_at(const struct xml_tag *tag, int index, const char **space,
+                      struct net_text *value, char name[JIT_NAME_BYTES_MAX + 1])
+{
+    if (index >= tag->attribute_count) {
+        return false;
+    }
+    const char *prefix = part_of(tag, index, AT_PREFIX);
+    const char *begin = part_of(tag, index, AT_BEGIN);
+    *space = part_of(tag, index, AT_SPACE);
+    *value = (struct net_text){begin, (size_t)(part_of(tag, index, AT_END) - begin)};
+    snprintf(name, JIT_NAME_BYTES_MAX + 1, "%s%s%s", prefix == NULL ? "" : prefix,
+             prefix == NULL ? "" : ":", part_of(tag, index, AT_NAME));
+    return true;
+}
+
+/* ---- libxml2's calls ---- */
+
+static void here(struct reading *r)
+{
+    const xmlParserInput *input = r->parser->input;
+    r->net->line = input != NULL && input->line > 0 ? (uint64_t)input->line : 1;
+    r->net->column = input != NULL && input->col > 0 ? (uint64_t)input->col : 1;
+}
+
+static void stop(struct reading *r, enum jit_err err)
+{
+    if (r->err == JIT_OK && err != JIT_OK) {
+        r->err = err;
+        xmlStopParser(r->parser);
+    }
+}
+
+static void refuse(struct reading *r, enum jit_err err, const char *what, const char *detail)
+{
+    if (r->err == JIT_OK) {
+        here(r);
+        stop(r, net_fail(r->net, err, what, detail, detail == NULL ? 0 : strlen(detail)));
+    }
+}
+
+static void on_start(void *user, const xmlChar *name, const xmlChar *prefix, const xmlChar *space,
+                     int space_count, const xmlChar **spaces, int attribute_count,
+                     int default_count, const xmlChar **attributes)
+{
+    struct reading *r = user;
+    const struct xml_tag tag = {.name = (const char *)name,
+                                .space = (const char *)space,
+                                .attributes = (const void *const *)attributes,
+                                .attribute_count = attribute_count};
+    (void)prefix;
+    (void)space_count;
+    (void)spaces;
+    (void)default_count; /* there are none without declarations */
+    if (r->err != JIT_OK) {
+        return;
+    }
+    if (++r->depth > XML_DEPTH_MAX) {
+        refuse(r, JIT_ELIMIT, "elements nested deeper than 200", NULL);
+        return;
+    }
+    here(r);
+    stop(r, r->handler->start(r->handler->user, &tag));
+}
+
+static void on_end(void *user, const xmlChar *name, const xmlChar *prefix, const xmlChar *space)
+{
+    struct reading *r = user;
+    (void)name;
+    (void)prefix;
+    (void)space;
+    if (r->err == JIT_OK) {
+        r->depth--;
+        here(r);
+        stop(r, r->handler->end(r->handler->user));
+    }
+}
+
+static void on_text(void *user, const xmlChar *text, int size)
+{
+    struct reading *r = user;
+    if (r->err == JIT_OK && size > 0) {
+        stop(r, r->handler->text(r->handler->user, (const char *)text, (size_t)size));
+    }
+}
+
+static void on_declared_entity(void *user, const xmlChar *name, int type, const xmlChar *public_id,
+                               const xmlChar *system_id, xmlChar *content)
+{
+    (void)type;
+    (void)public_id;
+    (void)system_id;
+    (void)content;
+    refuse(user, JIT_EFORMAT,
+           "a document that declares entities is not read: ", (const char *)name);
+}
+
+static void on_declared_unparsed(void *user, const xmlChar *name, const xmlChar *public_id,
+                                 const xmlChar *system_id, const xmlChar *notation)
+{
+    (void)public_id;
+    (void)system_id;
+    (void)notation;
+    refuse(user, JIT_EFORMAT,
+           "a document that declares entities is not read: ", (const char *)name);
+}
+
+static void on_declared_attribute(void *user, const xmlChar *element, const xmlChar *name, int type,
+                                  int kind, const xmlChar *fallback, xmlEnumeration *tree)
+{
+    (void)name;
+    (void)type;
+    (void)kind;
+    (void)fallback;
+    xmlFreeEnumeration(tree); /* is handed over */
+    refuse(user, JIT_EFORMAT,
+           "a document that declares attributes is not read: ", (const char *)element);
+}
+
+/* Asked for every entity that is not one of XML's own. */
+static xmlEntity *on_entity(void *user, const xmlChar *name)
+{
+    refuse(user, JIT_EFORMAT, "an entity that XML does not have: ", (const char *)name);
+    return NULL;
+}
+
+static void on_reference(void *user, const xmlChar *name)
+{
+    refuse(user, JIT_EFORMAT, "an entity that XML does not have: ", (const char *)name);
+}
+
+static void on_error(void *user, xmlError *error)
+{
+    struct reading *r = user;
+    if (error->level < XML_ERR_ERROR || r->err != JIT_OK) {
+        return;
+    }
+    if (error->code == XML_ERR_NO_MEMORY) {
+        stop(r, JIT_ENOMEM);
+        return;
+    }
+    if (error->code == XML_ERR_DOCUMENT_END) { /* all there was has been read */
+        refuse(r, JIT_EFORMAT,
+               r->depth > 0 ? "no XML: the input ends within an element"
+                            : "no XML: no element in it",
+               NULL);
+        return;
+    }
+    size_t size = error->message == NULL ? 0 : strlen(error->message);
+    while (size > 0 && error->message[size - 1] == '\n') {
+        size--;
+    }
+    here(r);
+    r->net->line = error->line > 0 ? (uint64_t)error->line : r->net->line;
+    r->net->column = error->int2 > 0 ? (uint64_t)error->int2 : r->net->column;
+    stop(r, net_fail(r->net, JIT_EFORMAT, "no XML: ", error->message, size));
+}
+
+/* ---- the entry ---- */
+
+static enum jit_err feed(struct reading *r, struct import_input *input)
+{
+    enum jit_err err = JIT_OK;
+    while (err == JIT_OK && !input->eof) {
+        err = import_input_fill(input);
+        if (err == JIT_OK) {
+            int size = (int)(input->end - input->at); /* a read of at most 256 KiB */
+            (void)xmlParseChunk(r->parser, (const char *)input->data + input->at, size, input->eof);
+            input->at = input->end;
+            err = r->err;
+            if (err == JIT_OK && r->parser->wellFormed == 0) {
+                refuse(r, JIT_EFORMAT, "no XML", NULL);
+                err = r->err;
+            }
+        }
+    }
+    return err;
+}
+
+enum jit_err xml_read(struct net *net, struct import_input *input,
+                      const struct xml_handler *handler)
+{
+    struct reading r = {.net = net, .handler = handler};
+    xmlSAXHandler calls = {
+        .initialized = XML_SAX2_MAGIC,
+        .startElementNs = on_start,
+        .endElementNs = on_end,
+        .characters = on_text,
+        .ignorableWhitespace = on_text, /* the same call: no blank is ignored */
+        .cdataBlock = on_text,
+        .entityDecl = on_declared_entity,
+        .unparsedEntityDecl = on_declared_unparsed,
+        .attributeDecl = on_declared_attribute,
+        .getEntity = on_entity,
+        .getParameterEntity = on_entity,
+        .reference = on_reference,
+        .serror = on_error,
+    };
+    r.parser = xmlCreatePushParserCtxt(&calls, &r, NULL, 0, NULL);
+    if (r.parser == NULL) {
+        return JIT_ENOMEM;
+    }
+    (void)xmlCtxtUseOptions(r.parser, XML_PARSE_NONET);
+    enum jit_err err = feed(&r, input);
+    xmlFreeDoc(r.parser->myDoc); /* libxml2 makes one for declarations */
+    r.parser->myDoc = NULL;
+    xmlFreeParserCtxt(r.parser);
+    return err;
+}
+
+/* ---- writing ---- */
+
+bool xml_fits(const char *text, size_t size)
+{
+    for (size_t i = 0; i < size; i++) {
+        unsigned char c = (unsigned char)text[i];
+        if (c < 0x20 && c != '\t' && c != '\n' && c != '\r') {
+            return false;
+        }
+        /* U+FFFE and U+FFFF */
+        if (c == 0xef && i + 2 < size && (unsigned char)text[i + 1] == 0xbf &&
+            (unsigned char)text[i + 2] >= 0xbe) {
+            return false;
+        }
+    }
+    return true;
+}
+
+void xml_put(struct export_writer *w, const char *text, size_t size)
+{
+    size_t from = 0;
+    for (size_t i = 0; i <= size; i++) {
+        const char *escape = NULL;
+        char c = i < size ? text[i] : 0;
+        switch (c) {
+        case '&':
+            escape = "&amp;";
+            break;
+        case '<':
+            escape = "&lt;";
+            break;
+        case '>':
+            escape = "&gt;";
+            break;
+        case '"':
+            escape = "&quot;";
+            break;
+        case '\t': /* blanks that attributes would not keep */
+            escape = "&#9;";
+            break;
+        case '\n':
+            escape = "&#10;";
+            break;
+        case '\r':
+            escape = "&#13;";
+            break;
+        default:
+            break;
+        }
+        if (escape != NULL || i == size) {
+            jit_buf_put(&w->buf, text + from, i - from);
+            export_text(w, escape == NULL ? "" : escape);
+            from = i + 1;
+        }
+    }
+}
+
+void xml_put_attribute(struct export_writer *w, const char *name, const char *text, size_t size)
+{
+    export_text(w, " ");
+    export_text(w, name);
+    export_text(w, "=\"");
+    xml_put(w, text, size);
+    export_text(w, "\"");
+}

@@ -1,0 +1,49 @@
+/* tools/formats/xml.h - XML as GraphML and GEXF need it: events of libxml2's push parser, with
+ * places, and text written so that it comes back as it was.
+ * Layer: tools; private to the formats.
+ *
+ * Nothing is fetched and nothing is expanded: a document type may name a DTD, which is passed over;
+ * one with declarations of its own, and any entity but the five of XML, is refused. Elements nest
+ * at most XML_DEPTH_MAX deep. libxml2 has memory of its own. */
+#ifndef JIT_TOOLS_FORMATS_XML_H
+#define JIT_TOOLS_FORMATS_XML_H
+
+#include "tools/formats/export_words.h"
+#include "tools/formats/net.h"
+
+#define XML_DEPTH_MAX 200u
+#define XML_RMG       "urn:jitos:rmg" /* the namespace of what we add */
+
+struct xml_tag {
+    const char *name;              /* without prefix */
+    const char *space;             /* its namespace, or NULL */
+    const void *const *attributes; /* libxml2's: name, prefix, namespace, begin, end of the value */
+    int attribute_count;
+};
+
+/* An attribute; space NULL: without a prefix. */
+bool xml_attribute(const struct xml_tag *tag, const char *space, const char *name,
+                   struct net_text *out);
+/* The index-th one; name is "prefix:name" as it stands there. False past the last. */
+bool xml_attribute_at(const struct xml_tag *tag, int index, const char **space,
+                      struct net_text *value, char name[JIT_NAME_BYTES_MAX + 1]);
+
+struct xml_handler {
+    enum jit_err (*start)(void *user, const struct xml_tag *tag);
+    enum jit_err (*text)(void *user, const char *text, size_t size); /* in pieces */
+    enum jit_err (*end)(void *user);
+    void *user;
+};
+
+/* Reads the whole input; net->line and column are kept right (the end of a tag). */
+JIT_MUST_CHECK enum jit_err xml_read(struct net *net, struct import_input *input,
+                                     const struct xml_handler *handler);
+
+/* Can XML hold these characters? */
+bool xml_fits(const char *text, size_t size);
+/* Escaped, for an attribute in double quotes or between tags. */
+void xml_put(struct export_writer *w, const char *text, size_t size);
+/* ` name="text"` */
+void xml_put_attribute(struct export_writer *w, const char *name, const char *text, size_t size);
+
+#endif
