@@ -20,6 +20,12 @@ static enum jit_err fail(struct hub_client *client, enum jit_err err, const char
     return err;
 }
 
+static enum jit_err gone(struct hub_client *client)
+{
+    snprintf(client->error, sizeof client->error, "the supervisor is gone");
+    return JIT_ENOENT;
+}
+
 /* The folder is opened first: its path may be longer than a socket's may. */
 static enum jit_err connect_in(struct hub_client *client, const char *dir)
 {
@@ -51,6 +57,24 @@ static enum jit_err connect_in(struct hub_client *client, const char *dir)
     }
 }
 
+/* From here on "nobody listens" would be wrong. */
+static enum jit_err greet(struct hub_client *client)
+{
+    struct hub_writer w;
+    hub_client_begin(client, &w, "hello", 3);
+    hub_uint(&w, "major", HUB_MAJOR);
+    hub_uint(&w, "minor", HUB_MINOR);
+    enum jit_err err = hub_client_send(client, &w);
+    if (err == JIT_OK) {
+        err = hub_client_next(client, HUB_GREETING_MS, &client->greeting);
+    }
+    if (err == JIT_EAGAIN) {
+        snprintf(client->error, sizeof client->error,
+                 "the supervisor is there but does not answer");
+    }
+    return err == JIT_ENOENT ? JIT_EPEER : err;
+}
+
 enum jit_err hub_client_open(struct hub_client *client, struct jit_heap *heap, const char *dir)
 {
     *client = (struct hub_client){.heap = heap, .fd = -1};
@@ -59,14 +83,7 @@ enum jit_err hub_client_open(struct hub_client *client, struct jit_heap *heap, c
     errno = 0;
     enum jit_err err = connect_in(client, dir);
     if (err == JIT_OK) {
-        struct hub_writer w;
-        hub_client_begin(client, &w, "hello", 3);
-        hub_uint(&w, "major", HUB_MAJOR);
-        hub_uint(&w, "minor", HUB_MINOR);
-        err = hub_client_send(client, &w);
-    }
-    if (err == JIT_OK) {
-        err = hub_client_next(client, -1, &client->greeting);
+        err = greet(client);
     }
     if (err == JIT_OK && !hub_is(client->greeting, "t", "welcome")) {
         err = fail(client, JIT_EPEER, "the supervisor did not greet");
@@ -102,6 +119,20 @@ void hub_client_begin(struct hub_client *client, struct hub_writer *w, const cha
     hub_text(w, "t", type);
 }
 
+/* It hangs up: what it said before is more useful than that it did. */
+static enum jit_err last_words(struct hub_client *client)
+{
+    enum jit_err err = JIT_OK;
+    while (err == JIT_OK) {
+        cbor_item_t *message = NULL;
+        err = hub_client_next(client, 0, &message);
+        if (err == JIT_OK) {
+            cbor_decref(&message);
+        }
+    }
+    return err == JIT_EPEER || err == JIT_EVERSION ? err : gone(client);
+}
+
 enum jit_err hub_client_send(struct hub_client *client, struct hub_writer *w)
 {
     hub_end(w);
@@ -114,10 +145,11 @@ enum jit_err hub_client_send(struct hub_client *client, struct hub_writer *w)
         if (n < 0 && errno == EINTR) {
             continue;
         }
+        if (n < 0 && (errno == EPIPE || errno == ECONNRESET)) {
+            return last_words(client);
+        }
         if (n < 0) {
-            /* What it said before it hung up is more useful than that it did. */
-            return fail(client, errno == EPIPE || errno == ECONNRESET ? JIT_ENOENT : JIT_EIO,
-                        "the supervisor is gone");
+            return fail(client, JIT_EIO, "writing to the supervisor");
         }
         sent += (size_t)n;
     }
@@ -150,8 +182,7 @@ static enum jit_err fill(struct hub_client *client, int timeout_ms)
     ssize_t n = recv(client->fd, at, READ_BYTES, 0);
     client->in.size = before + (n > 0 ? (size_t)n : 0);
     if (n == 0 || (n < 0 && errno == ECONNRESET)) {
-        errno = 0;
-        return fail(client, JIT_ENOENT, "the supervisor is gone");
+        return gone(client);
     }
     return n > 0 || errno == EINTR ? JIT_OK : fail(client, JIT_EIO, "reading from the supervisor");
 }
@@ -177,6 +208,8 @@ enum jit_err hub_client_next(struct hub_client *client, int timeout_ms, cbor_ite
             if (hub_is(*out, "t", "error")) {
                 hub_get_text(*out, "text", client->error, sizeof client->error);
                 hub_get_text(*out, "code", client->code, sizeof client->code);
+                client->exit_code = 0;
+                hub_get_uint(*out, "exit", &client->exit_code);
                 bool version = hub_is(*out, "code", "version");
                 cbor_decref(out);
                 return version ? JIT_EVERSION : JIT_EPEER;

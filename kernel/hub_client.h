@@ -14,10 +14,14 @@ struct hub_client {
     cbor_item_t *greeting; /* the server's welcome: its state when we came */
     char error[256];       /* after an error: what the server said, or what failed here */
     char code[16];         /* the server's own name for its last error; "" */
+    uint64_t exit_code;    /* that a tool should leave with, as the server said with it; or 0 */
 };
 
+#define HUB_GREETING_MS 60000 /* a supervisor may be busy with a large genesis for so long */
+
 /* Connect to DIR/hub.sock and shake hands.
- * Errors: JIT_ENOENT (nobody listens), JIT_EPERM, JIT_EVERSION, JIT_EPEER, JIT_EIO, JIT_ENOMEM. */
+ * Errors: JIT_ENOENT (nobody listens), JIT_EPERM, JIT_EVERSION, JIT_EPEER (it refused, or died
+ * meanwhile), JIT_EAGAIN (it does not answer), JIT_EIO, JIT_ENOMEM. */
 JIT_MUST_CHECK enum jit_err hub_client_open(struct hub_client *client, struct jit_heap *heap,
                                             const char *dir);
 void hub_client_close(struct hub_client *client);
@@ -26,6 +30,8 @@ void hub_client_close(struct hub_client *client);
  * of keys (shorter first), then send. */
 void hub_client_begin(struct hub_client *client, struct hub_writer *w, const char *type,
                       size_t fields);
+/* Errors: JIT_ENOENT (the server is gone), JIT_EPEER (it had hung up on us: its reason is in
+ * client->error), JIT_EIO, JIT_ENOMEM, JIT_ELIMIT. */
 JIT_MUST_CHECK enum jit_err hub_client_send(struct hub_client *client, struct hub_writer *w);
 
 /* The next message; an "error" of the server becomes JIT_EPEER with its text in client->error.

@@ -138,15 +138,15 @@ static bool get_head(struct jit_cursor *cur, unsigned *major, uint64_t *value)
     return !cur->bad && *value >= least[info - 24];
 }
 
-static bool check_item(struct jit_cursor *cur, unsigned depth);
+static bool check_item(struct jit_cursor *cur, unsigned depth, uint32_t *items);
 
-static bool check_map(struct jit_cursor *cur, uint64_t pairs, unsigned depth)
+static bool check_map(struct jit_cursor *cur, uint64_t pairs, unsigned depth, uint32_t *items)
 {
     const uint8_t *last = NULL;
     size_t last_size = 0;
     for (uint64_t i = 0; i < pairs; i++) {
         const uint8_t *key = cur->at;
-        if (cur->left == 0 || key[0] >> 5 != 3 || !check_item(cur, depth + 1)) {
+        if (cur->left == 0 || key[0] >> 5 != 3 || !check_item(cur, depth + 1, items)) {
             return false;
         }
         size_t size = (size_t)(cur->at - key);
@@ -155,18 +155,19 @@ static bool check_map(struct jit_cursor *cur, uint64_t pairs, unsigned depth)
         }
         last = key;
         last_size = size;
-        if (!check_item(cur, depth + 1)) {
+        if (!check_item(cur, depth + 1, items)) {
             return false;
         }
     }
     return true;
 }
 
-static bool check_item(struct jit_cursor *cur, unsigned depth)
+/* items: how many more there may be. */
+static bool check_item(struct jit_cursor *cur, unsigned depth, uint32_t *items)
 {
     unsigned major = 0;
     uint64_t value = 0;
-    if (depth > DEPTH_MAX || !get_head(cur, &major, &value)) {
+    if (depth > DEPTH_MAX || (*items)-- == 0 || !get_head(cur, &major, &value)) {
         return false;
     }
     switch (major) {
@@ -184,13 +185,13 @@ static bool check_item(struct jit_cursor *cur, unsigned depth)
             return false;
         }
         for (uint64_t i = 0; i < value; i++) {
-            if (!check_item(cur, depth + 1)) {
+            if (!check_item(cur, depth + 1, items)) {
                 return false;
             }
         }
         return true;
     case 5:
-        return value <= cur->left / 2 && check_map(cur, value, depth);
+        return value <= cur->left / 2 && check_map(cur, value, depth, items);
     case 7: /* false, true */
         return value == 20 || value == 21;
     default:
@@ -204,7 +205,11 @@ enum jit_err hub_check(const uint8_t *bytes, size_t size)
         return JIT_ELIMIT;
     }
     struct jit_cursor cur = jit_cursor_of(bytes, size);
-    return check_item(&cur, 0) && jit_cursor_done(&cur) ? JIT_OK : JIT_EFORMAT;
+    uint32_t items = HUB_ITEMS_MAX;
+    if (check_item(&cur, 0, &items) && jit_cursor_done(&cur)) {
+        return JIT_OK;
+    }
+    return items == UINT32_MAX ? JIT_ELIMIT : JIT_EFORMAT; /* it was 0 when one more came */
 }
 
 enum jit_err hub_parse(const uint8_t *bytes, size_t size, cbor_item_t **out)

@@ -334,14 +334,16 @@ static enum jit_err probe_direct(struct io_posix *posix, bool *out)
     int fd = openat(posix->dirfd, PROBE_NAME, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_DIRECT,
                     0600);
     if (fd < 0) {
-        bool refused = errno == EINVAL || errno == EOPNOTSUPP;
+        /* A full disk is no reason to refuse a folder: buffered writes are as durable. */
+        bool refused = errno == EINVAL || errno == EOPNOTSUPP || errno == ENOSPC || errno == EDQUOT;
         /* Some create the file before they refuse. */
         (void)unlinkat(posix->dirfd, PROBE_NAME, 0);
         return refused ? JIT_OK : io_posix_err(errno);
     }
     ssize_t got = pwrite(fd, block, sizeof block, 0);
     enum jit_err err = JIT_OK;
-    if (got < 0 && errno != EINVAL && errno != EOPNOTSUPP && errno != EINTR && errno != EAGAIN) {
+    if (got < 0 && errno != EINVAL && errno != EOPNOTSUPP && errno != EINTR && errno != EAGAIN &&
+        errno != ENOSPC && errno != EDQUOT) {
         err = io_posix_err(errno);
     }
     *out = got == (ssize_t)sizeof block;

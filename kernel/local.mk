@@ -10,7 +10,8 @@ noinst_LTLIBRARIES += %D%/libkernel.la
 # The shell: event loop, data folder, workers, hub.
 %C%_libkernel_la_SOURCES += \
 	%D%/folder.c %D%/folder.h %D%/hub.c %D%/hub.h %D%/hub_client.c %D%/hub_client.h \
-	%D%/hub_msg.c %D%/hub_msg.h %D%/loop.c %D%/loop.h %D%/pool.c %D%/pool.h %D%/supervisor.c %D%/supervisor.h \
+	%D%/hub_msg.c %D%/hub_msg.h %D%/hub_queue.c %D%/hub_queue.h %D%/loop.c %D%/loop.h \
+	%D%/pool.c %D%/pool.h %D%/supervisor.c %D%/supervisor.h \
 	%D%/supervisor_act.c %D%/supervisor_hub.c %D%/supervisor_priv.h %D%/system.c %D%/system.h \
 	%D%/thread.c %D%/thread.h %D%/waiter.c %D%/waiter.h %D%/worker.c %D%/worker.h
 %C%_libkernel_la_CFLAGS += $(CBOR_CFLAGS)

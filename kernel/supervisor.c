@@ -40,7 +40,16 @@ static bool step_durable(struct shell_supervisor *s)
     s->durable_end = end;
     struct kern_event event = {.kind = KERN_EVENT_LOGGED, .tick = end - 1};
     supervisor_step(s, &event);
+    supervisor_answer(s);
     return true;
+}
+
+/* The core has heard of an end: nobody looks at that worker's memories any more. */
+static void release_ended(struct shell_supervisor *s, const struct kern_event *event)
+{
+    if (event->kind == KERN_EVENT_EXITED && !s->workers[event->process].worker.alive) {
+        shell_worker_release(&s->workers[event->process].worker);
+    }
 }
 
 static bool step_posted(struct shell_supervisor *s)
@@ -52,6 +61,10 @@ static bool step_posted(struct shell_supervisor *s)
         s->event_count--;
         posted.event.text = posted.text;
         supervisor_step(s, &posted.event);
+        release_ended(s, &posted.event);
+        if (posted.asker != NULL) {
+            supervisor_answer_later(s, posted.asker);
+        }
         any = true;
     }
     if (s->again) {
@@ -184,15 +197,53 @@ static void stop_ready(void *user, uint32_t revents)
     s->quit = true;
 }
 
+static uint64_t sooner(uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
+}
+
+static bool log_lives(const struct shell_supervisor *s)
+{
+    return !s->log_failed && log_dead(s->system.log) == JIT_OK;
+}
+
+/* How long there is nothing to do without being woken. */
+static uint64_t sleep_ns(struct shell_supervisor *s, bool working)
+{
+    uint64_t now = supervisor_now_ns();
+    uint64_t due = hub_work(s->hub, now);
+    due = due == UINT64_MAX ? due : due - sooner(due, now);
+    due = sooner(due, working ? SUPERVISOR_WATCH_NS : UINT64_MAX);
+    if (log_lives(s) && !log_idle(s->system.log)) {
+        /* What waits for company, or a write that ended inside submit() and wakes nobody. */
+        bool waits = s->options.durability != LOG_DURABILITY_TICK;
+        due = sooner(due, waits ? SUPERVISOR_IDLE_NS : SUPERVISOR_REAP_NS);
+    }
+    if (s->resting && s->seal_wait_ns != 0 && log_lives(s)) {
+        due = sooner(due, s->seal_due_ns - sooner(s->seal_due_ns, now));
+    }
+    return due > 0 ? due : 1;
+}
+
+static void wait_bells(struct shell_supervisor *s, uint32_t count, uint64_t wait_ns)
+{
+    if (shell_waiter_arm(s->waiter, s->bells, count) != JIT_OK) {
+        if (!s->waiter_failed) {
+            fprintf(stderr, "jitosd: no thread to wait for workers could be made; looking at them "
+                            "every millisecond\n");
+        }
+        s->waiter_failed = true;
+        wait_ns = sooner(wait_ns, 1000000u);
+    }
+    shell_loop_run(s->loop, wait_ns);
+}
+
 /* Sleep until a bell, a descriptor or the watchdog's time. The kernel says first that it sleeps,
  * then looks once more: a worker that rings later sees that it must wake us. */
 static void sleep_once(struct shell_supervisor *s, bool working)
 {
-    uint64_t wait_ns = working ? SUPERVISOR_WATCH_NS : UINT64_MAX;
+    uint64_t wait_ns = sleep_ns(s, working);
     uint32_t count = 0;
-    if (!log_idle(s->system.log) && !s->log_failed) {
-        wait_ns = SUPERVISOR_REAP_NS; /* one that ended inside submit() wakes nobody */
-    }
     announce(s, true);
     for (uint32_t i = 0; i < s->worker_count; i++) {
         if (s->workers[i].worker.alive) {
@@ -204,11 +255,11 @@ static void sleep_once(struct shell_supervisor *s, bool working)
     for (uint32_t i = 0; i < count; i++) {
         rang = rang || __atomic_load_n(s->bells[i].word, __ATOMIC_SEQ_CST) != s->bells[i].value;
     }
-    if (s->system.io_is_ring && !log_idle(s->system.log)) {
+    if (s->system.io_is_ring && log_lives(s) && !log_idle(s->system.log)) {
         shell_loop_arm(s->loop, s->log_watch, POLLIN);
     }
-    if (!rang && shell_waiter_arm(s->waiter, s->bells, count) == JIT_OK) {
-        shell_loop_run(s->loop, wait_ns);
+    if (!rang) {
+        wait_bells(s, count, wait_ns);
     }
     announce(s, false);
 }
@@ -225,28 +276,71 @@ static bool work(struct shell_supervisor *s)
     return any;
 }
 
-static void at_rest(struct shell_supervisor *s)
+/* ---- idle ---- */
+
+/* Ticks that wait for company in a batch do so only while more of them come (9.2). */
+static void write_idle(struct shell_supervisor *s, uint64_t now)
 {
-    if (!s->resting || s->rest_told || s->stopped || s->log_failed ||
-        log_dead(s->system.log) != JIT_OK) {
+    if (s->options.durability == LOG_DURABILITY_TICK || !log_lives(s) || log_idle(s->system.log) ||
+        now - s->appended_ns < SUPERVISOR_IDLE_NS) {
         return;
     }
     enum jit_err err = log_flush(s->system.log);
-    if (err == JIT_OK && !log_idle(s->system.log)) {
-        return;
+    if (err != JIT_OK) {
+        supervisor_log_failed(s, err);
     }
+}
+
+/* Nothing is lost for want of a seal: everything before it is on the medium. Only damage done later
+ * to the last batch could then be taken for a torn write. So it is tried again, and that is all. */
+static void seal_missing(struct shell_supervisor *s, enum jit_err err, uint64_t now)
+{
+    if (s->seal_wait_ns == 0) {
+        fprintf(stderr,
+                "jitosd: no room to seal the log (%s); every tick is durable, and the seal is "
+                "tried again\n",
+                jit_err_text(err));
+    }
+    s->seal_wait_ns = s->seal_wait_ns == 0 ? SUPERVISOR_SEAL_NS
+                                           : sooner(2 * s->seal_wait_ns, SUPERVISOR_SEAL_NS_MAX);
+    s->seal_due_ns = now + s->seal_wait_ns;
+}
+
+static void seal(struct shell_supervisor *s, uint64_t now)
+{
     /* Idle: a seal closes the last batch, so that what damages it later is told from a torn write.
      */
-    if (err == JIT_OK) {
-        err = log_seal(s->system.log);
+    enum jit_err err = log_seal(s->system.log);
+    if (err != JIT_OK && log_dead(s->system.log) == JIT_OK) {
+        seal_missing(s, err, now);
+    } else if (err != JIT_OK) {
+        supervisor_log_failed(s, err);
+    } else if (s->seal_wait_ns != 0) {
+        s->seal_wait_ns = 0;
+        fprintf(stderr, "jitosd: the log is sealed\n");
     }
+}
+
+static void at_rest(struct shell_supervisor *s, uint64_t now)
+{
+    bool again = s->seal_wait_ns != 0 && now >= s->seal_due_ns;
+    if (!s->resting || (s->rest_told && !again) || s->stopped || !log_lives(s)) {
+        return;
+    }
+    enum jit_err err = log_flush(s->system.log);
     if (err != JIT_OK) {
         supervisor_log_failed(s, err);
         return;
     }
-    supervisor_reap_log(s, false);
-    supervisor_tell_rest(s);
-    s->rest_told = true;
+    if (!log_idle(s->system.log)) {
+        return;
+    }
+    seal(s, now);
+    if (!s->rest_told && log_lives(s)) {
+        supervisor_reap_log(s, false);
+        supervisor_tell_rest(s);
+        s->rest_told = true;
+    }
 }
 
 int shell_supervisor_run(struct shell_supervisor *s, int stop_fd)
@@ -262,8 +356,10 @@ int shell_supervisor_run(struct shell_supervisor *s, int stop_fd)
         /* Somebody may keep us busy for ever, a worker with its bell or a client: what is due is
          * done all the same. */
         bool busy = work(s);
-        at_rest(s);
         uint64_t now = supervisor_now_ns();
+        hub_work(s->hub, now);
+        write_idle(s, now);
+        at_rest(s, now);
         bool working = anyone_working(s);
         if (working && now - watched >= SUPERVISOR_WATCH_NS) {
             watched = now;
@@ -280,7 +376,8 @@ int shell_supervisor_run(struct shell_supervisor *s, int stop_fd)
         sleep_once(s, working);
         idle_since = supervisor_now_ns();
     }
-    return s->stopped ? s->stop_code : 0;
+    supervisor_tell_end(s);
+    return s->stopped ? s->stop_code : s->end_code;
 }
 
 /* ---- life ---- */
@@ -311,6 +408,8 @@ enum jit_err supervisor_start_core(struct shell_supervisor *s, char *message, si
     s->events = jit_heap_zalloc(s->heap, s->event_capacity, sizeof *s->events);
     if (s->workers == NULL || s->bells == NULL || s->events == NULL) {
         snprintf(message, size, "out of memory");
+        kern_core_free(s->core);
+        s->core = NULL; /* nobody is to post events to it */
         return JIT_ENOMEM;
     }
     s->worker_count = count;
@@ -396,8 +495,7 @@ enum jit_err shell_supervisor_new(struct jit_heap *heap,
     s->options = *options;
     s->bell_fd = -1;
     s->loader = (struct host_loader)HOST_LOADER_NONE;
-    jit_buf_init(&s->backlog, heap, 4 * SUPERVISOR_BACKLOG_BYTES);
-    jit_buf_init(&s->frame, heap, HUB_QUEUE_BYTES_MAX);
+    jit_buf_init(&s->frame, heap, HUB_ANSWER_BYTES_MAX);
     struct shell_system_options system = {
         .path = options->data,
         .mode = SHELL_FOLDER_OWN,
@@ -445,6 +543,9 @@ static void end_workers(struct shell_supervisor *s)
             shell_worker_reap(&s->workers[i].worker, true, &how) != JIT_OK) {
             fprintf(stderr, "jitosd: process %u could not be reaped\n", i);
         }
+        if (!s->workers[i].worker.alive) {
+            shell_worker_release(&s->workers[i].worker);
+        }
     }
 }
 
@@ -468,8 +569,10 @@ void shell_supervisor_free(struct shell_supervisor *s)
     }
     host_loader_close(&s->loader);
     shell_system_close(&s->system);
-    jit_buf_release(&s->backlog);
     jit_buf_release(&s->frame);
+    for (size_t i = 0; i < s->told_count; i++) {
+        hub_message_unref(s->told[i].message);
+    }
     heap->free(heap, s->told);
     heap->free(heap, s->events);
     heap->free(heap, s->workers);

@@ -16,18 +16,25 @@ void supervisor_post(struct shell_supervisor *s, const struct kern_event *event)
     struct supervisor_event *place =
         &s->events[(s->event_at + s->event_count++) % s->event_capacity];
     place->event = *event;
+    place->asker = NULL;
     place->text[0] = '\0';
     if (event->text != NULL) {
         snprintf(place->text, sizeof place->text, "%s", event->text);
     }
 }
 
-bool supervisor_command(struct shell_supervisor *s, const struct kern_event *event)
+bool supervisor_command(struct shell_supervisor *s, const struct kern_event *event,
+                        struct hub_conn *asker)
 {
-    if (s->core == NULL || s->event_count >= SUPERVISOR_COMMANDS_MAX) {
+    /* Those whose answers wait count as well: each of them is here or there, never lost. */
+    if (s->core == NULL || s->event_count + s->answer_count >= SUPERVISOR_COMMANDS_MAX) {
         return false;
     }
     supervisor_post(s, event);
+    if (asker != NULL) {
+        s->events[(s->event_at + s->event_count - 1) % s->event_capacity].asker = asker;
+        hub_owe(asker, true);
+    }
     return true;
 }
 
@@ -106,6 +113,8 @@ static void do_spawn(struct shell_supervisor *s, uint32_t index)
     struct supervisor_worker *w = worker_of(s, index);
     struct sys_boot_spec spec;
     struct host_fault fault = {.text = ""};
+    shell_worker_release(
+        &w->worker); /* of its last life, which the core has just heard the end of */
     enum jit_err err = kern_core_boot(s->core, index, &spec);
     if (err == JIT_OK) {
         err = shell_worker_spawn(&w->worker, s->heap, &s->nursery, index, &spec, &fault);
@@ -116,6 +125,7 @@ static void do_spawn(struct shell_supervisor *s, uint32_t index)
             struct host_exit how;
             shell_worker_kill(&w->worker);
             err = shell_worker_reap(&w->worker, true, &how) == JIT_OK ? err : JIT_EIO;
+            shell_worker_release(&w->worker);
         }
     }
     if (err != JIT_OK) {
@@ -180,6 +190,7 @@ void supervisor_log_failed(struct shell_supervisor *s, enum jit_err err)
         return;
     }
     s->log_failed = true;
+    supervisor_answer(s);  /* when the run has stopped before, nobody else says so */
     if (s->core == NULL) { /* there is no run to stop; a genesis is refused for the same reason */
         fprintf(stderr, "jitosd: %s\n", line);
         return;
@@ -216,6 +227,8 @@ static void do_log(struct shell_supervisor *s, const struct kern_log_record *mad
         .payload = made->payload,
         .payload_size = made->payload_size,
     };
+    s->resting = false;
+    s->appended_ns = supervisor_now_ns();
     enum jit_err err = log_append(s->system.log, &record);
     if (err == JIT_OK && s->options.durability == LOG_DURABILITY_TICK) {
         err = log_flush(s->system.log);
@@ -227,16 +240,11 @@ static void do_log(struct shell_supervisor *s, const struct kern_log_record *mad
 
 /* ---- telling ---- */
 
-struct sending {
-    uint32_t mask;
-    struct jit_buf slice;
-};
-
-static void send_slice(void *user, struct hub_conn *conn)
+static void share(void *user, struct hub_conn *conn)
 {
-    const struct sending *sending = user;
-    if (hub_marked(conn) == sending->mask) {
-        hub_send(conn, &sending->slice);
+    const struct supervisor_told *told = user;
+    if (hub_marked(conn) == told->mask) {
+        hub_share(conn, told->message);
     }
 }
 
@@ -244,22 +252,14 @@ static void tell_durable(struct shell_supervisor *s, uint64_t durable_end)
 {
     size_t n = 0;
     while (n < s->told_count && s->told[n].tick < durable_end) {
-        struct sending sending = {
-            .mask = s->told[n].mask,
-            .slice = {.data = s->backlog.data + s->told[n].at, .size = s->told[n].size}};
-        hub_each(s->hub, sending.mask, send_slice, &sending);
+        hub_each(s->hub, s->told[n].mask, share, &s->told[n]);
+        s->told_bytes -= hub_message_size(s->told[n].message);
+        hub_message_unref(s->told[n].message);
         n++;
     }
-    if (n == 0) {
-        return;
-    }
-    size_t gone = n < s->told_count ? s->told[n].at : s->backlog.size;
-    memmove(s->backlog.data, s->backlog.data + gone, s->backlog.size - gone);
-    s->backlog.size -= gone;
-    memmove(s->told, s->told + n, (s->told_count - n) * sizeof *s->told);
-    s->told_count -= n;
-    for (size_t i = 0; i < s->told_count; i++) {
-        s->told[i].at -= gone;
+    if (n > 0) {
+        memmove(s->told, s->told + n, (s->told_count - n) * sizeof *s->told);
+        s->told_count -= n;
     }
 }
 
@@ -268,38 +268,40 @@ static void note_mask(void *user, struct hub_conn *conn)
     *(uint32_t *)user |= 1u << hub_marked(conn);
 }
 
+/* What subscribers of one kind are told of a tick, kept until it is durable. A subscriber for whom
+ * there was no memory sees the gap in the numbers. */
+static void keep_told(struct shell_supervisor *s, const struct kern_report *report, uint32_t mask)
+{
+    struct jit_buf frames;
+    void *data = s->told;
+    if (jit_heap_grow(s->heap, &data, &s->told_capacity, s->told_count + 1, sizeof *s->told) != 0) {
+        return;
+    }
+    s->told = data;
+    struct supervisor_told *told = &s->told[s->told_count];
+    jit_buf_init(&frames, s->heap, SUPERVISOR_TICK_BYTES);
+    supervisor_write_tick(s, report, mask, &frames);
+    *told = (struct supervisor_told){.tick = report->tick, .mask = mask};
+    if (hub_message_new(s->heap, &frames, true, &told->message) == JIT_OK) {
+        s->told_bytes += hub_message_size(told->message);
+        s->told_count++;
+    }
+}
+
 static void do_tick(struct shell_supervisor *s, const struct kern_report *report)
 {
     s->applied += report->counts[RMG_APPLIED];
     s->denied += report->counts[RMG_DENIED];
-    s->nodes = report->nodes;
-    s->edges = report->edges;
-    s->has_counts = true;
     uint32_t masks = 0;
     hub_each(s->hub, SUBSCRIBED_TICKS, note_mask, &masks);
     for (uint32_t mask = 1; mask < 8; mask++) {
-        if ((masks >> mask & 1u) == 0) {
-            continue;
+        if ((masks >> mask & 1u) != 0) {
+            keep_told(s, report, mask);
         }
-        void *data = s->told;
-        if (jit_heap_grow(s->heap, &data, &s->told_capacity, s->told_count + 1, sizeof *s->told) !=
-            0) {
-            continue; /* a subscriber that misses a tick sees the gap in its numbers */
-        }
-        s->told = data;
-        size_t at = s->backlog.size;
-        supervisor_write_tick(s, report, mask);
-        if (s->backlog.err != JIT_OK) {
-            s->backlog.err = JIT_OK;
-            s->backlog.size = at;
-            continue;
-        }
-        s->told[s->told_count++] = (struct supervisor_told){
-            .tick = report->tick, .mask = mask, .at = at, .size = s->backlog.size - at};
     }
     /* The core runs ahead of the disk, but not without bound. */
     while (
-        (s->backlog.size > SUPERVISOR_BACKLOG_BYTES ||
+        (s->told_bytes > SUPERVISOR_BACKLOG_BYTES ||
          log_tick_end(s->system.log) - log_durable_end(s->system.log) > SUPERVISOR_BACKLOG_TICKS) &&
         log_dead(s->system.log) == JIT_OK && !log_idle(s->system.log)) {
         enum jit_err err = log_flush(s->system.log);
@@ -309,6 +311,27 @@ static void do_tick(struct shell_supervisor *s, const struct kern_report *report
         }
         supervisor_reap_log(s, true);
     }
+}
+
+/* ---- the end of a run ---- */
+
+/* What is stopped may still be asked, for as long as somebody likes: it is to cost nothing. What
+ * was appended before is made durable all the same. */
+static void do_stop(struct shell_supervisor *s, const struct kern_action *action)
+{
+    s->stopped = true;
+    s->stop_code = action->code;
+    snprintf(s->stop_text, sizeof s->stop_text, "%s", action->text);
+    for (uint32_t i = 0; i < s->worker_count; i++) {
+        shell_worker_kill(&s->workers[i].worker);
+        s->workers[i].working = false; /* reaped when its pidfd says that it has ended */
+    }
+    enum jit_err err = log_dead(s->system.log) == JIT_OK ? log_flush(s->system.log) : JIT_OK;
+    if (err != JIT_OK) {
+        supervisor_log_failed(s, err);
+    }
+    supervisor_tell_stop(s);
+    supervisor_answer(s);
 }
 
 /* ---- all of it ---- */
@@ -343,9 +366,7 @@ static void obey(struct shell_supervisor *s, const struct kern_action *action)
         s->rest_told = false;
         break;
     case KERN_DO_STOP:
-        s->stopped = true;
-        s->stop_code = action->code;
-        snprintf(s->stop_text, sizeof s->stop_text, "%s", action->text);
+        do_stop(s, action);
         break;
     }
 }
@@ -356,8 +377,4 @@ void supervisor_obey(struct shell_supervisor *s, const struct kern_update *updat
         obey(s, &update->actions[i]);
     }
     s->again = update->again;
-    if (s->stopped && !s->stop_told) {
-        s->stop_told = true;
-        supervisor_tell_stop(s);
-    }
 }

@@ -65,6 +65,22 @@ static void put_deviations(const struct shell_supervisor *s, struct hub_writer *
     }
 }
 
+/* The run has stopped: with the exit code a tool should leave with. */
+static void fail_stopped(struct shell_supervisor *s, struct hub_conn *conn)
+{
+    struct hub_writer w;
+    jit_buf_reset(&s->frame);
+    hub_begin(&w, &s->frame, 4);
+    hub_text(&w, "t", "error");
+    hub_text(&w, "code", "stopped");
+    hub_uint(&w, "exit", (uint64_t)s->stop_code);
+    hub_text(&w, "text", s->stop_text);
+    hub_end(&w);
+    if (s->frame.err == JIT_OK) {
+        hub_send(conn, &s->frame);
+    }
+}
+
 /* The state of the whole system, under the given type. */
 static void put_status(struct shell_supervisor *s, const char *type)
 {
@@ -84,7 +100,7 @@ static void put_status(struct shell_supervisor *s, const char *type)
     jit_buf_reset(&s->frame);
     struct log_place end = {0};
     log_next_write(s->system.log, &end);
-    hub_begin(&w, &s->frame, 23);
+    hub_begin(&w, &s->frame, 26);
     hub_text(&w, "t", type);
     hub_id(&w, "head", &commit);
     hub_id(&w, "root", &version.state_root);
@@ -104,9 +120,12 @@ static void put_status(struct shell_supervisor *s, const char *type)
     hub_uint(&w, "log_bytes",
              (end.segment > 0 ? end.segment - 1 : 0) * report->segment_bytes + end.offset);
     hub_uint(&w, "recovered", report->tick_end);
+    hub_uint(&w, "stop_code", s->stopped ? (uint64_t)s->stop_code : 0);
+    hub_text(&w, "stop_text", s->stop_text);
     hub_text(&w, "torn_file", report->torn ? report->at.file : "");
     put_deviations(s, &w);
     hub_uint(&w, "torn_bytes", report->torn ? report->torn_bytes : 0);
+    hub_uint(&w, "subscribers", hub_count(s->hub, SUBSCRIBED_TICKS));
     hub_uint(&w, "torn_offset", report->torn ? report->at.offset : 0);
     hub_bool(&w, "deterministic", !ready || kern_core_deterministic(s->core));
     hub_end(&w);
@@ -146,6 +165,15 @@ static const char *state_name(enum kern_process_state state)
     return "?";
 }
 
+/* With the run all its workers have ended; only those that had ended before did so by themselves.
+ */
+static const char *state_of(const struct shell_supervisor *s,
+                            const struct kern_process_status *status)
+{
+    bool over = status->state == KERN_PROCESS_EXITED || status->state == KERN_PROCESS_FAILED;
+    return s->stopped && !over ? "stopped" : state_name(status->state);
+}
+
 static void answer_ps(struct shell_supervisor *s, struct hub_conn *conn)
 {
     struct hub_writer w;
@@ -165,7 +193,7 @@ static void answer_ps(struct shell_supervisor *s, struct hub_conn *conn)
         hub_uint(&p, "count", status.config->count);
         hub_uint(&p, "graph", status.graph_bytes);
         hub_uint(&p, "index", status.config->index);
-        hub_text(&p, "state", state_name(status.state));
+        hub_text(&p, "state", state_of(s, &status));
         hub_uint(&p, "denied", status.denied);
         hub_uint(&p, "applied", status.applied);
         hub_uint(&p, "requests", status.requests);
@@ -232,14 +260,14 @@ static void put_denials(struct shell_supervisor *s, struct hub_writer *w,
 }
 
 /* Something long, in pieces: frames {t: "part", of, data, last, tick}. */
-static void put_parts(struct shell_supervisor *s, const char *of, uint64_t tick,
-                      const uint8_t *bytes, size_t size)
+static void put_parts(struct jit_buf *frames, const char *of, uint64_t tick, const uint8_t *bytes,
+                      size_t size)
 {
     size_t at = 0;
     do {
         size_t piece = size - at < HUB_PIECE_BYTES ? size - at : HUB_PIECE_BYTES;
         struct hub_writer w;
-        hub_begin(&w, &s->backlog, 5);
+        hub_begin(&w, frames, 5);
         hub_text(&w, "t", "part");
         hub_text(&w, "of", of);
         hub_bytes(&w, "data", bytes + at, piece);
@@ -251,10 +279,10 @@ static void put_parts(struct shell_supervisor *s, const char *of, uint64_t tick,
 }
 
 void supervisor_write_tick(struct shell_supervisor *s, const struct kern_report *report,
-                           uint32_t subscription)
+                           uint32_t subscription, struct jit_buf *frames)
 {
     struct hub_writer w;
-    hub_begin(&w, &s->backlog, 10);
+    hub_begin(&w, frames, 10);
     hub_text(&w, "t", "tick");
     hub_id(&w, "head", &report->commit);
     hub_id(&w, "root", &report->state_root);
@@ -270,16 +298,18 @@ void supervisor_write_tick(struct shell_supervisor *s, const struct kern_report 
     hub_uint(&w, "requests", report->request_count);
     hub_end(&w);
     if ((subscription & SUBSCRIBED_RECEIPTS) != 0) {
-        jit_buf_reset(&s->frame);
-        rmg_receipts_encode(report->receipts, report->request_count, &s->frame);
-        if (s->frame.err == JIT_OK) {
-            put_parts(s, "receipts", report->tick, s->frame.data, s->frame.size);
+        struct jit_buf receipts;
+        jit_buf_init(&receipts, s->heap, SUPERVISOR_TICK_BYTES);
+        rmg_receipts_encode(report->receipts, report->request_count, &receipts);
+        if (receipts.err == JIT_OK) {
+            put_parts(frames, "receipts", report->tick, receipts.data, receipts.size);
         } else {
-            s->backlog.err = s->frame.err;
+            frames->err = receipts.err;
         }
+        jit_buf_release(&receipts);
     }
     if ((subscription & SUBSCRIBED_DIFF) != 0) {
-        put_parts(s, "diff", report->tick, report->patch, report->patch_size);
+        put_parts(frames, "diff", report->tick, report->patch, report->patch_size);
     }
 }
 
@@ -314,6 +344,55 @@ void supervisor_tell_stop(struct shell_supervisor *s)
     }
 }
 
+void supervisor_tell_end(struct shell_supervisor *s)
+{
+    struct hub_writer w;
+    jit_buf_reset(&s->frame);
+    hub_begin(&w, &s->frame, 1);
+    hub_text(&w, "t", "end");
+    hub_end(&w);
+    if (s->frame.err == JIT_OK) {
+        hub_each(s->hub, SUBSCRIBED_TICKS, send_frame, &s->frame);
+    }
+}
+
+/* ---- answers that wait until something is durable ---- */
+
+void supervisor_answer_later(struct shell_supervisor *s, struct hub_conn *asker)
+{
+    assert(s->answer_count < SUPERVISOR_COMMANDS_MAX);
+    /* After a stop the core takes no command: there is no tick that has it. */
+    bool heard = s->core != NULL && !s->stopped;
+    s->answers[s->answer_count++] = (struct supervisor_answer){
+        .conn = asker, .tick = heard ? kern_core_recorded_by(s->core) : UINT64_MAX};
+    supervisor_answer(s);
+}
+
+void supervisor_answer(struct shell_supervisor *s)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < s->answer_count; i++) {
+        struct supervisor_answer answer = s->answers[i];
+        bool durable = answer.tick < s->durable_end;
+        /* The ticks made before a stop still become durable, unless it was the log that failed. */
+        bool never = s->log_failed ||
+                     (s->stopped && (s->core == NULL || answer.tick > kern_core_tick(s->core)));
+        if (!durable && !never) {
+            s->answers[kept++] = answer;
+            continue;
+        }
+        if (durable) {
+            answer_status(s, answer.conn, "status");
+        } else if (s->stopped) {
+            fail_stopped(s, answer.conn);
+        } else {
+            fail(s, answer.conn, "io", "the log could not be written");
+        }
+        hub_owe(answer.conn, false);
+    }
+    s->answer_count = kept;
+}
+
 /* ---- commands ---- */
 
 static void on_subscribe(struct shell_supervisor *s, struct hub_conn *conn,
@@ -344,11 +423,11 @@ static void on_run(struct shell_supervisor *s, struct hub_conn *conn, const cbor
         return;
     }
     if (s->stopped) {
-        fail(s, conn, "stopped", s->stop_text);
+        fail_stopped(s, conn);
         return;
     }
     struct kern_event event = {.kind = KERN_EVENT_RUN, .tick = to};
-    if (!supervisor_command(s, &event)) {
+    if (!supervisor_command(s, &event, NULL)) {
         fail(s, conn, "busy", BUSY_TEXT);
         return;
     }
@@ -359,7 +438,7 @@ static void on_run(struct shell_supervisor *s, struct hub_conn *conn, const cbor
 static void on_pause(struct shell_supervisor *s, struct hub_conn *conn)
 {
     struct kern_event event = {.kind = KERN_EVENT_PAUSE};
-    if (s->core != NULL && !supervisor_command(s, &event)) {
+    if (s->core != NULL && !supervisor_command(s, &event, NULL)) {
         fail(s, conn, "busy", BUSY_TEXT);
         return;
     }
@@ -389,9 +468,12 @@ static void on_genesis_begin(struct shell_supervisor *s, struct hub_conn *conn)
         fail(s, conn, "busy", "somebody else is sending a system");
         return;
     }
-    if (blob_begin(s->heap, s->system.io, &s->upload) != JIT_OK) {
+    enum jit_err err = blob_begin(s->heap, s->system.io, &s->upload);
+    if (err != JIT_OK) {
         s->upload = NULL;
-        fail(s, conn, "io", "the system could not be stored");
+        fail(s, conn, code_of(err, "io"),
+             err == JIT_ENOSPC ? "no space left for the system"
+                               : "the system could not be stored in the data folder");
         return;
     }
     s->uploader = conn;
@@ -425,6 +507,12 @@ static void on_genesis_data(struct shell_supervisor *s, struct hub_conn *conn,
     }
 }
 
+static void end_with(struct shell_supervisor *s, int code)
+{
+    s->end_code = code;
+    s->quit = true;
+}
+
 static void on_genesis_end(struct shell_supervisor *s, struct hub_conn *conn)
 {
     char message[512] = "";
@@ -444,15 +532,17 @@ static void on_genesis_end(struct shell_supervisor *s, struct hub_conn *conn)
     err = shell_system_genesis(&s->system, &blob, s->upload_size);
     if (err != JIT_OK) {
         fail(s, conn, code_of(err, "refused"), s->system.message);
-        /* Built but not logged: this process cannot build another one in its place. */
-        s->quit = shell_system_ready(&s->system);
+        if (shell_system_ready(&s->system)) {
+            end_with(s, 8); /* built but not logged: it cannot be built again in this process */
+        } else if (blob_sweep(s->heap, s->system.io, NULL, 0, NULL) != JIT_OK) {
+            fprintf(stderr, "jitosd: what was sent could not be removed; the next start will\n");
+        }
         return;
     }
-
     err = supervisor_start_core(s, message, sizeof message);
     if (err != JIT_OK) {
-        fail(s, conn, "refused", message);
-        s->quit = true; /* the folder holds a state that cannot run; the next start says so again */
+        fail(s, conn, code_of(err, "refused"), message);
+        end_with(s, 8); /* the folder holds a state that cannot run; the next start says so again */
         return;
     }
     answer_status(s, conn, "status");
@@ -472,12 +562,12 @@ static void on_kill(struct shell_supervisor *s, struct hub_conn *conn, const cbo
         kern_core_process(s->core, i, &status);
         if (strcmp(status.config->name, name) == 0 && status.config->index == index) {
             struct kern_event event = {.kind = KERN_EVENT_KILL, .process = i};
-            if (supervisor_command(s, &event)) {
-                answer_status(s, conn, "status");
-            } else {
+            if (s->stopped) {
+                fail_stopped(s, conn);
+            } else if (!supervisor_command(s, &event, conn)) {
                 fail(s, conn, "busy", BUSY_TEXT);
             }
-            return;
+            return; /* answered when it is durable */
         }
     }
     fail(s, conn, "missing", "there is no such process");
@@ -518,6 +608,24 @@ static void gone(void *user, struct hub_conn *conn)
     if (s->uploader == conn) {
         end_upload(s);
     }
+    for (size_t i = 0; i < s->event_count; i++) {
+        struct supervisor_event *event = &s->events[(s->event_at + i) % s->event_capacity];
+        event->asker = event->asker == conn ? NULL : event->asker;
+    }
+    size_t kept = 0;
+    for (size_t i = 0; i < s->answer_count; i++) {
+        if (s->answers[i].conn != conn) {
+            s->answers[kept++] = s->answers[i];
+        }
+    }
+    s->answer_count = kept;
 }
 
-const struct hub_handler supervisor_handler = {.message = on_message, .gone = gone, .greet = greet};
+static void note(void *user, const char *text)
+{
+    (void)user;
+    fprintf(stderr, "jitosd: %s\n", text);
+}
+
+const struct hub_handler supervisor_handler = {
+    .message = on_message, .gone = gone, .greet = greet, .note = note};

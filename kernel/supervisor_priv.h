@@ -9,12 +9,16 @@
 #include "kernel/waiter.h"
 #include "kernel/worker.h"
 
-#define SUPERVISOR_BACKLOG_BYTES ((size_t)64 << 20) /* told to nobody before it is durable */
+#define SUPERVISOR_BACKLOG_BYTES ((size_t)16 << 20) /* told to nobody before it is durable */
+#define SUPERVISOR_TICK_BYTES    ((size_t)1 << 30)  /* of what one subscriber is told of a tick */
 #define SUPERVISOR_BACKLOG_TICKS 256u
 #define SUPERVISOR_SPIN_NS       20000u /* nothing in the supervisor spins longer (14.6) */
 #define SUPERVISOR_WATCH_NS      1000000000ull
-#define SUPERVISOR_REAP_NS       20000000ull /* a log write may end without a word */
-#define SUPERVISOR_COMMANDS_MAX  64u         /* of clients, waiting for their turn */
+#define SUPERVISOR_REAP_NS       20000000ull  /* a log write may end without a word */
+#define SUPERVISOR_IDLE_NS       5000000ull   /* without a new tick: what waits is written (9.2) */
+#define SUPERVISOR_SEAL_NS       100000000ull /* to the next try of a seal without space, */
+#define SUPERVISOR_SEAL_NS_MAX   60000000000ull /* doubled up to this */
+#define SUPERVISOR_COMMANDS_MAX  64u            /* of clients, waiting for their turn */
 
 enum subscription { SUBSCRIBED_TICKS = 1, SUBSCRIBED_RECEIPTS = 2, SUBSCRIBED_DIFF = 4 };
 
@@ -34,13 +38,19 @@ struct supervisor_worker {
 struct supervisor_told {
     uint64_t tick;
     uint32_t mask; /* of enum subscription: exactly these bits */
-    size_t at;     /* in backlog */
-    size_t size;
+    struct hub_message *message;
 };
 
 struct supervisor_event {
     struct kern_event event;
+    struct hub_conn *asker; /* of a command that is answered when it is durable; NULL: nobody */
     char text[160];
+};
+
+/* Somebody waits for the answer to a command that is an event of a tick. */
+struct supervisor_answer {
+    struct hub_conn *conn;
+    uint64_t tick; /* to be durable first */
 };
 
 struct shell_supervisor {
@@ -71,10 +81,13 @@ struct shell_supervisor {
     bool again;
 
     uint64_t durable_end; /* ticks below it were told to the core as durable */
-    struct jit_buf backlog;
+    uint64_t appended_ns; /* when the log was last given a tick */
     struct supervisor_told *told;
     size_t told_count;
     size_t told_capacity;
+    size_t told_bytes;
+    struct supervisor_answer answers[SUPERVISOR_COMMANDS_MAX];
+    size_t answer_count;
     struct jit_buf frame; /* scratch */
 
     struct blob_writer *upload; /* a genesis being sent */
@@ -83,17 +96,17 @@ struct shell_supervisor {
 
     uint64_t applied; /* over all ticks */
     uint64_t denied;
-    uint64_t nodes;
-    uint64_t edges;
-    bool has_counts;
     bool resting; /* the core rests; told once the log is idle */
     bool rest_told;
-    bool log_failed; /* nothing more is appended; the core is told once */
-    bool stopped;    /* the core has stopped */
-    bool stop_told;
+    uint64_t seal_wait_ns; /* there was no space for a seal: from try to try; 0: there was */
+    uint64_t seal_due_ns;
+    bool waiter_failed; /* said once */
+    bool log_failed;    /* nothing more is appended; the core is told once */
+    bool stopped;       /* the core has stopped */
     int stop_code;
     char stop_text[512];
     bool quit;
+    int end_code; /* of a supervisor that gave up by itself */
 };
 
 /* supervisor.c */
@@ -104,8 +117,10 @@ uint64_t supervisor_now_ns(void);
 /* supervisor_act.c */
 void supervisor_obey(struct shell_supervisor *s, const struct kern_update *update);
 void supervisor_post(struct shell_supervisor *s, const struct kern_event *event);
-/* The same for what a client wants: false when too much waits already, or there is no core. */
-bool supervisor_command(struct shell_supervisor *s, const struct kern_event *event);
+/* The same for what a client wants: false when too much waits already, or there is no core. asker:
+ * it is answered when what it asked for is durable; NULL: it has been answered. */
+bool supervisor_command(struct shell_supervisor *s, const struct kern_event *event,
+                        struct hub_conn *asker);
 /* The log is dead: nothing more becomes durable, so the run stops. */
 void supervisor_log_failed(struct shell_supervisor *s, enum jit_err err);
 /* Take finished log writes, tell what they made durable. */
@@ -115,8 +130,14 @@ void supervisor_reap_log(struct shell_supervisor *s, bool wait);
 extern const struct hub_handler supervisor_handler; /* user is set by whoever copies it */
 void supervisor_tell_rest(struct shell_supervisor *s);
 void supervisor_tell_stop(struct shell_supervisor *s);
-/* Frames of one tick for one kind of subscription, appended to s->backlog. */
+/* The supervisor ends because it was told to. */
+void supervisor_tell_end(struct shell_supervisor *s);
+/* Frames of one tick for one kind of subscription, appended to *frames. */
 void supervisor_write_tick(struct shell_supervisor *s, const struct kern_report *report,
-                           uint32_t subscription);
+                           uint32_t subscription, struct jit_buf *frames);
+/* A command has reached the core: who asked is answered as soon as it is durable. */
+void supervisor_answer_later(struct shell_supervisor *s, struct hub_conn *asker);
+/* Answer all whose ticks are durable, and refuse those whose ticks never will be. */
+void supervisor_answer(struct shell_supervisor *s);
 
 #endif

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <sys/mman.h>
 #include <sys/random.h>
+#include <sys/statvfs.h>
 
 #include "base/check.h"
 #include "kernel/io_posix.h"
@@ -11,6 +12,7 @@
 
 #define VIEW_BYTES_MAX JIT_ARENA_BYTES_MAX
 #define BLOB_PIECE     (1u << 20)
+#define SEGMENT_SHARE  32u /* a segment is so small a part of its file system */
 
 /* ---- memory ---- */
 
@@ -146,6 +148,20 @@ static enum jit_err replay_record(void *user, const struct log_record *record)
 
 /* ---- open and close ---- */
 
+/* Of new segments. Two of them are there from the start, and a third may be: on a small file system
+ * they are smaller (9.2), so that there is room for a history. */
+static uint64_t segment_bytes(const struct shell_system *system)
+{
+    struct statvfs fs;
+    if (fstatvfs(system->folder.fd, &fs) != 0) {
+        return 0; /* the default */
+    }
+    uint64_t share = (uint64_t)fs.f_blocks * fs.f_frsize / SEGMENT_SHARE;
+    share = share / LOG_BLOCK_BYTES * LOG_BLOCK_BYTES;
+    share = share > LOG_SEGMENT_BYTES_MIN ? share : LOG_SEGMENT_BYTES_MIN;
+    return share < JIT_LOG_SEGMENT_BYTES ? share : JIT_LOG_SEGMENT_BYTES;
+}
+
 static enum jit_err open_log(struct shell_system *system,
                              const struct shell_system_options *options)
 {
@@ -153,7 +169,9 @@ static enum jit_err open_log(struct shell_system *system,
     if (options->mode == SHELL_FOLDER_READ) {
         return log_verify(system->heap, system->io, replay_record, &r, &system->report);
     }
-    struct log_options log_options = {.segment_bytes = options->segment_bytes,
+    struct log_options log_options = {.segment_bytes = options->segment_bytes != 0
+                                                           ? options->segment_bytes
+                                                           : segment_bytes(system),
                                       .durability = options->durability};
     /* The uuid names this log among all others; it is in no hash of the graph. */
     while (getrandom(log_options.uuid, sizeof log_options.uuid, 0) !=
@@ -166,10 +184,12 @@ static enum jit_err open_log(struct shell_system *system,
                     &system->log);
 }
 
-/* io_uring, or system calls where it is refused. */
-static enum jit_err open_io(struct shell_system *system, uint64_t die_at)
+/* io_uring, or system calls where it is refused. A reader writes nothing, so not even the probe for
+ * direct writes. */
+static enum jit_err open_io(struct shell_system *system, const struct shell_system_options *options)
 {
-    struct io_options io_options = {.direct = true, .die_at = die_at};
+    struct io_options io_options = {.direct = options->mode == SHELL_FOLDER_OWN,
+                                    .die_at = options->die_at_log_offset};
     enum jit_err err = io_ring_open(system->heap, system->folder.fd, &io_options, &system->io);
     system->io_is_ring = err == JIT_OK;
     if (err == JIT_ENOTSUP || err == JIT_EPERM) {
@@ -196,6 +216,12 @@ static void explain(struct shell_system *system, const char *path, enum jit_err 
         return;
     }
     bool host = err == JIT_ENOMEM || err == JIT_ENOSPC || err == JIT_EIO; /* not what it read */
+    if (err == JIT_ENOSPC) {
+        snprintf(system->message, sizeof system->message,
+                 "%s: %s; make room there and start again, nothing is lost", path,
+                 jit_err_text(err));
+        return;
+    }
     log_report_text(&system->report, place, sizeof place);
     snprintf(system->message, sizeof system->message, "%s: %s%s%s%s", path,
              system->replay.what != NULL && !host ? system->replay.what : jit_err_text(err),
@@ -211,7 +237,7 @@ enum jit_err shell_system_open(struct shell_system *system, struct jit_heap *hea
     if (err != JIT_OK) {
         return err;
     }
-    err = open_io(system, options->die_at_log_offset);
+    err = open_io(system, options);
     if (err == JIT_OK) {
         err = make_memory(system, options->shared_view);
     }
@@ -286,6 +312,9 @@ enum jit_err shell_system_genesis(struct shell_system *system, const struct jit_
     }
     if (err == JIT_OK) {
         err = log_seal(system->log);
+        /* No room for the seal alone: the genesis is on the medium all the same. */
+        bool durable = log_dead(system->log) == JIT_OK && log_durable_end(system->log) > 0;
+        err = durable ? JIT_OK : err;
     }
     jit_buf_release(&payload);
     if (err != JIT_OK) {

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/check.h"
@@ -69,6 +70,11 @@ static void sleep_on(const struct shell_bell *bells, uint32_t count, const uint3
     words[count] = (struct futex_waitv){
         .val = control_value, .uaddr = (uintptr_t)control, .flags = FUTEX_32 | FUTEX_PRIVATE_FLAG};
     long result = syscall(SYS_futex_waitv, words, count + 1, 0, NULL, 0);
+    if (result < 0 && errno == ENOMEM) { /* the system is short of it: look again in a while */
+        const struct timespec while_ns = {.tv_nsec = 1000000};
+        nanosleep(&while_ns, NULL);
+        return;
+    }
     assert(result >= 0 || errno == EAGAIN || errno == EINTR);
 }
 

@@ -57,6 +57,7 @@ enum jit_err shell_worker_spawn(struct shell_worker *worker, struct jit_heap *he
                                 struct sys_boot_spec *spec, struct host_fault *fault)
 {
     assert(!worker->alive);
+    assert(worker->ring.base == NULL);
     enum jit_err err = make_memories(worker, heap, nursery, spec);
     if (err != JIT_OK) {
         *fault = (struct host_fault){.step = "memory"};
@@ -103,6 +104,11 @@ enum jit_err shell_worker_reap(struct shell_worker *worker, bool wait, struct ho
         return err;
     }
     worker->alive = false; /* JIT_ENOENT: it is gone as well, only its status is not ours to know */
-    close_memories(worker);
     return JIT_OK;
+}
+
+void shell_worker_release(struct shell_worker *worker)
+{
+    assert(!worker->alive);
+    close_memories(worker);
 }

@@ -37,15 +37,18 @@ struct shell_worker {
 /* Nothing alive. */
 void shell_worker_init(struct shell_worker *worker);
 
-/* Make its memories, write its boot record, start it. spec: from kern_core_boot; sizes and filter
- * are filled in here. On error nothing is left and fault->text says what failed and what to do. */
+/* Make its memories, write its boot record, start it; those of its last life must be released.
+ * spec: from kern_core_boot; sizes and filter are filled in here. On error nothing is left and
+ * fault->text says what failed and what to do. */
 JIT_MUST_CHECK enum jit_err shell_worker_spawn(struct shell_worker *worker, struct jit_heap *heap,
                                                const struct shell_nursery *nursery, uint32_t slot,
                                                struct sys_boot_spec *spec,
                                                struct host_fault *fault);
 void shell_worker_kill(struct shell_worker *worker);
-/* It has ended (its pidfd is readable), or `wait`: take its status and give back its memories. */
+/* It has ended (its pidfd is readable), or `wait`: take its status. Its memories stay mapped until
+ * shell_worker_release: the core may still look at them, since it has not heard of the end yet. */
 JIT_MUST_CHECK enum jit_err shell_worker_reap(struct shell_worker *worker, bool wait,
                                               struct host_exit *how);
+void shell_worker_release(struct shell_worker *worker); /* not alive; may be released already */
 
 #endif

@@ -212,7 +212,8 @@ static void next_tick(struct kern_core *core)
     if (core->phase == KERN_STOPPED) {
         return;
     }
-    if (core->paused || core->tick >= core->target) {
+    /* An operator was promised that an event is recorded: that tick is made all the same. */
+    if ((core->paused || core->tick >= core->target) && core->happened_count == 0) {
         rest(core);
         return;
     }
@@ -327,6 +328,9 @@ static void on_operator_kill(struct kern_core *core, uint32_t index)
         action->process = index;
         action->text = process->last;
     }
+    if (core->phase == KERN_RESTING) {
+        next_tick(core);
+    }
     core->finish = core->phase == KERN_COLLECTING && all_done(core);
 }
 
@@ -345,6 +349,8 @@ static void on_hung(struct kern_core *core, const struct kern_event *event)
         kern_process_kill(core, event->process, why);
         return;
     }
+    snprintf(process->last, sizeof process->last, "it used up its time in tick %llu",
+             (unsigned long long)(core->tick + 1));
     snprintf(core->text, sizeof core->text,
              "process %s[%u] has used up its time in tick %llu and is not done",
              process->config->name, process->config->index, (unsigned long long)(core->tick + 1));
@@ -423,6 +429,7 @@ void kern_core_step(struct kern_core *core, const struct kern_event *event,
     if (core->out_of_memory) {
         core->out_of_memory = false;
         core->action_count = 0;
+        core->phase = KERN_RESTING; /* if it has stopped already, that was not told either */
         kern_stop(core, 8, JIT_ENOMEM, "no memory for the kernel's own actions");
     }
     *update = (struct kern_update){
@@ -523,6 +530,11 @@ uint64_t kern_core_tick(const struct kern_core *core)
 uint64_t kern_core_durable(const struct kern_core *core)
 {
     return core->durable;
+}
+
+uint64_t kern_core_recorded_by(const struct kern_core *core)
+{
+    return core->tick + (core->happened_count > 0);
 }
 
 bool kern_core_deterministic(const struct kern_core *core)

@@ -29,7 +29,7 @@ enum kern_event_kind {
     KERN_EVENT_LOGGED,  /* all ticks up to `tick` are durable */
     KERN_EVENT_FAILED,  /* the log or a spawn failed: `err`, `text` */
     KERN_EVENT_GREW,    /* what GROW asked for is done */
-    KERN_EVENT_KILL,    /* an operator ends `process` */
+    KERN_EVENT_KILL,    /* an operator ends `process`; at rest the next tick is made for it */
     KERN_EVENT_PAUSE,   /* begin no further tick */
     KERN_EVENT_CONTINUE /* nothing happened: the last update said `again` */
 };
@@ -161,6 +161,9 @@ struct rmg_version kern_core_version(const struct kern_core *core);
 struct jit_id kern_core_commit(const struct kern_core *core);
 uint64_t kern_core_tick(const struct kern_core *core); /* committed */
 uint64_t kern_core_durable(const struct kern_core *core);
+/* The tick whose record has all that has happened so far: the last one made, or the next one when
+ * an event waits for it. */
+uint64_t kern_core_recorded_by(const struct kern_core *core);
 bool kern_core_deterministic(const struct kern_core *core);
 /* What makes it not so, in the order of the ticks; borrowed. */
 const struct kern_deviations *kern_core_deviations(const struct kern_core *core);

@@ -94,6 +94,7 @@ void bench_worker_end(struct bench_host *host, struct bench_worker *worker)
     bench_must(shell_waiter_arm(host->waiter, NULL, 0)); /* its bell is about to be unmapped */
     shell_worker_kill(&worker->worker);
     bench_must(shell_worker_reap(&worker->worker, true, &how));
+    shell_worker_release(&worker->worker);
     assert(how.killed);
 }
 

@@ -42,7 +42,10 @@ check_PROGRAMS += %D%/test_policy
 %C%_test_policy_LDADD = $(tests_kernel_test_core_LDADD)
 
 # The shell's parts.
-check_PROGRAMS += %D%/test_hub_msg %D%/test_shell
+check_PROGRAMS += %D%/test_hub_conn %D%/test_hub_msg %D%/test_shell
+%C%_test_hub_conn_CFLAGS = $(test_cflags) $(CBOR_CFLAGS)
+%C%_test_hub_conn_LDADD = tests/libtest.la kernel/libkernel.la rmg/librmg.la base/libbase.la \
+	$(CHECK_LIBS)
 %C%_test_hub_msg_CFLAGS = $(test_cflags) $(CBOR_CFLAGS)
 %C%_test_hub_msg_LDADD = tests/libtest.la kernel/libkernel.la rmg/librmg.la base/libbase.la \
 	$(CHECK_LIBS)

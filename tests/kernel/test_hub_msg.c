@@ -151,6 +151,21 @@ START_TEST(limits)
 }
 END_TEST
 
+/* Each item costs a reader many times its one byte. */
+START_TEST(items) /* _i: at the limit, one past it */
+{
+    uint32_t count = HUB_ITEMS_MAX - 3 + (uint32_t)_i; /* besides map, key and array */
+    struct hub_writer w;
+    hub_begin(&w, &buf, 1);
+    hub_array(&w, "list", count);
+    for (uint32_t i = 0; i < count; i++) {
+        hub_put_uint(&w, 0);
+    }
+    hub_end(&w);
+    ck_assert_int_eq(hub_check(buf.data + 4, buf.size - 4), _i == 0 ? JIT_OK : JIT_ELIMIT);
+}
+END_TEST
+
 START_TEST(no_memory)
 {
     for (int64_t n = 0;; n++) {
@@ -180,6 +195,7 @@ static void suite(Suite *s)
     tcase_add_test(t, changed_bytes);
     tcase_add_loop_test(t, broken_forms, 0, (int)(sizeof broken / sizeof *broken));
     tcase_add_test(t, limits);
+    tcase_add_loop_test(t, items, 0, 2);
     tcase_add_test(t, no_memory);
 }
 

@@ -337,11 +337,9 @@ static void some_worker(struct sim_kernel *sim)
     }
 }
 
-bool sim_kernel_run(struct sim_kernel *sim, uint64_t to, uint64_t steps)
+/* Whatever may come comes, until all is done and durable. */
+static bool come_to_rest(struct sim_kernel *sim, uint64_t steps)
 {
-    struct kern_event run = {.kind = KERN_EVENT_RUN, .tick = to};
-    sim->resting = false;
-    sim_kernel_step(sim, &run);
     for (uint64_t i = 0; i < steps && !sim->stopped; i++) {
         if (sim->resting && sim->durable == sim->record_count) {
             return true;
@@ -356,6 +354,22 @@ bool sim_kernel_run(struct sim_kernel *sim, uint64_t to, uint64_t steps)
         }
     }
     return sim->resting && sim->durable == sim->record_count;
+}
+
+bool sim_kernel_run(struct sim_kernel *sim, uint64_t to, uint64_t steps)
+{
+    struct kern_event run = {.kind = KERN_EVENT_RUN, .tick = to};
+    sim->resting = false;
+    sim_kernel_step(sim, &run);
+    return come_to_rest(sim, steps);
+}
+
+bool sim_kernel_kill(struct sim_kernel *sim, uint32_t process, uint64_t steps)
+{
+    struct kern_event kill = {.kind = KERN_EVENT_KILL, .process = process};
+    sim->resting = false;
+    sim_kernel_step(sim, &kill);
+    return come_to_rest(sim, steps);
 }
 
 struct jit_id sim_kernel_world(const struct sim_kernel *sim)

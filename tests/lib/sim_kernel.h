@@ -76,6 +76,8 @@ void sim_kernel_release(struct sim_kernel *sim);
 bool sim_kernel_run(struct sim_kernel *sim, uint64_t to, uint64_t steps);
 void sim_kernel_step(struct sim_kernel *sim, const struct kern_event *event);
 void sim_kernel_end_worker(struct sim_kernel *sim, uint32_t index, const char *how);
+/* An operator kills a process; then likewise. */
+bool sim_kernel_kill(struct sim_kernel *sim, uint32_t process, uint64_t steps);
 struct jit_id sim_kernel_world(const struct sim_kernel *sim); /* instance root of /world */
 
 /* Replay all that was logged on a copy of the first state: every root and commit compared, and what

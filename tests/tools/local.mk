@@ -28,6 +28,7 @@ dist_check_SCRIPTS += %D%/test_run.sh %D%/test_policy.sh
 
 # The hub of a real supervisor.
 check_PROGRAMS += %D%/test_hub
-%C%_test_hub_SOURCES = %D%/test_hub.c tools/genesis.c tools/genesis.h
+hub_bed = %D%/hub_bed.c %D%/hub_bed.h tools/genesis.c tools/genesis.h
+%C%_test_hub_SOURCES = %D%/test_hub.c $(hub_bed)
 %C%_test_hub_CFLAGS = $(test_cflags) $(CBOR_CFLAGS)
 %C%_test_hub_LDADD = tests/libtest.la $(tools_libs) $(CHECK_LIBS)
