@@ -135,6 +135,62 @@ static int follow_tick(struct listing *l, const char *data, const struct session
     return CLI_OK;
 }
 
+/* What is known of the end while following. */
+struct following {
+    bool done;    /* nothing more will come */
+    bool stopped; /* nothing but the ticks up to `last`, if they become durable */
+    uint64_t last;
+    uint64_t code; /* the run's own */
+    char text[480];
+};
+
+#define STOPPED_WAIT_MS 1000 /* for ticks made before a stop */
+
+static int run_stopped(struct cli *cli, const char *data, const struct following *f)
+{
+    cli_what(cli, "the run of %s has stopped", data);
+    cli_why(cli, "%s", f->text);
+    cli_next(cli, "jitos ps --data %s", data);
+    return (int)f->code;
+}
+
+static int follow_message(struct listing *l, const char *data, const cbor_item_t *message,
+                          struct following *f)
+{
+    struct session_tick tick;
+    struct session_status status;
+    int code = CLI_OK;
+    if (hub_is(message, "t", "tick") && session_read_tick(message, &tick)) {
+        code = follow_tick(l, data, &tick);
+    } else if (hub_is(message, "t", "end")) {
+        cli_note(l->cli, "the supervisor of %s has ended", data);
+        f->done = true;
+    } else if (hub_is(message, "t", "stop")) {
+        f->stopped = hub_get_text(message, "text", f->text, sizeof f->text) &&
+                     hub_get_uint(message, "code", &f->code) &&
+                     hub_get_uint(message, "tick", &f->last);
+    } else if (session_read_status(message, &status) && status.stopped) {
+        f->stopped = true;
+        f->last = status.tick;
+        f->code = status.stop_code;
+        snprintf(f->text, sizeof f->text, "%s", status.stop_text);
+    }
+    f->done = f->done || (f->stopped && l->end > f->last);
+    return code;
+}
+
+/* It did not say "end": it was killed, or it hung up on us. */
+static int follow_broken(struct cli *cli, const char *data, const struct hub_client *client,
+                         enum jit_err err)
+{
+    cli_what(cli, "%s cannot be followed any further", data);
+    cli_why(cli, "%s%s", client->error,
+            err == JIT_ENOENT ? " and did not say goodbye: it was killed, or its machine failed"
+                              : "");
+    cli_next(cli, err == JIT_ENOENT ? "jitos verify --data %s" : "jitos log --data %s -f", data);
+    return CLI_UNREACHABLE;
+}
+
 /* New ticks as they become durable, until the supervisor ends or nobody reads any more. */
 static int follow(struct cli *cli, const char *data, struct listing *l)
 {
@@ -142,29 +198,27 @@ static int follow(struct cli *cli, const char *data, struct listing *l)
     struct hub_writer w;
     enum jit_err err = hub_client_open(&client, jit_heap_libc(), data);
     if (err != JIT_OK) {
-        cli_what(cli, "no supervisor holds %s", data);
+        cli_what(cli, "no supervisor of %s can be followed", data);
         cli_why(cli, "%s", client.error);
         cli_next(cli, "jitosd --data %s", data);
         return CLI_UNREACHABLE;
     }
     hub_client_begin(&client, &w, "subscribe", 1);
     int code = CLI_OK;
+    struct following f = {.code = CLI_HOST};
     err = hub_client_send(&client, &w);
-    while (err == JIT_OK && code == CLI_OK && !cli->out_broken) {
+    while (err == JIT_OK && code == CLI_OK && !f.done && !cli->out_broken) {
         cbor_item_t *message = NULL;
-        struct session_tick tick;
-        err = hub_client_next(&client, -1, &message);
+        err = hub_client_next(&client, f.stopped ? STOPPED_WAIT_MS : -1, &message);
         if (err == JIT_OK) {
-            if (hub_is(message, "t", "tick") && session_read_tick(message, &tick)) {
-                code = follow_tick(l, data, &tick);
-            }
+            code = follow_message(l, data, message, &f);
             cbor_decref(&message);
         }
     }
-    if (err != JIT_OK && err != JIT_ENOENT) { /* it did not end: it hung up on us */
-        cli_what(cli, "%s cannot be followed any further", data);
-        cli_why(cli, "%s", client.error);
-        code = CLI_UNREACHABLE;
+    if (code == CLI_OK && f.stopped) {
+        code = run_stopped(cli, data, &f);
+    } else if (err != JIT_OK) {
+        code = follow_broken(cli, data, &client, err);
     }
     hub_client_close(&client);
     return code;

@@ -180,6 +180,14 @@ static void print_head(struct cli *cli)
               "APPLIED", "DENIED", "RESTARTS", "LAST DEATH");
 }
 
+static int ps_failed(struct cli *cli, const char *why)
+{
+    cli_what(cli, "the supervisor of %s did not list its processes", cli_text(cli, "data"));
+    cli_why(cli, "%s", why);
+    cli_next(cli, "jitos ps --data %s", cli_text(cli, "data"));
+    return CLI_UNREACHABLE;
+}
+
 static int ps_live(struct cli *cli, struct hub_client *client)
 {
     struct hub_writer w;
@@ -191,9 +199,13 @@ static int ps_live(struct cli *cli, struct hub_client *client)
     }
     const cbor_item_t *list = err == JIT_OK ? hub_field(message, "processes") : NULL;
     if (list == NULL || !cbor_isa_array(list)) {
-        cli_what(cli, "the supervisor did not list its processes");
-        cli_why(cli, "%s", client->error);
-        return CLI_UNREACHABLE;
+        const char *why = err == JIT_OK       ? "it answered in a way we do not understand"
+                          : err == JIT_EAGAIN ? "it is there but does not answer"
+                                              : client->error;
+        if (message != NULL) {
+            cbor_decref(&message);
+        }
+        return ps_failed(cli, why);
     }
     print_head(cli);
     cbor_item_t **items = cbor_array_handle(list);
@@ -257,8 +269,11 @@ int jitos_ps(struct cli *cli)
 {
     struct hub_client client;
     enum jit_err err = hub_client_open(&client, jit_heap_libc(), cli_text(cli, "data"));
+    if (err == JIT_ENOENT) {
+        return ps_at_rest(cli); /* nobody listens */
+    }
     if (err != JIT_OK) {
-        return ps_at_rest(cli);
+        return ps_failed(cli, client.error);
     }
     int code = ps_live(cli, &client);
     hub_client_close(&client);

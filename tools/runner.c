@@ -3,6 +3,7 @@
 #include <ftw.h>
 #include <signal.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "base/check.h"
 #include "base/hash.h"
@@ -198,6 +199,12 @@ int runner_go(struct runner *runner, struct rmg_collect *collect)
     if (ended_by == SIGKILL && runner->die_at_log_offset != UINT64_MAX) {
         runner->died = true;
         return CLI_OK;
+    }
+    if (code == RUN_BROKE_OFF && session.exit_code == CLI_UNREACHABLE && ended_by != 0) {
+        snprintf(session.error, sizeof session.error,
+                 "the supervisor was killed by signal %d (%s); what was done is kept", ended_by,
+                 strsignal(ended_by));
+        cli_next(runner->cli, "the same command again goes on from the last durable tick");
     }
     return code == RUN_BROKE_OFF ? session_failed(runner->cli, &session) : code;
 }

@@ -171,6 +171,8 @@ bool session_read_status(const cbor_item_t *message, struct session_status *out)
     *out = (struct session_status){0};
     return hub_get_bool(message, "fresh", &out->fresh) &&
            hub_get_bool(message, "stopped", &out->stopped) &&
+           hub_get_uint(message, "stop_code", &out->stop_code) &&
+           hub_get_text(message, "stop_text", out->stop_text, sizeof out->stop_text) &&
            hub_get_bool(message, "deterministic", &out->deterministic) &&
            hub_get_uint(message, "tick", &out->tick) && hub_get_uint(message, "seed", &out->seed) &&
            hub_get_uint(message, "applied", &out->applied) &&
@@ -209,28 +211,57 @@ bool session_read_tick(const cbor_item_t *message, struct session_tick *out)
            hub_get_id(message, "head", &out->head);
 }
 
-/* Send what `w` holds and take the status it is answered with. */
+static enum jit_err on_stop(struct session *session, const cbor_item_t *message)
+{
+    uint64_t code = 8;
+    char text[480];
+    hub_get_text(message, "text", text, sizeof text);
+    hub_get_uint(message, "code", &code);
+    return fail(session, (int)code, JIT_EPEER, text);
+}
+
+/* With which code to leave after an error of the connection or of the supervisor. */
+static int code_of(const struct hub_client *client, enum jit_err err)
+{
+    if (err == JIT_ENOENT) {
+        return 4; /* it is gone */
+    }
+    if (client->exit_code != 0) {
+        return (int)client->exit_code; /* it has stopped, and says how */
+    }
+    bool host = strcmp(client->code, "space") == 0 ||
+                strcmp(client->code, "io") == 0; /* the machine's fault, not the system's */
+    return host ? 8 : 2;
+}
+
+/* Send what `w` holds and take the status it is answered with. Ticks may be told before it, and
+ * that the run rests or has stopped. */
 static enum jit_err ask(struct session *session, struct hub_writer *w)
 {
-    cbor_item_t *reply = NULL;
-    enum jit_err err = hub_client_send(&session->client, w);
-    if (err == JIT_OK) {
-        err = hub_client_next(&session->client, -1, &reply);
-    }
-    if (err == JIT_OK && !session_read_status(reply, &session->status)) {
-        err = JIT_EPEER;
-        snprintf(session->client.error, sizeof session->client.error,
-                 "the supervisor answered in a way we do not understand");
-    }
-    if (reply != NULL) {
+    struct hub_client *client = &session->client;
+    enum jit_err err = hub_client_send(client, w);
+    for (bool answered = false; err == JIT_OK && !answered;) {
+        cbor_item_t *reply = NULL;
+        err = hub_client_next(client, -1, &reply);
+        if (err != JIT_OK) {
+            break;
+        }
+        answered = hub_is(reply, "t", "status");
+        if (answered && !session_read_status(reply, &session->status)) {
+            cbor_decref(&reply);
+            return fail(session, 4, JIT_EPEER,
+                        "the supervisor answered in a way we do not understand");
+        }
+        bool stopped = hub_is(reply, "t", "stop");
+        if (stopped) {
+            err = on_stop(session, reply);
+        }
         cbor_decref(&reply);
+        if (stopped) {
+            return err;
+        }
     }
-    if (err == JIT_OK) {
-        return JIT_OK;
-    }
-    bool host = strcmp(session->client.code, "space") == 0 ||
-                strcmp(session->client.code, "io") == 0; /* the machine's fault, not the system's */
-    return fail(session, err == JIT_ENOENT ? 4 : host ? 8 : 2, err, session->client.error);
+    return err == JIT_OK ? JIT_OK : fail(session, code_of(client, err), err, client->error);
 }
 
 /* ---- genesis ---- */
@@ -289,15 +320,6 @@ static void tell_denials(const cbor_item_t *message, uint64_t tick,
     }
 }
 
-static enum jit_err on_stop(struct session *session, const cbor_item_t *message)
-{
-    uint64_t code = 8;
-    char text[480];
-    hub_get_text(message, "text", text, sizeof text);
-    hub_get_uint(message, "code", &code);
-    return fail(session, (int)code, JIT_EPEER, text);
-}
-
 enum jit_err session_run(struct session *session, uint64_t to,
                          const struct session_watcher *watcher)
 {
@@ -314,7 +336,7 @@ enum jit_err session_run(struct session *session, uint64_t to,
         struct session_tick tick;
         err = hub_client_next(&session->client, -1, &message);
         if (err != JIT_OK) {
-            return fail(session, 4, err, session->client.error);
+            return fail(session, code_of(&session->client, err), err, session->client.error);
         }
         bool rest = hub_is(message, "t", "rest");
         if (rest && !session_read_status(message, &session->status)) {

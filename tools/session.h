@@ -41,6 +41,8 @@ struct session_status {
     struct jit_id world;
     struct jit_id head;
     struct jit_id genesis;
+    uint64_t stop_code; /* when it has stopped: the exit code to leave with */
+    char stop_text[480];
     char grade[160];
     char torn_why[160]; /* "" when the log's end was whole */
     char torn_file[96];

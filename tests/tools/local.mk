@@ -32,3 +32,15 @@ hub_bed = %D%/hub_bed.c %D%/hub_bed.h tools/genesis.c tools/genesis.h
 %C%_test_hub_SOURCES = %D%/test_hub.c $(hub_bed)
 %C%_test_hub_CFLAGS = $(test_cflags) $(CBOR_CFLAGS)
 %C%_test_hub_LDADD = tests/libtest.la $(tools_libs) $(CHECK_LIBS)
+
+# Ends of a real supervisor, its workers and its tools.
+check_PROGRAMS += %D%/test_supervisor
+%C%_test_supervisor_SOURCES = %D%/test_supervisor.c $(hub_bed) tools/session.c tools/session.h
+%C%_test_supervisor_CFLAGS = $(test_cflags) $(CBOR_CFLAGS)
+%C%_test_supervisor_LDADD = tests/libtest.la $(tools_libs) $(CHECK_LIBS)
+
+# A full disk under a real supervisor.
+check_PROGRAMS += %D%/test_full
+%C%_test_full_SOURCES = %D%/test_full.c $(hub_bed)
+%C%_test_full_CFLAGS = $(test_cflags) $(CBOR_CFLAGS)
+%C%_test_full_LDADD = tests/libtest.la $(tools_libs) $(CHECK_LIBS)
