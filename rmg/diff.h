@@ -74,9 +74,11 @@ JIT_MUST_CHECK enum jit_err rmg_diff(const struct rmg_state *a, const struct rmg
                                      void *user, struct rmg_diff_cost *cost);
 
 /* The same as a patch on a, appended: its out-slots are what it changes, it has no in-slots, and
- * operation k has the origin (0, k). The same two states give the same bytes. Errors: JIT_ENOMEM,
- * JIT_ELIMIT (the buffer's bound, or more differences than 2^32 - 1), JIT_ECORRUPT. */
+ * operation k has the origin (0, k). The same two states give the same bytes. operations may be
+ * NULL. Errors: JIT_ENOMEM, JIT_ELIMIT (the buffer's bound, or more differences than 2^32 - 1),
+ * JIT_ECORRUPT. */
 JIT_MUST_CHECK enum jit_err rmg_diff_patch(struct jit_heap *heap, const struct rmg_state *a,
-                                           const struct rmg_state *b, struct jit_buf *patch);
+                                           const struct rmg_state *b, struct jit_buf *patch,
+                                           uint64_t *operations);
 
 #endif

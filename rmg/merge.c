@@ -165,7 +165,7 @@ enum jit_err rmg_rebase(const struct rmg_merge_options *options, const struct rm
 }
 
 enum jit_err rmg_diff_patch(struct jit_heap *heap, const struct rmg_state *a,
-                            const struct rmg_state *b, struct jit_buf *patch)
+                            const struct rmg_state *b, struct jit_buf *patch, uint64_t *operations)
 {
     struct merge m;
     struct rmg_merge_result result;
@@ -177,6 +177,9 @@ enum jit_err rmg_diff_patch(struct jit_heap *heap, const struct rmg_state *a,
     }
     if (err == JIT_OK) {
         err = merge_patch(&m, patch);
+    }
+    if (operations != NULL) {
+        *operations = result.operations;
     }
     merge_release(&m);
     rmg_merge_result_release(&result);

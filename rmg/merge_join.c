@@ -1,5 +1,6 @@
+#include <stdlib.h>
+
 #include "base/check.h"
-#include "base/cursor.h"
 #include "rmg/codec.h"
 #include "rmg/merge.h"
 
@@ -66,84 +67,78 @@ static enum jit_err join_extreme(bool max, const struct rmg_value *a, const stru
 
 struct element {
     const uint8_t *bytes;
-    uint64_t size;
+    uint32_t size;
 };
 
 static int element_compare(const struct element *a, const struct element *b)
 {
-    uint64_t both = a->size < b->size ? a->size : b->size;
-    int order = both == 0 ? 0 : memcmp(a->bytes, b->bytes, (size_t)both);
+    uint32_t both = a->size < b->size ? a->size : b->size;
+    int order = both == 0 ? 0 : memcmp(a->bytes, b->bytes, both);
     return order != 0 ? order : (a->size > b->size) - (a->size < b->size);
 }
 
-/* A set is a list that ascends bytewise and has nothing twice. False: it is none. */
-static bool set_next(struct jit_cursor *cur, uint64_t *left, struct element *last, bool *any)
+static int by_element(const void *a, const void *b)
 {
-    struct element now;
-    if (*left == 0) {
-        *any = false;
-        return jit_cursor_done(cur);
+    return element_compare(a, b);
+}
+
+/* Two lists of one type; how many elements they have. False: they are no lists. */
+static bool lists_of(const struct rmg_value *const value[2], struct rmg_list list[2],
+                     uint64_t *count)
+{
+    enum rmg_codec element;
+    *count = 0;
+    for (int i = 0; i < 2; i++) {
+        if (!jit_id_equal(&value[0]->type, &value[i]->type) ||
+            rmg_codec_of_atom(&value[i]->type, &element) != RMG_CODEC_LIST ||
+            rmg_codec_check(RMG_CODEC_LIST, element, value[i]->bytes, value[i]->size) != JIT_OK) {
+            return false;
+        }
+        rmg_list_begin(value[i]->bytes, value[i]->size, &list[i]);
+        *count += list[i].left;
     }
-    now.size = jit_get_u64(cur);
-    now.bytes = jit_get_bytes(cur, now.size);
-    if (cur->bad || (*any && element_compare(last, &now) >= 0)) {
-        return false;
-    }
-    --*left;
-    *last = now;
-    *any = true;
     return true;
 }
 
-static uint8_t *put_element(uint8_t *at, const struct element *element)
-{
-    jit_put_le64(at, element->size);
-    if (element->size > 0) {
-        memcpy(at + 8, element->bytes, (size_t)element->size);
-    }
-    return at + 8 + element->size;
-}
-
+/* Every element of either once, ascending bytewise. */
 static enum jit_err join_union(const struct rmg_value *a, const struct rmg_value *b,
                                struct rmg_scratch *scratch, struct rmg_value *out)
 {
-    const struct rmg_value *value[2] = {a, b};
-    struct jit_cursor cur[2];
-    struct element at[2];
-    uint64_t left[2];
-    bool any[2] = {false, false};
+    const struct rmg_value *const value[2] = {a, b};
+    struct rmg_list list[2];
     uint64_t count = 0;
-    struct rmg_datum datum;
-    for (int i = 0; i < 2; i++) {
-        if (!decode(RMG_CODEC_LIST, value[i], &datum)) {
-            return JIT_ENOTSUP;
-        }
-        cur[i] = jit_cursor_of(value[i]->bytes, value[i]->size);
-        left[i] = jit_get_u64(&cur[i]);
-        if (!set_next(&cur[i], &left[i], &at[i], &any[i])) {
-            return JIT_ENOTSUP;
-        }
+    size_t all = 0;
+    uint64_t kept = 0;
+    if (!lists_of(value, list, &count)) {
+        return JIT_ENOTSUP;
     }
-    *out = *a;
+    struct element *elements = rmg_scratch_alloc(scratch, (count + 1) * sizeof *elements);
     uint8_t *begin = rmg_scratch_alloc(scratch, (size_t)a->size + b->size);
-    uint8_t *to = begin == NULL ? NULL : begin + 8;
-    while (to != NULL && (any[0] || any[1])) {
-        int order = !any[0] ? 1 : !any[1] ? -1 : element_compare(&at[0], &at[1]);
-        to = put_element(to, &at[order <= 0 ? 0 : 1]);
-        count++;
-        for (int i = 0; i < 2; i++) {
-            if ((i == 0 ? order <= 0 : order >= 0) &&
-                !set_next(&cur[i], &left[i], &at[i], &any[i])) {
-                return JIT_ENOTSUP;
-            }
-        }
-    }
-    if (to == NULL) {
+    if (elements == NULL || begin == NULL) {
         return JIT_ENOMEM;
     }
-    jit_put_le64(begin, count);
+    for (int i = 0; i < 2; i++) {
+        while (rmg_list_next(&list[i], &elements[all].bytes, &elements[all].size)) {
+            all++;
+        }
+    }
+    qsort(elements, all, sizeof *elements, by_element);
+    uint8_t *at = begin + 8;
+    for (size_t i = 0; i < all; i++) {
+        if (i > 0 && element_compare(&elements[i - 1], &elements[i]) == 0) {
+            continue;
+        }
+        jit_put_le64(at, elements[i].size);
+        if (elements[i].size > 0) {
+            memcpy(at + 8, elements[i].bytes, elements[i].size);
+        }
+        at += 8 + elements[i].size;
+        kept++;
+    }
+    jit_put_le64(begin, kept);
+    *out = *a;
     out->bytes = begin;
-    out->size = (uint32_t)(to - begin);
+    out->size = (uint32_t)(at - begin);
     return out->size > JIT_ATOM_BYTES_MAX ? JIT_ELIMIT : JIT_OK;
 }
 

@@ -119,7 +119,7 @@ static inline void kit_diff(struct jit_heap *heap, const struct rmg_state *a,
                             const struct rmg_state *b, struct jit_buf *patch)
 {
     jit_buf_init(patch, heap, JIT_PATCH_BYTES_MAX);
-    kit_must(rmg_diff_patch(heap, a, b, patch));
+    kit_must(rmg_diff_patch(heap, a, b, patch, NULL));
 }
 
 /* The same state in a store of its own. */

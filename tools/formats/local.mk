@@ -1,7 +1,7 @@
 # tools/formats: importers and exporters, used by rmg and by jitos.
 noinst_LTLIBRARIES += %D%/libformats.la
 %C%_libformats_la_SOURCES = \
-	%D%/apt.c %D%/columns.c %D%/columns.h %D%/csv.h %D%/csv_import.c %D%/csv_read.c %D%/export.c \
+	%D%/apt.c %D%/choices.c %D%/choices.h %D%/columns.c %D%/columns.h %D%/csv.h %D%/csv_import.c %D%/csv_read.c %D%/export.c \
 	%D%/export.h %D%/export_csv.c %D%/export_ndjson.c %D%/export_priv.h %D%/export_words.c \
 	%D%/export_words.h %D%/format.c %D%/format.h %D%/graph.c %D%/graph.h %D%/graphml.h \
 	%D%/graphml_read.c %D%/graphml_write.c %D%/import.c %D%/import.h %D%/import_graph.c \

@@ -1,5 +1,6 @@
 #include <string.h>
 
+#include "base/check.h"
 #include "base/hash.h"
 #include "tools/rmgtool/rmg.h"
 
@@ -206,4 +207,18 @@ int rmg_load(struct cli *cli, struct format_graph *graph, const struct format **
         return load_file(cli, graph, *format, report);
     }
     return import_all(cli, graph, *format, report == NULL ? &unused : report);
+}
+
+int rmg_load_operand(struct cli *cli, uint32_t index, struct format_graph *graph)
+{
+    const char **operands = cli->operands;
+    const uint32_t count = cli->operand_count;
+    const struct format *format;
+    assert(index < count);
+    cli->operands = operands + index;
+    cli->operand_count = 1;
+    int code = rmg_load(cli, graph, &format, NULL);
+    cli->operands = operands;
+    cli->operand_count = count;
+    return code;
 }

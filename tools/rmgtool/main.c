@@ -93,6 +93,72 @@ static const struct cli_option walk_options[] = {
     {0},
 };
 
+static const char *const dot[] = {"dot", NULL};
+static const struct cli_option diff_options[] = {
+    FROM,
+    {.name = "stat", .letter = 's', .type = CLI_FLAG, .help = "numbers only, an instance a line"},
+    {.name = "names", .type = CLI_FLAG, .help = "what changed, not how"},
+    {.name = "graph",
+     .letter = 'g',
+     .type = CLI_CHOICE,
+     .metavar = "dot",
+     .choices = dot,
+     .help = "a picture for Graphviz on stdout: came, went, changed"},
+    {.name = "exit-code", .type = CLI_FLAG, .help = "exit 1 when something differs"},
+    {.name = "out",
+     .letter = 'o',
+     .type = CLI_TEXT,
+     .metavar = "OUT.patch",
+     .help = "write the difference as a patch, for rmg apply"},
+    {0},
+};
+static const char *const sides[] = {"ours", "theirs", NULL};
+#define SETTLE                                                                                     \
+    {.name = "strategy",                                                                           \
+     .letter = 's',                                                                                \
+     .type = CLI_CHOICE,                                                                           \
+     .metavar = "SIDE",                                                                            \
+     .choices = sides,                                                                             \
+     .help = "ours or theirs: who wins where both changed something"},                             \
+        {.name = "choices",                                                                        \
+         .letter = 'c',                                                                            \
+         .type = CLI_TEXT,                                                                         \
+         .metavar = "FILE",                                                                        \
+         .help = "settle conflicts as this file says"},                                            \
+    {                                                                                              \
+        .name = "write-choices", .letter = 'w', .type = CLI_TEXT, .metavar = "FILE",               \
+        .help = "write the conflicts to a file to be filled in"                                    \
+    }
+static const struct cli_option apply_options[] = {
+    FROM,
+    {.name = "out",
+     .letter = 'o',
+     .type = CLI_TEXT,
+     .metavar = "OUT.rmg",
+     .help = "the file to write; without it, only try"},
+    {.name = "rebase",
+     .letter = 'r',
+     .type = CLI_FLAG,
+     .help = "perform it on another state than it was made for, as a merge"},
+    SETTLE,
+    {0},
+};
+static const struct cli_option merge_options[] = {
+    FROM,
+    {.name = "out",
+     .letter = 'o',
+     .type = CLI_TEXT,
+     .metavar = "OUT.rmg",
+     .help = "the file to write; without it, only try"},
+    {.name = "patch",
+     .letter = 'p',
+     .type = CLI_TEXT,
+     .metavar = "FILE",
+     .help = "write the merge as a patch on the base as well"},
+    SETTLE,
+    {0},
+};
+
 static const struct cli_verb verbs[] = {
     {
         .name = "info",
@@ -199,6 +265,69 @@ static const struct cli_verb verbs[] = {
         .operands_min = 1,
         .operands_max = 1,
         .run = rmg_verify,
+    },
+    {
+        .name = "diff",
+        .operands = "A B",
+        .summary = "what differs between two graphs",
+        .about =
+            "By instance: what came (+), went (-) and changed (~) on the way from A to B; nodes\n"
+            "by id and name, values as before => after. A patch (-o) holds the same; rmg apply\n"
+            "performs it. docs/spec/merge.md says what is compared.\n\n"
+            "--json: an event \"change\" each (change: added, removed, changed; in, place, label,\n"
+            "before, after), then \"done\" (from, to, same, counts), of schema rmg.diff/1.",
+        .options = diff_options,
+        .examples = {{"rmg diff a.rmg b.rmg --stat", "how much?"},
+                     {"rmg diff a.rmg b.rmg -o ab.patch", "to apply elsewhere"},
+                     {"rmg diff a.rmg b.rmg --graph dot | dot -Tsvg >d.svg", "see it"},
+                     {"rmg diff a.rmg b.rmg --stat --exit-code", "for a script"}},
+        .operands_min = 2,
+        .operands_max = 2,
+        .run = rmg_diff_verb,
+    },
+    {
+        .name = "apply",
+        .operands = "INPUT PATCH",
+        .summary = "perform a patch on a graph",
+        .about =
+            "A patch is performed on the state it was made for, whole or not at all; on another\n"
+            "one the answer is no (exit 1). With --rebase it moves there: what it changes is\n"
+            "compared with what is there, and what both changed is a conflict, as in a merge\n"
+            "where ours is the patch and theirs the graph. rmg help merge tells how conflicts\n"
+            "are settled; the base cannot be chosen, a patch has only hashes of it.\n\n"
+            "--json: an event \"conflict\" each (see rmg help merge), then \"done\" of schema\n"
+            "rmg.apply/1 (path, bytes, moved, state_root).",
+        .options = apply_options,
+        .examples = {{"rmg apply a.rmg ab.patch -o b.rmg", "what rmg diff wrote"},
+                     {"rmg apply c.rmg ab.patch --rebase -o d.rmg", "the same change elsewhere"},
+                     {"rmg apply c.rmg ab.patch --rebase", "would it fit?"}},
+        .operands_min = 2,
+        .operands_max = 2,
+        .run = rmg_apply_verb,
+    },
+    {
+        .name = "merge",
+        .operands = "BASE OURS THEIRS",
+        .summary = "bring together what two sides made of one graph",
+        .about =
+            "What one side changed is taken, what both changed alike is taken once; what both\n"
+            "changed differently is the join of its field in /schema (sum, max, min, union,\n"
+            "last), or a conflict. So is whatever would give no valid graph: an edge to a node\n"
+            "that the other side deleted, and so on. With conflicts (exit 1) nothing is written;\n"
+            "each is listed with its three values. --write-choices writes them to a file: fill\n"
+            "in \"take\" (base, ours, theirs) and give it to --choices. Or --strategy.\n"
+            "docs/spec/merge.md has every kind of conflict.\n\n"
+            "--json: an event \"conflict\" each (number, conflict, why, place, other, base, ours,\n"
+            "theirs), then \"done\" (conflicts, operations, ours, theirs, alike, joined, settled,\n"
+            "path, bytes, state_root), of schema rmg.merge/1.",
+        .options = merge_options,
+        .examples = {{"rmg merge base.rmg a.rmg b.rmg -o m.rmg", "exit 1: conflicts, listed"},
+                     {"rmg merge base.rmg a.rmg b.rmg -w todo.json", "conflicts to be filled in"},
+                     {"rmg merge base.rmg a.rmg b.rmg -c todo.json -o m.rmg", "settled"},
+                     {"rmg merge base.rmg a.rmg b.rmg --strategy ours -o m.rmg", "a wins"}},
+        .operands_min = 3,
+        .operands_max = 3,
+        .run = rmg_merge_verb,
     },
     {0},
 };

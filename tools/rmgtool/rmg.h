@@ -12,11 +12,16 @@ int rmg_export(struct cli *cli);
 int rmg_hash(struct cli *cli);
 int rmg_walk(struct cli *cli);
 int rmg_verify(struct cli *cli);
+int rmg_diff_verb(struct cli *cli);
+int rmg_apply_verb(struct cli *cli);
+int rmg_merge_verb(struct cli *cli);
 
 /* A state from the operands, in a format by --from or as the first one tells. Release it
  * whatever comes back; an exit code other than CLI_OK has its error said. report may be NULL. */
 int rmg_load(struct cli *cli, struct format_graph *graph, const struct format **format,
              struct import_report *report);
+/* The same from one operand alone, for verbs that take several states. */
+int rmg_load_operand(struct cli *cli, uint32_t index, struct format_graph *graph);
 /* Format by --from, else by the first operand. CLI_OK or CLI_USAGE. */
 int rmg_format(struct cli *cli, const struct format **format);
 /* An .rmg file in bytes; says what is wrong with it. fault: as the reader gave it. */
