@@ -32,7 +32,8 @@ noinst_LTLIBRARIES += %D%/librmg.la
 
 # Types: in memory, in /schema, compared.
 %C%_librmg_la_SOURCES += \
-	%D%/content.c %D%/schema.c %D%/schema.h %D%/schema_compare.c %D%/schema_priv.h %D%/schema_read.c \
+	%D%/content.c %D%/schema.c %D%/schema.h %D%/schema_check.c %D%/schema_check.h \
+	%D%/schema_compare.c %D%/schema_infer.c %D%/schema_infer.h %D%/schema_priv.h %D%/schema_read.c \
 	%D%/schema_write.c
 
 # What importers fill.

@@ -185,14 +185,14 @@ static enum jit_err read_name(struct reader *r)
 static enum jit_err read_ends(struct reader *r, enum schema_atom which, const struct jit_id **ids,
                               uint32_t *count)
 {
-    static const char broken[] = "an end of an edge type is not an ascending list<id>";
+    static const char broken[] = "an end of an edge type is not an ascending list of ids";
     const uint8_t *item = NULL;
     uint32_t size = 0;
     struct rmg_list list;
     if (r->known[which].name == NULL) {
         return JIT_OK;
     }
-    const struct rmg_value *value = known_atom(r, which, RMG_CODEC_LIST, RMG_CODEC_ID);
+    const struct rmg_value *value = known_atom(r, which, RMG_CODEC_LIST, RMG_CODEC_NONE);
     if (value == NULL || value->size <= 8) {
         return wrong(r, broken);
     }
@@ -202,6 +202,9 @@ static enum jit_err read_ends(struct reader *r, enum schema_atom which, const st
     }
     rmg_list_begin(value->bytes, value->size, &list);
     while (rmg_list_next(&list, &item, &size)) {
+        if (size != JIT_ID_BYTES) {
+            return wrong(r, broken);
+        }
         memcpy(out[(*count)++].bytes, item, JIT_ID_BYTES);
     }
     *ids = out;

@@ -95,11 +95,11 @@ static enum jit_err atoms_of(const struct rmg_schema_type *type, struct jit_heap
     add_known(atoms, SCHEMA_ATOM_KIND, rmg_codec_type(RMG_CODEC_TEXT), kind, strlen(kind));
     add_known(atoms, SCHEMA_ATOM_FIELDS, rmg_codec_type(RMG_CODEC_LIST), buf->data, fields_end);
     if (type->from_count > 0) {
-        add_known(atoms, SCHEMA_ATOM_FROM, rmg_codec_list_type(RMG_CODEC_ID),
-                  buf->data + fields_end, from_end - fields_end);
+        add_known(atoms, SCHEMA_ATOM_FROM, rmg_codec_type(RMG_CODEC_LIST), buf->data + fields_end,
+                  from_end - fields_end);
     }
     if (type->to_count > 0) {
-        add_known(atoms, SCHEMA_ATOM_TO, rmg_codec_list_type(RMG_CODEC_ID), buf->data + from_end,
+        add_known(atoms, SCHEMA_ATOM_TO, rmg_codec_type(RMG_CODEC_LIST), buf->data + from_end,
                   buf->size - from_end);
     }
     for (uint32_t i = 0; i < type->other_count; i++) {

@@ -31,7 +31,9 @@ check_PROGRAMS += %D%/test_codec %D%/test_expr %D%/test_footprint %D%/test_match
 %C%_test_search_LDADD = $(test_libs_rmg)
 
 # Types.
-check_PROGRAMS += %D%/test_schema
+check_PROGRAMS += %D%/test_schema %D%/test_schema_check
+%C%_test_schema_check_CFLAGS = $(test_cflags)
+%C%_test_schema_check_LDADD = $(test_libs_rmg)
 %C%_test_schema_CFLAGS = $(test_cflags)
 %C%_test_schema_LDADD = $(test_libs_rmg)
 

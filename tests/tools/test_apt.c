@@ -248,6 +248,53 @@ START_TEST(every_refused_allocation)
 }
 END_TEST
 
+/* An .rmg that carries its types, imported into an instance: they are compared with those declared
+ * and stay behind; a conflict is named. */
+START_TEST(its_own_types)
+{
+    static const char *const words[] = {NULL,
+                                        "its types conflict with those declared: "
+                                        "type Package: field `name` is i64 there and text here"};
+    for (size_t i = 0; i < 2; i++) {
+        struct trial t;
+        struct trial_input in = {.format = &format_rmg, .paths = {"typed.rmg"}};
+        struct rmg_schema_field field = {.name = "name",
+                                         .codec = i == 0 ? RMG_CODEC_TEXT : RMG_CODEC_I64};
+        const struct rmg_schema_type type = {
+            .name = "Package", .kind = RMG_TYPE_NODE, .fields = &field, .field_count = 1};
+        struct rmg_schema *here = schema_of(types, 2);
+        struct rmg_schema *there = schema_of(&type, 1);
+        struct format_graph graph;
+        struct rmg_collect *collect = NULL;
+        struct jit_id top;
+        char path[4096];
+        must(format_graph_init(&graph, jit_heap_libc()));
+        must(rmg_collect_new(jit_heap_libc(), &collect));
+        must(rmg_collect_path(collect, "/", &top));
+        must(rmg_schema_collect(there, collect));
+        must(format_graph_load(&graph, collect, &top));
+        snprintf(path, sizeof path, "%s/typed.rmg", folder);
+        FILE *out = fopen(path, "wb");
+        must(rmg_file_write(jit_heap_libc(), graph.store, &graph.version, to_file, out, NULL));
+        fclose(out);
+        in.schema = here;
+        if (words[i] != NULL) {
+            expect_fault(&in, JIT_ECONFLICT, "typed.rmg", words[i]);
+        } else {
+            trial_run(&t, &in);
+            ck_assert_msg(t.err == JIT_OK, "%s: %s", t.error.place, t.error.what);
+            ck_assert_uint_eq(t.graph.version.instance_count, 1);
+            trial_end(&t);
+            expect_no_memory(&in);
+        }
+        rmg_collect_free(collect);
+        format_graph_release(&graph);
+        rmg_schema_free(here);
+        rmg_schema_free(there);
+    }
+}
+END_TEST
+
 /* Any Debian knows some packages. Where there is neither apt nor dpkg, that is said. */
 START_TEST(this_machine)
 {
@@ -275,6 +322,7 @@ static void fill(Suite *suite)
     tcase_add_loop_test(t, a_fault_names_its_place, 0, (int)(sizeof faults / sizeof *faults));
     tcase_add_test(t, every_truncation);
     tcase_add_test(t, random_damage);
+    tcase_add_test(t, its_own_types);
     tcase_add_test(t, every_refused_allocation);
     tcase_add_test(t, this_machine);
 }

@@ -262,8 +262,7 @@ static enum jit_err read_type(struct table *t, enum role role, const char *fallb
 {
     const struct csv_field *field = field_of(t, role);
     if (field == NULL) {
-        jit_hash_named("type:", fallback, strlen(fallback), type);
-        return JIT_OK;
+        return import_type_named(t->im, fallback, strlen(fallback), type);
     }
     if (t->columns[t->role_at[role]].is_id) {
         return jit_id_from_hex(field->text, field->size, type) == JIT_OK && !jit_id_is_zero(type)
@@ -279,8 +278,7 @@ static enum jit_err read_type(struct table *t, enum role role, const char *fallb
     if (memchr(field->text, ';', field->size) != NULL) {
         return fail(t, field, "a node has one type here, not several: ", field->text, field->size);
     }
-    jit_hash_named("type:", field->text, field->size, type);
-    return JIT_OK;
+    return import_type_named(t->im, field->text, field->size, type);
 }
 
 static enum jit_err add_raw(struct table *t, struct import_owner *owner,

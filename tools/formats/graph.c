@@ -175,8 +175,13 @@ static enum jit_err add_schema(struct format_names *names, const struct format_g
     rmg_iter_all(&view, RMG_NODES, &iter);
     while ((err = rmg_iter_node(&iter, &id, &type)) == JIT_OK) {
         struct rmg_value value;
-        if (rmg_attachment_get(&view, RMG_PLANE_ALPHA, &id, "name", 4, &value) == JIT_OK &&
-            value.kind == RMG_VALUE_ATOM && rmg_utf8_valid(value.bytes, value.size)) {
+        struct jit_id want;
+        if (rmg_attachment_get(&view, RMG_PLANE_ALPHA, &id, "name", 4, &value) != JIT_OK ||
+            value.kind != RMG_VALUE_ATOM || !rmg_utf8_valid(value.bytes, value.size)) {
+            continue;
+        }
+        jit_hash_named("type:", value.bytes, value.size, &want);
+        if (jit_id_equal(&want, &id)) { /* else it is not that type's name */
             err = add_name(names, &id, (const char *)value.bytes, value.size);
             if (err != JIT_OK) {
                 return err;
@@ -217,6 +222,17 @@ enum jit_err format_names_new(const struct format_graph *graph, struct format_na
     qsort(names->names, names->count, sizeof *names->names, compare_names);
     *out = names;
     return JIT_OK;
+}
+
+enum jit_err format_names_add(struct format_names *names, const struct rmg_schema *schema)
+{
+    enum jit_err err = JIT_OK;
+    for (uint32_t i = 0; err == JIT_OK && i < schema->type_count; i++) {
+        const struct rmg_schema_type *type = schema->types[i];
+        err = add_name(names, &type->id, type->name, strlen(type->name));
+    }
+    qsort(names->names, names->count, sizeof *names->names, compare_names);
+    return err;
 }
 
 void format_names_free(struct format_names *names)

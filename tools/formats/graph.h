@@ -8,6 +8,7 @@
 
 #include "rmg/collect.h"
 #include "rmg/file.h"
+#include "rmg/schema.h"
 #include "rmg/store.h"
 #include "rmg/wsc.h"
 
@@ -49,6 +50,9 @@ JIT_MUST_CHECK enum jit_err format_read_file(struct jit_heap *heap, const char *
 struct format_names;
 JIT_MUST_CHECK enum jit_err format_names_new(const struct format_graph *graph,
                                              struct format_names **out);
+/* Also the types of this schema. Errors: JIT_ENOMEM. */
+JIT_MUST_CHECK enum jit_err format_names_add(struct format_names *names,
+                                             const struct rmg_schema *schema);
 void format_names_free(struct format_names *names); /* may be NULL */
 const char *format_name_of(const struct format_names *names, const struct jit_id *type);
 

@@ -34,6 +34,23 @@ const struct rmg_schema_type *import_find_type(const struct import *im, bool edg
     return fits ? type : NULL;
 }
 
+enum jit_err import_type_named(struct import *im, const char *name, size_t size,
+                               struct jit_id *type)
+{
+    struct rmg_schema *names = im->source->names;
+    char label[JIT_LABEL_BYTES_MAX + 1];
+    jit_hash_named("type:", name, size, type);
+    if (names == NULL || size == 0 || size > JIT_LABEL_BYTES_MAX ||
+        rmg_schema_find(names, type) != NULL) {
+        return JIT_OK;
+    }
+    memcpy(label, name, size);
+    label[size] = '\0';
+    struct rmg_schema_type learned = {.name = label, .kind = RMG_TYPE_NODE};
+    enum jit_err err = rmg_schema_add(names, &learned, NULL);
+    return err == JIT_ENOMEM ? err : JIT_OK; /* others: it stays without a name */
+}
+
 /* ---- values ---- */
 
 void import_owner_begin(struct import_owner *owner, struct import *im,
@@ -41,9 +58,13 @@ void import_owner_begin(struct import_owner *owner, struct import *im,
                         const struct jit_id *id, const struct jit_id *type)
 {
     bool edge = plane == RMG_PLANE_BETA;
+    struct jit_id place;
+    struct jit_id place_root;
+    rmg_schema_place(&place, &place_root);
     *owner = (struct import_owner){.im = im, .instance = *instance, .plane = plane, .id = *id};
-    owner->type = import_find_type(im, edge, type);
-    bool undeclared = im->source->schema != NULL && owner->type == NULL;
+    owner->as_it_is = im->source->schema == NULL || jit_id_equal(instance, &place);
+    owner->type = owner->as_it_is ? NULL : import_find_type(im, edge, type);
+    bool undeclared = !owner->as_it_is && owner->type == NULL;
     if (edge) {
         im->report->edges++;
         im->report->edges_undeclared += undeclared;
@@ -88,7 +109,7 @@ static enum jit_err claim(struct import_owner *owner, const char *name, size_t n
 {
     struct import *im = owner->im;
     *field = NULL;
-    *wanted = im->source->schema == NULL;
+    *wanted = owner->as_it_is;
     if (*wanted) {
         return JIT_OK;
     }

@@ -32,8 +32,11 @@ struct import_source {
     /* What a system file declares, or NULL. With a schema only declared fields are imported, for
      * every format: a value must have (or parse as) its field's codec, and a missing one gets its
      * default. Types that are not declared are imported without values. Portals are no values and
-     * always kept. */
+     * always kept. The types of an input's own /schema come along as they are; with `into` they
+     * are compared with these and left out. */
     const struct rmg_schema *schema;
+    /* Learns the names of types that an input gives in words, as types without fields. Or NULL. */
+    struct rmg_schema *names;
     /* A format may need one (needs_target). For the others: the content of the top instance goes
      * there (its root node becomes the target's), nested instances come along; NULL: all as it is.
      */

@@ -35,6 +35,15 @@ static void map_node(const struct copy *c, struct jit_id *id)
     }
 }
 
+/* With a target, the input's own types stay behind: the target has a /schema. */
+static bool stays_behind(const struct copy *c, const struct jit_id *instance)
+{
+    struct jit_id place;
+    struct jit_id root_node;
+    rmg_schema_place(&place, &root_node);
+    return c->im->source->into != NULL && jit_id_equal(instance, &place);
+}
+
 static enum jit_err copy_values(struct copy *c, struct import_owner *owner,
                                 const struct jit_id *from)
 {
@@ -44,6 +53,10 @@ static enum jit_err copy_values(struct copy *c, struct import_owner *owner,
     for (uint32_t i = 0; err == JIT_OK; i++) {
         struct rmg_attachment attachment;
         err = rmg_attachment_at(&c->view, owner->plane, from, i, &attachment);
+        if (err == JIT_OK && attachment.value.kind == RMG_VALUE_PORTAL &&
+            stays_behind(c, &attachment.value.type)) {
+            continue;
+        }
         if (err == JIT_OK) {
             jit_id_to_hex(from, hex);
             snprintf(place, sizeof place, "%.300s: %s %s", c->name,
@@ -111,7 +124,7 @@ static enum jit_err copy_instance(struct copy *c)
     const struct import_target *into = c->im->source->into;
     c->maps_root = into != NULL && !c->in.parent.present;
     c->instance = c->maps_root ? into->instance : c->in.id;
-    if (c->maps_root) {
+    if (c->maps_root || stays_behind(c, &c->in.id)) {
         return JIT_OK;
     }
     struct rmg_parent parent = c->in.parent;
@@ -142,11 +155,52 @@ static enum jit_err find_top(struct copy *c)
     return err;
 }
 
+static bool say_conflict(void *user, const struct rmg_schema_difference *difference)
+{
+    struct copy *c = user;
+    struct jit_buf line;
+    if (difference->what < RMG_SCHEMA_KIND) {
+        return true;
+    }
+    jit_buf_init(&line, c->im->heap, IMPORT_PLACE_SIZE);
+    rmg_schema_difference_print(difference, "there", "here", &line);
+    (void)import_fail(c->im, JIT_ECONFLICT, c->name, "its types conflict with those declared: %.*s",
+                      (int)line.size, (const char *)line.data);
+    jit_buf_release(&line);
+    return false;
+}
+
+/* An input that carries its types means by them what we mean, or is refused. */
+static enum jit_err compare_schemas(struct copy *c)
+{
+    const struct rmg_schema *here = c->im->source->schema;
+    struct rmg_schema *there = NULL;
+    struct rmg_schema_fault fault;
+    if (c->im->source->into == NULL || here == NULL) {
+        return JIT_OK;
+    }
+    enum jit_err err =
+        rmg_schema_read(c->im->heap, c->graph->store, &c->graph->version, &there, &fault);
+    if (err == JIT_EINVALID) {
+        return import_fail(c->im, err, c->name, "its /schema does not follow the specification: %s",
+                           fault.what);
+    }
+    if (err != JIT_OK) {
+        return err == JIT_ENOENT ? JIT_OK : err;
+    }
+    if (rmg_schema_compare(there, here, say_conflict, c) == RMG_SCHEMA_CONFLICT) {
+        err = JIT_ECONFLICT;
+    }
+    rmg_schema_free(there);
+    return err;
+}
+
 enum jit_err import_version(struct import *im, const struct format_graph *graph, const char *name)
 {
     struct copy c = {.im = im, .graph = graph, .name = name};
     struct jit_id last;
     enum jit_err err = find_top(&c);
+    err = err == JIT_OK ? compare_schemas(&c) : err;
     for (int pass = 0; err == JIT_OK && pass < 2; pass++) {
         const struct jit_id *after = NULL;
         while ((err = rmg_store_next(graph->store, &graph->version, after, &c.in)) == JIT_OK) {
@@ -154,7 +208,7 @@ enum jit_err import_version(struct import *im, const struct format_graph *graph,
             after = &last;
             if (pass == 0) {
                 err = copy_instance(&c);
-            } else {
+            } else if (!stays_behind(&c, &c.in.id)) {
                 const struct import_target *into = im->source->into;
                 c.maps_root = into != NULL && !c.in.parent.present;
                 c.instance = c.maps_root ? into->instance : c.in.id;

@@ -31,6 +31,10 @@ enum jit_err import_fail(struct import *im, enum jit_err err, const char *place,
 const struct rmg_schema_type *import_find_type(const struct import *im, bool edge,
                                                const struct jit_id *id);
 
+/* The id of a type that an input names; source->names learns it. Errors: JIT_ENOMEM. */
+enum jit_err import_type_named(struct import *im, const char *name, size_t size,
+                               struct jit_id *type);
+
 /* ---- values of one owner ---- */
 
 struct import_owner {
@@ -39,6 +43,7 @@ struct import_owner {
     enum rmg_plane plane;
     struct jit_id id;
     const struct rmg_schema_type *type; /* NULL: undeclared, or no schema */
+    bool as_it_is;                      /* no schema judges it */
     uint32_t attachments;               /* added so far */
     bool seen[JIT_ATTACHMENTS_MAX];     /* by index of the field */
 };

@@ -59,6 +59,12 @@ static bool is(const char *text, size_t size, const char *word)
     return strlen(word) == size && memcmp(text, word, size) == 0;
 }
 
+/* Is it an id in hex instead of a label? */
+static bool is_id(const char *text, size_t size)
+{
+    return size >= strlen(WORDS_ID) && memcmp(text, WORDS_ID, strlen(WORDS_ID)) == 0;
+}
+
 enum jit_err net_id(struct net *net, const char *prefix, const char *text, size_t size,
                     struct jit_id *id)
 {
@@ -66,7 +72,7 @@ enum jit_err net_id(struct net *net, const char *prefix, const char *text, size_
     if (size == 0) {
         return net_fail(net, JIT_EFORMAT, "an empty ID", NULL, 0);
     }
-    if (size >= lead && memcmp(text, WORDS_ID, lead) == 0) {
+    if (is_id(text, size)) {
         return jit_id_from_hex(text + lead, size - lead, id) == JIT_OK
                    ? JIT_OK
                    : net_fail(net, JIT_EFORMAT, "no 64 hex digits behind " WORDS_ID ": ", text,
@@ -179,7 +185,7 @@ static void owner_open(struct net *net, struct net_owner *owner, uint32_t graph,
 static void remember_id(const struct net *net, struct net_owner *owner, const char *id, size_t size,
                         bool number)
 {
-    bool itself = size >= strlen(WORDS_ID) && memcmp(id, WORDS_ID, strlen(WORDS_ID)) == 0;
+    bool itself = is_id(id, size);
     owner->keep_id = !itself && !net->plain_ids;
     owner->id_number = number;
     owner->id_size = itself ? 0 : (uint32_t)size; /* net_id() has bounded it */
@@ -190,12 +196,14 @@ static enum jit_err type_of(struct net *net, const struct net_text *type, const 
                             struct jit_id *id)
 {
     if (type == NULL) {
-        jit_hash_named("type:", fallback, strlen(fallback), id);
-        return JIT_OK;
+        return import_type_named(net->im, fallback, strlen(fallback), id);
     }
     enum jit_err err = net_id(net, "type:", type->text, type->size, id);
-    return err == JIT_OK && jit_id_is_zero(id)
-               ? net_fail(net, JIT_EFORMAT, "a type's id of zeros", NULL, 0)
+    if (err == JIT_OK && jit_id_is_zero(id)) {
+        return net_fail(net, JIT_EFORMAT, "a type's id of zeros", NULL, 0);
+    }
+    return err == JIT_OK && !is_id(type->text, type->size)
+               ? import_type_named(net->im, type->text, type->size, id)
                : err;
 }
 

@@ -1,9 +1,116 @@
 #include <string.h>
 
+#include "rmg/schema_infer.h"
 #include "tools/rmgtool/rmg.h"
 
+/* What --schema asks for and what became of it. */
+struct types {
+    struct rmg_schema *schema; /* given, or inferred; NULL: none asked for */
+    struct rmg_schema *names;  /* learned from the input, to infer */
+    struct format_names *known;
+    uint64_t left_out; /* types and values that could not be declared */
+};
+
+static const char *name_of(void *user, const struct jit_id *type)
+{
+    const struct types *types = user;
+    const struct rmg_schema_type *learned = rmg_schema_find(types->names, type);
+    return learned != NULL ? learned->name : format_name_of(types->known, type);
+}
+
+/* What the graph declares already, else the built-in types. */
+static enum jit_err begin_schema(const struct format_graph *graph, struct rmg_schema **out)
+{
+    struct rmg_schema_fault fault;
+    enum jit_err err = rmg_schema_read(graph->heap, graph->store, &graph->version, out, &fault);
+    if (err != JIT_ENOENT) {
+        return err;
+    }
+    err = rmg_schema_new(graph->heap, out);
+    return err == JIT_OK ? rmg_schema_add_builtin(*out) : err;
+}
+
+static enum jit_err infer(const struct format_graph *graph, struct types *types)
+{
+    struct rmg_infer *infer = NULL;
+    enum jit_err err = rmg_infer_new(graph->heap, &infer);
+    if (err == JIT_OK) {
+        err = rmg_infer_add_version(infer, graph->store, &graph->version);
+    }
+    if (err == JIT_OK) {
+        err = format_names_new(graph, &types->known);
+    }
+    if (err == JIT_OK) {
+        err = begin_schema(graph, &types->schema);
+    }
+    if (err == JIT_OK) {
+        err = rmg_infer_declare(infer, name_of, types, types->schema, &types->left_out);
+    }
+    rmg_infer_free(infer);
+    return err;
+}
+
+static void types_release(struct types *types)
+{
+    rmg_schema_free(types->schema);
+    rmg_schema_free(types->names);
+    format_names_free(types->known);
+}
+
+/* Before the input is read. */
+static int types_begin(struct cli *cli, struct types *types, bool *infers)
+{
+    const char *path = cli_text(cli, "schema");
+    *infers = path != NULL && strcmp(path, "infer") == 0;
+    if (path == NULL) {
+        return CLI_OK;
+    }
+    return *infers ? cli_exit_of(rmg_schema_new(jit_heap_libc(), &types->names))
+                   : rmg_schema_load(cli, path, &types->schema);
+}
+
+/* When it has been read. */
+static int types_end(struct cli *cli, struct types *types, bool infers, struct format_graph *graph)
+{
+    if (infers) {
+        enum jit_err err = infer(graph, types);
+        if (err != JIT_OK) {
+            cli_what(cli, "cannot infer the types");
+            cli_why(cli, "%s", err == JIT_ELIMIT ? "more than 65,536 of them" : jit_err_text(err));
+            cli_next(cli, "rmg import --schema FILE.jitos ...");
+            return cli_exit_of(err);
+        }
+    }
+    return types->schema == NULL ? CLI_OK : rmg_schema_install(cli, types->schema, graph);
+}
+
+static void put_types(struct cli *cli, json_t *event, const struct types *types, bool infers,
+                      const struct import_report *report)
+{
+    struct jit_id hash;
+    char hex[JIT_ID_HEX];
+    char a[CLI_NUMBER_SIZE];
+    uint64_t left = infers ? types->left_out : report->values_ignored;
+    if (types->schema == NULL || rmg_schema_hash(types->schema, &hash) != JIT_OK) {
+        return;
+    }
+    jit_id_to_hex(&hash, hex);
+    cli_print(cli, "schema_hash %s\n", hex);
+    if (left > 0) {
+        cli_note(cli,
+                 infers ? "%s types or values could not be declared: they have no name, or "
+                          "several codecs"
+                        : "%s values left out: no field declares them",
+                 cli_group(left, a));
+    }
+    cli_put_number(event, "types", types->schema->type_count);
+    cli_put_text(event, "schema_hash", hex);
+    cli_put_number(event, infers ? "types_left" : "values_ignored", left);
+}
+
 static int done(struct cli *cli, const struct format_graph *graph, const struct format *format,
-                const struct import_report *report, const struct rmg_output *out)
+                const struct import_report *report, const struct rmg_output *out,
+                const struct types *types, bool infers)
 {
     char root[JIT_ID_HEX];
     char a[CLI_NUMBER_SIZE];
@@ -29,6 +136,7 @@ static int done(struct cli *cli, const struct format_graph *graph, const struct 
         cli_put_number(event, "stanzas_ignored", report->stanzas_ignored);
     }
     cli_put_text(event, "state_root", root);
+    put_types(cli, event, types, infers, report);
     return cli_emit(cli, event);
 }
 
@@ -37,6 +145,8 @@ int rmg_import(struct cli *cli)
     struct format_graph graph = {.mapped = 0};
     struct import_report report = {0};
     struct rmg_output out = {.fd = -1};
+    struct types types = {.left_out = 0};
+    bool infers = false;
     const struct format *format;
     const char *path = cli_text(cli, "out");
     if (path == NULL || strcmp(path, "-") == 0) {
@@ -45,7 +155,13 @@ int rmg_import(struct cli *cli)
         cli_next(cli, "rmg import -h");
         return CLI_USAGE;
     }
-    int code = rmg_load(cli, &graph, &format, &report);
+    int code = types_begin(cli, &types, &infers);
+    if (code == CLI_OK) {
+        code = rmg_load_typed(cli, &graph, &format, &report, types.schema, types.names);
+    }
+    if (code == CLI_OK) {
+        code = types_end(cli, &types, infers, &graph);
+    }
     if (code == CLI_OK) {
         code = rmg_output_open(&out, cli, path);
     }
@@ -60,8 +176,9 @@ int rmg_import(struct cli *cli)
         }
     }
     if (code == CLI_OK) {
-        code = done(cli, &graph, format, &report, &out);
+        code = done(cli, &graph, format, &report, &out, &types, infers);
     }
+    types_release(&types);
     format_graph_release(&graph);
     return code;
 }

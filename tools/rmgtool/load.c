@@ -59,17 +59,26 @@ int rmg_refuse_file(struct cli *cli, enum jit_err err, const char *path,
     return err == JIT_ECORRUPT || strcmp(cli->verb->name, "verify") == 0 ? CLI_CORRUPT : CLI_USAGE;
 }
 
-static int refuse_import(struct cli *cli, enum jit_err err, const struct format_error *error)
+/* The files of one graph. */
+struct input {
+    const char **paths;
+    uint32_t count;
+    const struct rmg_schema *schema; /* or NULL */
+    struct rmg_schema *names;        /* learns; or NULL */
+};
+
+static int refuse_import(struct cli *cli, enum jit_err err, const struct format_error *error,
+                         const struct input *input)
 {
     const char *colon = error->place[0] != 0 ? ": " : "";
-    cli_what(cli, "cannot import %s", cli->operand_count > 0 ? cli->operands[0] : "what apt knows");
+    cli_what(cli, "cannot import %s", input->count > 0 ? input->paths[0] : "what apt knows");
     cli_why(cli, "%s%s%s", error->place, colon, error->what);
     cli_next(cli, err == JIT_ENOTSUP ? "apt-get update" : "rmg help import");
     return err == JIT_ENOTSUP ? CLI_NOT_FOUND : (int)cli_exit_of(err);
 }
 
-static int import_all(struct cli *cli, struct format_graph *graph, const struct format *format,
-                      struct import_report *report)
+static int import_all(struct cli *cli, const struct input *input, struct format_graph *graph,
+                      const struct format *format, struct import_report *report)
 {
     struct rmg_collect *collect = NULL;
     struct import_target root;
@@ -78,8 +87,10 @@ static int import_all(struct cli *cli, struct format_graph *graph, const struct 
     struct jit_id at;
     struct import_source source = {
         .format = format,
-        .paths = cli->operands,
-        .path_count = cli->operand_count,
+        .paths = input->paths,
+        .path_count = input->count,
+        .schema = input->schema,
+        .names = input->names,
         .into = format->needs_target ? &root : NULL,
         .progress = step,
         .user = &progress,
@@ -93,7 +104,7 @@ static int import_all(struct cli *cli, struct format_graph *graph, const struct 
     int code = cli_exit_of(err);
     if (err == JIT_OK) {
         err = import_run(&source, collect, report, &error);
-        code = err == JIT_OK ? CLI_OK : refuse_import(cli, err, &error);
+        code = err == JIT_OK ? CLI_OK : refuse_import(cli, err, &error, input);
     }
     if (err == JIT_OK) {
         err = format_graph_load(graph, collect, &at);
@@ -151,13 +162,13 @@ static enum jit_err count_loaded(const struct format_graph *graph, struct import
     return err == JIT_ENOENT ? JIT_OK : err;
 }
 
-static int load_file(struct cli *cli, struct format_graph *graph, const struct format *format,
-                     struct import_report *report)
+static int load_file(struct cli *cli, const struct input *input, struct format_graph *graph,
+                     const struct format *format, struct import_report *report)
 {
     struct rmg_file_fault fault = {0};
     uint8_t *bytes = NULL;
     uint64_t size = 0;
-    const char *path = cli->operands[0];
+    const char *path = input->paths[0];
     enum jit_err err = format_read_file(graph->heap, path, 0, &bytes, &size);
     if (err != JIT_OK) {
         cli_what(cli, "cannot read %s", path);
@@ -176,37 +187,71 @@ static int load_file(struct cli *cli, struct format_graph *graph, const struct f
     return err == JIT_OK ? CLI_OK : rmg_refuse_file(cli, err, path, &fault);
 }
 
-int rmg_load(struct cli *cli, struct format_graph *graph, const struct format **format,
-             struct import_report *report)
+static int begin(struct cli *cli, struct format_graph *graph)
 {
-    struct import_report unused;
     enum jit_err err = format_graph_init(graph, jit_heap_libc());
     if (err != JIT_OK) {
         cli_what(cli, "cannot begin");
         cli_why(cli, "%s", jit_err_text(err));
         cli_next(cli, "ulimit -v unlimited");
-        return cli_exit_of(err);
     }
-    int code = rmg_format(cli, format);
-    if (code != CLI_OK) {
-        return code;
-    }
-    if (cli->operand_count == 0 && !(*format)->no_input) {
+    return cli_exit_of(err);
+}
+
+static int load(struct cli *cli, const struct input *input, struct format_graph *graph,
+                const struct format *format, struct import_report *report)
+{
+    struct import_report unused;
+    if (input->count == 0 && !format->no_input) {
         cli_what(cli, "needs %s", cli->verb->operands);
-        cli_why(cli, "%s is read from files", (*format)->name);
+        cli_why(cli, "%s is read from files", format->name);
         cli_next(cli, "rmg %s -h", cli->verb->name);
         return CLI_USAGE;
     }
-    if (cli->operand_count > 1 && !(*format)->many) {
-        cli_what(cli, "does not take \"%s\"", cli->operands[1]);
-        cli_why(cli, "one %s file is one graph", (*format)->name);
+    if (input->count > 1 && !format->many) {
+        cli_what(cli, "does not take \"%s\"", input->paths[1]);
+        cli_why(cli, "one %s file is one graph", format->name);
         cli_next(cli, "rmg %s -h", cli->verb->name);
         return CLI_USAGE;
     }
-    if ((*format)->load != NULL) {
-        return load_file(cli, graph, *format, report);
+    if (format->load != NULL && input->schema == NULL) {
+        return load_file(cli, input, graph, format, report);
     }
-    return import_all(cli, graph, *format, report == NULL ? &unused : report);
+    return import_all(cli, input, graph, format, report == NULL ? &unused : report);
+}
+
+int rmg_load(struct cli *cli, struct format_graph *graph, const struct format **format,
+             struct import_report *report)
+{
+    return rmg_load_typed(cli, graph, format, report, NULL, NULL);
+}
+
+int rmg_load_typed(struct cli *cli, struct format_graph *graph, const struct format **format,
+                   struct import_report *report, const struct rmg_schema *schema,
+                   struct rmg_schema *names)
+{
+    const struct input input = {
+        .paths = cli->operands, .count = cli->operand_count, .schema = schema, .names = names};
+    int code = begin(cli, graph);
+    if (code == CLI_OK) {
+        code = rmg_format(cli, format);
+    }
+    return code == CLI_OK ? load(cli, &input, graph, *format, report) : code;
+}
+
+int rmg_load_path(struct cli *cli, const char *path, struct format_graph *graph,
+                  const struct format **format)
+{
+    const struct input input = {.paths = &path, .count = 1};
+    int code = begin(cli, graph);
+    *format = format_of_file(NULL, path);
+    if (code == CLI_OK && (*format == NULL || !format_reads(*format))) {
+        cli_what(cli, "cannot tell the format of %s", path);
+        cli_why(cli, "neither its name nor its first bytes tell");
+        cli_next(cli, "rmg help import");
+        code = CLI_USAGE;
+    }
+    return code == CLI_OK ? load(cli, &input, graph, *format, NULL) : code;
 }
 
 int rmg_load_operand(struct cli *cli, uint32_t index, struct format_graph *graph)

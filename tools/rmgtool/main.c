@@ -36,8 +36,13 @@ static const struct cli_option hash_options[] = {
      .help = "the linear root of the specification; never to be trusted, see below"},
     {0},
 };
+#define SCHEMA(text)                                                                               \
+    {                                                                                              \
+        .name = "schema", .letter = 's', .type = CLI_TEXT, .metavar = "FILE", .help = text,        \
+    }
 static const struct cli_option import_options[] = {
     FROM,
+    SCHEMA("types for the values, and for the result's /schema; or `infer`"),
     {.name = "out",
      .letter = 'o',
      .type = CLI_TEXT,
@@ -90,6 +95,18 @@ static const struct cli_option walk_options[] = {
      .letter = 'a',
      .type = CLI_FLAG,
      .help = "then also the nodes that the root does not reach"},
+    {0},
+};
+
+static const struct cli_option check_options[] = {
+    FROM,
+    SCHEMA("the types, of a .jitos file or a graph (default: the graph's own)"),
+    {.name = "limit",
+     .letter = 'n',
+     .type = CLI_NUMBER,
+     .metavar = "N",
+     .fallback = "100",
+     .help = "show N breaches; 0 shows all"},
     {0},
 };
 
@@ -267,6 +284,29 @@ static const struct cli_verb verbs[] = {
         .run = rmg_verify,
     },
     {
+        .name = "check",
+        .operands = "[INPUT...]",
+        .summary = "does a graph keep to its types?",
+        .about =
+            "Reports each node, edge and value that breaks its type: a field with a default that\n"
+            "is missing, a value of another codec, bytes that are not canonical, an edge between\n"
+            "nodes it may not join, an element of a type that is declared for something else. And\n"
+            "each id in a value that names a node: a hidden edge. What is not declared is counted\n"
+            "and left alone. The types are those of the graph's /schema, or of --schema; with\n"
+            "neither, values are judged by their own types alone.\n\n"
+            "Exit code 0: nothing breaks its type; 1: something does.\n\n"
+            "--json: an event \"breach\" a line (kind, what, element, instance, id, type,\n"
+            "type_name, name, declared, found or names), then \"done\" with the counts, all of\n"
+            "schema rmg.check/1.",
+        .options = check_options,
+        .examples = {{"rmg check city.rmg", "by the types it carries"},
+                     {"rmg check city.rmg --schema city.jitos", "by those of a system file"},
+                     {"rmg check city.rmg --json | jq 'select(.event == \"breach\")'",
+                      "for a script"}},
+        .operands_max = CLI_OPERANDS_ANY,
+        .run = rmg_check_verb,
+    },
+    {
         .name = "diff",
         .operands = "A B",
         .summary = "what differs between two graphs",
@@ -348,8 +388,14 @@ static void fill_from_table(void)
         "\nWhat is no state of its own goes into the top instance /. A fault of an input names\n"
         "file, line and column, and nothing is written. docs/spec/formats.md says how ids are\n"
         "made.\n\n"
+        "Without --schema the result has types only if the input carries them. --schema FILE (a\n"
+        ".jitos file, or a graph with a /schema) reads only declared values, each as its field\n"
+        "says, writes the defaults of missing ones, and puts the types into /schema. --schema\n"
+        "infer takes all values as they are and declares what it found: each type with a known\n"
+        "name, each of its values that has one codec throughout.\n\n"
         "--json: one event \"done\" of schema rmg.import/1 with path, bytes, instances, nodes,\n"
-        "edges, values, for apt virtual and stanzas_ignored, and state_root.";
+        "edges, values, for apt virtual and stanzas_ignored, and state_root; with --schema also\n"
+        "types, schema_hash, and values_ignored or types_left.";
     static const char export_end[] =
         "\n--json (with -o): one event \"done\" of schema rmg.export/1 with paths, nodes,\n"
         "edges, lines, portals_left, instances_left.";

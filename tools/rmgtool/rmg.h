@@ -16,12 +16,30 @@ int rmg_diff_verb(struct cli *cli);
 int rmg_apply_verb(struct cli *cli);
 int rmg_merge_verb(struct cli *cli);
 
+int rmg_check_verb(struct cli *cli);
+
 /* A state from the operands, in a format by --from or as the first one tells. Release it
  * whatever comes back; an exit code other than CLI_OK has its error said. report may be NULL. */
 int rmg_load(struct cli *cli, struct format_graph *graph, const struct format **format,
              struct import_report *report);
 /* The same from one operand alone, for verbs that take several states. */
 int rmg_load_operand(struct cli *cli, uint32_t index, struct format_graph *graph);
+/* The same with types for the values (schema), or learning the names of types; each may be NULL. */
+int rmg_load_typed(struct cli *cli, struct format_graph *graph, const struct format **format,
+                   struct import_report *report, const struct rmg_schema *schema,
+                   struct rmg_schema *names);
+/* One file, its format told by its name or its first bytes. */
+int rmg_load_path(struct cli *cli, const char *path, struct format_graph *graph,
+                  const struct format **format);
+/* Types from a .jitos file (the built-in ones with them), or from the /schema of a graph. What is
+ * wrong has been said. refuse: what rmg_schema_read found. */
+int rmg_schema_load(struct cli *cli, const char *path, struct rmg_schema **out);
+int rmg_schema_refuse(struct cli *cli, const char *path, enum jit_err err,
+                      const struct rmg_schema_fault *fault);
+/* Put these types into the graph's /schema, with those that are there already. CLI_NO: they
+ * conflict; all of it has been said. */
+int rmg_schema_install(struct cli *cli, const struct rmg_schema *schema,
+                       struct format_graph *graph);
 /* Format by --from, else by the first operand. CLI_OK or CLI_USAGE. */
 int rmg_format(struct cli *cli, const struct format **format);
 /* An .rmg file in bytes; says what is wrong with it. fault: as the reader gave it. */

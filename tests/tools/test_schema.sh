@@ -1,0 +1,154 @@
+#!/bin/bash
+# Goal:   `rmg` with types: what `import --schema` puts into a file, what `check` says about one, in
+#         words and as JSON, and with which exit code.
+# Method: small inputs with one fault of each kind; an input without --schema keeps its root; a type
+#         given, inferred and carried along is one and the same.
+set -u
+rmg=$PWD/tools/rmg
+folder=$(mktemp -d)
+trap 'rm -rf "$folder"' EXIT
+cd "$folder" || exit 99
+failed=0
+passed=0
+h=$(printf '?%.0s' {1..64})
+s=$(printf '?%.0s' {1..16})
+
+run() {
+    out=$("$@" 2>err.txt </dev/null)
+    code=$?
+    err=$(cat err.txt)
+}
+check() {
+    if [[ $code == $2 && $out == $3 && $err == $4 ]]; then
+        passed=$((passed + 1))
+    else
+        failed=$((failed + 1))
+        printf 'FAIL %s\n  exit %s, wanted %s\n' "$1" "$code" "$2"
+        printf '  stdout <<%s>>\n  wanted <<%s>>\n' "$out" "$3"
+        printf '  stderr <<%s>>\n  wanted <<%s>>\n' "$err" "$4"
+    fi
+}
+same() {
+    if cmp -s "$2" "$3"; then passed=$((passed + 1)); else
+        failed=$((failed + 1))
+        echo "FAIL $1: $2 and $3 differ"
+    fi
+}
+
+printf ':ID,name,age:int,:LABEL\na,Ann,7,Person\nb,,,Person\nc,Cy,,Thing\n' >nodes.csv
+printf ':START_ID,:TYPE,:END_ID,since:long\na,KNOWS,b,1999\na,KNOWS,b,\nb,OWNS,c,\n' >edges.csv
+cat >types.jitos <<'END'
+system types
+type Person { name: text, age: i64 = 3 }
+edge KNOWS { since: i64 = 0 }
+END
+
+# ---- import ----
+run "$rmg" import nodes.csv edges.csv -o plain.rmg
+check 'without --schema no types' 0 "plain.rmg  3 nodes, 3 edges, 4 values
+state_root $h" ''
+run "$rmg" import nodes.csv edges.csv -o typed.rmg --schema types.jitos
+check 'with types' 0 "typed.rmg  3 nodes, 3 edges, 5 values
+state_root $h
+schema_hash $h" '1 values left out: no field declares them'
+hash=${out##* }
+run "$rmg" import nodes.csv edges.csv -o typed.rmg --schema types.jitos --json -q
+check 'with types, json' 0 '{"event":"done",*"types":17,"schema_hash":"'"$hash"'",'\
+'"values_ignored":1}' ''
+run "$rmg" check typed.rmg
+check 'a typed import keeps to its types' 0 '22 nodes, 3 edges, 5? values
+not declared: 1 nodes, 1 edges, 0 values
+all is as its type says' ''
+run "$rmg" import typed.rmg -o again.rmg --schema types.jitos
+check 'the same types again' 0 "*schema_hash $hash" '*'
+same 'types twice' typed.rmg again.rmg
+run "$rmg" import nodes.csv edges.csv -o inferred.rmg --schema infer
+check 'inferred' 0 "inferred.rmg  3 nodes, 3 edges, 4 values*schema_hash $h" ''
+run "$rmg" import inferred.rmg -o again.rmg --schema infer
+check 'inferred again' 0 '*' ''
+same 'inferred twice' inferred.rmg again.rmg
+run "$rmg" import nodes.csv edges.csv -o from_graph.rmg --schema inferred.rmg
+check 'types of another graph' 0 '*' ''
+same 'inferred and taken from there' inferred.rmg from_graph.rmg
+"$rmg" export inferred.rmg -o i.ndjson >out.txt
+run "$rmg" import i.ndjson -o again.rmg
+check 'types in NDJSON' 0 '*' ''
+same 'NDJSON and back' inferred.rmg again.rmg
+
+# ---- types that cannot be joined ----
+sed 's/age: i64 = 3/age: text/' types.jitos >other.jitos
+run "$rmg" import typed.rmg -o never.rmg --schema other.jitos
+check 'a value that is none' 2 '' '*why:  typed.rmg*age is no text*'
+sed 's/name: text, age: i64 = 3/age: i64 = 3, name: text/' types.jitos >other.jitos
+run "$rmg" import typed.rmg -o never.rmg --schema other.jitos
+check 'conflict' 1 '' 'rmg import: the types of the input conflict with those of --schema
+  why:  type Person: field 1 is `name` in the input and `age` in --schema
+  next: *'
+printf 'system x\ntype Person { name: txet }\n' >wrong.jitos
+run "$rmg" import nodes.csv -o never.rmg --schema wrong.jitos
+check 'a text that is wrong' 2 '' 'rmg import: wrong.jitos declares no types that can be used
+  why:  wrong.jitos:2:21: error: there is no codec `txet`*'
+run "$rmg" import nodes.csv -o never.rmg --schema missing.jitos
+check 'no such schema' 3 '' '*cannot read the schema missing.jitos*there is no such file*'
+run "$rmg" import nodes.csv -o never.rmg --schema plain.rmg
+check 'a graph without types' 3 '' '*plain.rmg has no schema*'
+
+# ---- check: one of each ----
+z=00000000000000000000000000000000000000000000000000000000000000
+run "$rmg" check plain.rmg
+check 'no schema' 0 '4 nodes, 3 edges, 4 values; no schema, so only values are judged
+all is as its type says' ''
+run "$rmg" check plain.rmg --schema types.jitos
+check 'missing' 1 "node $s Person: age is missing
+edge $s KNOWS: since is missing
+4 nodes, 3 edges, 4 values
+not declared: 1 nodes, 1 edges, 1 values
+2 breaches" ''
+run "$rmg" check plain.rmg --schema types.jitos --limit 1
+check 'limit' 1 "node $s Person: age is missing
+4 nodes*2 breaches" '1 of 2 shown; --limit 0 shows all'
+run "$rmg" check plain.rmg --schema types.jitos --json
+check 'missing, json' 1 '{"event":"breach","schema":"rmg.check/1","kind":"missing",'\
+'"what":"a field with a default is missing","element":"node","instance":"'"$h"'","id":"'"$h"'",'\
+'"type":"'"$h"'","type_name":"Person","name":"age","declared":"i64"}
+{"event":"breach",*"element":"edge",*
+{"event":"done","schema":"rmg.check/1","schema_found":true,"nodes":4,"edges":3,"values":4,'\
+'"nodes_undeclared":1,"edges_undeclared":1,"values_undeclared":1,"values_opaque":0,"breaches":2,'\
+'"shown":2,"of_kind":{"kind":0,"missing":2,"codec":0,"portal":0,"canonical":0,"from":0,"to":0,'\
+'"hidden_edge":0}}' ''
+sed 's/age: i64 = 3/age: text/; s/edge KNOWS .*/type KNOWS/' types.jitos >other.jitos
+run "$rmg" check plain.rmg --schema other.jitos
+check 'codec and kind' 1 "*node $s Person: age is i64, declared is text
+*edge $s KNOWS: its type is declared as one of nodes
+*3 breaches" ''
+{
+    printf '{"kind":"instance","id":"%s","root":"%s","parent":null}\n' "${z}01" "${z}10"
+    for n in 10 11; do
+        printf '{"kind":"node","instance":"%s","id":"%s","type":"%s"}\n' "${z}01" "$z$n" "${z}99"
+    done
+    attach() {
+        printf '{"kind":"attachment","instance":"%s","plane":"alpha","owner":"%s","name":"%s",' \
+            "${z}01" "${z}11" "$1"
+        printf '"type":"%s","bytes":"%s"}\n' "$2" "$3"
+    }
+    attach points c10f4e24dd1bf1eaf0776d36de6ecf85e93f045a98d0a338fed1297a48192095 "${z}10"
+    attach -no- fa61da711694d8064063e0ec14bdcbb0fe4ccd2d09453b450a1d7109397bff69 02
+} >hidden.ndjson
+run "$rmg" check hidden.ndjson
+check 'a hidden edge and a bool that is none' 1 "node 0000000000000000 0000000000000000: -no- \
+its bytes are no canonical bool
+node 0000000000000000 0000000000000000: points names node 0000000000000000: an edge in hiding
+2 nodes, 0 edges, 2 values; no schema, so only values are judged
+2 breaches" ''
+run "$rmg" check missing.rmg
+check 'no such file' 3 '' '*there is no such file*'
+head -c 100 plain.rmg >cut.rmg
+run "$rmg" check cut.rmg
+check 'a damaged file' '[25]' '' '*rmg check: cannot read cut.rmg*'
+run "$rmg" check -h
+check 'help' 0 'rmg check - *Usage: rmg check*Examples:*' ''
+
+leftovers=$(ls -- *.tmp never.rmg 2>/dev/null)
+[[ -z $leftovers ]] || { echo "FAIL left behind: $leftovers"; failed=$((failed + 1)); }
+echo "$passed passed, $failed failed"
+[[ $failed == 0 ]]
