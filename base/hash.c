@@ -4,6 +4,7 @@
 
 #include "base/b3_impl.h"
 #include "base/check.h"
+#include "base/lanes.h"
 #include "base/le.h"
 
 static_assert(sizeof(blake3_hasher) <= sizeof((struct jit_hasher *)0)->state,
@@ -74,17 +75,104 @@ void jit_hash_named(const char *prefix, const void *label, size_t label_size, st
     jit_hasher_final(&hasher, out);
 }
 
-void jit_hash_many64(enum jit_domain domain, const uint8_t *const *in, size_t count,
-                     struct jit_id *out)
+static void key_words(enum jit_domain domain, uint32_t key[8])
 {
-    uint32_t key[8];
     const struct jit_id *bytes = jit_domain_key(domain);
     for (size_t i = 0; i < 8; i++) {
         key[i] = jit_le32(bytes->bytes + 4 * i);
     }
+}
+
+/* From so many messages on a group of lanes costs less than one message after the other. */
+#define LANES_WORTH 4u
+
+/* One group; lanes that are left over repeat the first message. */
+static void hash_group(const uint32_t key[8], unsigned lanes, const uint8_t *const *in, size_t size,
+                       size_t count, struct jit_id *out)
+{
+    const uint8_t *filled[JIT_LANES_MAX];
+    struct jit_id spare[JIT_LANES_MAX];
+    uint8_t *to = count < lanes ? spare[0].bytes : out[0].bytes;
+    for (size_t i = 0; i < JIT_LANES_MAX; i++) {
+        filled[i] = in[i < count ? i : 0];
+    }
+    if (lanes == 16) {
+        jit_lanes16(key, filled, size, to);
+    } else if (lanes == 8) {
+        jit_lanes8(key, filled, size, to);
+    } else {
+        jit_lanes4(key, filled, size, to);
+    }
+    if (count < lanes) {
+        memcpy(out, spare, count * sizeof *out);
+    }
+}
+
+void jit_hash_many(enum jit_domain domain, const uint8_t *const *in, size_t size, size_t count,
+                   struct jit_id *out)
+{
+    uint32_t key[8];
+    size_t at = 0;
+    if (size == BLAKE3_BLOCK_LEN) {
+        jit_hash_many64(domain, in, count, out);
+        return;
+    }
+    if (count >= LANES_WORTH && size <= BLAKE3_CHUNK_LEN) {
+        unsigned lanes = jit_lanes_widest();
+        key_words(domain, key);
+        for (; count - at >= LANES_WORTH; at += count - at < lanes ? count - at : lanes) {
+            size_t here = count - at < lanes ? count - at : lanes;
+            hash_group(key, lanes, in + at, size, here, out + at);
+        }
+    }
+    for (; at < count; at++) {
+        jit_hash_key(domain, in[at], size, &out[at]);
+    }
+}
+
+void jit_hash_many64(enum jit_domain domain, const uint8_t *const *in, size_t count,
+                     struct jit_id *out)
+{
+    uint32_t key[8];
+    key_words(domain, key);
     if (count > 0) {
         blake3_hash_many(in, count, 1, key, 0, false, B3_KEYED_HASH | B3_ROOT, B3_CHUNK_START,
                          B3_CHUNK_END, out->bytes);
+    }
+}
+
+/* How far an item looks for others of its size: a bound on the cost of sizes chosen to differ. */
+#define ITEMS_NEAR 64u
+
+/* Bring items of the size of the first to the front; returns how many there are, itself included.
+ */
+static size_t items_gather(struct jit_hash_item *items, size_t count)
+{
+    size_t found = 1;
+    for (size_t i = 1; i < count && i < ITEMS_NEAR && found < JIT_LANES_MAX; i++) {
+        if (items[i].size == items[0].size) {
+            struct jit_hash_item item = items[i];
+            items[i] = items[found];
+            items[found++] = item;
+        }
+    }
+    return found;
+}
+
+void jit_hash_items(enum jit_domain domain, struct jit_hash_item *items, size_t count)
+{
+    const uint8_t *in[JIT_LANES_MAX];
+    struct jit_id out[JIT_LANES_MAX];
+    for (size_t at = 0; at < count;) {
+        size_t here = items_gather(items + at, count - at);
+        for (size_t i = 0; i < here; i++) {
+            in[i] = items[at + i].in;
+        }
+        jit_hash_many(domain, in, items[at].size, here, out);
+        for (size_t i = 0; i < here; i++) {
+            *items[at + i].out = out[i];
+        }
+        at += here;
     }
 }
 

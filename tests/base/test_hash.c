@@ -2,6 +2,8 @@
  * Method: two published vectors; each key recomputed; each short path against the streaming one. */
 #include "base/hash.h"
 
+#include "base/lanes.h"
+#include "base/le.h"
 #include "base/random.h"
 #include "tests/lib/tcase.h"
 
@@ -88,6 +90,95 @@ START_TEST(lanes_are_single) /* 1 to 64 inputs at once */
 }
 END_TEST
 
+typedef void lanes_hash(const uint32_t key[8], const uint8_t *const *in, size_t size, uint8_t *out);
+
+/* Every width that this CPU has, every size up to a chunk: each lane has a message of its own. */
+START_TEST(each_width_is_the_library)
+{
+    static const struct {
+        unsigned lanes;
+        lanes_hash *hash;
+    } widths[] = {{4, jit_lanes4}, {8, jit_lanes8}, {16, jit_lanes16}};
+    unsigned lanes = widths[_i].lanes;
+    const uint8_t *in[JIT_LANES_MAX];
+    struct jit_id out[JIT_LANES_MAX];
+    uint32_t key[8];
+    if (lanes > jit_lanes_widest()) {
+        return;
+    }
+    fill();
+    for (size_t i = 0; i < 8; i++) {
+        key[i] = jit_le32(jit_domain_key(JIT_K_RANDOM)->bytes + 4 * i);
+    }
+    for (size_t i = 0; i < lanes; i++) {
+        in[i] = input + 241 * i + i % 3; /* aligned in no way */
+    }
+    for (size_t size = 0; size <= 1024; size++) {
+        widths[_i].hash(key, in, size, out[0].bytes);
+        for (size_t i = 0; i < lanes; i++) {
+            struct jit_hasher hasher;
+            struct jit_id one;
+            jit_hasher_init_key(&hasher, JIT_K_RANDOM);
+            jit_hasher_update(&hasher, in[i], size);
+            jit_hasher_final(&hasher, &one);
+            ck_assert_msg(jit_id_equal(&one, &out[i]), "%u lanes, size %zu, lane %zu", lanes, size,
+                          i);
+        }
+    }
+}
+END_TEST
+
+/* Any count, any size, also past a chunk. */
+START_TEST(many_are_single)
+{
+    static const size_t sizes[] = {0, 1, 32, 40, 48, 56, 63, 64, 65, 90, 96, 128, 132, 1024, 1025};
+    const uint8_t *in[70];
+    struct jit_id out[71];
+    const struct jit_id untouched = {{0xa5}};
+    size_t size = sizes[_i];
+    fill();
+    for (size_t i = 0; i < 70; i++) {
+        in[i] = input + 53 * i;
+    }
+    for (size_t count = 0; count <= 70; count++) {
+        out[count] = untouched;
+        jit_hash_many(JIT_K_ORDER, in, size, count, out);
+        ck_assert(jit_id_equal(&out[count], &untouched));
+        for (size_t i = 0; i < count; i++) {
+            struct jit_id one;
+            jit_hash_key(JIT_K_ORDER, in[i], size, &one);
+            ck_assert_msg(jit_id_equal(&one, &out[i]), "size %zu, %zu of %zu", size, i, count);
+        }
+    }
+}
+END_TEST
+
+/* Sizes mixed in every way: all equal, all different, a few of each, some longer than a chunk. */
+START_TEST(items_are_single)
+{
+    struct jit_random random = jit_random_of((uint64_t)_i);
+    struct jit_hash_item items[200];
+    struct jit_id out[200];
+    struct jit_id one;
+    const size_t kinds[] = {1, 3, 20, 1100};
+    size_t sizes = kinds[_i % 4];
+    size_t count = (size_t)jit_random_below(&random, 201);
+    size_t size_of[200];
+    const uint8_t *in[200];
+    fill();
+    for (size_t i = 0; i < count; i++) {
+        size_of[i] = 40 + (size_t)jit_random_below(&random, sizes);
+        in[i] = input + jit_random_below(&random, 3000);
+        items[i] = (struct jit_hash_item){.in = in[i], .size = size_of[i], .out = &out[i]};
+    }
+    jit_hash_items(JIT_K_VALUE_ALPHA, items, count);
+    for (size_t i = 0; i < count; i++) {
+        jit_hash_key(JIT_K_VALUE_ALPHA, in[i], size_of[i], &one);
+        ck_assert_msg(jit_id_equal(&one, &out[i]), "seed %d, item %zu of %zu", _i, i, count);
+    }
+}
+END_TEST
+
 static void suite(Suite *s)
 {
     TCase *t = test_case(s, "hash", 10);
@@ -95,6 +186,9 @@ static void suite(Suite *s)
     tcase_add_loop_test(t, keys_are_k_of_x, 0, JIT_DOMAIN_COUNT);
     tcase_add_test(t, short_is_streaming);
     tcase_add_loop_test(t, lanes_are_single, 0, 65);
+    tcase_add_loop_test(t, each_width_is_the_library, 0, 3);
+    tcase_add_loop_test(t, many_are_single, 0, 15);
+    tcase_add_loop_test(t, items_are_single, 0, 60);
 }
 
 TEST_MAIN("hash", suite)
