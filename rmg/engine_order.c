@@ -4,6 +4,7 @@
 #include "rmg/engine_priv.h"
 
 #define KEY_CHUNK 1024u /* requests a task */
+#define AHEAD     16u   /* requests whose ids are asked for before they are needed */
 
 /* ---- keys ---- */
 
@@ -53,33 +54,63 @@ static void judge_params(const struct rmg_request *request, struct params_cache 
     }
 }
 
-static void make_keys(const struct rmg_engine *engine, const struct rmg_request *request,
+/* Requests whose keys are made side by side, their parameters judged one after the other. */
+struct key_batch {
+    uint32_t count;
+    struct eng_req *reqs[RMG_KEYS_MAX];
+    struct rmg_key_source sources[RMG_KEYS_MAX];
+    struct jit_id digests[RMG_KEYS_MAX];
+};
+
+static void batch_add(struct key_batch *batch, const struct rmg_request *request,
                       const struct params_cache *params, struct eng_req *req)
 {
-    if (request->rule != NULL) {
-        assert(jit_id_equal(&request->rule->id, &request->rule_id));
-        rmg_match_key(request->rule, &request->instance, request->ids, request->id_count,
-                      &params->digest, &req->match_key);
-    } else {
-        /* A rule that is not there: the key depends on nothing of it but its id. */
-        struct rmg_rule nameless = {.id = request->rule_id};
-        rmg_match_key(&nameless, &request->instance, request->ids, request->id_count,
-                      &params->digest, &req->match_key);
-    }
-    rmg_request_key(&req->match_key, request->nonce, &req->request_key);
-    rmg_scope_hash(engine->draw.seed, engine->draw.tick, &req->request_key, &req->scope_hash);
+    uint32_t at = batch->count++;
+    assert(request->rule == NULL || jit_id_equal(&request->rule->id, &request->rule_id));
+    batch->reqs[at] = req;
+    batch->digests[at] = params->digest;
+    /* A rule that is not there: the key depends on nothing of it but its id. */
+    batch->sources[at] = (struct rmg_key_source){.rule = &request->rule_id,
+                                                 .instance = &request->instance,
+                                                 .ids = request->ids,
+                                                 .id_count = request->id_count,
+                                                 .params_digest = &batch->digests[at],
+                                                 .nonce = request->nonce};
     req->bad_params = params->bad;
+}
+
+static void batch_make(const struct rmg_engine *engine, struct key_batch *batch)
+{
+    struct jit_id match[RMG_KEYS_MAX];
+    struct jit_id request[RMG_KEYS_MAX];
+    struct jit_id scope[RMG_KEYS_MAX];
+    rmg_match_keys(batch->sources, batch->count, match, request);
+    rmg_scope_hashes(engine->draw.seed, engine->draw.tick, request, batch->count, scope);
+    for (uint32_t i = 0; i < batch->count; i++) {
+        batch->reqs[i]->match_key = match[i];
+        batch->reqs[i]->request_key = request[i];
+        batch->reqs[i]->scope_hash = scope[i];
+    }
+    batch->count = 0;
 }
 
 static void key_task(void *user, size_t index)
 {
     const struct key_tasks *tasks = user;
     struct params_cache cache = {0};
+    struct key_batch batch;
     uint32_t begin = (uint32_t)index * KEY_CHUNK;
     uint32_t end = tasks->count - begin < KEY_CHUNK ? tasks->count : begin + KEY_CHUNK;
+    batch.count = 0;
     for (uint32_t i = begin; i < end; i++) {
+        if (i + AHEAD < end) {
+            __builtin_prefetch(tasks->requests[i + AHEAD].ids);
+        }
         judge_params(&tasks->requests[i], &cache);
-        make_keys(tasks->engine, &tasks->requests[i], &cache, &tasks->engine->reqs[i]);
+        batch_add(&batch, &tasks->requests[i], &cache, &tasks->engine->reqs[i]);
+        if (batch.count == RMG_KEYS_MAX || i + 1 == end) {
+            batch_make(tasks->engine, &batch);
+        }
     }
 }
 

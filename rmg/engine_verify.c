@@ -7,9 +7,20 @@
 #define WARM_IDS   128u /* ids of a map that are asked for together */
 #define AHEAD      4u   /* requests whose bytes are asked for before they are needed */
 
+/* Values that rewrites replace, in the frozen version, to be hashed side by side. */
+struct prior_batch {
+    struct rmg_attachment old[RMG_VALUES_MAX];
+    struct jit_id *to[RMG_VALUES_MAX];
+    uint32_t op[RMG_VALUES_MAX]; /* of the request at hand, whose operations still move */
+    uint32_t count;
+    uint32_t settled; /* those before it know where they go */
+    enum rmg_plane plane;
+};
+
 /* One verification: where its findings go. */
 struct verifier {
     struct rmg_engine *engine;
+    struct prior_batch *priors;
     struct eng_chunk *chunk;
     const struct eng_instance *instance;
     struct rmg_graph graph;
@@ -104,6 +115,45 @@ static bool is_created(const struct eng_chunk *chunk, const struct jit_id *id)
     return false;
 }
 
+static enum jit_err priors_flush(struct prior_batch *batch)
+{
+    uint32_t count = batch->settled;
+    enum jit_err err = rmg_values_of_attachments(batch->plane, batch->old, count, batch->to);
+    batch->count -= count;
+    batch->settled = 0;
+    memmove(batch->old, batch->old + count, batch->count * sizeof batch->old[0]);
+    memmove(batch->op, batch->op + count, batch->count * sizeof batch->op[0]);
+    return err;
+}
+
+/* A request with more of them than the batch has room for has some hashed by themselves. */
+static enum jit_err prior_add(struct prior_batch *batch, enum rmg_plane plane,
+                              const struct rmg_attachment *old, struct eng_op *op)
+{
+    enum jit_err err = JIT_OK;
+    if (batch->settled > 0 && (batch->count == RMG_VALUES_MAX || batch->plane != plane)) {
+        err = priors_flush(batch);
+    }
+    if (err != JIT_OK || batch->count == RMG_VALUES_MAX ||
+        (batch->count > 0 && batch->plane != plane)) {
+        return err != JIT_OK ? err : rmg_value_of_attachment(plane, old, &op->prior);
+    }
+    batch->plane = plane;
+    batch->old[batch->count] = *old;
+    batch->op[batch->count++] = op->index;
+    return JIT_OK;
+}
+
+/* The operations lie where they stay: write the hashes there. */
+static void priors_settle(struct prior_batch *batch, const struct eng_req *req)
+{
+    for (; batch->settled < batch->count; batch->settled++) {
+        /* Ours until the task ends, though the other steps only read them. */
+        struct eng_op *ops = (struct eng_op *)(uintptr_t)req->ops;
+        batch->to[batch->settled] = &ops[batch->op[batch->settled]].prior;
+    }
+}
+
 /* The value an attachment has now. Verification leaves portals alone: they are the only way to an
  * instance, and no rule moves one. */
 static enum jit_err look_at_old(struct verifier *verifier, const struct rmg_emit *emit,
@@ -126,7 +176,7 @@ static enum jit_err look_at_old(struct verifier *verifier, const struct rmg_emit
     if (emit->join == RMG_JOIN_SUM) {
         err = number_of(&old.value, &kept->base);
     }
-    return err == JIT_OK ? rmg_value_of_attachment(op->plane, &old, &kept->prior) : err;
+    return err == JIT_OK ? prior_add(verifier->priors, op->plane, &old, kept) : err;
 }
 
 /* Names lie in the rule or in the frozen version, both of which outlive the tick; values in a
@@ -225,13 +275,15 @@ static enum jit_err keep_findings(struct verifier *verifier, struct eng_req *req
 }
 
 static enum jit_err verify_one(struct rmg_engine *engine, struct eng_chunk *chunk,
-                               struct rmg_effect *effect, uint32_t index)
+                               struct rmg_effect *effect, struct rmg_found *found,
+                               struct prior_batch *priors, uint32_t index)
 {
     const struct rmg_request *request = &engine->input->requests[index];
     struct eng_req *req = &engine->reqs[index];
     const struct eng_instance *instance = &engine->instances[req->instance];
     struct verifier verifier = {.engine = engine,
                                 .chunk = chunk,
+                                .priors = priors,
                                 .instance = instance,
                                 .graph = instance->graph,
                                 .index = index,
@@ -251,10 +303,11 @@ static enum jit_err verify_one(struct rmg_engine *engine, struct eng_chunk *chun
         req->result = RMG_NO_MATCH;
         return JIT_OK;
     }
+    verifier.graph.found = found;
     jit_buf_reset(&chunk->values);
     chunk->use_count = 0;
     chunk->op_count = 0;
-    enum rmg_result result = rmg_match_verify(&instance->graph, &match, &engine->draw,
+    enum rmg_result result = rmg_match_verify(&verifier.graph, &match, &engine->draw,
                                               engine->input->budget, effect, &slots, &chunk->err);
     chunk->slots += slots;
     if (chunk->err != JIT_OK) {
@@ -270,7 +323,11 @@ static enum jit_err verify_one(struct rmg_engine *engine, struct eng_chunk *chun
         return chunk->err;
     }
     assert(all);
-    return keep_findings(&verifier, req);
+    enum jit_err err = keep_findings(&verifier, req);
+    if (err == JIT_OK) {
+        priors_settle(priors, req);
+    }
+    return err;
 }
 
 /* ---- what the requests of a batch will read, asked for all at once ---- */
@@ -314,13 +371,17 @@ static void warm_request(const struct rmg_graph *graph, const struct rmg_request
     }
 }
 
-/* Requests of one instance from `begin` on; returns where they end. */
+/* Requests of one instance from `begin` on; returns where they end. What was found of another
+ * instance would be found again. */
 static uint32_t warm_batch(const struct rmg_engine *engine, const uint32_t *todo, uint32_t begin,
-                           uint32_t end)
+                           uint32_t end, struct rmg_found *found)
 {
     struct warm_list lists[RMG_MAPS_HASHED];
     uint32_t instance = engine->reqs[todo[begin]].instance;
-    const struct rmg_graph *graph = &engine->instances[instance].graph;
+    struct rmg_graph graph_found = engine->instances[instance].graph;
+    const struct rmg_graph *graph = &graph_found;
+    memset(found, 0, sizeof *found);
+    graph_found.found = found;
     for (unsigned map = 0; map < RMG_MAPS_HASHED; map++) {
         lists[map].count = 0;
     }
@@ -341,10 +402,14 @@ static void verify_task(void *user, size_t chunk_index)
     const uint32_t *todo = engine->todo + chunk_index * ENG_CHUNK;
     uint32_t count = engine->todo_count - (uint32_t)chunk_index * ENG_CHUNK;
     struct rmg_effect effect;
+    struct prior_batch priors;
+    struct rmg_found found;
     uint32_t warmed = 0;
 
     count = count < ENG_CHUNK ? count : ENG_CHUNK;
     effect.values = &chunk->values;
+    priors.count = 0;
+    priors.settled = 0;
     for (uint32_t i = 0; i < count && chunk->err == JIT_OK; i++) {
         if (i + 2 * AHEAD < count) {
             __builtin_prefetch(&engine->input->requests[todo[i + 2 * AHEAD]].ids);
@@ -355,9 +420,14 @@ static void verify_task(void *user, size_t chunk_index)
         }
         if (i == warmed && count - i > 1) {
             uint32_t end = count - i < WARM_BATCH ? count : i + WARM_BATCH;
-            warmed = warm_batch(engine, todo, i, end);
+            warmed = warm_batch(engine, todo, i, end, &found);
         }
-        chunk->err = verify_one(engine, chunk, &effect, todo[i]);
+        chunk->err =
+            verify_one(engine, chunk, &effect, warmed > i ? &found : NULL, &priors, todo[i]);
+    }
+    if (chunk->err == JIT_OK && priors.count > 0) {
+        assert(priors.settled == priors.count);
+        chunk->err = priors_flush(&priors);
     }
 }
 

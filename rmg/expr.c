@@ -55,12 +55,15 @@ unsigned rmg_expr_arity(enum rmg_expr_op op)
     return shapes[op].arity;
 }
 
-bool rmg_expr_draws(struct rmg_expr expr)
+bool rmg_expr_draws(struct rmg_expr expr, uint32_t *call)
 {
     struct jit_cursor cur = jit_cursor_of(expr.code, expr.size);
     struct rmg_expr_inst inst;
     while (rmg_expr_next(&cur, &inst)) {
         if (inst.op == RMG_EXPR_CHANCE || inst.op == RMG_EXPR_RANDOM) {
+            if (call != NULL) {
+                *call = inst.arg;
+            }
             return true;
         }
     }
@@ -335,6 +338,12 @@ static enum rmg_result eval_neg(struct rmg_datum *a)
     return RMG_APPLIED;
 }
 
+static double draw(const struct rmg_expr_env *env, uint32_t call)
+{
+    return env->drawn && env->drawn_call == call ? env->drawn_value
+                                                 : rmg_draw_random(env->draw, env->key, call);
+}
+
 static enum rmg_result eval_unary(const struct rmg_expr_env *env, const struct rmg_expr_inst *inst,
                                   struct rmg_datum *a)
 {
@@ -360,7 +369,7 @@ static enum rmg_result eval_unary(const struct rmg_expr_env *env, const struct r
         return RMG_APPLIED;
     case RMG_EXPR_CHANCE:
         a->codec = RMG_CODEC_BOOL;
-        a->as.boolean = rmg_draw_random(env->draw, env->key, inst->arg) < value;
+        a->as.boolean = draw(env, inst->arg) < value;
         return RMG_APPLIED;
     default:
         assert(false && "a verified unary operation");
@@ -386,8 +395,7 @@ static enum rmg_result eval_arg(const struct rmg_expr_env *env, const struct rmg
             .codec = RMG_CODEC_ID, .bytes = env->ids[inst->arg].bytes, .size = JIT_ID_BYTES};
         return RMG_APPLIED;
     case RMG_EXPR_RANDOM:
-        *out = (struct rmg_datum){.codec = RMG_CODEC_F64,
-                                  .as.f64 = rmg_draw_random(env->draw, env->key, inst->arg)};
+        *out = (struct rmg_datum){.codec = RMG_CODEC_F64, .as.f64 = draw(env, inst->arg)};
         return RMG_APPLIED;
     default:
         assert(false && "a verified operation without operands");

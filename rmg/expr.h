@@ -23,8 +23,9 @@ bool rmg_expr_next(struct jit_cursor *cur, struct rmg_expr_inst *out);
 /* How many values it takes from the stack; it leaves one. */
 unsigned rmg_expr_arity(enum rmg_expr_op op);
 
-/* Does it draw (chance, random)? The code must be verified. */
-bool rmg_expr_draws(struct rmg_expr expr);
+/* Does it draw (chance, random)? Then *call is the number of the first call (may be NULL). The code
+ * must be verified. */
+bool rmg_expr_draws(struct rmg_expr expr, uint32_t *call);
 
 struct rmg_expr_env {
     const struct rmg_rule *rule;
@@ -32,6 +33,9 @@ struct rmg_expr_env {
     const struct rmg_datum *params; /* as rmg_params_decode left them */
     const struct rmg_draw *draw;    /* with key: for code that draws */
     const struct jit_id *key;       /* match_key */
+    bool drawn;                     /* the draw of this call was made beforehand */
+    uint32_t drawn_call;
+    double drawn_value;
     enum rmg_result (*field)(void *user, uint32_t field, struct rmg_datum *out);
     void *user;
 };

@@ -14,6 +14,9 @@ static enum jit_err leaf_of(const struct rmg_graph *graph, enum rmg_map map,
 {
     struct trie_key key = trie_key_of_id(id);
     slot_seen(graph);
+    if (graph->found != NULL && (*leaf = found_leaf(graph, map, id)) != NULL) {
+        return JIT_OK;
+    }
     return trie_get(&graph->mem, &trie_specs[map], graph->roots.ref[map], &key, leaf);
 }
 

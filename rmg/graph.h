@@ -77,11 +77,22 @@ struct rmg_roots {
     uint64_t edge_count;
 };
 
+/* Where warming has found records, so that reading them afterwards takes no walk: a hint, judged by
+ * the id that lies there. Good for one version. Zero is empty; plain memory. */
+#define RMG_FOUND_MAX 512u
+struct rmg_found {
+    struct {
+        uint32_t tag; /* of map and id */
+        uint32_t ref; /* 0: none */
+    } at[RMG_FOUND_MAX];
+};
+
 struct rmg_graph {
     struct rmg_mem mem;
     struct jit_id instance;
     struct rmg_roots roots;
-    uint64_t *slots; /* counts slots looked at, for budgets and tests; may be NULL */
+    uint64_t *slots;         /* counts slots looked at, for budgets and tests; may be NULL */
+    struct rmg_found *found; /* filled by rmg_graph_warm; may be NULL */
 };
 
 /* Errors of all: JIT_ENOENT, JIT_ECORRUPT. */
@@ -94,7 +105,8 @@ JIT_MUST_CHECK enum jit_err rmg_attachment_get(const struct rmg_graph *graph, en
                                                uint32_t name_size, struct rmg_value *out);
 
 /* Ask the memory for the way to these records of a hashed map before they are read one by one: many
- * ways at once cost hardly more than one. Reads nothing that it would not check, tells nothing. */
+ * ways at once cost hardly more than one. Reads nothing that it would not check; where it got to is
+ * put into graph->found. */
 void rmg_graph_warm(const struct rmg_graph *graph, enum rmg_map map,
                     const struct jit_id *const *ids, size_t count);
 

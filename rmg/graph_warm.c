@@ -21,36 +21,51 @@ static void ask(const struct rmg_mem *mem, uint32_t ref)
     }
 }
 
-/* One level further down; false when there is nothing more to ask for. */
-static bool step(const struct rmg_mem *mem, const struct trie_spec *spec, unsigned depth_min,
-                 struct warm_walk *walk)
+enum step { STEP_DOWN, STEP_LEAF, STEP_LOST };
+
+/* One level further down. */
+static enum step step(const struct rmg_mem *mem, const struct trie_spec *spec, unsigned depth_min,
+                      struct warm_walk *walk)
 {
     struct trie_view view;
     struct trie_key key = trie_key_of_id(walk->id);
     if (!trie_look(mem, spec, walk->ref, depth_min, &view)) {
-        return false;
+        return STEP_LOST;
     }
     unsigned slot = trie_nibble(&key, view.depth);
-    if ((view.map >> slot & 1u) == 0) {
-        return false;
+    if (!trie_has(view.map, slot)) {
+        return STEP_LOST;
     }
     walk->ref = trie_ref(spec, &view, trie_rank(view.map, slot));
     ask(mem, walk->ref);
-    return (view.leaf >> slot & 1u) == 0;
+    return trie_has(view.leaf, slot) ? STEP_LEAF : STEP_DOWN;
 }
 
-static void warm_group(const struct rmg_mem *mem, const struct trie_spec *spec, uint32_t root,
+static void keep(struct rmg_found *found, enum rmg_map map, const struct warm_walk *walk)
+{
+    if (found != NULL) {
+        uint32_t tag = found_tag(map, walk->id);
+        uint32_t slot = found_slot(tag);
+        found->at[slot].tag = tag;
+        found->at[slot].ref = walk->ref;
+    }
+}
+
+static void warm_group(const struct rmg_graph *graph, enum rmg_map map,
                        const struct jit_id *const *ids, size_t count)
 {
     struct warm_walk walks[WARM_GROUP];
     for (size_t i = 0; i < count; i++) {
-        walks[i] = (struct warm_walk){.id = ids[i], .ref = root};
+        walks[i] = (struct warm_walk){.id = ids[i], .ref = graph->roots.ref[map]};
     }
     for (unsigned level = 0; level < WARM_LEVELS && count > 0; level++) {
         size_t left = 0;
         for (size_t i = 0; i < count; i++) {
-            if (step(mem, spec, level, &walks[i])) {
+            enum step at = step(&graph->mem, &trie_specs[map], level, &walks[i]);
+            if (at == STEP_DOWN) {
                 walks[left++] = walks[i];
+            } else if (at == STEP_LEAF) {
+                keep(graph->found, map, &walks[i]);
             }
         }
         count = left;
@@ -63,6 +78,6 @@ void rmg_graph_warm(const struct rmg_graph *graph, enum rmg_map map,
     assert(map < RMG_MAPS_HASHED);
     for (size_t at = 0; at < count; at += WARM_GROUP) {
         size_t size = count - at < WARM_GROUP ? count - at : WARM_GROUP;
-        warm_group(&graph->mem, &trie_specs[map], graph->roots.ref[map], ids + at, size);
+        warm_group(graph, map, ids + at, size);
     }
 }

@@ -35,8 +35,25 @@ void rmg_match_key(const struct rmg_rule *rule, const struct jit_id *instance,
 void rmg_request_key(const struct jit_id *match_key, uint64_t nonce, struct jit_id *out);
 void rmg_scope_hash(uint64_t seed, uint64_t tick, const struct jit_id *request_key,
                     struct jit_id *out);
+/* Both keys of up to RMG_KEYS_MAX matches side by side, as the functions above give them. */
+#define RMG_KEYS_MAX 32u
+struct rmg_key_source {
+    const struct jit_id *rule;
+    const struct jit_id *instance;
+    const struct jit_id *ids;
+    uint32_t id_count;
+    const struct jit_id *params_digest;
+    uint64_t nonce;
+};
+void rmg_match_keys(const struct rmg_key_source *sources, uint32_t count, struct jit_id *match_keys,
+                    struct jit_id *request_keys);
+void rmg_scope_hashes(uint64_t seed, uint64_t tick, const struct jit_id *request_keys,
+                      uint32_t count, struct jit_id *out);
 /* random() of DESIGN 6: 0 <= x < 1. */
 double rmg_draw_random(const struct rmg_draw *draw, const struct jit_id *match_key, uint32_t call);
+/* The same draw of 1 to RMG_KEYS_MAX matches, side by side. */
+void rmg_draw_randoms(const struct rmg_draw *draw, const struct jit_id *const *match_keys,
+                      uint32_t count, uint32_t call, double *out);
 /* The id of the created node or edge at this place of the text (5.2 "New ids"). */
 void rmg_created_id(const struct rmg_draw *draw, const struct jit_id *request_key,
                     uint32_t position, struct jit_id *out);

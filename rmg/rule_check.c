@@ -165,7 +165,8 @@ static enum jit_err check_condition(const struct rmg_rule *rule, const struct rm
     if (err != JIT_OK) {
         return err;
     }
-    return codec == RMG_CODEC_BOOL && (may_draw || !rmg_expr_draws(*expr)) ? JIT_OK : JIT_EFORMAT;
+    return codec == RMG_CODEC_BOOL && (may_draw || !rmg_expr_draws(*expr, NULL)) ? JIT_OK
+                                                                                 : JIT_EFORMAT;
 }
 
 /* Fields that some expression reads, in `covered` inverted; so a field of the table that nobody

@@ -1,6 +1,7 @@
 #include "rmg/store_priv.h"
 
 #include "base/hash.h"
+#include "base/le.h"
 
 enum jit_err rmg_store_new(struct jit_heap *heap, const struct rmg_store_options *options,
                            struct rmg_store **out)
@@ -371,22 +372,39 @@ void rmg_value_of_edge(const struct rmg_edge *edge, struct jit_id *out)
     jit_hash_key(JIT_K_VALUE_EDGES, &edge->from, 3 * JIT_ID_BYTES, out);
 }
 
+enum jit_err rmg_values_of_attachments(enum rmg_plane plane,
+                                       const struct rmg_attachment *attachments, uint32_t count,
+                                       struct jit_id *const *out)
+{
+    uint8_t records[RMG_VALUES_MAX][8 + OWNER_ENTRY_MAX];
+    struct jit_id atoms[RMG_VALUES_MAX];
+    struct jit_hash_item items[RMG_VALUES_MAX];
+    uint32_t atom_count = 0;
+    assert(count <= RMG_VALUES_MAX);
+    for (uint32_t i = 0; i < count; i++) {
+        const struct rmg_value *value = &attachments[i].value;
+        enum jit_err err = attachment_judge(&attachments[i]);
+        if (err != JIT_OK) {
+            return err;
+        }
+        if (value->kind == RMG_VALUE_ATOM) {
+            items[atom_count++] = (struct jit_hash_item){value->bytes, value->size, &atoms[i]};
+        }
+    }
+    jit_hash_items(JIT_K_ATOM, items, atom_count);
+    for (uint32_t i = 0; i < count; i++) {
+        jit_put_le64(records[i], 1); /* a record with this attachment alone */
+        uint32_t size = 8 + owner_entry_encode(&attachments[i], &atoms[i], records[i] + 8);
+        items[i] = (struct jit_hash_item){records[i], size, out[i]};
+    }
+    jit_hash_items(plane == RMG_PLANE_ALPHA ? JIT_K_VALUE_ALPHA : JIT_K_VALUE_BETA, items, count);
+    return JIT_OK;
+}
+
 enum jit_err rmg_value_of_attachment(enum rmg_plane plane, const struct rmg_attachment *attachment,
                                      struct jit_id *out)
 {
-    uint8_t record[8 + OWNER_ENTRY_MAX] = {1}; /* u64 count 1 */
-    struct jit_id atom;
-    enum jit_err err = attachment_judge(attachment);
-    if (err != JIT_OK) {
-        return err;
-    }
-    if (attachment->value.kind == RMG_VALUE_ATOM) {
-        jit_hash_key(JIT_K_ATOM, attachment->value.bytes, attachment->value.size, &atom);
-    }
-    uint32_t size = owner_entry_encode(attachment, &atom, record + 8);
-    jit_hash_key(plane == RMG_PLANE_ALPHA ? JIT_K_VALUE_ALPHA : JIT_K_VALUE_BETA, record, 8 + size,
-                 out);
-    return JIT_OK;
+    return rmg_values_of_attachments(plane, attachment, 1, &out);
 }
 
 void rmg_value_of_instance(const struct jit_id *root_node, const struct rmg_parent *parent,

@@ -196,6 +196,11 @@ void rmg_value_of_edge(const struct rmg_edge *edge, struct jit_id *out);
 JIT_MUST_CHECK enum jit_err rmg_value_of_attachment(enum rmg_plane plane,
                                                     const struct rmg_attachment *attachment,
                                                     struct jit_id *out);
+/* The same of up to RMG_VALUES_MAX attachments of one plane, side by side. */
+#define RMG_VALUES_MAX 32u
+JIT_MUST_CHECK enum jit_err rmg_values_of_attachments(enum rmg_plane plane,
+                                                      const struct rmg_attachment *attachments,
+                                                      uint32_t count, struct jit_id *const *out);
 void rmg_value_of_instance(const struct jit_id *root_node, const struct rmg_parent *parent,
                            struct jit_id *out);
 

@@ -40,12 +40,28 @@ struct type_memo {
     struct jit_id value[MEMO];
 };
 
+/* Leaves of one map that wait to be hashed side by side. An owner with more than so many atoms, or
+ * a longer record, is hashed by itself. */
+#define BATCH        64u
+#define BATCH_ATOMS  2u
+#define BATCH_RECORD 256u
+struct leaf_batch {
+    uint32_t count;
+    const uint8_t *leaf[BATCH];
+    struct jit_id *to[BATCH];
+    struct jit_id value[BATCH];
+    struct jit_id atom[BATCH * BATCH_ATOMS];
+    struct jit_hash_item items[BATCH * BATCH_ATOMS];
+    uint8_t record[BATCH][BATCH_RECORD];
+};
+
 struct trie_hasher {
     uint64_t hashes;
     uint32_t count;
     uint16_t first[DEPTHS];
     struct queued queue[QUEUE_MAX];
     struct type_memo memo;
+    struct leaf_batch leaves;
     /* one batch for jit_hash_many64 */
     uint32_t lanes;
     const uint8_t *in[LANES];
@@ -238,41 +254,146 @@ static void memo_value(struct trie_hasher *hasher, const uint8_t *leaf, struct j
     *out = memo->value[at];
 }
 
-/* The dirty leaves of one node, into the batch. */
-static void leaves_of(struct trie_hasher *hasher, const struct queued *item)
+/* The record of an owner with few attachments, from the hashes of its atoms. */
+static enum jit_err owner_record(const struct rmg_mem *mem, const uint8_t *leaf,
+                                 const struct jit_id *atoms, uint8_t *record, uint32_t *size)
 {
-    const struct trie_spec *spec = &trie_specs[item->map];
-    const struct trie_node *node = item->node;
-    struct jit_id *hashes = trie_hashes(node, trie_count16(node->map));
-    for (unsigned left = node->dirty & node->leaf; left != 0; left &= left - 1) {
-        unsigned index = trie_rank(node->map, (unsigned)__builtin_ctz(left));
-        const uint8_t *leaf = item->mem.base + (uint64_t)trie_refs(spec, node)[index] * RMG_GRANULE;
-        uint8_t *block = hasher->block[hasher->lanes];
-        struct jit_id value;
-        memcpy(block, leaf + offsetof(struct leaf_node, id), JIT_ID_BYTES);
-        if (item->map == RMG_NODES) {
-            memo_value(hasher, leaf, &value);
-        } else {
-            /* Our own leaf: its sizes are right. */
-            enum jit_err err =
-                trie_leaf_value(&item->mem, item->map, leaf, &hasher->hashes, &value);
-            assert(err == JIT_OK);
-        }
-        memcpy(block + JIT_ID_BYTES, value.bytes, JIT_ID_BYTES);
-        lane_add(hasher, block, &hashes[index]);
+    struct owner_walk walk;
+    struct owner_entry entry;
+    enum jit_err err = owner_walk_begin(mem, leaf, &walk);
+    if (err == JIT_OK) {
+        jit_put_le64(record, walk.count);
     }
+    *size = 8;
+    while (err == JIT_OK && (err = owner_walk_next(&walk, &entry)) == JIT_OK) {
+        const struct jit_id *hash = entry.hash;
+        if (entry.attachment.value.kind == RMG_VALUE_ATOM && hash == NULL) {
+            hash = atoms++; /* in the order in which they were queued */
+        }
+        *size += owner_entry_encode(&entry.attachment, hash, record + *size);
+    }
+    return err == JIT_ENOENT ? JIT_OK : err;
 }
 
+/* Is the record short enough for the batch? Then its atoms are queued. */
+static enum jit_err owner_queue(struct trie_hasher *hasher, const struct rmg_mem *mem,
+                                const uint8_t *leaf, struct jit_id *atoms,
+                                struct jit_hash_item *items, uint32_t *item_count, bool *fits)
+{
+    struct owner_walk walk;
+    struct owner_entry entry;
+    uint32_t size = 8;
+    uint32_t queued = 0;
+    enum jit_err err = owner_walk_begin(mem, leaf, &walk);
+    *fits = err == JIT_OK && walk.count <= BATCH_ATOMS;
+    while (*fits && (err = owner_walk_next(&walk, &entry)) == JIT_OK) {
+        const struct rmg_attachment *attachment = &entry.attachment;
+        size += OWNER_ENTRY_MAX - JIT_NAME_BYTES_MAX + attachment->name_size;
+        *fits = size <= BATCH_RECORD;
+        if (attachment->value.kind == RMG_VALUE_ATOM && entry.hash == NULL) {
+            items[*item_count + queued] = (struct jit_hash_item){.in = attachment->value.bytes,
+                                                                 .size = attachment->value.size,
+                                                                 .out = &atoms[queued]};
+            queued++;
+        }
+    }
+    if (*fits) {
+        *item_count += queued;
+        hasher->hashes += queued;
+    }
+    return err == JIT_ENOENT ? JIT_OK : err;
+}
+
+/* Values of owners: all atoms side by side, then all records. */
+static void owner_values(struct trie_hasher *hasher, const struct rmg_mem *mem, unsigned map)
+{
+    struct leaf_batch *batch = &hasher->leaves;
+    struct jit_hash_item *items = batch->items;
+    uint32_t count = 0;
+    bool fits[BATCH];
+    enum jit_err err = JIT_OK;
+    for (uint32_t i = 0; i < batch->count && err == JIT_OK; i++) {
+        err = owner_queue(hasher, mem, batch->leaf[i], &batch->atom[i * BATCH_ATOMS], items, &count,
+                          &fits[i]);
+    }
+    jit_hash_items(JIT_K_ATOM, items, count);
+    count = 0;
+    for (uint32_t i = 0; i < batch->count && err == JIT_OK; i++) {
+        uint32_t size = 0;
+        if (!fits[i]) {
+            err = trie_leaf_value(mem, map, batch->leaf[i], &hasher->hashes, &batch->value[i]);
+            continue;
+        }
+        err = owner_record(mem, batch->leaf[i], &batch->atom[i * BATCH_ATOMS], batch->record[i],
+                           &size);
+        items[count++] =
+            (struct jit_hash_item){.in = batch->record[i], .size = size, .out = &batch->value[i]};
+    }
+    assert(err == JIT_OK); /* our own leaves: their sizes are right */
+    jit_hash_items(value_domain[map], items, count);
+    hasher->hashes += count;
+}
+
+/* Hash the leaves that wait, all of one map. */
+static void leaves_flush(struct trie_hasher *hasher, const struct rmg_mem *mem, unsigned map)
+{
+    struct leaf_batch *batch = &hasher->leaves;
+    if (map == RMG_ALPHA || map == RMG_BETA) {
+        owner_values(hasher, mem, map);
+    } else if (map == RMG_EDGES) {
+        const uint8_t *in[BATCH];
+        for (uint32_t i = 0; i < batch->count; i++) {
+            in[i] = batch->leaf[i] + offsetof(struct leaf_edge, edge.from);
+        }
+        jit_hash_many(JIT_K_VALUE_EDGES, in, 3 * JIT_ID_BYTES, batch->count, batch->value);
+        hasher->hashes += batch->count;
+    } else {
+        for (uint32_t i = 0; i < batch->count; i++) {
+            if (map == RMG_NODES) {
+                memo_value(hasher, batch->leaf[i], &batch->value[i]);
+            } else {
+                enum jit_err err =
+                    trie_leaf_value(mem, map, batch->leaf[i], &hasher->hashes, &batch->value[i]);
+                assert(err == JIT_OK);
+            }
+        }
+    }
+    for (uint32_t i = 0; i < batch->count; i++) {
+        uint8_t *block = hasher->block[i];
+        memcpy(block, batch->leaf[i] + offsetof(struct leaf_node, id), JIT_ID_BYTES);
+        memcpy(block + JIT_ID_BYTES, batch->value[i].bytes, JIT_ID_BYTES);
+        lane_add(hasher, block, batch->to[i]);
+    }
+    lanes_flush(hasher, leaf_domain[map]);
+    batch->count = 0;
+}
+
+/* The dirty leaves of a group of nodes. Which they are is known before they are read: they are
+ * asked for while others wait. */
 static void leaves_of_group(struct trie_hasher *hasher, struct queued *const *group, uint32_t count)
 {
+    struct leaf_batch *batch = &hasher->leaves;
     for (uint32_t i = 0; i < count; i++) {
-        if (hasher->lanes > 0 &&
-            (group[i]->map != group[i - 1]->map || hasher->lanes + 16u > LANES)) {
-            lanes_flush(hasher, leaf_domain[group[i - 1]->map]);
+        const struct queued *item = group[i];
+        const struct trie_node *node = item->node;
+        const uint32_t *refs = trie_refs(&trie_specs[item->map], node);
+        struct jit_id *hashes = trie_hashes(node, trie_count16(node->map));
+        for (unsigned left = node->dirty & node->leaf; left != 0; left &= left - 1) {
+            unsigned index = trie_rank(node->map, (unsigned)__builtin_ctz(left));
+            const uint8_t *leaf = item->mem.base + (uint64_t)refs[index] * RMG_GRANULE;
+            __builtin_prefetch(leaf);
+            __builtin_prefetch(leaf + 64);
+            batch->leaf[batch->count] = leaf;
+            batch->to[batch->count++] = &hashes[index];
+            if (batch->count == BATCH) {
+                leaves_flush(hasher, &item->mem, item->map);
+            }
         }
-        leaves_of(hasher, group[i]);
+        if (batch->count > 0 && (i + 1 == count || group[i + 1]->map != item->map ||
+                                 group[i + 1]->mem.base != item->mem.base)) {
+            leaves_flush(hasher, &item->mem, item->map);
+        }
     }
-    lanes_flush(hasher, leaf_domain[group[count - 1]->map]);
 }
 
 /* The slots below binary position p of a node: 1 is all 16, 2 and 3 are 8 each, ... */
@@ -441,6 +562,7 @@ enum jit_err trie_hasher_new(struct jit_heap *heap, struct trie_hasher **out)
     (*out)->hashes = 0;
     (*out)->count = 0;
     (*out)->lanes = 0;
+    (*out)->leaves.count = 0;
     memset((*out)->memo.known, 0, sizeof(*out)->memo.known);
     memset((*out)->first, 0xff, sizeof(*out)->first);
     return JIT_OK;

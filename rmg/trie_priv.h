@@ -289,6 +289,33 @@ JIT_MUST_CHECK enum jit_err trie_iter_after(struct rmg_iter *iter, const struct 
 JIT_MUST_CHECK enum jit_err trie_iter_next(struct rmg_iter *iter, const uint8_t **leaf,
                                            uint32_t *ref);
 
+/* ---- what warming found (graph_warm.c) ---- */
+static inline uint32_t found_tag(unsigned map, const struct jit_id *id)
+{
+    uint32_t bits;
+    memcpy(&bits, id->bytes + JIT_ID_BYTES - sizeof bits, sizeof bits);
+    return (bits & ~3u) | map; /* a hashed map of records: 0 to 3 */
+}
+
+static inline uint32_t found_slot(uint32_t tag)
+{
+    return (tag >> 2u ^ tag << 7u) % RMG_FOUND_MAX;
+}
+
+/* The leaf of this id, if warming got there; NULL: nobody knows. */
+static inline const uint8_t *found_leaf(const struct rmg_graph *graph, unsigned map,
+                                        const struct jit_id *id)
+{
+    uint32_t tag = found_tag(map, id);
+    uint32_t slot = found_slot(tag);
+    if (graph->found->at[slot].tag != tag) {
+        return NULL;
+    }
+    const uint8_t *leaf = trie_leaf(&graph->mem, &trie_specs[map], graph->found->at[slot].ref);
+    return leaf != NULL && memcmp(leaf + sizeof(uint64_t), id->bytes, JIT_ID_BYTES) == 0 ? leaf
+                                                                                         : NULL;
+}
+
 /* ---- owners' entries (trie_owner.c) ---- */
 struct owner_walk {
     const struct rmg_mem *mem;

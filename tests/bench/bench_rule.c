@@ -75,21 +75,41 @@ static bool count_use(void *user, const struct rmg_use *use)
     return true;
 }
 
-/* As the engine does before it verifies a chunk: the elements and their attachments. */
-static void warm(const struct rmg_graph *graph, const struct jit_id *ids)
+/* As the engine does before it verifies: keys side by side, and the elements and their attachments
+ * found all at once. */
+struct verify_group {
+    struct rmg_graph graph;
+    struct rmg_found found;
+    struct rmg_key_source sources[GROUP];
+    struct jit_id match_keys[GROUP];
+    struct jit_id request_keys[GROUP];
+};
+
+static void group_begin(struct verify_group *group, const struct kit_graph *g,
+                        const struct rmg_rule *rule, const struct jit_id *digest,
+                        const struct jit_id *ids)
 {
     const struct jit_id *wanted[GROUP];
     for (uint32_t i = 0; i < GROUP; i++) {
         wanted[i] = &ids[i];
+        group->sources[i] = (struct rmg_key_source){.rule = &rule->id,
+                                                    .instance = &g->instance,
+                                                    .ids = &ids[i],
+                                                    .id_count = 1,
+                                                    .params_digest = digest};
     }
-    rmg_graph_warm(graph, RMG_NODES, wanted, GROUP);
-    rmg_graph_warm(graph, RMG_ALPHA, wanted, GROUP);
+    rmg_match_keys(group->sources, GROUP, group->match_keys, group->request_keys);
+    memset(&group->found, 0, sizeof group->found);
+    group->graph.found = &group->found;
+    rmg_graph_warm(&group->graph, RMG_NODES, wanted, GROUP);
+    rmg_graph_warm(&group->graph, RMG_ALPHA, wanted, GROUP);
 }
 
 static void bench_verify(const struct bench *bench, struct kit_graph *g, uint64_t n)
 {
     static struct rule_kit kit;
     static struct rmg_effect effect;
+    static struct verify_group group;
     static struct jit_id ids[BATCH];
     double samples[RUNS_MAX];
     struct jit_random random = jit_random_of(7);
@@ -105,7 +125,7 @@ static void bench_verify(const struct bench *bench, struct kit_graph *g, uint64_
     kit_push_i64(&kit, 1);
     kit_update(&kit, RMG_UPDATE_SET, 0, "v", RMG_CODEC_I64);
     struct rmg_rule *rule = kit_compile(&kit, jit_heap_libc());
-    struct rmg_graph graph = kit_graph_of(g, NULL);
+    group.graph = kit_graph_of(g, NULL);
     jit_buf_init(&values, jit_heap_libc(), 1 << 20);
     effect.values = &values;
     must(rmg_params_check(rule, NULL, 0, &digest));
@@ -115,18 +135,20 @@ static void bench_verify(const struct bench *bench, struct kit_graph *g, uint64_
         }
         uint64_t before = bench_now_ns();
         for (uint32_t i = 0; i < BATCH; i++) {
-            struct rmg_match match = {
-                .rule = rule, .instance = g->instance, .ids = &ids[i], .id_count = 1};
             if (i % GROUP == 0) {
-                warm(&graph, &ids[i]);
+                group_begin(&group, g, rule, &digest, &ids[i]);
             }
+            struct rmg_match match = {.rule = rule,
+                                      .instance = g->instance,
+                                      .ids = &ids[i],
+                                      .id_count = 1,
+                                      .key = group.match_keys[i % GROUP],
+                                      .request_key = group.request_keys[i % GROUP]};
             uint32_t slots = 0;
             enum jit_err err;
-            rmg_match_key(rule, &g->instance, &ids[i], 1, &digest, &match.key);
-            rmg_request_key(&match.key, 0, &match.request_key);
             jit_buf_reset(&values);
-            enum rmg_result result = rmg_match_verify(&graph, &match, &draw, JIT_VERIFY_SLOTS_MAX,
-                                                      &effect, &slots, &err);
+            enum rmg_result result = rmg_match_verify(&group.graph, &match, &draw,
+                                                      JIT_VERIFY_SLOTS_MAX, &effect, &slots, &err);
             assert(result == RMG_APPLIED);
             assert(err == JIT_OK);
             (void)rmg_match_footprint(&match, &effect, count_use, &uses);

@@ -54,6 +54,11 @@ check_PROGRAMS += %D%/test_engine %D%/test_engine_model %D%/test_patch %D%/test_
 %C%_test_receipt_LDADD = $(test_libs_rmg)
 EXTRA_DIST += docs/spec/patch.md
 
+# What is done for many at once.
+check_PROGRAMS += %D%/test_many
+%C%_test_many_CFLAGS = $(test_cflags)
+%C%_test_many_LDADD = $(test_libs_rmg)
+
 # The text language.
 check_PROGRAMS += %D%/test_lang %D%/test_lang_limits %D%/test_lang_run
 %C%_test_lang_SOURCES = %D%/test_lang.c %D%/lang_fixture.h
