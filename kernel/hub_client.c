@@ -192,7 +192,7 @@ enum jit_err hub_client_next(struct hub_client *client, int timeout_ms, cbor_ite
     *out = NULL;
     for (;;) {
         size_t left = client->in.size - client->taken;
-        const uint8_t *at = client->in.data + client->taken;
+        const uint8_t *at = left > 0 ? client->in.data + client->taken : NULL;
         uint32_t size = left >= 4 ? jit_le32(at) : 0;
         if (size > HUB_FRAME_BYTES_MAX) {
             errno = 0;

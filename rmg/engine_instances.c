@@ -44,7 +44,7 @@ static enum jit_err sort_unique(struct rmg_engine *engine, size_t count)
         engine->order[i].key = jit_be64(engine->instances[i].id.bytes);
         engine->order[i].index = (uint32_t)i;
     }
-    rmg_radix_sort(engine->order, engine->order + count, count, compare_ids, engine->instances);
+    eng_sort(engine, count, compare_ids, engine->instances);
     for (size_t i = 0; i < count; i++) {
         ids[i] = engine->instances[engine->order[i].index].id;
     }

@@ -32,7 +32,7 @@ static void encode_slots(struct rmg_engine *engine, bool written)
         engine->order[count].index = (uint32_t)i;
         count++;
     }
-    rmg_radix_sort(engine->order, engine->order + engine->mark_count, count, compare_marks, engine);
+    eng_sort(engine, count, compare_marks, engine);
     jit_buf_put_u64(&engine->patch, count);
     for (uint32_t i = 0; i < count; i++) {
         if (i + 2 * AHEAD < count) {
@@ -146,7 +146,7 @@ static void sort_ops(struct rmg_engine *engine)
         engine->order[i].key = op_key(engine, engine->ops[i]);
         engine->order[i].index = (uint32_t)i;
     }
-    rmg_radix_sort(engine->order, engine->order + count, count, compare_ops, engine);
+    eng_sort(engine, count, compare_ops, engine);
 }
 
 static const struct eng_op *op_at(const struct rmg_engine *engine, size_t place)

@@ -193,7 +193,7 @@ static enum jit_err sort_requests(struct rmg_engine *engine, struct rmg_tick_inp
         engine->order[i].key = order_key(&input->requests[i], &engine->reqs[i]);
         engine->order[i].index = i;
     }
-    rmg_radix_sort(engine->order, engine->order + count, count, compare_requests, &tie);
+    eng_sort(engine, count, compare_requests, &tie);
     permute(engine->order, count, input->requests, engine->reqs);
     return JIT_OK;
 }

@@ -173,6 +173,17 @@ JIT_MUST_CHECK enum jit_err eng_instances_collect(struct rmg_engine *engine);
 uint32_t eng_instance_find(const struct rmg_engine *engine, const struct jit_id *id);
 
 /* ---- order (engine_order.c) ---- */
+/* Sort the first `count` of engine->order; what lies behind them is scratch. Of none there may be
+ * no array, and nothing may be added to the pointer to it. */
+static inline void eng_sort(struct rmg_engine *engine, size_t count,
+                            int (*compare)(const void *user, uint32_t a, uint32_t b),
+                            const void *user)
+{
+    if (count > 0) {
+        rmg_radix_sort(engine->order, engine->order + count, count, compare, user);
+    }
+}
+
 JIT_MUST_CHECK enum jit_err eng_order(struct rmg_engine *engine, struct rmg_tick_input *input);
 void eng_order_undo(struct rmg_engine *engine, struct rmg_tick_input *input); /* the quotas */
 

@@ -452,7 +452,7 @@ static enum jit_err plan(struct rmg_engine *engine)
         engine->order[count].index = i;
         count++;
     }
-    rmg_radix_sort(engine->order, engine->order + count, count, NULL, NULL);
+    eng_sort(engine, count, NULL, NULL);
     for (uint32_t i = 0; i < count; i++) {
         engine->todo[i] = engine->order[i].index;
     }

@@ -112,7 +112,8 @@ static enum jit_err take_one(struct kern_core *core, uint32_t index, const struc
     size_t at = 0;
     enum jit_err err = copy_request(process, slot, &at);
     if (err == JIT_OK) {
-        err = sys_decode(slot, process->bytes.data + at, slot->length, &request);
+        const uint8_t *bytes = slot->length > 0 ? process->bytes.data + at : NULL;
+        err = sys_decode(slot, bytes, slot->length, &request);
     }
     if (err != JIT_OK) {
         return err;
