@@ -126,7 +126,7 @@ static inline void kit_diff(struct jit_heap *heap, const struct rmg_state *a,
 static inline void kit_copy(struct kit *to, const struct kit *from, struct jit_heap *heap)
 {
     struct jit_buf patch;
-    kit_open(to, heap, KIT_ARENA_BYTES);
+    kit_open(to, heap, from->arena->size);
     struct rmg_state nothing = kit_state(to);
     struct rmg_state whole = kit_state(from);
     kit_diff(heap, &nothing, &whole, &patch);
