@@ -22,3 +22,9 @@ endif
 endif
 EXTRA_DIST += %D%/b3_core.c %D%/b3_dispatch.c %D%/b3_portable.c \
 	%D%/b3_sse2.S %D%/b3_sse41.S %D%/b3_avx2.S %D%/b3_avx512.S
+
+# Signatures: apart, so that only who signs or checks needs libsodium.
+noinst_LTLIBRARIES += %D%/libsign.la
+%C%_libsign_la_SOURCES = %D%/sign.c %D%/sign.h
+%C%_libsign_la_CFLAGS = $(AM_CFLAGS) $(SODIUM_CFLAGS)
+%C%_libsign_la_LIBADD = $(SODIUM_LIBS)

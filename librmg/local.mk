@@ -2,9 +2,10 @@
 # symbols are listed in librmg.map, with the headers they are declared in.
 lib_LTLIBRARIES = %D%/librmg.la
 %C%_librmg_la_SOURCES = %D%/calls.c %D%/files.c %D%/rmg.h \
-	$(base_libbase_la_SOURCES) $(rmg_librmg_la_SOURCES)
-%C%_librmg_la_CFLAGS = $(AM_CFLAGS) $(BLAKE3_CFLAGS)
-%C%_librmg_la_LIBADD = $(BLAKE3_LIBS) -lm
+	$(base_libbase_la_SOURCES) $(base_libsign_la_SOURCES) \
+	$(rmg_librmg_la_SOURCES)
+%C%_librmg_la_CFLAGS = $(AM_CFLAGS) $(BLAKE3_CFLAGS) $(SODIUM_CFLAGS)
+%C%_librmg_la_LIBADD = $(BLAKE3_LIBS) $(SODIUM_LIBS) -lm
 %C%_librmg_la_LDFLAGS = $(AM_LDFLAGS) -no-undefined -version-info 0:0:0 \
 	-Wl,--version-script=$(srcdir)/%D%/librmg.map
 # The only library that is built as a shared one; the programs link what they need (Makefile.am).
@@ -28,5 +29,5 @@ pkgconfig_DATA = %D%/librmg.pc
 librmgincludedir = $(includedir)/librmg
 librmginclude_HEADERS = %D%/rmg.h
 nobase_librmginclude_HEADERS = base/buf.h base/cursor.h base/err.h base/hash.h base/heap.h base/id.h \
-	base/le.h base/limits.h rmg/arena.h rmg/codec.h rmg/collect.h rmg/diff.h rmg/file.h \
-	rmg/graph.h rmg/merge.h rmg/patch.h rmg/scratch.h rmg/slot.h rmg/store.h rmg/wsc.h
+	base/le.h base/limits.h base/sign.h rmg/arena.h rmg/codec.h rmg/collect.h rmg/diff.h rmg/envelope.h rmg/file.h \
+	rmg/graph.h rmg/merge.h rmg/patch.h rmg/proof.h rmg/scratch.h rmg/slot.h rmg/store.h rmg/wsc.h

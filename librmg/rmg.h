@@ -16,9 +16,11 @@
 #include "rmg/codec.h"
 #include "rmg/collect.h"
 #include "rmg/diff.h"
+#include "rmg/envelope.h"
 #include "rmg/file.h"
 #include "rmg/merge.h"
 #include "rmg/patch.h"
+#include "rmg/proof.h"
 #include "rmg/store.h"
 #include "rmg/wsc.h"
 

@@ -54,3 +54,9 @@ noinst_LTLIBRARIES += %D%/librmg.la
 %C%_librmg_la_SOURCES += \
 	%D%/foreign_root.c %D%/foreign_root.h %D%/id_table.c %D%/id_table.h %D%/wsc.h %D%/wsc_check.c %D%/wsc_load.c %D%/wsc_priv.h \
 	%D%/wsc_read.c %D%/wsc_write.c
+
+# Proofs.
+%C%_librmg_la_SOURCES += %D%/proof.h %D%/proof_make.c %D%/proof_priv.h %D%/proof_read.c
+
+# Signatures on a root.
+%C%_librmg_la_SOURCES += %D%/envelope.c %D%/envelope.h

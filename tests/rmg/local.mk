@@ -102,3 +102,10 @@ check_PROGRAMS += %D%/test_merge %D%/test_merge_laws
 %C%_test_merge_laws_SOURCES = %D%/test_merge_laws.c %D%/merge_kit.h
 %C%_test_merge_laws_CFLAGS = $(test_cflags)
 %C%_test_merge_laws_LDADD = $(test_libs_rmg)
+
+# Proofs.
+check_PROGRAMS += %D%/test_envelope %D%/test_proof
+%C%_test_proof_CFLAGS = $(test_cflags)
+%C%_test_proof_LDADD = $(test_libs_rmg)
+%C%_test_envelope_CFLAGS = $(test_cflags)
+%C%_test_envelope_LDADD = tests/libtest.la rmg/librmg.la base/libsign.la base/libbase.la $(CHECK_LIBS)
