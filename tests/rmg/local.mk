@@ -95,7 +95,9 @@ check_PROGRAMS += %D%/test_forms %D%/test_id_table %D%/test_wsc
 EXTRA_DIST += %D%/golden docs/spec/wsc-file.md
 
 # Differences and merges.
-check_PROGRAMS += %D%/test_merge %D%/test_merge_laws
+check_PROGRAMS += %D%/test_merge %D%/test_merge_join %D%/test_merge_laws
+%C%_test_merge_join_CFLAGS = $(test_cflags)
+%C%_test_merge_join_LDADD = $(test_libs_rmg)
 %C%_test_merge_SOURCES = %D%/test_merge.c %D%/merge_kit.h
 %C%_test_merge_CFLAGS = $(test_cflags)
 %C%_test_merge_LDADD = $(test_libs_rmg)
