@@ -95,10 +95,13 @@ check_PROGRAMS += %D%/test_forms %D%/test_id_table %D%/test_wsc
 EXTRA_DIST += %D%/golden docs/spec/wsc-file.md
 
 # Differences and merges.
-check_PROGRAMS += %D%/test_merge %D%/test_merge_join %D%/test_merge_laws
+check_PROGRAMS += %D%/test_merge %D%/test_merge_join %D%/test_merge_laws %D%/test_merge_patch
+%C%_test_merge_patch_SOURCES = %D%/test_merge_patch.c %D%/merge_case.h %D%/merge_kit.h
+%C%_test_merge_patch_CFLAGS = $(test_cflags)
+%C%_test_merge_patch_LDADD = $(test_libs_rmg)
 %C%_test_merge_join_CFLAGS = $(test_cflags)
 %C%_test_merge_join_LDADD = $(test_libs_rmg)
-%C%_test_merge_SOURCES = %D%/test_merge.c %D%/merge_kit.h
+%C%_test_merge_SOURCES = %D%/test_merge.c %D%/merge_case.h %D%/merge_kit.h
 %C%_test_merge_CFLAGS = $(test_cflags)
 %C%_test_merge_LDADD = $(test_libs_rmg)
 %C%_test_merge_laws_SOURCES = %D%/test_merge_laws.c %D%/merge_kit.h

@@ -1,7 +1,8 @@
 /* Goal:   what docs/spec/merge.md promises of every merge: symmetry, the laws, a valid result or
- *         all its conflicts, and nothing in between.
+ *         all its conflicts and nothing in between, at the cost of the differences.
  * Method: random histories of a base and of two sides, over few ids and nested instances, so that
- *         they often collide; a naive merge over plain lists says what must come out. */
+ *         they often collide; a naive merge over plain lists says what must come out. Costs are
+ *         counted in nodes and records looked at, in states of two sizes. */
 #include "tests/lib/naive_root.h"
 #include "tests/lib/tcase.h"
 #include "tests/rmg/merge_kit.h"
@@ -373,6 +374,111 @@ START_TEST(every_law)
 }
 END_TEST
 
+/* ---- growth ---- */
+
+#define CHANGES 10u
+
+static void set_far(struct kit *kit, uint64_t size, uint64_t first, int64_t v)
+{
+    struct rmg_tx *tx = NULL;
+    struct jit_id in = kit_instance(0);
+    uint8_t bytes[8];
+    struct rmg_attachment at = {"v", 1, {RMG_VALUE_ATOM, *rmg_codec_type(RMG_CODEC_I64), bytes, 8}};
+    kit_must(rmg_tx_begin(kit->store, &kit->version, &tx));
+    for (uint64_t i = 0; i < CHANGES; i++) {
+        uint64_t number = (first + i * 7919) % size;
+        struct jit_id id;
+        jit_hash_named("far:", &number, sizeof number, &id);
+        jit_put_le64(bytes, (uint64_t)v);
+        kit_must(rmg_tx_set_attachment(tx, &in, RMG_PLANE_ALPHA, &id, &at));
+    }
+    kit_must(rmg_tx_seal(tx, &kit->version));
+}
+
+static void load(struct kit *kit, uint64_t size)
+{
+    struct rmg_tx *tx = NULL;
+    struct rmg_bulk bulk = {.nodes = calloc(size, sizeof *bulk.nodes),
+                            .node_count = size,
+                            .attachments = calloc(size, sizeof *bulk.attachments),
+                            .attachment_count = size};
+    static const uint8_t zero[8];
+    struct jit_id in = kit_instance(0);
+    for (uint64_t i = 0; i < size; i++) {
+        jit_hash_named("far:", &i, sizeof i, &bulk.nodes[i].id);
+        bulk.nodes[i].type = kit_type(0);
+        bulk.attachments[i] = (struct rmg_bulk_attachment){
+            bulk.nodes[i].id,
+            RMG_PLANE_ALPHA,
+            {"v", 1, {RMG_VALUE_ATOM, *rmg_codec_type(RMG_CODEC_I64), zero, 8}}};
+    }
+    struct jit_id root = bulk.nodes[0].id;
+    kit_open(kit, &heap.heap, 192u << 20);
+    kit_must(rmg_tx_begin(kit->store, &kit->version, &tx));
+    kit_must(rmg_tx_upsert_instance(tx, &in, &root, NULL));
+    kit_must(rmg_tx_load(tx, &in, &bulk));
+    kit_must(rmg_tx_seal(tx, &kit->version));
+    free(bulk.nodes);
+    free(bulk.attachments);
+}
+
+/* In one store: ours is the base and ten changes, theirs those undone and ten others. */
+START_TEST(costs_the_differences)
+{
+    static const uint64_t sizes[] = {1000, 100000};
+    struct kit kit;
+    struct rmg_merge_result result;
+    struct rmg_merge_options options = plain();
+    load(&kit, sizes[_i]);
+    struct rmg_state a = kit_state(&kit);
+    kit_must(rmg_store_pin(kit.store, &a.version));
+    set_far(&kit, sizes[_i], 3, 1);
+    struct rmg_state b = kit_state(&kit);
+    kit_must(rmg_store_pin(kit.store, &b.version));
+    set_far(&kit, sizes[_i], 3, 0);
+    set_far(&kit, sizes[_i], 500, 2);
+    struct rmg_state c = kit_state(&kit);
+    kit_must(rmg_merge(&options, &a, &b, &c, &result));
+    ck_assert_uint_eq(result.operations, 2 * CHANGES);
+    uint64_t levels = 1;
+    for (uint64_t n = 1; n < sizes[_i]; n *= 16) {
+        levels++;
+    }
+    /* on the way to each change a node of either side a level */
+    ck_assert_uint_le(result.cost.trie_nodes, 2 * CHANGES * 2 * (levels + 1) + 8);
+    ck_assert_uint_le(result.cost.slots, 2 * CHANGES * 4 + 8);
+    rmg_store_unpin(kit.store, &a.version);
+    rmg_store_unpin(kit.store, &b.version);
+    rmg_merge_result_release(&result);
+    kit_close(&kit, &heap.heap);
+}
+END_TEST
+
+START_TEST(costs_the_differences_across_stores)
+{
+    static const uint64_t sizes[] = {1000, 30000};
+    struct kit kit[3];
+    struct rmg_merge_result result;
+    struct rmg_merge_options options = plain();
+    struct rmg_state state[3];
+    for (int i = 0; i < 3; i++) {
+        load(&kit[i], sizes[_i]);
+        if (i > 0) {
+            set_far(&kit[i], sizes[_i], i == 1 ? 3 : 500, i);
+        }
+        state[i] = kit_state(&kit[i]);
+    }
+    kit_must(rmg_merge(&options, &state[0], &state[1], &state[2], &result));
+    ck_assert_uint_eq(result.operations, 2 * CHANGES);
+    ck_assert_uint_le(result.cost.trie_nodes, 2 * CHANGES * 2 * 7 + 8);
+    ck_assert_uint_le(result.cost.slots, 2 * CHANGES * 4 + 8);
+    rmg_merge_result_release(&result);
+    for (int i = 0; i < 3; i++) {
+        kit_close(&kit[i], &heap.heap);
+    }
+}
+END_TEST
+
 static void setup(void)
 {
     heap = fault_heap_make(-1, false);
@@ -383,6 +489,8 @@ static void suite(Suite *s)
     TCase *t = test_case(s, "laws", 120);
     tcase_add_checked_fixture(t, setup, NULL);
     tcase_add_loop_test(t, every_law, 0, SEEDS);
+    tcase_add_loop_test(t, costs_the_differences, 0, 2);
+    tcase_add_loop_test(t, costs_the_differences_across_stores, 0, 2);
 }
 
 TEST_MAIN("merge_laws", suite)
