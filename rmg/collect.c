@@ -1,93 +1,25 @@
-#include "rmg/collect.h"
+#include "rmg/collect_priv.h"
 
 #include <stdlib.h>
 
 #include "base/check.h"
 #include "base/hash.h"
 
-#define CHUNK_BYTES (1u << 20)
+#define TABLE_MIN 64u
 
-/* Copied bytes lie in chunks that never move, so that attachments can point to them. */
-struct chunk {
-    struct chunk *next;
-    size_t used;
-    size_t size;
-    uint8_t bytes[];
-};
-
-/* An open-addressing table from a key's hash to an index of a vector, plus one; 0 is free. */
-struct table {
-    uint32_t *slots;
-    size_t capacity; /* a power of two, or 0 */
-    size_t count;
-};
-
-struct triple {
-    struct jit_id from;
-    struct jit_id to;
-    struct jit_id type;
-    uint32_t count; /* edges seen with it */
-};
-
-struct part { /* one instance */
-    struct jit_id id;
-    struct jit_id root_node;
-    struct rmg_parent parent;
-    struct rmg_bulk_node *nodes;
-    size_t node_count;
-    size_t node_capacity;
-    struct rmg_edge *edges;
-    size_t edge_count;
-    size_t edge_capacity;
-    struct rmg_bulk_attachment *attachments;
-    size_t attachment_count;
-    size_t attachment_capacity;
-    struct triple *triples;
-    size_t triple_count;
-    size_t triple_capacity;
-    struct table node_table;
-    struct table triple_table;
-};
-
-struct rmg_collect {
-    struct jit_heap *heap;
-    struct chunk *chunks;
-    struct part *parts;
-    size_t part_count;
-    size_t part_capacity;
-    struct part *last; /* of the previous call: calls come in runs */
-};
-
-/* ---- memory ---- */
-
-static void *pool_copy(struct rmg_collect *collect, const void *bytes, size_t size)
+struct trie_pen collect_pen(struct rmg_collect *collect, const struct collect_part *part)
 {
-    struct chunk *chunk = collect->chunks;
-    if (chunk == NULL || chunk->size - chunk->used < size) {
-        size_t want = size > CHUNK_BYTES ? size : CHUNK_BYTES;
-        chunk = collect->heap->alloc(collect->heap, sizeof *chunk + want);
-        if (chunk == NULL) {
-            return NULL;
-        }
-        *chunk = (struct chunk){.next = collect->chunks, .size = want};
-        collect->chunks = chunk;
-    }
-    uint8_t *at = chunk->bytes + chunk->used;
-    chunk->used += size;
-    if (size > 0) {
-        memcpy(at, bytes, size);
-    }
-    return at;
+    return (struct trie_pen){.heap = collect->heap,
+                             .arena = collect->store->options.arenas[part->arena],
+                             .arena_index = part->arena,
+                             .epoch = collect->epoch,
+                             .counters = &collect->counters};
 }
 
-/* A place for one more element of a vector; NULL when the heap refuses. */
-static void *vector_add(struct rmg_collect *collect, void **data, size_t *count, size_t *capacity,
-                        size_t element_size)
+static struct rmg_arena *arena_of(const struct rmg_collect *collect,
+                                  const struct collect_part *part)
 {
-    if (jit_heap_grow(collect->heap, data, capacity, *count + 1, element_size) != 0) {
-        return NULL;
-    }
-    return (uint8_t *)*data + element_size * (*count)++;
+    return collect->store->options.arenas[part->arena];
 }
 
 /* ---- tables ---- */
@@ -101,33 +33,62 @@ static uint64_t mix(uint64_t hash, const struct jit_id *id)
     return hash;
 }
 
-static uint64_t hash_node(const struct part *part, size_t index)
+static uint64_t mix_triple(const struct rmg_edge *edge)
 {
-    return mix(0, &part->nodes[index].id);
+    return mix(mix(mix(0, &edge->from), &edge->to), &edge->type);
 }
 
-static uint64_t hash_triple(const struct part *part, size_t index)
+static const struct leaf_node *node_at(const struct rmg_collect *collect,
+                                       const struct collect_part *part, uint32_t ref)
 {
-    const struct triple *t = &part->triples[index];
-    return mix(mix(mix(0, &t->from), &t->to), &t->type);
+    return rmg_arena_at(arena_of(collect, part), ref);
 }
 
-static int table_grow(struct rmg_collect *collect, struct part *part, struct table *table,
-                      uint64_t (*hash)(const struct part *, size_t))
+static struct leaf_edge *edge_at(const struct rmg_collect *collect, const struct collect_part *part,
+                                 uint32_t ref)
+{
+    return rmg_arena_at(arena_of(collect, part), ref);
+}
+
+/* What a slot's value leads to, hashed. */
+static uint64_t hash_node(const struct rmg_collect *collect, const struct collect_part *part,
+                          uint32_t value)
+{
+    return mix(0, &node_at(collect, part, value)->id);
+}
+
+static uint64_t hash_triple(const struct rmg_collect *collect, const struct collect_part *part,
+                            uint32_t value)
+{
+    return mix_triple(&edge_at(collect, part, value)->edge);
+}
+
+static uint64_t hash_place(const struct rmg_collect *collect, const struct collect_part *part,
+                           uint32_t value)
+{
+    (void)part;
+    return mix(0, &collect->parts[value - 1].id);
+}
+
+/* Room for one more. Errors: JIT_ENOMEM. */
+static enum jit_err table_room(struct rmg_collect *collect, const struct collect_part *part,
+                               struct collect_table *table,
+                               uint64_t (*hash)(const struct rmg_collect *,
+                                                const struct collect_part *, uint32_t))
 {
     if ((table->count + 1) * 2 <= table->capacity) {
-        return 0;
+        return JIT_OK;
     }
-    size_t capacity = table->capacity == 0 ? 64 : table->capacity * 2;
+    size_t capacity = table->capacity == 0 ? TABLE_MIN : table->capacity * 2;
     uint32_t *slots = jit_heap_zalloc(collect->heap, capacity, sizeof *slots);
     if (slots == NULL) {
-        return -1;
+        return JIT_ENOMEM;
     }
     for (size_t i = 0; i < table->capacity; i++) {
         if (table->slots[i] == 0) {
             continue;
         }
-        size_t at = hash(part, table->slots[i] - 1) & (capacity - 1);
+        size_t at = hash(collect, part, table->slots[i]) & (capacity - 1);
         while (slots[at] != 0) {
             at = (at + 1) & (capacity - 1);
         }
@@ -136,49 +97,120 @@ static int table_grow(struct rmg_collect *collect, struct part *part, struct tab
     collect->heap->free(collect->heap, table->slots);
     table->slots = slots;
     table->capacity = capacity;
-    return 0;
+    return JIT_OK;
+}
+
+void collect_table_release(struct rmg_collect *collect, struct collect_table *table)
+{
+    collect->heap->free(collect->heap, table->slots);
+    *table = (struct collect_table){.slots = NULL};
 }
 
 /* The slot of the node with this id, or the free one where it belongs; NULL when there is no table.
  */
-static uint32_t *node_slot(const struct part *part, const struct jit_id *id)
+static uint32_t *node_slot(const struct rmg_collect *collect, const struct collect_part *part,
+                           const struct jit_id *id)
 {
-    const struct table *table = &part->node_table;
+    const struct collect_table *table = &part->nodes;
     if (table->capacity == 0) {
         return NULL;
     }
     size_t at = mix(0, id) & (table->capacity - 1);
-    while (table->slots[at] != 0 && !jit_id_equal(&part->nodes[table->slots[at] - 1].id, id)) {
+    while (table->slots[at] != 0 &&
+           !jit_id_equal(&node_at(collect, part, table->slots[at])->id, id)) {
         at = (at + 1) & (table->capacity - 1);
     }
     return &table->slots[at];
 }
 
-static uint32_t *triple_slot(const struct part *part, const struct triple *key)
+static uint32_t *triple_slot(const struct rmg_collect *collect, const struct collect_part *part,
+                             const struct rmg_edge *key)
 {
-    const struct table *table = &part->triple_table;
-    size_t at = mix(mix(mix(0, &key->from), &key->to), &key->type) & (table->capacity - 1);
+    const struct collect_table *table = &part->triples;
+    size_t at = mix_triple(key) & (table->capacity - 1);
     for (; table->slots[at] != 0; at = (at + 1) & (table->capacity - 1)) {
-        const struct triple *t = &part->triples[table->slots[at] - 1];
-        if (jit_id_equal(&t->from, &key->from) && jit_id_equal(&t->to, &key->to) &&
-            jit_id_equal(&t->type, &key->type)) {
+        const struct rmg_edge *edge = &edge_at(collect, part, table->slots[at])->edge;
+        if (jit_id_equal(&edge->from, &key->from) && jit_id_equal(&edge->to, &key->to) &&
+            jit_id_equal(&edge->type, &key->type)) {
             break;
         }
     }
     return &table->slots[at];
 }
 
+static uint32_t *place_slot(const struct rmg_collect *collect, const struct jit_id *id)
+{
+    const struct collect_table *table = &collect->places;
+    size_t at = mix(0, id) & (table->capacity - 1);
+    while (table->slots[at] != 0 && !jit_id_equal(&collect->parts[table->slots[at] - 1].id, id)) {
+        at = (at + 1) & (table->capacity - 1);
+    }
+    return &table->slots[at];
+}
+
 /* ---- life ---- */
 
-enum jit_err rmg_collect_new(struct jit_heap *heap, struct rmg_collect **out)
+enum jit_err rmg_collect_new(struct jit_heap *heap, struct rmg_store *store,
+                             struct rmg_collect **out)
 {
-    assert(heap != NULL);
-    *out = jit_heap_zalloc(heap, 1, sizeof **out);
-    if (*out == NULL) {
+    assert(heap != NULL && store != NULL && store->newest.instance_count == 0);
+    struct rmg_collect *collect = jit_heap_zalloc(heap, 1, sizeof *collect);
+    *out = collect;
+    if (collect == NULL) {
         return JIT_ENOMEM;
     }
-    (*out)->heap = heap;
+    collect->heap = heap;
+    collect->store = store;
+    collect->epoch = store->newest.epoch + 1;
+    load_owner_init(&collect->owner, heap);
     return JIT_OK;
+}
+
+static size_t parent_size(const struct rmg_parent *parent)
+{
+    return offsetof(struct rmg_parent, name) + parent->name_size;
+}
+
+void collect_parent(const struct rmg_collect *collect, const struct collect_part *part,
+                    struct rmg_parent *out)
+{
+    memset(out, 0, sizeof *out);
+    if (part->parent != 0) {
+        const struct rmg_parent *kept =
+            rmg_arena_at(collect->store->options.arenas[0], part->parent);
+        memcpy(out, kept, parent_size(kept));
+    }
+}
+
+void collect_parent_release(struct rmg_collect *collect, struct collect_part *part)
+{
+    struct rmg_arena *arena = collect->store->options.arenas[0];
+    if (part->parent != 0) {
+        rmg_arena_release(arena, part->parent, parent_size(rmg_arena_at(arena, part->parent)));
+        part->parent = 0;
+    }
+}
+
+void collect_clear(struct rmg_collect *collect)
+{
+    for (size_t i = 0; i < collect->part_count; i++) {
+        struct collect_part *part = &collect->parts[i];
+        struct trie_pen pen = collect_pen(collect, part);
+        if (collect->owner.count > 0 && collect->owner_part == i) {
+            load_owner_drop(&pen, &collect->owner);
+        }
+        for (unsigned map = 0; map < RMG_MAPS_HASHED; map++) {
+            load_list_free(&pen, (enum rmg_map)map, &part->lists[map]);
+        }
+        collect_parent_release(collect, part);
+        collect_table_release(collect, &part->nodes);
+        collect_table_release(collect, &part->triples);
+    }
+    collect->part_count = 0;
+    collect->last = 0;
+    collect->has_twin = false;
+    collect->written = false;
+    collect_table_release(collect, &collect->places);
 }
 
 void rmg_collect_free(struct rmg_collect *collect)
@@ -187,21 +219,9 @@ void rmg_collect_free(struct rmg_collect *collect)
         return;
     }
     struct jit_heap *heap = collect->heap;
-    for (size_t i = 0; i < collect->part_count; i++) {
-        struct part *part = &collect->parts[i];
-        heap->free(heap, part->nodes);
-        heap->free(heap, part->edges);
-        heap->free(heap, part->attachments);
-        heap->free(heap, part->triples);
-        heap->free(heap, part->node_table.slots);
-        heap->free(heap, part->triple_table.slots);
-    }
+    collect_clear(collect);
+    jit_buf_release(&collect->owner.entries);
     heap->free(heap, collect->parts);
-    while (collect->chunks != NULL) {
-        struct chunk *next = collect->chunks->next;
-        heap->free(heap, collect->chunks);
-        collect->chunks = next;
-    }
     heap->free(heap, collect);
 }
 
@@ -210,142 +230,187 @@ struct jit_heap *rmg_collect_heap(const struct rmg_collect *collect)
     return collect->heap;
 }
 
-static struct part *find_part(const struct rmg_collect *collect, const struct jit_id *id)
+static struct collect_part *find_part(const struct rmg_collect *collect, const struct jit_id *id)
 {
-    if (collect->last != NULL && jit_id_equal(&collect->last->id, id)) {
-        return collect->last;
+    if (collect->part_count == 0) {
+        return NULL;
     }
-    for (size_t i = 0; i < collect->part_count; i++) {
-        if (jit_id_equal(&collect->parts[i].id, id)) {
-            return &collect->parts[i];
-        }
+    if (jit_id_equal(&collect->parts[collect->last].id, id)) {
+        return &collect->parts[collect->last];
     }
-    return NULL;
+    uint32_t found = *place_slot(collect, id);
+    return found == 0 ? NULL : &collect->parts[found - 1];
+}
+
+/* The part to which something is added. */
+static struct collect_part *enter_part(struct rmg_collect *collect, const struct jit_id *id)
+{
+    struct collect_part *part = find_part(collect, id);
+    assert(!collect->written);
+    collect->last = part == NULL ? collect->last : (size_t)(part - collect->parts);
+    return part;
+}
+
+static int compare_parts(const void *a, const void *b)
+{
+    return jit_id_compare(&((const struct collect_part *)a)->id,
+                          &((const struct collect_part *)b)->id);
+}
+
+void collect_sort_parts(struct rmg_collect *collect)
+{
+    assert(collect->owner.count == 0);
+    if (collect->part_count > 1) {
+        qsort(collect->parts, collect->part_count, sizeof *collect->parts, compare_parts);
+        memset(collect->places.slots, 0, collect->places.capacity * sizeof *collect->places.slots);
+    }
+    for (size_t i = 0; collect->part_count > 1 && i < collect->part_count; i++) {
+        *place_slot(collect, &collect->parts[i].id) = (uint32_t)(i + 1);
+    }
 }
 
 /* ---- adding ---- */
 
+static enum jit_err keep_parent(struct rmg_collect *collect, const struct rmg_parent *parent,
+                                uint32_t *ref)
+{
+    struct rmg_arena *arena = collect->store->options.arenas[0];
+    *ref = 0;
+    if (parent == NULL || !parent->present) {
+        return JIT_OK;
+    }
+    enum jit_err err = rmg_arena_alloc(arena, parent_size(parent), ref);
+    if (err == JIT_OK) {
+        memcpy(rmg_arena_at(arena, *ref), parent, parent_size(parent));
+    }
+    return err;
+}
+
 enum jit_err rmg_collect_instance(struct rmg_collect *collect, const struct jit_id *id,
                                   const struct jit_id *root_node, const struct rmg_parent *parent)
 {
+    const struct rmg_store_options *options = &collect->store->options;
+    uint32_t parent_ref = 0;
+    assert(!collect->written);
     if (find_part(collect, id) != NULL) {
         return JIT_EEXIST;
     }
     if (collect->part_count == JIT_INSTANCES_MAX) {
         return JIT_ELIMIT;
     }
-    void *data = collect->parts;
-    struct part *part =
-        vector_add(collect, &data, &collect->part_count, &collect->part_capacity, sizeof *part);
-    if (part == NULL) {
+    if (table_room(collect, NULL, &collect->places, hash_place) != JIT_OK ||
+        jit_heap_grow(collect->heap, (void **)&collect->parts, &collect->part_capacity,
+                      collect->part_count + 1, sizeof *collect->parts) != 0) {
         return JIT_ENOMEM;
     }
-    collect->parts = data;
-    collect->last = part;
-    *part = (struct part){.id = *id, .root_node = *root_node};
-    if (parent != NULL) {
-        part->parent = *parent;
+    enum jit_err err = keep_parent(collect, parent, &parent_ref);
+    if (err != JIT_OK) {
+        return err;
     }
+    collect->last = collect->part_count;
+    *place_slot(collect, id) = (uint32_t)++collect->part_count;
+    collect->places.count++;
+    collect->parts[collect->last] = (struct collect_part){
+        .id = *id,
+        .root_node = *root_node,
+        .parent = parent_ref,
+        .arena = options->arena_of == NULL ? 0 : options->arena_of(options->user, id)};
     return JIT_OK;
 }
 
 enum jit_err rmg_collect_node(struct rmg_collect *collect, const struct jit_id *instance,
                               const struct jit_id *id, const struct jit_id *type)
 {
-    struct part *part = find_part(collect, instance);
+    struct collect_part *part = enter_part(collect, instance);
     if (part == NULL) {
         return JIT_ENOENT;
     }
-    collect->last = part;
-    if (part->node_count >= UINT32_MAX - 1) {
-        return JIT_ELIMIT;
+    enum jit_err err = table_room(collect, part, &part->nodes, hash_node);
+    if (err != JIT_OK) {
+        return err;
     }
-    if (table_grow(collect, part, &part->node_table, hash_node) != 0) {
-        return JIT_ENOMEM;
-    }
-    uint32_t *slot = node_slot(part, id);
+    uint32_t *slot = node_slot(collect, part, id);
     if (*slot != 0) {
         return JIT_EEXIST;
     }
-    void *data = part->nodes;
-    struct rmg_bulk_node *node =
-        vector_add(collect, &data, &part->node_count, &part->node_capacity, sizeof *node);
-    if (node == NULL) {
-        return JIT_ENOMEM;
+    struct trie_pen pen = collect_pen(collect, part);
+    err = load_node(&pen, &part->lists[RMG_NODES], id, type);
+    if (err == JIT_OK) {
+        *slot = part->lists[RMG_NODES].last;
+        part->nodes.count++;
     }
-    part->nodes = data;
-    node->id = *id;
-    node->type = *type;
-    *slot = (uint32_t)part->node_count;
-    part->node_table.count++;
-    return JIT_OK;
+    return err;
 }
 
 bool rmg_collect_has_node(const struct rmg_collect *collect, const struct jit_id *instance,
                           const struct jit_id *id)
 {
-    const struct part *part = find_part(collect, instance);
-    const uint32_t *slot = part == NULL ? NULL : node_slot(part, id);
+    const struct collect_part *part = find_part(collect, instance);
+    const uint32_t *slot = part == NULL ? NULL : node_slot(collect, part, id);
     return slot != NULL && *slot != 0;
 }
 
 enum jit_err rmg_collect_edge(struct rmg_collect *collect, const struct jit_id *instance,
                               const struct rmg_edge *edge)
 {
-    struct part *part = find_part(collect, instance);
+    struct collect_part *part = enter_part(collect, instance);
     if (part == NULL) {
         return JIT_ENOENT;
     }
-    collect->last = part;
-    void *data = part->edges;
-    struct rmg_edge *place =
-        vector_add(collect, &data, &part->edge_count, &part->edge_capacity, sizeof *place);
-    if (place == NULL) {
-        return JIT_ENOMEM;
-    }
-    part->edges = data;
-    *place = *edge;
-    return JIT_OK;
+    struct trie_pen pen = collect_pen(collect, part);
+    return load_edge(&pen, &part->lists[RMG_EDGES], edge);
 }
 
 enum jit_err rmg_collect_edge_numbered(struct rmg_collect *collect, const struct jit_id *instance,
                                        const struct jit_id *from, const struct jit_id *to,
                                        const struct jit_id *type, struct jit_id *edge_id)
 {
-    struct part *part = find_part(collect, instance);
+    struct collect_part *part = enter_part(collect, instance);
+    struct rmg_edge edge = {.from = *from, .to = *to, .type = *type};
+    uint8_t input[3 * JIT_ID_BYTES + 4];
     if (part == NULL) {
         return JIT_ENOENT;
     }
-    if (table_grow(collect, part, &part->triple_table, hash_triple) != 0) {
-        return JIT_ENOMEM;
+    enum jit_err err = table_room(collect, part, &part->triples, hash_triple);
+    if (err != JIT_OK) {
+        return err;
     }
-    struct triple key = {.from = *from, .to = *to, .type = *type};
-    uint32_t *slot = triple_slot(part, &key);
-    if (*slot == 0) {
-        void *data = part->triples;
-        struct triple *fresh =
-            vector_add(collect, &data, &part->triple_count, &part->triple_capacity, sizeof *fresh);
-        if (fresh == NULL) {
-            return JIT_ENOMEM;
-        }
-        part->triples = data;
-        *fresh = key;
-        *slot = (uint32_t)part->triple_count;
-        part->triple_table.count++;
-    }
-    struct triple *triple = &part->triples[*slot - 1];
-    uint8_t input[3 * JIT_ID_BYTES + 4];
+    uint32_t *slot = triple_slot(collect, part, &edge);
+    uint32_t number =
+        *slot == 0 ? 0 : load_number((const uint8_t *)edge_at(collect, part, *slot)) + 1;
     memcpy(input, from->bytes, JIT_ID_BYTES);
     memcpy(input + JIT_ID_BYTES, to->bytes, JIT_ID_BYTES);
     memcpy(input + 2 * JIT_ID_BYTES, type->bytes, JIT_ID_BYTES);
-    jit_put_le32(input + 3 * JIT_ID_BYTES, triple->count);
-    struct rmg_edge edge = {.from = *from, .to = *to, .type = *type};
+    jit_put_le32(input + 3 * JIT_ID_BYTES, number);
     jit_hash_key(JIT_K_EDGE_ID, input, sizeof input, &edge.id);
-    enum jit_err err = rmg_collect_edge(collect, instance, &edge);
+    struct trie_pen pen = collect_pen(collect, part);
+    struct load_list *edges = &part->lists[RMG_EDGES];
+    err = load_edge(&pen, edges, &edge);
     if (err == JIT_OK) {
-        triple->count++;
+        load_number_set((uint8_t *)edge_at(collect, part, edges->last), number);
+        part->triples.count += *slot == 0;
+        *slot = edges->last;
         *edge_id = edge.id;
     }
+    return err;
+}
+
+enum jit_err collect_owner_end(struct rmg_collect *collect)
+{
+    if (collect->owner.count == 0) {
+        return JIT_OK;
+    }
+    struct collect_part *part = &collect->parts[collect->owner_part];
+    struct trie_pen pen = collect_pen(collect, part);
+    uint32_t count = collect->owner.count;
+    enum jit_err err = load_owner_end(&pen, &collect->owner, &part->lists[collect->owner_map]);
+    if (err == JIT_EEXIST) {
+        collect->twin = collect->has_twin ? collect->twin : collect->owner.id;
+        collect->has_twin = true;
+        load_owner_drop(&pen, &collect->owner);
+        return JIT_OK;
+    }
+    part->attachments += err == JIT_OK ? count : 0;
     return err;
 }
 
@@ -353,31 +418,24 @@ enum jit_err rmg_collect_attachment(struct rmg_collect *collect, const struct ji
                                     enum rmg_plane plane, const struct jit_id *owner,
                                     const struct rmg_attachment *attachment)
 {
-    struct part *part = find_part(collect, instance);
+    enum rmg_map map = plane == RMG_PLANE_ALPHA ? RMG_ALPHA : RMG_BETA;
+    struct collect_part *part = enter_part(collect, instance);
+    enum jit_err err = JIT_OK;
     if (part == NULL) {
         return JIT_ENOENT;
     }
-    collect->last = part;
-    if (attachment->name_size > JIT_NAME_BYTES_MAX || attachment->value.size > JIT_ATOM_BYTES_MAX) {
-        return JIT_ELIMIT;
+    if (collect->owner.count > 0 &&
+        (collect->owner_part != collect->last || collect->owner_map != map ||
+         !jit_id_equal(&collect->owner.id, owner))) {
+        err = collect_owner_end(collect);
     }
-    const char *name = pool_copy(collect, attachment->name, attachment->name_size);
-    const uint8_t *bytes = pool_copy(collect, attachment->value.bytes, attachment->value.size);
-    if (name == NULL || bytes == NULL) {
-        return JIT_ENOMEM;
+    if (err == JIT_OK) {
+        struct trie_pen pen = collect_pen(collect, part);
+        collect->owner_part = collect->last;
+        collect->owner_map = map;
+        err = load_owner_add(&pen, &collect->owner, owner, attachment);
     }
-    void *data = part->attachments;
-    struct rmg_bulk_attachment *place = vector_add(collect, &data, &part->attachment_count,
-                                                   &part->attachment_capacity, sizeof *place);
-    if (place == NULL) {
-        return JIT_ENOMEM;
-    }
-    part->attachments = data;
-    *place =
-        (struct rmg_bulk_attachment){.owner = *owner, .plane = plane, .attachment = *attachment};
-    place->attachment.name = name;
-    place->attachment.value.bytes = bytes;
-    return JIT_OK;
+    return err;
 }
 
 enum jit_err rmg_collect_datum(struct rmg_collect *collect, const struct jit_id *instance,
@@ -442,235 +500,87 @@ enum jit_err rmg_collect_path(struct rmg_collect *collect, const char *path,
     return err;
 }
 
-uint64_t rmg_collect_nodes(const struct rmg_collect *collect)
+/* ---- from one to another ---- */
+
+static bool is_within(const struct rmg_collect *collect, const struct collect_part *part,
+                      const struct jit_id *instance)
+{
+    for (unsigned depth = 0; part != NULL && depth <= JIT_DEPTH_MAX; depth++) {
+        if (jit_id_equal(&part->id, instance)) {
+            return true;
+        }
+        struct rmg_parent parent;
+        collect_parent(collect, part, &parent);
+        part = parent.present ? find_part(collect, &parent.instance) : NULL;
+    }
+    return false;
+}
+
+static enum jit_err take_part(struct rmg_collect *to, struct rmg_collect *from,
+                              struct collect_part *part)
+{
+    struct rmg_parent parent;
+    enum jit_err err = JIT_OK;
+    if (find_part(to, &part->id) == NULL) {
+        collect_parent(from, part, &parent);
+        err = rmg_collect_instance(to, &part->id, &part->root_node, &parent);
+    }
+    if (err != JIT_OK) {
+        return err;
+    }
+    struct collect_part *here = find_part(to, &part->id);
+    struct trie_pen pen = collect_pen(to, here);
+    for (unsigned map = 0; map < RMG_MAPS_HASHED; map++) {
+        load_list_free(&pen, (enum rmg_map)map, &here->lists[map]);
+        here->lists[map] = part->lists[map];
+        part->lists[map] = (struct load_list){.first = 0};
+    }
+    here->attachments = part->attachments;
+    part->attachments = 0;
+    collect_table_release(to, &here->nodes);
+    collect_table_release(to, &here->triples);
+    here->nodes = part->nodes;
+    part->nodes = (struct collect_table){.slots = NULL};
+    return JIT_OK;
+}
+
+enum jit_err rmg_collect_take(struct rmg_collect *to, struct rmg_collect *from,
+                              const struct jit_id *instance)
+{
+    assert(to->store == from->store && to->epoch == from->epoch && to->heap == from->heap);
+    enum jit_err err = find_part(from, instance) == NULL ? JIT_ENOENT : collect_owner_end(to);
+    if (err == JIT_OK) {
+        err = collect_owner_end(from);
+    }
+    for (size_t i = 0; err == JIT_OK && i < from->part_count; i++) {
+        if (is_within(from, &from->parts[i], instance)) {
+            err = take_part(to, from, &from->parts[i]);
+        }
+    }
+    if (from->has_twin && !to->has_twin) {
+        to->has_twin = true;
+        to->twin = from->twin;
+    }
+    return err;
+}
+
+/* ---- counts ---- */
+
+static uint64_t count_all(const struct rmg_collect *collect, enum rmg_map map)
 {
     uint64_t total = 0;
     for (size_t i = 0; i < collect->part_count; i++) {
-        total += collect->parts[i].node_count;
+        total += collect->parts[i].lists[map].count;
     }
     return total;
+}
+
+uint64_t rmg_collect_nodes(const struct rmg_collect *collect)
+{
+    return count_all(collect, RMG_NODES);
 }
 
 uint64_t rmg_collect_edges(const struct rmg_collect *collect)
 {
-    uint64_t total = 0;
-    for (size_t i = 0; i < collect->part_count; i++) {
-        total += collect->parts[i].edge_count;
-    }
-    return total;
-}
-
-/* ---- canonical order ---- */
-
-static int compare_parts(const void *a, const void *b)
-{
-    return jit_id_compare(&((const struct part *)a)->id, &((const struct part *)b)->id);
-}
-
-static int compare_nodes(const void *a, const void *b)
-{
-    return jit_id_compare(&((const struct rmg_bulk_node *)a)->id,
-                          &((const struct rmg_bulk_node *)b)->id);
-}
-
-static int compare_edges(const void *a, const void *b)
-{
-    return jit_id_compare(&((const struct rmg_edge *)a)->id, &((const struct rmg_edge *)b)->id);
-}
-
-static int compare_attachments(const void *a, const void *b)
-{
-    const struct rmg_bulk_attachment *x = a;
-    const struct rmg_bulk_attachment *y = b;
-    if (x->plane != y->plane) {
-        return x->plane < y->plane ? -1 : 1;
-    }
-    int order = jit_id_compare(&x->owner, &y->owner);
-    if (order != 0) {
-        return order;
-    }
-    uint32_t m = x->attachment.name_size;
-    uint32_t n = y->attachment.name_size;
-    order = memcmp(x->attachment.name, y->attachment.name, m < n ? m : n);
-    return order != 0 ? order : m < n ? -1 : m > n;
-}
-
-/* qsort takes no null pointer, not even for nothing. */
-static void sort(void *data, size_t count, size_t size, int (*compare)(const void *, const void *))
-{
-    if (count > 1) {
-        qsort(data, count, size, compare);
-    }
-}
-
-/* Sort everything; JIT_EEXIST with `at` when something is there twice. The node tables go stale. */
-static enum jit_err settle(struct rmg_collect *collect, struct jit_id *at)
-{
-    collect->last = NULL;
-    sort(collect->parts, collect->part_count, sizeof *collect->parts, compare_parts);
-    for (size_t p = 0; p < collect->part_count; p++) {
-        struct part *part = &collect->parts[p];
-        sort(part->nodes, part->node_count, sizeof *part->nodes, compare_nodes);
-        sort(part->edges, part->edge_count, sizeof *part->edges, compare_edges);
-        sort(part->attachments, part->attachment_count, sizeof *part->attachments,
-             compare_attachments);
-        for (size_t i = 1; i < part->edge_count; i++) {
-            if (compare_edges(&part->edges[i - 1], &part->edges[i]) == 0) {
-                *at = part->edges[i].id;
-                return JIT_EEXIST;
-            }
-        }
-        for (size_t i = 1; i < part->attachment_count; i++) {
-            if (compare_attachments(&part->attachments[i - 1], &part->attachments[i]) == 0) {
-                *at = part->attachments[i].owner;
-                return JIT_EEXIST;
-            }
-        }
-        collect->heap->free(collect->heap, part->node_table.slots);
-        part->node_table = (struct table){0};
-        for (size_t i = 0; i < part->node_count; i++) {
-            if (table_grow(collect, part, &part->node_table, hash_node) != 0) {
-                return JIT_ENOMEM;
-            }
-            *node_slot(part, &part->nodes[i].id) = (uint32_t)(i + 1);
-            part->node_table.count++;
-        }
-    }
-    return JIT_OK;
-}
-
-enum jit_err rmg_collect_load(struct rmg_collect *collect, struct rmg_tx *tx, struct jit_id *at)
-{
-    enum jit_err err = settle(collect, at);
-    for (size_t p = 0; err == JIT_OK && p < collect->part_count; p++) {
-        struct part *part = &collect->parts[p];
-        err = rmg_tx_upsert_instance(tx, &part->id, &part->root_node, &part->parent);
-    }
-    for (size_t p = 0; err == JIT_OK && p < collect->part_count; p++) {
-        struct part *part = &collect->parts[p];
-        struct rmg_bulk bulk = {
-            .nodes = part->nodes,
-            .node_count = part->node_count,
-            .edges = part->edges,
-            .edge_count = part->edge_count,
-            .attachments = part->attachments,
-            .attachment_count = part->attachment_count,
-        };
-        err = rmg_tx_load(tx, &part->id, &bulk);
-    }
-    return err;
-}
-
-/* ---- writing a genesis ---- */
-
-#define PIECE_BYTES (1u << 20)
-
-struct writer {
-    struct jit_buf buf;
-    uint32_t next; /* operation */
-    enum jit_err (*write)(void *user, const uint8_t *bytes, size_t size);
-    void *user;
-};
-
-static enum jit_err writer_flush(struct writer *w)
-{
-    enum jit_err err = w->buf.err;
-    if (err == JIT_OK && w->buf.size > 0) {
-        err = w->write(w->user, w->buf.data, w->buf.size);
-    }
-    jit_buf_reset(&w->buf);
-    return err;
-}
-
-static enum jit_err writer_op(struct writer *w, struct rmg_op *op)
-{
-    struct rmg_origin origin = {.request = 0, .operation = w->next++};
-    op->origins = &origin;
-    op->origin_count = 1;
-    rmg_op_encode(op, &w->buf);
-    return w->buf.size >= PIECE_BYTES || w->buf.err != JIT_OK ? writer_flush(w) : JIT_OK;
-}
-
-static enum jit_err write_nodes(struct writer *w, const struct part *part)
-{
-    enum jit_err err = JIT_OK;
-    for (size_t i = 0; err == JIT_OK && i < part->node_count; i++) {
-        struct rmg_op op = {.kind = RMG_OP_UPSERT_NODE,
-                            .instance = part->id,
-                            .id = part->nodes[i].id,
-                            .type = part->nodes[i].type};
-        err = writer_op(w, &op);
-    }
-    return err;
-}
-
-static enum jit_err write_edges(struct writer *w, const struct part *part)
-{
-    enum jit_err err = JIT_OK;
-    for (size_t i = 0; err == JIT_OK && i < part->edge_count; i++) {
-        struct rmg_op op = {.kind = RMG_OP_UPSERT_EDGE,
-                            .instance = part->id,
-                            .id = part->edges[i].id,
-                            .from = part->edges[i].from,
-                            .to = part->edges[i].to,
-                            .type = part->edges[i].type};
-        err = writer_op(w, &op);
-    }
-    return err;
-}
-
-static enum jit_err write_attachments(struct writer *w, const struct part *part)
-{
-    enum jit_err err = JIT_OK;
-    for (size_t i = 0; err == JIT_OK && i < part->attachment_count; i++) {
-        struct rmg_op op = {.kind = RMG_OP_SET_ATTACHMENT,
-                            .plane = part->attachments[i].plane,
-                            .instance = part->id,
-                            .id = part->attachments[i].owner,
-                            .attachment = part->attachments[i].attachment};
-        err = writer_op(w, &op);
-    }
-    return err;
-}
-
-enum jit_err rmg_collect_patch(struct rmg_collect *collect,
-                               enum jit_err (*write)(void *user, const uint8_t *bytes, size_t size),
-                               void *user, struct jit_id *at)
-{
-    struct writer w = {.write = write, .user = user};
-    jit_buf_init(&w.buf, collect->heap, 2 * (size_t)PIECE_BYTES + JIT_ATOM_BYTES_MAX);
-    enum jit_err err = settle(collect, at);
-    uint64_t operations = collect->part_count;
-    for (size_t p = 0; p < collect->part_count; p++) {
-        const struct part *part = &collect->parts[p];
-        operations += part->node_count + part->edge_count + part->attachment_count;
-    }
-    if (err == JIT_OK && operations > UINT32_MAX) {
-        err = JIT_ELIMIT;
-    }
-    static const struct jit_id zero;
-    jit_buf_put_id(&w.buf, &zero); /* no base */
-    jit_buf_put_u64(&w.buf, 0);    /* in-slots */
-    jit_buf_put_u64(&w.buf, 0);    /* out-slots */
-    jit_buf_put_u64(&w.buf, operations);
-    for (size_t p = 0; err == JIT_OK && p < collect->part_count; p++) {
-        const struct part *part = &collect->parts[p];
-        struct rmg_op op = {.kind = RMG_OP_UPSERT_INSTANCE,
-                            .instance = part->id,
-                            .from = part->root_node,
-                            .parent = &part->parent};
-        err = writer_op(&w, &op);
-    }
-    enum jit_err (*const writers[])(struct writer *, const struct part *) = {
-        write_nodes, write_edges, write_attachments};
-    for (size_t k = 0; k < sizeof writers / sizeof *writers; k++) {
-        for (size_t p = 0; err == JIT_OK && p < collect->part_count; p++) {
-            err = writers[k](&w, &collect->parts[p]);
-        }
-    }
-    if (err == JIT_OK) {
-        err = writer_flush(&w);
-    }
-    jit_buf_release(&w.buf);
-    return err;
+    return count_all(collect, RMG_EDGES);
 }

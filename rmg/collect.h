@@ -1,9 +1,11 @@
 /* rmg/collect.h - a graph being gathered before it exists: what importers fill and what a genesis
  * is made of. Spec:  DESIGN 4.1 (ids), 14.8 (genesis), 14.4. Layer: rmg; base only.
  *
- * Everything added is copied. Then it is either loaded into a store by bulk build, or written as a
- * patch without base: the same content gives the same bytes, whatever the order in which it was
- * added. */
+ * Everything added is copied, into the arenas of a store that holds nothing yet: what is loaded
+ * into that store needs no memory twice. Or it is written as a patch without base: the same content
+ * gives the same bytes, whatever the order in which it was added.
+ *
+ * Beside the leaves it needs 8 to 16 bytes a node and a numbered edge, until it is loaded. */
 #ifndef JIT_RMG_COLLECT_H
 #define JIT_RMG_COLLECT_H
 
@@ -13,7 +15,9 @@
 
 struct rmg_collect;
 
-JIT_MUST_CHECK enum jit_err rmg_collect_new(struct jit_heap *heap, struct rmg_collect **out);
+/* The store must outlive the collection. */
+JIT_MUST_CHECK enum jit_err rmg_collect_new(struct jit_heap *heap, struct rmg_store *store,
+                                            struct rmg_collect **out);
 void rmg_collect_free(struct rmg_collect *collect); /* may be NULL */
 struct jit_heap *rmg_collect_heap(const struct rmg_collect *collect);
 
@@ -50,6 +54,12 @@ JIT_MUST_CHECK enum jit_err rmg_collect_datum(struct rmg_collect *collect,
 JIT_MUST_CHECK enum jit_err rmg_collect_path(struct rmg_collect *collect, const char *path,
                                              struct jit_id *instance);
 
+/* Take an instance, and what is nested in it, out of another collection in the same store, in place
+ * of what is here: what was imported once serves several. Nothing may be added to it afterwards.
+ * After an error both may only be freed. Errors: JIT_ENOENT, JIT_ENOMEM, the arena's. */
+JIT_MUST_CHECK enum jit_err rmg_collect_take(struct rmg_collect *to, struct rmg_collect *from,
+                                             const struct jit_id *instance);
+
 /* Counts so far. */
 uint64_t rmg_collect_nodes(const struct rmg_collect *collect);
 uint64_t rmg_collect_edges(const struct rmg_collect *collect);
@@ -58,13 +68,15 @@ uint64_t rmg_collect_edges(const struct rmg_collect *collect);
 bool rmg_collect_has_node(const struct rmg_collect *collect, const struct jit_id *instance,
                           const struct jit_id *id);
 
-/* Load everything into an empty version's transaction. Duplicates with different content:
- * JIT_EEXIST, `at` names the id; exact duplicates too. The caller seals. */
+/* Build everything in a transaction of its store, whose base is the empty version; the collection
+ * is empty afterwards, whatever happens. Duplicates with different content: JIT_EEXIST, `at` names
+ * the id; exact duplicates too. The caller seals. */
 JIT_MUST_CHECK enum jit_err rmg_collect_load(struct rmg_collect *collect, struct rmg_tx *tx,
                                              struct jit_id *at);
 
 /* Write it as a genesis patch (base root zero, no slots, origins (0, k)) in canonical order, in
- * pieces. write returns an error to stop. Errors: write's, JIT_EEXIST, JIT_ENOMEM. */
+ * pieces; more than once if need be, but nothing may be added afterwards. write returns an error to
+ * stop. Errors: write's, JIT_EEXIST, JIT_ENOMEM. */
 JIT_MUST_CHECK enum jit_err
 rmg_collect_patch(struct rmg_collect *collect,
                   enum jit_err (*write)(void *user, const uint8_t *bytes, size_t size), void *user,

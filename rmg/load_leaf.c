@@ -28,7 +28,7 @@ static void append(const struct rmg_arena *arena, struct load_list *list, uint32
         list->first = ref;
     } else {
         uint8_t *last = rmg_arena_at(arena, list->last);
-        link_set(last, ref, 0);
+        link_set(last, ref, load_link_of(last).ahead);
         list->mixed = list->mixed || jit_id_compare(leaf_id(last), leaf_id(leaf)) >= 0;
     }
     list->last = ref;

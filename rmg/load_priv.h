@@ -19,8 +19,9 @@ struct load_list {
 };
 
 struct load_link {
-    uint32_t next;  /* leaf; 0: the last one */
-    uint32_t ahead; /* a leaf some steps on, to be fetched; 0: not known */
+    uint32_t next; /* leaf; 0: the last one */
+    uint32_t
+        ahead; /* a leaf some steps on, to be fetched; until it is known, the caller's number */
 };
 
 static inline struct load_link load_link_of(const uint8_t *leaf)
@@ -28,6 +29,17 @@ static inline struct load_link load_link_of(const uint8_t *leaf)
     struct load_link link;
     memcpy(&link, leaf, sizeof link);
     return link;
+}
+
+/* A number kept with a leaf until its list is sorted; 0 at first. */
+static inline uint32_t load_number(const uint8_t *leaf)
+{
+    return load_link_of(leaf).ahead;
+}
+
+static inline void load_number_set(uint8_t *leaf, uint32_t number)
+{
+    memcpy(leaf + offsetof(struct load_link, ahead), &number, sizeof number);
 }
 
 /* Make a leaf and append it. Errors: JIT_EINVALID (type zero), JIT_ELIMIT, the arena's. */

@@ -37,7 +37,7 @@ noinst_LTLIBRARIES += %D%/librmg.la
 	%D%/schema_write.c
 
 # What importers fill.
-%C%_librmg_la_SOURCES += %D%/collect.c %D%/collect.h
+%C%_librmg_la_SOURCES += %D%/collect.c %D%/collect.h %D%/collect_priv.h %D%/collect_write.c
 
 # The text language.
 %C%_librmg_la_SOURCES += \

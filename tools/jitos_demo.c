@@ -88,11 +88,9 @@ static void head_of(const struct jit_id *id, char out[13])
 
 /* ---- steps ---- */
 
-static int load(struct demo *demo, uint32_t members, struct rmg_collect **out,
-                struct load_facts *facts)
+static struct load_request request_of(const struct demo *demo, uint32_t members)
 {
-    struct load_request request = {.file = demo->file, .seed = demo->seed, .members = members};
-    return load_system(demo->cli, &request, out, facts);
+    return (struct load_request){.file = demo->file, .seed = demo->seed, .members = members};
 }
 
 static struct runner runner_of(struct demo *demo, size_t folder, const char *label)
@@ -197,17 +195,16 @@ static int run_killed(struct demo *demo, struct rmg_collect *collect)
     return CLI_OK;
 }
 
-static int run_single(struct demo *demo)
+static int run_single(struct demo *demo, struct load_made *made)
 {
-    struct rmg_collect *collect = NULL;
+    struct load_request request = request_of(demo, 1);
     struct load_facts facts;
     char world[13];
-    int code = load(demo, 1, &collect, &facts);
+    int code = load_again(demo->cli, &request, made, &facts);
     struct runner runner = runner_of(demo, 2, "one worker");
     if (code == CLI_OK) {
-        code = runner_go(&runner, collect);
+        code = runner_go(&runner, made->collect);
     }
-    rmg_collect_free(collect);
     if (code != CLI_OK) {
         return code;
     }
@@ -256,13 +253,14 @@ static int finish(struct demo *demo)
 static int steps(struct demo *demo)
 {
     struct cli *cli = demo->cli;
-    struct rmg_collect *collect = NULL;
+    struct load_made made = {.collect = NULL};
+    struct load_request request = request_of(demo, demo->workers);
     struct load_facts facts;
     char a[CLI_NUMBER_SIZE];
     char b[CLI_NUMBER_SIZE];
     char c[CLI_NUMBER_SIZE];
     uint64_t begun = cli->env->clock->now_ns(cli->env->clock);
-    int code = load(demo, demo->workers, &collect, &facts);
+    int code = load_system(cli, &request, &made, &facts);
     if (code == CLI_OK) {
         cli_print(cli,
                   "1  the package graph this machine knows: %s nodes (%s only named), %s "
@@ -277,13 +275,16 @@ static int steps(struct demo *demo)
         code = cli_emit(cli, event);
     }
     if (code == CLI_OK) {
-        code = run_whole(demo, collect);
+        code = run_whole(demo, made.collect);
     }
     if (code == CLI_OK) {
-        code = run_killed(demo, collect);
+        code = run_killed(demo, made.collect);
     }
-    rmg_collect_free(collect);
-    return code == CLI_OK ? run_single(demo) : code;
+    if (code == CLI_OK) {
+        code = run_single(demo, &made);
+    }
+    load_release(&made);
+    return code;
 }
 
 int jitos_demo(struct cli *cli)

@@ -198,8 +198,8 @@ static int report(struct cli *cli, const struct runner *runner)
     return cli_emit(cli, event);
 }
 
-static int load_and_compare(struct cli *cli, const char *data, bool exists,
-                            struct rmg_collect **collect, struct jit_id *genesis)
+static int load_and_compare(struct cli *cli, const char *data, bool exists, struct load_made *made,
+                            struct jit_id *genesis)
 {
     struct load_facts facts;
     struct load_request request = {.file = cli->operands[0], .seed = cli_number(cli, "seed")};
@@ -209,10 +209,10 @@ static int load_and_compare(struct cli *cli, const char *data, bool exists,
             request.seed = then.seed;
         }
     }
-    int code = load_system(cli, &request, collect, &facts);
+    int code = load_system(cli, &request, made, &facts);
     struct source source = {.file = facts.file_hash, .seed = request.seed};
     if (code == CLI_OK) {
-        code = runner_genesis_id(cli, *collect, &source.genesis);
+        code = runner_genesis_id(cli, made->collect, &source.genesis);
         *genesis = source.genesis;
     }
     if (code == CLI_OK && exists) {
@@ -231,7 +231,7 @@ int jitos_run(struct cli *cli)
     char space[256];
     const char *data = cli_text(cli, "data");
     bool temporary = data == NULL;
-    struct rmg_collect *collect = NULL;
+    struct load_made made = {.collect = NULL};
     struct jit_id genesis = {{0}};
     int code = CLI_OK;
     if (temporary && cli->operand_count == 0) {
@@ -249,7 +249,7 @@ int jitos_run(struct cli *cli)
     }
     bool exists = has_history(data);
     if (cli->operand_count > 0) {
-        code = load_and_compare(cli, data, exists, &collect, &genesis);
+        code = load_and_compare(cli, data, exists, &made, &genesis);
     } else if (exists && cli_given(cli, "seed")) {
         struct source then;
         if (read_source(data, &then) && then.seed != cli_number(cli, "seed")) {
@@ -264,14 +264,14 @@ int jitos_run(struct cli *cli)
         .die_at_log_offset =
             cli_given(cli, "die-at-log-offset") ? cli_number(cli, "die-at-log-offset") : UINT64_MAX,
         .hang_wall_s = cli_number(cli, "hang-wall"),
-        .genesis = collect != NULL ? &genesis : NULL,
+        .genesis = made.collect != NULL ? &genesis : NULL,
         .ticks = cli_number(cli, "ticks"),
         .label = "run",
     };
     if (code == CLI_OK) {
-        code = runner_go(&runner, collect);
+        code = runner_go(&runner, made.collect);
     }
-    rmg_collect_free(collect);
+    load_release(&made);
     if (code == CLI_OK && runner.died) {
         cli_note(cli, "the supervisor died as it was told; run again to go on");
         code = 128 + 9;

@@ -188,33 +188,85 @@ static int gather(struct cli *cli, const struct load_request *request,
         cli_why(cli, "%s", what[0] != '\0' ? what : jit_err_text(err));
         return err == JIT_ENOMEM ? CLI_HOST : CLI_USAGE;
     }
-    return import_all(cli, request->file, system, collect, facts);
+    return CLI_OK;
 }
 
-int load_system(struct cli *cli, const struct load_request *request, struct rmg_collect **out,
-                struct load_facts *facts)
+/* A collection of its own for this request. */
+static int collect_new(struct cli *cli, struct load_made *made, struct rmg_collect **out)
+{
+    if (rmg_collect_new(jit_heap_libc(), made->graph.store, out) != JIT_OK) {
+        cli_what(cli, "out of memory");
+        return CLI_HOST;
+    }
+    return CLI_OK;
+}
+
+static int read_system(struct cli *cli, const struct load_request *request,
+                       struct load_facts *facts, struct lang_system **system)
 {
     struct jit_buf source;
-    struct lang_system *system = NULL;
-    *out = NULL;
     *facts = (struct load_facts){.processes = 0};
     int code = load_file(cli, request->file, LANG_SOURCE_BYTES_MAX, &source);
     if (code == CLI_OK) {
         jit_hash(source.data, source.size, &facts->file_hash);
-        code = parse(cli, request->file, &source, &system);
+        code = parse(cli, request->file, &source, system);
     }
-    if (code == CLI_OK && rmg_collect_new(jit_heap_libc(), out) != JIT_OK) {
+    jit_buf_release(&source);
+    return code;
+}
+
+int load_system(struct cli *cli, const struct load_request *request, struct load_made *out,
+                struct load_facts *facts)
+{
+    struct lang_system *system = NULL;
+    out->collect = NULL;
+    enum jit_err err = format_graph_init(&out->graph, jit_heap_libc());
+    int code = read_system(cli, request, facts, &system);
+    if (code == CLI_OK && err != JIT_OK) {
         cli_what(cli, "out of memory");
         code = CLI_HOST;
     }
     if (code == CLI_OK) {
-        code = gather(cli, request, system, *out, facts);
+        code = collect_new(cli, out, &out->collect);
     }
-    if (code != CLI_OK) {
-        rmg_collect_free(*out);
-        *out = NULL;
+    if (code == CLI_OK) {
+        code = gather(cli, request, system, out->collect, facts);
+    }
+    if (code == CLI_OK) {
+        code = import_all(cli, request->file, system, out->collect, facts);
     }
     lang_system_free(jit_heap_libc(), system);
-    jit_buf_release(&source);
     return code;
+}
+
+int load_again(struct cli *cli, const struct load_request *request, struct load_made *made,
+               struct load_facts *facts)
+{
+    struct lang_system *system = NULL;
+    struct rmg_collect *collect = NULL;
+    struct jit_id world;
+    struct jit_id root_node;
+    kern_place_id("/world", &world, &root_node);
+    int code = read_system(cli, request, facts, &system);
+    if (code == CLI_OK) {
+        code = collect_new(cli, made, &collect);
+    }
+    if (code == CLI_OK) {
+        code = gather(cli, request, system, collect, facts);
+    }
+    if (code == CLI_OK && rmg_collect_take(collect, made->collect, &world) != JIT_OK) {
+        cli_what(cli, "out of memory");
+        code = CLI_HOST;
+    }
+    rmg_collect_free(code == CLI_OK ? made->collect : collect);
+    made->collect = code == CLI_OK ? collect : made->collect;
+    lang_system_free(jit_heap_libc(), system);
+    return code;
+}
+
+void load_release(struct load_made *made)
+{
+    rmg_collect_free(made->collect);
+    made->collect = NULL;
+    format_graph_release(&made->graph);
 }

@@ -5,6 +5,7 @@
 
 #include "rmg/collect.h"
 #include "tools/cli/cli.h"
+#include "tools/formats/graph.h"
 
 struct load_request {
     const char *file;
@@ -22,10 +23,21 @@ struct load_facts {
     uint64_t ignored_stanzas; /* later ones of a name */
 };
 
-/* The collection is the caller's: rmg_collect_free. Returns an exit code; what failed has been
- * said. */
-int load_system(struct cli *cli, const struct load_request *request, struct rmg_collect **out,
+/* What was gathered, and the memory it lies in. */
+struct load_made {
+    struct format_graph graph; /* empty; it must stay where it is */
+    struct rmg_collect *collect;
+};
+
+/* Release `out` either way. Returns an exit code; what failed has been said. */
+int load_system(struct cli *cli, const struct load_request *request, struct load_made *out,
                 struct load_facts *facts);
+/* The same file for another request, without importing anew: everything below /world is kept as it
+ * was gathered. */
+int load_again(struct cli *cli, const struct load_request *request, struct load_made *made,
+               struct load_facts *facts);
+/* What was never made is nothing but zeros. */
+void load_release(struct load_made *made);
 
 /* All of a file, at most size_max bytes. Returns an exit code; release `out` either way. */
 int load_file(struct cli *cli, const char *path, size_t size_max, struct jit_buf *out);

@@ -239,7 +239,7 @@ static struct rmg_version first_version(struct kernel_bed *bed, uint64_t n)
     jit_buf_init(&messages, heap, 1u << 20);
     bench_must(lang_parse(heap, "bench", (const uint8_t *)system_text, strlen(system_text), &system,
                           &messages));
-    bench_must(rmg_collect_new(heap, &collect));
+    bench_must(rmg_collect_new(heap, bed->store, &collect));
     bench_must(genesis_collect(system, 1, 0, collect, what, sizeof what));
     put_world(bed, collect, n);
     bench_must(rmg_tx_begin(bed->store, &version, &tx));

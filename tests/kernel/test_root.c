@@ -42,7 +42,7 @@ static void setup(void)
         options.arenas[i] = arenas[i];
     }
     must(rmg_store_new(heap, &options, &store));
-    must(rmg_collect_new(heap, &collect));
+    must(rmg_collect_new(heap, store, &collect));
 }
 
 static void teardown(void)

@@ -41,8 +41,6 @@ static void *fault_alloc(struct jit_heap *heap, size_t size)
     memset(block->bytes, 0xa5, size);
     fault->live++;
     fault->live_bytes += (int64_t)size;
-    fault->peak_bytes =
-        fault->live_bytes > fault->peak_bytes ? fault->live_bytes : fault->peak_bytes;
     return block->bytes;
 }
 

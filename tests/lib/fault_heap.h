@@ -14,7 +14,6 @@ struct fault_heap {
     int64_t calls;        /* allocations and growths asked for */
     int64_t live;         /* blocks handed out and not freed */
     int64_t live_bytes;
-    int64_t peak_bytes; /* the most that was live at once; may be set back to live_bytes */
 };
 
 struct fault_heap fault_heap_make(int64_t refuse_at, bool sticky);

@@ -54,7 +54,8 @@ static void put_cells(struct rmg_collect *collect, const char *path, uint32_t co
     }
 }
 
-static struct rmg_collect *compile(const struct sim_kernel_options *options)
+static struct rmg_collect *compile(struct rmg_store *store,
+                                   const struct sim_kernel_options *options)
 {
     struct jit_heap *heap = jit_heap_libc();
     struct lang_system *system = NULL;
@@ -68,7 +69,7 @@ static struct rmg_collect *compile(const struct sim_kernel_options *options)
         fprintf(stderr, "%.*s\n", (int)messages.size, (const char *)messages.data);
     }
     assert(err == JIT_OK);
-    err = rmg_collect_new(heap, &collect);
+    err = rmg_collect_new(heap, store, &collect);
     assert(err == JIT_OK);
     err = genesis_collect(system, options->system_seed, 0, collect, what, sizeof what);
     assert(err == JIT_OK);
@@ -80,7 +81,7 @@ static struct rmg_collect *compile(const struct sim_kernel_options *options)
 
 static struct rmg_version load(struct rmg_store *store, const struct sim_kernel_options *options)
 {
-    struct rmg_collect *collect = compile(options);
+    struct rmg_collect *collect = compile(store, options);
     struct rmg_version empty = rmg_version_empty();
     struct rmg_version made;
     struct rmg_tx *tx = NULL;

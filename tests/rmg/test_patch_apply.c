@@ -129,6 +129,21 @@ static struct jit_id numbered(const char *prefix, uint64_t number)
     return id;
 }
 
+static void store_begin(void)
+{
+    mem = fault_heap_make(-1, false);
+    must(rmg_arena_new(&mem.heap, 8u << 20, &arena));
+    struct rmg_store_options options = {.arenas = {arena}, .arena_count = 1};
+    must(rmg_store_new(&mem.heap, &options, &store));
+}
+
+static void store_end(void)
+{
+    rmg_store_free(store);
+    rmg_arena_free(&mem.heap, arena);
+    ck_assert_int_eq(mem.live, 0);
+}
+
 static void write_genesis(void)
 {
     struct rmg_collect *collect = NULL;
@@ -137,7 +152,8 @@ static void write_genesis(void)
     struct jit_id at;
     struct jit_id type = sample_type_p();
     struct jit_id edge_type = sample_type_d();
-    must(rmg_collect_new(jit_heap_libc(), &collect));
+    store_begin();
+    must(rmg_collect_new(jit_heap_libc(), store, &collect));
     must(rmg_collect_path(collect, "/", &top));
     must(rmg_collect_path(collect, "/world", &world));
     for (uint64_t i = 0; i < NODES; i++) {
@@ -157,21 +173,7 @@ static void write_genesis(void)
     }
     must(rmg_collect_patch(collect, keep_piece, NULL, &at));
     rmg_collect_free(collect);
-}
-
-static void store_begin(void)
-{
-    mem = fault_heap_make(-1, false);
-    must(rmg_arena_new(&mem.heap, 8u << 20, &arena));
-    struct rmg_store_options options = {.arenas = {arena}, .arena_count = 1};
-    must(rmg_store_new(&mem.heap, &options, &store));
-}
-
-static void store_end(void)
-{
-    rmg_store_free(store);
-    rmg_arena_free(&mem.heap, arena);
-    ck_assert_int_eq(mem.live, 0);
+    store_end();
 }
 
 static void setup_genesis(void)

@@ -35,7 +35,7 @@ static void open_store(void)
     must(rmg_arena_new(&mem.heap, ARENA_BYTES, &arena));
     struct rmg_store_options options = {.arenas = {arena}, .arena_count = 1};
     must(rmg_store_new(&mem.heap, &options, &store));
-    must(rmg_collect_new(&mem.heap, &collect));
+    must(rmg_collect_new(&mem.heap, store, &collect));
 }
 
 static void close_store(void)

@@ -188,7 +188,10 @@ static void load_things(void)
     struct rmg_collect *collect = NULL;
     struct rmg_tx *tx = NULL;
     struct jit_id at;
-    must(rmg_collect_new(&mem.heap, &collect));
+    must(rmg_arena_new(&mem.heap, ARENA_BYTES, &arena));
+    struct rmg_store_options options = {.arenas = {arena}, .arena_count = 1};
+    must(rmg_store_new(&mem.heap, &options, &store));
+    must(rmg_collect_new(&mem.heap, store, &collect));
     must(rmg_collect_path(collect, "/", &places[0]));
     must(rmg_collect_path(collect, "/x", &places[1]));
     for (unsigned i = 0; i < NODES + EDGES; i++) {
@@ -210,9 +213,6 @@ static void load_things(void)
                                         &attachment));
         }
     }
-    must(rmg_arena_new(&mem.heap, ARENA_BYTES, &arena));
-    struct rmg_store_options options = {.arenas = {arena}, .arena_count = 1};
-    must(rmg_store_new(&mem.heap, &options, &store));
     version = rmg_version_empty();
     must(rmg_tx_begin(store, &version, &tx));
     must(rmg_collect_load(collect, tx, &at));

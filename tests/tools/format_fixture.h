@@ -92,7 +92,8 @@ static inline void trial_run(struct trial *t, const struct trial_input *input)
         .format = input->format, .paths = input->paths, .base = folder, .schema = input->schema};
     memset(t, 0, sizeof *t);
     t->mem = fault_heap_make(-1, false);
-    must(rmg_collect_new(&t->mem.heap, &t->collect));
+    must(format_graph_init(&t->graph, &t->mem.heap));
+    must(rmg_collect_new(&t->mem.heap, t->graph.store, &t->collect));
     if (!input->as_it_is) {
         must(rmg_collect_path(t->collect, "/", &target.instance));
         jit_hash_named("node:", "/", 1, &target.root_node);
@@ -107,7 +108,6 @@ static inline void trial_run(struct trial *t, const struct trial_input *input)
     t->err = import_run(&source, t->collect, &t->report, &t->error);
     t->fired = fault_heap_fired(&t->mem);
     t->mem.refuse_at = -1;
-    must(format_graph_init(&t->graph, &t->mem.heap));
     if (t->err == JIT_OK && !t->fired) {
         struct jit_id at;
         enum jit_err err = format_graph_load(&t->graph, t->collect, &at);
@@ -117,8 +117,8 @@ static inline void trial_run(struct trial *t, const struct trial_input *input)
 
 static inline void trial_end(struct trial *t)
 {
-    format_graph_release(&t->graph);
     rmg_collect_free(t->collect);
+    format_graph_release(&t->graph);
     ck_assert_int_eq(t->mem.live, 0);
 }
 

@@ -233,7 +233,7 @@ enum jit_err bed_upload(void *user, const uint8_t *bytes, size_t size)
     return hub_client_send(client, &w);
 }
 
-struct rmg_collect *bed_collect(void)
+struct rmg_collect *bed_collect(struct rmg_store *store)
 {
     struct lang_system *system = NULL;
     struct rmg_collect *collect = NULL;
@@ -246,7 +246,7 @@ struct rmg_collect *bed_collect(void)
     ck_assert_int_eq(lang_parse(jit_heap_libc(), "test", (const uint8_t *)bed_text,
                                 strlen(bed_text), &system, &messages),
                      JIT_OK);
-    ck_assert_int_eq(rmg_collect_new(jit_heap_libc(), &collect), JIT_OK);
+    ck_assert_int_eq(rmg_collect_new(jit_heap_libc(), store, &collect), JIT_OK);
     ck_assert_int_eq(genesis_collect(system, 11, 0, collect, what, sizeof what), JIT_OK);
     kern_place_id("/world", &world, &root_node);
     jit_hash_named("type:", "Cell", 4, &cell);
@@ -266,9 +266,16 @@ struct rmg_collect *bed_collect(void)
 void bed_send_system(struct hub_client *client)
 {
     struct jit_id at;
-    struct rmg_collect *collect = bed_collect();
+    struct rmg_arena *arena = NULL;
+    struct rmg_store *store = NULL;
+    ck_assert_int_eq(rmg_arena_new(jit_heap_libc(), 256u << 20, &arena), JIT_OK);
+    struct rmg_store_options options = {.arenas = {arena}, .arena_count = 1};
+    ck_assert_int_eq(rmg_store_new(jit_heap_libc(), &options, &store), JIT_OK);
+    struct rmg_collect *collect = bed_collect(store);
     bed_say(client, "genesis_begin");
     ck_assert_int_eq(rmg_collect_patch(collect, bed_upload, client, &at), JIT_OK);
     bed_say(client, "genesis_end");
     rmg_collect_free(collect);
+    rmg_store_free(store);
+    rmg_arena_free(jit_heap_libc(), arena);
 }

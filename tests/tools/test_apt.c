@@ -269,7 +269,7 @@ START_TEST(its_own_types)
         struct jit_id top;
         char path[4096];
         must(format_graph_init(&graph, jit_heap_libc()));
-        must(rmg_collect_new(jit_heap_libc(), &collect));
+        must(rmg_collect_new(jit_heap_libc(), graph.store, &collect));
         must(rmg_collect_path(collect, "/", &top));
         must(rmg_schema_collect(there, collect));
         must(format_graph_load(&graph, collect, &top));

@@ -340,6 +340,9 @@ static enum jit_err take_attachment(struct reader *r)
     err = err == JIT_OK ? name_of(r, &attachment.name, &attachment.name_size) : err;
     err = err == JIT_OK ? rmg_collect_attachment(r->collect, &instance, plane, &owner, &attachment)
                         : err;
+    if (err == JIT_ELIMIT) {
+        return fail(r, err, 1, "more than 256 attachments on one owner", "");
+    }
     if (err != JIT_OK) {
         return err;
     }
@@ -612,9 +615,9 @@ static enum jit_err read_and_copy(struct reader *r)
 {
     struct format_graph graph;
     struct jit_id at;
-    enum jit_err err = rmg_collect_new(r->im->heap, &r->collect);
-    enum jit_err ready = format_graph_init(&graph, r->im->heap);
-    err = err == JIT_OK ? ready : err;
+    r->collect = NULL;
+    enum jit_err err = format_graph_init(&graph, r->im->heap);
+    err = err == JIT_OK ? rmg_collect_new(r->im->heap, graph.store, &r->collect) : err;
     err = err == JIT_OK ? read_all(r) : err;
     err = err == JIT_OK ? format_graph_load(&graph, r->collect, &at) : err;
     rmg_collect_free(r->collect);

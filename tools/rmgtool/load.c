@@ -96,7 +96,7 @@ static int import_all(struct cli *cli, const struct input *input, struct format_
         .user = &progress,
     };
     cli_progress_begin(&progress, cli, "reading", "kB", 0, 0);
-    enum jit_err err = rmg_collect_new(graph->heap, &collect);
+    enum jit_err err = rmg_collect_new(graph->heap, graph->store, &collect);
     if (err == JIT_OK && format->needs_target) {
         err = rmg_collect_path(collect, "/", &root.instance);
         jit_hash_named("node:", "/", 1, &root.root_node);
