@@ -180,7 +180,7 @@ check 'no output' 2 '' '*needs -o OUT.rmg*'
 run "$rmg" import -o x.rmg --from csv
 check 'no input' 2 '' '*needs *'
 run "$rmg" verify
-check 'no operand' 2 '' '*needs FILE*'
+check 'no operand' 2 '' '*takes one FILE*'
 run "$rmg" verify nodes.csv
 check 'nothing to verify' 2 '' '*a csv file has nothing to verify*'
 run "$rmg" verify nodes.csv --from rmg

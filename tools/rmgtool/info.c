@@ -3,7 +3,7 @@
 #include <sys/stat.h>
 
 #include "rmg/foreign_root.h"
-#include "tools/rmgtool/rmg.h"
+#include "tools/rmgtool/keys.h"
 
 #define TYPES_SHOWN 20u
 
@@ -318,6 +318,16 @@ int rmg_verify(struct cli *cli)
     struct format_graph graph = {.mapped = 0};
     const struct format *format;
     char root[JIT_ID_HEX];
+    uint32_t signers = 0;
+    if (cli_text(cli, "proof") != NULL && cli->operand_count == 0) {
+        return rmg_verify_proof(cli);
+    }
+    if (cli->operand_count != 1 || cli_text(cli, "proof") != NULL) {
+        cli_what(cli, "takes one FILE, or --proof PROOF --root HEX");
+        cli_why(cli, "a proof is judged without the file");
+        cli_next(cli, "rmg verify -h");
+        return CLI_USAGE;
+    }
     int code = rmg_load(cli, &graph, &format, NULL);
     if (code == CLI_OK && format->load == NULL) {
         cli_what(cli, "cannot verify %s", cli->operands[0]);
@@ -327,6 +337,9 @@ int rmg_verify(struct cli *cli)
     }
     if (code == CLI_OK) {
         code = confirm(cli, &graph);
+    }
+    if (code == CLI_OK) {
+        code = keys_confirm(cli, &graph.version.state_root, &signers);
     }
     if (code == CLI_OK) {
         jit_id_to_hex(&graph.version.state_root, root);
@@ -339,6 +352,10 @@ int rmg_verify(struct cli *cli)
         cli_put_text(event, "path", cli->operands[0]);
         cli_put_bool(event, "verified", true);
         cli_put_text(event, "state_root", root);
+        if (signers > 0) {
+            cli_print(cli, "signed by all %u that were asked for\n", signers);
+            cli_put_number(event, "signers", signers);
+        }
         code = cli_emit(cli, event);
     }
     format_graph_release(&graph);

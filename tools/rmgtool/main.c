@@ -24,6 +24,50 @@ static const struct cli_option verify_options[] = {
      .choices = verified,
      .help = "rmg or wsc; else its name or its first bytes tell"},
     {.name = "root", .type = CLI_TEXT, .metavar = "HEX", .help = "the state root it must have"},
+    {.name = "signer",
+     .type = CLI_LIST,
+     .metavar = "KEY.pub",
+     .help = "who must have signed it; once for each"},
+    {.name = "signatures",
+     .type = CLI_TEXT,
+     .metavar = "FILE.sig",
+     .help = "where the signatures are (default: FILE.sig)"},
+    {.name = "proof",
+     .type = CLI_TEXT,
+     .metavar = "PROOF",
+     .help = "judge a proof of rmg prove under --root; no FILE is needed"},
+    {0},
+};
+static const struct cli_option sign_options[] = {
+    {.name = "key",
+     .letter = 'k',
+     .type = CLI_TEXT,
+     .metavar = "KEY",
+     .help = "a secret key that rmg keygen made"},
+    {.name = "out",
+     .letter = 'o',
+     .type = CLI_TEXT,
+     .metavar = "FILE.sig",
+     .help = "the envelope to write or to add to (default: FILE.sig)"},
+    {0},
+};
+static const char *const proof_planes[] = {"nodes",       "edges",     "node-values",
+                                           "edge-values", "instances", NULL};
+static const struct cli_option prove_options[] = {
+    {.name = "plane",
+     .type = CLI_CHOICE,
+     .metavar = "PLANE",
+     .choices = proof_planes,
+     .help = "nodes, edges, node-values, edge-values or instances; else what ID is"},
+    {.name = "in",
+     .type = CLI_TEXT,
+     .metavar = "INSTANCE",
+     .help = "64 hex digits or a path such as /world (default: the top)"},
+    {.name = "out",
+     .letter = 'o',
+     .type = CLI_TEXT,
+     .metavar = "PROOF",
+     .help = "the file to write (default: stdout)"},
     {0},
 };
 static const struct cli_option hash_options[] = {
@@ -264,24 +308,77 @@ static const struct cli_verb verbs[] = {
     },
     {
         .name = "verify",
-        .operands = "FILE",
-        .summary = "judge every byte of an .rmg or .wsc file",
+        .operands = "[FILE]",
+        .summary = "judge every byte of a file, its signatures, or a proof",
         .about = "Sizes, order, the exact layout, references, validity and the state root. Exit "
                  "code 0,\n"
                  "or 5 with the first bad record and its byte. A .wsc says no root: it is "
                  "computed, and\n"
                  "with --root compared.\n\n"
+                 "With --signer each of those keys must have signed the root in FILE.sig: exit\n"
+                 "code 1 when one has not, 5 when a signature is wrong.\n\n"
+                 "With --proof and --root and no FILE: does the state of that root have what the\n"
+                 "proof says? Exit code 0, or 5 when the proof does not lead to that root.\n\n"
                  "--json: one event \"verify\" of schema rmg.verify/1 with path, verified and\n"
                  "state_root; or \"error\" of schema rmg.error/1.",
         .options = verify_options,
         .examples = {{"rmg verify city.rmg", NULL},
-                     {"rmg verify city.rmg --json", "for a script"},
                      {"rmg verify snapshot.wsc --root HEX", "is it the state that HEX names?"},
-                     {"rmg verify city.rmg && jitos run city.jitos --ticks 100 --seed 1 --data d",
-                      "before it is used"}},
-        .operands_min = 1,
+                     {"rmg verify city.rmg --signer ann.pub --signer bob.pub",
+                      "who stands for it?"},
+                     {"rmg verify --proof p --root HEX", "without the file"}},
+        .operands_min = 0,
         .operands_max = 1,
         .run = rmg_verify,
+    },
+    {
+        .name = "keygen",
+        .operands = "KEY",
+        .summary = "make a key pair to sign with",
+        .about =
+            "Writes KEY, the secret (mode 0600), and KEY.pub, the public key. A file that is\n"
+            "there is never written over.\n\n"
+            "--json: one event \"keygen\" of schema rmg.keygen/1 with secret_path, public_path\n"
+            "and public_key.",
+        .examples = {{"rmg keygen ann", "ann and ann.pub"}},
+        .operands_min = 1,
+        .operands_max = 1,
+        .run = rmg_keygen_verb,
+    },
+    {
+        .name = "sign",
+        .operands = "FILE",
+        .summary = "put a signature on a state",
+        .about =
+            "Verifies FILE and signs its state root; the signature is added to FILE.sig, which\n"
+            "may hold those of others. docs/spec/signature.md has the bytes.\n\n"
+            "--json: one event \"sign\" of schema rmg.sign/1 with path, state_root, public_key\n"
+            "and signatures (their number).",
+        .options = sign_options,
+        .examples = {{"rmg sign city.rmg --key ann", "writes city.rmg.sig"},
+                     {"rmg verify city.rmg --signer ann.pub", "and who reads it"}},
+        .operands_min = 1,
+        .operands_max = 1,
+        .run = rmg_sign_verb,
+    },
+    {
+        .name = "prove",
+        .operands = "FILE ID",
+        .summary = "prove to who knows the root that an element is there, or not",
+        .about =
+            "Writes a proof, of about a kilobyte in a graph of a million nodes: the record of the\n"
+            "element and the hashes beside its way up to the state root; or what stands in its\n"
+            "place. ID is 64 hex digits, or node:LABEL or edge:LABEL, which are hashed.\n"
+            "docs/spec/proof.md has the bytes.\n\n"
+            "--json (with -o): one event \"prove\" of schema rmg.prove/1 with plane, present,\n"
+            "id, instance, state_root, path and bytes.",
+        .options = prove_options,
+        .examples = {{"rmg prove city.rmg node:alice > p", "alice is there"},
+                     {"rmg prove city.rmg node:nobody -o p", "nobody is not"},
+                     {"rmg verify --proof p --root HEX", "what others do with it"}},
+        .operands_min = 2,
+        .operands_max = 2,
+        .run = rmg_prove_verb,
     },
     {
         .name = "check",

@@ -1,0 +1,200 @@
+/* `rmg prove`, and `rmg verify --proof`. */
+#include <string.h>
+
+#include "base/hash.h"
+#include "rmg/proof.h"
+#include "tools/rmgtool/rmg.h"
+
+static const char *const planes[] = {"",         "nodes", "edges", "node-values", "edge-values",
+                                     "instances"};
+
+/* 64 digits; or kind:LABEL, hashed as it stands; or a path of an instance. */
+static int parse_id(struct cli *cli, const char *text, bool instance, struct jit_id *out)
+{
+    static const char *const prefixes[] = {"node:", "edge:", "warp:"};
+    if (jit_id_from_hex(text, strlen(text), out) == JIT_OK) {
+        return CLI_OK;
+    }
+    for (size_t i = 0; i < sizeof prefixes / sizeof *prefixes; i++) {
+        size_t size = strlen(prefixes[i]);
+        if (strncmp(text, prefixes[i], size) == 0 && text[size] != 0) {
+            jit_hash_named(prefixes[i], text + size, strlen(text + size), out);
+            return CLI_OK;
+        }
+    }
+    if (instance && text[0] == '/') {
+        jit_hash_named("warp:", text, strlen(text), out);
+        return CLI_OK;
+    }
+    cli_what(cli, "does not take \"%s\"", text);
+    cli_why(cli, "%s",
+            instance ? "an instance is 64 hex digits or a path, such as /world"
+                     : "an id is 64 hex digits, or node:LABEL, edge:LABEL");
+    cli_next(cli, "rmg prove -h");
+    return CLI_USAGE;
+}
+
+static int plane_of(struct cli *cli, const struct format_graph *graph, const struct jit_id *in,
+                    const struct jit_id *id, enum rmg_proof_plane *plane)
+{
+    const char *word = cli_text(cli, "plane");
+    struct rmg_instance instance;
+    struct rmg_graph view;
+    struct rmg_edge edge;
+    for (int i = RMG_PROOF_NODES; word != NULL && i <= RMG_PROOF_INSTANCES; i++) {
+        if (strcmp(planes[i], word) == 0) {
+            *plane = (enum rmg_proof_plane)i;
+            return CLI_OK;
+        }
+    }
+    /* An id that is an edge is meant as one; all else as a node. */
+    *plane = RMG_PROOF_NODES;
+    if (rmg_store_instance(graph->store, &graph->version, in, &instance) == JIT_OK) {
+        rmg_store_graph(graph->store, &instance, &view);
+        *plane = rmg_edge_get(&view, id, &edge) == JIT_OK ? RMG_PROOF_EDGES : RMG_PROOF_NODES;
+    }
+    return CLI_OK;
+}
+
+static int find_top(const struct format_graph *graph, struct jit_id *top)
+{
+    struct rmg_instance in;
+    const struct jit_id *after = NULL;
+    struct jit_id last;
+    while (rmg_store_next(graph->store, &graph->version, after, &in) == JIT_OK) {
+        if (!in.parent.present) {
+            *top = in.id;
+            return CLI_OK;
+        }
+        last = in.id;
+        after = &last;
+    }
+    *top = (struct jit_id){{0}};
+    return CLI_OK;
+}
+
+static json_t *put_proof(json_t *event, const struct rmg_proof *proof)
+{
+    char hex[JIT_ID_HEX];
+    cli_put_text(event, "plane", planes[proof->plane]);
+    cli_put_bool(event, "present", proof->present);
+    jit_id_to_hex(&proof->id, hex);
+    cli_put_text(event, "id", hex);
+    jit_id_to_hex(&proof->instance, hex);
+    cli_put_text(event, "instance", hex);
+    jit_id_to_hex(&proof->root, hex);
+    return cli_put_text(event, "state_root", hex);
+}
+
+static int write_proof(struct cli *cli, const struct jit_buf *buf)
+{
+    const char *path = cli_text(cli, "out");
+    struct rmg_output output;
+    struct rmg_proof proof;
+    char hex[JIT_ID_HEX];
+    if (path == NULL || strcmp(path, "-") == 0) {
+        return cli_write(cli, buf->data, buf->size);
+    }
+    int code = rmg_output_open(&output, cli, path);
+    if (code == CLI_OK) {
+        enum jit_err err = rmg_output_write(&output, buf->data, buf->size);
+        code = rmg_output_close(&output, err == JIT_OK);
+    }
+    if (code != CLI_OK || rmg_proof_read(buf->data, buf->size, &proof) != JIT_OK) {
+        return code;
+    }
+    jit_id_to_hex(&proof.root, hex);
+    cli_print(cli, "%s  %zu bytes: it is %s\nstate_root %s\n", path, buf->size,
+              proof.present ? "there" : "not there", hex);
+    json_t *event = put_proof(cli_event("prove", "rmg.prove/1"), &proof);
+    cli_put_text(event, "path", path);
+    cli_put_number(event, "bytes", buf->size);
+    return cli_emit(cli, event);
+}
+
+int rmg_prove_verb(struct cli *cli)
+{
+    struct format_graph graph = {.mapped = 0};
+    const struct format *format = NULL;
+    enum rmg_proof_plane plane = RMG_PROOF_NODES;
+    struct jit_buf buf;
+    struct jit_id id;
+    struct jit_id in;
+    const char *where = cli_text(cli, "in");
+    jit_buf_init(&buf, jit_heap_libc(), RMG_PROOF_BYTES_MAX);
+    int code = parse_id(cli, cli->operands[1], false, &id);
+    if (code == CLI_OK) {
+        code = rmg_load_path(cli, cli->operands[0], &graph, &format);
+    }
+    if (code == CLI_OK) {
+        code = where != NULL ? parse_id(cli, where, true, &in) : find_top(&graph, &in);
+    }
+    if (code == CLI_OK) {
+        code = plane_of(cli, &graph, &in, &id, &plane);
+    }
+    if (code == CLI_OK) {
+        enum jit_err err = rmg_prove(graph.store, &graph.version, plane, &in, &id, &buf);
+        if (err == JIT_OK) {
+            code = write_proof(cli, &buf);
+        } else {
+            cli_what(cli, "cannot prove anything about %s", cli->operands[1]);
+            cli_why(cli, "%s", err == JIT_ENOENT ? "there is no such instance" : jit_err_text(err));
+            cli_next(cli, "rmg prove %s INSTANCE --plane instances", cli->operands[0]);
+            code = err == JIT_ENOENT ? CLI_NOT_FOUND : (int)cli_exit_of(err);
+        }
+    }
+    jit_buf_release(&buf);
+    format_graph_release(&graph);
+    return code;
+}
+
+int rmg_verify_proof(struct cli *cli)
+{
+    const char *path = cli_text(cli, "proof");
+    const char *want = cli_text(cli, "root");
+    struct jit_heap *heap = jit_heap_libc();
+    struct rmg_proof proof;
+    struct jit_id root;
+    uint8_t *bytes = NULL;
+    uint64_t size = 0;
+    char hex[JIT_ID_HEX];
+    if (want == NULL || jit_id_from_hex(want, strlen(want), &root) != JIT_OK) {
+        cli_what(cli, "needs --root HEX");
+        cli_why(cli, "a proof says nothing but under a state root one trusts, of 64 hex digits");
+        cli_next(cli, "rmg hash FILE");
+        return CLI_USAGE;
+    }
+    enum jit_err err = format_read_file(heap, path, RMG_PROOF_BYTES_MAX, &bytes, &size);
+    if (err == JIT_OK) {
+        err = rmg_proof_read(bytes, (size_t)size, &proof);
+    }
+    if (err != JIT_OK) {
+        cli_what(cli, "cannot use %s", path);
+        cli_why(cli, "%s",
+                err == JIT_EFORMAT || err == JIT_ELIMIT ? "it is no proof, or a damaged one"
+                                                        : jit_err_text(err));
+        cli_next(cli, "rmg prove FILE ID -o %s", path);
+        heap->free(heap, bytes);
+        return err == JIT_EFORMAT || err == JIT_ELIMIT ? CLI_CORRUPT : (int)cli_exit_of(err);
+    }
+    bool holds = jit_id_equal(&proof.root, &root);
+    if (holds) {
+        jit_id_to_hex(&proof.id, hex);
+        cli_print(cli, "%s is %s the %s of that state\n", hex,
+                  proof.present ? "among" : "not among", planes[proof.plane]);
+    } else {
+        jit_id_to_hex(&proof.root, hex);
+        cli_what(cli, "%s does not hold for that root", path);
+        cli_why(cli, "it leads to %s", hex);
+        cli_next(cli, "rmg prove FILE ID -o %s", path);
+    }
+    json_t *event = put_proof(cli_event("verify", "rmg.verify/1"), &proof);
+    cli_put_text(event, "path", path);
+    cli_put_bool(event, "verified", holds);
+    heap->free(heap, bytes);
+    if (!holds) {
+        json_decref(event);
+        return CLI_CORRUPT;
+    }
+    return cli_emit(cli, event);
+}
