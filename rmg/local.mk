@@ -60,3 +60,6 @@ noinst_LTLIBRARIES += %D%/librmg.la
 
 # Signatures on a root.
 %C%_librmg_la_SOURCES += %D%/envelope.c %D%/envelope.h
+
+# What is mounted when somebody descends to it.
+%C%_librmg_la_SOURCES += %D%/mount.c %D%/mount.h

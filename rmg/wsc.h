@@ -6,8 +6,8 @@
  * follow from the portals. One state, schema hash and tick have exactly one file.
  *
  * Opening checks header, directory, sections and alignment and gives an unverified handle; every
- * access to it is bounds-checked: nonsense inside gives JIT_EFORMAT, never a fault. It is loaded or
- * mounted only as a struct rmg_wsc_verified. The file carries no hash of its content: who must know
+ * access to it is bounds-checked: nonsense inside gives JIT_EFORMAT, never a fault. It is loaded
+ * only as a struct rmg_wsc_verified. The file carries no hash of its content: who must know
  * that it is the right one compares its image or the root of the state. The bytes must not change
  * while a handle on them is in use. */
 #ifndef JIT_RMG_WSC_H
@@ -167,15 +167,6 @@ void rmg_wsc_verified_release(struct rmg_wsc_verified *verified, struct jit_heap
 /* The slot of an instance's portal; parent.present false for the top. index is below the count. */
 void rmg_wsc_parent_of(const struct rmg_wsc_verified *verified, uint64_t index,
                        struct rmg_parent *out);
-
-/* Put the instances of the file into a transaction that has none of them: upsert all, then load
- * their content. as: the id that the top gets, NULL: its own; parent: the slot of its portal, NULL:
- * none. Errors: of rmg_tx_upsert_instance and rmg_tx_load; then the transaction may only be
- * aborted. */
-JIT_MUST_CHECK enum jit_err rmg_wsc_load_into(struct jit_heap *heap,
-                                              const struct rmg_wsc_verified *verified,
-                                              struct rmg_tx *tx, const struct jit_id *as,
-                                              const struct rmg_parent *parent);
 
 /* Verify and build the state in an empty store. On an error the store is of no use any more.
  * Errors: JIT_ECORRUPT with a fault, JIT_ENOMEM, JIT_ENOSPC, JIT_ELIMIT. */

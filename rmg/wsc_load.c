@@ -2,98 +2,73 @@
 
 #include "base/check.h"
 
-static uint64_t attachment_count(const struct rmg_wsc_instance *in)
+/* What is on the nodes or edges, in their order. */
+static enum jit_err load_plane(const struct rmg_wsc *file, const struct rmg_wsc_instance *in,
+                               struct rmg_load *load, const struct jit_id *id, enum rmg_plane plane)
 {
-    return in->rows[RMG_WSC_NODE_ATTS] + in->rows[RMG_WSC_EDGE_ATTS];
-}
-
-static enum jit_err fill_plane(const struct rmg_wsc *file, const struct rmg_wsc_instance *in,
-                               enum rmg_plane plane, struct rmg_bulk *bulk)
-{
-    const enum rmg_wsc_section owners = plane == RMG_PLANE_ALPHA ? RMG_WSC_NODES : RMG_WSC_EDGES;
-    for (uint64_t i = 0; i < in->rows[owners]; i++) {
-        struct rmg_bulk_attachment *place = &bulk->attachments[bulk->attachment_count];
+    bool alpha = plane == RMG_PLANE_ALPHA;
+    const enum rmg_wsc_section owners = alpha ? RMG_WSC_NODES : RMG_WSC_EDGES;
+    enum jit_err err = rmg_load_open(load, id, alpha ? RMG_ALPHA : RMG_BETA);
+    for (uint64_t i = 0; err == JIT_OK && i < in->rows[owners]; i++) {
         struct rmg_attachment attachment;
-        enum jit_err err = rmg_wsc_attachment(file, in, plane, i, &attachment);
+        struct jit_id owner;
+        err = rmg_wsc_attachment(file, in, plane, i, &attachment);
         if (err == JIT_ENOENT) {
-            continue;
+            err = JIT_OK;
+        } else if (err == JIT_OK) {
+            memcpy(owner.bytes, file->bytes + in->at[owners] + i * rmg_wsc_row_size[owners],
+                   JIT_ID_BYTES);
+            err = rmg_load_attachment(load, &owner, &attachment);
         }
-        if (err != JIT_OK) {
-            return err;
-        }
-        assert(bulk->attachment_count < attachment_count(in)); /* verify() counted */
-        place->plane = plane;
-        place->owner = plane == RMG_PLANE_ALPHA ? bulk->nodes[i].id : bulk->edges[i].id;
-        place->attachment = attachment;
-        bulk->attachment_count++;
     }
-    return JIT_OK;
-}
-
-static enum jit_err load_instance(struct jit_heap *heap, const struct rmg_wsc *file,
-                                  const struct rmg_wsc_instance *in, struct rmg_tx *tx,
-                                  const struct jit_id *id)
-{
-    uint64_t nodes = in->rows[RMG_WSC_NODES];
-    uint64_t edges = in->rows[RMG_WSC_EDGES];
-    struct rmg_bulk bulk = {.node_count = nodes, .edge_count = edges};
-    bulk.nodes = jit_heap_zalloc(heap, nodes + 1, sizeof *bulk.nodes);
-    bulk.edges = jit_heap_zalloc(heap, edges + 1, sizeof *bulk.edges);
-    bulk.attachments = jit_heap_zalloc(heap, attachment_count(in) + 1, sizeof *bulk.attachments);
-    enum jit_err err =
-        bulk.nodes == NULL || bulk.edges == NULL || bulk.attachments == NULL ? JIT_ENOMEM : JIT_OK;
-    if (err == JIT_OK) {
-        static_assert(sizeof *bulk.nodes == RMG_WSC_NODE_SIZE, "a row is the struct");
-        static_assert(sizeof *bulk.edges == RMG_WSC_EDGE_SIZE, "a row is the struct");
-        memcpy(bulk.nodes, file->bytes + in->at[RMG_WSC_NODES], nodes * RMG_WSC_NODE_SIZE);
-        memcpy(bulk.edges, file->bytes + in->at[RMG_WSC_EDGES], edges * RMG_WSC_EDGE_SIZE);
-        err = fill_plane(file, in, RMG_PLANE_ALPHA, &bulk);
-    }
-    err = err == JIT_OK ? fill_plane(file, in, RMG_PLANE_BETA, &bulk) : err;
-    err = err == JIT_OK ? rmg_tx_load(tx, id, &bulk) : err;
-    heap->free(heap, bulk.nodes);
-    heap->free(heap, bulk.edges);
-    heap->free(heap, bulk.attachments);
     return err;
 }
 
-enum jit_err rmg_wsc_load_into(struct jit_heap *heap, const struct rmg_wsc_verified *verified,
-                               struct rmg_tx *tx, const struct jit_id *as,
-                               const struct rmg_parent *parent)
+static enum jit_err load_instance(const struct rmg_wsc *file, const struct rmg_wsc_instance *in,
+                                  struct rmg_load *load, const struct jit_id *id)
+{
+    enum jit_err err = rmg_load_open(load, id, RMG_NODES);
+    for (uint64_t i = 0; err == JIT_OK && i < in->rows[RMG_WSC_NODES]; i++) {
+        struct rmg_bulk_node node;
+        err = rmg_wsc_node_at(file, in, i, &node);
+        err = err == JIT_OK ? rmg_load_node(load, &node.id, &node.type) : err;
+    }
+    err = err == JIT_OK ? rmg_load_open(load, id, RMG_EDGES) : err;
+    for (uint64_t i = 0; err == JIT_OK && i < in->rows[RMG_WSC_EDGES]; i++) {
+        struct rmg_edge edge;
+        err = rmg_wsc_edge_at(file, in, i, &edge);
+        err = err == JIT_OK ? rmg_load_edge(load, &edge) : err;
+    }
+    err = err == JIT_OK ? load_plane(file, in, load, id, RMG_PLANE_ALPHA) : err;
+    return err == JIT_OK ? load_plane(file, in, load, id, RMG_PLANE_BETA) : err;
+}
+
+static enum jit_err load_all(const struct rmg_wsc_verified *verified, struct rmg_tx *tx)
 {
     const struct rmg_wsc *file = &verified->file;
+    struct rmg_load *load = NULL;
     struct rmg_wsc_instance in;
-    struct rmg_wsc_instance top;
-    struct rmg_parent slot;
-    enum jit_err err = rmg_wsc_instance_at(file, verified->top, &top);
+    enum jit_err err = JIT_OK;
+    for (uint64_t i = 0; err == JIT_OK && i < file->instance_count; i++) {
+        struct rmg_parent parent;
+        rmg_wsc_parent_of(verified, i, &parent);
+        err = rmg_wsc_instance_at(file, i, &in);
+        err = err == JIT_OK ? rmg_tx_upsert_instance(tx, &in.id, &in.root_node, &parent) : err;
+    }
+    err = err == JIT_OK ? rmg_load_begin(tx, &load) : err;
     for (uint64_t i = 0; err == JIT_OK && i < file->instance_count; i++) {
         err = rmg_wsc_instance_at(file, i, &in);
-        if (err != JIT_OK) {
-            break;
-        }
-        if (i == verified->top) {
-            in.id = as != NULL ? *as : in.id;
-            slot = parent != NULL ? *parent : (struct rmg_parent){.present = false};
-        } else {
-            rmg_wsc_parent_of(verified, i, &slot);
-            if (as != NULL && jit_id_equal(&slot.instance, &top.id)) {
-                slot.instance = *as;
-            }
-        }
-        err = rmg_tx_upsert_instance(tx, &in.id, &in.root_node, &slot);
+        err = err == JIT_OK ? load_instance(file, &in, load, &in.id) : err;
     }
-    for (uint64_t i = 0; err == JIT_OK && i < file->instance_count; i++) {
-        err = rmg_wsc_instance_at(file, i, &in);
-        if (err == JIT_OK) {
-            err =
-                load_instance(heap, file, &in, tx, i == verified->top && as != NULL ? as : &in.id);
-        }
+    if (err == JIT_OK) {
+        return rmg_load_end(load);
     }
+    rmg_load_abort(load);
     return err;
 }
 
-static enum jit_err build(struct jit_heap *heap, const struct rmg_wsc_verified *verified,
-                          struct rmg_store *store, struct rmg_version *out)
+static enum jit_err build(const struct rmg_wsc_verified *verified, struct rmg_store *store,
+                          struct rmg_version *out)
 {
     struct rmg_version empty = rmg_version_empty();
     struct rmg_tx *tx = NULL;
@@ -101,7 +76,7 @@ static enum jit_err build(struct jit_heap *heap, const struct rmg_wsc_verified *
     if (err != JIT_OK) {
         return err;
     }
-    err = rmg_wsc_load_into(heap, verified, tx, NULL, NULL);
+    err = load_all(verified, tx);
     if (err == JIT_OK) {
         return rmg_tx_seal(tx, out);
     }
@@ -120,7 +95,7 @@ enum jit_err rmg_wsc_load(struct jit_heap *heap, const struct rmg_wsc *file,
     if (err != JIT_OK) {
         return err;
     }
-    err = build(heap, &verified, store, &version);
+    err = build(&verified, store, &version);
     if (err != JIT_OK && err != JIT_ENOMEM && err != JIT_ENOSPC && err != JIT_ELIMIT) {
         err = JIT_ECORRUPT;
         if (fault != NULL) {

@@ -332,6 +332,7 @@ static void step(struct kernel_bed *bed, const struct kern_event *event)
         case KERN_DO_WATCH:
         case KERN_DO_REST:
             break;
+        case KERN_DO_GROW: /* it was given all it needs */
         case KERN_DO_KILL:
         case KERN_DO_STOP:
             failed = true;

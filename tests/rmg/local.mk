@@ -114,3 +114,8 @@ check_PROGRAMS += %D%/test_envelope %D%/test_proof
 %C%_test_proof_LDADD = $(test_libs_rmg)
 %C%_test_envelope_CFLAGS = $(test_cflags)
 %C%_test_envelope_LDADD = tests/libtest.la rmg/librmg.la base/libsign.la base/libbase.la $(CHECK_LIBS)
+
+# What is mounted when somebody descends to it.
+check_PROGRAMS += %D%/test_mount
+%C%_test_mount_CFLAGS = $(test_cflags)
+%C%_test_mount_LDADD = tests/libtest.la rmg/librmg.la base/libsign.la base/libbase.la $(CHECK_LIBS)
