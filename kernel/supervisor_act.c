@@ -128,6 +128,12 @@ static void do_spawn(struct shell_supervisor *s, uint32_t index)
             shell_worker_release(&w->worker);
         }
     }
+    if (err == JIT_EAGAIN) { /* somebody killed it on the way to its program: a death like others */
+        struct kern_event event = {
+            .kind = KERN_EVENT_EXITED, .process = index, .text = "it ended before it began"};
+        supervisor_post(s, &event);
+        return;
+    }
     if (err != JIT_OK) {
         spawn_failed(s, index, err, fault.text[0] != '\0' ? fault.text : jit_err_text(err));
         return;

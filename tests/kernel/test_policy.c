@@ -241,6 +241,35 @@ START_TEST(the_rest_goes_on_without_the_process)
 }
 END_TEST
 
+static uint32_t count_of(const struct kern_update *update, enum kern_action_kind kind)
+{
+    uint32_t count = 0;
+    for (size_t i = 0; i < update->count; i++) {
+        count += update->actions[i].kind == kind;
+    }
+    return count;
+}
+
+/* Killed on the way to its program, again and again: it was never there, and died all the same. */
+START_TEST(deaths_before_it_began)
+{
+    struct kern_update update;
+    struct kern_event go = {.kind = KERN_EVENT_RUN, .tick = TICKS};
+    struct kern_event died = {.kind = KERN_EVENT_EXITED, .process = 1, .text = "on the way"};
+    begin(HEAD "restart on failure at most 2 in 9 ticks" TAIL, 3, (struct script){0});
+    kern_core_step(sim.core, &go, &update);
+    ck_assert_uint_eq(count_of(&update, KERN_DO_SPAWN), 2);
+    for (int death = 0; death < 3; death++) {
+        ck_assert_int_eq(state_of(1), KERN_PROCESS_STARTING);
+        kern_core_step(sim.core, &died, &update);
+        ck_assert_uint_eq(count_of(&update, KERN_DO_SPAWN), death < 2);
+    }
+    ck_assert_int_eq(state_of(1), KERN_PROCESS_FAILED);
+    ck_assert_int_eq(state_of(0), KERN_PROCESS_STARTING);
+    end();
+}
+END_TEST
+
 /* ---- exits ---- */
 
 static void begin_exiting(const char *text, uint64_t schedule, uint64_t from)
@@ -370,6 +399,7 @@ static void suite(Suite *s)
     tcase_add_test(t, at_most);
     tcase_add_test(t, at_most_then_stop);
     tcase_add_test(t, the_rest_goes_on_without_the_process);
+    tcase_add_test(t, deaths_before_it_began);
     tcase_add_test(t, an_exit_is_final);
     tcase_add_test(t, always_also_after_an_exit);
     tcase_add_test(t, a_hang_stops_the_run);
