@@ -198,36 +198,83 @@ static enum jit_err check_room(struct merge *m, size_t begin, size_t *end)
     return merge_conflict(m, RMG_CONFLICT_LIMIT, &owner, merge_find(m, &owner), NULL);
 }
 
+/* Whether the slot that a parent names has, or will have, the portal to an instance. DOUBTFUL: that
+ * is not decided. */
+static enum jit_err leads_to(struct merge *m, const struct rmg_place *portal,
+                             const struct jit_id *instance, enum merge_there *out)
+{
+    union rmg_content space;
+    const union rmg_content *value = NULL;
+    const struct merge_range *in = merge_range_of(m, &portal->instance);
+    bool open = false;
+    enum jit_err err = merge_get(m, portal, &space, &value, &open);
+    *out = open || (in != NULL && in->open)                                 ? MERGE_DOUBTFUL
+           : is_portal(value) && jit_id_equal(&value->value.type, instance) ? MERGE_PRESENT
+                                                                            : MERGE_ABSENT;
+    return err;
+}
+
+/* An instance hangs where its record says, and no longer where it hung. */
+static enum jit_err check_parent(struct merge *m, const struct merge_slot *slot)
+{
+    const union rmg_content *both[2] = {slot->at[slot->take], slot->at[m->onto_side]};
+    struct rmg_place portal[2];
+    enum jit_err err = JIT_OK;
+    for (int i = 0; err == JIT_OK && i < 2; i++) {
+        enum merge_there there = MERGE_DOUBTFUL;
+        const enum merge_there wanted = i == 0 ? MERGE_PRESENT : MERGE_ABSENT;
+        if (both[i] == NULL || !both[i]->instance.parent.present) {
+            continue;
+        }
+        portal[i] = merge_place_of_portal(&both[i]->instance.parent);
+        if (i == 1 && both[0] != NULL && both[0]->instance.parent.present &&
+            rmg_place_compare(&portal[0], &portal[1]) == 0) {
+            continue;
+        }
+        err = leads_to(m, &portal[i], &slot->place.instance, &there);
+        if (err == JIT_OK && there != MERGE_DOUBTFUL && there != wanted) {
+            err = merge_conflict(m, RMG_CONFLICT_PORTAL, &slot->place, slot, &portal[i]);
+        }
+    }
+    return err;
+}
+
 static enum jit_err check_instance(struct merge *m, const struct merge_slot *slot, bool whole)
 {
     const union rmg_content *content = any_content(slot);
-    union rmg_content space;
-    const union rmg_content *value = NULL;
     enum merge_there there = MERGE_PRESENT;
-    bool open = false;
+    enum jit_err err = JIT_OK;
     if (slot->take == MERGE_OPEN) {
         return merge_conflict(m, open_kind(slot, whole), &slot->place, slot, NULL);
     }
-    if (content == NULL) {
-        return JIT_OK;
+    if (content != NULL) {
+        const struct rmg_place root =
+            merge_place_of_node(&slot->place.instance, &content->instance.root_node);
+        err = merge_there(m, &root, &there);
+        if (err == JIT_OK && there != MERGE_PRESENT) {
+            err = merge_conflict(m, RMG_CONFLICT_ROOT_DELETED, &slot->place, slot, &root);
+        }
     }
-    const struct rmg_place root =
-        merge_place_of_node(&slot->place.instance, &content->instance.root_node);
-    enum jit_err err = merge_there(m, &root, &there);
-    if (err == JIT_OK && there != MERGE_PRESENT) {
-        err = merge_conflict(m, RMG_CONFLICT_ROOT_DELETED, &slot->place, slot, &root);
+    return err == JIT_OK ? check_parent(m, slot) : err;
+}
+
+static enum jit_err check_node(struct merge *m, const struct merge_slot *slot)
+{
+    union rmg_content space;
+    const union rmg_content *content = NULL;
+    if (slot->take == MERGE_OPEN) {
+        return merge_conflict(m, open_kind(slot, false), &slot->place, slot, NULL);
     }
-    if (err != JIT_OK || !content->instance.parent.present) {
+    const struct rmg_place in = merge_place_of_instance(&slot->place.instance);
+    if (slot->at[slot->take] != NULL || merge_find(m, &in) != NULL) {
+        return JIT_OK; /* a record in the table looks for its root itself */
+    }
+    enum jit_err err = merge_look(m, &in, &space, &content);
+    if (err != JIT_OK || content == NULL ||
+        !jit_id_equal(&content->instance.root_node, &slot->place.id)) {
         return err;
     }
-    const struct rmg_place portal = merge_place_of_portal(&content->instance.parent);
-    const struct merge_range *above = merge_range_of(m, &portal.instance);
-    err = merge_get(m, &portal, &space, &value, &open);
-    if (err != JIT_OK || open || (above != NULL && above->open) ||
-        (is_portal(value) && jit_id_equal(&value->value.type, &slot->place.instance))) {
-        return err;
-    }
-    return merge_conflict(m, RMG_CONFLICT_PORTAL, &slot->place, slot, &portal);
+    return merge_conflict(m, RMG_CONFLICT_ROOT_DELETED, &in, NULL, &slot->place);
 }
 
 /* Content of an instance that is not there in the result. */
@@ -264,9 +311,7 @@ static enum jit_err check_slots(struct merge *m, struct merge_range *range)
         } else if (part == RMG_PART_EDGE) {
             err = check_edge(m, slot);
         } else if (part == RMG_PART_NODE) {
-            err = slot->take == MERGE_OPEN
-                      ? merge_conflict(m, open_kind(slot, false), &slot->place, slot, NULL)
-                      : JIT_OK;
+            err = check_node(m, slot);
         } else {
             err = check_value(m, slot);
             if (err == JIT_OK && i >= room) {

@@ -124,8 +124,9 @@ static enum jit_err check_all_depths(struct merge *m)
 }
 
 /* The number of tops, by what changed. */
-static enum jit_err check_tops(struct merge *m)
+static enum jit_err check_tops(struct merge *m, int64_t instances)
 {
+    const int64_t wanted = instances > 0 ? 1 : 0;
     int64_t tops = m->onto->version.instance_count > 0 ? 1 : 0;
     enum jit_err err = JIT_OK;
     for (size_t i = 0; i < m->range_count; i++) {
@@ -141,11 +142,13 @@ static enum jit_err check_tops(struct merge *m)
         tops += now != NULL && !now->instance.parent.present;
         tops -= before != NULL && !before->instance.parent.present;
     }
-    for (size_t i = 0; err == JIT_OK && tops > 1 && i < m->range_count; i++) {
+    for (size_t i = 0; err == JIT_OK && tops != wanted && i < m->range_count; i++) {
         const struct merge_slot *slot = &m->slots[m->ranges[i].begin];
-        const union rmg_content *now =
-            slot->place.part == RMG_PART_INSTANCE ? slot->at[slot->take] : NULL;
-        if (now != NULL && !now->instance.parent.present) {
+        /* Those that are one too many, or that was the only one. */
+        const union rmg_content *top = slot->place.part != RMG_PART_INSTANCE ? NULL
+                                       : tops > wanted                       ? slot->at[slot->take]
+                                                       : slot->at[m->onto_side];
+        if (top != NULL && !top->instance.parent.present) {
             err = merge_conflict(m, RMG_CONFLICT_TOP, &slot->place, slot, NULL);
         }
     }
@@ -179,5 +182,5 @@ enum jit_err merge_check_nesting(struct merge *m)
     if (err == JIT_OK && (m->rebase ? by != 0 : by == (MERGE_BY_OURS | MERGE_BY_THEIRS))) {
         err = check_all_depths(m);
     }
-    return err == JIT_OK ? check_tops(m) : err;
+    return err == JIT_OK ? check_tops(m, instances) : err;
 }

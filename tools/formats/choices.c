@@ -178,8 +178,8 @@ static enum jit_err get_all(struct reader *r, json_t *file)
     return err;
 }
 
-enum jit_err choices_decode(struct jit_heap *heap, const uint8_t *bytes, size_t size,
-                            struct choices *out, char what[CHOICES_WHAT_SIZE])
+static enum jit_err decode(struct jit_heap *heap, const uint8_t *bytes, size_t size,
+                           struct choices *out, char what[CHOICES_WHAT_SIZE])
 {
     struct reader r = {.out = out, .what = what};
     json_error_t error;
@@ -201,6 +201,16 @@ enum jit_err choices_decode(struct jit_heap *heap, const uint8_t *bytes, size_t 
     }
     enum jit_err err = get_all(&r, file);
     json_decref(file);
+    return err;
+}
+
+enum jit_err choices_decode(struct jit_heap *heap, const uint8_t *bytes, size_t size,
+                            struct choices *out, char what[CHOICES_WHAT_SIZE])
+{
+    enum jit_err err = decode(heap, bytes, size, out, what);
+    for (char *at = what; *at != 0; at++) { /* it may quote the file */
+        *at = (unsigned char)*at < 0x20 || (unsigned char)*at > 0x7e ? '?' : *at;
+    }
     return err;
 }
 
