@@ -22,3 +22,33 @@ bin_PROGRAMS += %D%/jitos
 	-DJIT_DATA_PATH='"$(pkgdatadir)"'
 %C%_jitos_LDADD = tools/formats/libformats.la tools/cli/libcli.la $(tools_libs)
 nobase_dist_pkgdata_DATA = examples/supply-chain/supply-chain.jitos
+
+# What the tables of the programs also give: completions, and manual pages where scdoc is.
+bashcompletiondir = $(datadir)/bash-completion/completions
+zshcompletiondir = $(datadir)/zsh/site-functions
+bashcompletion_DATA = %D%/shell/jitos %D%/shell/rmg
+zshcompletion_DATA = %D%/shell/_jitos %D%/shell/_rmg
+CLEANFILES += $(bashcompletion_DATA) $(zshcompletion_DATA)
+if HAVE_SCDOC
+man1_MANS = %D%/shell/jitos.1 %D%/shell/rmg.1
+CLEANFILES += $(man1_MANS)
+endif
+made_dir = @$(MKDIR_P) $(@D)
+%D%/shell/jitos: %D%/jitos
+	$(made_dir)
+	$(AM_V_GEN)$< --print bash >$@.tmp && mv $@.tmp $@
+%D%/shell/rmg: %D%/rmg
+	$(made_dir)
+	$(AM_V_GEN)$< --print bash >$@.tmp && mv $@.tmp $@
+%D%/shell/_jitos: %D%/jitos
+	$(made_dir)
+	$(AM_V_GEN)$< --print zsh >$@.tmp && mv $@.tmp $@
+%D%/shell/_rmg: %D%/rmg
+	$(made_dir)
+	$(AM_V_GEN)$< --print zsh >$@.tmp && mv $@.tmp $@
+%D%/shell/jitos.1: %D%/jitos
+	$(made_dir)
+	$(AM_V_GEN)$< --print man | $(SCDOC) >$@.tmp && mv $@.tmp $@
+%D%/shell/rmg.1: %D%/rmg
+	$(made_dir)
+	$(AM_V_GEN)$< --print man | $(SCDOC) >$@.tmp && mv $@.tmp $@

@@ -21,7 +21,7 @@ check_PROGRAMS += %D%/test_net
 %C%_test_net_SOURCES = %D%/test_net.c %D%/format_fixture.h %D%/format_world.h
 %C%_test_net_CFLAGS = $(test_cflags)
 %C%_test_net_LDADD = $(format_libs)
-dist_check_SCRIPTS += %D%/test_rmg.sh %D%/test_rmg_sign.sh %D%/test_rmg_merge.sh %D%/test_schema.sh
+dist_check_SCRIPTS += %D%/test_rmg.sh %D%/test_rmg_sign.sh %D%/test_shell.sh %D%/test_rmg_merge.sh %D%/test_schema.sh
 
 # jitos and jitosd with real processes.
 dist_check_SCRIPTS += %D%/test_run.sh %D%/test_policy.sh

@@ -322,6 +322,23 @@ int cli_emit(struct cli *cli, json_t *object)
 
 /* ---- main ---- */
 
+/* What the build asks a program for: --print man, bash or zsh. */
+static bool print_made(const struct cli_program *program, FILE *out, int argc, char **argv)
+{
+    static const struct {
+        const char *name;
+        void (*print)(const struct cli_program *program, FILE *out);
+    } made[] = {{"man", cli_print_man}, {"bash", cli_print_bash}, {"zsh", cli_print_zsh}};
+    for (size_t i = 0; argc == 3 && i < sizeof made / sizeof *made; i++) {
+        if (strcmp(argv[1], "--print") == 0 && strcmp(argv[2], made[i].name) == 0 &&
+            program->verbs[0].name != NULL) {
+            made[i].print(program, out);
+            return true;
+        }
+    }
+    return false;
+}
+
 int cli_main(const struct cli_program *program, const struct cli_env *env, int argc, char **argv)
 {
     struct cli *cli = calloc(1, sizeof *cli);
@@ -339,7 +356,8 @@ int cli_main(const struct cli_program *program, const struct cli_env *env, int a
     struct sigaction standard = {.sa_handler = SIG_DFL};
     sigaction(SIGCHLD, &standard, NULL);
     *cli = (struct cli){.program = program, .env = env, .operands = operands, .listed = listed};
-    code = cli_parse(cli, argc, argv, &done);
+    done = print_made(program, env->out, argc, argv);
+    code = done ? CLI_OK : cli_parse(cli, argc, argv, &done);
     if (code == CLI_OK && !done) {
         code = cli->verb->run(cli);
     }

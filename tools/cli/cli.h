@@ -142,7 +142,9 @@ struct cli {
 /* The real streams, clock and environment. */
 const struct cli_env *cli_env_system(void);
 
-/* Parse, run the verb, report. Returns the exit code; SIGPIPE is ignored from then on. */
+/* Parse, run the verb, report. Returns the exit code; SIGPIPE is ignored from then on. A program
+ * with verbs also answers --print man, --print bash and --print zsh, alone: the source of its
+ * manual page and its completions, which the build installs. */
 int cli_main(const struct cli_program *program, const struct cli_env *env, int argc, char **argv);
 
 /* Values of the options of the verb or the program; an unknown name is our bug. */

@@ -16,6 +16,11 @@ struct cli_value *cli_find(struct cli *cli, const char *name, size_t size);
 void cli_help_program(const struct cli *cli);
 void cli_help_short(const struct cli *cli);
 void cli_help_full(const struct cli *cli);
+extern const char cli_exit_codes[];
+/* scdoc's source of the manual page; scripts for the shells. */
+void cli_print_man(const struct cli_program *program, FILE *out);
+void cli_print_bash(const struct cli_program *program, FILE *out);
+void cli_print_zsh(const struct cli_program *program, FILE *out);
 const char *cli_command(const struct cli *cli, char *out, size_t size); /* "rmg import" */
 
 void cli_line_clear(struct cli *cli);

@@ -97,6 +97,12 @@ void cli_help_short(const struct cli *cli)
     }
 }
 
+const char cli_exit_codes[] =
+    "  0 yes, ok    1 the answer is no    2 wrong command line or input\n"
+    "  3 not found    4 no supervisor answers    5 damaged file or store\n"
+    "  6 a replay diverged    7 a worker failed    8 the host failed\n"
+    "  124 time limit    141 whoever read the output went away";
+
 void cli_help_full(const struct cli *cli)
 {
     FILE *out = cli->env->out;
@@ -116,12 +122,7 @@ void cli_help_full(const struct cli *cli)
         print_option(out, option);
     }
     print_examples(out, cli->verb->examples, 4);
-    fputs("\nExit codes:\n"
-          "  0 yes, ok    1 the answer is no    2 wrong command line or input\n"
-          "  3 not found    4 no supervisor answers    5 damaged file or store\n"
-          "  6 a replay diverged    7 a worker failed    8 the host failed\n"
-          "  124 time limit    141 whoever read the output went away\n",
-          out);
+    fprintf(out, "\nExit codes:\n%s\n", cli_exit_codes);
 }
 
 /* Edits (insert, delete, replace, swap neighbours) from one word to another, words of at most 31
