@@ -18,9 +18,13 @@ check_PROGRAMS += %D%/test_apt
 %C%_test_apt_CFLAGS = $(test_cflags)
 %C%_test_apt_LDADD = $(format_libs)
 check_PROGRAMS += %D%/test_net
-%C%_test_net_SOURCES = %D%/test_net.c %D%/format_fixture.h %D%/format_world.h
+%C%_test_net_SOURCES = %D%/test_net.c %D%/format_fixture.h %D%/format_world.h %D%/net_fixture.h
 %C%_test_net_CFLAGS = $(test_cflags)
 %C%_test_net_LDADD = $(format_libs)
+check_PROGRAMS += %D%/test_export
+%C%_test_export_SOURCES = %D%/test_export.c %D%/format_fixture.h %D%/format_world.h %D%/net_fixture.h
+%C%_test_export_CFLAGS = $(test_cflags)
+%C%_test_export_LDADD = $(format_libs)
 dist_check_SCRIPTS += %D%/test_rmg.sh %D%/test_rmg_sign.sh %D%/test_shell.sh %D%/test_rmg_merge.sh %D%/test_schema.sh
 
 # jitos and jitosd with real processes.

@@ -5,46 +5,12 @@
  *         with the state they must give, said as NDJSON of ids by name; tables of faults; every
  *         truncation, random damage, every refused allocation. */
 #include "base/random.h"
-#include "tests/tools/format_world.h"
+#include "tests/tools/net_fixture.h"
 
-static const struct format *const nets[] = {&format_json, &format_graphml};
+static const struct format *const nets[] = {&format_json, &format_graphml, &format_gexf};
 #define NETS ((int)(sizeof nets / sizeof *nets))
 
 static struct world world;
-
-static const char *file_of(const struct format *format)
-{
-    static char name[64];
-    snprintf(name, sizeof name, "x%s", format->extensions[0]);
-    return name;
-}
-
-/* Imports text as it is, which must be good. */
-static void take(struct trial *t, const struct format *format, const void *text, size_t size)
-{
-    const struct trial_input input = {
-        .format = format, .paths = {file_of(format)}, .as_it_is = true};
-    put_file(file_of(format), text, size);
-    trial_run(t, &input);
-    ck_assert_msg(t->err == JIT_OK, "%s: %s: %s\n%.*s", format->name, t->error.place, t->error.what,
-                  (int)(size < 4000 ? size : 4000), (const char *)text);
-}
-
-/* Out and in again: the same root. */
-static void there_and_back(const struct format *format, const struct format_graph *graph)
-{
-    struct format_error error;
-    struct jit_buf text;
-    struct trial t;
-    enum jit_err err = export_text_of(format, graph, &text, &error);
-    ck_assert_msg(err == JIT_OK, "%s: %s: %s", format->name, error.place, error.what);
-    take(&t, format, text.data, text.size);
-    ck_assert_msg(jit_id_equal(&t.graph.version.state_root, &graph->version.state_root),
-                  "%s gives another state\n%.*s", format->name,
-                  (int)(text.size < 8000 ? text.size : 8000), (const char *)text.data);
-    trial_end(&t);
-    jit_buf_release(&text);
-}
 
 /* ---- round trips ---- */
 
@@ -57,83 +23,50 @@ START_TEST(random_states_in_json)
 }
 END_TEST
 
-/* GraphML nests one graph in a node or an edge; a state with more is refused by name. */
-START_TEST(random_states_in_graphml)
+/* GraphML nests one graph in a node or an edge, GEXF none; a state with more is refused by name. */
+START_TEST(random_states_in_xml)
 {
-    struct format_error error;
-    struct jit_buf text;
+    static const struct {
+        const struct format *format;
+        const char *refused;
+    } both[] = {{&format_graphml, "has two portals"}, {&format_gexf, "has a portal"}};
     world_grow(&world, (enum world_ids)(_i % WORLD_IDS), (uint64_t)_i, 3);
     struct format_graph graph = world_graph(&world);
-    enum jit_err err = export_text_of(&format_graphml, &graph, &text, &error);
-    jit_buf_release(&text);
-    if (err == JIT_OK) {
-        there_and_back(&format_graphml, &graph);
-    } else {
-        ck_assert_int_eq(err, JIT_ENOTSUP);
-        ck_assert_ptr_nonnull(strstr(error.what, "has two portals"));
+    for (size_t i = 0; i < 2; i++) {
+        struct format_error error;
+        struct jit_buf text;
+        enum jit_err err = export_text_of(both[i].format, &graph, &text, &error);
+        jit_buf_release(&text);
+        if (err == JIT_OK) {
+            there_and_back(both[i].format, &graph);
+        } else {
+            ck_assert_int_eq(err, JIT_ENOTSUP);
+            ck_assert_ptr_nonnull(strstr(error.what, both[i].refused));
+        }
     }
     world_end(&world);
 }
 END_TEST
 
-static const char everything[] =
-    "{\"directed\": false, \"multigraph\": false, \"graph\": {\"name\": \"all\", \"n\": 3,\n"
-    "  \"rmg:rmg-root\": 1, \"\": \"\", \"sub\": {\"rmg-portal\": \"inner\"}},\n"
-    "\"nodes\": [\n"
-    "{\"id\": \"a\", \":LABEL\": \"Package\", \"t\": \"text\", \"yes\": true, \"no\": false,\n"
-    "  \"i\": -9223372036854775808, \"j\": 9223372036854775807, \"f\": 0.1, \"g\": 1e300, \"h\": "
-    "1.0,\n"
-    "  \"null\": null, \"list\": [1, 2.5, \"x\", [null, {\"k\": []}]], \"object\": {\"a\": {\"b\": "
-    "1}},\n"
-    "  \"empty\": \"\", \"tab\": \"a\\tb\\r\\nc\", \"control\": \"\\u0001\", \"quote\": "
-    "\"<&>\\\"'\\\\\",\n"
-    "  \"bytes\": {\"rmg-type\": \"bytes\", \"hex\": \"00ff\"},\n"
-    "  \"id2\": {\"rmg-type\": \"id\", \"hex\": "
-    "\"00000000000000000000000000000000000000000000000000000000000000aa\"},\n"
-    "  \"f32\": {\"rmg-type\": \"f32\", \"hex\": \"0000803f\"},\n"
-    "  \"nan\": {\"rmg-type\": \"f64\", \"hex\": \"000000000000f87f\"},\n"
-    "  \"inf\": {\"rmg-type\": \"f64\", \"hex\": \"000000000000f0ff\"},\n"
-    "  \"raw\": {\"rmg-type\": \"no codec\", \"hex\": \"\"},\n"
-    "  \"bad\": {\"rmg-type\": \"i64\", \"hex\": \"01\"},\n"
-    "  \"lst\": {\"rmg-type\": \"list\", \"hex\": \"0000000000000000\"},\n"
-    "  \"js\": {\"rmg-type\": \"json\", \"hex\": \"7b7d20\"},\n"
-    "  \"tag\": {\"rmg-type\": \"json\", \"hex\": "
-    "\"7b22726d672d74797065223a312c22686578223a317d\"},\n"
-    "  \"rmg:id\": \"another\", \"rmg:rmg:x\": 1, \"rmg:\": 2, \"\xc3\xa4\": \"\xe2\x82\xac\"},\n"
-    "{\"id\": 1, \"rmg::ID\": \"?\"}, {\"id\": \"1.5\", \"rmg::LABEL\": \"Z\"},\n"
-    "{\"id\": \"rmg-id:0000000000000000000000000000000000000000000000000000000000000007\",\n"
-    "  \":LABEL\": \"rmg-id:0000000000000000000000000000000000000000000000000000000000000008\"},\n"
-    "{\"id\": \"sp ace\\n\", \"rmg:id\": 5}\n"
-    "],\n"
-    "\"links\": [\n"
-    "{\"source\": \"a\", \"target\": 1},\n"
-    "{\"source\": \"a\", \"target\": \"1.5\", \"id\": \"e\", \"weight\": 0.5, \"directed\": "
-    "true},\n"
-    "{\"source\": 1, \"target\": 1, \"id\": 7, \":TYPE\": \"DEPENDS\", \"directed\": false,\n"
-    "  \"rmg:source\": 1, \"rmg:id\": \"own\"},\n"
-    "{\"source\": \"1.5\", \"target\": \"sp ace\\n\", \"rmg:id\": \"q\",\n"
-    "  \"deep\": {\"rmg-portal\": \"in an edge\"}}\n"
-    "],\n"
-    "\"rmg-instances\": [\n"
-    "{\"directed\": true, \"multigraph\": true,\n"
-    " \"graph\": {\"rmg-instance\": \"inner\", \"rmg-root\": \"r\", \"x\": 1},\n"
-    " \"nodes\": [{\"id\": \"a\"}, {\"id\": \"r\", \"v\": 1, \"p\": {\"rmg-portal\": "
-    "\"third\"}}],\n"
-    " \"links\": [{\"source\": \"a\", \"target\": \"r\"}]},\n"
-    "{\"graph\": {\"rmg-instance\": \"in an edge\", \"rmg-root\": \"/\"}, \"nodes\": []},\n"
-    "{\"graph\": {\"rmg-instance\": \"third\", \"rmg-root\": \"q\"}, \"nodes\": [{\"id\": "
-    "\"q\"}],\n"
-    " \"edges\": [{\"source\": \"q\", \"target\": \"q\"}, {\"source\": \"q\", \"target\": "
-    "\"q\"}]}\n"
-    "]}\n";
-
 START_TEST(everything_there_is) /* _i: format */
 {
+    struct format_error error;
+    struct jit_buf text;
     struct trial t;
     take(&t, &format_json, everything, sizeof everything - 1);
     ck_assert_uint_eq(t.graph.version.instance_count, 4);
-    there_and_back(nets[_i], &t.graph);
+    if (nets[_i] == &format_gexf) { /* it has no place for portals, and says whose there are */
+        ck_assert_int_eq(export_text_of(nets[_i], &t.graph, &text, &error), JIT_ENOTSUP);
+        ck_assert_str_eq(error.place, "node");
+        ck_assert_ptr_nonnull(strstr(error.what, "has a portal, for which GEXF has no place"));
+        jit_buf_release(&text);
+    } else {
+        there_and_back(nets[_i], &t.graph);
+    }
     there_and_back(&format_ndjson, &t.graph);
+    trial_end(&t);
+    take(&t, &format_json, flat, sizeof flat - 1);
+    there_and_back(nets[_i], &t.graph);
     trial_end(&t);
 }
 END_TEST
@@ -201,6 +134,17 @@ static const struct {
      "key=\"d2\">7</data></node>\n"
      "<node id=\"n1\"/><data key=\"name\">G</data>\n"
      "</graph></graphml>\n"},
+    {&format_gexf,
+     "<?xml version='1.0'?><gexf xmlns='http://www.gexf.net/1.2draft' version='1.2'>\n"
+     "<graph mode='static' defaultedgetype='undirected' name='G'>\n"
+     "<attributes class='node'><attribute id='0' title='colour' type='string'><default>yellow"
+     "</default></attribute><attribute id='1' title='size' type='integer'/></attributes>\n"
+     "<attributes class='edge'><attribute id='0' title='other' type='string'/></attributes>\n"
+     "<edges><edge source='n0' target='n1' weight='1.5'/><edge source='n0' target='n1' "
+     "weight='2'/></edges>\n"
+     "<nodes><node id='n0' label='n0'><attvalues><attvalue for='0' value='gr&#x65;en'/><attvalue "
+     "for='1' value=' 7'/></attvalues></node><node id='n1'/></nodes>\n"
+     "</graph></gexf>\n"},
 };
 
 START_TEST(the_same_graph)
@@ -239,9 +183,8 @@ START_TEST(nested_graphml)
     check_value(&t, "/", "id", "47");
     check_edge(&t, "a", "EDGE", "d", "directed", "00");
     check_edge(&t, "a", "EDGE", "d", "desc", "776879");
-    for (int i = 0; i < NETS; i++) {
-        there_and_back(nets[i], &t.graph);
-    }
+    there_and_back(&format_json, &t.graph);
+    there_and_back(&format_graphml, &t.graph);
     trial_end(&t);
 }
 END_TEST
@@ -275,7 +218,12 @@ START_TEST(by_a_schema)
         "]}",
         "<graphml><key id='w' attr.name='w' attr.type='int'/><key id='x' attr.type='long'/>"
         "<graph edgedefault='directed'><node id='a'><data key='w'>3</data><data key='x'>1</data>"
-        "</node><edge source='a' target='a'/></graph></graphml>"};
+        "</node><edge source='a' target='a'/></graph></graphml>",
+        "<gexf><graph defaultedgetype='directed'><attributes class='node'>"
+        "<attribute id='w' title='w' type='integer'/><attribute id='x' type='long'/></attributes>"
+        "<nodes><node id='a' label='q'><attvalues><attvalue for='w' value='3'/>"
+        "<attvalue for='x' value='1'/></attvalues></node></nodes>"
+        "<edges><edge source='a' target='a'/></edges></graph></gexf>"};
     struct trial t;
     const struct trial_input input = {
         .format = nets[_i], .paths = {file_of(nets[_i])}, .schema = schema};
@@ -293,10 +241,43 @@ START_TEST(by_a_schema)
 }
 END_TEST
 
+START_TEST(what_gephi_adds)
+{
+    static const char text[] =
+        "<gexf xmlns='http://gexf.net/1.3' xmlns:viz='http://gexf.net/1.3/viz'>"
+        "<meta lastmodifieddate='2020-01-01'><creator>Gephi 0.9</creator></meta>"
+        "<graph defaultedgetype='directed'><nodes>"
+        "<node id='0' label='A' pid='7'><viz:size value='4.5'/><viz:color r='1' g='2' "
+        "b='3'/></node>"
+        "</nodes><edges><edge id='1' source='0' target='0' type='undirected' weight='2'"
+        " label='self'/></edges></graph></gexf>";
+    struct trial t;
+    take(&t, &format_gexf, text, sizeof text - 1);
+    check_value(&t, "/", "creator", "476570686920302e39");
+    check_value(&t, "/", "lastmodifieddate", "323032302d30312d3031");
+    check_value(&t, "0", "label", "41");
+    check_value(&t, "0", "pid", "37");
+    check_value(&t, "0", "viz:size", "76616c75653d342e35");
+    check_value(&t, "0", "viz:color", "723d3120673d3220623d33");
+    check_edge(&t, "0", "EDGE", "0", "weight", "0000000000000040");
+    check_edge(&t, "0", "EDGE", "0", "directed", "00");
+    check_edge(&t, "0", "EDGE", "0", "label", "73656c66");
+    for (int i = 0; i < NETS; i++) {
+        there_and_back(nets[i], &t.graph);
+    }
+    trial_end(&t);
+}
+END_TEST
+
 /* ---- faults ---- */
 
 #define GRAPH "<graphml><key id='k' attr.name='v' attr.type='int'/><graph edgedefault='directed'>"
 #define ENDS  "</graph></graphml>"
+
+#define GEXF                                                                                       \
+    "<gexf><graph defaultedgetype='directed'><attributes class='node'>"                            \
+    "<attribute id='0' title='v' type='integer'/></attributes>\n<nodes>"
+#define GEXF_END "</nodes></graph></gexf>"
 
 static const struct {
     const struct format *format;
@@ -395,6 +376,40 @@ static const struct {
     {&format_graphml, GRAPH "<node id='a'>\n", JIT_EFORMAT, NULL,
      "no XML: the input ends within an element"},
     {&format_graphml, GRAPH "x" ENDS, JIT_EFORMAT, NULL, "text between elements"},
+    {&format_gexf, "<graphml/>", JIT_EFORMAT, NULL,
+     "this is no GEXF: its first element is graphml"},
+    {&format_gexf, "<gexf></gexf>", JIT_EFORMAT, NULL, "a file without a <graph>"},
+    {&format_gexf, GEXF "<node/>" GEXF_END, JIT_EFORMAT, NULL, "a <node> without id"},
+    {&format_gexf, GEXF "<node id='a'/><node id='a'/>" GEXF_END, JIT_EEXIST, NULL,
+     "a second node with the ID a"},
+    {&format_gexf, GEXF "<node id='a'><spells><spell start='1'/></spells></node>" GEXF_END,
+     JIT_ENOTSUP, ":2:28", "times: histories are written, not read: spells"},
+    {&format_gexf,
+     GEXF
+     "<node id='a'><attvalues><attvalue for='0' value='1' end='2'/></attvalues></node>" GEXF_END,
+     JIT_ENOTSUP, ":2:67", "a value with a time: histories are written, not read: end"},
+    {&format_gexf,
+     GEXF "<node id='a'><attvalues><attvalue for='0' value='x'/></attvalues></node>" GEXF_END,
+     JIT_EFORMAT, ":2:59", "\"x\" is no i64"},
+    {&format_gexf,
+     GEXF "<node id='a'><attvalues><attvalue for='9' value='1'/></attvalues></node>" GEXF_END,
+     JIT_EFORMAT, ":2:59", "no <attribute> has the id 9"},
+    {&format_gexf,
+     GEXF "<node id='a'><attvalues><attvalue for='0' value='1'/><attvalue for='0' value='1'/>"
+          "</attvalues></node>" GEXF_END,
+     JIT_EFORMAT, NULL, "a second value for v"},
+    {&format_gexf, GEXF "<node id='a'><nodes/></node>" GEXF_END, JIT_EFORMAT, NULL,
+     "an element that has no counterpart here: nodes"},
+    {&format_gexf, "<gexf><graph defaultedgetype='mutual'/></gexf>", JIT_EFORMAT, NULL,
+     "defaultedgetype is directed or undirected, not mutual"},
+    {&format_gexf,
+     "<gexf><graph><attributes class='node'><attribute id='a' "
+     "type='x'/></attributes></graph></gexf>",
+     JIT_EFORMAT, NULL, "an unknown type of attribute: x"},
+    {&format_gexf, "<gexf><graph><edges><edge source='a' target='b'/></edges></graph></gexf>",
+     JIT_EINVALID, NULL, "the source of this edge is no node of its graph"},
+    {&format_gexf, "<!DOCTYPE gexf [<!ENTITY a 'aaaaaaaaaa'>]><gexf/>", JIT_EFORMAT, NULL,
+     "a document that declares entities is not read: a"},
     /* entities: never expanded, never fetched */
     {&format_graphml, "<!DOCTYPE graphml [<!ENTITY a 'aaaaaaaaaa'>]><graphml/>", JIT_EFORMAT, NULL,
      "a document that declares entities is not read: a"},
@@ -568,7 +583,8 @@ static void small(const struct format *format, struct jit_buf *text)
 {
     struct format_error error;
     struct trial t;
-    take(&t, &format_json, everything, sizeof everything - 1);
+    bool one = format == &format_gexf;
+    take(&t, &format_json, one ? flat : everything, one ? sizeof flat - 1 : sizeof everything - 1);
     must(export_text_of(format, &t.graph, text, &error));
     trial_end(&t);
 }
@@ -632,11 +648,12 @@ static void fill(Suite *suite)
     TCase *t = test_case(suite, "net", 120);
     tcase_add_checked_fixture(t, folder_make, folder_remove);
     tcase_add_loop_test(t, random_states_in_json, 0, 2 * WORLD_IDS);
-    tcase_add_loop_test(t, random_states_in_graphml, 0, 4 * WORLD_IDS);
+    tcase_add_loop_test(t, random_states_in_xml, 0, 4 * WORLD_IDS);
     tcase_add_loop_test(t, everything_there_is, 0, NETS);
     tcase_add_loop_test(t, the_same_graph, 0, (int)(sizeof same / sizeof *same));
     tcase_add_test(t, nested_graphml);
     tcase_add_test(t, links_by_number);
+    tcase_add_test(t, what_gephi_adds);
     tcase_add_loop_test(t, by_a_schema, 0, NETS);
     tcase_add_loop_test(t, a_fault_names_its_place, 0, (int)(sizeof faults / sizeof *faults));
     tcase_add_test(t, no_laughs);

@@ -153,6 +153,10 @@ run "$rmg" walk walk.ndjson -q
 check 'walk for people' 0 '0  root           0000000000000000  00000000
 1  portal  *' ''
 run "$rmg" export walk.ndjson --to csv -o w
+check 'csv has no place for portals' 2 '' 'rmg export: cannot export walk.ndjson as csv
+  why:  node: rmg-id:*10 has a portal, for which CSV has no place
+  next: rmg export walk.ndjson --to csv --partial leaves it out, and counts'
+run "$rmg" export walk.ndjson --to csv -o w --partial
 check 'csv says what it leaves out' 0 'w.nodes.csv, w.edges.csv  4 nodes, 3 edges' \
     'left out, since csv holds one instance: 1 portals, 1 other instances'
 

@@ -1,5 +1,5 @@
 /* tools/formats/columns.h - for formats that declare their attributes first: which there are, a
- * number each, found in a pass before the writing. Layer: tools; private to the formats. */
+ * number each, found in a dry pass before the writing. Layer: tools; private to the formats. */
 #ifndef JIT_TOOLS_FORMATS_COLUMNS_H
 #define JIT_TOOLS_FORMATS_COLUMNS_H
 
@@ -32,15 +32,12 @@ void columns_release(struct columns *columns);
 /* How XML writes a value: bool, i64, f64, f32 and text in words, else NONE. */
 enum rmg_codec columns_codec(const struct rmg_value *value, struct rmg_datum *datum);
 
-/* The column of a value that is no portal; added when it is not there. Errors: JIT_ENOMEM,
- * JIT_ELIMIT (too many). */
-JIT_MUST_CHECK enum jit_err columns_add(struct columns *columns, enum column_domain domain,
-                                        const struct rmg_attachment *attachment, size_t *index);
-
-/* All values of one instance, but what IDs say, and of the graph's own the one named root_flag.
- * Errors: also of reading, and JIT_ENOTSUP: a name that XML has no characters for, said in the
- * job's error. */
-JIT_MUST_CHECK enum jit_err columns_of(struct columns *columns, const struct export_words *words,
-                                       bool root_plain, const char *root_flag);
+/* The column of a value that is no portal; added when it is not there. taken: names that stand for
+ * something else (export_name). Errors: JIT_ENOMEM; JIT_ELIMIT (too many) and JIT_ENOTSUP (a name
+ * that XML has no characters for), said in the job's error. */
+JIT_MUST_CHECK enum jit_err columns_add(struct columns *columns, const struct export_words *words,
+                                        enum column_domain domain, const struct jit_id *owner,
+                                        const struct rmg_attachment *attachment,
+                                        const char *const *taken, size_t *index);
 
 #endif

@@ -495,8 +495,8 @@ const struct format format_csv = {
     .outputs = 2,
     .output_ends = {".nodes.csv", ".edges.csv"},
     .writes = "The top instance, as OUT.nodes.csv and OUT.edges.csv with ids in hex;\n"
-              "importing them gives the same instance. Portals and other instances are\n"
-              "left out, and counted.",
+              "importing them gives the same instance. Portals\n"
+              "are refused, or left out with --partial.",
     .read = import_csv,
     .write = export_csv,
 };

@@ -30,11 +30,22 @@ struct export_progress {
     void *user;
 };
 
-struct export_job {
+/* One of several states of a history. */
+struct export_state {
     const struct format_graph *graph;
+    uint64_t time; /* ascending */
+};
+
+struct export_job {
+    const struct format_graph *graph; /* of a history: the first */
     const char *label;             /* nodes and edges are known by this value of theirs; or NULL */
     const struct jit_id *instance; /* for formats that hold one; NULL: the top one */
-    const struct export_out *outs; /* format->outputs of them */
+    bool partial; /* leave out and count what the format has no place for; else it is refused */
+    /* A history's next state, or JIT_ENOENT; the one before stays until then, the first is asked
+     * for as well. NULL: there is only `graph`. */
+    enum jit_err (*next)(void *user, struct export_state *state);
+    void *user;
+    const struct export_out *outs;          /* format->outputs of them */
     const struct export_progress *progress; /* or NULL */
     struct rmg_wsc_head head;               /* for .wsc */
     struct export_report *report;

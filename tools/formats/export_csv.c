@@ -23,7 +23,7 @@ struct sheet {
     struct column *columns;
     size_t count;
     size_t capacity;
-    uint64_t portals;
+    const struct export_job *job;
 };
 
 static bool column_is(const struct column *column, const struct rmg_attachment *attachment,
@@ -34,12 +34,19 @@ static bool column_is(const struct column *column, const struct rmg_attachment *
            jit_id_equal(&column->type, &attachment->value.type);
 }
 
-static enum jit_err add_column(struct sheet *s, const struct rmg_attachment *attachment)
+static enum jit_err add_column(struct sheet *s, const struct jit_id *owner,
+                               const struct rmg_attachment *attachment)
 {
     struct rmg_datum datum;
     if (attachment->value.kind == RMG_VALUE_PORTAL) {
-        s->portals++;
-        return JIT_OK;
+        char hex[JIT_ID_HEX];
+        if (s->job->partial) {
+            s->job->report->portals_left++;
+            return JIT_OK;
+        }
+        jit_id_to_hex(owner, hex);
+        return export_fail(s->job, JIT_ENOTSUP, s->plane == RMG_PLANE_ALPHA ? "node" : "edge",
+                           WORDS_ID "%s has a portal, for which CSV has no place", hex);
     }
     enum rmg_codec codec = export_readable(&attachment->value, &datum);
     for (size_t i = 0; i < s->count; i++) {
@@ -83,7 +90,7 @@ static enum jit_err find_columns(struct sheet *s)
         for (uint32_t i = 0; err == JIT_OK && i < count; i++) {
             struct rmg_attachment attachment;
             err = rmg_attachment_at(s->graph, s->plane, &owner, i, &attachment);
-            err = err == JIT_OK ? add_column(s, &attachment) : err;
+            err = err == JIT_OK ? add_column(s, &owner, &attachment) : err;
         }
         if (err != JIT_OK) {
             return err == JIT_ENOENT ? JIT_ECORRUPT : err;
@@ -245,7 +252,7 @@ static enum jit_err put_edges(struct export_writer *w, const struct sheet *s)
 static enum jit_err write_sheet(const struct export_job *job, const struct rmg_graph *view,
                                 enum rmg_plane plane, uint64_t total, uint64_t before)
 {
-    struct sheet sheet = {.graph = view, .plane = plane, .heap = job->graph->heap};
+    struct sheet sheet = {.graph = view, .plane = plane, .heap = job->graph->heap, .job = job};
     struct export_writer w;
     export_begin(&w, sheet.heap, &job->outs[plane == RMG_PLANE_ALPHA ? 0 : 1]);
     w.progress = job->progress;
@@ -260,7 +267,6 @@ static enum jit_err write_sheet(const struct export_job *job, const struct rmg_g
     }
     err = err == JIT_OK ? export_flush(&w) : err;
     job->report->lines += w.done - before;
-    job->report->portals_left += sheet.portals;
     sheet.heap->free(sheet.heap, sheet.columns);
     jit_buf_release(&w.buf);
     return err;

@@ -10,6 +10,7 @@
 struct export_writer {
     const struct export_out *out;
     struct jit_buf buf;
+    bool dry; /* nothing is written: a pass that looks what there will be */
     const struct export_progress *progress;
     uint64_t done;
     uint64_t total;
@@ -19,6 +20,8 @@ enum jit_err export_ndjson(const struct export_job *job);
 enum jit_err export_csv(const struct export_job *job);
 enum jit_err export_json(const struct export_job *job);
 enum jit_err export_graphml(const struct export_job *job);
+enum jit_err export_gexf(const struct export_job *job);
+enum jit_err export_dot(const struct export_job *job);
 
 /* Says what cannot be written and whose it is; returns err. */
 enum jit_err export_fail(const struct export_job *job, enum jit_err err, const char *place,
@@ -36,7 +39,7 @@ static inline void export_begin(struct export_writer *w, struct jit_heap *heap,
 static inline enum jit_err export_flush(struct export_writer *w)
 {
     enum jit_err err = w->buf.err;
-    if (err == JIT_OK && w->buf.size > 0) {
+    if (err == JIT_OK && w->buf.size > 0 && !w->dry) {
         err = w->out->write(w->out->user, w->buf.data, w->buf.size);
     }
     jit_buf_reset(&w->buf);

@@ -90,22 +90,15 @@ void export_instance_id(const struct jit_id *id, struct export_id *out)
     itself(WORDS_ID, id, out);
 }
 
-/* Is the value of this name what the id was made of? Then it stands in `out`. */
-static enum jit_err try_label(const struct export_words *words, enum rmg_plane plane,
-                              const struct jit_id *id, const char *name, struct export_id *out,
-                              bool *found, bool *there)
+bool export_label_is(const struct export_words *words, const char *prefix, const struct jit_id *id,
+                     const struct rmg_value *value, struct export_id *out)
 {
-    struct rmg_value value;
     struct rmg_datum datum;
     struct jit_id made;
-    *found = false;
-    enum jit_err err =
-        rmg_attachment_get(&words->view, plane, id, name, (uint32_t)strlen(name), &value);
-    *there = err == JIT_OK;
-    if (err != JIT_OK || value.kind != RMG_VALUE_ATOM) {
-        return err == JIT_ENOENT ? JIT_OK : err;
+    if (value->kind != RMG_VALUE_ATOM) {
+        return false;
     }
-    enum rmg_codec codec = export_readable(&value, &datum);
+    enum rmg_codec codec = export_readable(value, &datum);
     if (codec == RMG_CODEC_I64) {
         out->size = (size_t)snprintf(out->text, sizeof out->text, "%lld", (long long)datum.as.i64);
     } else if (codec == RMG_CODEC_TEXT && datum.size > 0 && datum.size <= JIT_LABEL_BYTES_MAX) {
@@ -113,13 +106,26 @@ static enum jit_err try_label(const struct export_words *words, enum rmg_plane p
         out->size = datum.size;
         out->text[out->size] = 0;
     } else {
-        return JIT_OK;
+        return false;
     }
-    jit_hash_named(plane == RMG_PLANE_ALPHA ? "node:" : "edge:", out->text, out->size, &made);
-    *found = jit_id_equal(&made, id) && strncmp(out->text, WORDS_ID, sizeof WORDS_ID - 1) != 0 &&
-             (words->fits == NULL || words->fits(out->text, out->size));
     out->number = codec == RMG_CODEC_I64;
-    return JIT_OK;
+    jit_hash_named(prefix, out->text, out->size, &made);
+    return jit_id_equal(&made, id) && strncmp(out->text, WORDS_ID, sizeof WORDS_ID - 1) != 0 &&
+           (words->fits == NULL || words->fits(out->text, out->size));
+}
+
+/* Is the value of this name what the id was made of? Then it stands in `out`. */
+static enum jit_err try_label(const struct export_words *words, enum rmg_plane plane,
+                              const struct jit_id *id, const char *name, struct export_id *out,
+                              bool *found, bool *there)
+{
+    struct rmg_value value;
+    enum jit_err err =
+        rmg_attachment_get(&words->view, plane, id, name, (uint32_t)strlen(name), &value);
+    *there = err == JIT_OK;
+    *found = err == JIT_OK &&
+             export_label_is(words, plane == RMG_PLANE_ALPHA ? "node:" : "edge:", id, &value, out);
+    return err == JIT_ENOENT ? JIT_OK : err;
 }
 
 /* The rules of the readers, the other way round. */

@@ -43,6 +43,9 @@ JIT_MUST_CHECK enum jit_err export_node_id(const struct export_words *words,
                                            const struct jit_id *node, struct export_id *out);
 JIT_MUST_CHECK enum jit_err export_edge_id(const struct export_words *words,
                                            const struct rmg_edge *edge, struct export_id *out);
+/* Is the id made of this value? Then it is what `out` says. prefix: "node:" or "edge:". */
+bool export_label_is(const struct export_words *words, const char *prefix, const struct jit_id *id,
+                     const struct rmg_value *value, struct export_id *out);
 /* An instance's id. */
 void export_instance_id(const struct jit_id *id, struct export_id *out);
 

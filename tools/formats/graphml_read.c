@@ -304,7 +304,6 @@ static enum jit_err enter_top(struct graphml *g, const struct xml_tag *tag)
     struct net_text id;
     struct net_text root;
     struct net_text label;
-    char words[2][JIT_LABEL_BYTES_MAX + 1] = {"", ""};
     if (g->top) {
         return fail(g, JIT_EFORMAT, "a second graph in one file", NULL);
     }
@@ -312,13 +311,7 @@ static enum jit_err enter_top(struct graphml *g, const struct xml_tag *tag)
     g->net.plain_ids = xml_attribute(tag, XML_RMG, "label", &label);
     bool own = xml_attribute(tag, NULL, "id", &id) && graphml_is_id(&id);
     bool rooted = xml_attribute(tag, XML_RMG, "root", &root);
-    if ((own && id.size > JIT_LABEL_BYTES_MAX) || (rooted && root.size > JIT_LABEL_BYTES_MAX)) {
-        return fail(g, JIT_ELIMIT, "an ID of more than 1,024 bytes", NULL);
-    }
-    snprintf(words[0], sizeof words[0], "%.*s", own ? (int)id.size : 0, own ? id.text : "");
-    snprintf(words[1], sizeof words[1], "%.*s", rooted ? (int)root.size : 0,
-             rooted ? root.text : "");
-    return net_top(&g->net, own ? words[0] : NULL, rooted ? words[1] : NULL);
+    return net_top(&g->net, own ? &id : NULL, rooted ? &root : NULL);
 }
 
 static enum jit_err take_graph(struct graphml *g, const struct xml_tag *tag, struct frame *of)

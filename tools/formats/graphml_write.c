@@ -104,7 +104,7 @@ static enum jit_err put_values(struct graphml_writer *g, const struct level *lev
         if (export_is_named(&attachment, said[0]) || export_is_named(&attachment, said[1])) {
             continue;
         }
-        err = columns_add(&g->columns, domain, &attachment, &index);
+        err = columns_add(&g->columns, &g->words, domain, owner, &attachment, NULL, &index);
         if (err != JIT_OK) {
             return err;
         }
@@ -329,27 +329,6 @@ static enum jit_err put_graph(struct graphml_writer *g, const struct rmg_instanc
     return err;
 }
 
-static enum jit_err find_columns(struct graphml_writer *g, const struct export_place *list,
-                                 size_t count)
-{
-    const struct format_graph *graph = g->words.job->graph;
-    enum jit_err err = JIT_OK;
-    for (size_t i = 0; err == JIT_OK && i < count; i++) {
-        struct rmg_instance in;
-        struct level level;
-        err = rmg_store_instance(graph->store, &graph->version, &list[i].id, &in);
-        err = err == JIT_OK ? level_begin(g, &in, 0, &level) : err;
-        err = err == JIT_OK ? columns_of(&g->columns, &g->words, level.plain,
-                                         level.directed ? NULL : "directed")
-                            : err;
-        g->w.total += in.roots.node_count + in.roots.edge_count;
-    }
-    if (err == JIT_ELIMIT) {
-        err = export_fail(g->words.job, err, "", "more than %u kinds of values", COLUMNS_COUNT_MAX);
-    }
-    return err;
-}
-
 static enum jit_err put_document(struct graphml_writer *g)
 {
     static const char begin[] =
@@ -358,8 +337,15 @@ static enum jit_err put_document(struct graphml_writer *g)
         "  xmlns:xsi=\"http://www.w3.org/2001/XMLSchema-instance\"\n"
         "  xsi:schemaLocation=\"http://graphml.graphdrawing.org/xmlns "
         "http://graphml.graphdrawing.org/xmlns/1.0/graphml.xsd\">\n";
+    struct export_report *report = g->words.job->report;
     struct rmg_instance in;
     enum jit_err err = export_instance(g->words.job, &in);
+    g->w.dry = true;
+    err = err == JIT_OK ? put_graph(g, &in, 1, NULL, 0) : err;
+    err = err == JIT_OK ? export_flush(&g->w) : err;
+    g->w.dry = false;
+    g->w.total = 2 * (report->nodes + report->edges);
+    *report = (struct export_report){0};
     export_text(&g->w, begin);
     put_keys(g);
     err = err == JIT_OK ? put_graph(g, &in, 1, NULL, 0) : err;
@@ -370,17 +356,12 @@ static enum jit_err put_document(struct graphml_writer *g)
 enum jit_err export_graphml(const struct export_job *job)
 {
     struct graphml_writer g = {.words.names = NULL};
-    struct export_place *list = NULL;
-    size_t count = 0;
     export_begin(&g.w, job->graph->heap, &job->outs[0]);
     g.w.progress = job->progress;
     columns_init(&g.columns, job->graph->heap);
     enum jit_err err = export_words_init(&g.words, job);
     g.words.fits = xml_fits;
-    err = err == JIT_OK ? export_instances(job, &list, &count) : err;
-    err = err == JIT_OK ? find_columns(&g, list, count) : err;
     err = err == JIT_OK ? put_document(&g) : err;
-    job->graph->heap->free(job->graph->heap, list);
     columns_release(&g.columns);
     export_words_release(&g.words);
     jit_buf_release(&g.w.buf);

@@ -109,6 +109,8 @@ enum jit_err import_seen_add(struct import_seen *seen, const struct jit_id *key,
                              uint64_t *line);
 /* Instead of lines: how often the key has come, this time included. */
 enum jit_err import_seen_count(struct import_seen *seen, const struct jit_id *key, uint64_t *count);
+/* Any number but 0, over the one before. */
+enum jit_err import_seen_set(struct import_seen *seen, const struct jit_id *key, uint64_t value);
 uint64_t import_seen_get(const struct import_seen *seen, const struct jit_id *key); /* 0: not */
 void import_seen_release(struct import_seen *seen);
 

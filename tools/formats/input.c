@@ -181,6 +181,16 @@ enum jit_err import_seen_count(struct import_seen *seen, const struct jit_id *ke
     return err;
 }
 
+enum jit_err import_seen_set(struct import_seen *seen, const struct jit_id *key, uint64_t value)
+{
+    uint64_t before = 0;
+    enum jit_err err = import_seen_add(seen, key, value, &before);
+    if (err == JIT_OK) {
+        seen_place(seen, key)->line = value;
+    }
+    return err;
+}
+
 uint64_t import_seen_get(const struct import_seen *seen, const struct jit_id *key)
 {
     return seen->capacity == 0 ? 0 : seen_place(seen, key)->line;

@@ -297,37 +297,41 @@ static enum jit_err attach_all(struct json *j, json_t *object, const char *const
 /* Opens the graph if that has not been done: its attributes say which one it is. */
 static enum jit_err begin(struct json *j, struct part *part, const json_t *attributes)
 {
-    const char *words[2] = {NULL, NULL};
     static const char *const keys[2] = {WORDS_INSTANCE, WORDS_ROOT};
-    bool nested = part->graph > 0;
+    struct net_text words[2];
+    const struct net_text *given[2] = {NULL, NULL};
     for (int i = 0; i < 2; i++) {
         const json_t *one = json_object_get(attributes, keys[i]);
-        if (one != NULL && !json_is_string(one)) {
+        if (one == NULL) {
+            continue;
+        }
+        if (!json_is_string(one)) {
             return fail(j, JIT_EFORMAT, "no string under ", keys[i]);
         }
-        if (one != NULL && part->begun) {
+        if (part->begun) {
             return fail(j, JIT_EFORMAT, "\"graph\" comes too late, behind nodes or links, to say ",
                         keys[i]);
         }
-        words[i] = json_string_value(one);
+        words[i] = (struct net_text){json_string_value(one), json_string_length(one)};
+        given[i] = &words[i];
     }
     if (part->begun) {
         return JIT_OK;
     }
     part->begun = true;
-    if (!nested) {
+    if (part->graph == 0) {
         j->net.plain_ids = json_object_get(attributes, WORDS_LABEL) != NULL;
-        return net_top(&j->net, words[0], words[1]);
+        return net_top(&j->net, given[0], given[1]);
     }
     struct jit_id instance;
     struct jit_id root;
-    if (words[0] == NULL || words[1] == NULL) {
+    if (given[0] == NULL || given[1] == NULL) {
         return fail(j, JIT_EFORMAT,
                     "a graph in " JSON_INSTANCES " begins with \"graph\", which has the strings ",
                     WORDS_INSTANCE " and " WORDS_ROOT);
     }
-    enum jit_err err = net_id(&j->net, "warp:", words[0], strlen(words[0]), &instance);
-    err = err == JIT_OK ? net_id(&j->net, "node:", words[1], strlen(words[1]), &root) : err;
+    enum jit_err err = net_id(&j->net, "warp:", words[0].text, words[0].size, &instance);
+    err = err == JIT_OK ? net_id(&j->net, "node:", words[1].text, words[1].size, &root) : err;
     return err == JIT_OK ? net_nested(&j->net, &instance, &root, &part->graph) : err;
 }
 

@@ -102,18 +102,17 @@ static enum jit_err add_graph(struct net *net, struct net_graph *graph)
     return JIT_OK;
 }
 
-enum jit_err net_top(struct net *net, const char *instance, const char *root)
+enum jit_err net_top(struct net *net, const struct net_text *instance, const struct net_text *root)
 {
+    static const struct net_text usual = {"/", 1};
     const struct import_target *into = net->im->source->into;
     struct net_graph graph = {.depth = 0};
     assert(net->graph_count == 0);
+    instance = instance == NULL ? &usual : instance;
+    root = root == NULL ? &usual : root;
     jit_hash_named("type:", "instance", 8, &graph.root_type);
-    enum jit_err err = net_id(net, "warp:", instance == NULL ? "/" : instance,
-                              instance == NULL ? 1 : strlen(instance), &graph.id);
-    if (err == JIT_OK) {
-        err = net_id(net, "node:", root == NULL ? "/" : root, root == NULL ? 1 : strlen(root),
-                     &graph.root_node);
-    }
+    enum jit_err err = net_id(net, "warp:", instance->text, instance->size, &graph.id);
+    err = err == JIT_OK ? net_id(net, "node:", root->text, root->size, &graph.root_node) : err;
     if (err == JIT_OK && jit_id_is_zero(&graph.id)) {
         err = net_fail(net, JIT_EFORMAT, "an instance's id of zeros", NULL, 0);
     }
@@ -482,11 +481,9 @@ enum jit_err net_owner_end(struct net *net, struct net_owner *owner)
     assert(owner->open);
     owner->open = false;
     if (owner->keep_id && !owner->id_same && !(owner->id_given && owner->spare_given)) {
-        char place[IMPORT_PLACE_SIZE];
-        place_of(net, place);
-        err = import_owner_text(&owner->owner, name, strlen(name),
-                                owner->id_number ? RMG_CODEC_I64 : RMG_CODEC_TEXT, owner->id_text,
-                                owner->id_size, place);
+        err = net_words(net, owner, name, strlen(name),
+                        owner->id_number ? RMG_CODEC_I64 : RMG_CODEC_TEXT, owner->id_text,
+                        owner->id_size);
     }
     return err == JIT_OK ? import_owner_end(&owner->owner) : err;
 }

@@ -12,6 +12,11 @@
 #include "tools/formats/import_priv.h"
 #include "tools/formats/words.h"
 
+struct net_text {
+    const char *text;
+    size_t size;
+};
+
 struct net_names { /* of the values of one owner so far: u8 size || bytes each */
     struct jit_buf bytes;
     uint32_t count;
@@ -79,7 +84,7 @@ enum jit_err net_id(struct net *net, const char *prefix, const char *text, size_
 
 /* The first graph is the top one. instance and root are IDs in words, or NULL: then the instance is
  * `/` with its root node. With a target it becomes the target's. */
-enum jit_err net_top(struct net *net, const char *instance, const char *root);
+enum jit_err net_top(struct net *net, const struct net_text *instance, const struct net_text *root);
 /* A graph that a portal leads to, which must have come; root NULL: the node that has the graph's
  * label as its own. */
 enum jit_err net_nested(struct net *net, const struct jit_id *instance, const struct jit_id *root,
@@ -88,10 +93,6 @@ enum jit_err net_nested(struct net *net, const struct jit_id *instance, const st
 /* Begin a node (type NULL: Node) or an edge (id NULL: it is numbered; type NULL: EDGE). */
 enum jit_err net_node(struct net *net, struct net_owner *owner, uint32_t graph, const char *id,
                       size_t id_size, bool id_number, const char *type, size_t type_size);
-struct net_text {
-    const char *text;
-    size_t size;
-};
 enum jit_err net_edge(struct net *net, struct net_owner *owner, uint32_t graph,
                       const struct net_text *id, bool id_number, const struct net_text *from,
                       const struct net_text *to, const struct net_text *type);

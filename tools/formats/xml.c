@@ -241,7 +241,9 @@ enum jit_err xml_read(struct net *net, struct import_input *input,
     if (r.parser == NULL) {
         return JIT_ENOMEM;
     }
-    (void)xmlCtxtUseOptions(r.parser, XML_PARSE_NONET);
+    /* NOENT is about the five of XML in attributes, which would come as "&#38;" otherwise; there
+     * are no others, since each declaration and each use of one has stopped the parser by then. */
+    (void)xmlCtxtUseOptions(r.parser, XML_PARSE_NONET | XML_PARSE_NOENT);
     enum jit_err err = feed(&r, input);
     xmlFreeDoc(r.parser->myDoc); /* libxml2 makes one for declarations */
     r.parser->myDoc = NULL;

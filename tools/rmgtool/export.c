@@ -1,5 +1,7 @@
+#include <stdio.h>
 #include <string.h>
 
+#include "base/hash.h"
 #include "tools/rmgtool/rmg.h"
 
 static void step(void *user, uint64_t done, uint64_t total)
@@ -27,8 +29,13 @@ static int failed(struct cli *cli, const struct format *format, enum jit_err err
     cli_what(cli, "cannot export %s as %s", cli->operand_count > 0 ? cli->operands[0] : "it",
              format->name);
     cli_why(cli, "%s%s%s", error->place, error->place[0] != 0 ? ": " : "", error->what);
-    cli_next(cli, "rmg export %s --to ndjson",
-             cli->operand_count > 0 ? cli->operands[0] : "--from apt");
+    const char *path = cli->operand_count > 0 ? cli->operands[0] : "--from apt";
+    if (err == JIT_ENOTSUP && !cli_given(cli, "partial") && strstr(error->what, "portal") != NULL) {
+        cli_next(cli, "rmg export %s --to %s --partial leaves it out, and counts", path,
+                 format->name);
+    } else {
+        cli_next(cli, "rmg export %s --to ndjson", path);
+    }
     return cli_exit_of(err);
 }
 
@@ -114,20 +121,71 @@ static int open_target(struct cli *cli, struct target *target)
     return code;
 }
 
-static int write_all(struct cli *cli, const struct format_graph *graph, struct target *target)
+/* Several inputs as the states of one history: the one before stays while the next is compared. */
+struct history {
+    struct cli *cli;
+    const char **operands;
+    uint32_t count;
+    uint32_t next;
+    struct format_graph graphs[2];
+    int code; /* of what failed, said */
+};
+
+static int load_at(struct history *history, uint32_t index)
 {
+    struct cli *cli = history->cli;
+    struct format_graph *graph = &history->graphs[index % 2];
+    const struct format *format;
+    cli->operands = &history->operands[index];
+    cli->operand_count = 1;
+    if (graph->store != NULL || graph->mapped > 0) {
+        format_graph_release(graph);
+    }
+    int code = rmg_load(cli, graph, &format, NULL);
+    cli->operands = history->operands;
+    cli->operand_count = history->count;
+    return code;
+}
+
+static enum jit_err next_state(void *user, struct export_state *state)
+{
+    struct history *history = user;
+    uint32_t index = history->next;
+    if (index == history->count) {
+        return JIT_ENOENT;
+    }
+    history->next++;
+    if (index > 0) { /* the first is there already */
+        history->code = load_at(history, index);
+    }
+    *state = (struct export_state){.graph = &history->graphs[index % 2], .time = index};
+    return history->code == CLI_OK ? JIT_OK : JIT_EIO;
+}
+
+static int write_all(struct cli *cli, struct history *history, struct target *target)
+{
+    const struct format_graph *graph = &history->graphs[0];
     struct cli_progress line;
     struct export_progress progress = {.step = step, .user = &line};
     struct export_report report = {0};
     struct format_error error = {.what = ""};
+    struct jit_id instance;
+    const char *path = cli_text(cli, "instance");
     struct export_job job = {.graph = graph,
                              .label = cli_text(cli, "label"),
+                             .instance = path == NULL ? NULL : &instance,
+                             .partial = cli_given(cli, "partial"),
+                             .next = history->count > 1 ? next_state : NULL,
+                             .user = history,
                              .outs = target->outs,
                              .head = graph->head,
                              .progress = &progress,
                              .report = &report,
                              .error = &error};
     enum jit_err err = JIT_OK;
+    if (path != NULL && jit_id_from_hex(path, strlen(path), &instance) != JIT_OK) {
+        jit_hash_named("warp:", path, strlen(path), &instance);
+    }
     int code = open_target(cli, target);
     if (code == CLI_OK) {
         cli_progress_begin(&line, cli, "writing", "records", 0, 0);
@@ -139,6 +197,10 @@ static int write_all(struct cli *cli, const struct format_graph *graph, struct t
         code = code == CLI_OK ? closed : code;
     }
     code = code == CLI_OK ? target->standard.code : code;
+    code = code == CLI_OK ? history->code : code;
+    if (code == CLI_OK && err == JIT_ENOENT && path != NULL) {
+        snprintf(error.what, sizeof error.what, "it has no instance %.400s", path);
+    }
     if (code == CLI_OK && err != JIT_OK) {
         code = failed(cli, target->format, err, &error);
     }
@@ -163,16 +225,25 @@ static int read_head(struct cli *cli, struct rmg_wsc_head *head)
 
 int rmg_export(struct cli *cli)
 {
-    struct format_graph graph = {.mapped = 0};
+    struct history history = {.cli = cli, .operands = cli->operands, .count = cli->operand_count};
     struct target target = {.format = format_by_name(cli_text(cli, "to"))};
+    struct format_graph *graph = &history.graphs[0];
     const struct format *format;
-    int code = rmg_load(cli, &graph, &format, NULL);
-    if (code == CLI_OK) {
-        code = read_head(cli, &graph.head);
+    int code = rmg_format(cli, &format);
+    bool several = code == CLI_OK && history.count > 1 && !format->many && target.format->history;
+    if (code == CLI_OK && several) {
+        code = load_at(&history, 0);
+    } else if (code == CLI_OK) {
+        history.count = 1;
+        code = rmg_load(cli, graph, &format, NULL);
     }
     if (code == CLI_OK) {
-        code = write_all(cli, &graph, &target);
+        code = read_head(cli, &graph->head);
     }
-    format_graph_release(&graph);
+    if (code == CLI_OK) {
+        code = write_all(cli, &history, &target);
+    }
+    format_graph_release(&history.graphs[0]);
+    format_graph_release(&history.graphs[1]);
     return code;
 }
