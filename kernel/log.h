@@ -107,6 +107,11 @@ JIT_MUST_CHECK enum jit_err log_open(struct jit_heap *heap, struct jit_io *io,
 JIT_MUST_CHECK enum jit_err log_verify(struct jit_heap *heap, struct jit_io *io, log_visit *visit,
                                        void *user, struct log_report *report);
 
+/* Is there history: a first record, whole or damaged? Reads no further and no blob, changes
+ * nothing. A log whose first batch is not durable has none, nor has a folder without a log. Errors:
+ * JIT_ENOMEM, those of the storage seam. */
+JIT_MUST_CHECK enum jit_err log_begun(struct jit_heap *heap, struct jit_io *io, bool *begun);
+
 /* Frees it, after waiting for writes under way. Seals nothing: call log_seal first. log may be
  * NULL. */
 void log_close(struct log *log);

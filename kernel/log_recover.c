@@ -337,6 +337,40 @@ enum jit_err log_verify(struct jit_heap *heap, struct jit_io *io, log_visit *vis
     return err;
 }
 
+static enum jit_err visit_first(void *user, const struct log_record *record)
+{
+    (void)record;
+    *(bool *)user = true;
+    return JIT_ENOENT; /* enough */
+}
+
+enum jit_err log_begun(struct jit_heap *heap, struct jit_io *io, bool *begun)
+{
+    struct log_report report;
+    struct log_scan scan = {
+        .heap = heap, .io = io, .visit = visit_first, .user = begun, .report = &report, .file = -1};
+    struct log_listing listing = {0};
+    *begun = false;
+    report_init(&report);
+    enum jit_err err = log_scan_format(&scan);
+    if (err == JIT_OK) {
+        err = log_list(heap, io, &listing);
+    }
+    if (err == JIT_OK && listing.count == 0) {
+        err = JIT_ECORRUPT;
+    }
+    if (err == JIT_OK) {
+        err = log_scan_run(&scan, &listing);
+    }
+    log_listing_release(&listing);
+    log_scan_release(&scan);
+    if (err == JIT_ECORRUPT || err == JIT_EVERSION || err == JIT_EFORMAT) {
+        *begun = true; /* whoever opens it will say what is wrong */
+        return JIT_OK;
+    }
+    return err == JIT_ENOENT ? JIT_OK : err;
+}
+
 void log_report_text(const struct log_report *report, char *text, size_t size)
 {
     const struct log_place *at = &report->at;

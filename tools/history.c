@@ -101,6 +101,25 @@ int history_each(struct cli *cli, const char *data, log_visit *visit, void *user
     return err == JIT_OK ? CLI_OK : history_failed(cli, data, err, report);
 }
 
+bool history_begun(const char *data)
+{
+    struct jit_io *io = NULL;
+    struct io_options options = {.die_at = IO_DIE_NEVER};
+    bool begun = true;
+    int fd = open(data, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0) {
+        return errno != ENOENT;
+    }
+    enum jit_err err = io_posix_open(jit_heap_libc(), fd, &options, &io);
+    /* Where a supervisor is at work, a genesis may become durable at any moment. */
+    if (err == JIT_OK && !is_held(fd)) {
+        err = log_begun(jit_heap_libc(), io, &begun);
+    }
+    io_posix_close(io);
+    close(fd);
+    return err != JIT_OK || begun;
+}
+
 static bool parse_number(const char *text, uint64_t *out)
 {
     char *end = NULL;

@@ -12,6 +12,10 @@
 int history_each(struct cli *cli, const char *data, log_visit *visit, void *user,
                  struct log_report *report);
 
+/* Has the folder history? One without a durable genesis has none, and counts as new (DESIGN 14.13).
+ * What cannot be read, or is in use, counts as history: whoever opens it says why. */
+bool history_begun(const char *data);
+
 /* Say what is wrong with a log: record, file and byte. Returns CLI_CORRUPT, or what the error
  * stands for. */
 int history_failed(struct cli *cli, const char *data, enum jit_err err,

@@ -6,6 +6,7 @@
 
 #include "base/check.h"
 #include "base/hash.h"
+#include "tools/history.h"
 #include "tools/jitos.h"
 #include "tools/runner.h"
 
@@ -92,13 +93,6 @@ static int compare_source(struct cli *cli, const char *data, const struct source
 }
 
 /* ---- the folder ---- */
-
-static bool has_history(const char *data)
-{
-    char path[4300];
-    snprintf(path, sizeof path, "%.4200s/FORMAT", data);
-    return access(path, F_OK) == 0;
-}
 
 static int make_folder(struct cli *cli, const char *data)
 {
@@ -247,7 +241,7 @@ int jitos_run(struct cli *cli)
         }
         cli_note(cli, "no --data: using %s, removed at the end", data);
     }
-    bool exists = has_history(data);
+    bool exists = history_begun(data);
     if (cli->operand_count > 0) {
         code = load_and_compare(cli, data, exists, &made, &genesis);
     } else if (exists && cli_given(cli, "seed")) {

@@ -439,6 +439,45 @@ START_TEST(torn_at_every_byte)
 END_TEST
 
 /* Each call of a recovery fails, once and from then on; the next recovery finds all. */
+/* Wherever the first record's write ends: there is history when recovery would find some. */
+START_TEST(begun_with_a_durable_record)
+{
+    bool begun = true;
+    unsigned both[2] = {0, 0};
+    ok(log_begun(&mem.heap, &disk->io, &begun));
+    ck_assert(!begun);
+    ok(open_log(&group));
+    ok(log_begun(&mem.heap, &disk->io, &begun));
+    ck_assert(!begun);
+    while (log_->prep.state != LOG_PREP_IDLE) {
+        ok(log_reap(log_, false, NULL));
+    }
+    ok(append(100));
+    ok(log_flush(log_));
+    ck_assert_uint_eq(sim_disk_pending(disk), 1);
+    for (uint64_t cut = 0; cut <= LOG_BLOCK_BYTES; cut += 1 + cut / 5) {
+        struct sim_crash plan = {.kind = SIM_PREFIX, .cut = cut};
+        struct sim_disk *after = sim_disk_crash(disk, &plan);
+        struct log_report found;
+        struct log *log = NULL;
+        uint64_t changes = after->changes;
+        ok(log_begun(&mem.heap, &after->io, &begun));
+        ck_assert_uint_eq(after->changes, changes);
+        ok(log_open(&mem.heap, &after->io, &group, NULL, NULL, &found, &log));
+        ck_assert_int_eq(begun, found.tick_end > 0);
+        both[begun]++;
+        log_close(log);
+        sim_disk_free(after);
+    }
+    ck_assert(both[0] > 0 && both[1] > 0);
+    ok(log_reap(log_, true, NULL));
+    ok(log_seal(log_));
+    sim_disk_damage(disk, "log/0000000000000001.seg", LOG_BLOCK_BYTES + 50, "damaged", 7);
+    ok(log_begun(&mem.heap, &disk->io, &begun)); /* refused by name, but not new */
+    ck_assert(begun);
+}
+END_TEST
+
 START_TEST(recovery_faults) /* _i = sticky */
 {
     static const struct work in_tick = {
@@ -535,6 +574,7 @@ static void fill_suite(Suite *suite)
     t = test_case(suite, "torn", 120);
     tcase_add_checked_fixture(t, setup, teardown);
     tcase_add_test(t, torn_at_every_byte);
+    tcase_add_test(t, begun_with_a_durable_record);
     tcase_add_loop_test(t, recovery_faults, 0, 2);
     t = test_case(suite, "memory", 120);
     tcase_add_checked_fixture(t, setup, teardown);

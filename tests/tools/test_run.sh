@@ -137,6 +137,24 @@ for offset in 5000 20000 60000 90000 170000; do
     [ "$(key root "$dir/k.json")" = "$root" ] || fail "after death at byte $offset: another root"
 done
 
+# A folder whose genesis was not durable counts as new: for another file, another seed, or none.
+# It died before a byte of the log was written, in the first record, and before all of it was there.
+"$jitos" -q run "$dir/one.jitos" --ticks 3 --data "$dir/new" --json >"$dir/new.json"
+for offset in 0 1 250; do
+    rm -rf "$dir/k"
+    got=0
+    "$jitos" -q run "$dir/two.jitos" --ticks 3 --seed 9 --data "$dir/k" \
+        --die-at-log-offset $offset >/dev/null 2>&1 || got=$?
+    [ $got = 137 ] || fail "told to die at byte $offset, it left with $got"
+    [ -f "$dir/k/FORMAT" ] && [ -f "$dir/k/SOURCE" ] || fail "byte $offset: no FORMAT or SOURCE"
+    want 2 "no system yet" "$jitos" run --ticks 3 --data "$dir/k"
+    "$jitos" -q run "$dir/one.jitos" --ticks 3 --data "$dir/k" --json >"$dir/k.json" \
+        2>"$dir/err" || fail "byte $offset, not taken as new: $(cat "$dir/err")"
+    [ "$(key root "$dir/k.json")" = "$(key root "$dir/new.json")" ] ||
+        fail "byte $offset: another root than that of a new folder"
+    want 2 "another system file" "$jitos" run "$dir/two.jitos" --ticks 3 --data "$dir/k"
+done
+
 # Reading what is there.
 want 0 "whole" "$jitos" verify --data "$dir/a"
 want 0 "same" "$jitos" replay --verify --data "$dir/a"
