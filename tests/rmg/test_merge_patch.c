@@ -3,21 +3,33 @@
  * Method: the base and sides of merge_case.h; patches written by hand; a heap that refuses. */
 #include "tests/rmg/merge_case.h"
 
+static struct jit_buf patch_moved; /* what is listed borrows from it */
+
 static enum jit_err rebase_with(const struct rmg_merge_options *options, const struct kit *from,
                                 const struct kit *to, const struct kit *onto)
 {
-    static struct jit_buf patch; /* what is listed borrows from it */
     struct rmg_state a = kit_state(from);
     struct rmg_state b = kit_state(to);
     struct rmg_state c = kit_state(onto);
     forget();
-    kit_diff(jit_heap_libc(), &a, &b, &patch);
-    enum jit_err err = rmg_rebase(options, &c, patch.data, patch.size, &result);
+    jit_buf_release(&patch_moved);
+    kit_diff(&heap.heap, &a, &b, &patch_moved);
+    enum jit_err err = rmg_rebase(options, &c, patch_moved.data, patch_moved.size, &result);
     merged = err == JIT_OK;
-    if (!merged || result.conflict_count == 0) {
-        jit_buf_release(&patch);
-    }
     return err;
+}
+
+static void setup_patch(void)
+{
+    setup();
+    jit_buf_init(&patch_moved, &heap.heap, 0);
+}
+
+static void teardown_patch(void)
+{
+    forget();
+    jit_buf_release(&patch_moved);
+    teardown();
 }
 
 static void rebase(void)
@@ -241,7 +253,7 @@ END_TEST
 static void suite(Suite *s)
 {
     TCase *t = test_case(s, "patches", 60);
-    tcase_add_checked_fixture(t, setup, teardown);
+    tcase_add_checked_fixture(t, setup_patch, teardown_patch);
     tcase_add_test(t, a_node_whose_edges_went_elsewhere);
     tcase_add_test(t, an_operation_on_nothing_fails_the_patch);
     tcase_add_test(t, a_held_node_must_come_free);
