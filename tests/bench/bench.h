@@ -27,6 +27,7 @@ uint64_t bench_wall_ns(void); /* wall time, whatever BENCH_CLOCK says */
 void bench_disk(const struct bench *bench);
 void bench_engine(const struct bench *bench);
 void bench_kernel(const struct bench *bench);
+void bench_merge(const struct bench *bench);
 void bench_process(const struct bench *bench);
 void bench_rule(const struct bench *bench);
 void bench_store(const struct bench *bench);
