@@ -23,8 +23,7 @@ static uint32_t first_bad_byte(const uint8_t *bytes, uint32_t size)
     return size;
 }
 
-/* Whether the bytes can be a text at all. */
-static bool check_source(struct lang_parser *p, size_t source_size)
+bool lang_check_source(struct lang_parser *p, size_t source_size)
 {
     if (source_size > LANG_SOURCE_BYTES_MAX) {
         return lang_fail(p, 0, 0, "a system file has at most %u bytes, this one has %llu",
@@ -73,7 +72,7 @@ static bool run(struct lang_parser *p, size_t source_size)
     p->rules_end = &p->rules;
     p->processes_end = &p->processes;
     p->grants_end = &p->grants;
-    if (!check_source(p, source_size)) {
+    if (!lang_check_source(p, source_size)) {
         return false;
     }
     bool mark = p->source_size >= 3 && memcmp(p->source, "\xef\xbb\xbf", 3) == 0;

@@ -268,6 +268,9 @@ struct lang_nearest {
 struct lang_nearest lang_nearest_to(const char *query, uint32_t size);
 void lang_nearest_try(struct lang_nearest *nearest, const char *name, uint32_t size);
 
+/* Whether the bytes can be a text at all (lang.c). */
+bool lang_check_source(struct lang_parser *p, size_t source_size);
+
 /* ---- lexing and small parsing steps (lang_lex.c, lang_step.c) ---- */
 void lang_lex(const char *source, uint32_t size, uint32_t at, struct lang_token *out);
 void lang_next(struct lang_parser *p);
@@ -287,6 +290,7 @@ bool lang_take_name(struct lang_parser *p, const char *what, struct lang_name *o
 bool lang_take_label(struct lang_parser *p, const char *what, struct lang_name *out);
 bool lang_take_path(struct lang_parser *p, const char *what, struct lang_place *out);
 bool lang_take_codec(struct lang_parser *p, enum rmg_codec *out);
+void lang_type_id(const struct lang_name *name, struct jit_id *out); /* BLAKE3("type:" || name) */
 static inline bool lang_name_equal(const struct lang_name *a, const struct lang_name *b)
 {
     return a->size == b->size && memcmp(a->text, b->text, a->size) == 0;

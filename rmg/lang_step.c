@@ -209,3 +209,8 @@ bool lang_take_codec(struct lang_parser *p, enum rmg_codec *out)
     lang_next(p);
     return true;
 }
+
+void lang_type_id(const struct lang_name *name, struct jit_id *out)
+{
+    jit_hash_named("type:", name->text, name->size, out);
+}

@@ -15,6 +15,11 @@ struct rmg_search {
     bool impossible; /* a condition on the parameters alone fails */
     bool known;      /* the table is that of the version last seen */
 
+    /* A walk that keeps nothing: who is told of each match, and how many more looks it may take. */
+    bool (*visit)(void *user, const struct jit_id *ids, uint32_t id_count);
+    void *visit_user;
+    uint64_t looks_left;
+
     /* The walk: ids[i] is valid for each element i in bound. */
     uint32_t bound;
     enum jit_err err;
@@ -164,6 +169,9 @@ static bool complete(struct rmg_search *search)
     if (result != RMG_APPLIED) {
         return true;
     }
+    if (search->visit != NULL) {
+        return search->visit(search->visit_user, search->ids, rule->element_count);
+    }
     search->err = search_table_add(&search->table, search->ids, &member);
     if (search->err != JIT_OK) {
         return false;
@@ -177,6 +185,17 @@ static bool complete(struct rmg_search *search)
 }
 
 /* --- the walk: each returns false when it failed (search->err) --- */
+
+/* One more node or edge is looked at. */
+static bool look(struct rmg_search *search)
+{
+    if (search->looks_left == 0) {
+        search->err = JIT_EBUDGET;
+        return false;
+    }
+    search->looks_left--;
+    return true;
+}
 
 /* From which end: the only bound one, or the one with fewer edges. */
 static bool choose_end(struct rmg_search *search, const struct rmg_rule_element *element,
@@ -215,6 +234,9 @@ static bool extend_edge(struct rmg_search *search, const struct search_plan *pla
                       &search->ids[direction == RMG_DIR_OUT ? element->from : element->to],
                       direction, element->typed ? &element->type : NULL, &iter);
     while ((err = rmg_iter_edge(&iter, &edge)) == JIT_OK) {
+        if (!look(search)) {
+            return false;
+        }
         if (bind_edge(search, index, &edge) && !extend(search, plan, step + 1)) {
             return false;
         }
@@ -254,6 +276,9 @@ static bool candidates_next(struct rmg_search *search, uint32_t index, struct ca
         is_edge ? rmg_iter_edge(&at->iter, &edge) : rmg_iter_node(&at->iter, &id, &type);
     if (err != JIT_OK) {
         search->err = err == JIT_ENOENT ? JIT_OK : err;
+        return false;
+    }
+    if (!look(search)) {
         return false;
     }
     at->fits = is_edge ? bind_edge(search, index, &edge) : bind_node(search, index, &id, &type);
@@ -403,15 +428,10 @@ static enum jit_err choose_root(struct rmg_search *search, uint32_t *root)
     return JIT_OK;
 }
 
-enum jit_err rmg_search_all(struct rmg_search *search, const struct rmg_graph *graph)
+/* Every match there is, to the table or to visit. */
+static enum jit_err walk_all(struct rmg_search *search, const struct rmg_graph *graph)
 {
     uint32_t root = 0;
-    search->known = false;
-    search_table_clear(&search->table);
-    if (search->impossible) {
-        search->known = true;
-        return JIT_OK;
-    }
     walk_begin(search, graph);
     enum jit_err err = choose_root(search, &root);
     if (err != JIT_OK) {
@@ -419,6 +439,38 @@ enum jit_err rmg_search_all(struct rmg_search *search, const struct rmg_graph *g
     }
     search->known = scan(search, root, &search->program.plans[root], 0);
     return search->err;
+}
+
+enum jit_err rmg_search_all(struct rmg_search *search, const struct rmg_graph *graph)
+{
+    search->known = false;
+    search_table_clear(&search->table);
+    if (search->impossible) {
+        search->known = true;
+        return JIT_OK;
+    }
+    return walk_all(search, graph);
+}
+
+enum jit_err
+rmg_search_visit(struct rmg_search *search, const struct rmg_graph *graph, uint64_t budget,
+                 bool (*visit)(void *user, const struct jit_id *ids, uint32_t id_count), void *user,
+                 uint64_t *looks)
+{
+    enum jit_err err = JIT_OK;
+    assert(visit != NULL);
+    search_table_clear(&search->table);
+    search->visit = visit;
+    search->visit_user = user;
+    search->looks_left = budget;
+    if (!search->impossible) {
+        err = walk_all(search, graph);
+    }
+    *looks = budget - search->looks_left;
+    search->visit = NULL;
+    search->looks_left = UINT64_MAX;
+    search->known = false;
+    return err;
 }
 
 /* --- what a difference changes --- */
@@ -754,6 +806,7 @@ enum jit_err rmg_search_new(struct jit_heap *heap, const struct rmg_rule *rule,
     search->rule = rule;
     search->instance = *instance;
     search->shard = shard;
+    search->looks_left = UINT64_MAX;
     rmg_probe_init(&search->probe, NULL, rule, search->ids, UINT32_MAX);
     search_table_init(&search->table, heap, rule, 0);
     enum jit_err err = rmg_params_check(rule, params, params_size, &search->params_digest);

@@ -32,6 +32,14 @@ void rmg_search_free(struct rmg_search *search); /* may be NULL */
  * elements in matches); after an error it knows nothing. */
 JIT_MUST_CHECK enum jit_err rmg_search_all(struct rmg_search *search,
                                            const struct rmg_graph *graph);
+/* Find all from nothing and keep none: visit is told of each once, in no particular order, before
+ * draws; false stops the search (JIT_OK). What was known is dropped. budget: nodes and edges it may
+ * look at (JIT_EBUDGET); *looks: how many it did. Both depend on the plan. Other errors: as above.
+ */
+JIT_MUST_CHECK enum jit_err
+rmg_search_visit(struct rmg_search *search, const struct rmg_graph *graph, uint64_t budget,
+                 bool (*visit)(void *user, const struct jit_id *ids, uint32_t id_count), void *user,
+                 uint64_t *looks);
 /* From the matches of `before` (which search_all or the last update saw) to those of `after`; all
  * of `after` when it knows nothing. */
 JIT_MUST_CHECK enum jit_err rmg_search_update(struct rmg_search *search,

@@ -148,6 +148,50 @@ check 'a damaged file' '[25]' '' '*rmg check: cannot read cut.rmg*'
 run "$rmg" check -h
 check 'help' 0 'rmg check - *Usage: rmg check*Examples:*' ''
 
+# ---- query ----
+run "$rmg" query plain.rmg 'match (a:Person) return a, a.name, a.age + 1 as next'
+check 'a table' 0 "a                        a.name  next
+Person $s  *  *
+Person $s  *  *" ''
+[[ $out == *"Ann     8"* && $out == *"-       -"* ]] || {
+    failed=$((failed + 1))
+    echo "FAIL values: $out"
+}
+run "$rmg" query plain.rmg --json \
+    'match (a)-[k:KNOWS]->(b:Person) where k.since > 0 return a.name, k.since as since, b'
+check 'json' 0 '{"event":"row","schema":"rmg.query/1","values":{"a.name":"Ann","since":1999,'\
+'"b":{"id":"'"$h"'","type":"'"$h"'","type_name":"Person"}}}
+{"event":"done","schema":"rmg.query/1","matches":1,"shown":1,"looks":*}' ''
+run "$rmg" query inferred.rmg 'match (a)-[k:KNOWS]->(b:Person) return b limit 1' --json
+check 'json with names' 0 '*"type_name":"Person"*"matches":2,"shown":1*' '1 of 2 rows shown'
+run "$rmg" query nodes.csv edges.csv 'match (a) return count(*)'
+check 'count, of CSV' 0 '4' ''
+run "$rmg" query plain.rmg 'match (a) return count(*)' --json
+check 'count, json' 0 '{"event":"row","schema":"rmg.query/1","values":{"count(\*)":4}}
+{"event":"done",*' ''
+run "$rmg" query plain.rmg 'match (a:Person) return a' --limit 1
+check 'limit' 0 "a
+Person $s" '1 of 2 rows shown; --limit 0 shows all'
+run "$rmg" query plain.rmg 'match (a)-->(b) return a' --budget 3
+check 'budget' 124 '' 'rmg query: the search was stopped
+  why:  it has looked at 3 nodes and edges and found 0 matches so far
+  next: *--budget N'
+run "$rmg" query inferred.rmg 'match (t:type) return count(*)' --in /schema
+check 'another instance' 0 '19' ''
+run "$rmg" query plain.rmg 'match (a) return a' --in /nowhere
+check 'no such instance' 3 '' '*there is no instance /nowhere*'
+run "$rmg" query plain.rmg 'match (a:Person) where a.agee = 1 return a'
+check 'a wrong query' 2 '' 'rmg query: the query is wrong
+  why:  query:1:26: error: `Person` has no value `agee` to compare
+          match (a:Person) where a.agee = 1 return a
+                                   ^~~~
+          help: did you mean `age`?
+  next: rmg help query'
+run "$rmg" query plain.rmg
+check 'no query' 2 '' '*needs INPUT and QUERY*'
+run "$rmg" query -h
+check 'help of query' 0 'rmg query - *Usage: rmg query*Examples:*' ''
+
 leftovers=$(ls -- *.tmp never.rmg 2>/dev/null)
 [[ -z $leftovers ]] || { echo "FAIL left behind: $leftovers"; failed=$((failed + 1)); }
 echo "$passed passed, $failed failed"

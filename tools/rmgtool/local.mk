@@ -3,7 +3,7 @@ bin_PROGRAMS += tools/rmg
 tools_rmg_SOURCES = \
 	%D%/apply.c %D%/check.c %D%/delta.c %D%/delta.h %D%/delta_dot.c %D%/diff.c %D%/merge.c %D%/settle.c \
 	%D%/settle.h \
-	%D%/export.c %D%/import.c %D%/info.c %D%/keys.c %D%/keys.h %D%/load.c %D%/main.c %D%/output.c %D%/prove.c %D%/rmg.h \
+	%D%/export.c %D%/import.c %D%/info.c %D%/keys.c %D%/keys.h %D%/load.c %D%/main.c %D%/output.c %D%/prove.c %D%/query.c %D%/rmg.h \
 	%D%/schema.c %D%/walk.c
 tools_rmg_CFLAGS = $(AM_CFLAGS) $(JANSSON_CFLAGS)
 tools_rmg_LDADD = \

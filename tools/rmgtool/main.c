@@ -151,6 +151,28 @@ static const struct cli_option walk_options[] = {
     {0},
 };
 
+static const struct cli_option query_options[] = {
+    FROM,
+    {.name = "in",
+     .letter = 'i',
+     .type = CLI_TEXT,
+     .metavar = "PATH",
+     .help = "the instance, /world for instance, or its id (default: the top one)"},
+    {.name = "limit",
+     .letter = 'n',
+     .type = CLI_NUMBER,
+     .metavar = "N",
+     .fallback = "1000",
+     .help = "show N rows where the query has no limit; 0 shows all"},
+    {.name = "budget",
+     .letter = 'b',
+     .type = CLI_NUMBER,
+     .metavar = "N",
+     .fallback = "50000000",
+     .min = 1,
+     .help = "stop after looking at N nodes and edges"},
+    {0},
+};
 static const struct cli_option check_options[] = {
     FROM,
     SCHEMA("the types, of a .jitos file or a graph (default: the graph's own)"),
@@ -339,6 +361,34 @@ static const struct cli_verb verbs[] = {
         .operands_min = 0,
         .operands_max = 1,
         .run = rmg_verify,
+    },
+    {
+        .name = "query",
+        .operands = "INPUT... QUERY",
+        .summary = "find a pattern in a graph",
+        .about =
+            "A query is one match of the rule language and what to return of it:\n\n"
+            "  match (a:Person)-[k:KNOWS]->(b:Person)\n"
+            "  where a.age > 40 and not (b)-[:OWNS]->(:Dog)\n"
+            "  return a.name, b, k.since as since limit 10\n\n"
+            "The match is one path of nodes and edges; all its elements are different. An element\n"
+            "without a type may be any. `return` takes elements, expressions over their values, "
+            "or\n"
+            "count(*) alone. Types and values are those of /schema, else those that are there. A\n"
+            "missing value is shown as -, null in JSON. Rows come in the order of the ids of the\n"
+            "matched elements: the same graph gives the same answer.\n\n"
+            "Exit code 0 also when nothing matches; 124 when the budget ran out.\n\n"
+            "--json: an event \"row\" each (values: by column; an element has id, type and, if\n"
+            "known, type_name), then \"done\" (matches, shown, looks), of schema rmg.query/1.",
+        .options = query_options,
+        .examples = {{"rmg query city.rmg 'match (a:Person) return a.name limit 5'", NULL},
+                     {"rmg query city.rmg 'match (a)-[:KNOWS]->(b) return count(*)'", "how many?"},
+                     {"rmg query --from apt 'match (a:Package)-[:DEPENDS]->(b) where b.name = "
+                      "\"libc6\" return a.name'",
+                      "of the packages this machine knows"}},
+        .operands_min = 1,
+        .operands_max = CLI_OPERANDS_ANY,
+        .run = rmg_query_verb,
     },
     {
         .name = "keygen",

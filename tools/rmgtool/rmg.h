@@ -21,6 +21,7 @@ int rmg_keygen_verb(struct cli *cli);
 int rmg_sign_verb(struct cli *cli);
 int rmg_prove_verb(struct cli *cli);
 int rmg_verify_proof(struct cli *cli); /* verify --proof */
+int rmg_query_verb(struct cli *cli);
 
 /* A state from the operands, in a format by --from or as the first one tells. Release it
  * whatever comes back; an exit code other than CLI_OK has its error said. report may be NULL. */
