@@ -84,20 +84,25 @@ static const uint32_t *bell_of(const struct supervisor_worker *w)
                                             offsetof(struct sys_ring_worker, bell));
 }
 
-/* Look at the bells of all that work; step the core for each that rang. */
+/* Look at the bells of all that work; step the core for each that rang. One that has said done has
+ * nothing to say before its next tick, and whatever it posts waits until then: it may ring for ever
+ * and nobody hears it. */
 static bool look_at_bells(struct shell_supervisor *s)
 {
     bool any = false;
     for (uint32_t i = 0; i < s->worker_count; i++) {
         struct supervisor_worker *w = &s->workers[i];
-        if (!w->worker.alive) {
+        if (!w->worker.alive || !w->working) {
             continue;
         }
         uint32_t value = __atomic_load_n(bell_of(w), __ATOMIC_ACQUIRE);
         if (value != w->bell_seen) {
-            w->bell_seen = value;
+            struct kern_process_status status;
             struct kern_event event = {.kind = KERN_EVENT_BELL, .process = i};
+            w->bell_seen = value;
             supervisor_step(s, &event);
+            kern_core_process(s->core, i, &status);
+            w->working = status.state == KERN_PROCESS_RUNNING;
             any = true;
         }
     }
@@ -246,7 +251,7 @@ static void sleep_once(struct shell_supervisor *s, bool working)
     uint32_t count = 0;
     announce(s, true);
     for (uint32_t i = 0; i < s->worker_count; i++) {
-        if (s->workers[i].worker.alive) {
+        if (s->workers[i].worker.alive && s->workers[i].working) {
             s->bells[count++] = (struct shell_bell){.word = bell_of(&s->workers[i]),
                                                     .value = s->workers[i].bell_seen};
         }

@@ -38,6 +38,16 @@ hub_bed = %D%/hub_bed.c %D%/hub_bed.h tools/genesis.c tools/genesis.h
 %C%_test_hub_LDADD = tests/libtest.la $(tools_libs) $(CHECK_LIBS)
 
 # Ends of a real supervisor, its workers and its tools.
+noinst_PROGRAMS += %D%/hostile_worker
+%C%_hostile_worker_SOURCES = %D%/hostile_worker.c proc/guest/main.c
+%C%_hostile_worker_CPPFLAGS = $(AM_CPPFLAGS) -Dguest_loop_new=hostile_loop_new \
+	-Dguest_loop_run=hostile_loop_run
+%C%_hostile_worker_CFLAGS = $(AM_CFLAGS) -fPIE
+%C%_hostile_worker_LDADD = proc/guest/libguest.la syscall/libsyscall.la rmg/librmg.la \
+	base/libbase.la
+if !SANITIZED
+%C%_hostile_worker_LDFLAGS = $(AM_LDFLAGS) -static-pie
+endif
 check_PROGRAMS += %D%/test_supervisor
 %C%_test_supervisor_SOURCES = %D%/test_supervisor.c $(hub_bed) tools/session.c tools/session.h
 %C%_test_supervisor_CFLAGS = $(test_cflags) $(CBOR_CFLAGS)

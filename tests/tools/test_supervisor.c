@@ -144,6 +144,34 @@ static void follow(struct tool *tool, struct hub_client *client)
     }
 }
 
+/* It sleeps, and what it did in a third of a second was next to nothing. */
+static void check_idle(void)
+{
+    unsigned long before;
+    unsigned long after;
+    process_state(bed_pid, &before);
+    poll(NULL, 0, 300);
+    ck_assert_int_eq(process_state(bed_pid, &after), 'S');
+    ck_assert_msg(after - before <= 2, "it worked for %lu of 30", after - before);
+}
+
+/* ---- a worker that makes noise ---- */
+
+/* It rings its bell for ever after it has said done: nobody has a reason to listen. */
+START_TEST(a_bell_that_rings_at_rest_is_not_heard)
+{
+    static const char *const options[] = {"--loader", "tests/tools/hostile_worker", NULL};
+    struct hub_client client;
+    begin(&client, options);
+    subscribe(&client);
+    bed_run_to(&client, 2);
+    cbor_item_t *item = bed_skip_to(&client, "rest");
+    cbor_decref(&item);
+    check_idle();
+    hub_client_close(&client);
+}
+END_TEST
+
 /* ---- a run that stops ---- */
 
 /* A worker hangs; the run is stopped by the watchdog. */
@@ -170,8 +198,6 @@ static void check_costs_nothing(struct hub_client *client, const pid_t pids[2])
 {
     pid_t now[2] = {1, 1};
     char states[2][16];
-    unsigned long before;
-    unsigned long after;
     wait_state(pids[0], "?");
     wait_state(pids[1], "?");
     for (int i = 0; i < 1000 && (now[0] != 0 || now[1] != 0); i++) {
@@ -180,10 +206,7 @@ static void check_costs_nothing(struct hub_client *client, const pid_t pids[2])
     ck_assert_int_eq(now[0], 0);
     ck_assert_int_eq(now[1], 0);
     ck_assert_str_eq(states[0], "stopped");
-    process_state(bed_pid, &before);
-    poll(NULL, 0, 300);
-    ck_assert_int_eq(process_state(bed_pid, &after), 'S');
-    ck_assert_uint_le(after - before, 2); /* of 30 */
+    check_idle();
 }
 
 /* Whoever asks for more is told why there is none, and the exit code of the stop. */
@@ -412,6 +435,7 @@ static void suite(Suite *s)
 {
     TCase *t = test_case(s, "supervisor", 60);
     tcase_add_checked_fixture(t, setup, teardown);
+    tcase_add_test(t, a_bell_that_rings_at_rest_is_not_heard);
     tcase_add_test(t, a_stopped_run_costs_nothing_and_says_why);
     tcase_add_loop_test(t, a_kill_that_was_answered_survives, 0, 3);
     tcase_add_test(t, a_group_is_written_when_idle);
