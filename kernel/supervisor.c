@@ -1,7 +1,9 @@
 #include "kernel/supervisor.h"
 
+#include <errno.h>
 #include <poll.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/eventfd.h>
 #include <time.h>
 #include <unistd.h>
@@ -348,10 +350,9 @@ static void at_rest(struct shell_supervisor *s, uint64_t now)
     }
 }
 
-int shell_supervisor_run(struct shell_supervisor *s, int stop_fd)
+int shell_supervisor_run(struct shell_supervisor *s)
 {
-    s->stop_fd = stop_fd;
-    if (shell_loop_add(s->loop, stop_fd, stop_ready, s, &s->stop_watch) != JIT_OK) {
+    if (shell_loop_add(s->loop, s->options.stop_fd, stop_ready, s, &s->stop_watch) != JIT_OK) {
         return 8;
     }
     shell_loop_arm(s->loop, s->stop_watch, POLLIN);
@@ -464,7 +465,7 @@ static enum jit_err make_pool(struct shell_supervisor *s, char *message, size_t 
     return err;
 }
 
-static enum jit_err make_loop(struct shell_supervisor *s)
+static enum jit_err make_loop(struct shell_supervisor *s, char *message, size_t size)
 {
     struct hub_handler handler = supervisor_handler;
     handler.user = s;
@@ -478,7 +479,12 @@ static enum jit_err make_loop(struct shell_supervisor *s)
     }
     if (err == JIT_OK) {
         shell_loop_arm(s->loop, s->bell_watch, POLLIN);
+        errno = 0;
         err = hub_open(s->heap, s->loop, s->system.folder.fd, &handler, &s->hub);
+        if (err != JIT_OK) {
+            snprintf(message, size, "%s/hub.sock: nobody could connect to it: %s", s->options.data,
+                     errno != 0 ? strerror(errno) : jit_err_text(err));
+        }
     }
     if (err == JIT_OK && s->system.io_is_ring) {
         err = shell_loop_add(s->loop, io_ring_fd(s->system.io), log_ready, s, &s->log_watch);
@@ -508,6 +514,7 @@ enum jit_err shell_supervisor_new(struct jit_heap *heap,
         .segment_bytes = options->segment_bytes,
         .die_at_log_offset = options->die_at_log_offset,
         .shared_view = true,
+        .stop_fd = &s->options.stop_fd,
     };
     enum jit_err err = shell_system_open(&s->system, heap, &system);
     if (err != JIT_OK) {
@@ -520,7 +527,7 @@ enum jit_err shell_supervisor_new(struct jit_heap *heap,
         err = make_pool(s, message, message_size);
     }
     if (err == JIT_OK) {
-        err = make_loop(s);
+        err = make_loop(s, message, message_size);
     }
     if (err == JIT_OK && shell_system_ready(&s->system)) {
         err = supervisor_start_core(s, message, message_size);

@@ -18,19 +18,20 @@ struct shell_supervisor_options {
     uint64_t hang_cpu_ns;       /* CPU time a worker may use in one tick */
     uint64_t hang_wall_ns;      /* wall time, as the last resort */
     const struct host_probe *probe;
-    bool uring; /* for the event loop; the log has its own way */
+    int stop_fd; /* readable when a signal wants the end */
+    bool uring;  /* for the event loop; the log has its own way */
 };
 
 struct shell_supervisor;
 
 /* Recovers the folder and listens. message: what failed and what to do. Errors: as
- * shell_system_open. */
+ * shell_system_open; JIT_EAGAIN: stop_fd became readable meanwhile. */
 JIT_MUST_CHECK enum jit_err shell_supervisor_new(struct jit_heap *heap,
                                                  const struct shell_supervisor_options *options,
                                                  struct shell_supervisor **out, char *message,
                                                  size_t message_size);
-/* Until a client or a signal (stop_fd readable) ends it. Returns the exit code. */
-int shell_supervisor_run(struct shell_supervisor *supervisor, int stop_fd);
+/* Until a client or a signal ends it. Returns the exit code. */
+int shell_supervisor_run(struct shell_supervisor *supervisor);
 /* Kills and reaps all workers, seals and closes the log. */
 void shell_supervisor_free(struct shell_supervisor *supervisor);
 

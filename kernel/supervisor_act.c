@@ -113,8 +113,8 @@ static void do_spawn(struct shell_supervisor *s, uint32_t index)
     struct supervisor_worker *w = worker_of(s, index);
     struct sys_boot_spec spec;
     struct host_fault fault = {.text = ""};
-    shell_worker_release(
-        &w->worker); /* of its last life, which the core has just heard the end of */
+    /* The core has just heard the end of its last life. */
+    shell_worker_release(&w->worker);
     enum jit_err err = kern_core_boot(s->core, index, &spec);
     if (err == JIT_OK) {
         err = shell_worker_spawn(&w->worker, s->heap, &s->nursery, index, &spec, &fault);

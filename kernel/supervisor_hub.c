@@ -452,6 +452,7 @@ static const char *code_of(enum jit_err err, const char *otherwise)
         return "space";
     case JIT_EIO:
     case JIT_ENOMEM:
+    case JIT_EAGAIN: /* told to end: the same again will do */
         return "io";
     default:
         return otherwise;

@@ -65,7 +65,6 @@ struct shell_supervisor {
     int bell_fd; /* eventfd of the waiter */
     uint64_t bell_watch;
     uint64_t log_watch; /* of the ring the log writes through */
-    int stop_fd;
     uint64_t stop_watch;
     struct host_loader loader;
     struct shell_nursery nursery;

@@ -1,6 +1,7 @@
 #include "kernel/system.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <stdio.h>
 #include <sys/mman.h>
 #include <sys/random.h>
@@ -74,6 +75,12 @@ static void free_memory(struct shell_system *system)
 
 /* ---- replay ---- */
 
+static bool told_to_stop(const struct shell_system *system)
+{
+    struct pollfd stop = {.fd = system->stop_fd != NULL ? *system->stop_fd : -1, .events = POLLIN};
+    return poll(&stop, 1, 0) > 0;
+}
+
 static enum jit_err replay_genesis(struct shell_system *system, const struct jit_id *blob,
                                    uint64_t size, const struct jit_id *commit,
                                    const struct jit_id *root)
@@ -93,6 +100,9 @@ static enum jit_err replay_genesis(struct shell_system *system, const struct jit
             system->replay.what = "the blob with the genesis is damaged";
             kern_replay_release(&system->replay);
             err = err == JIT_OK ? JIT_ECORRUPT : err;
+        } else if (told_to_stop(system)) {
+            kern_replay_release(&system->replay);
+            err = JIT_EAGAIN;
         } else {
             err = kern_replay_genesis_feed(&system->replay, piece, got);
             left -= got;
@@ -128,6 +138,9 @@ static enum jit_err replay_record(void *user, const struct log_record *record)
     struct kern_replay *replay = &r->system->replay;
     struct kern_record_view view;
     enum jit_err err = JIT_OK;
+    if (told_to_stop(r->system)) {
+        return JIT_EAGAIN;
+    }
     if (replay->records == 0) {
         err = kern_record_decode(record->payload, record->payload_size, &view);
         if (err != JIT_OK || view.flags != KERN_RECORD_GENESIS) {
@@ -216,6 +229,11 @@ static void explain(struct shell_system *system, const char *path, enum jit_err 
         return;
     }
     bool host = err == JIT_ENOMEM || err == JIT_ENOSPC || err == JIT_EIO; /* not what it read */
+    if (err == JIT_EAGAIN) {
+        snprintf(system->message, sizeof system->message,
+                 "%s: told to end while its history was read; nothing has been changed", path);
+        return;
+    }
     if (err == JIT_ENOSPC) {
         snprintf(system->message, sizeof system->message,
                  "%s: %s; make room there and start again, nothing is lost", path,
@@ -231,7 +249,8 @@ static void explain(struct shell_system *system, const char *path, enum jit_err 
 enum jit_err shell_system_open(struct shell_system *system, struct jit_heap *heap,
                                const struct shell_system_options *options)
 {
-    *system = (struct shell_system){.heap = heap, .view_memory = HOST_MEMORY_NONE};
+    *system = (struct shell_system){
+        .heap = heap, .view_memory = HOST_MEMORY_NONE, .stop_fd = options->stop_fd};
     enum jit_err err = shell_folder_open(&system->folder, options->path, options->mode,
                                          system->message, sizeof system->message);
     if (err != JIT_OK) {
@@ -287,8 +306,10 @@ enum jit_err shell_system_genesis(struct shell_system *system, const struct jit_
     enum jit_err err = replay_genesis(system, blob, blob_size, NULL, NULL);
     if (err != JIT_OK) {
         bool host = err == JIT_ENOMEM || err == JIT_ENOSPC || err == JIT_EIO;
-        snprintf(system->message, sizeof system->message, "the system was refused: %s",
-                 system->replay.what != NULL && !host ? system->replay.what : jit_err_text(err));
+        const char *what = err == JIT_EAGAIN ? "the supervisor was told to end meanwhile"
+                           : system->replay.what != NULL && !host ? system->replay.what
+                                                                  : jit_err_text(err);
+        snprintf(system->message, sizeof system->message, "the system was refused: %s", what);
         return err;
     }
     struct kern_record genesis = {

@@ -21,6 +21,8 @@ struct shell_system_options {
     /* Told of each record after it was replayed; may be NULL. */
     void (*replayed)(void *user, const struct log_record *record, const struct kern_replay *replay);
     void *user;
+    /* Readable: give up, since a long history takes long. NULL: never. Not read from. */
+    const int *stop_fd;
 };
 
 struct shell_system {
@@ -39,12 +41,14 @@ struct shell_system {
     struct jit_id genesis;    /* the blob the history began with; zero before it has */
     struct log_report report; /* what recovery found */
     struct log *log;          /* NULL when opened for reading */
-    char message[512];        /* after an error */
+    const int *stop_fd;
+    char message[512]; /* after an error */
 };
 
 /* Open, replay, compare. In READ mode nothing is written, not even a torn tail erased.
- * Errors: those of shell_folder_open; JIT_ECORRUPT, JIT_EDIVERGED, JIT_ENOMEM, JIT_ENOSPC, JIT_EIO;
- * message says what, where and what to do. On error everything is given back. */
+ * Errors: those of shell_folder_open; JIT_EAGAIN (stop_fd), JIT_ECORRUPT, JIT_EDIVERGED,
+ * JIT_ENOMEM, JIT_ENOSPC, JIT_EIO; message says what, where and what to do. On error everything is
+ * given back. */
 JIT_MUST_CHECK enum jit_err shell_system_open(struct shell_system *system, struct jit_heap *heap,
                                               const struct shell_system_options *options);
 void shell_system_close(struct shell_system *system);
@@ -55,7 +59,9 @@ static inline bool shell_system_ready(const struct shell_system *system)
     return system->replay.records > 0;
 }
 
-/* Make a blob in the folder the genesis: build the state, log it, wait until it is durable. */
+/* Make a blob in the folder the genesis: build the state, log it, wait until it is durable. Errors:
+ * message says what; JIT_EAGAIN: stop_fd. When the system is ready after one, it was built but not
+ * logged, and no other can be built in this process. */
 JIT_MUST_CHECK enum jit_err shell_system_genesis(struct shell_system *system,
                                                  const struct jit_id *blob, uint64_t blob_size);
 

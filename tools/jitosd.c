@@ -232,6 +232,7 @@ static int signal_descriptor(void)
         return -1;
     }
     signal(SIGPIPE, SIG_IGN);
+    signal(SIGXFSZ, SIG_IGN); /* a limit on files is like a full disk: the write says so */
     signal(SIGCHLD, SIG_DFL); /* ignored, as a parent may leave it, no worker's status is kept */
     return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 }
@@ -291,6 +292,8 @@ static int exit_code(enum jit_err err)
         return 6;
     case JIT_ENOTSUP:
         return 125;
+    case JIT_EAGAIN:
+        return 128 + SIGTERM; /* told to end before it was ready to be asked anything */
     case JIT_EBUSY:
     case JIT_EFORMAT:
     case JIT_ENOENT:
@@ -306,6 +309,7 @@ static int serve(struct arguments *a)
     char message[1024];
     struct shell_supervisor *supervisor = NULL;
     int stop_fd = signal_descriptor();
+    a->options.stop_fd = stop_fd;
     raise_files();
     if (stop_fd < 0) {
         fprintf(stderr, "jitosd: signals cannot be received: %s\n", strerror(errno));
@@ -332,7 +336,7 @@ static int serve(struct arguments *a)
             return 8;
         }
     }
-    int code = shell_supervisor_run(supervisor, stop_fd);
+    int code = shell_supervisor_run(supervisor);
     shell_supervisor_free(supervisor);
     close(stop_fd);
     return code;

@@ -233,7 +233,7 @@ enum jit_err bed_upload(void *user, const uint8_t *bytes, size_t size)
     return hub_client_send(client, &w);
 }
 
-struct rmg_collect *bed_collect(struct rmg_store *store)
+static struct rmg_collect *collect_system(struct rmg_store *store)
 {
     struct lang_system *system = NULL;
     struct rmg_collect *collect = NULL;
@@ -263,7 +263,8 @@ struct rmg_collect *bed_collect(struct rmg_store *store)
     return collect;
 }
 
-void bed_send_system(struct hub_client *client)
+void bed_write_system(enum jit_err (*write)(void *user, const uint8_t *bytes, size_t size),
+                      void *user)
 {
     struct jit_id at;
     struct rmg_arena *arena = NULL;
@@ -271,11 +272,16 @@ void bed_send_system(struct hub_client *client)
     ck_assert_int_eq(rmg_arena_new(jit_heap_libc(), 256u << 20, &arena), JIT_OK);
     struct rmg_store_options options = {.arenas = {arena}, .arena_count = 1};
     ck_assert_int_eq(rmg_store_new(jit_heap_libc(), &options, &store), JIT_OK);
-    struct rmg_collect *collect = bed_collect(store);
-    bed_say(client, "genesis_begin");
-    ck_assert_int_eq(rmg_collect_patch(collect, bed_upload, client, &at), JIT_OK);
-    bed_say(client, "genesis_end");
+    struct rmg_collect *collect = collect_system(store);
+    ck_assert_int_eq(rmg_collect_patch(collect, write, user, &at), JIT_OK);
     rmg_collect_free(collect);
     rmg_store_free(store);
     rmg_arena_free(jit_heap_libc(), arena);
+}
+
+void bed_send_system(struct hub_client *client)
+{
+    bed_say(client, "genesis_begin");
+    bed_write_system(bed_upload, client);
+    bed_say(client, "genesis_end");
 }

@@ -42,7 +42,9 @@ void bed_workers(struct hub_client *client, pid_t pids[2], char states[2][16]);
 /* ---- a system: cells, w[2] that flip them and may not spy ---- */
 extern const char *bed_text; /* of another system, with type Cell { state: i64 } */
 extern unsigned bed_cells;   /* 200 after bed_make() */
-struct rmg_collect *bed_collect(struct rmg_store *store); /* into an empty one */
+/* Its genesis, in pieces. */
+void bed_write_system(enum jit_err (*write)(void *user, const uint8_t *bytes, size_t size),
+                      void *user);
 enum jit_err bed_upload(void *client, const uint8_t *bytes, size_t size); /* genesis_data */
 void bed_send_system(struct hub_client *client);                          /* begin to end */
 

@@ -8,12 +8,14 @@
 #include <signal.h>
 #include <spawn.h>
 #include <stdio.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "kernel/system.h"
 #include "tests/lib/tcase.h"
 #include "tests/tools/hub_bed.h"
 #include "tools/session.h"
@@ -276,6 +278,46 @@ END_TEST
 
 /* ---- durability ---- */
 
+/* A write of the log fails: nothing is tried again, nothing that was acknowledged is lost. */
+START_TEST(a_dead_log_stops_the_run)
+{
+    struct hub_client client;
+    struct rlimit old;
+    struct rlimit small = {.rlim_cur = 4096, .rlim_max = RLIM_INFINITY};
+    begin(&client, NULL);
+    subscribe(&client);
+    bed_run_to(&client, 2);
+    cbor_item_t *item = bed_skip_to(&client, "rest");
+    cbor_decref(&item);
+    ck_assert_int_eq(prlimit(bed_pid, RLIMIT_FSIZE, NULL, &old), 0);
+    small.rlim_max = old.rlim_max;
+    ck_assert_int_eq(prlimit(bed_pid, RLIMIT_FSIZE, &small, NULL), 0);
+    kill_worker_0(&client); /* whoever waits for the medium is told that it will not come */
+    cbor_item_t *none = NULL;
+    bool stopped = false;
+    bool refused = false;
+    while (!stopped || !refused) {
+        enum jit_err err = hub_client_next(&client, 20000, &none);
+        refused = refused || err == JIT_EPEER;
+        ck_assert_msg(err == JIT_OK || err == JIT_EPEER, "%s", client.error);
+        if (err == JIT_OK) {
+            ck_assert(!hub_is(none, "t", "rest"));
+            stopped = stopped || (hub_is(none, "t", "stop") && bed_uint(none, "code") == 8);
+            cbor_decref(&none);
+        }
+    }
+    ck_assert_uint_eq(bed_status(&client, "durable"), 2);
+    check_idle();
+    hub_client_close(&client);
+    bed_end(8);
+    bed_start(NULL);
+    bed_connect(&client);
+    ck_assert_uint_eq(bed_status(&client, "tick"), 2);
+    bed_run_to(&client, 4);
+    hub_client_close(&client);
+}
+END_TEST
+
 /* Ticks wait for company only as long as more of them come. */
 START_TEST(a_group_is_written_when_idle)
 {
@@ -374,6 +416,75 @@ START_TEST(told_to_end_during_a_genesis) /* _i: while it is sent, when it is com
 }
 END_TEST
 
+/* A long history takes long to read: whoever wants the end then need not wait for it. */
+START_TEST(told_to_end_while_reading)
+{
+    static struct shell_system system;
+    struct hub_client client;
+    int ends[2];
+    begin(&client, NULL);
+    subscribe(&client);
+    bed_run_to(&client, 3);
+    cbor_item_t *item = bed_skip_to(&client, "rest");
+    cbor_decref(&item);
+    hub_client_close(&client);
+    bed_end(0);
+    ck_assert_int_eq(pipe2(ends, O_CLOEXEC), 0);
+    struct shell_system_options options = {.path = bed_data,
+                                           .mode = SHELL_FOLDER_OWN,
+                                           .die_at_log_offset = UINT64_MAX,
+                                           .stop_fd = &ends[0]};
+    for (int told = 1; told >= 0; told--) {
+        char byte = 's';
+        ck_assert(told == 0 || write(ends[1], &byte, 1) == 1);
+        enum jit_err err = shell_system_open(&system, jit_heap_libc(), &options);
+        if (told == 1) {
+            ck_assert_int_eq(err, JIT_EAGAIN);
+            ck_assert_ptr_nonnull(strstr(system.message, "told to end"));
+            ck_assert_int_eq(read(ends[0], &byte, 1), 1); /* it was left there */
+        } else {
+            ck_assert_msg(err == JIT_OK, "%s", system.message);
+            ck_assert_uint_eq(system.replay.tick, 3);
+            shell_system_close(&system);
+        }
+    }
+}
+END_TEST
+
+static enum jit_err to_blob(void *user, const uint8_t *bytes, size_t size)
+{
+    return blob_append(user, bytes, size);
+}
+
+/* The same for a genesis: it is given up, and could be made after all. */
+START_TEST(told_to_end_while_building)
+{
+    static struct shell_system system;
+    struct blob_writer *writer = NULL;
+    struct jit_id id;
+    uint64_t size = 0;
+    int ends[2];
+    char byte = 's';
+    ck_assert_int_eq(pipe2(ends, O_CLOEXEC), 0);
+    struct shell_system_options options = {.path = bed_data,
+                                           .mode = SHELL_FOLDER_OWN,
+                                           .die_at_log_offset = UINT64_MAX,
+                                           .stop_fd = &ends[0]};
+    ck_assert_int_eq(shell_system_open(&system, jit_heap_libc(), &options), JIT_OK);
+    ck_assert_int_eq(blob_begin(jit_heap_libc(), system.io, &writer), JIT_OK);
+    bed_write_system(to_blob, writer);
+    ck_assert_int_eq(blob_finish(writer, &id, &size), JIT_OK);
+    ck_assert_int_eq(write(ends[1], &byte, 1), 1);
+    ck_assert_int_eq(shell_system_genesis(&system, &id, size), JIT_EAGAIN);
+    ck_assert_ptr_nonnull(strstr(system.message, "told to end"));
+    ck_assert(!shell_system_ready(&system));
+    ck_assert_int_eq(read(ends[0], &byte, 1), 1);
+    ck_assert_int_eq(shell_system_genesis(&system, &id, size), JIT_OK);
+    ck_assert(shell_system_ready(&system));
+    shell_system_close(&system);
+}
+END_TEST
+
 /* ---- tools, when the supervisor ends under them ---- */
 
 START_TEST(following_a_supervisor_that_ends) /* _i: told to, killed */
@@ -438,9 +549,12 @@ static void suite(Suite *s)
     tcase_add_test(t, a_bell_that_rings_at_rest_is_not_heard);
     tcase_add_test(t, a_stopped_run_costs_nothing_and_says_why);
     tcase_add_loop_test(t, a_kill_that_was_answered_survives, 0, 3);
+    tcase_add_test(t, a_dead_log_stops_the_run);
     tcase_add_test(t, a_group_is_written_when_idle);
     tcase_add_loop_test(t, a_death_between_done_and_reaping, 0, 4);
     tcase_add_loop_test(t, told_to_end_during_a_genesis, 0, 2);
+    tcase_add_test(t, told_to_end_while_reading);
+    tcase_add_test(t, told_to_end_while_building);
     tcase_add_loop_test(t, following_a_supervisor_that_ends, 0, 2);
     tcase_add_loop_test(t, ps_of_a_supervisor_that_dies, 0, 3);
 }
