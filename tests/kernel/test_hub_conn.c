@@ -83,15 +83,25 @@ static void on_note(void *user, const char *text)
 static const struct hub_handler handler = {
     .message = on_message, .gone = on_gone, .greet = on_greet, .note = on_note};
 
-static void setup(void)
+static void open_hub(bool uring)
 {
     memcpy(folder + sizeof folder - 7, "XXXXXX", 6);
     ck_assert_ptr_nonnull(mkdtemp(folder));
     folder_fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     ck_assert_int_ge(folder_fd, 0);
     mem = fault_heap_make(-1, false);
-    ck_assert_int_eq(shell_loop_new(jit_heap_libc(), true, &loop), JIT_OK);
+    ck_assert_int_eq(shell_loop_new(jit_heap_libc(), uring, &loop), JIT_OK);
     ck_assert_int_eq(hub_open(&mem.heap, loop, folder_fd, &handler, &hub), JIT_OK);
+}
+
+static void setup(void)
+{
+    open_hub(true);
+}
+
+static void setup_plain(void)
+{
+    open_hub(false);
 }
 
 static void teardown(void)
@@ -592,24 +602,32 @@ START_TEST(no_memory)
 }
 END_TEST
 
-static void suite(Suite *s)
+static void add_quick(TCase *t)
 {
-    TCase *t = test_case(s, "hub_conn", 60);
-    tcase_add_checked_fixture(t, setup, teardown);
     tcase_add_loop_test(t, first_frames_are_judged, 0, (int)(sizeof first / sizeof *first));
     tcase_add_test(t, half_a_frame_and_gone);
     tcase_add_test(t, a_byte_at_a_time);
     tcase_add_test(t, who_ends_its_side_is_answered);
     tcase_add_test(t, who_is_owed_an_answer_is_kept);
     tcase_add_test(t, who_does_not_read_is_dropped_and_costs_nothing);
-    tcase_add_test(t, a_tick_of_any_size_is_told);
-    tcase_add_test(t, who_reads_is_never_dropped);
-    tcase_add_test(t, who_never_takes_its_answers_is_dropped);
     tcase_add_test(t, a_full_table_says_so);
     tcase_add_test(t, who_never_says_hello_makes_way);
     tcase_add_test(t, no_descriptor_is_no_reason_to_spin);
     tcase_add_test(t, the_last_descriptors_are_not_for_clients);
+}
+
+static void suite(Suite *s)
+{
+    TCase *t = test_case(s, "hub_conn", 60);
+    tcase_add_checked_fixture(t, setup, teardown);
+    add_quick(t);
+    tcase_add_test(t, a_tick_of_any_size_is_told);
+    tcase_add_test(t, who_reads_is_never_dropped);
+    tcase_add_test(t, who_never_takes_its_answers_is_dropped);
     tcase_add_test(t, no_memory);
+    t = test_case(s, "without io_uring", 60);
+    tcase_add_checked_fixture(t, setup_plain, teardown);
+    add_quick(t);
 }
 
 TEST_MAIN("hub_conn", suite)
