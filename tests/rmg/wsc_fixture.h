@@ -64,7 +64,7 @@ static inline enum jit_err load(const uint8_t *data, uint64_t size, int64_t refu
 {
     struct rmg_wsc file;
     struct rmg_store_options options = {.arena_count = 1};
-    must(rmg_arena_new(jit_heap_libc(), ARENA_BYTES, &target->arena));
+    must(rmg_arena_new(jit_heap_libc(), (256u << 10) + 64 * size, &target->arena));
     options.arenas[0] = target->arena;
     must(rmg_store_new(jit_heap_libc(), &options, &target->store));
     target->mem = fault_heap_make(refuse_at, false);
