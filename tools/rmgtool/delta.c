@@ -81,6 +81,14 @@ const char *delta_type(const struct delta *delta, const struct jit_id *type, cha
     return hex;
 }
 
+json_t *delta_put_type(const struct delta *delta, json_t *object, const char *key,
+                       const struct jit_id *type)
+{
+    char hex[JIT_ID_HEX];
+    const char *name = delta_type(delta, type, hex);
+    return name == hex ? object : cli_put_text(object, key, name);
+}
+
 const char *delta_label(const struct delta *delta, const struct jit_id *instance,
                         const struct jit_id *node, uint32_t *size)
 {

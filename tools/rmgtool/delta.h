@@ -44,6 +44,10 @@ const char *delta_label(const struct delta *delta, const struct jit_id *instance
                         const struct jit_id *node, uint32_t *size);
 const char *delta_type(const struct delta *delta, const struct jit_id *type, char hex[JIT_ID_HEX]);
 
+/* The name of a type, where it is known. */
+json_t *delta_put_type(const struct delta *delta, json_t *object, const char *key,
+                       const struct jit_id *type);
+
 /* NULL without memory, which the next cli_emit() reports. */
 json_t *delta_place_json(const struct rmg_place *place);
 json_t *delta_content_json(enum rmg_part part, const union rmg_content *content);

@@ -38,6 +38,40 @@ static const struct cli_option verify_options[] = {
      .help = "judge a proof of rmg prove under --root; no FILE is needed"},
     {0},
 };
+static const struct cli_option ls_options[] = {
+    {.name = "long",
+     .letter = 'l',
+     .type = CLI_FLAG,
+     .help = "also how many edges leave and enter"},
+    {.name = "recursive",
+     .letter = 'R',
+     .type = CLI_FLAG,
+     .help = "also the instances that are nested in it"},
+    {.name = "type",
+     .type = CLI_TEXT,
+     .metavar = "TYPE",
+     .help = "only nodes of this type: its name or 64 hex digits"},
+    {.name = "limit",
+     .letter = 'n',
+     .type = CLI_NUMBER,
+     .metavar = "N",
+     .fallback = "1000",
+     .help = "show N; 0 shows all"},
+    {0},
+};
+static const struct cli_option cat_options[] = {
+    {.name = "raw",
+     .type = CLI_TEXT,
+     .metavar = "NAME",
+     .help = "only the bytes of the value of that name, as they are"},
+    {.name = "limit",
+     .letter = 'n',
+     .type = CLI_NUMBER,
+     .metavar = "N",
+     .fallback = "1000",
+     .help = "show N edges each way; 0 shows all"},
+    {0},
+};
 static const struct cli_option sign_options[] = {
     {.name = "key",
      .letter = 'k',
@@ -319,6 +353,45 @@ static const struct cli_verb verbs[] = {
                      {"rmg hash --echo snapshot.wsc", "echo_root HEX, to compare with Echo"}},
         .operands_max = CLI_OPERANDS_ANY,
         .run = rmg_hash,
+    },
+    {
+        .name = "ls",
+        .operands = "FILE [PATH]",
+        .summary = "list an instance, or what a node leads to",
+        .about =
+            "PATH goes through instances by the names of portals on their root nodes: /world.\n"
+            "Its last part may be a node: a label (as importers hash it), 64 hex digits of its\n"
+            "id, or at least 4 with which only one id begins. Columns: id, type, with -l edges\n"
+            "out and in, name. Of a node: its portals, then its edges with where they lead.\n\n"
+            "--json: events \"portal\" (instance, owner, name) and \"node\" (id, instance, type,\n"
+            "name; -l: out, in; of a node's edge: edge, edge_type), then \"done\" (shown, left), "
+            "all\n"
+            "of schema rmg.ls/1. type_name and edge_type_name where the name is known.",
+        .options = ls_options,
+        .examples = {{"rmg ls city.rmg", "the top instance"},
+                     {"rmg ls debian.rmg --type Virtual -n 5", "some nodes of a type"},
+                     {"rmg ls debian.rmg /bash", "what bash leads to"},
+                     {"rmg ls system.rmg / -R", "everything"}},
+        .operands_min = 1,
+        .operands_max = 2,
+        .run = rmg_ls_verb,
+    },
+    {
+        .name = "cat",
+        .operands = "FILE PATH",
+        .summary = "one node with its values and edges",
+        .about =
+            "PATH is one of rmg ls; that of an instance means its root node. Prints JSON; with\n"
+            "--json on one line, an event \"node\" of schema rmg.cat/1: id, instance, type,\n"
+            "type_name, values (name, type, and value, bytes in hex or descend), out_degree,\n"
+            "out, in_degree and in (each edge: edge, type, to or from, name, values).",
+        .options = cat_options,
+        .examples = {{"rmg cat debian.rmg /bash", "all about a package"},
+                     {"rmg cat debian.rmg /bash --raw version", "one value, as it lies"},
+                     {"rmg cat debian.rmg /bash --json | jq .out_degree", "for a script"}},
+        .operands_min = 2,
+        .operands_max = 2,
+        .run = rmg_cat_verb,
     },
     {
         .name = "walk",

@@ -17,6 +17,8 @@ int rmg_apply_verb(struct cli *cli);
 int rmg_merge_verb(struct cli *cli);
 
 int rmg_check_verb(struct cli *cli);
+int rmg_ls_verb(struct cli *cli);
+int rmg_cat_verb(struct cli *cli);
 int rmg_keygen_verb(struct cli *cli);
 int rmg_sign_verb(struct cli *cli);
 int rmg_prove_verb(struct cli *cli);

@@ -1,0 +1,26 @@
+/* tools/rmgtool/path.h - nodes and instances by what people type: /world/libc6.
+ * Layer: tools.
+ *
+ * A path goes through instances by the names of the portals on their root nodes. Its last part may
+ * also be a node: a label (its id is BLAKE3("node:" || label), as importers make them), 64 hex
+ * digits, or at least 4 digits with which only one id begins. */
+#ifndef JIT_TOOLS_RMGTOOL_PATH_H
+#define JIT_TOOLS_RMGTOOL_PATH_H
+
+#include "tools/rmgtool/rmg.h"
+
+struct path_place {
+    struct rmg_instance instance;
+    struct rmg_graph graph;
+    struct jit_id node; /* of an instance: its root node */
+    bool is_instance;
+};
+
+/* "" and "/" are the top instance. CLI_OK; CLI_NOT_FOUND or CLI_USAGE, said. */
+int path_find(struct cli *cli, const struct format_graph *graph, const char *path,
+              struct path_place *out);
+
+/* A type by its name or 64 digits. */
+void path_type(const char *text, struct jit_id *out);
+
+#endif
