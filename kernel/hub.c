@@ -291,8 +291,8 @@ static void take_frames(struct hub_conn *conn)
     if (conn->dead || conn->finishing) {
         return; /* its input is of no use any more, and may be released already */
     }
-    if (at == conn->in.size && conn->in.capacity > 2 * READ_BYTES) {
-        jit_buf_release(&conn->in); /* a large frame's memory is not kept for the small ones */
+    if (at == conn->in.size && conn->in.capacity > 2 * HUB_PIECE_BYTES) {
+        jit_buf_release(&conn->in); /* memory for more than a piece is not kept */
     } else if (at > 0) {
         memmove(conn->in.data, conn->in.data + at, conn->in.size - at);
         conn->in.size -= at;

@@ -191,36 +191,47 @@ static int follow_broken(struct cli *cli, const char *data, const struct hub_cli
     return CLI_UNREACHABLE;
 }
 
-/* New ticks as they become durable, until the supervisor ends or nobody reads any more. */
-static int follow(struct cli *cli, const char *data, struct listing *l)
+/* One connection's worth of ticks. *again: whoever reads us has kept us from reading; what we have
+ * missed is in the log. */
+static int follow_connected(struct listing *l, const char *data, struct hub_client *client,
+                            bool *again)
 {
-    struct hub_client client;
-    struct hub_writer w;
-    enum jit_err err = hub_client_open(&client, jit_heap_libc(), data);
-    if (err != JIT_OK) {
-        cli_what(cli, "no supervisor of %s can be followed", data);
-        cli_why(cli, "%s", client.error);
-        cli_next(cli, "jitosd --data %s", data);
-        return CLI_UNREACHABLE;
-    }
-    hub_client_begin(&client, &w, "subscribe", 1);
-    int code = CLI_OK;
+    struct cli *cli = l->cli;
     struct following f = {.code = CLI_HOST};
-    err = hub_client_send(&client, &w);
+    struct hub_writer w;
+    int code = CLI_OK;
+    hub_client_begin(client, &w, "subscribe", 1);
+    enum jit_err err = hub_client_send(client, &w);
     while (err == JIT_OK && code == CLI_OK && !f.done && !cli->out_broken) {
         cbor_item_t *message = NULL;
-        err = hub_client_next(&client, f.stopped ? STOPPED_WAIT_MS : -1, &message);
+        err = hub_client_next(client, f.stopped ? STOPPED_WAIT_MS : -1, &message);
         if (err == JIT_OK) {
             code = follow_message(l, data, message, &f);
             cbor_decref(&message);
         }
     }
+    *again = err == JIT_EPEER && strcmp(client->code, "slow") == 0;
     if (code == CLI_OK && f.stopped) {
-        code = run_stopped(cli, data, &f);
-    } else if (err != JIT_OK) {
-        code = follow_broken(cli, data, &client, err);
+        return run_stopped(cli, data, &f);
     }
-    hub_client_close(&client);
+    return err == JIT_OK || *again ? code : follow_broken(cli, data, client, err);
+}
+
+/* New ticks as they become durable, until the supervisor ends or nobody reads any more. */
+static int follow(struct cli *cli, const char *data, struct listing *l)
+{
+    int code = CLI_OK;
+    for (bool again = true; again && code == CLI_OK;) {
+        struct hub_client client;
+        if (hub_client_open(&client, jit_heap_libc(), data) != JIT_OK) {
+            cli_what(cli, "no supervisor of %s can be followed", data);
+            cli_why(cli, "%s", client.error);
+            cli_next(cli, "jitosd --data %s", data);
+            return CLI_UNREACHABLE;
+        }
+        code = follow_connected(l, data, &client, &again);
+        hub_client_close(&client);
+    }
     return code;
 }
 

@@ -209,6 +209,23 @@ exec 8<&-
 grep -q "used up its time" "$dir/err" || fail "a worker that hangs: $(cat "$dir/err")"
 want 0 "whole" "$jitos" verify --data "$dir/h"
 
+# The private supervisor is killed: it is said, and nothing that was told is lost.
+mkfifo "$dir/dies"
+"$jitos" run "$dir/two.jitos" --ticks 1000000 --seed 3 --data "$dir/d" --json >"$dir/dies" \
+    2>"$dir/err" &
+pid=$!
+exec 8<"$dir/dies"
+head -n 20 <&8 >/dev/null
+worker=$("$jitos" ps --data "$dir/d" --json | sed -n 's/.*"pid":\([1-9][0-9]*\).*/\1/p' | head -n 1)
+kill -KILL "$(sed -n 's/^PPid:[^0-9]*//p' "/proc/$worker/status")"
+cat <&8 >/dev/null
+got=0
+wait $pid || got=$?
+exec 8<&-
+[ $got = 4 ] || fail "a supervisor that is killed: exit $got"
+grep -q "killed by signal 9" "$dir/err" || fail "a supervisor that is killed: $(cat "$dir/err")"
+want 0 "whole" "$jitos" verify --data "$dir/d"
+
 # One owner.
 mkfifo "$dir/fifo"
 "$jitosd" --data "$dir/a" --ready-fd 9 9>"$dir/fifo" 2>/dev/null &

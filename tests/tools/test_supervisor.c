@@ -513,17 +513,24 @@ static void serve_one(int fd, const char *bytes, size_t size)
     ck_assert_int_eq(send(fd, bytes, size, MSG_NOSIGNAL), (ssize_t)size);
 }
 
-START_TEST(ps_of_a_supervisor_that_dies) /* _i: before its greeting, after it; talking nonsense */
+static const char welcome[] = "\13\0\0\0\xa1\x61t\x67welcome";
+
+static int listen_on_hub(void)
 {
-    static const char welcome[] = "\13\0\0\0\xa1\x61t\x67welcome";
-    static const char nonsense[] = "\3\0\0\0\xa1\x61t";
     struct sockaddr_un address = {.sun_family = AF_UNIX};
-    struct tool tool;
-    ck_assert_int_eq(mkdir(bed_data, 0700), 0);
     snprintf(address.sun_path, sizeof address.sun_path, "%s/hub.sock", bed_data);
     int listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
     ck_assert_int_eq(bind(listener, (const struct sockaddr *)&address, sizeof address), 0);
     ck_assert_int_eq(listen(listener, 1), 0);
+    return listener;
+}
+
+START_TEST(ps_of_a_supervisor_that_dies) /* _i: before its greeting, after it; talking nonsense */
+{
+    static const char nonsense[] = "\3\0\0\0\xa1\x61t";
+    struct tool tool;
+    ck_assert_int_eq(mkdir(bed_data, 0700), 0);
+    int listener = listen_on_hub();
     tool_start(&tool, "ps", NULL);
     int fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
     ck_assert_int_ge(fd, 0);
@@ -542,6 +549,33 @@ START_TEST(ps_of_a_supervisor_that_dies) /* _i: before its greeting, after it; t
 }
 END_TEST
 
+/* Whoever reads its output was slow, so it was dropped: it comes again. */
+START_TEST(a_follower_that_was_dropped_comes_again)
+{
+    static const char slow[] = "\x13\0\0\0\xa2\x61t\x65"
+                               "error\x64"
+                               "code\x64slow";
+    static const char end[] = "\7\0\0\0\xa1\x61t\x63"
+                              "end";
+    struct hub_client client;
+    struct tool tool;
+    begin(&client, NULL);
+    hub_client_close(&client);
+    bed_end(0);
+    int listener = listen_on_hub();
+    tool_start(&tool, "log", "-f");
+    for (int i = 0; i < 2; i++) {
+        int fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
+        ck_assert_int_ge(fd, 0);
+        serve_one(fd, welcome, sizeof welcome - 1);
+        serve_one(fd, i == 0 ? slow : end, i == 0 ? sizeof slow - 1 : sizeof end - 1);
+        close(fd);
+    }
+    tool_end(&tool, 0, "has ended");
+    close(listener);
+}
+END_TEST
+
 static void suite(Suite *s)
 {
     TCase *t = test_case(s, "supervisor", 60);
@@ -556,6 +590,7 @@ static void suite(Suite *s)
     tcase_add_test(t, told_to_end_while_reading);
     tcase_add_test(t, told_to_end_while_building);
     tcase_add_loop_test(t, following_a_supervisor_that_ends, 0, 2);
+    tcase_add_test(t, a_follower_that_was_dropped_comes_again);
     tcase_add_loop_test(t, ps_of_a_supervisor_that_dies, 0, 3);
 }
 
