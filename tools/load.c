@@ -112,8 +112,8 @@ static int import_one(struct cli *cli, const char *file, const struct lang_impor
         if (format == NULL || !format_reads(format) || (i > 0 && format != source.format)) {
             cli_what(cli, "%s:%u:%u: `%s` cannot be imported", file, import->pos.line,
                      import->pos.column, import->files[i]);
-            cli_why(cli,
-                    "the files of one import end all in .csv, all in .ndjson, or it is one .rmg");
+            cli_why(cli, "the files of one import end all in .csv, all in .ndjson, or it is one "
+                         "file, .rmg for example");
             cli_next(cli, "rmg import --from FORMAT turns others into .rmg");
             return CLI_USAGE;
         }

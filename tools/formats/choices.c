@@ -1,4 +1,5 @@
 #include "tools/formats/choices.h"
+#include "tools/formats/parse_json.h"
 
 #include <jansson.h>
 #include <stdarg.h>
@@ -190,16 +191,16 @@ static enum jit_err decode(struct jit_heap *heap, const uint8_t *bytes, size_t s
         snprintf(what, CHOICES_WHAT_SIZE, "it is longer than 64 MiB");
         return JIT_ELIMIT;
     }
-    json_t *file = json_loadb((const char *)bytes, size, JSON_REJECT_DUPLICATES, &error);
-    if (file == NULL) {
-        if (json_error_code(&error) == json_error_out_of_memory) {
-            return JIT_ENOMEM;
-        }
+    json_t *file = NULL;
+    enum jit_err err =
+        format_parse_json((const char *)bytes, size, JSON_REJECT_DUPLICATES, &file, &error);
+    if (err == JIT_EFORMAT) {
         snprintf(what, CHOICES_WHAT_SIZE, "line %d, column %d: %.160s", error.line, error.column,
                  error.text);
-        return JIT_EFORMAT;
     }
-    enum jit_err err = get_all(&r, file);
+    if (err == JIT_OK) {
+        err = get_all(&r, file);
+    }
     json_decref(file);
     return err;
 }

@@ -94,10 +94,11 @@ void import_place(char place[IMPORT_PLACE_SIZE], const char *name, uint64_t line
 
 /* ---- what has been seen, and on which line ---- */
 
+/* A key is known by 128 bits of its hash: two of an import have the same by chance never. */
 struct import_seen {
     struct jit_heap *heap;
     struct import_seen_entry {
-        struct jit_id key;
+        uint64_t key[2];
         uint64_t line; /* 0: free */
     } * entries;
     size_t capacity;
@@ -107,8 +108,6 @@ struct import_seen {
 /* Adds the key; *line is the line it was first seen on if it was there already, else 0. */
 enum jit_err import_seen_add(struct import_seen *seen, const struct jit_id *key, uint64_t now,
                              uint64_t *line);
-/* Instead of lines: how often the key has come, this time included. */
-enum jit_err import_seen_count(struct import_seen *seen, const struct jit_id *key, uint64_t *count);
 /* Any number but 0, over the one before. */
 enum jit_err import_seen_set(struct import_seen *seen, const struct jit_id *key, uint64_t value);
 uint64_t import_seen_get(const struct import_seen *seen, const struct jit_id *key); /* 0: not */

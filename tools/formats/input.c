@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/check.h"
+#include "base/hash.h"
 
 static enum jit_err err_of_errno(int error)
 {
@@ -130,55 +131,67 @@ enum jit_err import_input_line(struct import_input *input, const char **line, si
 
 /* ---- what has been seen ---- */
 
-static struct import_seen_entry *seen_place(const struct import_seen *seen,
-                                            const struct jit_id *key)
+struct seen_key {
+    uint64_t half[2];
+};
+
+static struct seen_key key_of(const struct jit_id *key)
 {
-    /* Keys are hashes or random ids; hostile ones only make their own import slow. */
-    size_t at = (size_t)jit_be64(key->bytes + 8) & (seen->capacity - 1);
-    while (seen->entries[at].line != 0 && !jit_id_equal(&seen->entries[at].key, key)) {
+    struct jit_id hash;
+    jit_hash(key->bytes, sizeof key->bytes, &hash);
+    return (struct seen_key){.half = {jit_le64(hash.bytes), jit_le64(hash.bytes + 8)}};
+}
+
+static struct import_seen_entry *seen_place(const struct import_seen *seen, struct seen_key key)
+{
+    size_t at = (size_t)key.half[0] & (seen->capacity - 1);
+    while (seen->entries[at].line != 0 &&
+           (seen->entries[at].key[0] != key.half[0] || seen->entries[at].key[1] != key.half[1])) {
         at = (at + 1) & (seen->capacity - 1);
     }
     return &seen->entries[at];
+}
+
+/* Room for one more: a quarter of the table is free. */
+static enum jit_err seen_room(struct import_seen *seen)
+{
+    if ((seen->count + 1) * 4 <= seen->capacity * 3) {
+        return JIT_OK;
+    }
+    struct import_seen next = {.heap = seen->heap,
+                               .capacity = seen->capacity == 0 ? 256 : seen->capacity * 2,
+                               .count = seen->count};
+    next.entries = jit_heap_zalloc(seen->heap, next.capacity, sizeof *next.entries);
+    if (next.entries == NULL) {
+        return JIT_ENOMEM;
+    }
+    for (size_t i = 0; i < seen->capacity; i++) {
+        const struct import_seen_entry *entry = &seen->entries[i];
+        if (entry->line != 0) {
+            *seen_place(&next, (struct seen_key){.half = {entry->key[0], entry->key[1]}}) = *entry;
+        }
+    }
+    seen->heap->free(seen->heap, seen->entries);
+    *seen = next;
+    return JIT_OK;
 }
 
 enum jit_err import_seen_add(struct import_seen *seen, const struct jit_id *key, uint64_t now,
                              uint64_t *line)
 {
     assert(now > 0);
-    if ((seen->count + 1) * 2 > seen->capacity) {
-        struct import_seen next = {.heap = seen->heap,
-                                   .capacity = seen->capacity == 0 ? 256 : seen->capacity * 2,
-                                   .count = seen->count};
-        next.entries = jit_heap_zalloc(seen->heap, next.capacity, sizeof *next.entries);
-        if (next.entries == NULL) {
-            return JIT_ENOMEM;
-        }
-        for (size_t i = 0; i < seen->capacity; i++) {
-            if (seen->entries[i].line != 0) {
-                *seen_place(&next, &seen->entries[i].key) = seen->entries[i];
-            }
-        }
-        seen->heap->free(seen->heap, seen->entries);
-        *seen = next;
+    enum jit_err err = seen_room(seen);
+    if (err != JIT_OK) {
+        return err;
     }
-    struct import_seen_entry *entry = seen_place(seen, key);
+    struct seen_key place = key_of(key);
+    struct import_seen_entry *entry = seen_place(seen, place);
     *line = entry->line;
     if (entry->line == 0) {
-        *entry = (struct import_seen_entry){.key = *key, .line = now};
+        *entry = (struct import_seen_entry){.key = {place.half[0], place.half[1]}, .line = now};
         seen->count++;
     }
     return JIT_OK;
-}
-
-enum jit_err import_seen_count(struct import_seen *seen, const struct jit_id *key, uint64_t *count)
-{
-    uint64_t before = 0;
-    enum jit_err err = import_seen_add(seen, key, 1, &before);
-    if (err == JIT_OK) {
-        *count = before + 1;
-        seen_place(seen, key)->line = *count;
-    }
-    return err;
 }
 
 enum jit_err import_seen_set(struct import_seen *seen, const struct jit_id *key, uint64_t value)
@@ -186,14 +199,14 @@ enum jit_err import_seen_set(struct import_seen *seen, const struct jit_id *key,
     uint64_t before = 0;
     enum jit_err err = import_seen_add(seen, key, value, &before);
     if (err == JIT_OK) {
-        seen_place(seen, key)->line = value;
+        seen_place(seen, key_of(key))->line = value;
     }
     return err;
 }
 
 uint64_t import_seen_get(const struct import_seen *seen, const struct jit_id *key)
 {
-    return seen->capacity == 0 ? 0 : seen_place(seen, key)->line;
+    return seen->capacity == 0 ? 0 : seen_place(seen, key_of(key))->line;
 }
 
 void import_seen_release(struct import_seen *seen)

@@ -9,6 +9,7 @@
 #include "tools/formats/export_priv.h"
 #include "tools/formats/json.h"
 #include "tools/formats/net.h"
+#include "tools/formats/parse_json.h"
 
 /* A document, or a graph inside one: which of its keys have come. */
 struct part {
@@ -170,20 +171,18 @@ static enum jit_err value(struct json *j, unsigned depth, json_t **out)
         return fail(j, JIT_EFORMAT, "here should be a value", NULL);
     }
     const char *at = (const char *)j->input.data + j->input.at;
-    *out = json_loadb(at, j->ahead, JSON_DECODE_ANY | JSON_REJECT_DUPLICATES, &error);
-    if (*out == NULL) {
-        /* Without memory the parser may be unable to say anything. */
-        if (json_error_code(&error) == json_error_out_of_memory || error.text[0] == 0) {
-            return JIT_ENOMEM;
-        }
+    err = format_parse_json(at, j->ahead, JSON_DECODE_ANY | JSON_REJECT_DUPLICATES, out, &error);
+    if (err == JIT_EFORMAT) {
         uint64_t lines = error.line > 0 ? (uint64_t)error.line - 1 : 0;
         uint64_t columns = error.column > 0 ? (uint64_t)error.column - 1 : 0;
         j->net.column = lines == 0 ? j->net.column + columns : columns + 1;
         j->net.line += lines;
         return fail(j, JIT_EFORMAT, "no JSON: ", error.text);
     }
-    take(j);
-    return JIT_OK;
+    if (err == JIT_OK) {
+        take(j);
+    }
+    return err;
 }
 
 /* Behind an element: whether another one follows. */

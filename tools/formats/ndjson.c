@@ -1,4 +1,5 @@
-/* NDJSON: one object a line, in any order; docs/spec/formats.md lists the lines. */
+/* NDJSON: one object a line, in any order over all files; docs/spec/formats.md lists the lines. A
+ * line is known by the number of its file and its own: line_number(). */
 #include "tools/formats/import_priv.h"
 
 #include <jansson.h>
@@ -8,6 +9,7 @@
 #include "base/check.h"
 #include "base/hash.h"
 #include "tools/formats/export_priv.h"
+#include "tools/formats/parse_json.h"
 
 /* What must turn out to be there once all lines are read. */
 struct promise {
@@ -36,7 +38,6 @@ struct reader {
     struct rmg_collect *collect; /* the source's own, or one of our own that is copied later */
     struct import_input input;
     struct import_report report; /* when it goes into another collect, a report of its own */
-    struct import_seen owners;   /* how many attachments each has */
     struct import_seen seen;     /* nodes by themselves; edges and attachments by their keys */
     struct declared *instances;
     size_t instance_count;
@@ -49,15 +50,35 @@ struct reader {
     size_t promise_capacity;
     struct jit_buf later; /* lines before their instance: u64 line || u64 size || bytes */
     struct jit_buf bytes; /* of an atom */
+    uint32_t file;        /* being read */
     uint64_t line;        /* being taken */
+    uint64_t last;        /* of the last file */
     json_t *object;
 };
+
+#define LINE_BITS 40u
+
+static uint64_t line_number(const struct reader *r, uint64_t line)
+{
+    return (uint64_t)r->file << LINE_BITS | line;
+}
+
+static const char *file_of(const struct reader *r, uint64_t line)
+{
+    const char *path = r->im->source->paths[line >> LINE_BITS];
+    return strcmp(path, "-") == 0 ? "standard input" : path;
+}
+
+static uint64_t in_file(uint64_t line)
+{
+    return line & ((1ull << LINE_BITS) - 1);
+}
 
 static enum jit_err fail(struct reader *r, enum jit_err err, uint64_t column, const char *what,
                          const char *detail)
 {
     char place[IMPORT_PLACE_SIZE];
-    import_place(place, r->input.name, r->line, column);
+    import_place(place, file_of(r, r->line), in_file(r->line), column);
     return import_fail(r->im, err, place, "%s%.200s", what, detail);
 }
 
@@ -157,9 +178,11 @@ static enum jit_err see(struct reader *r, const struct jit_id *key, const char *
     enum jit_err err = import_seen_add(&r->seen, key, r->line, &line);
     if (err == JIT_OK && line != 0) {
         char place[IMPORT_PLACE_SIZE];
-        import_place(place, r->input.name, r->line, 1);
-        err = import_fail(r->im, JIT_EEXIST, place, "%s that is on line %llu already", what,
-                          (unsigned long long)line);
+        bool here = line >> LINE_BITS == r->line >> LINE_BITS;
+        import_place(place, file_of(r, r->line), in_file(r->line), 1);
+        err = import_fail(r->im, JIT_EEXIST, place, "%s that is on line %llu%s%.200s already", what,
+                          (unsigned long long)in_file(line), here ? "" : " of ",
+                          here ? "" : file_of(r, line));
     }
     return err;
 }
@@ -332,7 +355,6 @@ static enum jit_err take_attachment(struct reader *r)
     struct jit_id instance;
     struct jit_id owner;
     struct jit_id key;
-    uint64_t count = 0;
     enum jit_err err = value_of(r, &attachment.value);
     err = err == JIT_OK ? id_of(r, "instance", false, &instance) : err;
     err = err == JIT_OK ? plane_of(r, &plane) : err;
@@ -346,13 +368,8 @@ static enum jit_err take_attachment(struct reader *r)
     if (err != JIT_OK) {
         return err;
     }
-    key_of((uint8_t)plane, &instance, &owner, NULL, 0, &key);
-    err = import_seen_count(&r->owners, &key, &count);
-    if (err == JIT_OK && count > JIT_ATTACHMENTS_MAX) {
-        err = fail(r, JIT_ELIMIT, 1, "more than 256 attachments on one owner", "");
-    }
     key_of((uint8_t)plane, &instance, &owner, attachment.name, attachment.name_size, &key);
-    err = err == JIT_OK ? see(r, &key, "an attachment") : err;
+    err = see(r, &key, "an attachment");
     err = err != JIT_OK
               ? err
               : promise(r, &instance, &owner, plane == RMG_PLANE_BETA,
@@ -425,16 +442,13 @@ static enum jit_err take_line(struct reader *r, uint64_t number, const char *lin
     if (too_deep(line, size)) {
         return fail(r, JIT_ELIMIT, 1, "nested deeper than 64", "");
     }
-    r->object = json_loadb(line, size, JSON_REJECT_DUPLICATES, &error);
-    if (r->object == NULL) {
-        /* Without memory the parser may be unable to say anything. */
-        if (json_error_code(&error) == json_error_out_of_memory || error.text[0] == 0) {
-            return JIT_ENOMEM;
-        }
-        return fail(r, JIT_EFORMAT, error.column > 0 ? (uint64_t)error.column : 1,
-                    "no JSON: ", error.text);
+    enum jit_err err = format_parse_json(line, size, JSON_REJECT_DUPLICATES, &r->object, &error);
+    if (err == JIT_EFORMAT) {
+        return fail(r, err, error.column > 0 ? (uint64_t)error.column : 1, "no JSON: ", error.text);
     }
-    enum jit_err err = dispatch(r);
+    if (err == JIT_OK) {
+        err = dispatch(r);
+    }
     json_decref(r->object);
     r->object = NULL;
     return err;
@@ -457,9 +471,9 @@ static enum jit_err read_lines(struct reader *r)
         if (is_blank(line, size)) {
             continue;
         }
-        err = take_line(r, r->input.line, line, size);
+        err = take_line(r, line_number(r, r->input.line), line, size);
         if (err == JIT_ENOENT) { /* any order: keep it until its instance has come */
-            jit_buf_put_u64(&r->later, r->input.line);
+            jit_buf_put_u64(&r->later, r->line);
             jit_buf_put_u64(&r->later, size);
             jit_buf_put(&r->later, line, size);
             err = r->later.err;
@@ -576,7 +590,7 @@ static enum jit_err check_state(struct reader *r)
         top = one->parent.present ? top : one;
     }
     if (err == JIT_OK && top == NULL) {
-        r->line = r->input.line > 0 ? r->input.line : 1;
+        r->line = r->last > 0 ? r->last : 1;
         err = fail(r, JIT_EINVALID, 1, "no instance without parent", "");
     }
     err = err == JIT_OK ? check_portals(r) : err;
@@ -601,12 +615,16 @@ static enum jit_err check_state(struct reader *r)
 static enum jit_err read_all(struct reader *r)
 {
     const struct import_source *source = r->im->source;
-    enum jit_err err = import_input_open(&r->input, r->im, source->paths[0]);
-    err = err == JIT_OK ? read_lines(r) : err;
+    enum jit_err err = JIT_OK;
+    for (r->file = 0; err == JIT_OK && r->file < source->path_count; r->file++) {
+        err = import_input_open(&r->input, r->im, source->paths[r->file]);
+        err = err == JIT_OK ? read_lines(r) : err;
+        r->last = line_number(r, r->input.line > 0 ? r->input.line : 1);
+        import_input_close(&r->input);
+    }
     err = err == JIT_OK ? take_later(r) : err;
     err = err == JIT_OK ? check_state(r) : err;
     r->report.instances = r->instance_count;
-    import_input_close(&r->input);
     return err;
 }
 
@@ -633,7 +651,6 @@ static enum jit_err import_ndjson(struct import *im)
 {
     struct reader r = {.im = im, .collect = im->collect};
     r.seen.heap = im->heap;
-    r.owners.heap = im->heap;
     jit_buf_init(&r.later, im->heap, SIZE_MAX / 2);
     jit_buf_init(&r.bytes, im->heap, JIT_ATOM_BYTES_MAX);
     enum jit_err err;
@@ -644,7 +661,6 @@ static enum jit_err import_ndjson(struct import *im)
         *im->report = r.report;
     }
     import_seen_release(&r.seen);
-    import_seen_release(&r.owners);
     im->heap->free(im->heap, r.instances);
     im->heap->free(im->heap, r.portals);
     im->heap->free(im->heap, r.promises);
@@ -658,8 +674,9 @@ const struct format format_ndjson = {
     .extensions = {".ndjson", ".jsonl"},
     .magic = "{\"kind\":",
     .magic_size = 8,
-    .reads = "One object a line, as `rmg export` writes them, in any order: a whole\n"
-             "state with its instances and portals.",
+    .reads = "One object a line, as `rmg export` writes them, in any order over all\n"
+             "files: a whole state with its instances and portals.",
+    .many = true,
     .outputs = 1,
     .writes = "All of it; importing it gives the same state root.",
     .read = import_ndjson,
