@@ -57,6 +57,73 @@ static enum jit_err sort_unique(struct rmg_engine *engine, size_t count)
     return JIT_OK;
 }
 
+static bool has(const struct rmg_engine *engine, const struct jit_id *id)
+{
+    uint32_t low = 0;
+    uint32_t high = engine->instance_count;
+    while (low < high) {
+        uint32_t middle = low + (high - low) / 2;
+        int order = jit_id_compare(&engine->instances[middle].id, id);
+        if (order == 0) {
+            return true;
+        }
+        low = order < 0 ? middle + 1 : low;
+        high = order < 0 ? high : middle;
+    }
+    return false;
+}
+
+/* Whatever instance is named, those it lies in: a level a round, so at most 64. */
+static enum jit_err collect_parents(struct rmg_engine *engine)
+{
+    struct rmg_instance found;
+    size_t count = 0;
+    enum jit_err err = JIT_OK;
+    while (err == JIT_OK && count != engine->instance_count) {
+        count = engine->instance_count;
+        for (uint32_t i = 0; err == JIT_OK && i < engine->instance_count; i++) {
+            err = rmg_store_instance(engine->store, &engine->input->base, &engine->instances[i].id,
+                                     &found);
+            if (err == JIT_OK && found.parent.present && !has(engine, &found.parent.instance)) {
+                err = ENG_ROOM(engine, engine->instances, engine->instance_capacity, count + 1);
+                if (err == JIT_OK) {
+                    engine->instances[count++].id = found.parent.instance;
+                }
+            }
+            err = err == JIT_ENOENT ? JIT_OK : err;
+        }
+        if (err == JIT_OK && count > engine->instance_count) {
+            err = sort_unique(engine, count);
+            count = 0; /* there are new ones */
+        }
+    }
+    return err;
+}
+
+static enum jit_err look_up_portal(struct rmg_engine *engine, struct eng_instance *instance,
+                                   const struct rmg_parent *parent)
+{
+    const char *name = "";
+    if (parent->name_size > 0) {
+        name = rmg_scratch_copy(&engine->arena, parent->name, parent->name_size);
+        if (name == NULL) {
+            return JIT_ENOMEM;
+        }
+    }
+    instance->hangs = true;
+    instance->parent = eng_instance_find(engine, &parent->instance);
+    instance->portal =
+        (struct eng_use){.id = parent->owner,
+                         .rest = name,
+                         .instance = instance->parent,
+                         .kind = parent->plane == RMG_PLANE_ALPHA ? RMG_SLOT_ALPHA : RMG_SLOT_BETA,
+                         .access = RMG_ACCESS_READ,
+                         .name_size = (uint8_t)parent->name_size,
+                         .read = true};
+    instance->portal.hash = eng_use_hash(engine, &instance->portal);
+    return JIT_OK;
+}
+
 static enum jit_err look_up(struct rmg_engine *engine, struct eng_instance *instance)
 {
     struct rmg_instance found;
@@ -69,6 +136,9 @@ static enum jit_err look_up(struct rmg_engine *engine, struct eng_instance *inst
         instance->root_node = found.root_node;
         rmg_store_graph(engine->store, &found, &instance->graph);
         instance->graph.slots = NULL;
+    }
+    if (err == JIT_OK && found.parent.present) {
+        err = look_up_portal(engine, instance, &found.parent);
     }
     return err == JIT_ENOENT ? JIT_OK : err;
 }
@@ -90,6 +160,9 @@ enum jit_err eng_instances_collect(struct rmg_engine *engine)
     engine->instance_count = (uint32_t)collector.count;
     if (err == JIT_OK && collector.count > 1) {
         err = sort_unique(engine, collector.count);
+    }
+    if (err == JIT_OK) {
+        err = collect_parents(engine);
     }
     engine->instance_bits = 0;
     while (engine->instance_count > (uint64_t)1 << engine->instance_bits) {

@@ -61,8 +61,13 @@ struct eng_instance {
     struct jit_id id;
     struct jit_id root_node;
     struct rmg_graph graph; /* of the frozen version; empty when the instance is not there */
+    /* The portal that leads to it: whoever reads inside reads that, too, and so on to the top. */
+    struct eng_use portal;
+    uint32_t parent; /* the instance that the portal lies in */
+    bool hangs;      /* it has one */
     bool exists;
     bool touched; /* the tick changes something in it */
+    bool entered; /* somebody who has won reads in it: the way to it is marked */
 };
 
 /* What the engine knows of a request, at the same index. */

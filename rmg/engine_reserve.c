@@ -146,6 +146,49 @@ static enum jit_err mark_events(struct rmg_engine *engine)
     return err;
 }
 
+/* Nothing that came first changed a portal on the way to an instance. Only events can: rules leave
+ * portals alone. */
+static bool way_is_open(const struct rmg_engine *engine, uint32_t index)
+{
+    const struct eng_instance *instance = &engine->instances[index];
+    for (; instance->hangs; instance = &engine->instances[instance->parent]) {
+        const struct eng_cell *cell = &engine->cells[find_cell(engine, &instance->portal)];
+        if (cell->mark != 0 && !compatible(&engine->marks[cell->mark - 1], &instance->portal)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* Bytes that the way to an instance still adds to the patch. */
+static uint64_t way_bytes(const struct rmg_engine *engine, uint32_t index)
+{
+    const struct eng_instance *instance = &engine->instances[index];
+    uint64_t bytes = 0;
+    for (; instance->hangs && !instance->entered; instance = &engine->instances[instance->parent]) {
+        bytes += eng_use_size(&instance->portal);
+    }
+    return bytes;
+}
+
+/* The first one who reads inside an instance reads the portals that lead there for all. */
+static enum jit_err mark_way(struct rmg_engine *engine, uint32_t index, uint32_t owner)
+{
+    enum jit_err err = JIT_OK;
+    struct eng_instance *instance = &engine->instances[index];
+    for (; err == JIT_OK && instance->hangs && !instance->entered;
+         instance = &engine->instances[instance->parent]) {
+        uint32_t cell = find_cell(engine, &instance->portal);
+        instance->entered = true;
+        if (engine->cells[cell].mark == 0) {
+            err = mark_new(engine, cell, &instance->portal, owner);
+        } else {
+            engine->marks[engine->cells[cell].mark - 1].read = true;
+        }
+    }
+    return err;
+}
+
 /* The whole footprint against what has won so far; nothing is marked. */
 static enum rmg_result check(struct rmg_engine *engine, struct eng_req *req)
 {
@@ -199,22 +242,27 @@ static enum jit_err reserve_one(struct rmg_engine *engine, uint32_t index)
         return err;
     }
     enum rmg_result result = check(engine, req);
+    const uint64_t bytes = req->patch_bytes + way_bytes(engine, req->instance);
+    if (!way_is_open(engine, req->instance)) {
+        result = RMG_CONFLICT; /* with the kernel, unless somebody else is in the way as well */
+    }
     if (result == RMG_CONFLICT && request->retries < request->rule->retry) {
         result = RMG_RETRIED;
     }
     /* What no longer fits into a patch waits for another tick: load is no reason to fail one. */
-    if (result == RMG_APPLIED && engine->patch_bytes + req->patch_bytes > JIT_PATCH_BYTES_MAX) {
+    if (result == RMG_APPLIED && engine->patch_bytes + bytes > JIT_PATCH_BYTES_MAX) {
         result = RMG_OVER_QUOTA;
     }
     req->result = (uint16_t)result;
     if (result != RMG_APPLIED) {
         return JIT_OK;
     }
-    engine->patch_bytes += req->patch_bytes;
+    engine->patch_bytes += bytes;
     if (req->op_count > 0) {
         engine->instances[req->instance].touched = true;
     }
-    return mark_all(engine, req, index);
+    err = mark_all(engine, req, index);
+    return err == JIT_OK ? mark_way(engine, req->instance, index) : err;
 }
 
 /* Random places in memory, known in advance. */
@@ -240,7 +288,7 @@ static void look_ahead(const struct rmg_engine *engine, uint32_t index)
 /* At most half full, whoever wins. */
 static enum jit_err table_ready(struct rmg_engine *engine)
 {
-    uint64_t uses = engine->event_use_count;
+    uint64_t uses = engine->event_use_count + engine->instance_count; /* and their portals */
     for (uint32_t i = 0; i < engine->input->request_count; i++) {
         uses += engine->reqs[i].use_count;
     }

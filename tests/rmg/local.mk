@@ -122,3 +122,9 @@ check_PROGRAMS += %D%/test_envelope %D%/test_proof
 check_PROGRAMS += %D%/test_mount
 %C%_test_mount_CFLAGS = $(test_cflags)
 %C%_test_mount_LDADD = tests/libtest.la rmg/librmg.la base/libsign.la base/libbase.la $(CHECK_LIBS)
+
+# Nesting.
+check_PROGRAMS += %D%/test_portals
+%C%_test_portals_SOURCES = %D%/test_portals.c %D%/merge_kit.h
+%C%_test_portals_CFLAGS = $(test_cflags)
+%C%_test_portals_LDADD = $(test_libs_rmg)
