@@ -185,6 +185,27 @@ refused 'twice' 'names a place that another choice names as well' \
 run "$rmg" merge base.rmg ours.rmg theirs.rmg -c missing.json
 check 'no file of choices' 3 '' '*missing.json*there is no such file*'
 
+# ---- joins, from the schema that the graphs carry ----
+printf 'system s\ntype Person { name: text, hits: i64 sum = 0, best: i64 max = 0 }\n' >s.jitos
+typed() { # NAME HITS BEST
+    printf ':ID,name,hits:int,best:int,:LABEL\na,Ann,%s,%s,Person\n' "$2" "$3" >t.csv
+    "$rmg" import t.csv --schema s.jitos -o "$1.rmg" >>made.txt || exit 99
+}
+typed t0 10 5
+typed t1 13 9
+typed t2 11 7
+run "$rmg" merge t0.rmg t1.rmg t2.rmg -o tm.rmg
+check 'joins' 0 'tm.rmg  2 operations; 0 places from ours, 0 from theirs, 0 alike, 2 joined, *' ''
+run "$rmg" diff t1.rmg tm.rmg
+check 'sum and max' 0 "*  ~ value $i \"Ann\" \"hits\"  i64 13 => i64 14" ''
+typed t1 9223372036854775807 5
+run "$rmg" merge t0.rmg t1.rmg t2.rmg -o no.rmg
+check 'an overflow' 1 'conflict 1  overflow  *i64 10*i64 9223372036854775807*i64 11' '1 conflicts*'
+sed -i 's/sum/max/' s.jitos
+typed t2 11 7
+run "$rmg" merge t0.rmg t1.rmg t2.rmg -o no.rmg
+check 'schemas that differ' 1 '*conflict *' '*the schemas differ: *Person*hits*'
+
 # ---- the page's way to make choices by a script ----
 if command -v jq >made.txt; then
     "$rmg" merge base.rmg ours.rmg theirs.rmg --json 2>err.txt | jq -s '{schema: "rmg.choices/1",
