@@ -411,7 +411,7 @@ enum jit_err rmg_echo_root(struct jit_heap *heap, const struct rmg_store *store,
     if (version->instance_count == 0) {
         return JIT_EINVALID;
     }
-    enum jit_err err = rmg_wsc_fits(store, version, owner);
+    enum jit_err err = rmg_wsc_fits(store, version, owner, NULL);
     if (err == JIT_OK) {
         e.parts = jit_heap_zalloc(heap, version->instance_count, sizeof *e.parts);
         err = e.parts == NULL ? JIT_ENOMEM : echo_root(&e, version, out);

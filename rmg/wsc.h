@@ -38,11 +38,12 @@ struct rmg_wsc_owner {
     char name[JIT_NAME_BYTES_MAX + 1];
 };
 
-/* Is every attachment of the version the nameless one? Errors: JIT_ENOTSUP (then owner, which may
- * be NULL, names the first that is not), JIT_ECORRUPT. */
+/* Is every attachment of the version the nameless one, and how large is its file? owner and
+ * file_size may be NULL. Errors: JIT_ENOTSUP (then owner names the first that is not),
+ * JIT_ECORRUPT. */
 JIT_MUST_CHECK enum jit_err rmg_wsc_fits(const struct rmg_store *store,
                                          const struct rmg_version *version,
-                                         struct rmg_wsc_owner *owner);
+                                         struct rmg_wsc_owner *owner, uint64_t *file_size);
 
 struct rmg_wsc_head {
     struct jit_id schema_hash; /* 32 zero bytes: none */

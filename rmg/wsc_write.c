@@ -138,23 +138,44 @@ static enum jit_err measure(const struct rmg_graph *graph, struct measure *out,
                : err;
 }
 
+/* Offsets and numbers of the sections of an instance, and where the last one ends. */
+static void place_sections(const struct rmg_instance *in, const struct measure *m,
+                           struct rmg_wsc_instance *out, uint64_t *end)
+{
+    const uint64_t nodes = in->roots.node_count;
+    const uint64_t edges = in->roots.edge_count;
+    const uint64_t rows[RMG_WSC_SECTIONS] = {nodes,        edges, nodes,        edges,        nodes,
+                                             m->node_atts, edges, m->edge_atts, m->blob_bytes};
+    for (unsigned s = 0; s < RMG_WSC_SECTIONS; s++) {
+        out->at[s] = rmg_wsc_pad(*end);
+        out->rows[s] = rows[s];
+        *end = out->at[s] + rows[s] * rmg_wsc_row_size[s];
+    }
+}
+
 enum jit_err rmg_wsc_fits(const struct rmg_store *store, const struct rmg_version *version,
-                          struct rmg_wsc_owner *owner)
+                          struct rmg_wsc_owner *owner, uint64_t *file_size)
 {
     struct rmg_instance in;
     struct jit_id last;
     const struct jit_id *after = NULL;
+    uint64_t end = RMG_WSC_HEADER_SIZE + version->instance_count * RMG_WSC_ENTRY_SIZE;
     enum jit_err err;
     while ((err = rmg_store_next(store, version, after, &in)) == JIT_OK) {
-        struct measure unused = {.blob_bytes = 0};
+        struct measure m = {.blob_bytes = 0};
+        struct rmg_wsc_instance unused;
         struct rmg_graph graph;
         rmg_store_graph(store, &in, &graph);
-        err = measure(&graph, &unused, owner);
+        err = measure(&graph, &m, owner);
         if (err != JIT_OK) {
             return err;
         }
+        place_sections(&in, &m, &unused, &end);
         last = in.id;
         after = &last;
+    }
+    if (file_size != NULL) {
+        *file_size = end;
     }
     return err == JIT_ENOENT ? JIT_OK : err;
 }
@@ -205,22 +226,18 @@ static enum jit_err put_entry(struct writer *w, const struct measure *m, uint64_
     if (at == NULL) {
         return err;
     }
-    const uint64_t nodes = w->in.roots.node_count;
-    const uint64_t edges = w->in.roots.edge_count;
-    const uint64_t rows[RMG_WSC_SECTIONS] = {nodes,        edges, nodes,        edges,        nodes,
-                                             m->node_atts, edges, m->edge_atts, m->blob_bytes};
+    struct rmg_wsc_instance place;
     memcpy(at, w->in.id.bytes, JIT_ID_BYTES);
     memcpy(at + RMG_WSC_ENTRY_ROOT, w->in.root_node.bytes, JIT_ID_BYTES);
     at += RMG_WSC_ENTRY_SECTIONS;
+    place_sections(&w->in, m, &place, end);
     for (unsigned s = 0; s < RMG_WSC_SECTIONS; s++) {
-        *end = rmg_wsc_pad(*end);
-        jit_put_le64(at, *end);
+        jit_put_le64(at, place.at[s]);
         at += 8;
         if (rmg_wsc_counted(s)) {
-            jit_put_le64(at, rows[s]);
+            jit_put_le64(at, place.rows[s]);
             at += 8;
         }
-        *end += rows[s] * rmg_wsc_row_size[s];
     }
     return JIT_OK;
 }

@@ -52,6 +52,29 @@ START_TEST(there_and_back) /* _i: kind, size and seed */
 }
 END_TEST
 
+/* More than a piece of every section, so that pieces end in the middle of rows. */
+START_TEST(large)
+{
+    static const struct plain_size size = {
+        .instances = 1, .nodes = 3000, .edges = 3000, .arena_bytes = 8 * ARENA_BYTES};
+    struct rmg_wsc_head head = head_of(6);
+    struct rmg_file_fault fault;
+    struct target target;
+    struct jit_buf other;
+    begin(WORLD_RANDOM, 6, &size);
+    ck_assert_uint_gt(bytes.size, 600000);
+    jit_buf_init(&other, jit_heap_libc(), 64u << 20);
+    naive_wsc(&plain.model, &head.schema_hash, head.tick, &other);
+    ck_assert_uint_eq(other.size, bytes.size);
+    ck_assert(memcmp(other.data, bytes.data, bytes.size) == 0);
+    must(load(bytes.data, bytes.size, -1, &target, &fault));
+    ck_assert(jit_id_equal(&target.version.state_root, &plain.version.state_root));
+    drop(&target);
+    jit_buf_release(&other);
+    end();
+}
+END_TEST
+
 /* Windows too small for an instance, for the edges of one node, for anything: the same bytes. */
 START_TEST(windows) /* _i: bytes of a window, times 10 */
 {
@@ -637,7 +660,9 @@ START_TEST(what_does_not_fit) /* _i: plane, and whether a nameless one is there 
     enum rmg_plane plane = _i % 2 == 0 ? RMG_PLANE_ALPHA : RMG_PLANE_BETA;
     ck_assert_uint_gt(in->edge_count, 0);
     struct jit_id id = plane == RMG_PLANE_ALPHA ? in->nodes[0].id : in->edges[0].id;
-    must(rmg_wsc_fits(plain.store, &plain.version, &owner));
+    uint64_t size = 0;
+    must(rmg_wsc_fits(plain.store, &plain.version, &owner, &size));
+    ck_assert_uint_eq(size, bytes.size);
     must(rmg_tx_begin(plain.store, &plain.version, &tx));
     must(rmg_tx_set_attachment(tx, &in->id, plane, &id, &a));
     if (_i >= 2) {
@@ -671,6 +696,7 @@ static void suite(Suite *s)
     TCase *t = test_case(s, "format", 20);
     tcase_add_loop_test(t, there_and_back, 0, 5 * WORLD_IDS * SIZES);
     tcase_add_loop_test(t, reads, 0, WORLD_IDS);
+    tcase_add_test(t, large);
     tcase_add_loop_test(t, windows, 0, 100);
     tcase_add_test(t, parents);
     tcase_add_loop_test(t, what_does_not_fit, 0, 4);

@@ -99,21 +99,35 @@ void format_wsc_refuse(const struct format_graph *graph, const struct rmg_wsc_ow
              (int)owner->name_size, owner->name);
 }
 
-static enum jit_err write_wsc(const struct export_job *job)
+/* Progress counts records: as many as the bytes written so far stand for. */
+struct counted {
+    const struct export_job *job;
+    uint64_t records;
+    uint64_t size;
+    uint64_t written;
+};
+
+static enum jit_err write_counted(void *user, const uint8_t *bytes, size_t size)
+{
+    struct counted *counted = user;
+    const struct export_progress *progress = counted->job->progress;
+    const struct export_out *out = &counted->job->outs[0];
+    counted->written += size;
+    if (progress != NULL && progress->step != NULL) {
+        double part = (double)counted->written / (double)counted->size;
+        progress->step(progress->user, (uint64_t)(part * (double)counted->records),
+                       counted->records);
+    }
+    return out->write(out->user, bytes, size);
+}
+
+static enum jit_err count_records(const struct export_job *job)
 {
     const struct format_graph *graph = job->graph;
     const struct jit_id *after = NULL;
-    struct rmg_wsc_owner owner;
     struct rmg_instance in;
     struct jit_id last;
-    enum jit_err err = rmg_wsc_write(graph->heap, graph->store, &graph->version, &job->head,
-                                     job->outs[0].write, job->outs[0].user, &owner, NULL);
-    if (err != JIT_OK) {
-        if (err == JIT_ENOTSUP) {
-            format_wsc_refuse(graph, &owner, job->error);
-        }
-        return err;
-    }
+    enum jit_err err;
     while ((err = rmg_store_next(graph->store, &graph->version, after, &in)) == JIT_OK) {
         job->report->instances++;
         job->report->nodes += in.roots.node_count;
@@ -122,6 +136,24 @@ static enum jit_err write_wsc(const struct export_job *job)
         after = &last;
     }
     return err == JIT_ENOENT ? JIT_OK : err;
+}
+
+static enum jit_err write_wsc(const struct export_job *job)
+{
+    const struct format_graph *graph = job->graph;
+    struct counted counted = {.job = job};
+    struct rmg_wsc_owner owner;
+    enum jit_err err = count_records(job);
+    counted.records = job->report->nodes + job->report->edges;
+    if (err == JIT_OK) {
+        err = rmg_wsc_fits(graph->store, &graph->version, &owner, &counted.size);
+    }
+    if (err == JIT_ENOTSUP) {
+        format_wsc_refuse(graph, &owner, job->error);
+    }
+    return err == JIT_OK ? rmg_wsc_write(graph->heap, graph->store, &graph->version, &job->head,
+                                         write_counted, &counted, NULL, NULL)
+                         : err;
 }
 
 const struct format format_wsc = {
