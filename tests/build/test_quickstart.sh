@@ -17,7 +17,7 @@ calls=$work/calls
 cases=0
 failed=0
 all='gcc libc6-dev make autoconf automake libtool pkg-config libseccomp-dev libsodium-dev'
-all="$all liburing-dev check libcbor-dev libjansson-dev libxml2-dev librust-blake3-dev"
+all="$all liburing-dev check libcbor-dev libjansson-dev libxml2-dev librust-blake3-dev scdoc"
 
 # stand_in NAME: a program whose text is read from here; it notes its call first.
 stand_in()
