@@ -34,14 +34,16 @@ static int find_example(struct demo *demo)
     char self[4096];
     ssize_t n = readlink("/proc/self/exe", self, sizeof self - 1);
     self[n > 0 ? n : 0] = '\0';
-    char *slash = strrchr(self, '/');
-    if (slash != NULL) {
-        *slash = '\0';
-        snprintf(demo->file, sizeof demo->file,
-                 "%.4000s/../examples/supply-chain/supply-chain.jitos", self);
-        if (access(demo->file, R_OK) == 0) {
-            return CLI_OK;
+    for (int up = 0; up < 2; up++) { /* the folder above that of the program */
+        char *slash = strrchr(self, '/');
+        if (slash != NULL) {
+            *slash = '\0';
         }
+    }
+    snprintf(demo->file, sizeof demo->file, "%.4000s/examples/supply-chain/supply-chain.jitos",
+             self);
+    if (access(demo->file, R_OK) == 0) {
+        return CLI_OK;
     }
     snprintf(demo->file, sizeof demo->file, "%s/examples/supply-chain/supply-chain.jitos",
              JIT_DATA_PATH);

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -108,21 +109,81 @@ static enum jit_err read_fd(struct jit_heap *heap, int fd, uint64_t size_max, ui
     return JIT_OK;
 }
 
-enum jit_err format_read_file(struct jit_heap *heap, const char *path, uint64_t size_max,
-                              uint8_t **bytes, uint64_t *size)
+static enum jit_err open_path(const char *path, int *fd)
 {
-    *bytes = NULL;
-    *size = 0;
-    int fd =
-        strcmp(path, "-") == 0 ? dup(STDIN_FILENO) : open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
-    if (fd < 0) {
+    *fd = strcmp(path, "-") == 0 ? dup(STDIN_FILENO) : open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+    if (*fd < 0) {
         return errno == ENOENT || errno == ENOTDIR ? JIT_ENOENT
                : errno == EACCES                   ? JIT_EPERM
                                                    : JIT_EIO;
     }
-    enum jit_err err = read_fd(heap, fd, size_max, bytes, size);
-    close(fd);
+    return JIT_OK;
+}
+
+enum jit_err format_read_file(struct jit_heap *heap, const char *path, uint64_t size_max,
+                              uint8_t **bytes, uint64_t *size)
+{
+    int fd = -1;
+    *bytes = NULL;
+    *size = 0;
+    enum jit_err err = open_path(path, &fd);
+    if (err == JIT_OK) {
+        err = read_fd(heap, fd, size_max, bytes, size);
+        close(fd);
+    }
     return err;
+}
+
+/* A page of a mapped file that is there no more. */
+static void cut_short(int signal)
+{
+    static const char words[] = "a file that was being read was cut short; nothing was written\n";
+    (void)signal;
+    ssize_t written = write(STDERR_FILENO, words, sizeof words - 1);
+    (void)written;
+    _exit(5);
+}
+
+enum jit_err format_bytes_of_fd(struct jit_heap *heap, int fd, struct format_bytes *out)
+{
+    struct stat info;
+    *out = (struct format_bytes){.heap = heap};
+    if (fstat(fd, &info) == 0 && S_ISREG(info.st_mode) && info.st_size > 0 &&
+        lseek(fd, 0, SEEK_CUR) == 0) {
+        void *bytes = mmap(NULL, (size_t)info.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
+        if (bytes != MAP_FAILED) {
+            struct sigaction action = {.sa_handler = cut_short};
+            (void)sigaction(SIGBUS, &action, NULL);
+            out->bytes = bytes;
+            out->size = (uint64_t)info.st_size;
+            return JIT_OK;
+        }
+    }
+    enum jit_err err = read_fd(heap, fd, 0, &out->read, &out->size);
+    out->bytes = out->read;
+    return err;
+}
+
+enum jit_err format_bytes_open(struct jit_heap *heap, const char *path, struct format_bytes *out)
+{
+    int fd = -1;
+    *out = (struct format_bytes){.heap = heap};
+    enum jit_err err = open_path(path, &fd);
+    if (err == JIT_OK) {
+        err = format_bytes_of_fd(heap, fd, out);
+        close(fd);
+    }
+    return err;
+}
+
+void format_bytes_close(struct format_bytes *bytes)
+{
+    if (bytes->read != NULL) {
+        bytes->heap->free(bytes->heap, bytes->read);
+    } else if (bytes->bytes != NULL) {
+        munmap((void *)(uintptr_t)bytes->bytes, (size_t)bytes->size);
+    }
+    *bytes = (struct format_bytes){.heap = bytes->heap};
 }
 
 /* ---- names of types ---- */

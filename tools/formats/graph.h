@@ -46,6 +46,21 @@ enum jit_err format_fail(struct format_error *error, enum jit_err err, const cha
 JIT_MUST_CHECK enum jit_err format_read_file(struct jit_heap *heap, const char *path,
                                              uint64_t size_max, uint8_t **bytes, uint64_t *size);
 
+/* All bytes of a file that holds a state. A regular file is mapped: then they need no memory beside
+ * the state that is made of them. Nobody may cut it short meanwhile, which ends the program with a
+ * word. What is no regular file is read. Errors: as format_read_file. */
+struct format_bytes {
+    const uint8_t *bytes;
+    uint64_t size;
+    uint8_t *read; /* not mapped, but from the heap */
+    struct jit_heap *heap;
+};
+JIT_MUST_CHECK enum jit_err format_bytes_open(struct jit_heap *heap, const char *path,
+                                              struct format_bytes *out);
+JIT_MUST_CHECK enum jit_err format_bytes_of_fd(struct jit_heap *heap, int fd,
+                                               struct format_bytes *out);
+void format_bytes_close(struct format_bytes *bytes); /* also after an error, and of zeros */
+
 /* The name of a type for people: from the state's /schema, else a well-known one, else NULL. */
 struct format_names;
 JIT_MUST_CHECK enum jit_err format_names_new(const struct format_graph *graph,

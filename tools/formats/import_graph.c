@@ -241,17 +241,20 @@ static enum jit_err load_state(struct import *im, struct format_graph *graph, co
 {
     struct import_input input;
     struct rmg_file_fault fault = {0};
+    struct format_bytes all = {.heap = im->heap};
     enum jit_err err = import_input_open(&input, im, path);
-    while (err == JIT_OK && !input.eof) {
-        err = import_input_fill(&input);
-    }
     if (err == JIT_OK) {
-        err = im->source->format->load(im->heap, input.data, input.end, graph->store,
-                                       &graph->version, &fault);
+        err = format_bytes_of_fd(im->heap, input.fd, &all);
+        if (err == JIT_OK) {
+            err = im->source->format->load(im->heap, all.bytes, all.size, graph->store,
+                                           &graph->version, &fault);
+        }
         if (err != JIT_OK) {
             err = fail_at(im, err, path, &fault);
         }
+        input.read = all.size;
     }
+    format_bytes_close(&all);
     import_input_close(&input);
     return err;
 }

@@ -166,21 +166,20 @@ static int load_file(struct cli *cli, const struct input *input, struct format_g
                      const struct format *format, struct import_report *report)
 {
     struct rmg_file_fault fault = {0};
-    uint8_t *bytes = NULL;
-    uint64_t size = 0;
+    struct format_bytes all;
     const char *path = input->paths[0];
-    enum jit_err err = format_read_file(graph->heap, path, 0, &bytes, &size);
+    enum jit_err err = format_bytes_open(graph->heap, path, &all);
     if (err != JIT_OK) {
         cli_what(cli, "cannot read %s", path);
         cli_why(cli, err == JIT_ENOENT ? "there is no such file" : "%s", jit_err_text(err));
         cli_next(cli, err == JIT_ENOENT ? "ls *.rmg" : "ls -l %s", path);
         return cli_exit_of(err);
     }
-    err = format->load(graph->heap, bytes, size, graph->store, &graph->version, &fault);
+    err = format->load(graph->heap, all.bytes, all.size, graph->store, &graph->version, &fault);
     if (err == JIT_OK && format->head != NULL) {
-        format->head(bytes, size, &graph->head);
+        format->head(all.bytes, all.size, &graph->head);
     }
-    graph->heap->free(graph->heap, bytes);
+    format_bytes_close(&all);
     if (err == JIT_OK && report != NULL) {
         err = count_loaded(graph, report);
     }
