@@ -80,12 +80,29 @@ static bool run(struct lang_parser *p, size_t source_size)
     if (!lang_parse_file(p)) {
         return false;
     }
+    if (!lang_stopped(p)) {
+        (void)lang_resolve_ends(p);
+    }
     compile_rules(p);
     return !lang_stopped(p) && lang_link(p);
 }
 
 enum jit_err lang_parse(struct jit_heap *heap, const char *file, const uint8_t *source,
                         size_t source_size, struct lang_system **out, struct jit_buf *messages)
+{
+    return lang_parse_nested(heap, file, source, source_size, NULL, 0, out, messages);
+}
+
+enum jit_err lang_parse_with(struct jit_heap *heap, const char *file, const uint8_t *source,
+                             size_t source_size, const struct lang_sources *sources,
+                             struct lang_system **out, struct jit_buf *messages)
+{
+    return lang_parse_nested(heap, file, source, source_size, sources, 0, out, messages);
+}
+
+enum jit_err lang_parse_nested(struct jit_heap *heap, const char *file, const uint8_t *source,
+                               size_t source_size, const struct lang_sources *sources,
+                               uint32_t depth, struct lang_system **out, struct jit_buf *messages)
 {
     struct lang_arena arena = {.heap = heap};
     struct lang_system *system = NULL;
@@ -100,6 +117,8 @@ enum jit_err lang_parse(struct jit_heap *heap, const char *file, const uint8_t *
     }
     p->arena = &arena;
     p->file = file;
+    p->sources = sources;
+    p->import_depth = depth;
     p->source = source == NULL ? "" : (const char *)source;
     p->source_size = source_size > LANG_SOURCE_BYTES_MAX ? 0 : (uint32_t)source_size;
     bool good = run(p, source_size);

@@ -33,11 +33,18 @@ struct lang_field {
     const char *name;
     uint32_t name_size;
     enum rmg_codec codec;
-    enum rmg_join join; /* NONE: only `set` may write it */
+    enum rmg_codec element; /* codec LIST: of each element; NONE: any bytes */
+    enum rmg_join join;     /* NONE: only `set` may write it */
     bool has_default;
     const uint8_t *value; /* the default's canonical bytes; NULL without one */
     uint32_t value_size;
     struct lang_pos pos;
+};
+
+/* A type of nodes that an edge may leave or enter. */
+struct lang_end {
+    struct jit_id id;
+    const char *name;
 };
 
 struct lang_type {
@@ -47,7 +54,11 @@ struct lang_type {
     struct jit_id id;                /* BLAKE3("type:" || name) */
     const struct lang_field *fields; /* in declared order */
     uint32_t field_count;
-    struct lang_pos pos;
+    const struct lang_end *from; /* of an edge, ascending by id; none: any node */
+    uint32_t from_count;
+    const struct lang_end *to;
+    uint32_t to_count;
+    struct lang_pos pos; /* of an imported one: of the import */
 };
 
 struct lang_place {
@@ -132,7 +143,8 @@ struct lang_grant {
 
 struct lang_system {
     const char *name;
-    const struct lang_type *types; /* node and edge types, in declared order */
+    bool is_schema;                /* begins with `schema`: it has types and nothing else */
+    const struct lang_type *types; /* node and edge types, declared and imported, in their order */
     uint32_t type_count;
     const struct lang_import *imports;
     uint32_t import_count;
@@ -145,6 +157,17 @@ struct lang_system {
     void *memory; /* private */
 };
 
+/* Where the files lie whose types are imported. */
+struct lang_sources {
+    /* All of the file `name` that the file `from` imports, and what it is called in messages; both
+     * from this heap. Errors: JIT_ENOENT, JIT_ELIMIT (more than LANG_SOURCE_BYTES_MAX), JIT_ENOMEM,
+     * others of the world. */
+    enum jit_err (*read)(void *user, struct jit_heap *heap, const char *from, const char *name,
+                         char **path, uint8_t **bytes, size_t *size);
+    void *user;
+};
+#define LANG_IMPORT_DEPTH_MAX 8u
+
 /* Parse, check and compile a file. `file` is the name that messages show; nothing is opened.
  * messages: appended to when the text is wrong: for each error file:line:column, the line, a caret
  *   and what to write instead, in the order of the text. Its size_max bounds them.
@@ -152,6 +175,13 @@ struct lang_system {
 JIT_MUST_CHECK enum jit_err lang_parse(struct jit_heap *heap, const char *file,
                                        const uint8_t *source, size_t source_size,
                                        struct lang_system **out, struct jit_buf *messages);
+
+/* The same with a place to read imported types from; without one (NULL) their import is an error.
+ */
+JIT_MUST_CHECK enum jit_err lang_parse_with(struct jit_heap *heap, const char *file,
+                                            const uint8_t *source, size_t source_size,
+                                            const struct lang_sources *sources,
+                                            struct lang_system **out, struct jit_buf *messages);
 
 void lang_system_free(struct jit_heap *heap, struct lang_system *system); /* may be NULL */
 

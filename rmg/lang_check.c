@@ -273,6 +273,11 @@ static bool check_assign(struct lang_scope *scope, const struct lang_assign *ass
     if (field == NULL) {
         return lang_unknown_field(p, type, &assign->field);
     }
+    if (field->pub.element != RMG_CODEC_NONE) {
+        return lang_refuse(p, assign->field.at, assign->field.span,
+                           "a value that is a list of one codec",
+                           "rules write lists without a codec, as a whole: declare it `list`");
+    }
     if (kind == RMG_UPDATE_ADD && field->pub.join != RMG_JOIN_SUM) {
         lang_fail(p, assign->field.at, assign->field.span, "`add` is for fields with join sum");
         return field->pub.codec == RMG_CODEC_I64

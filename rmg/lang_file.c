@@ -10,15 +10,20 @@ static const char declarations[] =
 static bool parse_system(struct lang_parser *p)
 {
     struct lang_token word = p->token;
+    bool is_schema = lang_at_word(p, "schema");
     lang_next(p);
     if (p->system_name.text != NULL) {
-        return lang_fail(p, word.at, word.size, "a file describes one system");
+        return lang_fail(p, word.at, word.size, "a file describes one %s",
+                         p->is_schema ? "schema" : "system");
     }
+    p->is_schema = is_schema;
     if (p->types != NULL || p->rules != NULL || p->imports != NULL || p->processes != NULL ||
         p->grants != NULL) {
-        lang_fail(p, word.at, word.size, "`system` stands before all other declarations");
+        lang_fail(p, word.at, word.size, "`%s` stands before all other declarations",
+                  is_schema ? "schema" : "system");
     }
-    return lang_take_name(p, "the system's name", &p->system_name);
+    return lang_take_name(p, is_schema ? "the schema's name" : "the system's name",
+                          &p->system_name);
 }
 
 /* ---- types ---- */
@@ -78,7 +83,7 @@ static bool parse_field(struct lang_parser *p, struct lang_type_node *type,
     if (!lang_expect(p, LANG_C(':'), "`:` and the field's codec")) {
         return false;
     }
-    if (!lang_take_codec(p, &field->pub.codec)) {
+    if (!lang_take_list_codec(p, &field->pub.codec, &field->pub.element)) {
         return false;
     }
     if (lang_at(p, LANG_C('?'))) {
@@ -122,6 +127,30 @@ static bool parse_fields(struct lang_parser *p, struct lang_type_node *type)
     return lang_expect(p, LANG_C('}'), "`,` or `}`");
 }
 
+/* from A | B to C: each list at most once, in this order. */
+static bool parse_ends(struct lang_parser *p, struct lang_type_node *type)
+{
+    static const char *const words[] = {"from", "to"};
+    for (int side = 0; side < 2; side++) {
+        struct lang_end_node **end = &type->ends[side];
+        if (!lang_take_word(p, words[side])) {
+            continue;
+        }
+        do {
+            struct lang_end_node *node = lang_alloc(p->arena, 1, sizeof *node);
+            if (node == NULL) {
+                return lang_no_memory(p);
+            }
+            if (!lang_take_label(p, "a node type", &node->name)) {
+                return false;
+            }
+            *end = node;
+            end = &node->next;
+        } while (lang_take(p, LANG_C('|')));
+    }
+    return true;
+}
+
 /* Name and fields of one type; `edge A, B {...}` has several, each with its own fields. */
 static bool parse_one_type(struct lang_parser *p, bool is_edge)
 {
@@ -156,7 +185,7 @@ static bool parse_one_type(struct lang_parser *p, bool is_edge)
         p->types_end = &type->next;
         p->type_count++;
     }
-    type->broken = !parse_fields(p, type);
+    type->broken = (is_edge && !parse_ends(p, type)) || !parse_fields(p, type);
     return !type->broken;
 }
 
@@ -227,11 +256,18 @@ static bool parse_import(struct lang_parser *p)
     }
     import->pub.pos = lang_position(p, p->token.at);
     lang_next(p);
+    if (p->is_schema && !lang_at_type_import(p)) {
+        lang_fail(p, p->token.at, p->token.size, "a schema has types and nothing else");
+        return lang_help(p, "import another schema: import \"pack.jitos\"");
+    }
     import->pub.apt = lang_take_word(p, "apt");
     if (!import->pub.apt) {
         if (!lang_at(p, LANG_TEXT)) {
             lang_expected(p, "`apt` or a file's name in quotes");
             return lang_help(p, "write import \"nodes.csv\", \"edges.csv\" into /world");
+        }
+        if (lang_at_type_import(p)) {
+            return lang_import_types(p);
         }
         if (!parse_files(p, import)) {
             return false;
@@ -268,10 +304,10 @@ static bool parse_invariant(struct lang_parser *p)
 static const struct {
     const char *word;
     bool (*parse)(struct lang_parser *p);
-} keywords[] = {{"system", parse_system},        {"type", parse_type},
-                {"edge", parse_edge_types},      {"import", parse_import},
-                {"rule", lang_parse_rule},       {"invariant", parse_invariant},
-                {"process", lang_parse_process}, {"grant", lang_parse_grant}};
+} keywords[] = {
+    {"system", parse_system},       {"schema", parse_system},        {"type", parse_type},
+    {"edge", parse_edge_types},     {"import", parse_import},        {"rule", lang_parse_rule},
+    {"invariant", parse_invariant}, {"process", lang_parse_process}, {"grant", lang_parse_grant}};
 #define KEYWORD_COUNT (sizeof keywords / sizeof keywords[0])
 
 static size_t keyword_at(const struct lang_parser *p)
@@ -330,16 +366,35 @@ static bool unknown_declaration(struct lang_parser *p)
     return false;
 }
 
+/* A schema declares types, or imports them. */
+static bool only_types(struct lang_parser *p)
+{
+    if (!p->is_schema || lang_at_word(p, "type") || lang_at_word(p, "edge") ||
+        lang_at_word(p, "import") || lang_at_word(p, "schema") || lang_at_word(p, "system")) {
+        return true;
+    }
+    struct lang_token word = p->token;
+    if (keyword_at(p) == KEYWORD_COUNT) {
+        return true; /* not known anywhere */
+    }
+    lang_fail(p, word.at, word.size, "a schema has types and nothing else");
+    lang_help(p, "a file with rules and processes begins with `system NAME`");
+    lang_next(p);
+    return false;
+}
+
 bool lang_parse_file(struct lang_parser *p)
 {
     bool recovering = false;
     while (!lang_at(p, LANG_END) && !lang_stopped(p)) {
-        if (p->system_name.text == NULL && !recovering && !lang_at_word(p, "system")) {
+        if (p->system_name.text == NULL && !recovering && !lang_at_word(p, "system") &&
+            !lang_at_word(p, "schema")) {
             lang_expected(p, "`system` and the system's name");
             lang_help(p, "a file begins with `system NAME`");
         }
         size_t i = keyword_at(p);
-        bool parsed = i < KEYWORD_COUNT ? keywords[i].parse(p) : unknown_declaration(p);
+        bool parsed =
+            only_types(p) && (i < KEYWORD_COUNT ? keywords[i].parse(p) : unknown_declaration(p));
         recovering = recovering || p->error_count > 0;
         if (!parsed) {
             recover(p);

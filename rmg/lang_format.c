@@ -243,16 +243,27 @@ static void print_value(enum rmg_codec codec, const uint8_t *bytes, uint32_t siz
     lang_print_datum(&datum, out);
 }
 
+static void print_ends(const char *word, const struct lang_end *ends, uint32_t count,
+                       struct jit_buf *out)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        lang_put(out, i == 0 ? word : " | ");
+        lang_print_name(ends[i].name, strlen(ends[i].name), out);
+    }
+}
+
 static void print_type(const struct lang_type *type, struct jit_buf *out)
 {
     lang_put(out, type->is_edge ? "edge " : "type ");
     lang_print_name(type->name, type->name_size, out);
+    print_ends(" from ", type->from, type->from_count, out);
+    print_ends(" to ", type->to, type->to_count, out);
     for (uint32_t i = 0; i < type->field_count; i++) {
         const struct lang_field *field = &type->fields[i];
         lang_put(out, i == 0 ? " { " : ", ");
         lang_print_name(field->name, field->name_size, out);
         lang_put(out, ": ");
-        lang_put(out, rmg_codec_name(field->codec));
+        lang_put_codec(field->codec, field->element, out);
         lang_put(out, field->join == RMG_JOIN_NONE ? "" : " ");
         lang_put(out, rmg_join_name(field->join));
         if (field->has_default) {
@@ -339,7 +350,7 @@ static void print_grant(const struct lang_system *system, const struct lang_gran
 
 void lang_format(const struct lang_system *system, struct jit_buf *out)
 {
-    lang_put(out, "system ");
+    lang_put(out, system->is_schema ? "schema " : "system ");
     lang_put(out, system->name);
     lang_put(out, "\n");
     for (uint32_t i = 0; i < system->type_count; i++) {

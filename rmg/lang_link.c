@@ -247,6 +247,7 @@ bool lang_collect(struct lang_parser *p, struct lang_system *system)
         return lang_no_memory(p);
     }
     system->name = p->system_name.text;
+    system->is_schema = p->is_schema;
     system->imports = imports;
     system->import_count = p->import_count;
     system->rules = rules;

@@ -144,9 +144,15 @@ struct lang_field_node {
     uint32_t at;
     struct lang_field_node *next;
 };
+/* A type named behind `from` or `to`. */
+struct lang_end_node {
+    struct lang_name name;
+    struct lang_end_node *next;
+};
 struct lang_type_node {
     struct lang_type pub;
     struct lang_field_node *fields;
+    struct lang_end_node *ends[2]; /* from, to */
     struct lang_name name;
     bool broken;
     struct lang_type_node *next;
@@ -229,6 +235,9 @@ struct lang_parser {
     uint32_t line;
     struct lang_index index;
     struct lang_name system_name;
+    bool is_schema;
+    const struct lang_sources *sources; /* or NULL */
+    uint32_t import_depth;              /* files that import one another, above this one */
     /* Lists of declarations, in the order of the text; *_end is where the next one goes. */
     struct lang_type_node *types, **types_end;
     struct lang_import_node *imports, **imports_end;
@@ -290,6 +299,10 @@ bool lang_take_name(struct lang_parser *p, const char *what, struct lang_name *o
 bool lang_take_label(struct lang_parser *p, const char *what, struct lang_name *out);
 bool lang_take_path(struct lang_parser *p, const char *what, struct lang_place *out);
 bool lang_take_codec(struct lang_parser *p, enum rmg_codec *out);
+/* The same, and `list<codec>`; element NONE: of anything, or no list. */
+bool lang_take_list_codec(struct lang_parser *p, enum rmg_codec *out, enum rmg_codec *element);
+/* "list<i64>" */
+void lang_put_codec(enum rmg_codec codec, enum rmg_codec element, struct jit_buf *out);
 void lang_type_id(const struct lang_name *name, struct jit_id *out); /* BLAKE3("type:" || name) */
 static inline bool lang_name_equal(const struct lang_name *a, const struct lang_name *b)
 {
@@ -312,6 +325,15 @@ bool lang_encode_datum(struct lang_parser *p, const struct rmg_datum *datum, con
 
 /* ---- parsing (lang_file.c, lang_process.c, lang_rule.c, lang_pattern.c, lang_expr.c) ---- */
 bool lang_parse_file(struct lang_parser *p);
+/* Types of other files (lang_import.c): at the first name of `import "x.jitos"`. */
+bool lang_at_type_import(const struct lang_parser *p);
+bool lang_import_types(struct lang_parser *p);
+/* The nodes that edges may join, when all types are known. */
+bool lang_resolve_ends(struct lang_parser *p);
+/* One file with a parser of its own. */
+enum jit_err lang_parse_nested(struct jit_heap *heap, const char *file, const uint8_t *source,
+                               size_t source_size, const struct lang_sources *sources,
+                               uint32_t depth, struct lang_system **out, struct jit_buf *messages);
 bool lang_parse_process(struct lang_parser *p);
 /* What stands behind a process (lang_policy.c). */
 bool lang_parse_policy(struct lang_parser *p, struct lang_policy *policy);

@@ -210,6 +210,28 @@ bool lang_take_codec(struct lang_parser *p, enum rmg_codec *out)
     return true;
 }
 
+bool lang_take_list_codec(struct lang_parser *p, enum rmg_codec *out, enum rmg_codec *element)
+{
+    *element = RMG_CODEC_NONE;
+    if (!lang_take_codec(p, out)) {
+        return false;
+    }
+    if (*out != RMG_CODEC_LIST || !lang_take(p, LANG_C('<'))) {
+        return true;
+    }
+    return lang_take_codec(p, element) && lang_expect(p, LANG_C('>'), "`>` behind the codec");
+}
+
+void lang_put_codec(enum rmg_codec codec, enum rmg_codec element, struct jit_buf *out)
+{
+    lang_put(out, rmg_codec_name(codec));
+    if (element != RMG_CODEC_NONE) {
+        lang_put(out, "<");
+        lang_put(out, rmg_codec_name(element));
+        lang_put(out, ">");
+    }
+}
+
 void lang_type_id(const struct lang_name *name, struct jit_id *out)
 {
     jit_hash_named("type:", name->text, name->size, out);

@@ -134,6 +134,10 @@ static bool check_field(struct lang_scope *scope, struct lang_expr *expr)
     if (field == NULL) {
         return lang_unknown_field(p, entry->type, &expr->field);
     }
+    if (field->pub.element != RMG_CODEC_NONE) {
+        return lang_refuse(p, expr->at, expr->size, "a value that is a list of one codec",
+                           "rules read lists without a codec, as a whole: declare it `list`");
+    }
     expr->codec = field->pub.codec;
     for (uint32_t i = 0; i < scope->field_count; i++) {
         const struct rmg_rule_field *known = &scope->fields[i];

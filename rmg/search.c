@@ -4,29 +4,6 @@
 #include "base/hash.h"
 #include "rmg/search_priv.h"
 
-struct rmg_search {
-    struct jit_heap *heap;
-    const struct rmg_rule *rule;
-    struct jit_id instance;
-    struct rmg_shard shard;
-    struct jit_id params_digest;
-    struct search_program program;
-    struct search_table table;
-    bool impossible; /* a condition on the parameters alone fails */
-    bool known;      /* the table is that of the version last seen */
-
-    /* A walk that keeps nothing: who is told of each match, and how many more looks it may take. */
-    bool (*visit)(void *user, const struct jit_id *ids, uint32_t id_count);
-    void *visit_user;
-    uint64_t looks_left;
-
-    /* The walk: ids[i] is valid for each element i in bound. */
-    uint32_t bound;
-    enum jit_err err;
-    struct jit_id ids[JIT_PATTERN_ELEMENTS_MAX];
-    struct rmg_probe probe;
-};
-
 static bool extend(struct rmg_search *search, const struct search_plan *plan, uint32_t step);
 
 /* --- binding --- */
@@ -457,15 +434,11 @@ rmg_search_visit(struct rmg_search *search, const struct rmg_graph *graph, uint6
                  bool (*visit)(void *user, const struct jit_id *ids, uint32_t id_count), void *user,
                  uint64_t *looks)
 {
-    enum jit_err err = JIT_OK;
-    assert(visit != NULL);
     search_table_clear(&search->table);
     search->visit = visit;
     search->visit_user = user;
     search->looks_left = budget;
-    if (!search->impossible) {
-        err = walk_all(search, graph);
-    }
+    enum jit_err err = search->impossible ? JIT_OK : walk_all(search, graph);
     *looks = budget - search->looks_left;
     search->visit = NULL;
     search->looks_left = UINT64_MAX;
@@ -697,95 +670,6 @@ enum jit_err rmg_search_update(struct rmg_search *search, const struct rmg_graph
     search_touches_release(&update.touches);
     search->known = err == JIT_OK;
     return err;
-}
-
-/* --- draws --- */
-
-struct drawing {
-    const struct rmg_search *search;
-    uint32_t member;
-};
-
-static enum rmg_result field_of_member(void *user, uint32_t field, struct rmg_datum *out)
-{
-    const struct drawing *drawing = user;
-    const struct rmg_search *search = drawing->search;
-    uint32_t i = 0;
-    while (search->program.draw_fields[i] != field) {
-        i++;
-        assert(i < search->program.draw_field_count);
-    }
-    *out = search->table.data[(size_t)drawing->member * search->table.data_width + i];
-    return out->codec == RMG_CODEC_NONE ? RMG_GUARD_FALSE : RMG_APPLIED;
-}
-
-/* Members whose first draws are made side by side. */
-struct draw_batch {
-    uint32_t count;
-    uint32_t members[RMG_KEYS_MAX];
-    double values[RMG_KEYS_MAX];
-};
-
-/* The next members from *at on; none at the end. */
-static void batch_fill(const struct search_table *table, uint32_t *at, struct draw_batch *batch)
-{
-    for (batch->count = 0; *at < table->used && batch->count < RMG_KEYS_MAX; ++*at) {
-        if (table->live[*at]) {
-            batch->members[batch->count++] = *at;
-        }
-    }
-}
-
-static void batch_draw(const struct search_table *table, const struct rmg_draw *draw, uint32_t call,
-                       struct draw_batch *batch)
-{
-    const struct jit_id *keys[RMG_KEYS_MAX];
-    for (uint32_t i = 0; i < batch->count; i++) {
-        keys[i] = &table->keys[batch->members[i]];
-    }
-    rmg_draw_randoms(draw, keys, batch->count, call, batch->values);
-}
-
-enum jit_err rmg_search_each(struct rmg_search *search, const struct rmg_draw *draw,
-                             bool (*visit)(void *user, const struct jit_id *ids, uint32_t id_count),
-                             void *user)
-{
-    const struct search_table *table = &search->table;
-    struct rmg_expr expr = search->rule->draw;
-    struct drawing drawing = {.search = search};
-    struct rmg_expr_env env = {.rule = search->rule,
-                               .params = search->probe.params,
-                               .draw = draw,
-                               .field = field_of_member,
-                               .user = &drawing};
-    struct draw_batch batch;
-    uint32_t at = 0;
-    env.drawn = rmg_expr_draws(expr, &env.drawn_call);
-    for (batch_fill(table, &at, &batch); batch.count > 0; batch_fill(table, &at, &batch)) {
-        if (env.drawn) {
-            batch_draw(table, draw, env.drawn_call, &batch);
-        }
-        for (uint32_t i = 0; i < batch.count; i++) {
-            struct rmg_datum datum;
-            drawing.member = batch.members[i];
-            env.ids = &table->ids[(size_t)drawing.member * table->width];
-            env.key = &table->keys[drawing.member];
-            env.drawn_value = env.drawn ? batch.values[i] : 0;
-            if (expr.size > 0 &&
-                (rmg_expr_eval(&env, expr, &datum) != RMG_APPLIED || !datum.as.boolean)) {
-                continue;
-            }
-            if (!visit(user, env.ids, table->width)) {
-                return JIT_OK;
-            }
-        }
-    }
-    return JIT_OK;
-}
-
-uint64_t rmg_search_count(const struct rmg_search *search)
-{
-    return search->table.count;
 }
 
 /* --- life --- */

@@ -1,5 +1,5 @@
-/* rmg/search_priv.h - the parts of a search: plans (search_plan.c), members (search_table.c), and
- * the walk itself (search.c). */
+/* rmg/search_priv.h - the parts of a search: plans (search_plan.c), members (search_table.c), draws
+ * (search_draw.c), and the walk itself (search.c). */
 #ifndef JIT_RMG_SEARCH_PRIV_H
 #define JIT_RMG_SEARCH_PRIV_H
 
@@ -93,6 +93,31 @@ JIT_MUST_CHECK enum jit_err search_table_add(struct search_table *table, const s
 /* Remove the members that have this element at one of the positions. */
 void search_table_remove(struct search_table *table, bool is_edge, const struct jit_id *id,
                          uint32_t positions);
+
+/* --- the whole --- */
+
+struct rmg_search {
+    struct jit_heap *heap;
+    const struct rmg_rule *rule;
+    struct jit_id instance;
+    struct rmg_shard shard;
+    struct jit_id params_digest;
+    struct search_program program;
+    struct search_table table;
+    bool impossible; /* a condition on the parameters alone fails */
+    bool known;      /* the table is that of the version last seen */
+
+    /* A walk that keeps nothing: who is told of each match, and how many more looks it may take. */
+    bool (*visit)(void *user, const struct jit_id *ids, uint32_t id_count);
+    void *visit_user;
+    uint64_t looks_left;
+
+    /* The walk: ids[i] is valid for each element i in bound. */
+    uint32_t bound;
+    enum jit_err err;
+    struct jit_id ids[JIT_PATTERN_ELEMENTS_MAX];
+    struct rmg_probe probe;
+};
 
 /* --- what a difference touches --- */
 

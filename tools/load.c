@@ -8,6 +8,7 @@
 #include "base/hash.h"
 #include "kernel/core/root.h"
 #include "tools/formats/format.h"
+#include "tools/formats/sources.h"
 #include "tools/genesis.h"
 
 #define READ_BYTES 65536u
@@ -44,17 +45,6 @@ int load_file(struct cli *cli, const char *path, size_t size_max, struct jit_buf
 }
 
 /* ---- imports ---- */
-
-/* The folder of the system file: relative paths count from it. */
-static void folder_of(const char *file, char *out, size_t size)
-{
-    const char *slash = strrchr(file, '/');
-    if (slash == NULL) {
-        snprintf(out, size, ".");
-    } else {
-        snprintf(out, size, "%.*s", (int)(slash == file ? 1 : slash - file), file);
-    }
-}
 
 static void show_progress(void *user, uint64_t done, uint64_t total)
 {
@@ -96,7 +86,7 @@ static int import_one(struct cli *cli, const char *file, const struct lang_impor
     struct import_target target = {.instance = import->into.instance};
     struct jit_id instance;
     kern_place_id(import->into.path, &instance, &target.root_node);
-    folder_of(file, base, sizeof base);
+    format_folder_of(file, base, sizeof base);
     struct import_source source = {
         .format = &format_apt,
         .paths = import->files,
@@ -159,16 +149,23 @@ static int import_all(struct cli *cli, const char *file, const struct lang_syste
 static int parse(struct cli *cli, const char *file, const struct jit_buf *source,
                  struct lang_system **system)
 {
+    const struct lang_sources sources = format_sources();
     struct jit_buf messages;
     jit_buf_init(&messages, jit_heap_libc(), 1u << 20);
-    enum jit_err err =
-        lang_parse(jit_heap_libc(), file, source->data, source->size, system, &messages);
+    enum jit_err err = lang_parse_with(jit_heap_libc(), file, source->data, source->size, &sources,
+                                       system, &messages);
     if (err != JIT_OK) {
         cli_what(cli, "%s is not a system that can run", file);
         cli_why(cli, "%.*s", (int)(messages.size < 3800 ? messages.size : 3800),
                 messages.size > 0 ? (const char *)messages.data : jit_err_text(err));
     }
     jit_buf_release(&messages);
+    if (err == JIT_OK && (*system)->is_schema) {
+        cli_what(cli, "%s is not a system that can run", file);
+        cli_why(cli, "it begins with `schema`: it has types and nothing else");
+        cli_next(cli, "import it in a file that begins with `system NAME`");
+        return CLI_USAGE;
+    }
     return err == JIT_OK ? CLI_OK : err == JIT_ENOMEM ? CLI_HOST : CLI_USAGE;
 }
 

@@ -46,21 +46,35 @@ static inline bool lang_same_bytes(const void *a, size_t a_size, const void *b, 
     return a_size == b_size && (a_size == 0 || memcmp(a, b, a_size) == 0);
 }
 
+static inline bool lang_same_ends(const struct lang_end *a, uint32_t a_count,
+                                  const struct lang_end *b, uint32_t b_count)
+{
+    bool same = a_count == b_count;
+    for (uint32_t i = 0; same && i < a_count; i++) {
+        same = jit_id_equal(&a[i].id, &b[i].id) && strcmp(a[i].name, b[i].name) == 0;
+    }
+    return same;
+}
+
 /* Everything but positions. */
 static inline bool lang_same_system(const struct lang_system *a, const struct lang_system *b)
 {
-    bool same = strcmp(a->name, b->name) == 0 && a->type_count == b->type_count &&
-                a->import_count == b->import_count && a->rule_count == b->rule_count &&
-                a->process_count == b->process_count && a->grant_count == b->grant_count;
+    bool same = strcmp(a->name, b->name) == 0 && a->is_schema == b->is_schema &&
+                a->type_count == b->type_count && a->import_count == b->import_count &&
+                a->rule_count == b->rule_count && a->process_count == b->process_count &&
+                a->grant_count == b->grant_count;
     for (uint32_t i = 0; same && i < a->type_count; i++) {
         const struct lang_type *x = &a->types[i];
         const struct lang_type *y = &b->types[i];
         same = strcmp(x->name, y->name) == 0 && x->is_edge == y->is_edge &&
-               jit_id_equal(&x->id, &y->id) && x->field_count == y->field_count;
+               jit_id_equal(&x->id, &y->id) && x->field_count == y->field_count &&
+               lang_same_ends(x->from, x->from_count, y->from, y->from_count) &&
+               lang_same_ends(x->to, x->to_count, y->to, y->to_count);
         for (uint32_t k = 0; same && k < x->field_count; k++) {
             const struct lang_field *v = &x->fields[k];
             const struct lang_field *w = &y->fields[k];
-            same = strcmp(v->name, w->name) == 0 && v->codec == w->codec && v->join == w->join &&
+            same = strcmp(v->name, w->name) == 0 && v->codec == w->codec &&
+                   v->element == w->element && v->join == w->join &&
                    v->has_default == w->has_default &&
                    lang_same_bytes(v->value, v->value_size, w->value, w->value_size);
         }

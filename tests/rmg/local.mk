@@ -70,10 +70,13 @@ check_PROGRAMS += %D%/test_lang %D%/test_lang_limits %D%/test_lang_run
 %C%_test_lang_run_SOURCES = %D%/test_lang_run.c %D%/lang_fixture.h
 %C%_test_lang_run_CFLAGS = $(test_cflags)
 %C%_test_lang_run_LDADD = $(test_libs_rmg)
-check_PROGRAMS += %D%/test_lang_query
+check_PROGRAMS += %D%/test_lang_import %D%/test_lang_query
+%C%_test_lang_import_SOURCES = %D%/test_lang_import.c %D%/lang_fixture.h
+%C%_test_lang_import_CFLAGS = $(test_cflags)
+%C%_test_lang_import_LDADD = $(test_libs_rmg)
 %C%_test_lang_query_CFLAGS = $(test_cflags)
 %C%_test_lang_query_LDADD = $(test_libs_rmg)
-EXTRA_DIST += %D%/lang examples/supply-chain/supply-chain.jitos docs/spec/rules.md
+EXTRA_DIST += %D%/lang examples/supply-chain/supply-chain.jitos schemas/pack.jitos docs/spec/rules.md
 
 # The .rmg file.
 check_PROGRAMS += %D%/test_file

@@ -5,6 +5,9 @@
 #         given, inferred and carried along is one and the same.
 set -u
 rmg=$PWD/tools/rmg
+jitos=$PWD/tools/jitos
+JITOS_SCHEMAS=$(cd "${top_srcdir:-.}/schemas" && pwd)
+export JITOS_SCHEMAS
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 cd "$folder" || exit 99
@@ -147,6 +150,28 @@ run "$rmg" check cut.rmg
 check 'a damaged file' '[25]' '' '*rmg check: cannot read cut.rmg*'
 run "$rmg" check -h
 check 'help' 0 'rmg check - *Usage: rmg check*Examples:*' ''
+
+# ---- the pack, by its name; ends of edges ----
+printf ':ID,name,:LABEL\nw,town,World\na,Ann,Entity\nc,place,Component\n' >pack_nodes.csv
+printf ':START_ID,:TYPE,:END_ID\nw,Holds,a\na,Has,c\n' >pack_edges.csv
+run "$rmg" import pack_nodes.csv pack_edges.csv -o town.rmg --schema pack.jitos
+check 'the pack' 0 "*schema_hash 7bf0dca057b9f96a*b70b7280f148249c627bdb5f60e0884c88a7" ''
+run "$rmg" check town.rmg
+check 'a town of the pack' 0 '*all is as its type says' ''
+printf 'c,Has,a\n' >>pack_edges.csv
+run "$rmg" check pack_nodes.csv pack_edges.csv --schema pack.jitos
+check 'edges that join the wrong nodes' 1 "edge $s Has: it leaves a node of type Component
+edge $s Has: it enters a node of type Entity
+*2 breaches" ''
+printf 'schema more\nimport "pack.jitos"\ntype House { rooms: list<text> }\n' >more.jitos
+run "$rmg" import pack_nodes.csv -o house.rmg --schema more.jitos --json
+check 'types that import the pack' 0 '*"types":34,*' ''
+printf 'schema more\nimport "pakc.jitos"\n' >more.jitos
+run "$rmg" check town.rmg --schema more.jitos
+check 'no such pack' 2 '' '*more.jitos:2:8: error: cannot read `pakc.jitos`: there is no such*'
+run "$jitos" run "$JITOS_SCHEMAS/pack.jitos" --ticks 1 --seed 1 --data d
+check 'a schema does not run' 2 '' '*is not a system that can run
+  why:  it begins with `schema`: it has types and nothing else*'
 
 # ---- query ----
 run "$rmg" query plain.rmg 'match (a:Person) return a, a.name, a.age + 1 as next'

@@ -70,7 +70,8 @@ static void say_what(struct report *report, const struct rmg_breach *breach, con
         break;
     case RMG_BREACH_FROM:
     case RMG_BREACH_TO:
-        cli_print(cli, "it %s a %s", breach->kind == RMG_BREACH_FROM ? "leaves" : "enters",
+        cli_print(cli, "it %s a node of type %s",
+                  breach->kind == RMG_BREACH_FROM ? "leaves" : "enters",
                   type_text(report, &breach->found, hex));
         break;
     case RMG_BREACH_HIDDEN_EDGE:

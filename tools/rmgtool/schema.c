@@ -1,7 +1,7 @@
 /* Types from where the user names them: a text of declarations, or a graph that carries its own. */
 #include <string.h>
 
-#include "rmg/lang.h"
+#include "tools/formats/sources.h"
 #include "tools/rmgtool/rmg.h"
 
 #define MESSAGES_BYTES (1u << 20)
@@ -24,17 +24,19 @@ static bool is_text(const char *path)
 static int from_text(struct cli *cli, const char *path, struct rmg_schema *schema)
 {
     struct jit_heap *heap = jit_heap_libc();
+    const struct lang_sources sources = format_sources();
     struct lang_system *system = NULL;
     const struct lang_type *at = NULL;
     struct jit_buf messages;
     uint8_t *bytes = NULL;
-    uint64_t size = 0;
-    enum jit_err err = format_read_file(heap, path, LANG_SOURCE_BYTES_MAX, &bytes, &size);
+    char *found = NULL;
+    size_t size = 0;
+    enum jit_err err = sources.read(sources.user, heap, NULL, path, &found, &bytes, &size);
     if (err != JIT_OK) {
         return refuse_path(cli, path, err);
     }
     jit_buf_init(&messages, heap, MESSAGES_BYTES);
-    err = lang_parse(heap, path, bytes, size, &system, &messages);
+    err = lang_parse_with(heap, found, bytes, size, &sources, &system, &messages);
     int code = CLI_OK;
     if (err != JIT_OK) {
         cli_what(cli, "%s declares no types that can be used", path);
@@ -48,6 +50,7 @@ static int from_text(struct cli *cli, const char *path, struct rmg_schema *schem
     lang_system_free(heap, system);
     jit_buf_release(&messages);
     heap->free(heap, bytes);
+    heap->free(heap, found);
     return code;
 }
 
