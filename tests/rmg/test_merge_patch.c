@@ -129,7 +129,7 @@ START_TEST(rebase_compares_values)
     listed(sum, 1); /* a sum needs the value of the base */
     ck_assert(result.conflicts[0].base_unknown);
     ck_assert(!jit_id_is_zero(&result.conflicts[0].base_hash));
-    struct rmg_choice choice = {result.conflicts[0].place, RMG_SIDE_THEIRS};
+    struct rmg_choice choice = {place(RMG_PART_ALPHA, 0, 1, "n"), RMG_SIDE_THEIRS};
     struct rmg_merge_options options = plain();
     options.choices = &choice;
     options.choice_count = 1;
