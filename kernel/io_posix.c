@@ -63,10 +63,11 @@ static enum jit_err posix_open(struct jit_io *io, const char *name, unsigned fla
 {
     struct io_posix *posix = of(io);
     int file = 0;
-    int mode = O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK;
+    int mode = O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | (posix->read_only ? O_RDONLY : O_RDWR);
     struct stat st;
     *out = -1;
     assert(strlen(name) < IO_NAME_BYTES);
+    assert(!posix->read_only || (flags & JIT_IO_CREATE) == 0);
     while (file < (int)IO_FILES_MAX && posix->files[file].fd >= 0) {
         file++;
     }
@@ -363,7 +364,9 @@ enum jit_err io_posix_init(struct io_posix *posix, struct jit_heap *heap, int di
         .heap = heap,
         .dirfd = dirfd,
         .die_left = options->die_at,
+        .read_only = options->read_only,
     };
+    assert(!options->direct || !options->read_only); /* a probe is a write */
     for (size_t i = 0; i < IO_FILES_MAX; i++) {
         posix->files[i].fd = -1;
     }

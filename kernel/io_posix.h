@@ -14,7 +14,8 @@
 #define IO_DIE_NEVER UINT64_MAX
 
 struct io_options {
-    bool direct; /* honour JIT_IO_DIRECT if a probe in the folder shows that it works */
+    bool direct;    /* honour JIT_IO_DIRECT if a probe in the folder shows that it works */
+    bool read_only; /* nothing is written, and nobody need permit it */
     /* Die like a machine: of the bytes written to segments of the log ("log/....seg", so neither
      * the zeros they are made of nor blobs) since open, the write that would go past this many is
      * cut off there, and the process kills itself with SIGKILL. */

@@ -22,7 +22,8 @@ struct io_posix {
     struct jit_heap *heap;
     int dirfd;
     uint64_t die_left; /* bytes to segments until death */
-    bool no_dsync;     /* this file system refuses RWF_DSYNC: write, then fdatasync */
+    bool read_only;
+    bool no_dsync; /* this file system refuses RWF_DSYNC: write, then fdatasync */
     struct io_file files[IO_FILES_MAX];
     struct jit_io_write *done[IO_WRITES_MAX]; /* finished, not reaped */
     size_t done_count;

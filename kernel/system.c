@@ -202,6 +202,7 @@ static enum jit_err open_log(struct shell_system *system,
 static enum jit_err open_io(struct shell_system *system, const struct shell_system_options *options)
 {
     struct io_options io_options = {.direct = options->mode == SHELL_FOLDER_OWN,
+                                    .read_only = options->mode == SHELL_FOLDER_READ,
                                     .die_at = options->die_at_log_offset};
     enum jit_err err = io_ring_open(system->heap, system->folder.fd, &io_options, &system->io);
     system->io_is_ring = err == JIT_OK;

@@ -79,7 +79,7 @@ int history_each(struct cli *cli, const char *data, log_visit *visit, void *user
                  struct log_report *report)
 {
     struct jit_io *io = NULL;
-    struct io_options options = {.die_at = IO_DIE_NEVER};
+    struct io_options options = {.read_only = true, .die_at = IO_DIE_NEVER};
     memset(report, 0, sizeof *report);
     int fd = open(data, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (fd < 0) {
@@ -104,7 +104,7 @@ int history_each(struct cli *cli, const char *data, log_visit *visit, void *user
 bool history_begun(const char *data)
 {
     struct jit_io *io = NULL;
-    struct io_options options = {.die_at = IO_DIE_NEVER};
+    struct io_options options = {.read_only = true, .die_at = IO_DIE_NEVER};
     bool begun = true;
     int fd = open(data, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (fd < 0) {
