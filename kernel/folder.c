@@ -7,9 +7,13 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/check.h"
+
+#define LOCK_PAUSE_NS 5000000
+#define LOCK_TRIES    600u /* 3 s */
 
 /* What an interrupted first start may leave behind does not count. */
 static const char *const leftovers[] = {".",     "..",       "LOCK",   "FORMAT.tmp", "log",
@@ -93,6 +97,23 @@ static enum jit_err check_kind(struct shell_folder *folder, const char *path,
     return JIT_OK;
 }
 
+/* A supervisor that was killed holds its lock until its last writes have ended (io_ring_hold): they
+ * are waited for. Whether it lives cannot be told sooner: its socket goes no earlier than its lock.
+ */
+static int take_lock(const struct shell_folder *folder, int how)
+{
+    for (unsigned tries = 0;; tries++) {
+        if (flock(folder->lock_fd, how | LOCK_NB) == 0) {
+            return 0;
+        }
+        if (errno != EWOULDBLOCK || tries == LOCK_TRIES) {
+            return -1;
+        }
+        const struct timespec pause = {.tv_nsec = LOCK_PAUSE_NS};
+        nanosleep(&pause, NULL);
+    }
+}
+
 static enum jit_err lock(struct shell_folder *folder, const char *path, enum shell_folder_mode mode,
                          char *message, size_t size)
 {
@@ -105,7 +126,7 @@ static enum jit_err lock(struct shell_folder *folder, const char *path, enum she
         }
         return say_errno(message, size, path, "LOCK");
     }
-    if (flock(folder->lock_fd, (mode == SHELL_FOLDER_OWN ? LOCK_EX : LOCK_SH) | LOCK_NB) != 0) {
+    if (take_lock(folder, mode == SHELL_FOLDER_OWN ? LOCK_EX : LOCK_SH) != 0) {
         return errno == EWOULDBLOCK
                    ? say(JIT_EBUSY, message, size, path,
                          "a supervisor is using this folder; end it, or name another folder")
@@ -145,6 +166,7 @@ enum jit_err shell_folder_open(struct shell_folder *folder, const char *path,
 void shell_folder_close(struct shell_folder *folder)
 {
     if (folder->lock_fd >= 0) {
+        (void)flock(folder->lock_fd, LOCK_UN); /* at once, whoever else holds the file open */
         close(folder->lock_fd);
     }
     if (folder->fd >= 0) {

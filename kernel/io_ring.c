@@ -189,6 +189,12 @@ void io_ring_close(struct jit_io *io)
     ring->posix.heap->free(ring->posix.heap, ring);
 }
 
+enum jit_err io_ring_hold(struct jit_io *io, int fd)
+{
+    int got = io_uring_register_files(&of(io)->ring, &fd, 1);
+    return got == 0 ? JIT_OK : io_posix_err(-got);
+}
+
 int io_ring_fd(struct jit_io *io)
 {
     return of(io)->ring.ring_fd;

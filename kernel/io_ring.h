@@ -13,6 +13,11 @@ JIT_MUST_CHECK enum jit_err io_ring_open(struct jit_heap *heap, int dirfd,
                                          const struct io_options *options, struct jit_io **out);
 void io_ring_close(struct jit_io *io); /* io may be NULL; waits for writes under way */
 
+/* Keep the file behind fd open until the last write under way has ended, also when this process is
+ * killed: so a lock on it (flock) is given up only when nothing can reach the medium any more.
+ * Errors: JIT_ENOMEM, JIT_EIO. */
+JIT_MUST_CHECK enum jit_err io_ring_hold(struct jit_io *io, int fd);
+
 /* Readable (poll, epoll) while a finished write may wait to be reaped. */
 int io_ring_fd(struct jit_io *io);
 

@@ -205,6 +205,12 @@ static enum jit_err open_io(struct shell_system *system, const struct shell_syst
                                     .read_only = options->mode == SHELL_FOLDER_READ,
                                     .die_at = options->die_at_log_offset};
     enum jit_err err = io_ring_open(system->heap, system->folder.fd, &io_options, &system->io);
+    if (err == JIT_OK && options->mode == SHELL_FOLDER_OWN &&
+        io_ring_hold(system->io, system->folder.lock_fd) != JIT_OK) {
+        /* After our death its writes could come between those of our successor. */
+        io_ring_close(system->io);
+        err = JIT_ENOTSUP;
+    }
     system->io_is_ring = err == JIT_OK;
     if (err == JIT_ENOTSUP || err == JIT_EPERM) {
         err = io_posix_open(system->heap, system->folder.fd, &io_options, &system->io);

@@ -1,16 +1,20 @@
 /* Goal:   the shell's small parts keep their promises: the loop tells what is ready and nothing
  * after removal, the waiter hears an armed bell, a data folder has one owner. Method: pipes and
  * words of our own, with io_uring and with ppoll; real folders below $TMPDIR. */
+#include <errno.h>
 #include <fcntl.h>
 #include <linux/futex.h>
 #include <poll.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <sys/eventfd.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include "kernel/folder.h"
+#include "kernel/io_ring.h"
 #include "kernel/loop.h"
 #include "kernel/waiter.h"
 #include "tests/lib/fault_heap.h"
@@ -171,7 +175,56 @@ static void make_file(const char *name)
     close(fd);
 }
 
-START_TEST(folder_has_one_owner)
+static void *close_later(void *ring)
+{
+    poll(NULL, 0, 100);
+    io_ring_close(ring);
+    return NULL;
+}
+
+/* A write that was under way when its owner was killed may reach the medium later: until then the
+ * folder is nobody else's. */
+START_TEST(folder_is_held_by_the_writes_of_the_dead)
+{
+    struct shell_folder a;
+    struct shell_folder b;
+    struct jit_io *ring = NULL;
+    struct io_options options = {.die_at = IO_DIE_NEVER};
+    pthread_t thread;
+    ck_assert_int_eq(shell_folder_open(&a, path, SHELL_FOLDER_OWN, message, sizeof message),
+                     JIT_OK);
+    make_file("FORMAT");
+    enum jit_err err = io_ring_open(&mem.heap, a.fd, &options, &ring);
+    if (err == JIT_ENOTSUP) {
+        shell_folder_close(&a);
+        return; /* without io_uring a write ends before its process does */
+    }
+    ck_assert_int_eq(err, JIT_OK);
+    ck_assert_int_eq(io_ring_hold(ring, a.lock_fd), JIT_OK);
+    close(a.lock_fd); /* as death does, and no more: the ring is there still */
+    int other = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    int lock = openat(other, "LOCK", O_RDWR | O_CLOEXEC);
+    ck_assert(flock(lock, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK);
+    close(lock);
+    close(other);
+    ck_assert_int_eq(pthread_create(&thread, NULL, close_later, ring), 0);
+    ck_assert_int_eq(shell_folder_open(&b, path, SHELL_FOLDER_OWN, message, sizeof message),
+                     JIT_OK); /* waits */
+    ck_assert_int_eq(pthread_join(thread, NULL), 0);
+    shell_folder_close(&b);
+    close(a.fd);
+}
+END_TEST
+
+static void *read_meanwhile(void *user)
+{
+    struct shell_folder folder;
+    char said[256];
+    *(enum jit_err *)user = shell_folder_open(&folder, path, SHELL_FOLDER_READ, said, sizeof said);
+    return NULL;
+}
+
+START_TEST(folder_has_one_owner) /* the others wait for a while, lest the owner is dying */
 {
     struct shell_folder a;
     struct shell_folder b;
@@ -181,11 +234,14 @@ START_TEST(folder_has_one_owner)
                      JIT_OK);
     ck_assert(a.fresh);
     make_file("FORMAT");
+    pthread_t thread;
+    enum jit_err reading = JIT_OK;
+    ck_assert_int_eq(pthread_create(&thread, NULL, read_meanwhile, &reading), 0);
     ck_assert_int_eq(shell_folder_open(&b, path, SHELL_FOLDER_OWN, message, sizeof message),
                      JIT_EBUSY);
     ck_assert_ptr_nonnull(strstr(message, "supervisor"));
-    ck_assert_int_eq(shell_folder_open(&b, path, SHELL_FOLDER_READ, message, sizeof message),
-                     JIT_EBUSY);
+    ck_assert_int_eq(pthread_join(thread, NULL), 0);
+    ck_assert_int_eq(reading, JIT_EBUSY);
     shell_folder_close(&a);
     ck_assert_int_eq(shell_folder_open(&a, path, SHELL_FOLDER_READ, message, sizeof message),
                      JIT_OK);
@@ -217,6 +273,7 @@ static void suite(Suite *s)
     t = test_case(s, "folder", 20);
     tcase_add_checked_fixture(t, folder_setup, folder_teardown);
     tcase_add_test(t, folder_has_one_owner);
+    tcase_add_test(t, folder_is_held_by_the_writes_of_the_dead);
     tcase_add_test(t, folder_of_somebody_else);
 }
 
