@@ -1,8 +1,9 @@
 # Fuzz targets. Without a fuzzing engine each is linked to replay_main.c and runs over its corpus as a
 # test; `make fuzz-smoke` runs them alone. With one: clang -fsanitize=fuzzer,address fuzz/fuzz_NAME.c
 # and the libraries, then ./fuzz_NAME fuzz/corpus/NAME.
+fuzz_imports = %D%/fuzz_csv %D%/fuzz_gexf %D%/fuzz_graphml %D%/fuzz_json %D%/fuzz_ndjson
 fuzz_programs = %D%/fuzz_choices %D%/fuzz_lang %D%/fuzz_patch %D%/fuzz_query %D%/fuzz_schema \
-	%D%/fuzz_wsc
+	%D%/fuzz_wsc $(fuzz_imports)
 check_PROGRAMS += $(fuzz_programs)
 %C%_fuzz_lang_SOURCES = %D%/fuzz_lang.c %D%/fuzz.h %D%/replay_main.c
 %C%_fuzz_lang_LDADD = rmg/librmg.la base/libbase.la
@@ -16,6 +17,19 @@ check_PROGRAMS += $(fuzz_programs)
 %C%_fuzz_query_LDADD = rmg/librmg.la base/libbase.la
 %C%_fuzz_schema_SOURCES = %D%/fuzz_schema.c %D%/fuzz.h %D%/replay_main.c
 %C%_fuzz_schema_LDADD = rmg/librmg.la base/libbase.la
+
+fuzz_import_libs = tools/formats/libformats.la rmg/librmg.la base/libbase.la $(JANSSON_LIBS) \
+	$(XML_LIBS)
+%C%_fuzz_csv_SOURCES = %D%/fuzz_csv.c %D%/fuzz.h %D%/import_fuzz.h %D%/replay_main.c
+%C%_fuzz_csv_LDADD = $(fuzz_import_libs)
+%C%_fuzz_gexf_SOURCES = %D%/fuzz_gexf.c %D%/fuzz.h %D%/import_fuzz.h %D%/replay_main.c
+%C%_fuzz_gexf_LDADD = $(fuzz_import_libs)
+%C%_fuzz_graphml_SOURCES = %D%/fuzz_graphml.c %D%/fuzz.h %D%/import_fuzz.h %D%/replay_main.c
+%C%_fuzz_graphml_LDADD = $(fuzz_import_libs)
+%C%_fuzz_json_SOURCES = %D%/fuzz_json.c %D%/fuzz.h %D%/import_fuzz.h %D%/replay_main.c
+%C%_fuzz_json_LDADD = $(fuzz_import_libs)
+%C%_fuzz_ndjson_SOURCES = %D%/fuzz_ndjson.c %D%/fuzz.h %D%/import_fuzz.h %D%/replay_main.c
+%C%_fuzz_ndjson_LDADD = $(fuzz_import_libs)
 
 EXTRA_DIST += %D%/corpus
 

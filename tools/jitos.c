@@ -1,6 +1,8 @@
 /* tools/jitos.c - the client's program: its table of verbs. */
 #include "tools/jitos.h"
 
+#include "tools/formats/format.h"
+
 static const char *const durabilities[] = {"tick", "group", "none", NULL};
 
 static const struct cli_option run_options[] = {
@@ -120,6 +122,46 @@ static const struct cli_option show_options[] = {
     {.name = NULL},
 };
 
+/* Filled from the table of formats before anything is parsed. */
+static const char *to_choices[FORMATS_MAX + 1];
+static char to_help[256];
+
+static const struct cli_option export_options[] = {
+    DATA_OPTION,
+    {.name = "to",
+     .letter = 't',
+     .type = CLI_CHOICE,
+     .metavar = "FORMAT",
+     .fallback = "gexf",
+     .choices = to_choices,
+     .help = to_help},
+    {.name = "out",
+     .letter = 'o',
+     .type = CLI_TEXT,
+     .metavar = "OUT",
+     .help = "the file to write, or for CSV what both names begin with"},
+    {.name = "instance",
+     .letter = 'i',
+     .type = CLI_TEXT,
+     .metavar = "PATH",
+     .fallback = "/world",
+     .help = "this one, by path or id, for formats that hold one"},
+    {.name = "since", .type = CLI_NUMBER, .metavar = "TICK", .help = "a history from this tick on"},
+    {.name = "until",
+     .type = CLI_NUMBER,
+     .metavar = "TICK",
+     .help = "a history up to this tick, or the state at it (default: the newest)"},
+    {.name = "partial",
+     .letter = 'p',
+     .type = CLI_FLAG,
+     .help = "leave out and count what the format has no place for"},
+    {.name = "label",
+     .type = CLI_TEXT,
+     .metavar = "NAME",
+     .help = "call nodes by this value of theirs, where their id is made of it"},
+    {.name = NULL},
+};
+
 static const struct cli_option replay_options[] = {
     DATA_OPTION,
     {.name = "verify",
@@ -181,6 +223,19 @@ static const struct cli_verb verbs[] = {
      .examples = {{"jitos show --data run7", "the newest tick"},
                   {"jitos show @12 --data run7 --limit 100", "tick 12, 100 requests"}},
      .run = jitos_show},
+    {.name = "export",
+     .operands = "",
+     .summary = "write a state or the history in another format",
+     .about =
+         "As GEXF the whole history of one instance, a spell for each node, edge and value, for\n"
+         "the timeline of Gephi. In every other format the state at one tick: one instance, or\n"
+         "the whole root graph if the format holds instances (`rmg help export` says which).\n\n"
+         "--json (with -o): one event \"done\" of schema rmg.export/1.",
+     .options = export_options,
+     .examples = {{"jitos export --data run7 -o run7.gexf", "a run for Gephi's timeline"},
+                  {"jitos export --data run7 --to csv --until 40 -o t40", "the world at tick 40"},
+                  {"jitos export --data run7 --to rmg -o run7.rmg", "the whole root graph"}},
+     .run = jitos_export},
     {.name = "replay",
      .operands = "",
      .summary = "repeat a history and compare every root",
@@ -210,5 +265,7 @@ static const struct cli_program program = {
 
 int main(int argc, char **argv)
 {
+    format_names(true, to_choices);
+    format_list(true, to_help, sizeof to_help);
     return cli_main(&program, cli_env_system(), argc, argv);
 }

@@ -6,6 +6,7 @@
 
 int jitos_run(struct cli *cli);
 int jitos_demo(struct cli *cli);
+int jitos_export(struct cli *cli);
 int jitos_ps(struct cli *cli);
 int jitos_log(struct cli *cli);
 int jitos_show(struct cli *cli);

@@ -46,22 +46,6 @@ static const char *const states[] = {
     "\"links\":[{\"source\":\"a\",\"target\":\"c\",\"id\":\"e\"}]}",
     "{\"nodes\":[{\"id\":\"a\",\"v\":\"x\"},{\"id\":\"b\"}]}"};
 
-struct states {
-    struct trial trials[4];
-    unsigned next;
-};
-
-static enum jit_err next_state(void *user, struct export_state *state)
-{
-    struct states *all = user;
-    if (all->next == 4) {
-        return JIT_ENOENT;
-    }
-    *state = (struct export_state){&all->trials[all->next].graph, 10ull * (all->next + 1)};
-    all->next++;
-    return JIT_OK;
-}
-
 /* Nodes, edges and values that come, go, change and come again, at times 10, 20, 30 and 40. */
 START_TEST(a_history)
 {
@@ -77,19 +61,20 @@ START_TEST(a_history)
         "<edge id=\"e\" source=\"a\" target=\"b\" start=\"10\" end=\"29\">",
         "<edge id=\"e@30\" source=\"a\" target=\"c\" start=\"30\" end=\"39\">",
         "</edges>\n  </graph>\n</gexf>\n"};
-    static struct states all;
+    struct export_history *history = NULL;
+    struct trial trials[4];
     struct export_report report;
     struct format_error error;
     struct jit_buf text;
-    all.next = 0;
+    must(export_history_new(jit_heap_libc(), NULL, &history));
     for (size_t i = 0; i < 4; i++) {
-        take(&all.trials[i], &format_json, states[i], strlen(states[i]));
+        take(&trials[i], &format_json, states[i], strlen(states[i]));
+        must(export_history_step(history, &trials[i].graph, 10 * (i + 1)));
     }
     jit_buf_init(&text, jit_heap_libc(), 1u << 20);
     struct export_out out = {to_buf, &text};
-    struct export_job job = {.graph = &all.trials[0].graph,
-                             .next = next_state,
-                             .user = &all,
+    struct export_job job = {.graph = &trials[3].graph,
+                             .history = history,
                              .outs = &out,
                              .report = &report,
                              .error = &error};
@@ -98,8 +83,9 @@ START_TEST(a_history)
     ck_assert_uint_eq(report.edges, 2);
     has_parts(&text, parts, sizeof parts / sizeof *parts);
     jit_buf_release(&text);
+    export_history_free(history);
     for (size_t i = 0; i < 4; i++) {
-        trial_end(&all.trials[i]);
+        trial_end(&trials[i]);
     }
 }
 END_TEST

@@ -30,22 +30,25 @@ struct export_progress {
     void *user;
 };
 
-/* One of several states of a history. */
-struct export_state {
-    const struct format_graph *graph;
-    uint64_t time; /* ascending */
-};
+/* Several states of one instance in order, as the differences between them. */
+struct export_history;
+
+/* instance NULL: the top one. */
+JIT_MUST_CHECK enum jit_err export_history_new(struct jit_heap *heap, const struct jit_id *instance,
+                                               struct export_history **out);
+void export_history_free(struct export_history *history); /* may be NULL */
+/* The next state, at a later time. It must stay readable until the next step has ended. Where the
+ * instance is not there it is empty. Errors: JIT_ENOMEM, JIT_ECORRUPT. */
+JIT_MUST_CHECK enum jit_err export_history_step(struct export_history *history,
+                                                const struct format_graph *graph, uint64_t time);
 
 struct export_job {
-    const struct format_graph *graph; /* of a history: the first */
+    const struct format_graph *graph; /* of a history: for names of types */
     const char *label;             /* nodes and edges are known by this value of theirs; or NULL */
     const struct jit_id *instance; /* for formats that hold one; NULL: the top one */
     bool partial; /* leave out and count what the format has no place for; else it is refused */
-    /* A history's next state, or JIT_ENOENT; the one before stays until then, the first is asked
-     * for as well. NULL: there is only `graph`. */
-    enum jit_err (*next)(void *user, struct export_state *state);
-    void *user;
-    const struct export_out *outs;          /* format->outputs of them */
+    struct export_history *history; /* for formats that write one; or NULL: there is only `graph` */
+    const struct export_out *outs;  /* format->outputs of them */
     const struct export_progress *progress; /* or NULL */
     struct rmg_wsc_head head;               /* for .wsc */
     struct export_report *report;

@@ -30,7 +30,7 @@ struct format {
 
     uint32_t outputs; /* files a writer makes; more than one: named OUT and then output_ends */
     const char *output_ends[FORMAT_OUTPUTS_MAX];
-    bool history; /* a writer that takes several states, in order (export_job.next) */
+    bool history; /* a writer that takes several states (export_job.history) */
     bool bytes;   /* not text: is not written to stdout */
 
     /* For help: what is read and what is written, lines of at most 72 columns. NULL with the call.
@@ -50,7 +50,8 @@ struct format {
 };
 
 /* In the order in which help lists them. */
-#define FORMATS(X) X(rmg) X(wsc) X(ndjson) X(csv) X(json) X(graphml) X(gexf) X(dot) X(apt)
+#define FORMATS(X)                                                                                 \
+    X(rmg) X(wsc) X(ndjson) X(csv) X(json) X(graphml) X(gexf) X(dot) X(apt) X(wordnet)
 
 #define X(name) extern const struct format format_##name;
 FORMATS(X)

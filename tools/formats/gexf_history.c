@@ -8,7 +8,7 @@
 
 struct history {
     struct gexf_writer *g;
-    struct timeline timeline;
+    struct timeline *timeline;
     uint64_t end;  /* of what is open */
     size_t values; /* where the values of nodes and of edges begin */
     size_t edge_values;
@@ -31,7 +31,7 @@ static void id_of(const struct history *h, enum span_kind kind, const struct jit
     export_instance_id(owner, out);
     for (size_t i = first; i < last; i++) {
         struct rmg_attachment attachment;
-        timeline_value(&h->timeline, &h->timeline.spans[i], &attachment);
+        timeline_value(h->timeline, &h->timeline->spans[i], &attachment);
         if (export_is_named(&attachment, name) &&
             export_label_is(words, kind == SPAN_NODE ? "node:" : "edge:", owner, &attachment.value,
                             out)) {
@@ -46,7 +46,7 @@ static size_t lower(const struct history *h, size_t from, size_t to, const struc
 {
     while (from < to) {
         size_t middle = from + (to - from) / 2;
-        if (jit_id_compare(&h->timeline.spans[middle].owner, owner) < 0) {
+        if (jit_id_compare(&h->timeline->spans[middle].owner, owner) < 0) {
             from = middle + 1;
         } else {
             to = middle;
@@ -58,10 +58,10 @@ static size_t lower(const struct history *h, size_t from, size_t to, const struc
 static void values_of(const struct history *h, enum span_kind kind, const struct jit_id *owner,
                       size_t *first, size_t *last)
 {
-    size_t end = kind == SPAN_NODE ? h->edge_values : h->timeline.count;
+    size_t end = kind == SPAN_NODE ? h->edge_values : h->timeline->count;
     *first = lower(h, kind == SPAN_NODE ? h->values : h->edge_values, end, owner);
     *last = *first;
-    while (*last < end && jit_id_equal(&h->timeline.spans[*last].owner, owner)) {
+    while (*last < end && jit_id_equal(&h->timeline->spans[*last].owner, owner)) {
         ++*last;
     }
 }
@@ -70,11 +70,11 @@ static enum jit_err put_values(struct history *h, size_t first, size_t last, boo
 {
     enum jit_err err = JIT_OK;
     for (size_t i = first; err == JIT_OK && i < last; i++) {
-        const struct span *span = &h->timeline.spans[i];
+        const struct span *span = &h->timeline->spans[i];
         struct rmg_attachment attachment;
         char text[48];
         size_t index = 0;
-        timeline_value(&h->timeline, span, &attachment);
+        timeline_value(h->timeline, span, &attachment);
         err = columns_add(&h->g->columns, &h->g->words, edges ? COLUMN_EDGE : COLUMN_NODE,
                           &span->owner, &attachment, edges ? gexf_edge_names : gexf_node_names,
                           &index);
@@ -97,7 +97,7 @@ static enum jit_err put_values(struct history *h, size_t first, size_t last, boo
 static enum jit_err put_element(struct history *h, size_t first, size_t last, const char *element,
                                 size_t first_value, size_t last_value)
 {
-    const struct span *spans = h->timeline.spans;
+    const struct span *spans = h->timeline->spans;
     bool edges = spans[first].kind == SPAN_EDGE;
     char space[JIT_ID_HEX + 16];
     const char *type = NULL;
@@ -127,7 +127,7 @@ static void put_label(struct history *h, size_t first, size_t last, const struct
     for (size_t i = first; i < last; i++) {
         struct rmg_attachment attachment;
         struct rmg_datum datum;
-        timeline_value(&h->timeline, &h->timeline.spans[i], &attachment);
+        timeline_value(h->timeline, &h->timeline->spans[i], &attachment);
         if ((export_is_named(&attachment, "label") || export_is_named(&attachment, "name")) &&
             columns_codec(&attachment.value, &datum) == RMG_CODEC_TEXT) {
             xml_put_attribute(&h->g->w, "label", (const char *)datum.bytes, datum.size);
@@ -142,7 +142,7 @@ static void put_label(struct history *h, size_t first, size_t last, const struct
 /* The root node without edges and values is nothing to look at. */
 static bool is_bare_root(const struct history *h)
 {
-    const struct timeline *t = &h->timeline;
+    const struct timeline *t = h->timeline;
     const struct jit_id *root = &h->g->words.in.root_node;
     size_t first;
     size_t last;
@@ -161,7 +161,7 @@ static bool is_bare_root(const struct history *h)
 static enum jit_err put_nodes(struct history *h, size_t *at)
 {
     bool bare = is_bare_root(h);
-    const struct timeline *t = &h->timeline;
+    const struct timeline *t = h->timeline;
     enum jit_err err = JIT_OK;
     while (err == JIT_OK && *at < t->count && t->spans[*at].kind == SPAN_NODE) {
         const struct jit_id *node = &t->spans[*at].owner;
@@ -203,7 +203,7 @@ static void put_end(struct history *h, const char *key, const struct jit_id *nod
 
 static enum jit_err put_edges(struct history *h, size_t *at)
 {
-    const struct timeline *t = &h->timeline;
+    const struct timeline *t = h->timeline;
     enum jit_err err = JIT_OK;
     while (err == JIT_OK && *at < t->count && t->spans[*at].kind == SPAN_EDGE) {
         const struct span *span = &t->spans[*at];
@@ -260,65 +260,29 @@ static enum jit_err put_lists(struct history *h)
     return err == JIT_OK ? export_flush(&h->g->w) : err;
 }
 
-/* All states, each compared with the one before. An instance that is not there is empty. */
-static enum jit_err gather(struct history *h)
-{
-    const struct export_job *job = h->g->words.job;
-    struct rmg_graph views[2];
-    struct rmg_instance instances[2];
-    struct export_state state;
-    uint64_t states = 0;
-    enum jit_err err;
-    while ((err = job->next(job->user, &state)) == JIT_OK) {
-        struct export_job one = *job;
-        unsigned now = states % 2;
-        one.graph = state.graph;
-        err = export_instance(&one, &instances[now]);
-        if (err == JIT_OK) {
-            rmg_store_graph(state.graph->store, &instances[now], &views[now]);
-        } else if (err == JIT_ENOENT && job->instance != NULL) {
-            views[now] = (struct rmg_graph){.instance = *job->instance};
-        } else {
-            return err;
-        }
-        err = timeline_step(&h->timeline, states == 0 ? NULL : &views[1 - now], &views[now],
-                            state.time);
-        if (err != JIT_OK) {
-            return err;
-        }
-        if (states == 0) {
-            export_words_enter(&h->g->words, &instances[now]);
-            err = export_flag(&h->g->words, "directed", true, &h->g->directed);
-        }
-        if (err != JIT_OK) {
-            return err;
-        }
-        states++;
-        job->report->instances_left = state.graph->version.instance_count - 1;
-    }
-    h->g->words.view = (struct rmg_graph){.instance = h->g->words.in.id}; /* may be gone by now */
-    return err == JIT_ENOENT ? JIT_OK : err;
-}
-
 enum jit_err gexf_history(struct gexf_writer *g)
 {
-    struct history h = {.g = g};
     const struct export_job *job = g->words.job;
-    timeline_init(&h.timeline, job->graph->heap);
-    enum jit_err err = gather(&h);
-    if (err == JIT_OK && h.timeline.portals > 0) {
-        err = gexf_portal(g, h.timeline.portal_plane, &h.timeline.portal_owner);
-        job->report->portals_left = h.timeline.portals;
+    struct export_history *history = job->history;
+    struct history h = {.g = g, .timeline = &history->timeline};
+    enum jit_err err = history->found ? JIT_OK : JIT_ENOENT;
+    g->words.in = history->first;
+    g->words.view = (struct rmg_graph){.instance = history->first.id}; /* may be gone by now */
+    g->directed = history->directed;
+    job->report->instances_left = history->instances_left;
+    if (err == JIT_OK && h.timeline->portals > 0) {
+        err = gexf_portal(g, h.timeline->portal_plane, &h.timeline->portal_owner);
+        job->report->portals_left = h.timeline->portals;
     }
     if (err == JIT_OK) {
-        timeline_sort(&h.timeline);
-        h.end = h.timeline.time;
-        while (h.values < h.timeline.count && h.timeline.spans[h.values].kind < SPAN_NODE_VALUE) {
+        timeline_sort(h.timeline);
+        h.end = h.timeline->time;
+        while (h.values < h.timeline->count && h.timeline->spans[h.values].kind < SPAN_NODE_VALUE) {
             h.values++;
         }
         h.edge_values = h.values;
-        while (h.edge_values < h.timeline.count &&
-               h.timeline.spans[h.edge_values].kind == SPAN_NODE_VALUE) {
+        while (h.edge_values < h.timeline->count &&
+               h.timeline->spans[h.edge_values].kind == SPAN_NODE_VALUE) {
             h.edge_values++;
         }
         g->w.dry = true;
@@ -329,11 +293,10 @@ enum jit_err gexf_history(struct gexf_writer *g)
         job->report->nodes = 0;
         job->report->edges = 0;
     }
-    const struct gexf_times times = {h.timeline.begin, h.timeline.time};
+    const struct gexf_times times = {h.timeline->begin, h.timeline->time};
     err = err == JIT_OK ? gexf_put_head(g, &times) : err;
     err = err == JIT_OK ? put_lists(&h) : err;
     export_text(&g->w, "  </graph>\n</gexf>\n");
     err = err == JIT_OK ? export_flush(&g->w) : err;
-    timeline_release(&h.timeline);
     return err;
 }

@@ -497,7 +497,7 @@ enum jit_err export_gexf(const struct export_job *job)
     enum jit_err err = export_words_init(&g.words, job);
     g.words.fits = xml_fits;
     if (err == JIT_OK) {
-        err = job->next == NULL ? put_static(&g) : gexf_history(&g);
+        err = job->history == NULL ? put_static(&g) : gexf_history(&g);
     }
     columns_release(&g.columns);
     export_words_release(&g.words);

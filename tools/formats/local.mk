@@ -8,7 +8,8 @@ noinst_LTLIBRARIES += %D%/libformats.la
 	%D%/graphml_read.c %D%/graphml_write.c %D%/import.c %D%/import.h %D%/import_graph.c \
 	%D%/import_priv.h %D%/input.c %D%/json.h %D%/json_read.c %D%/json_write.c %D%/ndjson.c \
 	%D%/net.c %D%/net.h %D%/parse_json.c %D%/parse_json.h %D%/rmg_format.c \
-	%D%/sources.c %D%/sources.h %D%/text.c %D%/timeline.c %D%/timeline.h %D%/words.h \
+	%D%/sources.c %D%/sources.h %D%/text.c %D%/timeline.c %D%/timeline.h %D%/wordnet.c \
+	%D%/words.h \
 	%D%/wsc_format.c %D%/xml.c %D%/xml.h
 %C%_libformats_la_CFLAGS = $(AM_CFLAGS) $(JANSSON_CFLAGS) $(XML_CFLAGS) \
 	-DJIT_DATA_PATH='"$(pkgdatadir)"'

@@ -6,6 +6,7 @@
 #include "base/check.h"
 #include "base/cursor.h"
 #include "base/hash.h"
+#include "tools/formats/export_words.h"
 
 void timeline_init(struct timeline *timeline, struct jit_heap *heap)
 {
@@ -246,4 +247,59 @@ void timeline_sort(struct timeline *timeline)
     if (timeline->count > 0) {
         qsort_r(timeline->spans, timeline->count, sizeof *timeline->spans, compare, timeline);
     }
+}
+
+/* ---- the states of a job ---- */
+
+enum jit_err export_history_new(struct jit_heap *heap, const struct jit_id *instance,
+                                struct export_history **out)
+{
+    struct export_history *history = jit_heap_zalloc(heap, 1, sizeof *history);
+    *out = history;
+    if (history == NULL) {
+        return JIT_ENOMEM;
+    }
+    timeline_init(&history->timeline, heap);
+    history->named = instance != NULL;
+    if (history->named) {
+        history->instance = *instance;
+    }
+    return JIT_OK;
+}
+
+void export_history_free(struct export_history *history)
+{
+    if (history != NULL) {
+        struct jit_heap *heap = history->timeline.heap;
+        timeline_release(&history->timeline);
+        heap->free(heap, history);
+    }
+}
+
+enum jit_err export_history_step(struct export_history *history, const struct format_graph *graph,
+                                 uint64_t time)
+{
+    const struct export_job job = {.graph = graph,
+                                   .instance = history->named ? &history->instance : NULL};
+    struct export_words words = {.job = &job};
+    struct rmg_graph after = {.instance = history->instance};
+    struct rmg_instance in;
+    enum jit_err err = export_instance(&job, &in);
+    if (err == JIT_OK) {
+        export_words_enter(&words, &in);
+        after = words.view;
+    }
+    if (err == JIT_OK && !history->found) {
+        history->found = true;
+        history->first = in;
+        err = export_flag(&words, "directed", true, &history->directed);
+    }
+    if (err != JIT_OK && (err != JIT_ENOENT || !history->named)) {
+        return err;
+    }
+    err = timeline_step(&history->timeline, history->any ? &history->view : NULL, &after, time);
+    history->any = true;
+    history->view = after;
+    history->instances_left = graph->version.instance_count - 1;
+    return err;
 }

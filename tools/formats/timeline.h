@@ -6,6 +6,7 @@
 
 #include "base/buf.h"
 #include "rmg/graph.h"
+#include "rmg/store.h"
 #include "tools/formats/import_priv.h"
 
 enum span_kind { SPAN_NODE, SPAN_EDGE, SPAN_NODE_VALUE, SPAN_EDGE_VALUE };
@@ -51,5 +52,19 @@ void timeline_value(const struct timeline *timeline, const struct span *span,
                     struct rmg_attachment *out);
 void timeline_ends(const struct timeline *timeline, const struct span *span, struct jit_id *from,
                    struct jit_id *to);
+
+/* ---- what a job is given ---- */
+
+struct export_history {
+    struct timeline timeline;
+    bool any;   /* there was a step */
+    bool found; /* and the instance in one of them */
+    bool named; /* `instance` says which one; else the top */
+    struct jit_id instance;
+    struct rmg_instance first; /* as it was found first */
+    bool directed;             /* likewise */
+    struct rmg_graph view;     /* of the latest step */
+    uint64_t instances_left;
+};
 
 #endif

@@ -53,6 +53,12 @@ int rmg_format(struct cli *cli, const struct format **format);
 int rmg_refuse_file(struct cli *cli, enum jit_err err, const char *path,
                     const struct rmg_file_fault *fault);
 
+/* Writes what the job has (graph, history, instance, head) where -o says, by the options out, label
+ * and partial of the verb; the rest of the job is filled in. */
+int rmg_export_write(struct cli *cli, const struct format *format, struct export_job *job);
+/* --instance: a path, or 64 hex digits; NULL when it is not given. */
+const struct jit_id *rmg_export_instance(struct cli *cli, struct jit_id *id);
+
 /* A file that appears under its name only when it is complete. */
 struct rmg_output {
     struct cli *cli;
