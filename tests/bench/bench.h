@@ -26,7 +26,9 @@ uint64_t bench_wall_ns(void); /* wall time, whatever BENCH_CLOCK says */
 /* One line here and one in bench.c for each file. */
 void bench_disk(const struct bench *bench);
 void bench_engine(const struct bench *bench);
+void bench_file(const struct bench *bench);
 void bench_kernel(const struct bench *bench);
+void bench_lmdb(const struct bench *bench);
 void bench_merge(const struct bench *bench);
 void bench_process(const struct bench *bench);
 void bench_rule(const struct bench *bench);

@@ -2,7 +2,7 @@
 # bench.ndjson; each file adds its line here, in bench.h and in bench.c.
 EXTRA_PROGRAMS += %D%/bench
 %C%_bench_SOURCES = %D%/bench.c %D%/bench.h %D%/bench_bed.c %D%/bench_bed.h %D%/bench_disk.c \
-	%D%/bench_engine.c %D%/bench_host.c %D%/bench_host.h %D%/bench_kernel.c %D%/bench_merge.c \
+	%D%/bench_engine.c %D%/bench_file.c %D%/bench_host.c %D%/bench_host.h %D%/bench_kernel.c %D%/bench_lmdb.c %D%/bench_merge.c \
 	%D%/bench_process.c %D%/bench_rule.c %D%/bench_store.c %D%/bench_wsc.c tests/lib/rule_kit.c \
 	tests/lib/rule_kit.h tests/lib/sample_rules.c tests/lib/sample_rules.h tools/genesis.c tools/genesis.h
 %C%_bench_CFLAGS = $(AM_CFLAGS)
@@ -11,6 +11,10 @@ EXTRA_PROGRAMS += %D%/bench
 if HAVE_SQLITE
 %C%_bench_CFLAGS += $(SQLITE_CFLAGS) -DHAVE_SQLITE
 %C%_bench_LDADD += $(SQLITE_LIBS)
+endif
+if HAVE_LMDB
+%C%_bench_CFLAGS += $(LMDB_CFLAGS) -DHAVE_LMDB
+%C%_bench_LDADD += $(LMDB_LIBS)
 endif
 
 .PHONY: bench
