@@ -113,7 +113,7 @@ JIT_MUST_CHECK enum jit_err rmg_file_payload_next(struct rmg_file_payload *paylo
 /* ---- verifying ---- */
 
 /* Everything but the hash: sizes, order, the exact layout, counts, and that the state is valid
- * (4.2). Memory: 8 bytes a node and an instance. Errors: JIT_ECORRUPT with a fault, JIT_ENOMEM. */
+ * (4.2). Memory: 16 bytes a node, 8 an instance. Errors: JIT_ECORRUPT with a fault, JIT_ENOMEM. */
 JIT_MUST_CHECK enum jit_err rmg_file_check(struct jit_heap *heap, const struct rmg_file *file,
                                            struct rmg_file_fault *fault);
 

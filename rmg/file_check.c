@@ -2,6 +2,7 @@
 #include "base/le.h"
 #include "rmg/codec.h"
 #include "rmg/file_priv.h"
+#include "rmg/id_table.h"
 
 /* One look at the whole file, in the order of its bytes as far as that can be. */
 struct checker {
@@ -14,6 +15,7 @@ struct checker {
     uint64_t portals; /* seen */
     /* the instance being looked at, and the payload */
     struct rmg_file_instance in;
+    struct rmg_id_table nodes; /* of its edges' ends */
 };
 
 static enum jit_err bad(struct checker *c, const char *section, uint64_t index, uint64_t offset,
@@ -342,13 +344,12 @@ static enum jit_err check_node(struct checker *c, uint64_t i)
     return JIT_OK;
 }
 
-static enum jit_err check_edge(struct checker *c, uint64_t i)
+/* from, to: places of its ends among the nodes of the instance, or SIZE_MAX. */
+static enum jit_err check_edge(struct checker *c, uint64_t i, size_t from, size_t to)
 {
     struct rmg_file_edge edge;
     struct jit_id before;
     uint64_t at = edge_offset(c->file, i);
-    uint64_t from = 0;
-    uint64_t to = 0;
     uint64_t unused = 0;
     if (rmg_file_edge_at(c->file, i, &edge) != JIT_OK) {
         return bad(c, "edge", i, at, "past the table");
@@ -359,16 +360,16 @@ static enum jit_err check_edge(struct checker *c, uint64_t i)
             return bad(c, "edge", i, at, "edges do not ascend by id");
         }
     }
-    if (!find_node(c, &c->in, &edge.edge.from, &from)) {
+    if (from == SIZE_MAX) {
         return bad(c, "edge", i, at + RMG_FILE_EDGE_FROM, "it leaves no node of its instance");
     }
-    if (!find_node(c, &c->in, &edge.edge.to, &to)) {
+    if (to == SIZE_MAX) {
         return bad(c, "edge", i, at + RMG_FILE_EDGE_TO, "it enters no node of its instance");
     }
     if (jit_id_is_zero(&edge.edge.type)) {
         return bad(c, "edge", i, at + RMG_FILE_EDGE_TYPE, "a type of zeros");
     }
-    c->degree[from]++;
+    c->degree[c->in.first_node + from]++;
     struct owner owner = {.plane = RMG_PLANE_BETA,
                           .section = "edge",
                           .index = i,
@@ -379,22 +380,58 @@ static enum jit_err check_edge(struct checker *c, uint64_t i)
     return check_payload(c, &owner, &unused, &unused);
 }
 
-/* Nodes of all instances, then edges of all: the order of their payloads. */
-static enum jit_err check_records(struct checker *c, bool edges)
+static enum jit_err check_nodes(struct checker *c)
 {
     enum jit_err err = JIT_OK;
     for (uint64_t b = 0; err == JIT_OK && b < c->file->instance_count; b++) {
         uint64_t root = 0;
         err = rmg_file_instance_at(c->file, c->blocks[b], &c->in);
         assert(err == JIT_OK); /* check_blocks() read it */
-        uint64_t first = edges ? c->in.first_edge : c->in.first_node;
-        uint64_t count = edges ? c->in.edge_count : c->in.node_count;
-        for (uint64_t i = first; err == JIT_OK && i < first + count; i++) {
-            err = edges ? check_edge(c, i) : check_node(c, i);
+        for (uint64_t i = 0; err == JIT_OK && i < c->in.node_count; i++) {
+            err = check_node(c, c->in.first_node + i);
         }
-        if (err == JIT_OK && !edges && !find_node(c, &c->in, &c->in.root_node, &root)) {
+        if (err == JIT_OK && !find_node(c, &c->in, &c->in.root_node, &root)) {
             err = bad(c, "instance", b, c->blocks[b] + JIT_ID_BYTES,
                       "its root node is no node of it");
+        }
+    }
+    return err;
+}
+
+/* The ends of several edges are looked up side by side, the edges judged one by one. */
+static enum jit_err check_batch(struct checker *c, uint64_t first, size_t count)
+{
+    const struct jit_id *ends[RMG_ID_BATCH];
+    size_t places[RMG_ID_BATCH];
+    enum jit_err err = JIT_OK;
+    for (size_t i = 0; i < count; i++) {
+        const uint8_t *edge = c->file->bytes + edge_offset(c->file, first + i);
+        ends[2 * i] = (const struct jit_id *)(const void *)(edge + RMG_FILE_EDGE_FROM);
+        ends[2 * i + 1] = (const struct jit_id *)(const void *)(edge + RMG_FILE_EDGE_TO);
+    }
+    rmg_id_table_find_many(&c->nodes, ends, 2 * count, false, places);
+    for (size_t i = 0; err == JIT_OK && i < count; i++) {
+        err = check_edge(c, first + i, places[2 * i], places[2 * i + 1]);
+    }
+    return err;
+}
+
+/* After all nodes: they ascend, and that is the order of the payloads. */
+static enum jit_err check_edges(struct checker *c)
+{
+    enum jit_err err = JIT_OK;
+    for (uint64_t b = 0; err == JIT_OK && b < c->file->instance_count; b++) {
+        err = rmg_file_instance_at(c->file, c->blocks[b], &c->in);
+        assert(err == JIT_OK); /* check_blocks() read it */
+        if (c->in.edge_count == 0) {
+            continue;
+        }
+        err = rmg_id_table_set(&c->nodes, c->heap, c->file->bytes + node_offset(c->in.first_node),
+                               RMG_FILE_NODE_SIZE, c->in.node_count);
+        for (uint64_t i = 0; err == JIT_OK && i < c->in.edge_count; i += RMG_ID_BATCH / 2) {
+            uint64_t left = c->in.edge_count - i;
+            err = check_batch(c, c->in.first_edge + i,
+                              left < RMG_ID_BATCH / 2 ? (size_t)left : RMG_ID_BATCH / 2);
         }
     }
     return err;
@@ -424,8 +461,8 @@ enum jit_err rmg_file_check(struct jit_heap *heap, const struct rmg_file *file,
     }
     err = check_blocks(&c);
     err = err == JIT_OK ? check_parents(&c) : err;
-    err = err == JIT_OK ? check_records(&c, false) : err;
-    err = err == JIT_OK ? check_records(&c, true) : err;
+    err = err == JIT_OK ? check_nodes(&c) : err;
+    err = err == JIT_OK ? check_edges(&c) : err;
     err = err == JIT_OK ? check_degrees(&c) : err;
     if (err == JIT_OK && c.portals != file->instance_count - 1) {
         err = bad(&c, "instance list", 0, file->payload_at, "an instance that no portal leads to");
@@ -434,6 +471,7 @@ enum jit_err rmg_file_check(struct jit_heap *heap, const struct rmg_file *file,
         err = bad(&c, "header", 0, RMG_FILE_AT_PAYLOAD, "bytes behind the last payload");
     }
 out:
+    rmg_id_table_release(&c.nodes, heap);
     heap->free(heap, c.blocks);
     heap->free(heap, c.degree);
     return err;
