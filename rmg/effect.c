@@ -139,6 +139,24 @@ static bool footprint_negatives(struct footprint *f)
     return true;
 }
 
+/* What the fold must know beforehand: the number that is added, the bytes that a list grows by when
+ * nothing of what is put is in it yet. */
+static int64_t delta_of(const struct rmg_effect *effect, const struct rmg_rule_update *update,
+                        uint32_t index)
+{
+    switch (update->kind) {
+    case RMG_UPDATE_ADD:
+        return (int64_t)jit_le64(effect->values->data + effect->value_at[index]);
+    case RMG_UPDATE_PUT:
+        return (int64_t)effect->value_size[index] - 8;
+    case RMG_UPDATE_RAISE:
+    case RMG_UPDATE_LOWER:
+    case RMG_UPDATE_SET:
+        break;
+    }
+    return 0;
+}
+
 static bool footprint_attachments(const struct footprint *f)
 {
     const struct rmg_rule *rule = f->match->rule;
@@ -161,11 +179,11 @@ static bool footprint_attachments(const struct footprint *f)
         const struct rmg_rule_update *update = &rule->updates[i];
         bool created = (update->target & RMG_RULE_CREATED) != 0;
         struct rmg_use use = {.access = RMG_ACCESS_WRITE, .read = !created};
-        if (update->kind == RMG_UPDATE_ADD && update->field == RMG_NO_FIELD) {
+        if (update->kind != RMG_UPDATE_SET && update->field == RMG_NO_FIELD) {
             use.access = RMG_ACCESS_BLIND;
             use.read = false;
-            use.join = RMG_JOIN_SUM;
-            use.delta = (int64_t)jit_le64(f->effect->values->data + f->effect->value_at[i]);
+            use.join = rmg_update_join(update->kind);
+            use.delta = delta_of(f->effect, update, i);
         }
         if (!emit_attachment(f, update->target, update->name, update->name_size, &use)) {
             return false;
@@ -300,12 +318,15 @@ static bool execute_updates(const struct execute *x)
                    .attachment = {.name = update->name,
                                   .name_size = update->name_size,
                                   .value = {.kind = RMG_VALUE_ATOM,
-                                            .type = *rmg_codec_type(update->codec),
+                                            .type = *rmg_codec_type(update->kind == RMG_UPDATE_PUT
+                                                                        ? RMG_CODEC_LIST
+                                                                        : update->codec),
                                             .bytes = bytes,
                                             .size = x->effect->value_size[i]}}}};
-        if (update->kind == RMG_UPDATE_ADD && update->field == RMG_NO_FIELD) {
-            out.join = RMG_JOIN_SUM;
-            out.delta = (int64_t)jit_le64(bytes);
+        if (update->field == RMG_NO_FIELD || update->kind == RMG_UPDATE_PUT) {
+            out.join = rmg_update_join(update->kind);
+            out.delta = update->kind == RMG_UPDATE_ADD ? (int64_t)jit_le64(bytes) : 0;
+            out.alone = update->field != RMG_NO_FIELD;
         }
         if (!x->emit(x->user, &out)) {
             return false;

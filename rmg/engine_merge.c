@@ -2,6 +2,7 @@
 #include "base/hash.h"
 #include "base/le.h"
 #include "rmg/engine_priv.h"
+#include "rmg/merge.h"
 
 #define WARM_BATCH 32u /* operations whose places are asked for together */
 #define AHEAD      8u  /* how far ahead of their use random places are asked for */
@@ -246,6 +247,35 @@ static enum jit_err fold(const struct rmg_engine *engine, size_t begin, size_t e
     return JIT_OK;
 }
 
+/* What lies in the slot and what all operations join to it; reservation has refused a list that
+ * would be too long. */
+static enum jit_err fold_values(struct rmg_engine *engine, size_t begin, size_t end,
+                                struct rmg_op *out)
+{
+    const struct eng_op *first = op_at(engine, begin);
+    struct rmg_value *values =
+        rmg_scratch_alloc(&engine->arena, (end - begin + 1) * sizeof *values);
+    if (values == NULL) {
+        return JIT_ENOMEM;
+    }
+    for (size_t i = begin; i < end; i++) {
+        const struct eng_op *op = op_at(engine, i);
+        if (op->join != first->join) {
+            return JIT_ECONFLICT;
+        }
+        values[i - begin + 1] = op->as.attachment.value;
+    }
+    enum jit_err err =
+        rmg_attachment_get(&engine->instances[first->instance].graph, (enum rmg_plane)first->plane,
+                           &first->id, out->attachment.name, out->attachment.name_size, &values[0]);
+    if (err == JIT_OK) {
+        err = rmg_join_all((enum rmg_join)first->join, values, end - begin + 1, &engine->arena,
+                           &out->attachment.value);
+    }
+    /* Verification has found a value of the right kind there, in this very version. */
+    return err == JIT_ENOENT || err == JIT_ENOTSUP ? JIT_ECORRUPT : err;
+}
+
 /* Operations without a join may share a slot only when they leave the same value there. */
 static enum jit_err check_equal(const struct rmg_engine *engine, size_t begin, size_t end)
 {
@@ -277,6 +307,8 @@ static enum jit_err perform(struct rmg_engine *engine, struct rmg_tx *tx, size_t
     eng_op_full(engine, op_at(engine, begin), &op);
     if (op_at(engine, begin)->join == RMG_JOIN_SUM) {
         err = fold(engine, begin, end, sum, &op);
+    } else if (op_at(engine, begin)->join != RMG_JOIN_NONE) {
+        err = fold_values(engine, begin, end, &op);
     } else if (end - begin > 1) {
         err = check_equal(engine, begin, end);
     }
@@ -431,6 +463,7 @@ static uint64_t atom_bytes(const struct rmg_engine *engine)
         const struct eng_op *op = engine->ops[i];
         if (op->kind == RMG_OP_SET_ATTACHMENT) {
             bytes += op->join == RMG_JOIN_SUM ? 8 : op->as.attachment.value.size;
+            bytes += op->join == RMG_JOIN_UNION ? (uint64_t)op->base : 0;
         }
     }
     return bytes;

@@ -21,7 +21,7 @@ struct eng_use {
     struct jit_id id;
     const void *rest; /* name, or struct jit_id of the edge type */
     int64_t delta;
-    int64_t base; /* what sums start from in the frozen version */
+    int64_t base; /* what sums (bytes of lists) start from in the frozen version */
     uint32_t instance;
     uint8_t kind;
     uint8_t direction;
@@ -79,7 +79,7 @@ struct eng_req {
     const struct eng_op *ops;
     uint32_t use_count;
     uint32_t op_count;
-    uint32_t patch_bytes; /* at most, of its slots and operations */
+    uint32_t patch_bytes; /* at most, of its slots and operations; of lists what it puts there */
     uint32_t instance;
     uint32_t same_as; /* the equal request that counts; itself: this one */
     uint32_t blocker;
@@ -105,7 +105,7 @@ struct eng_chunk {
 struct eng_mark {
     uint64_t key; /* of the slot in the lists of a patch */
     const struct eng_use *use;
-    int64_t sum; /* join SUM: base and all deltas so far */
+    int64_t sum; /* joins SUM, UNION: base and all deltas so far */
     uint32_t owner;
     uint8_t access;
     uint8_t join;

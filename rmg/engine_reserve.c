@@ -96,9 +96,18 @@ static bool compatible(const struct eng_mark *mark, const struct eng_use *use)
            mark->join == use->join && use->join != RMG_JOIN_NONE && !mark->read && !use->read;
 }
 
-static bool is_sum(const struct eng_use *use)
+/* Joins that may not go past a bound: a number, the bytes of a list. */
+static bool is_counted(const struct eng_use *use)
 {
-    return use->access == RMG_ACCESS_BLIND && use->join == RMG_JOIN_SUM;
+    return use->access == RMG_ACCESS_BLIND &&
+           (use->join == RMG_JOIN_SUM || use->join == RMG_JOIN_UNION);
+}
+
+/* A list is as long as if nothing had been in it twice: what is really there need not be asked. */
+static bool count_fits(const struct eng_use *use, int64_t from, int64_t *out)
+{
+    return !__builtin_add_overflow(from, use->delta, out) &&
+           (use->join != RMG_JOIN_UNION || *out <= (int64_t)JIT_ATOM_BYTES_MAX);
 }
 
 static enum jit_err mark_new(struct rmg_engine *engine, uint32_t cell, const struct eng_use *use,
@@ -116,9 +125,9 @@ static enum jit_err mark_new(struct rmg_engine *engine, uint32_t cell, const str
                               .access = use->access,
                               .join = use->join,
                               .read = use->read};
-    if (is_sum(use)) {
-        bool over = __builtin_add_overflow(use->base, use->delta, &mark->sum);
-        assert(!over); /* checked before anything was marked */
+    if (is_counted(use)) {
+        bool fits = count_fits(use, use->base, &mark->sum);
+        assert(fits); /* checked before anything was marked */
     }
     engine->cells[cell].tag = (uint32_t)(use->hash >> 32);
     engine->cells[cell].mark = (uint32_t)engine->mark_count;
@@ -190,8 +199,9 @@ static enum jit_err mark_way(struct rmg_engine *engine, uint32_t index, uint32_t
 }
 
 /* The whole footprint against what has won so far; nothing is marked. */
-static enum rmg_result check(struct rmg_engine *engine, struct eng_req *req)
+static enum rmg_result check(struct rmg_engine *engine, struct eng_req *req, uint64_t *lists)
 {
+    *lists = 0; /* bytes of lists that come into the patch with it */
     enum rmg_result result = RMG_APPLIED;
     uint32_t blocker = RMG_NO_BLOCKER;
     for (uint32_t i = 0; i < req->use_count; i++) {
@@ -204,9 +214,12 @@ static enum rmg_result check(struct rmg_engine *engine, struct eng_req *req)
         if (mark != NULL && !compatible(mark, use)) {
             result = RMG_CONFLICT;
             blocker = mark->owner < blocker ? mark->owner : blocker;
-        } else if (result == RMG_APPLIED && is_sum(use) &&
-                   __builtin_add_overflow(mark == NULL ? use->base : mark->sum, use->delta, &sum)) {
+        } else if (result == RMG_APPLIED && is_counted(use) &&
+                   !count_fits(use, mark == NULL ? use->base : mark->sum, &sum)) {
             result = RMG_OVERFLOW;
+        }
+        if (mark == NULL && is_counted(use) && use->join == RMG_JOIN_UNION) {
+            *lists += (uint64_t)use->base;
         }
     }
     req->blocker = blocker;
@@ -225,7 +238,7 @@ static enum jit_err mark_all(struct rmg_engine *engine, const struct eng_req *re
         }
         if (engine->cells[cell].mark == 0) {
             err = mark_new(engine, cell, use, index);
-        } else if (is_sum(use)) {
+        } else if (is_counted(use)) {
             engine->marks[engine->cells[cell].mark - 1].sum += use->delta;
         }
     }
@@ -241,8 +254,9 @@ static enum jit_err reserve_one(struct rmg_engine *engine, uint32_t index)
     if (err != JIT_OK) {
         return err;
     }
-    enum rmg_result result = check(engine, req);
-    const uint64_t bytes = req->patch_bytes + way_bytes(engine, req->instance);
+    uint64_t lists = 0;
+    enum rmg_result result = check(engine, req, &lists);
+    const uint64_t bytes = req->patch_bytes + lists + way_bytes(engine, req->instance);
     if (!way_is_open(engine, req->instance)) {
         result = RMG_CONFLICT; /* with the kernel, unless somebody else is in the way as well */
     }

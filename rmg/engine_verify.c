@@ -47,15 +47,18 @@ static enum jit_err number_of(const struct rmg_value *value, int64_t *out)
     return JIT_OK;
 }
 
+/* What a join counts from: a number, or the bytes of a list. */
 static enum jit_err read_base(const struct rmg_graph *graph, const struct rmg_slot *slot,
-                              int64_t *out)
+                              enum rmg_join join, int64_t *out)
 {
     struct rmg_value value;
     enum rmg_plane plane = slot->kind == RMG_SLOT_ALPHA ? RMG_PLANE_ALPHA : RMG_PLANE_BETA;
     enum jit_err err =
         rmg_attachment_get(graph, plane, &slot->id, slot->name, slot->name_size, &value);
-    if (err == JIT_OK) {
+    if (err == JIT_OK && join == RMG_JOIN_SUM) {
         err = number_of(&value, out);
+    } else if (err == JIT_OK) {
+        *out = value.size;
     }
     return err == JIT_ENOENT ? JIT_ECORRUPT : err;
 }
@@ -87,8 +90,9 @@ static enum jit_err keep_use(struct verifier *verifier, const struct rmg_use *us
             return JIT_ENOMEM;
         }
     }
-    if (use->access == RMG_ACCESS_BLIND && use->join == RMG_JOIN_SUM) {
-        err = read_base(&verifier->graph, slot, &kept->base);
+    if (use->access == RMG_ACCESS_BLIND &&
+        (use->join == RMG_JOIN_SUM || use->join == RMG_JOIN_UNION)) {
+        err = read_base(&verifier->graph, slot, use->join, &kept->base);
     }
     kept->hash = eng_use_hash(verifier->engine, kept);
     chunk->use_count++;
@@ -175,6 +179,8 @@ static enum jit_err look_at_old(struct verifier *verifier, const struct rmg_emit
     assert(old.value.kind == RMG_VALUE_ATOM);
     if (emit->join == RMG_JOIN_SUM) {
         err = number_of(&old.value, &kept->base);
+    } else if (emit->join == RMG_JOIN_UNION) {
+        kept->base = old.value.size;
     }
     return err == JIT_OK ? prior_add(verifier->priors, op->plane, &old, kept) : err;
 }
@@ -242,6 +248,8 @@ static enum jit_err keep_op(struct verifier *verifier, const struct rmg_emit *em
     struct rmg_op sized = *op;
     sized.origin_count = 1;
     verifier->patch_bytes += rmg_op_size(&sized);
+    /* The list that is there is written again: once, also where many put something into it. */
+    verifier->patch_bytes += emit->alone ? (uint64_t)kept->base : 0;
     return err;
 }
 

@@ -234,7 +234,8 @@ static bool check_ends(struct lang_scope *scope)
 }
 
 static bool add_update(struct lang_scope *scope, enum rmg_update_kind kind, uint8_t target,
-                       const struct lang_field *field, struct lang_expr *value)
+                       const struct lang_field *field, enum rmg_codec codec,
+                       struct lang_expr *value)
 {
     if (scope->update_count == RMG_RULE_UPDATES_MAX) {
         return lang_fail(scope->p, scope->rule->name.at, scope->rule->name.span,
@@ -243,10 +244,8 @@ static bool add_update(struct lang_scope *scope, enum rmg_update_kind kind, uint
     }
     scope->update_values[scope->update_count] = value;
     struct rmg_rule_update *update = &scope->updates[scope->update_count++];
-    *update = (struct rmg_rule_update){.kind = kind,
-                                       .target = target,
-                                       .codec = field->codec,
-                                       .name_size = (uint8_t)field->name_size};
+    *update = (struct rmg_rule_update){
+        .kind = kind, .target = target, .codec = codec, .name_size = (uint8_t)field->name_size};
     memcpy(update->name, field->name, field->name_size);
     return true;
 }
@@ -264,6 +263,29 @@ static bool is_updated(const struct lang_scope *scope, uint8_t target, const cha
     return false;
 }
 
+static bool wrong_join(struct lang_parser *p, const struct lang_assign *assign,
+                       enum rmg_update_kind kind, const struct lang_field *field)
+{
+    static const struct {
+        const char *word;
+        const char *join;
+        const char *codec; /* to declare it with; NULL: its own */
+    } kinds[] = {[RMG_UPDATE_ADD] = {"add", "sum", "i64"},
+                 [RMG_UPDATE_RAISE] = {"raise", "max", NULL},
+                 [RMG_UPDATE_LOWER] = {"lower", "min", NULL},
+                 [RMG_UPDATE_PUT] = {"put", "union", "list"}};
+    const char *own = rmg_codec_name(field->codec);
+    const char *codec = kinds[kind].codec == NULL ? own : kinds[kind].codec;
+    bool number = field->codec == RMG_CODEC_I64 || field->codec == RMG_CODEC_F64 ||
+                  field->codec == RMG_CODEC_F32;
+    lang_fail(p, assign->field.at, assign->field.span, "`%s` is for fields with join %s",
+              kinds[kind].word, kinds[kind].join);
+    return strcmp(codec, own) == 0 && (kinds[kind].codec != NULL || number)
+               ? lang_help(p, "declare it %.60s: %s %s, or use `set`", assign->field.text, codec,
+                           kinds[kind].join)
+               : lang_help(p, "use `set`");
+}
+
 /* `element.field = value` or `add element.field, value`: the element is known. */
 static bool check_assign(struct lang_scope *scope, const struct lang_assign *assign,
                          enum rmg_update_kind kind, struct lang_type_node *type, uint8_t operand)
@@ -278,25 +300,35 @@ static bool check_assign(struct lang_scope *scope, const struct lang_assign *ass
                            "a value that is a list of one codec",
                            "rules write lists without a codec, as a whole: declare it `list`");
     }
-    if (kind == RMG_UPDATE_ADD && field->pub.join != RMG_JOIN_SUM) {
-        lang_fail(p, assign->field.at, assign->field.span, "`add` is for fields with join sum");
-        return field->pub.codec == RMG_CODEC_I64
-                   ? lang_help(p, "declare it %.60s: i64 sum, or use `set`", assign->field.text)
-                   : lang_help(p, "use `set`");
+    if (kind != RMG_UPDATE_SET && field->pub.join != rmg_update_join(kind)) {
+        return wrong_join(p, assign, kind, &field->pub);
     }
     if (is_updated(scope, operand, assign->field.text, assign->field.size)) {
         lang_fail(p, assign->field.at, assign->field.span,
                   "this rule writes the field `%.60s` of this element twice", assign->field.text);
         return lang_help(p, "all that a rule writes happens at once: write one value");
     }
+    if (kind == RMG_UPDATE_PUT) { /* an element of any codec, or a list of them */
+        return lang_check_expr(scope, assign->value, LANG_IN_EFFECT) &&
+               add_update(scope, kind, operand, &field->pub, assign->value->codec, assign->value);
+    }
     return lang_check_value(scope, assign->value, LANG_IN_EFFECT, field->pub.codec, "this field") &&
-           add_update(scope, kind, operand, &field->pub, assign->value);
+           add_update(scope, kind, operand, &field->pub, field->pub.codec, assign->value);
+}
+
+static enum rmg_update_kind update_kind(enum lang_clause_kind kind)
+{
+    return kind == LANG_ADD     ? RMG_UPDATE_ADD
+           : kind == LANG_RAISE ? RMG_UPDATE_RAISE
+           : kind == LANG_LOWER ? RMG_UPDATE_LOWER
+           : kind == LANG_PUT   ? RMG_UPDATE_PUT
+                                : RMG_UPDATE_SET;
 }
 
 static bool check_updates(struct lang_scope *scope, const struct lang_clause *clause)
 {
     struct lang_parser *p = scope->p;
-    enum rmg_update_kind kind = clause->kind == LANG_ADD ? RMG_UPDATE_ADD : RMG_UPDATE_SET;
+    enum rmg_update_kind kind = update_kind(clause->kind);
     bool good = true;
     for (const struct lang_assign *assign = clause->assigns; assign != NULL;
          assign = assign->next) {
@@ -308,7 +340,7 @@ static bool check_updates(struct lang_scope *scope, const struct lang_clause *cl
         } else if (entry->deleted) {
             good =
                 lang_fail(p, name->at, name->span, "`%.60s` is deleted by this rule", name->text);
-        } else if (entry->created && kind == RMG_UPDATE_ADD) {
+        } else if (entry->created && kind != RMG_UPDATE_SET) {
             lang_fail(p, name->at, name->span, "`%.60s` is created by this rule", name->text);
             good = lang_help(p, "give it its value at once: (%.60s:Type {%.60s = 1})", name->text,
                              assign->field.text);
@@ -436,7 +468,7 @@ static bool add_defaults(struct lang_scope *scope)
             enum jit_err err = rmg_codec_decode(field->pub.codec, field->pub.value,
                                                 field->pub.value_size, &value->datum);
             assert(err == JIT_OK); /* we encoded it */
-            if (!add_update(scope, RMG_UPDATE_SET, operand, &field->pub, value)) {
+            if (!add_update(scope, RMG_UPDATE_SET, operand, &field->pub, field->pub.codec, value)) {
                 return false;
             }
         }
@@ -463,7 +495,7 @@ bool lang_check_rule(struct lang_scope *scope)
         if (clause->kind == LANG_CREATE && !check_create(scope, clause)) {
             return false;
         }
-        if (clause->kind == LANG_SET || clause->kind == LANG_ADD) {
+        if (clause->kind >= LANG_SET) {
             good = check_updates(scope, clause) && good;
         }
     }

@@ -181,7 +181,7 @@ static void print_path(const struct lang_path *path, struct jit_buf *out)
 
 static void print_clause(const struct lang_clause *clause, struct jit_buf *out)
 {
-    static const char *const words[] = {"create", "delete", "set", "add"};
+    static const char *const words[] = {"create", "delete", "set", "add", "raise", "lower", "put"};
     lang_put(out, "  ");
     lang_put(out, words[clause->kind]);
     for (const struct lang_path *path = clause->paths; path != NULL; path = path->next) {

@@ -124,11 +124,20 @@ struct lang_path {
     struct lang_path *next;
 };
 
-enum lang_clause_kind { LANG_CREATE, LANG_DELETE, LANG_SET, LANG_ADD };
+enum lang_clause_kind {
+    LANG_CREATE,
+    LANG_DELETE,
+    LANG_SET,
+    LANG_ADD,
+    LANG_RAISE,
+    LANG_LOWER,
+    LANG_PUT
+};
+
 struct lang_clause {
     enum lang_clause_kind kind;
     struct lang_path *paths;     /* CREATE */
-    struct lang_assign *assigns; /* SET, ADD; DELETE: targets only */
+    struct lang_assign *assigns; /* SET and joins; DELETE: targets only */
     struct lang_clause *next;
 };
 

@@ -108,9 +108,6 @@ static bool parse_head(struct lang_parser *p, struct lang_rule_node *rule)
 /* Words of the language that are not there yet, and words of other ones, where a clause begins. */
 static const char *const later_clauses[][2] = {
     {"detach", "delete the node's edges by a rule of their own, then `delete` the node"},
-    {"raise", "use `set` with a condition: where a.x < 5 set a.x = 5"},
-    {"lower", "use `set` with a condition: where a.x > 5 set a.x = 5"},
-    {"put", NULL},
     {"may", "matched elements are always different from each other"},
     {"apply", "`apply all` stands in `process`"},
     {"portal", NULL},
@@ -142,7 +139,8 @@ static bool refuse_clause(struct lang_parser *p)
                     later_clauses[i][1]);
         return false;
     }
-    static const char *const clauses[] = {"create", "delete", "set", "add", "where", "match"};
+    static const char *const clauses[] = {"create", "delete", "set",   "add",  "raise",
+                                          "lower",  "put",    "where", "match"};
     lang_expected(p, "`create`, `delete`, `set`, `add` or the next declaration");
     if (word.kind == LANG_NAME) {
         struct lang_nearest nearest = lang_nearest_to(p->source + word.at, word.size);
@@ -224,7 +222,8 @@ static bool parse_set(struct lang_parser *p, struct lang_clause *clause)
     return true;
 }
 
-static bool parse_add(struct lang_parser *p, struct lang_clause *clause)
+/* `add a.x, 1` and the other joins, behind the word. */
+static bool parse_join(struct lang_parser *p, const char *word, struct lang_clause *clause)
 {
     struct lang_assign *assign = lang_alloc(p->arena, 1, sizeof *assign);
     if (assign == NULL) {
@@ -235,8 +234,9 @@ static bool parse_add(struct lang_parser *p, struct lang_clause *clause)
         return false;
     }
     if (!lang_take(p, LANG_C(','))) {
-        lang_expected(p, "`,` and what to add");
-        return lang_help(p, "write `add %.60s.%.60s, 1`", assign->target.text, assign->field.text);
+        lang_expected(p, "`,` and a value");
+        return lang_help(p, "write `%s %.60s.%.60s, 1`", word, assign->target.text,
+                         assign->field.text);
     }
     return lang_parse_expr(p, &assign->value);
 }
@@ -255,9 +255,16 @@ static bool parse_clause(struct lang_parser *p, struct lang_clause *clause)
         clause->kind = LANG_SET;
         return parse_set(p, clause);
     }
-    if (lang_take_word(p, "add")) {
-        clause->kind = LANG_ADD;
-        return parse_add(p, clause);
+    static const struct {
+        const char *word;
+        enum lang_clause_kind kind;
+    } joins[] = {
+        {"add", LANG_ADD}, {"raise", LANG_RAISE}, {"lower", LANG_LOWER}, {"put", LANG_PUT}};
+    for (size_t i = 0; i < sizeof joins / sizeof joins[0]; i++) {
+        if (lang_take_word(p, joins[i].word)) {
+            clause->kind = joins[i].kind;
+            return parse_join(p, joins[i].word, clause);
+        }
     }
     if (lang_at_word(p, "where")) {
         lang_fail(p, p->token.at, p->token.size, "`where` stands once, right behind `match`");

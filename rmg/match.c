@@ -157,12 +157,13 @@ static enum rmg_result verify_deletions(struct verify *v)
     return result;
 }
 
-/* What lies in the slot of an update that no expression reads. found: an atom of the codec. */
+/* What lies in the slot of an update that no expression reads. now: NONE when it is no value of the
+ * codec. */
 static enum rmg_result look_at_target(struct verify *v, const struct rmg_rule_update *update,
-                                      bool *exists, bool *is_codec)
+                                      enum rmg_codec codec, bool *exists, struct rmg_datum *now)
 {
     struct rmg_value value;
-    struct rmg_datum datum;
+    now->codec = RMG_CODEC_NONE;
     enum rmg_plane plane =
         v->match->rule->elements[update->target].is_edge ? RMG_PLANE_BETA : RMG_PLANE_ALPHA;
     enum rmg_result result = rmg_probe_look(&v->probe);
@@ -177,37 +178,94 @@ static enum rmg_result look_at_target(struct verify *v, const struct rmg_rule_up
         return RMG_INVALID;
     }
     if (!*exists) {
-        *is_codec = false;
         return RMG_APPLIED;
     }
     if (value.kind != RMG_VALUE_ATOM) {
         return RMG_GUARD_FALSE;
     }
-    *is_codec = jit_id_equal(&value.type, rmg_codec_type(update->codec)) &&
-                rmg_codec_decode(update->codec, value.bytes, value.size, &datum) == JIT_OK;
+    if (!jit_id_equal(&value.type, rmg_codec_type(codec)) ||
+        rmg_codec_decode(codec, value.bytes, value.size, now) != JIT_OK) {
+        now->codec = RMG_CODEC_NONE;
+    }
     return RMG_APPLIED;
 }
 
-/* An add: the delta stays a delta, unless the rule reads the slot; then it is a set of the sum. */
-static enum rmg_result verify_add(struct verify *v, const struct rmg_rule_update *update,
-                                  struct rmg_datum *datum)
+static bool is_float(enum rmg_codec codec)
 {
-    struct rmg_datum now;
-    if (update->field == RMG_NO_FIELD) {
-        bool exists = false;
-        bool is_codec = false;
-        enum rmg_result result = look_at_target(v, update, &exists, &is_codec);
-        return result == RMG_APPLIED && !is_codec ? RMG_GUARD_FALSE : result;
+    return codec == RMG_CODEC_F64 || codec == RMG_CODEC_F32;
+}
+
+/* What is no number has no place in an order. */
+static bool is_nan(const struct rmg_datum *datum)
+{
+    return is_float(datum->codec) && datum->as.f64 != datum->as.f64;
+}
+
+static bool is_less(const struct rmg_datum *a, const struct rmg_datum *b)
+{
+    return is_float(a->codec) ? a->as.f64 < b->as.f64 : a->as.i64 < b->as.i64;
+}
+
+/* The new value of a slot that the rule reads as well. */
+static enum rmg_result join_now(const struct rmg_rule_update *update, const struct rmg_datum *now,
+                                struct rmg_datum *datum)
+{
+    switch (update->kind) {
+    case RMG_UPDATE_ADD:
+        return __builtin_add_overflow(now->as.i64, datum->as.i64, &datum->as.i64) ? RMG_OVERFLOW
+                                                                                  : RMG_APPLIED;
+    case RMG_UPDATE_RAISE:
+        *datum = is_less(now, datum) ? *datum : *now;
+        return RMG_APPLIED;
+    case RMG_UPDATE_LOWER:
+        *datum = is_less(datum, now) ? *datum : *now;
+        return RMG_APPLIED;
+    case RMG_UPDATE_PUT: /* stays a join: it has the slot to itself */
+    case RMG_UPDATE_SET:
+        break;
     }
-    enum rmg_result result = rmg_probe_field(&v->probe, update->field, &now);
+    return RMG_APPLIED;
+}
+
+/* A join: the value stays what is joined, unless the rule reads the slot; then it is a set of the
+ * outcome. */
+static enum rmg_result verify_join(struct verify *v, const struct rmg_rule_update *update,
+                                   struct rmg_datum *datum)
+{
+    enum rmg_codec codec = update->kind == RMG_UPDATE_PUT ? RMG_CODEC_LIST : update->codec;
+    bool exists = false;
+    struct rmg_datum now;
+    enum rmg_result result = update->field == RMG_NO_FIELD
+                                 ? look_at_target(v, update, codec, &exists, &now)
+                                 : rmg_probe_field(&v->probe, update->field, &now);
     if (result != RMG_APPLIED) {
         return result;
     }
-    if (now.codec != RMG_CODEC_I64) {
+    if (now.codec != codec || is_nan(&now)) {
         return RMG_GUARD_FALSE;
     }
-    return __builtin_add_overflow(now.as.i64, datum->as.i64, &datum->as.i64) ? RMG_OVERFLOW
-                                                                             : RMG_APPLIED;
+    if (update->kind != RMG_UPDATE_ADD && update->kind != RMG_UPDATE_PUT && is_nan(datum)) {
+        return RMG_OVERFLOW;
+    }
+    return update->field == RMG_NO_FIELD ? RMG_APPLIED : join_now(update, &now, datum);
+}
+
+/* The bytes of update `index`: a value; of a put the list of what is put. */
+static void keep_value(struct verify *v, uint32_t index, const struct rmg_datum *datum)
+{
+    const struct rmg_rule_update *update = &v->match->rule->updates[index];
+    struct jit_buf *values = v->effect->values;
+    size_t at = values->size;
+    v->effect->value_at[index] = (uint32_t)at;
+    if (update->kind == RMG_UPDATE_PUT && update->codec != RMG_CODEC_LIST) {
+        jit_buf_put_u64(values, 1);
+        jit_buf_put_u64(values, 0);
+        rmg_codec_encode(datum, values);
+        jit_buf_patch_u64(values, at + 8, values->size - at - 16);
+    } else {
+        rmg_codec_encode(datum, values);
+    }
+    v->effect->value_size[index] = (uint32_t)(values->size - at);
 }
 
 static enum rmg_result verify_update(struct verify *v, uint32_t index)
@@ -218,22 +276,23 @@ static enum rmg_result verify_update(struct verify *v, uint32_t index)
     if (result != RMG_APPLIED) {
         return result;
     }
-    if (update->kind == RMG_UPDATE_ADD) {
-        result = verify_add(v, update, &datum);
+    if (update->kind != RMG_UPDATE_SET) {
+        result = verify_join(v, update, &datum);
     } else if ((update->target & RMG_RULE_CREATED) == 0 && update->field == RMG_NO_FIELD) {
         bool exists = false;
-        bool is_codec = false;
-        result = look_at_target(v, update, &exists, &is_codec);
+        struct rmg_datum now;
+        result = look_at_target(v, update, update->codec, &exists, &now);
         v->gained[update->target] = (uint16_t)(v->gained[update->target] + !exists);
     }
     if (result != RMG_APPLIED) {
         return result;
     }
-    struct jit_buf *values = v->effect->values;
-    v->effect->value_at[index] = (uint32_t)values->size;
-    rmg_codec_encode(&datum, values);
-    v->effect->value_size[index] = (uint32_t)values->size - v->effect->value_at[index];
-    return RMG_APPLIED;
+    keep_value(v, index, &datum);
+    uint64_t bytes = v->effect->value_size[index]; /* of one element: 16 more than its own */
+    if (update->kind == RMG_UPDATE_PUT && update->field != RMG_NO_FIELD) {
+        bytes += v->probe.fields[update->field].size - 8; /* loaded just now */
+    }
+    return bytes > JIT_ATOM_BYTES_MAX ? RMG_OVERFLOW : RMG_APPLIED;
 }
 
 /* Has the element more than count attachments? */

@@ -67,7 +67,7 @@ struct rmg_effect {
     struct jit_id types[JIT_PATTERN_ELEMENTS_MAX];   /* of the matched elements */
     struct jit_id created[JIT_PATTERN_ELEMENTS_MAX]; /* ids of created nodes and edges */
     uint32_t value_at[RMG_RULE_UPDATES_MAX];         /* canonical bytes of update i in values; of */
-    uint32_t value_size[RMG_RULE_UPDATES_MAX];       /* an add: of its delta, or of the sum */
+    uint32_t value_size[RMG_RULE_UPDATES_MAX];       /* a join: of what is joined, or the outcome */
     uint32_t seen_at; /* ids of the nodes whose type a negative condition looked at, ascending */
     uint32_t seen_count;
     uint32_t clear_at; /* attachments of deleted elements (match_priv.h), by element and name */
@@ -94,15 +94,17 @@ enum rmg_result rmg_match_verify(const struct rmg_graph *graph, const struct rmg
 bool rmg_match_footprint(const struct rmg_match *match, const struct rmg_effect *effect,
                          bool (*emit)(void *user, const struct rmg_use *use), void *user);
 
-/* One operation of a rewrite, before merging. join SUM: the value is a delta to fold. */
+/* One operation of a rewrite, before merging. A join but NONE: the value is to be folded with what
+ * is there; of a UNION it is the list of what is put. */
 struct rmg_emit {
     struct rmg_op op; /* without origins and prior */
     enum rmg_join join;
-    int64_t delta;
+    int64_t delta; /* SUM: the value */
+    bool alone;    /* UNION: the rewrite has the slot to itself */
 };
 /* The operations in order: creates, deleted elements (each after its attachments), updates. The
- * number of an operation is its place here. An add whose field the rule also reads comes as a set
- * of the sum. Everything is borrowed for the call. */
+ * number of an operation is its place here. A join of a field that the rule also reads comes as a
+ * set of the outcome, but a put as it is. Everything is borrowed for the call. */
 bool rmg_match_execute(const struct rmg_match *match, const struct rmg_effect *effect,
                        bool (*emit)(void *user, const struct rmg_emit *emit), void *user);
 

@@ -118,5 +118,10 @@ int rmg_conflict_compare(const struct rmg_conflict *a, const struct rmg_conflict
 JIT_MUST_CHECK enum jit_err rmg_join_values(enum rmg_join join, const struct rmg_value *base,
                                             const struct rmg_value *a, const struct rmg_value *b,
                                             struct rmg_scratch *scratch, struct rmg_value *out);
+/* One or more values of a field joined by MAX, MIN or UNION, whose order does not matter. Errors as
+ * above. */
+JIT_MUST_CHECK enum jit_err rmg_join_all(enum rmg_join join, const struct rmg_value *values,
+                                         size_t count, struct rmg_scratch *scratch,
+                                         struct rmg_value *out);
 
 #endif

@@ -82,43 +82,48 @@ static int by_element(const void *a, const void *b)
     return element_compare(a, b);
 }
 
-/* Two lists of one type; how many elements they have. False: they are no lists. */
-static bool lists_of(const struct rmg_value *const value[2], struct rmg_list list[2],
-                     uint64_t *count)
+/* Lists of one type; how many elements and bytes they have. False: they are no lists. */
+static bool lists_measure(const struct rmg_value *values, size_t value_count, uint64_t *count,
+                          size_t *bytes)
 {
-    enum rmg_codec element;
     *count = 0;
-    for (int i = 0; i < 2; i++) {
-        if (!jit_id_equal(&value[0]->type, &value[i]->type) ||
-            rmg_codec_of_atom(&value[i]->type, &element) != RMG_CODEC_LIST ||
-            rmg_codec_check(RMG_CODEC_LIST, element, value[i]->bytes, value[i]->size) != JIT_OK) {
+    *bytes = 0;
+    for (size_t i = 0; i < value_count; i++) {
+        const struct rmg_value *value = &values[i];
+        enum rmg_codec element;
+        struct rmg_list list;
+        if (value->kind != RMG_VALUE_ATOM || !jit_id_equal(&values[0].type, &value->type) ||
+            rmg_codec_of_atom(&value->type, &element) != RMG_CODEC_LIST ||
+            rmg_codec_check(RMG_CODEC_LIST, element, value->bytes, value->size) != JIT_OK) {
             return false;
         }
-        rmg_list_begin(value[i]->bytes, value[i]->size, &list[i]);
-        *count += list[i].left;
+        rmg_list_begin(value->bytes, value->size, &list);
+        *count += list.left;
+        *bytes += value->size;
     }
     return true;
 }
 
-/* Every element of either once, ascending bytewise. */
-static enum jit_err join_union(const struct rmg_value *a, const struct rmg_value *b,
+/* Every element of any of them once, ascending bytewise. */
+static enum jit_err join_union(const struct rmg_value *values, size_t value_count,
                                struct rmg_scratch *scratch, struct rmg_value *out)
 {
-    const struct rmg_value *const value[2] = {a, b};
-    struct rmg_list list[2];
     uint64_t count = 0;
+    size_t bytes = 0;
     size_t all = 0;
     uint64_t kept = 0;
-    if (!lists_of(value, list, &count)) {
+    if (!lists_measure(values, value_count, &count, &bytes)) {
         return JIT_ENOTSUP;
     }
     struct element *elements = rmg_scratch_alloc(scratch, (count + 1) * sizeof *elements);
-    uint8_t *begin = rmg_scratch_alloc(scratch, (size_t)a->size + b->size);
+    uint8_t *begin = rmg_scratch_alloc(scratch, bytes);
     if (elements == NULL || begin == NULL) {
         return JIT_ENOMEM;
     }
-    for (int i = 0; i < 2; i++) {
-        while (rmg_list_next(&list[i], &elements[all].bytes, &elements[all].size)) {
+    for (size_t i = 0; i < value_count; i++) {
+        struct rmg_list list;
+        rmg_list_begin(values[i].bytes, values[i].size, &list);
+        while (rmg_list_next(&list, &elements[all].bytes, &elements[all].size)) {
             all++;
         }
     }
@@ -136,10 +141,13 @@ static enum jit_err join_union(const struct rmg_value *a, const struct rmg_value
         kept++;
     }
     jit_put_le64(begin, kept);
-    *out = *a;
+    if ((size_t)(at - begin) > JIT_ATOM_BYTES_MAX) {
+        return JIT_ELIMIT;
+    }
+    *out = values[0];
     out->bytes = begin;
     out->size = (uint32_t)(at - begin);
-    return out->size > JIT_ATOM_BYTES_MAX ? JIT_ELIMIT : JIT_OK;
+    return JIT_OK;
 }
 
 /* No clock tells which write was the last one, so any rule will do that both sides agree on: the
@@ -166,8 +174,10 @@ enum jit_err rmg_join_values(enum rmg_join join, const struct rmg_value *base,
     case RMG_JOIN_MAX:
     case RMG_JOIN_MIN:
         return join_extreme(join == RMG_JOIN_MAX, a, b, out);
-    case RMG_JOIN_UNION:
-        return join_union(a, b, scratch, out);
+    case RMG_JOIN_UNION: {
+        const struct rmg_value both[2] = {*a, *b};
+        return join_union(both, 2, scratch, out);
+    }
     case RMG_JOIN_LAST:
         join_last(a, b, out);
         return JIT_OK;
@@ -176,4 +186,22 @@ enum jit_err rmg_join_values(enum rmg_join join, const struct rmg_value *base,
         break;
     }
     return JIT_ENOTSUP;
+}
+
+enum jit_err rmg_join_all(enum rmg_join join, const struct rmg_value *values, size_t count,
+                          struct rmg_scratch *scratch, struct rmg_value *out)
+{
+    enum jit_err err = JIT_OK;
+    assert(count > 0);
+    *out = values[0];
+    if (join == RMG_JOIN_UNION) {
+        return join_union(values, count, scratch, out);
+    }
+    for (size_t i = 1; i < count && err == JIT_OK; i++) {
+        const struct rmg_value so_far = *out;
+        err = join == RMG_JOIN_MAX || join == RMG_JOIN_MIN
+                  ? join_extreme(join == RMG_JOIN_MAX, &so_far, &values[i], out)
+                  : JIT_ENOTSUP;
+    }
+    return err;
 }

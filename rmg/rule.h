@@ -116,16 +116,21 @@ struct rmg_expr {
 
 enum rmg_update_kind {
     RMG_UPDATE_SET = 1,
-    RMG_UPDATE_ADD = 2, /* join sum */
-    RMG_UPDATE_RAISE = 3,
-    RMG_UPDATE_LOWER = 4,
-    RMG_UPDATE_PUT = 5
+    RMG_UPDATE_ADD = 2,   /* join sum */
+    RMG_UPDATE_RAISE = 3, /* join max */
+    RMG_UPDATE_LOWER = 4, /* join min */
+    RMG_UPDATE_PUT = 5    /* join union */
 };
 
 #define RMG_NO_FIELD UINT16_MAX
 
-/* At most one update a slot. The codec is that of the expression, exactly; an add is i64, of a
- * matched element. field is set by decode: the field that reads the same slot, or RMG_NO_FIELD. */
+/* How updates of a kind fold (rmg/slot.h); NONE for a set. */
+enum rmg_join rmg_update_join(enum rmg_update_kind kind);
+
+/* At most one update a slot. The codec is that of the expression, exactly; joins are of matched
+ * elements: an add is i64, raise and lower are i64, f64 or f32, put is of any codec: the elements
+ * of a list, else one element to be. field is set by decode: the field that reads the same slot, or
+ * RMG_NO_FIELD. */
 struct rmg_rule_update {
     enum rmg_update_kind kind;
     uint16_t field;
@@ -165,7 +170,7 @@ struct rmg_rule {
  * bytes. */
 JIT_MUST_CHECK enum jit_err rmg_rule_encode(const struct rmg_rule *rule, struct jit_buf *buf);
 /* Verified, with everything in memory of its own. Errors: JIT_EFORMAT, JIT_EVERSION, JIT_ELIMIT,
- * JIT_ENOTSUP (what policy 1 has no meaning for yet: retry, raise, lower, put), JIT_ENOMEM. */
+ * JIT_ENOTSUP (what policy 1 has no meaning for yet: retry), JIT_ENOMEM. */
 JIT_MUST_CHECK enum jit_err rmg_rule_decode(struct jit_heap *heap, const uint8_t *bytes,
                                             size_t size, struct rmg_rule **out);
 void rmg_rule_free(struct jit_heap *heap, struct rmg_rule *rule); /* may be NULL */

@@ -122,20 +122,46 @@ static bool target_valid(const struct rmg_rule *rule, const struct rmg_rule_upda
     return update->target < rule->element_count && !rule->elements[update->target].deleted;
 }
 
+enum rmg_join rmg_update_join(enum rmg_update_kind kind)
+{
+    switch (kind) {
+    case RMG_UPDATE_ADD:
+        return RMG_JOIN_SUM;
+    case RMG_UPDATE_RAISE:
+        return RMG_JOIN_MAX;
+    case RMG_UPDATE_LOWER:
+        return RMG_JOIN_MIN;
+    case RMG_UPDATE_PUT:
+        return RMG_JOIN_UNION;
+    case RMG_UPDATE_SET:
+        break;
+    }
+    return RMG_JOIN_NONE;
+}
+
+static bool kind_valid(const struct rmg_rule_update *update)
+{
+    switch (update->kind) {
+    case RMG_UPDATE_SET:
+    case RMG_UPDATE_PUT:
+        return true;
+    case RMG_UPDATE_ADD:
+        return update->codec == RMG_CODEC_I64;
+    case RMG_UPDATE_RAISE:
+    case RMG_UPDATE_LOWER:
+        return update->codec == RMG_CODEC_I64 || update->codec == RMG_CODEC_F64 ||
+               update->codec == RMG_CODEC_F32;
+    }
+    return false;
+}
+
 static enum jit_err check_updates(const struct rmg_rule *rule)
 {
     for (uint32_t i = 0; i < rule->update_count; i++) {
         const struct rmg_rule_update *update = &rule->updates[i];
         enum rmg_codec codec = RMG_CODEC_NONE;
-        if (update->kind == RMG_UPDATE_RAISE || update->kind == RMG_UPDATE_LOWER ||
-            update->kind == RMG_UPDATE_PUT) {
-            return JIT_ENOTSUP;
-        }
-        if (update->kind != RMG_UPDATE_SET && update->kind != RMG_UPDATE_ADD) {
-            return JIT_EFORMAT;
-        }
-        if (!target_valid(rule, update) || !name_valid(update->name, update->name_size, 0) ||
-            (update->kind == RMG_UPDATE_ADD && update->codec != RMG_CODEC_I64)) {
+        if (!kind_valid(update) || !target_valid(rule, update) ||
+            !name_valid(update->name, update->name_size, 0)) {
             return JIT_EFORMAT;
         }
         enum jit_err err = rmg_expr_check(rule, &update->expr, &codec);

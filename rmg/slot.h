@@ -54,7 +54,8 @@ struct rmg_use {
     enum rmg_access access;
     enum rmg_join join; /* BLIND */
     bool read;          /* BLIND or WRITE: verification read it too, so it is an in-slot as well */
-    int64_t delta;      /* BLIND with SUM: what is added, so that the fold can refuse an overflow */
+    int64_t delta;      /* BLIND, SUM: what is added; UNION: how many bytes the list grows at most:
+                           so that the fold can refuse an overflow */
 };
 
 /* The order of their bytes: lists of slots ascend in it. */

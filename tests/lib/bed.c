@@ -52,6 +52,9 @@ static void add_node(struct bed *bed, struct rmg_tx *tx, bool naive, size_t i)
     set_atom(bed, tx, naive, &bed->nodes[i], atom("state", RMG_CODEC_I64, number, 8));
     jit_put_le64(number, 0);
     set_atom(bed, tx, naive, &bed->nodes[i], atom("hits", RMG_CODEC_I64, number, 8));
+    set_atom(bed, tx, naive, &bed->nodes[i], atom("peak", RMG_CODEC_I64, number, 8));
+    set_atom(bed, tx, naive, &bed->nodes[i], atom("low", RMG_CODEC_I64, number, 8));
+    set_atom(bed, tx, naive, &bed->nodes[i], atom("tags", RMG_CODEC_LIST, number, 8));
     set_atom(bed, tx, naive, &bed->nodes[i], atom("v", RMG_CODEC_BYTES, bed->nodes[i].bytes, 16));
 }
 
@@ -148,7 +151,9 @@ static void fill_params(struct bed_batch *batch, struct rmg_request *request, en
     request->params = params;
     if (rule == SAMPLE_PUT || rule == SAMPLE_GROW) {
         request->params_size = sample_params_bytes(params, value, sizeof value);
-    } else if (rule == SAMPLE_LOAD) {
+    } else if (rule == SAMPLE_TAG) {
+        request->params_size = sample_params_bytes(params, value, 1 + place % 2);
+    } else if (rule == SAMPLE_LOAD || rule == SAMPLE_RAISE) {
         request->params_size = sample_params_i64(params, (int64_t)(place % 7) - 3);
     }
 }

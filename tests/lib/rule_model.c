@@ -244,13 +244,20 @@ static uint8_t random_end(struct rule_model *m)
     return RMG_RULE_CREATED - 1;
 }
 
+static enum rmg_update_kind random_kind(struct rule_model *m)
+{
+    static const enum rmg_update_kind kinds[] = {RMG_UPDATE_SET,   RMG_UPDATE_SET,
+                                                 RMG_UPDATE_ADD,   RMG_UPDATE_ADD,
+                                                 RMG_UPDATE_RAISE, RMG_UPDATE_LOWER};
+    return kinds[rm_roll(m, sizeof kinds / sizeof kinds[0])];
+}
+
 static void random_update(struct rule_model *m, uint8_t target, const char *name)
 {
     bool created = (target & RMG_RULE_CREATED) != 0;
     if (created || rm_roll(m, 2) == 0) {
         kit_push_i64(&m->kit, (int64_t)rm_roll(m, 5));
-        kit_update(&m->kit, created || rm_roll(m, 2) == 0 ? RMG_UPDATE_SET : RMG_UPDATE_ADD, target,
-                   name, RMG_CODEC_I64);
+        kit_update(&m->kit, created ? RMG_UPDATE_SET : random_kind(m), target, name, RMG_CODEC_I64);
         return;
     }
     uint8_t element = (uint8_t)rm_roll(m, m->kit.rule.element_count);
@@ -258,8 +265,7 @@ static void random_update(struct rule_model *m, uint8_t target, const char *name
                    kit_field(&m->kit, element, names[rm_roll(m, RM_NAMES)], RMG_CODEC_I64));
     kit_push_i64(&m->kit, 1);
     kit_op(&m->kit, RMG_EXPR_ADD);
-    kit_update(&m->kit, rm_roll(m, 2) == 0 ? RMG_UPDATE_SET : RMG_UPDATE_ADD, target, name,
-               RMG_CODEC_I64);
+    kit_update(&m->kit, random_kind(m), target, name, RMG_CODEC_I64);
 }
 
 static void random_effects(struct rule_model *m)

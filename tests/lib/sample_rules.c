@@ -153,7 +153,8 @@ static void draft_cure(struct draft *draft)
 
 static void draft_fill(struct draft *draft, enum sample_rule which)
 {
-    static const char *const names[] = {"put", "grow", "infect", "prune", "cure", "load"};
+    static const char *const names[] = {"put",  "grow", "infect", "prune",
+                                        "cure", "load", "raise",  "tag"};
     draft_name(draft, names[which]);
     draft_node(draft, false);
     switch (which) {
@@ -178,6 +179,15 @@ static void draft_fill(struct draft *draft, enum sample_rule which)
         draft->rule.priority = 5;
         draft_param(draft, "n", RMG_CODEC_I64);
         draft_update(draft, RMG_UPDATE_ADD, 0, "hits", RMG_CODEC_I64, CODE(put_param));
+        break;
+    case SAMPLE_RAISE:
+        draft_param(draft, "n", RMG_CODEC_I64);
+        draft_update(draft, RMG_UPDATE_RAISE, 0, "peak", RMG_CODEC_I64, CODE(put_param));
+        draft_update(draft, RMG_UPDATE_LOWER, 0, "low", RMG_CODEC_I64, CODE(put_param));
+        break;
+    case SAMPLE_TAG:
+        draft_param(draft, "v", RMG_CODEC_BYTES);
+        draft_update(draft, RMG_UPDATE_PUT, 0, "tags", RMG_CODEC_BYTES, CODE(put_param));
         break;
     case SAMPLE_RULES:
         assert(false);

@@ -20,6 +20,8 @@ enum sample_rule {
     SAMPLE_PRUNE,
     SAMPLE_CURE,
     SAMPLE_LOAD,
+    SAMPLE_RAISE,
+    SAMPLE_TAG,
     SAMPLE_RULES
 };
 

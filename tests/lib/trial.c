@@ -97,3 +97,58 @@ void trial_script(const struct trial *t, struct script *script)
     script->count = 0;
     ck_assert(rmg_match_execute(&t->match, &t->effect, keep_emit, script));
 }
+
+/* One element into a list that ascends. */
+static uint32_t list_insert(uint8_t *list, uint32_t size, const uint8_t *bytes, uint32_t count)
+{
+    uint32_t at = 8;
+    while (at < size) {
+        uint32_t other = (uint32_t)jit_le64(list + at);
+        uint32_t both = other < count ? other : count;
+        int order = memcmp(list + at + 8, bytes, both);
+        order = order != 0 ? order : other < count ? -1 : other > count;
+        if (order == 0) {
+            return size;
+        }
+        if (order > 0) {
+            break;
+        }
+        at += 8 + other;
+    }
+    ck_assert_uint_le(size + 8 + count, JOINED_MAX);
+    memmove(list + at + 8 + count, list + at, size - at);
+    jit_put_le64(list + at, count);
+    memcpy(list + at + 8, bytes, count);
+    jit_put_le64(list, jit_le64(list) + 1);
+    return size + 8 + count;
+}
+
+uint32_t naive_join(const struct rmg_emit *emit, const uint8_t *now, uint32_t now_size,
+                    uint8_t out[JOINED_MAX])
+{
+    const uint8_t *bytes = emit->op.attachment.value.bytes;
+    int64_t here = (int64_t)jit_le64(now);
+    int64_t there = (int64_t)jit_le64(bytes);
+    if (emit->join == RMG_JOIN_UNION) {
+        const uint8_t *const lists[2] = {now, bytes};
+        const uint32_t sizes[2] = {now_size, emit->op.attachment.value.size};
+        uint32_t size = 8;
+        memset(out, 0, 8);
+        for (unsigned i = 0; i < 2; i++) {
+            for (uint32_t at = 8; at < sizes[i]; at += 8 + (uint32_t)jit_le64(lists[i] + at)) {
+                size = list_insert(out, size, lists[i] + at + 8, (uint32_t)jit_le64(lists[i] + at));
+            }
+        }
+        return size;
+    }
+    ck_assert_uint_eq(now_size, 8);
+    if (emit->join == RMG_JOIN_SUM && __builtin_add_overflow(here, emit->delta, &here)) {
+        return 0;
+    }
+    if ((emit->join == RMG_JOIN_MAX && there > here) ||
+        (emit->join == RMG_JOIN_MIN && there < here)) {
+        here = there;
+    }
+    jit_put_le64(out, (uint64_t)here);
+    return 8;
+}

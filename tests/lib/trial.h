@@ -37,4 +37,10 @@ struct script {
 };
 void trial_script(const struct trial *t, struct script *script);
 
+/* What an operation with a join leaves where `now` is, the plain way; i64 and short lists only.
+ * Returns the size of out, 0: a sum that overflows. */
+#define JOINED_MAX 512
+uint32_t naive_join(const struct rmg_emit *emit, const uint8_t *now, uint32_t now_size,
+                    uint8_t out[JOINED_MAX]);
+
 #endif

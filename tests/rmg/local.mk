@@ -16,13 +16,17 @@ EXTRA_DIST += docs/spec/state-root.md
 %C%_test_store_faults_LDADD = $(test_libs_rmg)
 
 # Rules.
-check_PROGRAMS += %D%/test_codec %D%/test_expr %D%/test_footprint %D%/test_match %D%/test_rule %D%/test_search
+check_PROGRAMS += %D%/test_codec %D%/test_expr %D%/test_footprint %D%/test_match %D%/test_match_more %D%/test_rule %D%/test_search
 %C%_test_codec_CFLAGS = $(test_cflags)
 %C%_test_codec_LDADD = $(test_libs_rmg)
 %C%_test_expr_CFLAGS = $(test_cflags)
 %C%_test_expr_LDADD = $(test_libs_rmg)
 %C%_test_footprint_CFLAGS = $(test_cflags)
 %C%_test_footprint_LDADD = $(test_libs_rmg)
+%C%_test_match_more_SOURCES = %D%/test_match_more.c %D%/match_scene.h
+%C%_test_match_more_CFLAGS = $(test_cflags)
+%C%_test_match_more_LDADD = $(test_libs_rmg)
+%C%_test_match_SOURCES = %D%/test_match.c %D%/match_scene.h
 %C%_test_match_CFLAGS = $(test_cflags)
 %C%_test_match_LDADD = $(test_libs_rmg)
 %C%_test_rule_CFLAGS = $(test_cflags)

@@ -8,6 +8,7 @@
 #include "base/le.h"
 #include "tests/lib/bed.h"
 #include "tests/lib/tcase.h"
+#include "tests/lib/trial.h"
 
 #define SEEDS 40
 #define TICKS 4
@@ -144,7 +145,7 @@ static void model_verify(struct bed *bed, const struct rmg_tick_input *input,
     jit_buf_release(&values);
 }
 
-static bool uses_conflict(const struct rmg_use *a, const struct rmg_use *b)
+static bool model_conflict(const struct rmg_use *a, const struct rmg_use *b)
 {
     if (rmg_slot_compare(&a->slot, &b->slot) != 0) {
         return false;
@@ -166,7 +167,7 @@ static void model_reserve(struct model *model, uint32_t i)
         }
         for (uint32_t u = 0; u < r->use_count; u++) {
             for (uint32_t w = 0; w < winner->use_count; w++) {
-                if (uses_conflict(&r->uses[u], &winner->uses[w])) {
+                if (model_conflict(&r->uses[u], &winner->uses[w])) {
                     r->result = RMG_CONFLICT;
                     r->blocker = k;
                     return;
@@ -176,7 +177,7 @@ static void model_reserve(struct model *model, uint32_t i)
     }
 }
 
-static int64_t naive_number(struct naive_state *state, const struct rmg_op *op)
+static const struct naive_attachment *naive_now(struct naive_state *state, const struct rmg_op *op)
 {
     const struct naive_instance *in = naive_find(state, &op->instance);
     for (size_t i = 0; i < in->attachment_count; i++) {
@@ -184,18 +185,18 @@ static int64_t naive_number(struct naive_state *state, const struct rmg_op *op)
         if (a->plane == op->plane && jit_id_equal(&a->owner, &op->id) &&
             a->name_size == op->attachment.name_size &&
             memcmp(a->name, op->attachment.name, a->name_size) == 0) {
-            return (int64_t)jit_le64(a->bytes);
+            return a;
         }
     }
-    ck_abort_msg("no number to add to");
-    return 0;
+    ck_abort_msg("nothing to join with");
+    return NULL;
 }
 
 static void naive_perform(struct naive_state *state, const struct rmg_emit *emit)
 {
     struct rmg_op op = emit->op;
     struct rmg_edge edge = {.id = op.id, .from = op.from, .to = op.to, .type = op.type};
-    uint8_t sum[8];
+    uint8_t joined[JOINED_MAX];
     switch (op.kind) {
     case RMG_OP_CLEAR_ATTACHMENT:
         must(naive_clear_attachment(state, &op.instance, op.plane, &op.id, op.attachment.name,
@@ -214,9 +215,10 @@ static void naive_perform(struct naive_state *state, const struct rmg_emit *emit
         must(naive_upsert_edge(state, &op.instance, &edge));
         break;
     case RMG_OP_SET_ATTACHMENT:
-        if (emit->join == RMG_JOIN_SUM) {
-            jit_put_le64(sum, (uint64_t)(naive_number(state, &op) + emit->delta));
-            op.attachment.value.bytes = sum;
+        if (emit->join != RMG_JOIN_NONE) {
+            const struct naive_attachment *now = naive_now(state, &op);
+            op.attachment.value.size = naive_join(emit, now->bytes, (uint32_t)now->size, joined);
+            op.attachment.value.bytes = joined;
         }
         must(naive_set_attachment(state, &op.instance, op.plane, &op.id, &op.attachment));
         break;
@@ -245,10 +247,12 @@ static void naive_rewrite(struct naive_state *state, const struct model_request 
 static bool model_overflows(struct naive_state *state, const struct model_request *r)
 {
     for (uint32_t i = 0; i < r->emit_count; i++) {
-        int64_t sum = 0;
-        if (r->emits[i].join == RMG_JOIN_SUM &&
-            __builtin_add_overflow(naive_number(state, &r->emits[i].op), r->emits[i].delta, &sum)) {
-            return true;
+        uint8_t joined[JOINED_MAX];
+        if (r->emits[i].join != RMG_JOIN_NONE) {
+            const struct naive_attachment *now = naive_now(state, &r->emits[i].op);
+            if (naive_join(&r->emits[i], now->bytes, (uint32_t)now->size, joined) == 0) {
+                return true;
+            }
         }
     }
     return false;

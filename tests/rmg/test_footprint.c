@@ -191,19 +191,20 @@ static void apply(const struct trial *t)
 {
     static struct script script;
     struct rmg_graph graph = kit_graph_of(&model.g, NULL);
-    uint8_t sums[SCRIPT_MAX][8];
+    static uint8_t joined[SCRIPT_MAX][JOINED_MAX];
     trial_script(t, &script);
     qsort(script.items, script.count, sizeof script.items[0], by_op);
     for (unsigned i = 0; i < script.count; i++) {
         struct rmg_emit *emit = &script.items[i];
         struct rmg_value now;
-        if (emit->join == RMG_JOIN_SUM) {
+        if (emit->join != RMG_JOIN_NONE) {
             ck_assert_int_eq(rmg_attachment_get(&graph, emit->op.plane, &emit->op.id,
                                                 emit->op.attachment.name,
                                                 emit->op.attachment.name_size, &now),
                              JIT_OK);
-            jit_put_le64(sums[i], jit_le64(now.bytes) + (uint64_t)emit->delta);
-            emit->op.attachment.value.bytes = sums[i];
+            emit->op.attachment.value.size = naive_join(emit, now.bytes, now.size, joined[i]);
+            ck_assert_uint_gt(emit->op.attachment.value.size, 0);
+            emit->op.attachment.value.bytes = joined[i];
         }
     }
     kit_open(&model.g);

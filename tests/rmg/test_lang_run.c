@@ -14,7 +14,8 @@
 #define REQUESTS_MAX 256u
 #define TYPES                                                                                      \
     "system s\n"                                                                                   \
-    "type P { i: i64 = 0, hits: i64 sum = 0, name: text }\n"                                       \
+    "type P { i: i64 = 0, hits: i64 sum = 0, name: text, peak: i64 max, low: f64 min,\n"           \
+    "         tags: list union, all: list union }\n"                                               \
     "type Q { level: f64 = 0.25, note: text = \"none\", i: i64 = -4 }\n"                           \
     "edge D { w: i64 = 3 }\nedge E { w: i64 = 9 }\n"
 
@@ -324,6 +325,78 @@ START_TEST(calls_by_number)
 }
 END_TEST
 
+/* Many raise, lower and put into one field in one tick: none conflicts. */
+START_TEST(joins)
+{
+    static const uint8_t low[8] = {0, 0, 0, 0, 0, 0, 0xe0, 0xbf}; /* -0.5 */
+    static const uint8_t list[] = {2, 0, 0,   0,   0, 0, 0, 0, 2, 0, 0, 0, 0,  0,
+                                   0, 0, 'a', 'c', 1, 0, 0, 0, 0, 0, 0, 0, 'b'};
+    static const uint8_t none[8] = {0};
+    static const double zero = 0.0;
+    begin("rule up match (a:P)<-[e:D]-(b:P) where b.i = 0 raise a.peak, 10 - e.w "
+          "lower a.low, -0.5 put a.tags, b.name\n"
+          "rule mine match (a:P) where a.tags = a.all and a.hits = 1 put a.all, a.tags "
+          "raise a.peak, a.peak + 1\n"
+          "process w run up, mine apply all over shard(/world)\n");
+    kit_open(&g);
+    for (uint64_t n = 0; n < 6; n++) {
+        struct rmg_datum name = {.codec = RMG_CODEC_TEXT,
+                                 .bytes = (const uint8_t *)(n % 2 == 0 ? "b" : "ac"),
+                                 .size = n % 2 == 0 ? 1 : 2};
+        struct rmg_datum lists = {.codec = RMG_CODEC_LIST, .bytes = none, .size = 8};
+        struct rmg_datum number = {.codec = RMG_CODEC_F64, .as.f64 = zero};
+        kit_put_atom(&g, RMG_PLANE_ALPHA, node(n), "name", &name);
+        kit_put_atom(&g, RMG_PLANE_ALPHA, node(n), "tags", &lists);
+        kit_put_atom(&g, RMG_PLANE_ALPHA, node(n), "all", &lists);
+        kit_put_atom(&g, RMG_PLANE_ALPHA, node(n), "low", &number);
+        kit_put_i64(&g, RMG_PLANE_ALPHA, node(n), "peak", 7);
+    }
+    kit_put_i64(&g, RMG_PLANE_ALPHA, node(5), "hits", 1);
+    kit_seal(&g);
+    run_tick();
+    ck_assert_uint_eq(output.applied, 6); /* five edges, and node 5 by itself */
+    ck_i64(RMG_PLANE_ALPHA, node(0), "peak", 9);
+    ck_i64(RMG_PLANE_ALPHA, node(1), "peak", 8); /* of 8, 6 and 5 */
+    ck_i64(RMG_PLANE_ALPHA, node(2), "peak", 7);
+    ck_i64(RMG_PLANE_ALPHA, node(5), "peak", 8); /* read: a set of the outcome */
+    ck_value(RMG_PLANE_ALPHA, node(1), "tags", RMG_CODEC_LIST, list, sizeof list);
+    ck_value(RMG_PLANE_ALPHA, node(5), "all", RMG_CODEC_LIST, none, sizeof none);
+    ck_value(RMG_PLANE_ALPHA, node(1), "low", RMG_CODEC_F64, low, sizeof low);
+    ck_value(RMG_PLANE_ALPHA, node(3), "low", RMG_CODEC_F64, none, 8);
+}
+END_TEST
+
+/* What many put may together be longer than an atom: the last one in canonical order is refused. */
+START_TEST(a_list_has_an_end)
+{
+    static uint8_t big[JIT_ATOM_BYTES_MAX - 20];
+    jit_put_le64(big, 1);
+    jit_put_le64(big + 8, sizeof big - 16);
+    begin("rule up match (a:P)<-[e:D]-(b:P) where a.hits = 1 put a.tags, b.name\n"
+          "process w run up apply all over shard(/world)\n");
+    kit_open(&g);
+    for (uint64_t n = 0; n < 6; n++) {
+        struct rmg_datum name = {
+            .codec = RMG_CODEC_TEXT, .bytes = (const uint8_t *)"abcdef" + n, .size = 1};
+        kit_put_atom(&g, RMG_PLANE_ALPHA, node(n), "name", &name);
+    }
+    struct rmg_datum list = {.codec = RMG_CODEC_LIST, .bytes = big, .size = sizeof big};
+    kit_put_atom(&g, RMG_PLANE_ALPHA, node(1), "tags", &list);
+    kit_put_i64(&g, RMG_PLANE_ALPHA, node(1), "hits", 1);
+    kit_seal(&g);
+    run_tick();
+    ck_assert_uint_eq(request_count, 3); /* 9 bytes each; there is room for 20 */
+    ck_assert_uint_eq(output.applied, 2);
+    ck_assert_int_eq(output.receipts[2].result, RMG_OVERFLOW);
+    struct rmg_graph graph = kit_graph_of(&g, NULL);
+    struct rmg_value value;
+    struct jit_id owner = node(1);
+    must(rmg_attachment_get(&graph, RMG_PLANE_ALPHA, &owner, "tags", 4, &value));
+    ck_assert_uint_eq(value.size, sizeof big + 18);
+    ck_assert_uint_eq(jit_le64(value.bytes), 3);
+}
+END_TEST
+
 static void suite(Suite *s)
 {
     TCase *t = test_case(s, "lang_run", 30);
@@ -333,6 +406,8 @@ static void suite(Suite *s)
     tcase_add_test(t, negative_conditions_and_deletion);
     tcase_add_test(t, arithmetic_and_binding);
     tcase_add_test(t, calls_by_number);
+    tcase_add_test(t, joins);
+    tcase_add_test(t, a_list_has_an_end);
 }
 
 TEST_MAIN("lang_run", suite)

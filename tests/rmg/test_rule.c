@@ -315,6 +315,10 @@ BREAK(add_to_created, s->updates[1].target = RMG_RULE_CREATED | 0)
 BREAK(raise, s->updates[1].kind = RMG_UPDATE_RAISE)
 BREAK(lower, s->updates[1].kind = RMG_UPDATE_LOWER)
 BREAK(put, s->updates[1].kind = RMG_UPDATE_PUT)
+BREAK(raise_text, s->updates[1].expr = (struct rmg_expr)CODE(text_code);
+      s->updates[1].kind = RMG_UPDATE_RAISE; s->updates[1].codec = RMG_CODEC_TEXT)
+BREAK(put_to_created, s->updates[1].kind = RMG_UPDATE_PUT;
+      s->updates[1].target = RMG_RULE_CREATED | 0)
 BREAK(retry, s->rule.retry = 1)
 
 #define ROW(name, err)                                                                             \
@@ -363,9 +367,11 @@ static const struct {
     ROW(update_not_utf8, JIT_EFORMAT),
     ROW(add_text, JIT_EFORMAT),
     ROW(add_to_created, JIT_EFORMAT),
-    ROW(raise, JIT_ENOTSUP),
-    ROW(lower, JIT_ENOTSUP),
-    ROW(put, JIT_ENOTSUP),
+    ROW(raise, JIT_OK),
+    ROW(lower, JIT_OK),
+    ROW(put, JIT_OK),
+    ROW(raise_text, JIT_EFORMAT),
+    ROW(put_to_created, JIT_EFORMAT),
     ROW(retry, JIT_ENOTSUP),
 };
 
