@@ -30,5 +30,5 @@ librmgincludedir = $(includedir)/librmg
 librmginclude_HEADERS = %D%/rmg.h
 nobase_librmginclude_HEADERS = base/buf.h base/cursor.h base/err.h base/hash.h base/heap.h base/id.h \
 	base/le.h base/limits.h base/sign.h rmg/arena.h rmg/codec.h rmg/collect.h rmg/diff.h rmg/envelope.h \
-	rmg/file.h rmg/foreign_root.h rmg/graph.h rmg/merge.h rmg/mount.h rmg/patch.h rmg/proof.h rmg/schema.h \
-	rmg/scratch.h rmg/slot.h rmg/store.h rmg/wsc.h
+	rmg/file.h rmg/foreign_root.h rmg/graph.h rmg/merge.h rmg/mount.h rmg/patch.h rmg/proof.h \
+	rmg/schema.h rmg/schema_check.h rmg/schema_infer.h rmg/scratch.h rmg/slot.h rmg/store.h rmg/wsc.h

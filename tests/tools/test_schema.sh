@@ -78,6 +78,9 @@ run "$rmg" import i.ndjson -o again.rmg
 check 'types in NDJSON' 0 '*' ''
 same 'NDJSON and back' inferred.rmg again.rmg
 
+run "$rmg" info typed.rmg --json
+check 'info says the schema hash' 0 '*"schema_hash":"'"$hash"'","instances":2,*' ''
+
 # ---- types that cannot be joined ----
 sed 's/age: i64 = 3/age: text/' types.jitos >other.jitos
 run "$rmg" import typed.rmg -o never.rmg --schema other.jitos

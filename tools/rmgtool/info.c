@@ -124,6 +124,25 @@ static json_t *list_types(const struct counts *counts, const struct format_names
     return list;
 }
 
+/* The hash of the types that the graph declares, or that a .wsc says; false: there are none. */
+static bool schema_hash_of(struct cli *cli, const struct format_graph *graph,
+                           const struct format *format, struct jit_id *hash)
+{
+    struct rmg_schema *schema = NULL;
+    struct rmg_schema_fault fault;
+    if (format == &format_wsc) {
+        *hash = graph->head.schema_hash;
+        return true;
+    }
+    enum jit_err err = rmg_schema_read(graph->heap, graph->store, &graph->version, &schema, &fault);
+    if (err == JIT_EINVALID) {
+        cli_warn(cli, "its /schema does not follow the specification: %s", fault.what);
+    }
+    err = err == JIT_OK ? rmg_schema_hash(schema, hash) : err;
+    rmg_schema_free(schema);
+    return err == JIT_OK;
+}
+
 static int show(struct cli *cli, const struct format_graph *graph, const struct format *format,
                 const struct counts *nodes, const struct counts *edges, const struct rmg_roots *sum,
                 const struct format_names *names)
@@ -132,7 +151,9 @@ static int show(struct cli *cli, const struct format_graph *graph, const struct 
     char schema[JIT_ID_HEX];
     char text[CLI_NUMBER_SIZE];
     const char *path = cli->operand_count > 0 ? cli->operands[0] : "what apt knows";
+    struct jit_id hash;
     struct stat info;
+    bool has_schema = schema_hash_of(cli, graph, format, &hash);
     uint64_t bytes = cli->operand_count == 1 && stat(path, &info) == 0 ? (uint64_t)info.st_size : 0;
     jit_id_to_hex(&graph->version.state_root, root);
     cli_print(cli, "%-11s %s\n", "input", path);
@@ -140,9 +161,11 @@ static int show(struct cli *cli, const struct format_graph *graph, const struct 
         cli_print(cli, "%-11s %12s\n", "size", cli_bytes(bytes, text));
     }
     cli_print(cli, "%-11s %s\n", "state_root", root);
-    if (format == &format_wsc) {
-        jit_id_to_hex(&graph->head.schema_hash, schema);
+    if (has_schema) {
+        jit_id_to_hex(&hash, schema);
         cli_print(cli, "%-11s %s\n", "schema_hash", schema);
+    }
+    if (format == &format_wsc) {
         cli_print(cli, "%-11s %12s\n", "tick", cli_group(graph->head.tick, text));
     }
     cli_print(cli, "%-11s %12s\n", "instances", cli_group(graph->version.instance_count, text));
@@ -154,8 +177,10 @@ static int show(struct cli *cli, const struct format_graph *graph, const struct 
     cli_put_text(event, "path", path);
     cli_put_number(event, "bytes", bytes);
     cli_put_text(event, "state_root", root);
-    if (format == &format_wsc) {
+    if (has_schema) {
         cli_put_text(event, "schema_hash", schema);
+    }
+    if (format == &format_wsc) {
         cli_put_number(event, "tick", graph->head.tick);
     }
     cli_put_number(event, "instances", graph->version.instance_count);

@@ -293,9 +293,10 @@ static const struct cli_verb verbs[] = {
         .about =
             "Reads and verifies the input, counts what is in it and names its state root.\n"
             "Types are shown by name where the graph has a /schema or the name is well known,\n"
-            "else by the first digits of their id.\n\n"
+            "else by the first digits of their id. schema_hash is that of /schema.\n\n"
             "--json: one event \"info\" of schema rmg.info/1 with path, bytes, state_root,\n"
-            "instances, nodes, edges, node_types and edge_types (each: type, name, count).",
+            "schema_hash if there is one, instances, nodes, edges, node_types and edge_types\n"
+            "(each: type, name, count).",
         .options = from_options,
         .examples = {{"rmg info city.rmg", "what is in this file?"},
                      {"rmg info --from apt", "how large is the package graph of this machine?"},
