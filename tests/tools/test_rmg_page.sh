@@ -2,6 +2,7 @@
 # Goal:   docs/rmg.md tells what happens: each command in it is run again in examples/city/ and must
 #         give what the page shows, to the letter.
 # Method: the blocks marked ```console; keys are random, so a line of a public key may differ.
+#         With --write the page is written anew from its commands, for who has changed what they say.
 set -u
 top=$(cd "${top_srcdir:-.}" && pwd)
 folder=$(mktemp -d)
@@ -15,10 +16,13 @@ inside=
 : >real
 while IFS= read -r line; do
     case $line in
-    '```console') inside=1 ;;
-    '```') inside= ;;
+    '```console') inside=1 ;;&
+    '```') inside= ;;&
     *)
-        [ -n "$inside" ] || continue
+        [[ -n $inside && $line != '```console' ]] || {
+            echo "$line" | tee -a page >>real
+            continue
+        }
         echo "$line" >>page
         if [[ $line == '$ '* ]]; then
             commands=$((commands + 1))
@@ -32,6 +36,10 @@ while IFS= read -r line; do
         ;;
     esac
 done <"$top/docs/rmg.md"
+[ "${1:-}" != --write ] || {
+    cp real "$top/docs/rmg.md"
+    exit 0
+}
 [ $commands -gt 40 ] || { echo "only $commands commands were found" && exit 1; }
 sed -i 's/^public_key .*/public_key/' page real
 diff page real || { echo "docs/rmg.md shows (<) what is not so (>)" && exit 1; }
