@@ -167,6 +167,39 @@ START_TEST(the_same_graph)
 }
 END_TEST
 
+/* What yEd keeps in <data> stays as it is, with its namespaces. */
+START_TEST(markup_in_graphml)
+{
+    static const char text[] =
+        "<graphml xmlns='http://graphml.graphdrawing.org/xmlns' xmlns:y='urn:y' xmlns:z='urn:z'>"
+        "<key id='d0' for='node' yfiles.type='nodegraphics'/><key id='d1' for='graphml' "
+        "yfiles.type='resources'/><graph edgedefault='directed'><node id='a'><data key='d0'>\n"
+        "<y:Shape z:k='&lt;&quot;'><y:Geo h=\"1\"/>x &amp; y</y:Shape> </data></node></graph>"
+        "<data key='d1'><y:Resources/></data></graphml>";
+    static const char shape[] = "<y:Shape xmlns:y=\"urn:y\" xmlns:z=\"urn:z\" z:k=\"&lt;&quot;\">"
+                                "<y:Geo xmlns:y=\"urn:y\" h=\"1\"></y:Geo>x &amp; y</y:Shape> ";
+    static const char own[] = "<y:Resources xmlns:y=\"urn:y\"></y:Resources>";
+    const struct jit_id type = named("type:", "xml");
+    const struct jit_id owners[2] = {named("node:", "a"), named("node:", "/")};
+    struct rmg_graph view;
+    struct rmg_value value;
+    struct trial t;
+    take(&t, &format_graphml, text, sizeof text - 1);
+    graph_of(&t, &t.top, &view);
+    must(rmg_attachment_get(&view, RMG_PLANE_ALPHA, &owners[0], "nodegraphics", 12, &value));
+    ck_assert(jit_id_equal(&value.type, &type));
+    ck_assert_uint_eq(value.size, sizeof shape - 1);
+    ck_assert(memcmp(value.bytes, shape, value.size) == 0);
+    must(rmg_attachment_get(&view, RMG_PLANE_ALPHA, &owners[1], "resources", 9, &value));
+    ck_assert_uint_eq(value.size, sizeof own - 1);
+    ck_assert(memcmp(value.bytes, own, value.size) == 0);
+    for (int i = 0; i < NETS; i++) {
+        there_and_back(nets[i], &t.graph);
+    }
+    trial_end(&t);
+}
+END_TEST
+
 START_TEST(nested_graphml)
 {
     static const char text[] =
@@ -365,8 +398,6 @@ static const struct {
      "an element that has no counterpart here: port"},
     {&format_graphml, GRAPH "\n<hyperedge/>" ENDS, JIT_EFORMAT, ":2:11",
      "an element that has no counterpart here: hyperedge"},
-    {&format_graphml, GRAPH "\n<node id='a'><data key='k'><b/></data></node>" ENDS, JIT_EFORMAT,
-     ":2:30", "markup inside <data> is not read: b"},
     {&format_graphml, GRAPH "</graph>\n<graph edgedefault='directed'/></graphml>", JIT_EFORMAT,
      ":2:30", "a second graph in one file"},
     {&format_graphml, "<graphml><key id='k' attr.type='date'/></graphml>", JIT_EFORMAT, ":1:38",
@@ -541,6 +572,15 @@ START_TEST(limits)
         ck_assert_int_eq(t.err, size == JIT_ATOM_BYTES_MAX ? JIT_OK : JIT_ELIMIT);
         trial_end(&t);
     }
+    jit_buf_reset(&text);
+    jit_buf_put(&text, "{\"nodes\": [{\"id\": 1, \"x\": \"", 27);
+    uint8_t *long_one = jit_buf_extend(&text, JIT_LINE_BYTES_MAX);
+    memset(long_one, 'x', JIT_LINE_BYTES_MAX);
+    put_file("x.json", text.data, text.size);
+    trial_run(&t, &json);
+    ck_assert_int_eq(t.err, JIT_ELIMIT);
+    ck_assert_str_eq(t.error.what, "a value of more than 16 MiB");
+    trial_end(&t);
     jit_buf_release(&text);
 }
 END_TEST
@@ -652,6 +692,7 @@ static void fill(Suite *suite)
     tcase_add_loop_test(t, everything_there_is, 0, NETS);
     tcase_add_loop_test(t, the_same_graph, 0, (int)(sizeof same / sizeof *same));
     tcase_add_test(t, nested_graphml);
+    tcase_add_test(t, markup_in_graphml);
     tcase_add_test(t, links_by_number);
     tcase_add_test(t, what_gephi_adds);
     tcase_add_loop_test(t, by_a_schema, 0, NETS);

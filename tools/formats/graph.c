@@ -263,7 +263,7 @@ enum jit_err format_names_new(const struct format_graph *graph, struct format_na
         "instance", "type",        "rule",       "process",  "capability", "Package", "Virtual",
         "DEPENDS",  "PRE_DEPENDS", "RECOMMENDS", "SUGGESTS", "ENHANCES",   "BREAKS",  "CONFLICTS",
         "REPLACES", "PROVIDES",    "Node",       "EDGE",     "bool",       "i64",     "f64",
-        "f32",      "text",        "bytes",      "id",       "list",       "json"};
+        "f32",      "text",        "bytes",      "id",       "list",       "json",    "xml"};
     struct format_names *names = jit_heap_zalloc(graph->heap, 1, sizeof *names);
     enum jit_err err = names == NULL ? JIT_ENOMEM : JIT_OK;
     *out = NULL;

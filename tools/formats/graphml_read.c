@@ -7,7 +7,17 @@
 #include "base/hash.h"
 #include "tools/formats/graphml.h"
 
-enum kind { AT_DOCUMENT, AT_KEY, AT_DEFAULT, AT_GRAPH, AT_NODE, AT_EDGE, AT_DATA, AT_DESC };
+enum kind {
+    AT_DOCUMENT,
+    AT_KEY,
+    AT_DEFAULT,
+    AT_GRAPH,
+    AT_NODE,
+    AT_EDGE,
+    AT_DATA,
+    AT_MARKUP,
+    AT_DESC
+};
 enum domain { DOMAIN_NODE = 1, DOMAIN_EDGE = 2, DOMAIN_GRAPH = 4 };
 
 struct key {
@@ -28,7 +38,11 @@ struct frame {
     uint32_t graph;
     bool directed; /* of a graph: its edges' default */
     size_t key;    /* of data */
-    bool *given;   /* of a graph, node or edge: which keys with a default have come; or NULL */
+    bool own;      /* of data: its owner is its own, and ends with it */
+    bool markup;   /* of data: there are elements in it */
+    size_t tag;    /* of markup: where its name stands in the text */
+    size_t tag_size;
+    bool *given; /* of a graph, node or edge: which keys with a default have come; or NULL */
 };
 
 struct graphml {
@@ -220,6 +234,25 @@ static enum jit_err take_data(struct graphml *g, const struct xml_tag *tag, stru
     return JIT_OK;
 }
 
+/* Of the document, behind the graph: the graph's. */
+static enum jit_err take_own_data(struct graphml *g, const struct xml_tag *tag, struct frame *of)
+{
+    struct net_owner *owner;
+    enum jit_err err = owner_new(g, &owner);
+    if (err != JIT_OK) {
+        return err;
+    }
+    net_graph_values(&g->net, owner, 0);
+    err = take_data(g, tag, of);
+    if (err != JIT_OK) {
+        g->spare[g->spare_count++] = owner;
+        return err;
+    }
+    g->stack[g->depth].owner = owner;
+    g->stack[g->depth].own = true;
+    return JIT_OK;
+}
+
 /* Defaults are written, never implied (DESIGN 4.1). */
 static enum jit_err end_owner(struct graphml *g, struct frame *frame, unsigned domain)
 {
@@ -401,6 +434,26 @@ static enum jit_err take_edge(struct graphml *g, const struct xml_tag *tag, stru
     return err == JIT_OK ? take_attributes(g, owner, tag, known) : err;
 }
 
+/* Elements within <data> are kept as they are: an atom of the type `xml`. */
+static enum jit_err take_markup(struct graphml *g, const struct xml_tag *tag, struct frame *of)
+{
+    for (size_t i = 0; of->kind == AT_DATA && !of->markup && i < g->text.size; i++) {
+        if (!is_blank((char)g->text.data[i])) {
+            return fail(g, JIT_EFORMAT, "text beside markup in <data>: ", tag->name);
+        }
+    }
+    if (of->kind == AT_DATA && !of->markup) {
+        of->markup = true;
+        jit_buf_reset(&g->text);
+    }
+    struct frame *frame = push(g, AT_MARKUP, of->owner);
+    frame->tag = g->text.size + 1;
+    frame->tag_size = strlen(tag->name) + (tag->prefix == NULL ? 0 : strlen(tag->prefix) + 1);
+    xml_copy_tag(&g->text, tag);
+    return g->text.err == JIT_ELIMIT ? fail(g, JIT_ELIMIT, "a value of more than 16 MiB", NULL)
+                                     : g->text.err;
+}
+
 /* ---- elements ---- */
 
 static enum jit_err on_start(void *user, const struct xml_tag *tag)
@@ -416,7 +469,8 @@ static enum jit_err on_start(void *user, const struct xml_tag *tag)
         push(g, AT_DOCUMENT, NULL);
         return JIT_OK;
     }
-    if (strcmp(name, "desc") == 0 && of->kind != AT_DATA && of->kind != AT_DESC) {
+    if (strcmp(name, "desc") == 0 && of->kind != AT_DATA && of->kind != AT_MARKUP &&
+        of->kind != AT_DESC) {
         push(g, AT_DESC, of->owner);
         jit_buf_reset(&g->text);
         return JIT_OK;
@@ -433,8 +487,14 @@ static enum jit_err on_start(void *user, const struct xml_tag *tag)
         strcmp(name, "graph") == 0) {
         return take_graph(g, tag, of);
     }
+    if (of->kind == AT_DATA || of->kind == AT_MARKUP) {
+        return take_markup(g, tag, of);
+    }
     if (owns && strcmp(name, "data") == 0) {
         return take_data(g, tag, of);
+    }
+    if (of->kind == AT_DOCUMENT && g->top && strcmp(name, "data") == 0) {
+        return take_own_data(g, tag, of);
     }
     if (of->kind == AT_GRAPH && strcmp(name, "node") == 0) {
         return take_node(g, tag, of);
@@ -442,16 +502,46 @@ static enum jit_err on_start(void *user, const struct xml_tag *tag)
     if (of->kind == AT_GRAPH && strcmp(name, "edge") == 0) {
         return take_edge(g, tag, of);
     }
-    return fail(g, JIT_EFORMAT,
-                of->kind == AT_DATA ? "markup inside <data> is not read: "
-                                    : "an element that has no counterpart here: ",
-                name);
+    return fail(g, JIT_EFORMAT, "an element that has no counterpart here: ", name);
+}
+
+static enum jit_err end_markup(struct graphml *g, const struct frame *frame)
+{
+    jit_buf_put(&g->text, "</", 2);
+    uint8_t *to = jit_buf_extend(&g->text, frame->tag_size);
+    if (to != NULL) { /* the text may have moved, but not within itself */
+        memcpy(to, g->text.data + frame->tag, frame->tag_size);
+    }
+    jit_buf_put_u8(&g->text, '>');
+    return g->text.err;
+}
+
+static enum jit_err end_data(struct graphml *g, struct frame *frame)
+{
+    const struct key *key = &g->keys[frame->key];
+    const char *text = g->text.size == 0 ? "" : (const char *)g->text.data;
+    struct jit_id type;
+    enum jit_err err = JIT_OK;
+    if (frame->markup) {
+        jit_hash_named("type:", "xml", 3, &type);
+        err = net_atom(&g->net, frame->owner, key->name, key->name_size, &type, g->text.data,
+                       g->text.size);
+    } else {
+        err = take_value(g, frame->owner, key, text, g->text.size);
+    }
+    return err == JIT_OK && frame->own ? end_owner(g, frame, 0) : err;
 }
 
 static enum jit_err on_text(void *user, const char *text, size_t size)
 {
     struct graphml *g = user;
     enum kind kind = g->stack[g->depth].kind;
+    bool markup = kind == AT_MARKUP || (kind == AT_DATA && g->stack[g->depth].markup);
+    if (markup) {
+        xml_copy(&g->text, text, size);
+        return g->text.err == JIT_ELIMIT ? fail(g, JIT_ELIMIT, "a value of more than 16 MiB", NULL)
+                                         : g->text.err;
+    }
     if (kind == AT_DATA || kind == AT_DEFAULT || kind == AT_DESC) {
         jit_buf_put(&g->text, text, size);
         return g->text.err == JIT_ELIMIT ? fail(g, JIT_ELIMIT, "a value of more than 16 MiB", NULL)
@@ -488,7 +578,10 @@ static enum jit_err on_end(void *user)
         err = end_default(g);
         break;
     case AT_DATA:
-        err = take_value(g, frame->owner, &g->keys[frame->key], text, g->text.size);
+        err = end_data(g, frame);
+        break;
+    case AT_MARKUP:
+        err = end_markup(g, frame);
         break;
     case AT_DESC:
         if (frame->owner != NULL) {
@@ -518,7 +611,8 @@ static void release(struct graphml *g)
     struct jit_heap *heap = g->net.im->heap;
     for (unsigned i = 0; i <= g->depth; i++) {
         struct frame *frame = &g->stack[i];
-        bool owns = frame->kind == AT_GRAPH || frame->kind == AT_NODE || frame->kind == AT_EDGE;
+        bool owns = frame->kind == AT_GRAPH || frame->kind == AT_NODE || frame->kind == AT_EDGE ||
+                    (frame->kind == AT_DATA && frame->own);
         if (owns && frame->owner != NULL) {
             net_owner_release(frame->owner);
             heap->free(heap, frame->owner);

@@ -85,11 +85,11 @@ static void on_start(void *user, const xmlChar *name, const xmlChar *prefix, con
                      int default_count, const xmlChar **attributes)
 {
     struct reading *r = user;
-    const struct xml_tag tag = {.name = (const char *)name,
+    const struct xml_tag tag = {.prefix = (const char *)prefix,
+                                .name = (const char *)name,
                                 .space = (const char *)space,
                                 .attributes = (const void *const *)attributes,
                                 .attribute_count = attribute_count};
-    (void)prefix;
     (void)space_count;
     (void)spaces;
     (void)default_count; /* there are none without declarations */
@@ -269,7 +269,7 @@ bool xml_fits(const char *text, size_t size)
     return true;
 }
 
-void xml_put(struct export_writer *w, const char *text, size_t size)
+void xml_copy(struct jit_buf *buf, const char *text, size_t size)
 {
     size_t from = 0;
     for (size_t i = 0; i <= size; i++) {
@@ -301,11 +301,66 @@ void xml_put(struct export_writer *w, const char *text, size_t size)
             break;
         }
         if (escape != NULL || i == size) {
-            jit_buf_put(&w->buf, text + from, i - from);
-            export_text(w, escape == NULL ? "" : escape);
+            jit_buf_put(buf, text + from, i - from);
+            jit_buf_put(buf, escape == NULL ? "" : escape, escape == NULL ? 0 : strlen(escape));
             from = i + 1;
         }
     }
+}
+
+void xml_put(struct export_writer *w, const char *text, size_t size)
+{
+    xml_copy(&w->buf, text, size);
+}
+
+static void copy_attribute(struct jit_buf *buf, const char *lead, const char *name,
+                           const struct net_text *value)
+{
+    jit_buf_put_u8(buf, ' ');
+    jit_buf_put(buf, lead, strlen(lead));
+    jit_buf_put(buf, name, strlen(name));
+    jit_buf_put(buf, "=\"", 2);
+    xml_copy(buf, value->text, value->size);
+    jit_buf_put_u8(buf, '"');
+}
+
+/* Is the prefix of this attribute new in its tag? */
+static bool is_new_prefix(const struct xml_tag *tag, int index)
+{
+    const char *prefix = part_of(tag, index, AT_PREFIX);
+    bool fresh = prefix != NULL && strcmp(prefix, "xml") != 0 &&
+                 (tag->prefix == NULL || strcmp(prefix, tag->prefix) != 0);
+    for (int i = 0; fresh && i < index; i++) {
+        const char *before = part_of(tag, i, AT_PREFIX);
+        fresh = before == NULL || strcmp(before, prefix) != 0;
+    }
+    return fresh;
+}
+
+void xml_copy_tag(struct jit_buf *buf, const struct xml_tag *tag)
+{
+    char name[JIT_NAME_BYTES_MAX + 1];
+    const char *space;
+    struct net_text value;
+    jit_buf_put_u8(buf, '<');
+    if (tag->prefix != NULL) {
+        jit_buf_put(buf, tag->prefix, strlen(tag->prefix));
+        jit_buf_put_u8(buf, ':');
+    }
+    jit_buf_put(buf, tag->name, strlen(tag->name));
+    if (tag->space != NULL) {
+        value = (struct net_text){tag->space, strlen(tag->space)};
+        copy_attribute(buf, tag->prefix == NULL ? "xmlns" : "xmlns:",
+                       tag->prefix == NULL ? "" : tag->prefix, &value);
+    }
+    for (int i = 0; xml_attribute_at(tag, i, &space, &value, name); i++) {
+        if (is_new_prefix(tag, i)) {
+            const struct net_text uri = {space, strlen(space)};
+            copy_attribute(buf, "xmlns:", part_of(tag, i, AT_PREFIX), &uri);
+        }
+        copy_attribute(buf, "", name, &value);
+    }
+    jit_buf_put_u8(buf, '>');
 }
 
 void xml_put_attribute(struct export_writer *w, const char *name, const char *text, size_t size)

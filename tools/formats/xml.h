@@ -15,6 +15,7 @@
 #define XML_RMG       "urn:jitos:rmg" /* the namespace of what we add */
 
 struct xml_tag {
+    const char *prefix;            /* or NULL */
     const char *name;              /* without prefix */
     const char *space;             /* its namespace, or NULL */
     const void *const *attributes; /* libxml2's: name, prefix, namespace, begin, end of the value */
@@ -38,6 +39,11 @@ struct xml_handler {
 /* Reads the whole input; net->line and column are kept right (the end of a tag). */
 JIT_MUST_CHECK enum jit_err xml_read(struct net *net, struct import_input *input,
                                      const struct xml_handler *handler);
+
+/* The tag as it stands there, with the namespaces it needs, so that it can be read by itself. */
+void xml_copy_tag(struct jit_buf *buf, const struct xml_tag *tag);
+/* Text, escaped. */
+void xml_copy(struct jit_buf *buf, const char *text, size_t size);
 
 /* Can XML hold these characters? */
 bool xml_fits(const char *text, size_t size);
