@@ -2,7 +2,7 @@
 # Goal:   docs/rmg.md tells what happens: each command in it is run again in examples/city/ and must
 #         give what the page shows, to the letter.
 # Method: the blocks marked ```console; keys are random, so a line of a public key may differ.
-#         With --write the page is written anew from its commands, for who has changed what they say.
+#         With --write the page is written anew, for who has changed what its commands say.
 set -u
 top=$(cd "${top_srcdir:-.}" && pwd)
 folder=$(mktemp -d)
