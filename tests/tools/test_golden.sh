@@ -1,7 +1,7 @@
 #!/bin/bash
 # Goal:   the bytes of every format stay as they are: files that `rmg` made once, compared with what
 #         it makes today. Another result is a new version of the format, or a fault.
-# Method: tests/rmg/golden/city.* and others from examples/city/; --write makes them (then look why).
+# Method: tests/rmg/golden/, made from examples/city/; --write makes them anew (then look why).
 set -u
 top=$(cd "${top_srcdir:-.}" && pwd)
 golden=$top/tests/rmg/golden
