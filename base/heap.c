@@ -3,8 +3,11 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include "base/check.h"
+
+#define PAGE_BYTES ((uintptr_t)4096)
 
 static void *libc_alloc(struct jit_heap *heap, size_t size)
 {
@@ -30,6 +33,15 @@ struct jit_heap *jit_heap_libc(void)
 {
     static struct jit_heap heap = {libc_alloc, libc_resize, libc_free};
     return &heap;
+}
+
+void jit_memory_huge(void *base, size_t size)
+{
+    uintptr_t begin = ((uintptr_t)base + PAGE_BYTES - 1) & ~(PAGE_BYTES - 1);
+    uintptr_t end = ((uintptr_t)base + size) & ~(PAGE_BYTES - 1);
+    if (begin < end) {
+        (void)madvise((void *)begin, end - begin, MADV_HUGEPAGE);
+    }
 }
 
 void *jit_heap_zalloc(struct jit_heap *heap, size_t count, size_t size)

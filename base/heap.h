@@ -16,6 +16,10 @@ struct jit_heap {
 /* The C library's heap. */
 struct jit_heap *jit_heap_libc(void);
 
+/* Ask for huge pages in a range of memory that is walked at random for long. A wish: nothing
+ * depends on it. Not for workers, whose filter knows no such call. */
+void jit_memory_huge(void *base, size_t size);
+
 /* count * size bytes, zeroed; NULL on overflow or refusal. */
 void *jit_heap_zalloc(struct jit_heap *heap, size_t count, size_t size);
 

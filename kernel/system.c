@@ -29,7 +29,11 @@ static uint8_t *reserve(uint64_t bytes)
 {
     void *base = mmap(NULL, bytes, PROT_READ | PROT_WRITE,
                       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    return base == MAP_FAILED ? NULL : base;
+    if (base == MAP_FAILED) {
+        return NULL;
+    }
+    jit_memory_huge(base, bytes);
+    return base;
 }
 
 static enum jit_err make_memory(struct shell_system *system, bool shared_view)
@@ -57,6 +61,8 @@ static enum jit_err make_memory(struct shell_system *system, bool shared_view)
     }
     rmg_arena_init(&system->view_arena, system->view_memory.base, system->view_memory.size,
                    system->view_memory.size_max, SYS_VIEW_HEADER_BYTES);
+    /* Where the system gives huge pages to shared memory; most do not. */
+    jit_memory_huge(system->view_memory.base, system->view_memory.size_max);
     system->view_arena.grow = grow_view;
     system->view_arena.owner = &system->view_memory;
     return JIT_OK;

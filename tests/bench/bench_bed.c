@@ -72,6 +72,7 @@ void bench_bed_begin(struct bench_bed *bed, uint64_t n)
         bed->ids[i] = bench_id("node:", i);
     }
     bench_must(rmg_arena_new(jit_heap_libc(), (n + 1000) * 4000, &bed->arena));
+    jit_memory_huge(bed->arena->base, bed->arena->size_max); /* as the kernel does */
     struct rmg_store_options options = {.arenas = {bed->arena}, .arena_count = 1};
     bench_must(rmg_store_new(jit_heap_libc(), &options, &bed->store));
     bench_must(rmg_engine_new(jit_heap_libc(), bed->store, jit_exec_inline(), &bed->engine));
