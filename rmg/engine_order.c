@@ -2,6 +2,7 @@
 #include "base/hash.h"
 #include "base/le.h"
 #include "rmg/engine_priv.h"
+#include "rmg/expr.h"
 
 #define KEY_CHUNK 1024u /* requests a task */
 #define AHEAD     16u   /* requests whose ids are asked for before they are needed */
@@ -12,13 +13,6 @@ struct key_tasks {
     struct rmg_engine *engine;
     const struct rmg_request *requests;
     uint32_t count;
-};
-
-/* Requests of one process mostly carry the same bound parameters: judged once in a row. */
-struct params_cache {
-    const struct rmg_request *of;
-    struct jit_id digest;
-    bool bad;
 };
 
 static bool same_params(const struct rmg_request *a, const struct rmg_request *b)
@@ -40,43 +34,66 @@ static void foreign_digest(const struct rmg_request *request, struct jit_id *out
     jit_hasher_final(&hasher, out);
 }
 
-static void judge_params(const struct rmg_request *request, struct params_cache *cache)
+/* Requests whose keys are made side by side. Those of one process mostly carry the same bound
+ * parameters: judged and hashed once in a row. */
+#define CARRIED     RMG_KEYS_MAX /* the digest that the batch before ended with */
+#define PARAMS_SIZE 256u         /* a longer message is hashed by itself */
+struct key_batch {
+    uint32_t count;
+    uint32_t item_count;
+    const struct rmg_request *params_of; /* whose parameters came last */
+    uint32_t params_at;                  /* their digest */
+    bool params_bad;
+    struct eng_req *reqs[RMG_KEYS_MAX];
+    struct rmg_key_source sources[RMG_KEYS_MAX];
+    struct jit_id digests[RMG_KEYS_MAX + 1];
+    struct jit_hash_item items[RMG_KEYS_MAX];
+    uint8_t messages[RMG_KEYS_MAX][PARAMS_SIZE];
+};
+
+static void batch_params(struct key_batch *batch, const struct rmg_request *request, uint32_t at)
 {
-    if (cache->of != NULL && same_params(cache->of, request)) {
-        return;
+    struct rmg_datum values[RMG_RULE_PARAMS_MAX];
+    const struct rmg_rule *rule = request->rule;
+    struct jit_id *digest = &batch->digests[at];
+    enum jit_err err = JIT_EFORMAT;
+    if (rule == NULL ||
+        rule->param_count * JIT_ID_BYTES + request->params_size + 4u > PARAMS_SIZE) {
+        err = rule == NULL ? JIT_EFORMAT
+                           : rmg_params_check(rule, request->params, request->params_size, digest);
+    } else {
+        err = rmg_params_decode(rule, request->params, request->params_size, values);
+        if (err == JIT_OK) {
+            uint8_t *message = batch->messages[batch->item_count];
+            batch->items[batch->item_count++] = (struct jit_hash_item){
+                .in = message, .size = rmg_params_message(rule, values, message), .out = digest};
+        }
     }
-    cache->of = request;
-    cache->bad =
-        request->rule == NULL || rmg_params_check(request->rule, request->params,
-                                                  request->params_size, &cache->digest) != JIT_OK;
-    if (cache->bad) {
-        foreign_digest(request, &cache->digest);
+    batch->params_of = request;
+    batch->params_at = at;
+    batch->params_bad = err != JIT_OK;
+    if (batch->params_bad) {
+        foreign_digest(request, digest);
     }
 }
 
-/* Requests whose keys are made side by side, their parameters judged one after the other. */
-struct key_batch {
-    uint32_t count;
-    struct eng_req *reqs[RMG_KEYS_MAX];
-    struct rmg_key_source sources[RMG_KEYS_MAX];
-    struct jit_id digests[RMG_KEYS_MAX];
-};
-
 static void batch_add(struct key_batch *batch, const struct rmg_request *request,
-                      const struct params_cache *params, struct eng_req *req)
+                      struct eng_req *req)
 {
     uint32_t at = batch->count++;
     assert(request->rule == NULL || jit_id_equal(&request->rule->id, &request->rule_id));
+    if (batch->params_of == NULL || !same_params(batch->params_of, request)) {
+        batch_params(batch, request, at);
+    }
     batch->reqs[at] = req;
-    batch->digests[at] = params->digest;
     /* A rule that is not there: the key depends on nothing of it but its id. */
     batch->sources[at] = (struct rmg_key_source){.rule = &request->rule_id,
                                                  .instance = &request->instance,
                                                  .ids = request->ids,
                                                  .id_count = request->id_count,
-                                                 .params_digest = &batch->digests[at],
+                                                 .params_digest = &batch->digests[batch->params_at],
                                                  .nonce = request->nonce};
-    req->bad_params = params->bad;
+    req->bad_params = batch->params_bad;
 }
 
 static void batch_make(const struct rmg_engine *engine, struct key_batch *batch)
@@ -84,6 +101,7 @@ static void batch_make(const struct rmg_engine *engine, struct key_batch *batch)
     struct jit_id match[RMG_KEYS_MAX];
     struct jit_id request[RMG_KEYS_MAX];
     struct jit_id scope[RMG_KEYS_MAX];
+    jit_hash_items(JIT_K_PARAMS, batch->items, batch->item_count);
     rmg_match_keys(batch->sources, batch->count, match, request);
     rmg_scope_hashes(engine->draw.seed, engine->draw.tick, request, batch->count, scope);
     for (uint32_t i = 0; i < batch->count; i++) {
@@ -91,23 +109,26 @@ static void batch_make(const struct rmg_engine *engine, struct key_batch *batch)
         batch->reqs[i]->request_key = request[i];
         batch->reqs[i]->scope_hash = scope[i];
     }
+    batch->digests[CARRIED] = batch->digests[batch->params_at];
+    batch->params_at = CARRIED;
     batch->count = 0;
+    batch->item_count = 0;
 }
 
 static void key_task(void *user, size_t index)
 {
     const struct key_tasks *tasks = user;
-    struct params_cache cache = {0};
     struct key_batch batch;
     uint32_t begin = (uint32_t)index * KEY_CHUNK;
     uint32_t end = tasks->count - begin < KEY_CHUNK ? tasks->count : begin + KEY_CHUNK;
     batch.count = 0;
+    batch.item_count = 0;
+    batch.params_of = NULL;
     for (uint32_t i = begin; i < end; i++) {
         if (i + AHEAD < end) {
             __builtin_prefetch(tasks->requests[i + AHEAD].ids);
         }
-        judge_params(&tasks->requests[i], &cache);
-        batch_add(&batch, &tasks->requests[i], &cache, &tasks->engine->reqs[i]);
+        batch_add(&batch, &tasks->requests[i], &tasks->engine->reqs[i]);
         if (batch.count == RMG_KEYS_MAX || i + 1 == end) {
             batch_make(tasks->engine, &batch);
         }

@@ -459,25 +459,31 @@ enum jit_err rmg_params_decode(const struct rmg_rule *rule, const uint8_t *param
     return jit_cursor_done(&cur) ? JIT_OK : JIT_EFORMAT;
 }
 
+size_t rmg_params_message(const struct rmg_rule *rule, const struct rmg_datum *values, uint8_t *out)
+{
+    uint8_t *at = out;
+    jit_put_le32(at, rule->param_count);
+    at += 4;
+    for (uint32_t i = 0; i < rule->param_count; i++) {
+        memcpy(at, rmg_codec_type(values[i].codec)->bytes, JIT_ID_BYTES);
+        jit_put_le64(at + JIT_ID_BYTES, values[i].size);
+        at += JIT_ID_BYTES + 8;
+        if (values[i].size > 0) {
+            memcpy(at, values[i].bytes, values[i].size);
+            at += values[i].size;
+        }
+    }
+    return (size_t)(at - out);
+}
+
 enum jit_err rmg_params_check(const struct rmg_rule *rule, const uint8_t *params, uint32_t size,
                               struct jit_id *digest)
 {
     struct rmg_datum values[RMG_RULE_PARAMS_MAX];
-    struct jit_hasher hasher;
-    uint8_t number[8];
+    uint8_t message[RMG_PARAMS_MESSAGE_MAX];
     enum jit_err err = rmg_params_decode(rule, params, size, values);
-    if (err != JIT_OK) {
-        return err;
+    if (err == JIT_OK) {
+        jit_hash_key(JIT_K_PARAMS, message, rmg_params_message(rule, values, message), digest);
     }
-    jit_hasher_init_key(&hasher, JIT_K_PARAMS);
-    jit_put_le32(number, rule->param_count);
-    jit_hasher_update(&hasher, number, 4);
-    for (uint32_t i = 0; i < rule->param_count; i++) {
-        jit_hasher_update(&hasher, rmg_codec_type(values[i].codec)->bytes, JIT_ID_BYTES);
-        jit_put_le64(number, values[i].size);
-        jit_hasher_update(&hasher, number, 8);
-        jit_hasher_update(&hasher, values[i].bytes, values[i].size);
-    }
-    jit_hasher_final(&hasher, digest);
-    return JIT_OK;
+    return err;
 }

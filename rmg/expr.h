@@ -48,5 +48,11 @@ enum rmg_result rmg_expr_eval(const struct rmg_expr_env *env, struct rmg_expr ex
 /* The bound parameters; out has room for rule->param_count. Errors: JIT_EFORMAT, JIT_ELIMIT. */
 JIT_MUST_CHECK enum jit_err rmg_params_decode(const struct rmg_rule *rule, const uint8_t *params,
                                               uint32_t size, struct rmg_datum *out);
+/* What params_digest of DESIGN 14.2 hashes, of values that rmg_params_decode gave. Returns its
+ * size: that of the parameters and RMG_PARAMS_MESSAGE_MORE at most. */
+#define RMG_PARAMS_MESSAGE_MORE (4u + RMG_RULE_PARAMS_MAX * JIT_ID_BYTES)
+#define RMG_PARAMS_MESSAGE_MAX  (JIT_PARAMS_BYTES_MAX + RMG_PARAMS_MESSAGE_MORE)
+size_t rmg_params_message(const struct rmg_rule *rule, const struct rmg_datum *values,
+                          uint8_t *out);
 
 #endif

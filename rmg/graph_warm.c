@@ -1,5 +1,8 @@
 #include "rmg/trie_priv.h"
 
+static_assert(offsetof(struct trie_node, leaf) == offsetof(struct trie_node, map) + 2, "see step");
+static_assert(offsetof(struct trie_node, depth) == offsetof(struct trie_node, map) + 6, "see step");
+
 /* Keys that are walked side by side: enough to keep the memory busy, few enough for the nearest
  * cache to hold what they lead to. */
 #define WARM_GROUP  32u
@@ -23,22 +26,35 @@ static void ask(const struct rmg_mem *mem, uint32_t ref)
 
 enum step { STEP_DOWN, STEP_LEAF, STEP_LOST };
 
-/* One level further down. */
-static enum step step(const struct rmg_mem *mem, const struct trie_spec *spec, unsigned depth_min,
+/* One level further down. What is read of a node lies in its head and its references, so no more
+ * of it is judged than that they lie inside: whoever reads the leaf judges its id. */
+static enum step step(const struct rmg_mem *mem, unsigned refs_at, unsigned depth_min,
                       struct warm_walk *walk)
 {
-    struct trie_view view;
-    struct trie_key key = trie_key_of_id(walk->id);
-    if (!trie_look(mem, spec, walk->ref, depth_min, &view)) {
+    uint64_t at = (uint64_t)walk->ref * RMG_GRANULE;
+    if (walk->ref == 0 || at + refs_at + 16u * sizeof(uint32_t) > mem->size) {
         return STEP_LOST;
     }
-    unsigned slot = trie_nibble(&key, view.depth);
-    if (!trie_has(view.map, slot)) {
+    const uint8_t *node = mem->base + at;
+    uint64_t head = __atomic_load_n(
+        (const uint64_t *)(const void *)(node + offsetof(struct trie_node, map)), __ATOMIC_RELAXED);
+    uint16_t map;
+    uint16_t leaf;
+    uint8_t depth;
+    memcpy(&map, (const uint8_t *)&head + 0, sizeof map);
+    memcpy(&leaf, (const uint8_t *)&head + 2, sizeof leaf);
+    memcpy(&depth, (const uint8_t *)&head + 6, sizeof depth);
+    if (depth < depth_min || depth >= 2u * JIT_ID_BYTES) {
         return STEP_LOST;
     }
-    walk->ref = trie_ref(spec, &view, trie_rank(view.map, slot));
+    uint8_t byte = walk->id->bytes[depth / 2u];
+    unsigned slot = depth % 2u == 0 ? byte >> 4u : byte & 15u;
+    if (!trie_has(map, slot)) {
+        return STEP_LOST;
+    }
+    walk->ref = trie_load32(node + refs_at + trie_rank(map, slot) * sizeof(uint32_t));
     ask(mem, walk->ref);
-    return trie_has(view.leaf, slot) ? STEP_LEAF : STEP_DOWN;
+    return trie_has(leaf, slot) ? STEP_LEAF : STEP_DOWN;
 }
 
 static void keep(struct rmg_found *found, enum rmg_map map, const struct warm_walk *walk)
@@ -61,7 +77,7 @@ static void warm_group(const struct rmg_graph *graph, enum rmg_map map,
     for (unsigned level = 0; level < WARM_LEVELS && count > 0; level++) {
         size_t left = 0;
         for (size_t i = 0; i < count; i++) {
-            enum step at = step(&graph->mem, &trie_specs[map], level, &walks[i]);
+            enum step at = step(&graph->mem, trie_specs[map].refs_at, level, &walks[i]);
             if (at == STEP_DOWN) {
                 walks[left++] = walks[i];
             } else if (at == STEP_LEAF) {
