@@ -1,5 +1,6 @@
 /* bench [NAME[,NAME...] [N_MAX]]: print the figures whose name contains one of NAME, for sizes up
  * to N_MAX.
+ * At the end each figure that has a bar is judged on stderr, a line each.
  * BENCH_CLOCK=cpu measures the thread's CPU time instead of wall time, for busy machines;
  * BENCH_RT=1 (as root) takes what two processes do together at real-time priority, likewise. */
 #include "tests/bench/bench.h"
@@ -16,6 +17,86 @@ static void (*const files[])(const struct bench *bench) = {
 };
 
 static clockid_t bench_clock = CLOCK_MONOTONIC;
+
+/* ---- bars ---- */
+
+/* A figure's bar: so many ns (or bytes), or so many times another figure of this run. Of roundtrip
+ * and roundtrip_asleep one has to be met. */
+struct bar {
+    const char *name;
+    uint64_t n; /* 0: every size */
+    double limit;
+    const char *times; /* limit is a factor of this figure */
+    uint64_t times_n;
+};
+static const struct bar bars[] = {
+    {"tick1", 1000000, 10e3, NULL, 0},
+    {"tick1", 1000000, 5, "tick1", 1000},
+    {"tick1_struct", 1000000, 40e3, NULL, 0},
+    {"tick_tenth", 1000000, 400e6, NULL, 0},
+    {"fork", 0, 100, NULL, 0},
+    {"diff10", 1000000, 15e3, NULL, 0},
+    {"build", 1000000, 2.5e9, NULL, 0},
+    {"build_unsorted", 1000000, 2.5e9, NULL, 0},
+    {"memory_bytes", 1000000, 600, NULL, 0},
+    {"memory_two_bytes", 1000000, 900, NULL, 0},
+    {"roundtrip_asleep", 0, 1.5, "futex", 0},
+    {"roundtrip", 0, 1.5, "futex", 0},
+    {"verify", 100000, 1e3, NULL, 0},
+    {"durable_tick", 0, 1.4, "raw_dsync", 0},
+    {"durable_rows", 0, 0.2, "sqlite_rows", 0},
+    {"spawn", 0, 1, "bwrap", 0},
+};
+
+/* What was reported, for the bars. */
+#define FIGURES_MAX 256u
+static struct {
+    char name[32];
+    uint64_t n;
+    double median;
+} figures[FIGURES_MAX];
+static size_t figure_count;
+
+static double figure_of(const char *name, uint64_t n)
+{
+    for (size_t i = 0; i < figure_count; i++) {
+        if (strcmp(figures[i].name, name) == 0 && (n == 0 || figures[i].n == n)) {
+            return figures[i].median;
+        }
+    }
+    return -1;
+}
+
+static void judge(const char *name, uint64_t n, double median, double limit, const char *how)
+{
+    fprintf(stderr, "bench: %-16s n %-8llu %14.1f   bar %14.1f%s   %5.2f of it   %s\n", name,
+            (unsigned long long)n, median, limit, how, median / limit,
+            median <= limit ? "met" : "MISSED");
+}
+
+static void judge_all(void)
+{
+    for (size_t b = 0; b < sizeof bars / sizeof bars[0]; b++) {
+        const struct bar *bar = &bars[b];
+        double other = bar->times == NULL ? 1 : figure_of(bar->times, bar->times_n);
+        for (size_t i = 0; i < figure_count && other >= 0; i++) {
+            if (strcmp(figures[i].name, bar->name) == 0 &&
+                (bar->n == 0 || bar->n == figures[i].n)) {
+                char how[64] = "";
+                if (bar->times != NULL) {
+                    snprintf(how, sizeof how, " (%.1f x %s)", bar->limit, bar->times);
+                }
+                judge(bar->name, figures[i].n, figures[i].median, bar->limit * other, how);
+            }
+        }
+    }
+    double futex = figure_of("futex", 0);
+    double tick = figure_of("tick1", 100000);
+    double both = figure_of("roundtrip_tick", 0);
+    if (futex >= 0 && tick >= 0 && both >= 0) {
+        judge("roundtrip_tick", 100000, both, futex + tick + 5e3, " (futex + tick1 + 5 us)");
+    }
+}
 
 bool bench_wants(const struct bench *bench, const char *name, uint64_t n)
 {
@@ -55,6 +136,11 @@ void bench_report_bytes(const struct bench *bench, const char *name, uint64_t n,
     }
     printf("}\n");
     fflush(stdout);
+    if (figure_count < FIGURES_MAX) {
+        snprintf(figures[figure_count].name, sizeof figures[0].name, "%s", name);
+        figures[figure_count].n = n;
+        figures[figure_count++].median = samples[count / 2];
+    }
 }
 
 void bench_report(const struct bench *bench, const char *name, uint64_t n, double *samples,
@@ -91,5 +177,6 @@ int main(int argc, char **argv)
     for (size_t i = 0; i < sizeof files / sizeof files[0]; i++) {
         files[i](&bench);
     }
+    judge_all();
     return 0;
 }
