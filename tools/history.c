@@ -3,6 +3,7 @@
 #include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -101,6 +102,11 @@ int history_each(struct cli *cli, const char *data, log_visit *visit, void *user
     return err == JIT_OK ? CLI_OK : history_failed(cli, data, err, report);
 }
 
+/* The lock outlives an owner that was killed by the writes it had under way; as long as this a
+ * folder that has no history yet may only seem to be in use. */
+#define HELD_STEP_MS 20
+#define HELD_STEPS   150
+
 bool history_begun(const char *data)
 {
     struct jit_io *io = NULL;
@@ -112,9 +118,16 @@ bool history_begun(const char *data)
     }
     enum jit_err err = io_posix_open(jit_heap_libc(), fd, &options, &io);
     /* Where a supervisor is at work, a genesis may become durable at any moment. */
-    if (err == JIT_OK && !is_held(fd)) {
+    bool held = true;
+    for (unsigned step = 0; err == JIT_OK && held && step < HELD_STEPS; step++) {
+        held = is_held(fd);
         err = log_begun(jit_heap_libc(), io, &begun);
+        if (err != JIT_OK || begun || !held) {
+            break;
+        }
+        (void)poll(NULL, 0, HELD_STEP_MS);
     }
+    begun = begun || held;
     io_posix_close(io);
     close(fd);
     return err != JIT_OK || begun;
