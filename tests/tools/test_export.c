@@ -50,8 +50,8 @@ static const char *const states[] = {
 START_TEST(a_history)
 {
     static const char *const parts[] = {
-        "mode=\"dynamic\" timerepresentation=\"interval\" timeformat=\"integer\" start=\"10\" "
-        "end=\"40\"",
+        ("mode=\"dynamic\" timerepresentation=\"interval\" timeformat=\"integer\" start=\"10\" "
+         "end=\"40\""),
         "<node id=\"a\" label=\"a\" start=\"10\" end=\"40\">",
         "value=\"1\" start=\"10\" end=\"19\"/>",
         "value=\"2\" start=\"20\" end=\"39\"/>",
