@@ -8,6 +8,7 @@
 #include "base/random.h"
 #include "tools/jitos.h"
 #include "tools/runner.h"
+#include "tools/temporary.h"
 
 /* The main job on real input, and its promise put to the test: a run, the same run killed in the
  * middle of a log write and recovered, and the same system cut differently over workers. */
@@ -16,8 +17,9 @@
 
 struct demo {
     struct cli *cli;
-    char base[256];
-    char folders[FOLDERS][300];
+    struct temporary temporary; /* without --keep */
+    char base[4200];
+    char folders[FOLDERS][4300];
     char file[4400];
     uint64_t ticks;
     uint64_t seed;
@@ -59,14 +61,11 @@ static int find_example(struct demo *demo)
 static int make_folders(struct demo *demo)
 {
     const char *given = cli_text(demo->cli, "keep");
-    const char *temporary = demo->cli->env->get("TMPDIR");
-    if (given != NULL) {
-        snprintf(demo->base, sizeof demo->base, "%.250s", given);
-    } else {
-        snprintf(demo->base, sizeof demo->base, "%.200s/jitos-demo-XXXXXX",
-                 temporary != NULL && temporary[0] != '\0' ? temporary : "/var/tmp");
-    }
-    bool made = given != NULL ? mkdir(demo->base, 0700) == 0 : mkdtemp(demo->base) != NULL;
+    const char *parent = demo->cli->env->get("TMPDIR");
+    bool made = given != NULL ? mkdir(given, 0700) == 0
+                              : temporary_make(&demo->temporary, parent, "jitos-demo");
+    snprintf(demo->base, sizeof demo->base, "%.4100s",
+             given != NULL ? given : demo->temporary.path);
     if (!made) {
         cli_what(demo->cli, "the folder %s cannot be made", demo->base);
         cli_why(demo->cli, "%s", strerror(errno));
@@ -106,6 +105,7 @@ static struct runner runner_of(struct demo *demo, size_t folder, const char *lab
         .ticks = demo->ticks,
         .label = label,
         .quiet_ticks = true,
+        .temporary = cli_text(demo->cli, "keep") == NULL,
     };
 }
 
@@ -252,6 +252,14 @@ static int finish(struct demo *demo)
     return code != CLI_OK ? code : identical ? CLI_OK : CLI_DIVERGED;
 }
 
+/* Each step is seen when it is done, by who reads through a pipe as well; the end of the program
+ * reports what could not be written. */
+static int shown(const struct demo *demo, int code)
+{
+    (void)fflush(demo->cli->env->out);
+    return code;
+}
+
 static int steps(struct demo *demo)
 {
     struct cli *cli = demo->cli;
@@ -274,13 +282,13 @@ static int steps(struct demo *demo)
         cli_put_number(event, "nodes", facts.nodes);
         cli_put_number(event, "virtual", facts.virtual_nodes);
         cli_put_number(event, "edges", facts.edges);
-        code = cli_emit(cli, event);
+        code = shown(demo, cli_emit(cli, event));
     }
     if (code == CLI_OK) {
-        code = run_whole(demo, made.collect);
+        code = shown(demo, run_whole(demo, made.collect));
     }
     if (code == CLI_OK) {
-        code = run_killed(demo, made.collect);
+        code = shown(demo, run_killed(demo, made.collect));
     }
     if (code == CLI_OK) {
         code = run_single(demo, &made);
@@ -314,7 +322,7 @@ int jitos_demo(struct cli *cli)
         code = finish(&demo);
     }
     if (!keep) {
-        runner_remove(demo.base);
+        temporary_remove(&demo.temporary);
     }
     return code;
 }

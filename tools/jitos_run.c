@@ -9,6 +9,7 @@
 #include "tools/history.h"
 #include "tools/jitos.h"
 #include "tools/runner.h"
+#include "tools/temporary.h"
 
 /* ---- what the folder's system was made from ---- */
 
@@ -105,18 +106,22 @@ static int make_folder(struct cli *cli, const char *data)
     return CLI_OK;
 }
 
-static const char *temporary_folder(struct cli *cli, char *space, size_t size)
+static int temporary_folder(struct cli *cli, struct temporary *folder)
 {
-    const char *base = cli->env->get("TMPDIR");
-    snprintf(space, size, "%.200s/jitos-XXXXXX",
-             base != NULL && base[0] != '\0' ? base : "/var/tmp");
-    if (mkdtemp(space) == NULL) {
-        cli_what(cli, "no temporary folder %s", space);
+    if (cli->operand_count == 0) {
+        cli_what(cli, "nothing to run");
+        cli_why(cli, "a run needs a system file, or a data folder to go on in");
+        cli_next(cli, "jitos run FILE --ticks 100");
+        return CLI_USAGE;
+    }
+    if (!temporary_make(folder, cli->env->get("TMPDIR"), "jitos")) {
+        cli_what(cli, "no temporary folder %s", folder->path);
         cli_why(cli, "%s", strerror(errno));
         cli_next(cli, "jitos run FILE --ticks N --data DIR");
-        return NULL;
+        return CLI_HOST;
     }
-    return space;
+    cli_note(cli, "no --data: using %s, removed at the end", folder->path);
+    return CLI_OK;
 }
 
 /* ---- the end ---- */
@@ -175,7 +180,12 @@ static int report(struct cli *cli, const struct runner *runner)
               cli_group(end->applied, b), cli_group(end->denied, c));
     cli_print(cli, "root   %s\nworld  %s\nhead   %s\n", root, world, head);
     print_deviations(cli, end);
-    cli_print(cli, "repeat jitos replay --data %s --verify\n", runner->data);
+    if (runner->temporary) {
+        cli_print(cli, "repeat jitos run %s --ticks %llu --seed %llu\n", cli->operands[0],
+                  (unsigned long long)end->tick, (unsigned long long)end->seed);
+    } else {
+        cli_print(cli, "repeat jitos replay --data %s --verify\n", runner->data);
+    }
     json_t *event = json_object(); /* these keys and no others: other programs rely on it; of a
                                     * run that is not deterministic `deviations` as well */
     cli_put_text(event, "event", "done");
@@ -222,24 +232,18 @@ static int load_and_compare(struct cli *cli, const char *data, bool exists, stru
 
 int jitos_run(struct cli *cli)
 {
-    char space[256];
+    struct temporary folder;
     const char *data = cli_text(cli, "data");
     bool temporary = data == NULL;
     struct load_made made = {.collect = NULL};
     struct jit_id genesis = {{0}};
     int code = CLI_OK;
-    if (temporary && cli->operand_count == 0) {
-        cli_what(cli, "nothing to run");
-        cli_why(cli, "a run needs a system file, or a data folder to go on in");
-        cli_next(cli, "jitos run FILE --ticks 100");
-        return CLI_USAGE;
-    }
     if (temporary) {
-        data = temporary_folder(cli, space, sizeof space);
-        if (data == NULL) {
-            return CLI_HOST;
+        code = temporary_folder(cli, &folder);
+        if (code != CLI_OK) {
+            return code;
         }
-        cli_note(cli, "no --data: using %s, removed at the end", data);
+        data = folder.path;
     }
     bool exists = history_begun(data);
     if (cli->operand_count > 0) {
@@ -261,6 +265,7 @@ int jitos_run(struct cli *cli)
         .genesis = made.collect != NULL ? &genesis : NULL,
         .ticks = cli_number(cli, "ticks"),
         .label = "run",
+        .temporary = temporary,
     };
     if (code == CLI_OK) {
         code = runner_go(&runner, made.collect);
@@ -273,7 +278,7 @@ int jitos_run(struct cli *cli)
         code = report(cli, &runner);
     }
     if (temporary) {
-        runner_remove(data);
+        temporary_remove(&folder);
     }
     return code;
 }

@@ -1,6 +1,5 @@
 #include "tools/runner.h"
 
-#include <ftw.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -173,6 +172,22 @@ static int run_session(struct runner *runner, struct session *session, struct rm
     return err == JIT_OK ? CLI_OK : RUN_BROKE_OFF;
 }
 
+static int broke_off(struct runner *runner, struct session *session, int ended_by)
+{
+    struct cli *cli = runner->cli;
+    if (session->exit_code == CLI_UNREACHABLE && ended_by != 0) {
+        snprintf(session->error, sizeof session->error,
+                 "the supervisor was killed by signal %d (%s)%s", ended_by, strsignal(ended_by),
+                 runner->temporary ? "" : "; what was done is kept");
+    }
+    if (!runner->temporary && session->exit_code == CLI_UNREACHABLE) {
+        cli_next(cli, "the same command again goes on from the last durable tick");
+    } else if (!runner->temporary && session->exit_code == CLI_HOST) {
+        cli_next(cli, "mend that, for example make room; the same command again goes on");
+    }
+    return session_failed(cli, session);
+}
+
 int runner_go(struct runner *runner, struct rmg_collect *collect)
 {
     struct session session;
@@ -186,6 +201,7 @@ int runner_go(struct runner *runner, struct rmg_collect *collect)
         .durability = runner->durability,
         .die_at_log_offset = runner->die_at_log_offset,
         .hang_wall_s = runner->hang_wall_s,
+        .quiet = runner->cli->quiet,
     };
     struct jit_clock *clock = runner->cli->env->clock;
     uint64_t begun = clock->now_ns(clock);
@@ -200,29 +216,5 @@ int runner_go(struct runner *runner, struct rmg_collect *collect)
         runner->died = true;
         return CLI_OK;
     }
-    if (code == RUN_BROKE_OFF && session.exit_code == CLI_UNREACHABLE && ended_by != 0) {
-        snprintf(session.error, sizeof session.error,
-                 "the supervisor was killed by signal %d (%s); what was done is kept", ended_by,
-                 strsignal(ended_by));
-        cli_next(runner->cli, "the same command again goes on from the last durable tick");
-    }
-    return code == RUN_BROKE_OFF ? session_failed(runner->cli, &session) : code;
-}
-
-/* ---- folders ---- */
-
-static int remove_one(const char *path, const struct stat *st, int flag, struct FTW *walk)
-{
-    (void)st;
-    (void)flag;
-    (void)walk;
-    (void)remove(path); /* what cannot be removed is left */
-    return 0;
-}
-
-void runner_remove(const char *path)
-{
-    if (nftw(path, remove_one, 16, FTW_DEPTH | FTW_PHYS | FTW_MOUNT) != 0) {
-        return;
-    }
+    return code == RUN_BROKE_OFF ? broke_off(runner, &session, ended_by) : code;
 }

@@ -17,6 +17,7 @@ struct runner {
     uint64_t ticks;               /* to reach */
     const char *label;            /* of the progress line */
     bool quiet_ticks;             /* no NDJSON event a tick */
+    bool temporary;               /* the folder is removed at the end: nobody can go on in it */
 
     /* After runner_go: */
     struct session_status begin; /* as the supervisor greeted */
@@ -33,8 +34,5 @@ int runner_go(struct runner *runner, struct rmg_collect *collect);
 
 /* The id the genesis of this collection would have: BLAKE3 of its patch. */
 int runner_genesis_id(struct cli *cli, struct rmg_collect *collect, struct jit_id *out);
-
-/* Remove a folder that we made, with everything in it. */
-void runner_remove(const char *path);
 
 #endif

@@ -226,6 +226,49 @@ exec 8<&-
 grep -q "killed by signal 9" "$dir/err" || fail "a supervisor that is killed: $(cat "$dir/err")"
 want 0 "whole" "$jitos" verify --data "$dir/d"
 
+want 4 "goes on from the last durable tick" sh -c 'mkfifo "$3/ended"
+    "$1" run "$2" --ticks 1000000 --seed 3 --data "$3/e" --json >"$3/ended" & pid=$!
+    exec 8<"$3/ended"
+    head -n 20 <&8 >/dev/null
+    worker=$("$1" ps --data "$3/e" --json | sed -n "s/.*\"pid\":\([1-9][0-9]*\).*/\1/p" | head -n 1)
+    kill -TERM "$(sed -n "s/^PPid:[^0-9]*//p" "/proc/$worker/status")"
+    cat <&8 >/dev/null
+    wait $pid' sh "$jitos" "$dir/two.jitos" "$dir"
+
+# A folder of our own making goes when we do, even killed; its keeper holds our stderr until then.
+mkdir "$dir/tmp"
+mkfifo "$dir/gone" "$dir/words"
+TMPDIR="$dir/tmp" "$jitos" run "$dir/two.jitos" --ticks 1000000 --json >"$dir/gone" 2>"$dir/words" &
+pid=$!
+exec 7<"$dir/gone" 8<"$dir/words"
+head -n 20 <&7 >/dev/null
+[ -n "$(ls "$dir/tmp")" ] || fail "no temporary folder"
+kill -KILL $pid
+cat <&7 >/dev/null
+cat <&8 >/dev/null
+wait $pid || true
+exec 7<&- 8<&-
+[ -z "$(ls "$dir/tmp")" ] || fail "left behind: $(ls "$dir/tmp")"
+want 0 "repeat jitos run $dir/two.jitos --ticks 3 --seed 5" \
+    env TMPDIR="$dir/tmp" "$jitos" run "$dir/two.jitos" --ticks 3 --seed 5
+[ -z "$(ls "$dir/tmp")" ] || fail "left behind at the end: $(ls "$dir/tmp")"
+
+# Quiet means quiet, whoever speaks.
+"$jitos" -q run --data "$dir/a" --ticks 41 >"$dir/out" 2>"$dir/err" || fail "quiet: exit $?"
+[ -s "$dir/err" ] && fail "quiet, and yet: $(cat "$dir/err")"
+
+# Who sees nothing asks for nothing; that is said before it is wondered at.
+sed 's/^grant x: map/grant x: read/' "$dir/two.jitos" >"$dir/blind.jitos"
+want 0 "process x will find nothing: no grant lets it map /world" \
+    "$jitos" run "$dir/blind.jitos" --ticks 1
+want 2 "Is a directory" "$jitos" run "$dir"
+
+# The supervisor's own command line.
+want 0 "jitosd 0." "$jitosd" --version
+want 2 "jitosd: --bogus" "$jitosd" --bogus
+want 2 "needs a value" "$jitosd" --data
+"$jitosd" --bogus 2>&1 | grep -q unrecognized && fail "getopt speaks for the supervisor"
+
 # One owner.
 mkfifo "$dir/fifo"
 "$jitosd" --data "$dir/a" --ready-fd 9 9>"$dir/fifo" 2>/dev/null &
