@@ -26,6 +26,7 @@ struct arguments {
     bool check;
     bool json;
     bool private_run;
+    bool quiet;
 };
 
 static const char usage[] =
@@ -46,7 +47,9 @@ static const char usage[] =
     "  --no-uring              do not use io_uring for the event loop\n"
     "  --check                 try every mechanism of the sandbox and report\n"
     "  --json                  with --check: one JSON object a line\n"
+    "  -q, --quiet             no notes, errors only\n"
     "  -h, --help              this text\n"
+    "      --version           print the version\n"
     "\n"
     "Examples:\n"
     "  jitosd --check\n"
@@ -55,7 +58,7 @@ static const char usage[] =
 
 static int complain(const char *what, const char *why, const char *next)
 {
-    fprintf(stderr, "jitosd: %s\n  why: %s\n  try: %s\n", what, why, next);
+    fprintf(stderr, "jitosd: %s\n  why:  %s\n  next: %s\n", what, why, next);
     return 2;
 }
 
@@ -85,7 +88,8 @@ enum option_id {
     OPTION_CHECK,
     OPTION_JSON,
     OPTION_NO_URING,
-    OPTION_PRIVATE
+    OPTION_PRIVATE,
+    OPTION_VERSION
 };
 
 static const struct option long_options[] = {
@@ -103,7 +107,9 @@ static const struct option long_options[] = {
     {"json", no_argument, NULL, OPTION_JSON},
     {"no-uring", no_argument, NULL, OPTION_NO_URING},
     {"private", no_argument, NULL, OPTION_PRIVATE},
+    {"quiet", no_argument, NULL, 'q'},
     {"help", no_argument, NULL, 'h'},
+    {"version", no_argument, NULL, OPTION_VERSION},
     {NULL, 0, NULL, 0},
 };
 
@@ -121,8 +127,8 @@ static bool parse_durability(const char *text, enum log_durability *out)
     return false;
 }
 
-/* One option; 0, or the exit code of a complaint. */
-static int take_option(struct arguments *a, int option, const char *value)
+/* One option, found in word; 0, or the exit code of a complaint. */
+static int take_option(struct arguments *a, int option, const char *value, const char *word)
 {
     uint64_t number = 0;
     bool is_number = value != NULL && parse_number(value, &number);
@@ -190,15 +196,22 @@ static int take_option(struct arguments *a, int option, const char *value)
     case OPTION_PRIVATE:
         a->private_run = true;
         return 0;
+    case 'q':
+        a->quiet = true;
+        return 0;
     default:
-        return complain("the command line", "there is no such option", "jitosd --help");
+        assert(option == '?' || option == ':');
+        return complain(word,
+                        option == ':' ? "this option needs a value" : "there is no such option",
+                        "jitosd --help");
     }
 }
 
 static int parse(int argc, char **argv, struct arguments *a)
 {
     for (;;) {
-        int option = getopt_long(argc, argv, "h", long_options, NULL);
+        const char *word = argv[optind < argc ? optind : argc - 1];
+        int option = getopt_long(argc, argv, ":hq", long_options, NULL); /* : the words are ours */
         if (option == -1) {
             break;
         }
@@ -206,7 +219,11 @@ static int parse(int argc, char **argv, struct arguments *a)
             fputs(usage, stdout);
             exit(0);
         }
-        int code = take_option(a, option, optarg);
+        if (option == OPTION_VERSION) {
+            puts("jitosd " PACKAGE_VERSION);
+            exit(0);
+        }
+        int code = take_option(a, option, optarg, word);
         if (code != 0) {
             return code;
         }
@@ -324,11 +341,13 @@ static int serve(struct arguments *a)
         fprintf(stderr, "jitosd: %s\n", message);
         return exit_code(err);
     }
-    say_recovered(shell_supervisor_system(supervisor));
+    if (!a->quiet) {
+        say_recovered(shell_supervisor_system(supervisor));
+    }
     if (a->ready_fd >= 0) {
         bool heard = write(a->ready_fd, "r", 1) == 1;
         close(a->ready_fd);
-        if (!heard) {
+        if (!heard && !a->private_run) {
             fprintf(stderr, "jitosd: nobody waits on descriptor %d\n", a->ready_fd);
         }
         if (!heard && a->private_run) { /* its tool died before it could be asked to signal that */

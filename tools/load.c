@@ -34,12 +34,13 @@ int load_file(struct cli *cli, const char *path, size_t size_max, struct jit_buf
             break;
         }
     }
+    int error = errno;
     bool failed = ferror(stream) != 0;
     fclose(stream);
     if (failed || out->err != JIT_OK) {
         cli_what(cli, "%s cannot be read", path);
-        cli_why(cli, "%s", out->err == JIT_ELIMIT ? "it is too large" : "reading failed");
-        return out->err == JIT_ELIMIT ? CLI_USAGE : CLI_HOST;
+        cli_why(cli, "%s", out->err == JIT_ELIMIT ? "it is too large" : strerror(error));
+        return out->err == JIT_ELIMIT || (failed && error == EISDIR) ? CLI_USAGE : CLI_HOST;
     }
     return CLI_OK;
 }
@@ -188,6 +189,40 @@ static int gather(struct cli *cli, const struct load_request *request,
     return CLI_OK;
 }
 
+static bool path_holds(const char *outer, const char *inner)
+{
+    size_t n = strlen(outer);
+    return strcmp(outer, "/") == 0 ||
+           (strncmp(outer, inner, n) == 0 && (inner[n] == '\0' || inner[n] == '/'));
+}
+
+static bool maps_shard(const struct lang_system *system, uint32_t process)
+{
+    const char *shard = system->processes[process].over.path;
+    for (uint32_t g = 0; g < system->grant_count; g++) {
+        const struct lang_grant *grant = &system->grants[g];
+        for (uint32_t r = 0; grant->process == process && r < grant->right_count; r++) {
+            const struct lang_right *right = &grant->rights[r];
+            if (right->kind == LANG_RIGHT_MAP &&
+                (path_holds(right->place.path, shard) || path_holds(shard, right->place.path))) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
+/* A process that sees nothing asks for nothing, so no denial ever tells that a grant is missing. */
+static void note_blind(struct cli *cli, const struct lang_system *system)
+{
+    for (uint32_t i = 0; i < system->process_count; i++) {
+        if (!maps_shard(system, i)) {
+            cli_note(cli, "process %s will find nothing: no grant lets it map %s",
+                     system->processes[i].name, system->processes[i].over.path);
+        }
+    }
+}
+
 /* A collection of its own for this request. */
 static int collect_new(struct cli *cli, struct load_made *made, struct rmg_collect **out)
 {
@@ -230,6 +265,7 @@ int load_system(struct cli *cli, const struct load_request *request, struct load
         code = gather(cli, request, system, out->collect, facts);
     }
     if (code == CLI_OK) {
+        note_blind(cli, system);
         code = import_all(cli, request->file, system, out->collect, facts);
     }
     lang_system_free(jit_heap_libc(), system);

@@ -58,6 +58,9 @@ static enum jit_err spawn_supervisor(struct session *session, const struct sessi
         argv[count++] = "--hang-wall";
         argv[count++] = hang_wall;
     }
+    if (options->quiet) {
+        argv[count++] = "--quiet";
+    }
     int error = posix_spawn(&session->pid, options->program, NULL, NULL,
                             (char *const *)(uintptr_t)argv, environ);
     if (error != 0) {

@@ -17,6 +17,7 @@ struct session_options {
     const char *durability;     /* "tick", "group" or "none" */
     uint64_t die_at_log_offset; /* UINT64_MAX: never */
     uint64_t hang_wall_s;       /* 0: jitosd's own default */
+    bool quiet;                 /* errors only */
 };
 
 /* Why a run is not deterministic: a worker that hung was killed, or one was given up. */

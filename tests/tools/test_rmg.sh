@@ -177,6 +177,14 @@ run "$rmg" import missing.csv -o never.rmg
 check 'no such input' 3 '' '*missing.csv: No such file or directory*'
 run "$rmg" info missing.rmg
 check 'no such file' 3 '' '*there is no such file*'
+for name in missing missing.xyz; do
+    run "$rmg" info "$name"
+    check "no such file, $name" 3 '' "*cannot read $name*No such file or directory*"
+    run "$rmg" diff g.rmg "$name"
+    check "no such side, $name" 3 '' "*cannot read $name*No such file or directory*"
+done
+run "$rmg" walk
+check 'no input at all' 2 '' '*needs INPUT*'
 run "$rmg" info status
 check 'no format' 2 '' '*why:  its name ends in none of*next: rmg info --from FORMAT*'
 run "$rmg" import nodes.csv edges.csv

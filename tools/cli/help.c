@@ -101,7 +101,8 @@ const char cli_exit_codes[] =
     "  0 yes, ok    1 the answer is no    2 wrong command line or input\n"
     "  3 not found    4 no supervisor answers    5 damaged file or store\n"
     "  6 a replay diverged    7 a worker failed    8 the host failed\n"
-    "  124 time limit    141 whoever read the output went away";
+    "  124 time limit    125 no worker can be locked in here\n"
+    "  141 whoever read the output went away";
 
 void cli_help_full(const struct cli *cli)
 {

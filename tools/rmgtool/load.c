@@ -1,8 +1,23 @@
+#include <errno.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/check.h"
 #include "base/hash.h"
 #include "tools/rmgtool/rmg.h"
+
+/* Why nothing can be said of a file's format: it cannot be opened. CLI_OK if it can. */
+static int missing(struct cli *cli, const char *path)
+{
+    if (strcmp(path, "-") == 0 || access(path, R_OK) == 0) {
+        return CLI_OK;
+    }
+    int error = errno;
+    cli_what(cli, "cannot read %s", path);
+    cli_why(cli, "%s", strerror(error));
+    cli_next(cli, "ls -l %s", path);
+    return error == ENOENT ? CLI_NOT_FOUND : CLI_USAGE;
+}
 
 int rmg_format(struct cli *cli, const struct format **format)
 {
@@ -13,8 +28,17 @@ int rmg_format(struct cli *cli, const struct format **format)
     if (*format != NULL && format_reads(*format)) {
         return CLI_OK;
     }
-    cli_what(cli, "cannot tell the format of %s",
-             cli->operand_count > 0 ? cli->operands[0] : "the input");
+    if (cli->operand_count == 0) {
+        cli_what(cli, "needs INPUT");
+        cli_why(cli, "no file was named, and --from does not say what to read from stdin");
+        cli_next(cli, "rmg %s -h", cli->verb->name);
+        return CLI_USAGE;
+    }
+    int code = *format == NULL ? missing(cli, cli->operands[0]) : CLI_OK;
+    if (code != CLI_OK) {
+        return code;
+    }
+    cli_what(cli, "cannot tell the format of %s", cli->operands[0]);
     if (*format != NULL) {
         cli_why(cli, "%s is written, never read", (*format)->name);
     } else {
@@ -244,6 +268,9 @@ int rmg_load_path(struct cli *cli, const char *path, struct format_graph *graph,
     const struct input input = {.paths = &path, .count = 1};
     int code = begin(cli, graph);
     *format = format_of_file(NULL, path);
+    if (code == CLI_OK && *format == NULL) {
+        code = missing(cli, path);
+    }
     if (code == CLI_OK && (*format == NULL || !format_reads(*format))) {
         cli_what(cli, "cannot tell the format of %s", path);
         cli_why(cli, "neither its name nor its first bytes tell");
