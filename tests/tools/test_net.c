@@ -222,6 +222,31 @@ START_TEST(nested_graphml)
 }
 END_TEST
 
+/* The words of Python, of XML Schema and of Java for what is not finite. */
+START_TEST(not_finite)
+{
+    static const struct {
+        const char *word;
+        const char *hex;
+    } words[] = {{"nan", "000000000000f87f"},       {"NaN", "000000000000f87f"},
+                 {"inf", "000000000000f07f"},       {"INF", "000000000000f07f"},
+                 {"-INF", "000000000000f0ff"},      {"Infinity", "000000000000f07f"},
+                 {"-infinity", "000000000000f0ff"}, {"+inf", "000000000000f07f"}};
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
+        char text[512];
+        struct trial t;
+        snprintf(text, sizeof text,
+                 "<graphml><key id='k' attr.name='v' attr.type='double'/><graph "
+                 "edgedefault='directed'><node id='a'><data key='k'>%s</data></node></graph>"
+                 "</graphml>",
+                 words[i].word);
+        take(&t, &format_graphml, text, strlen(text));
+        check_value(&t, "a", "v", words[i].hex);
+        trial_end(&t);
+    }
+}
+END_TEST
+
 /* Old D3 files: links by number, nodes without id. */
 START_TEST(links_by_number)
 {
@@ -693,6 +718,7 @@ static void fill(Suite *suite)
     tcase_add_loop_test(t, the_same_graph, 0, (int)(sizeof same / sizeof *same));
     tcase_add_test(t, nested_graphml);
     tcase_add_test(t, markup_in_graphml);
+    tcase_add_test(t, not_finite);
     tcase_add_test(t, links_by_number);
     tcase_add_test(t, what_gephi_adds);
     tcase_add_loop_test(t, by_a_schema, 0, NETS);

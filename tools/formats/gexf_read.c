@@ -68,11 +68,6 @@ static bool is(const struct net_text *text, const char *word)
     return strlen(word) == text->size && memcmp(text->text, word, text->size) == 0;
 }
 
-static bool is_blank(char c)
-{
-    return c == ' ' || c == '\t' || c == '\n' || c == '\r';
-}
-
 static void push(struct gexf *g, enum kind kind)
 {
     assert(g->depth < XML_DEPTH_MAX); /* xml_read() sees to it */
@@ -180,11 +175,11 @@ static enum jit_err take_value(struct gexf *g, const struct attribute *one, cons
         return JIT_OK; /* for others to see; the tag has said it */
     }
     if (one->codec != RMG_CODEC_TEXT) {
-        while (size > 0 && is_blank(text[0])) {
+        while (size > 0 && xml_is_blank(text[0])) {
             text++;
             size--;
         }
-        while (size > 0 && is_blank(text[size - 1])) {
+        while (size > 0 && xml_is_blank(text[size - 1])) {
             size--;
         }
     }
@@ -241,7 +236,7 @@ static enum jit_err take_viz(struct gexf *g, const struct xml_tag *tag)
     jit_buf_reset(&g->text);
     for (int i = 0; xml_attribute_at(tag, i, &space, &value, attribute); i++) {
         for (size_t k = 0; k < value.size; k++) {
-            if (is_blank(value.text[k]) || strchr("\"=<&", value.text[k]) != NULL) {
+            if (xml_is_blank(value.text[k]) || strchr("\"=<&", value.text[k]) != NULL) {
                 return fail(g, JIT_ENOTSUP, "no simple value in the attribute ", attribute);
             }
         }
@@ -257,29 +252,6 @@ static enum jit_err take_viz(struct gexf *g, const struct xml_tag *tag)
                ? g->text.err
                : net_words(&g->net, &g->owner, name, strlen(name), RMG_CODEC_TEXT,
                            g->text.size == 0 ? "" : (const char *)g->text.data, g->text.size);
-}
-
-/* Attributes of a tag that nobody knows are texts. */
-static enum jit_err take_others(struct gexf *g, struct net_owner *owner, const struct xml_tag *tag,
-                                const char *const *known)
-{
-    const char *space;
-    struct net_text value;
-    char name[JIT_NAME_BYTES_MAX + 1];
-    for (int i = 0; xml_attribute_at(tag, i, &space, &value, name); i++) {
-        bool skip = space != NULL && strcmp(space, XML_RMG) == 0;
-        for (size_t k = 0; known[k] != NULL; k++) {
-            skip = skip || (space == NULL && strcmp(known[k], name) == 0);
-        }
-        if (!skip) {
-            enum jit_err err = net_words(&g->net, owner, name, strlen(name), RMG_CODEC_TEXT,
-                                         value.text, value.size);
-            if (err != JIT_OK) {
-                return err;
-            }
-        }
-    }
-    return JIT_OK;
 }
 
 /* ---- nodes and edges ---- */
@@ -315,7 +287,7 @@ static enum jit_err take_node(struct gexf *g, const struct xml_tag *tag)
     enum jit_err err =
         net_node(&g->net, &g->owner, 0, id.text, id.size, false, type.text, type.size);
     err = err == JIT_OK ? owner_begun(g, label.text == NULL ? NULL : &id, &label) : err;
-    return err == JIT_OK ? take_others(g, &g->owner, tag, known) : err;
+    return err == JIT_OK ? xml_take_others(&g->net, &g->owner, tag, known) : err;
 }
 
 static enum jit_err take_direction(struct gexf *g, const struct xml_tag *tag)
@@ -358,7 +330,7 @@ static enum jit_err take_edge(struct gexf *g, const struct xml_tag *tag)
     if (err == JIT_OK && xml_attribute(tag, NULL, "weight", &word)) {
         err = net_words(&g->net, &g->owner, "weight", 6, RMG_CODEC_F64, word.text, word.size);
     }
-    return err == JIT_OK ? take_others(g, &g->owner, tag, known) : err;
+    return err == JIT_OK ? xml_take_others(&g->net, &g->owner, tag, known) : err;
 }
 
 static enum jit_err end_owner(struct gexf *g)
@@ -431,7 +403,7 @@ static enum jit_err take_graph(struct gexf *g, const struct xml_tag *tag)
     if (err == JIT_OK && xml_attribute(tag, NULL, "mode", &word) && !is(&word, "static")) {
         err = own_words(g, "mode", word.text, word.size);
     }
-    err = err == JIT_OK ? take_others(g, &g->own, tag, known) : err;
+    err = err == JIT_OK ? xml_take_others(&g->net, &g->own, tag, known) : err;
     return err == JIT_OK ? take_meta(g) : err;
 }
 
@@ -563,7 +535,7 @@ static enum jit_err on_text(void *user, const char *text, size_t size)
                                          : g->text.err;
     }
     for (size_t i = 0; i < size; i++) {
-        if (!is_blank(text[i])) {
+        if (!xml_is_blank(text[i])) {
             return fail(g, JIT_EFORMAT, "text between elements", NULL);
         }
     }

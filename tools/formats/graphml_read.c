@@ -185,20 +185,15 @@ static enum jit_err take_key(struct graphml *g, const struct xml_tag *tag)
 
 /* ---- values ---- */
 
-static bool is_blank(char c)
-{
-    return c == ' ' || c == '\t' || c == '\n' || c == '\r';
-}
-
 static enum jit_err take_value(struct graphml *g, struct net_owner *owner, const struct key *key,
                                const char *text, size_t size)
 {
     if (key->codec != RMG_CODEC_TEXT) {
-        while (size > 0 && is_blank(text[0])) {
+        while (size > 0 && xml_is_blank(text[0])) {
             text++;
             size--;
         }
-        while (size > 0 && is_blank(text[size - 1])) {
+        while (size > 0 && xml_is_blank(text[size - 1])) {
             size--;
         }
     }
@@ -271,29 +266,6 @@ static enum jit_err end_owner(struct graphml *g, struct frame *frame, unsigned d
         frame->owner = NULL;
     }
     return err;
-}
-
-/* Attributes that nobody knows are values as well. */
-static enum jit_err take_attributes(struct graphml *g, struct net_owner *owner,
-                                    const struct xml_tag *tag, const char *const *known)
-{
-    const char *space;
-    struct net_text value;
-    char name[JIT_NAME_BYTES_MAX + 1];
-    for (int i = 0; xml_attribute_at(tag, i, &space, &value, name); i++) {
-        bool skip = space != NULL && strcmp(space, XML_RMG) == 0;
-        for (size_t k = 0; known[k] != NULL; k++) {
-            skip = skip || (space == NULL && strcmp(known[k], name) == 0);
-        }
-        if (!skip) {
-            enum jit_err err = net_words(&g->net, owner, name, strlen(name), RMG_CODEC_TEXT,
-                                         value.text, value.size);
-            if (err != JIT_OK) {
-                return err;
-            }
-        }
-    }
-    return JIT_OK;
 }
 
 /* ---- graphs ---- */
@@ -376,7 +348,7 @@ static enum jit_err take_graph(struct graphml *g, const struct xml_tag *tag, str
     if (err == JIT_OK && xml_attribute(tag, NULL, "id", &id) && !graphml_is_id(&id)) {
         err = net_words(&g->net, owner, "id", 2, RMG_CODEC_TEXT, id.text, id.size);
     }
-    return err == JIT_OK ? take_attributes(g, owner, tag, known) : err;
+    return err == JIT_OK ? xml_take_others(&g->net, owner, tag, known) : err;
 }
 
 static enum jit_err take_node(struct graphml *g, const struct xml_tag *tag, struct frame *of)
@@ -396,7 +368,7 @@ static enum jit_err take_node(struct graphml *g, const struct xml_tag *tag, stru
     struct frame *frame = push(g, AT_NODE, owner);
     err = net_node(&g->net, owner, of->graph, id.text, id.size, false, type.text, type.size);
     err = err == JIT_OK ? frame_given(g, frame) : err;
-    return err == JIT_OK ? take_attributes(g, owner, tag, known) : err;
+    return err == JIT_OK ? xml_take_others(&g->net, owner, tag, known) : err;
 }
 
 static enum jit_err take_edge(struct graphml *g, const struct xml_tag *tag, struct frame *of)
@@ -431,14 +403,14 @@ static enum jit_err take_edge(struct graphml *g, const struct xml_tag *tag, stru
                             yes ? 4 : 5);
         }
     }
-    return err == JIT_OK ? take_attributes(g, owner, tag, known) : err;
+    return err == JIT_OK ? xml_take_others(&g->net, owner, tag, known) : err;
 }
 
 /* Elements within <data> are kept as they are: an atom of the type `xml`. */
 static enum jit_err take_markup(struct graphml *g, const struct xml_tag *tag, struct frame *of)
 {
     for (size_t i = 0; of->kind == AT_DATA && !of->markup && i < g->text.size; i++) {
-        if (!is_blank((char)g->text.data[i])) {
+        if (!xml_is_blank((char)g->text.data[i])) {
             return fail(g, JIT_EFORMAT, "text beside markup in <data>: ", tag->name);
         }
     }
@@ -548,7 +520,7 @@ static enum jit_err on_text(void *user, const char *text, size_t size)
                                          : g->text.err;
     }
     for (size_t i = 0; i < size; i++) {
-        if (!is_blank(text[i])) {
+        if (!xml_is_blank(text[i])) {
             return fail(g, JIT_EFORMAT, "text between elements", NULL);
         }
     }

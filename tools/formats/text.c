@@ -12,9 +12,10 @@ static bool is_digit(char c)
     return c >= '0' && c <= '9';
 }
 
+/* In any case. */
 static bool equals(const char *text, size_t size, const char *word)
 {
-    return strlen(word) == size && memcmp(text, word, size) == 0;
+    return strlen(word) == size && strncasecmp(text, word, size) == 0;
 }
 
 /* Decimal digits with an optional sign, nothing else. */
@@ -37,7 +38,7 @@ static bool parse_i64(const char *text, size_t size, int64_t *out)
     return true;
 }
 
-/* [sign] digits [. digits] [e [sign] digits], or NaN, Infinity, -Infinity. */
+/* [sign] digits [. digits] [e [sign] digits] */
 static bool is_float(const char *text, size_t size)
 {
     size_t at = size > 0 && (text[0] == '-' || text[0] == '+') ? 1 : 0;
@@ -70,12 +71,13 @@ static bool is_float(const char *text, size_t size)
 static bool parse_float(const char *text, size_t size, bool single, double *out)
 {
     char copy[512];
-    if (equals(text, size, "NaN")) {
+    bool minus = size > 0 && text[0] == '-';
+    size_t sign = size > 0 && (minus || text[0] == '+') ? 1 : 0;
+    if (equals(text, size, "nan")) {
         *out = (double)NAN;
-    } else if (equals(text, size, "Infinity")) {
-        *out = (double)INFINITY;
-    } else if (equals(text, size, "-Infinity")) {
-        *out = -(double)INFINITY;
+    } else if (equals(text + sign, size - sign, "inf") ||
+               equals(text + sign, size - sign, "infinity")) {
+        *out = minus ? -(double)INFINITY : (double)INFINITY;
     } else {
         if (!is_float(text, size) || size >= sizeof copy) {
             return false;

@@ -55,6 +55,28 @@ bool xml_attribute_at(const struct xml_tag *tag, int index, const char **space,
     return true;
 }
 
+enum jit_err xml_take_others(struct net *net, struct net_owner *owner, const struct xml_tag *tag,
+                             const char *const *known)
+{
+    const char *space;
+    struct net_text value;
+    char name[JIT_NAME_BYTES_MAX + 1];
+    for (int i = 0; xml_attribute_at(tag, i, &space, &value, name); i++) {
+        bool skip = space != NULL && strcmp(space, XML_RMG) == 0;
+        for (size_t k = 0; known[k] != NULL; k++) {
+            skip = skip || (space == NULL && strcmp(known[k], name) == 0);
+        }
+        if (!skip) {
+            enum jit_err err =
+                net_words(net, owner, name, strlen(name), RMG_CODEC_TEXT, value.text, value.size);
+            if (err != JIT_OK) {
+                return err;
+            }
+        }
+    }
+    return JIT_OK;
+}
+
 /* ---- libxml2's calls ---- */
 
 static void here(struct reading *r)

@@ -29,6 +29,15 @@ bool xml_attribute(const struct xml_tag *tag, const char *space, const char *nam
 bool xml_attribute_at(const struct xml_tag *tag, int index, const char **space,
                       struct net_text *value, char name[JIT_NAME_BYTES_MAX + 1]);
 
+/* Attributes that are none of `known` (ended by NULL) and none of ours become texts. */
+enum jit_err xml_take_others(struct net *net, struct net_owner *owner, const struct xml_tag *tag,
+                             const char *const *known);
+
+static inline bool xml_is_blank(char c)
+{
+    return c == ' ' || c == '\t' || c == '\n' || c == '\r';
+}
+
 struct xml_handler {
     enum jit_err (*start)(void *user, const struct xml_tag *tag);
     enum jit_err (*text)(void *user, const char *text, size_t size); /* in pieces */
