@@ -30,7 +30,7 @@ struct demo {
     struct session_status single;    /* with one worker */
 };
 
-/* In the tree, or where the package's data lie. */
+/* In the tree, or where the package's data lie, or beside us when what was installed was moved. */
 static int find_example(struct demo *demo)
 {
     char self[4096];
@@ -44,6 +44,11 @@ static int find_example(struct demo *demo)
     }
     snprintf(demo->file, sizeof demo->file, "%.4000s/examples/supply-chain/supply-chain.jitos",
              self);
+    if (access(demo->file, R_OK) == 0) {
+        return CLI_OK;
+    }
+    snprintf(demo->file, sizeof demo->file,
+             "%.4000s/share/" PACKAGE "/examples/supply-chain/supply-chain.jitos", self);
     if (access(demo->file, R_OK) == 0) {
         return CLI_OK;
     }

@@ -264,8 +264,8 @@ static void raise_files(void)
     }
 }
 
-/* In the tree the workers' program lies beside its sources, installed in the package's own folder.
- */
+/* In the tree the workers' program lies beside its sources, installed in the package's own folder;
+ * in a tree of installed files that was moved or staged, beside us. */
 static const char *find_loader(char *space, size_t size)
 {
     char self[4096];
@@ -276,6 +276,10 @@ static const char *find_loader(char *space, size_t size)
         *slash = '\0';
         snprintf(space, size, "%.3900s/../proc/guest/jitos-loader", self);
         if (access(space, R_OK) == 0) {
+            return space;
+        }
+        snprintf(space, size, "%.3900s/../libexec/" PACKAGE "/jitos-loader", self);
+        if (access(JIT_LOADER_PATH, R_OK) != 0 && access(space, R_OK) == 0) {
             return space;
         }
     }

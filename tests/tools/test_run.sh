@@ -269,6 +269,15 @@ want 2 "jitosd: --bogus" "$jitosd" --bogus
 want 2 "needs a value" "$jitosd" --data
 "$jitosd" --bogus 2>&1 | grep -q unrecognized && fail "getopt speaks for the supervisor"
 
+# Installed files run from where they were staged or moved to.
+mkdir -p "$dir/moved/bin" "$dir/moved/libexec/jitos"
+cp "$jitos" "$jitosd" "$dir/moved/bin"
+cp "${builddir:-.}/proc/guest/jitos-loader" "$dir/moved/libexec/jitos"
+want 0 "done   2 ticks" "$dir/moved/bin/jitos" run "$dir/two.jitos" --ticks 2
+mkdir -p "$dir/moved/share/jitos/examples/supply-chain"
+echo "system" >"$dir/moved/share/jitos/examples/supply-chain/supply-chain.jitos"
+want 2 "moved/share/jitos/examples" "$dir/moved/bin/jitos" demo
+
 # One owner.
 mkfifo "$dir/fifo"
 "$jitosd" --data "$dir/a" --ready-fd 9 9>"$dir/fifo" 2>/dev/null &
