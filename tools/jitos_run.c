@@ -14,8 +14,8 @@
 /* ---- what the folder's system was made from ---- */
 
 /* SOURCE in the data folder: hashes of the file and the genesis, so that another file, input or
- * seed on an existing folder is named. It is written before the genesis is sent; a folder whose
- * genesis was not durable is fresh and gets a new one. */
+ * seed on an existing folder is named. It is written by who holds the folder, before the genesis is
+ * sent; a folder whose genesis was not durable is fresh and gets a new one. */
 struct source {
     struct jit_id file;
     struct jit_id genesis;
@@ -202,8 +202,13 @@ static int report(struct cli *cli, const struct runner *runner)
     return cli_emit(cli, event);
 }
 
+static int keep_source(const struct runner *runner)
+{
+    return write_source(runner->cli, runner->data, runner->user);
+}
+
 static int load_and_compare(struct cli *cli, const char *data, bool exists, struct load_made *made,
-                            struct jit_id *genesis)
+                            struct source *source)
 {
     struct load_facts facts;
     struct load_request request = {.file = cli->operands[0], .seed = cli_number(cli, "seed")};
@@ -214,18 +219,14 @@ static int load_and_compare(struct cli *cli, const char *data, bool exists, stru
         }
     }
     int code = load_system(cli, &request, made, &facts);
-    struct source source = {.file = facts.file_hash, .seed = request.seed};
+    *source = (struct source){.file = facts.file_hash, .seed = request.seed};
     if (code == CLI_OK) {
-        code = runner_genesis_id(cli, made->collect, &source.genesis);
-        *genesis = source.genesis;
+        code = runner_genesis_id(cli, made->collect, &source->genesis);
     }
     if (code == CLI_OK && exists) {
-        code = compare_source(cli, data, &source, cli_given(cli, "seed"));
+        code = compare_source(cli, data, source, cli_given(cli, "seed"));
     } else if (code == CLI_OK) {
         code = make_folder(cli, data);
-        if (code == CLI_OK) {
-            code = write_source(cli, data, &source);
-        }
     }
     return code;
 }
@@ -236,7 +237,7 @@ int jitos_run(struct cli *cli)
     const char *data = cli_text(cli, "data");
     bool temporary = data == NULL;
     struct load_made made = {.collect = NULL};
-    struct jit_id genesis = {{0}};
+    struct source source = {.seed = 0};
     int code = CLI_OK;
     if (temporary) {
         code = temporary_folder(cli, &folder);
@@ -247,7 +248,7 @@ int jitos_run(struct cli *cli)
     }
     bool exists = history_begun(data);
     if (cli->operand_count > 0) {
-        code = load_and_compare(cli, data, exists, &made, &genesis);
+        code = load_and_compare(cli, data, exists, &made, &source);
     } else if (exists && cli_given(cli, "seed")) {
         struct source then;
         if (read_source(data, &then) && then.seed != cli_number(cli, "seed")) {
@@ -262,7 +263,9 @@ int jitos_run(struct cli *cli)
         .die_at_log_offset =
             cli_given(cli, "die-at-log-offset") ? cli_number(cli, "die-at-log-offset") : UINT64_MAX,
         .hang_wall_s = cli_number(cli, "hang-wall"),
-        .genesis = made.collect != NULL ? &genesis : NULL,
+        .genesis = made.collect != NULL ? &source.genesis : NULL,
+        .on_fresh = made.collect != NULL ? keep_source : NULL,
+        .user = &source,
         .ticks = cli_number(cli, "ticks"),
         .label = "run",
         .temporary = temporary,

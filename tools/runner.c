@@ -147,7 +147,10 @@ static int run_session(struct runner *runner, struct session *session, struct rm
             cli_next(cli, "jitos run FILE --data %s --ticks N", runner->data);
             return CLI_USAGE;
         }
-        int code = send_genesis(cli, session, collect);
+        int code = runner->on_fresh != NULL ? runner->on_fresh(runner) : CLI_OK;
+        if (code == CLI_OK) {
+            code = send_genesis(cli, session, collect);
+        }
         if (code != CLI_OK) {
             return code;
         }

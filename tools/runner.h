@@ -14,10 +14,14 @@ struct runner {
     uint64_t die_at_log_offset;   /* UINT64_MAX: never */
     uint64_t hang_wall_s;         /* 0: jitosd's own default */
     const struct jit_id *genesis; /* what a history that is there must have begun with, or NULL */
-    uint64_t ticks;               /* to reach */
-    const char *label;            /* of the progress line */
-    bool quiet_ticks;             /* no NDJSON event a tick */
-    bool temporary;               /* the folder is removed at the end: nobody can go on in it */
+    /* Called when the folder is ours and has no system yet, before it gets one; or NULL. Returns an
+     * exit code. */
+    int (*on_fresh)(const struct runner *runner);
+    void *user;
+    uint64_t ticks;    /* to reach */
+    const char *label; /* of the progress line */
+    bool quiet_ticks;  /* no NDJSON event a tick */
+    bool temporary;    /* the folder is removed at the end: nobody can go on in it */
 
     /* After runner_go: */
     struct session_status begin; /* as the supervisor greeted */

@@ -263,6 +263,19 @@ want 0 "process x will find nothing: no grant lets it map /world" \
     "$jitos" run "$dir/blind.jitos" --ticks 1
 want 2 "Is a directory" "$jitos" run "$dir"
 
+# Who finds the folder held by another leaves no trace in it: its owner's source stays.
+mkdir "$dir/held"
+mkfifo "$dir/holds"
+"$jitosd" --data "$dir/held" --ready-fd 9 9>"$dir/holds" 2>/dev/null &
+pid=$!
+head -c 1 "$dir/holds" >/dev/null
+want 2 "using this folder" "$jitos" run "$dir/two.jitos" --ticks 3 --seed 9 --data "$dir/held"
+[ -e "$dir/held/SOURCE" ] && fail "the folder of another says: $(cat "$dir/held/SOURCE")"
+kill $pid
+wait $pid || true
+want 0 "done   3 ticks" "$jitos" run "$dir/two.jitos" --ticks 3 --seed 9 --data "$dir/held"
+grep -q "^seed 9" "$dir/held/SOURCE" || fail "the owner has no source"
+
 # The supervisor's own command line.
 want 0 "jitosd 0." "$jitosd" --version
 want 2 "jitosd: --bogus" "$jitosd" --bogus
