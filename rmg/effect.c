@@ -122,6 +122,17 @@ static bool footprint_elements(struct footprint *f)
     return true;
 }
 
+/* Edges that go with a node; their attachments and incidences come later. */
+static bool footprint_detached(const struct footprint *f)
+{
+    for (uint32_t i = 0; i < f->effect->detached_count; i++) {
+        if (!emit_element(f, true, &rmg_effect_detached(f->effect, i)->id, true)) {
+            return false;
+        }
+    }
+    return true;
+}
+
 static bool footprint_negatives(struct footprint *f)
 {
     const struct rmg_rule *rule = f->match->rule;
@@ -137,6 +148,17 @@ static bool footprint_negatives(struct footprint *f)
         }
     }
     return true;
+}
+
+static struct jit_id clear_owner(const struct rmg_match *match, const struct rmg_effect *effect,
+                                 const struct rmg_clear *clear, bool *is_edge)
+{
+    if (clear->element >= match->id_count) {
+        *is_edge = true;
+        return rmg_effect_detached(effect, clear->element - match->id_count)->id;
+    }
+    *is_edge = match->rule->elements[clear->element].is_edge;
+    return match->ids[clear->element];
 }
 
 /* What the fold must know beforehand: the number that is added, the bytes that a list grows by when
@@ -170,8 +192,14 @@ static bool footprint_attachments(const struct footprint *f)
     }
     for (uint32_t i = 0; i < f->effect->clear_count; i++) {
         struct rmg_clear clear = rmg_effect_clear(f->effect, i);
+        bool is_edge = false;
         struct rmg_use use = {.access = RMG_ACCESS_WRITE, .read = true};
-        if (!emit_attachment(f, (uint8_t)clear.element, clear.name, clear.name_size, &use)) {
+        use.slot.id = clear_owner(f->match, f->effect, &clear, &is_edge);
+        use.slot.kind = is_edge ? RMG_SLOT_BETA : RMG_SLOT_ALPHA;
+        use.slot.instance = f->match->instance;
+        use.slot.name = clear.name;
+        use.slot.name_size = clear.name_size;
+        if (!f->emit(f->user, &use)) {
             return false;
         }
     }
@@ -192,12 +220,55 @@ static bool footprint_attachments(const struct footprint *f)
     return true;
 }
 
-/* Incidences and extents, each gathered to its strongest use. */
-static bool footprint_members(const struct footprint *f)
+/* The incidences of edges that go with a node, each once. What the rule itself has gathered of them
+ * is taken out of its list. */
+static bool footprint_ends(struct footprint *f)
 {
     struct rmg_use use = {.join = RMG_JOIN_NONE};
     use.slot.instance = f->match->instance;
     use.slot.kind = RMG_SLOT_INCIDENCE;
+    for (uint32_t i = 0; i < f->effect->ends_count; i++) {
+        const struct rmg_end *end = rmg_effect_end(f->effect, i);
+        use.read = false;
+        for (uint32_t k = 0; k < f->incidence_count; k++) {
+            const struct incidence *known = &f->incidences[k];
+            if (known->direction == end->direction && jit_id_equal(known->type, &end->type) &&
+                jit_id_equal(rmg_effect_id(f->match, f->effect, known->operand), &end->node)) {
+                use.read = known->read;
+                f->incidences[k] = f->incidences[--f->incidence_count];
+                break;
+            }
+        }
+        use.slot.direction = (enum rmg_direction)end->direction;
+        use.slot.id = end->node;
+        use.slot.type = end->type;
+        use.access = use.read ? RMG_ACCESS_WRITE : RMG_ACCESS_BLIND;
+        use.join = use.read ? RMG_JOIN_NONE : RMG_JOIN_MEMBERS;
+        if (!f->emit(f->user, &use)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool emit_extent(const struct footprint *f, const struct jit_id *type)
+{
+    struct rmg_use use = {.access = RMG_ACCESS_BLIND, .join = RMG_JOIN_MEMBERS};
+    use.slot.kind = RMG_SLOT_EXTENT;
+    use.slot.instance = f->match->instance;
+    use.slot.id = *type;
+    return f->emit(f->user, &use);
+}
+
+/* Incidences and extents, each gathered to its strongest use. */
+static bool footprint_members(struct footprint *f)
+{
+    struct rmg_use use = {.join = RMG_JOIN_NONE};
+    use.slot.instance = f->match->instance;
+    use.slot.kind = RMG_SLOT_INCIDENCE;
+    if (!footprint_ends(f)) {
+        return false;
+    }
     for (uint32_t i = 0; i < f->incidence_count; i++) {
         const struct incidence *incidence = &f->incidences[i];
         use.slot.direction = (enum rmg_direction)incidence->direction;
@@ -212,15 +283,18 @@ static bool footprint_members(const struct footprint *f)
             return false;
         }
     }
-    memset(&use.slot, 0, sizeof use.slot);
-    use.slot.instance = f->match->instance;
-    use.slot.kind = RMG_SLOT_EXTENT;
-    use.access = RMG_ACCESS_BLIND;
-    use.join = RMG_JOIN_MEMBERS;
-    use.read = false;
+    for (uint32_t i = 0; i < f->effect->extents_count; i++) {
+        const struct jit_id *type = rmg_effect_extent(f->effect, i);
+        bool known = false;
+        for (uint32_t k = 0; k < f->extent_count && !known; k++) {
+            known = jit_id_equal(f->extents[k], type);
+        }
+        if (!known && !emit_extent(f, type)) {
+            return false;
+        }
+    }
     for (uint32_t i = 0; i < f->extent_count; i++) {
-        use.slot.id = *f->extents[i];
-        if (!f->emit(f->user, &use)) {
+        if (!emit_extent(f, f->extents[i])) {
             return false;
         }
     }
@@ -237,8 +311,8 @@ bool rmg_match_footprint(const struct rmg_match *match, const struct rmg_effect 
     f.user = user;
     f.incidence_count = 0;
     f.extent_count = 0;
-    return footprint_elements(&f) && footprint_negatives(&f) && footprint_attachments(&f) &&
-           footprint_members(&f);
+    return footprint_elements(&f) && footprint_detached(&f) && footprint_negatives(&f) &&
+           footprint_attachments(&f) && footprint_members(&f);
 }
 
 /* --- execution --- */
@@ -270,34 +344,44 @@ static bool execute_creates(const struct execute *x)
     return true;
 }
 
-static bool execute_deletions(const struct execute *x)
+/* Clear the attachments of one element, the next ones of the list, then delete it. */
+static bool execute_deletion(const struct execute *x, uint32_t element, bool is_edge,
+                             struct jit_id id, uint32_t *next)
 {
-    uint32_t next = 0; /* clears lie in the order of their elements */
-    for (uint32_t i = 0; i < x->match->rule->element_count; i++) {
-        const struct rmg_rule_element *element = &x->match->rule->elements[i];
-        if (!element->deleted) {
-            continue;
-        }
-        for (; next < x->effect->clear_count; next++) {
-            struct rmg_clear clear = rmg_effect_clear(x->effect, next);
-            if (clear.element != i) {
-                break;
-            }
-            struct rmg_emit out = {
-                .op = {.kind = RMG_OP_CLEAR_ATTACHMENT,
-                       .plane = element->is_edge ? RMG_PLANE_BETA : RMG_PLANE_ALPHA,
-                       .instance = x->match->instance,
-                       .id = x->match->ids[i],
-                       .attachment = {.name = clear.name, .name_size = clear.name_size}}};
-            if (!x->emit(x->user, &out)) {
-                return false;
-            }
+    for (; *next < x->effect->clear_count; ++*next) {
+        struct rmg_clear clear = rmg_effect_clear(x->effect, *next);
+        if (clear.element != element) {
+            break;
         }
         struct rmg_emit out = {
-            .op = {.kind = element->is_edge ? RMG_OP_DELETE_EDGE : RMG_OP_DELETE_NODE,
+            .op = {.kind = RMG_OP_CLEAR_ATTACHMENT,
+                   .plane = is_edge ? RMG_PLANE_BETA : RMG_PLANE_ALPHA,
                    .instance = x->match->instance,
-                   .id = x->match->ids[i]}};
+                   .id = id,
+                   .attachment = {.name = clear.name, .name_size = clear.name_size}}};
         if (!x->emit(x->user, &out)) {
+            return false;
+        }
+    }
+    struct rmg_emit out = {.op = {.kind = is_edge ? RMG_OP_DELETE_EDGE : RMG_OP_DELETE_NODE,
+                                  .instance = x->match->instance,
+                                  .id = id}};
+    return x->emit(x->user, &out);
+}
+
+static bool execute_deletions(const struct execute *x)
+{
+    const struct rmg_rule *rule = x->match->rule;
+    uint32_t next = 0; /* clears lie in the order of their elements */
+    for (uint32_t i = 0; i < rule->element_count; i++) {
+        if (rule->elements[i].deleted &&
+            !execute_deletion(x, i, rule->elements[i].is_edge, x->match->ids[i], &next)) {
+            return false;
+        }
+    }
+    for (uint32_t i = 0; i < x->effect->detached_count; i++) {
+        if (!execute_deletion(x, rule->element_count + i, true,
+                              rmg_effect_detached(x->effect, i)->id, &next)) {
             return false;
         }
     }

@@ -41,40 +41,94 @@ static bool enter_element(struct lang_scope *scope, struct lang_element *element
     return good;
 }
 
-static bool check_match(struct lang_scope *scope)
+/* A node that the match has named before stands for the same one. */
+static bool again(struct lang_scope *scope, struct lang_element *element, bool is_edge)
+{
+    struct lang_parser *p = scope->p;
+    const struct lang_name *name = &element->name;
+    if (is_edge || element->is_edge) {
+        lang_fail(p, name->at, name->span, "`%.60s` is the name of another element already",
+                  name->text);
+        return lang_help(p, "only a node may stand in several places of a match");
+    }
+    if (element->label.text != NULL || element->assigns != NULL) {
+        lang_fail(p, element->at, element->size, "`%.60s` is matched already", name->text);
+        return lang_help(p, "write (%.60s) alone; its type stands where it comes first",
+                         name->text);
+    }
+    return true;
+}
+
+static bool match_element(struct lang_scope *scope, struct lang_element *element)
+{
+    const struct lang_scope_entry *known =
+        element->name.text == NULL ? NULL
+                                   : lang_scope_find(scope, &element->name, &element->operand);
+    if (known != NULL) {
+        return again(scope, element, known->is_edge);
+    }
+    if (scope->element_count == JIT_PATTERN_ELEMENTS_MAX) {
+        return lang_fail(scope->p, element->at, element->size,
+                         "a pattern has at most %u nodes and edges", JIT_PATTERN_ELEMENTS_MAX);
+    }
+    element->operand = (uint8_t)scope->element_count;
+    bool good = enter_element(scope, element, &scope->elements[scope->element_count]);
+    scope->element_count++; /* not before: its name would be taken by itself */
+    return good;
+}
+
+static bool match_path(struct lang_scope *scope, const struct lang_path *path)
+{
+    bool good = true;
+    for (struct lang_element *element = path->first; element != NULL; element = element->next) {
+        good = match_element(scope, element) && good;
+    }
+    const struct lang_element *node = path->first;
+    for (; good && node->next != NULL; node = node->next->next) {
+        const struct lang_element *edge = node->next;
+        struct lang_scope_entry *entry = &scope->elements[edge->operand];
+        entry->from = edge->reversed ? edge->next->operand : node->operand;
+        entry->to = edge->reversed ? node->operand : edge->next->operand;
+    }
+    return good;
+}
+
+/* (a:Type {field = value}): each value is a condition of its own, before those of `where`. */
+static bool match_values(struct lang_scope *scope, const struct lang_element *element)
 {
     struct lang_parser *p = scope->p;
     bool good = true;
-    uint8_t operand = 0;
-    for (struct lang_element *element = scope->rule->match->first; element != NULL;
-         element = element->next) {
-        assert(scope->element_count < JIT_PATTERN_ELEMENTS_MAX); /* by the parser */
-        if (element->assigns != NULL) {
-            lang_refuse(p, element->at, element->size, "{field = value} in a match",
-                        "write the condition behind `where`");
+    for (struct lang_assign *assign = element->assigns; assign != NULL; assign = assign->next) {
+        if (element->type == NULL) {
+            lang_fail(p, element->at, element->size, "the fields of this element are not known");
+            return lang_help(p, "give it a type: %s:Type {...}%s", element->is_edge ? "[" : "(",
+                             element->is_edge ? "]" : ")");
+        }
+        if (assign->value->draws) {
+            lang_fail(p, assign->value->at, assign->value->size,
+                      "chance and random stand in `where` and in effects");
+            good = lang_help(p, "write the condition behind `where`");
+        } else if (!lang_read_field(scope, element->operand, &assign->field, assign->field.at,
+                                    assign->field.span, &assign->index) ||
+                   !lang_check_value(scope, assign->value, LANG_IN_WHERE,
+                                     scope->fields[assign->index].codec, "this field")) {
             good = false;
         }
-        const struct lang_scope_entry *other =
-            element->name.text == NULL ? NULL : lang_scope_find(scope, &element->name, &operand);
-        if (other != NULL && other->is_edge == element->is_edge) {
-            lang_refuse(p, element->name.at, element->name.span,
-                        "an element named twice in a match",
-                        "each name stands for one element of the path; a cycle cannot be matched");
-            good = false;
-            continue;
-        }
-        element->operand = (uint8_t)scope->element_count;
-        good = enter_element(scope, element, &scope->elements[scope->element_count]) && good;
-        scope->element_count++;
     }
-    if (good) {
-        for (uint32_t i = 1; i + 1 < scope->element_count; i += 2) {
-            const struct lang_element *edge = scope->rule->match->first;
-            for (uint32_t k = 0; k < i; k++) {
-                edge = edge->next;
-            }
-            scope->elements[i].from = (uint8_t)(edge->reversed ? i + 1 : i - 1);
-            scope->elements[i].to = (uint8_t)(edge->reversed ? i - 1 : i + 1);
+    return good;
+}
+
+static bool check_match(struct lang_scope *scope)
+{
+    bool good = true;
+    for (const struct lang_path *path = scope->rule->match; path != NULL; path = path->next) {
+        good = match_path(scope, path) && good;
+    }
+    for (const struct lang_path *path = scope->rule->match; good && path != NULL;
+         path = path->next) {
+        for (const struct lang_element *element = path->first; element != NULL;
+             element = element->next) {
+            good = match_values(scope, element) && good;
         }
     }
     return good;
@@ -205,20 +259,28 @@ static bool check_delete(struct lang_scope *scope, const struct lang_clause *cla
             good = lang_unknown_element(scope, name, NULL);
         } else if (entry->deleted) {
             good = lang_fail(p, name->at, name->span, "`%.60s` is deleted already", name->text);
+        } else if (clause->detach && entry->is_edge) {
+            lang_fail(p, name->at, name->span, "`%.60s` is an edge, not a node", name->text);
+            good = lang_help(p, "write delete %.60s", name->text);
         } else {
             entry->deleted = true;
+            entry->detached = clause->detach;
         }
     }
     return good;
 }
 
-/* A rule that keeps an edge of the match keeps its ends. */
+/* A rule that keeps an edge of the match keeps its ends; one whose end is detached goes with it. */
 static bool check_ends(struct lang_scope *scope)
 {
     struct lang_parser *p = scope->p;
-    for (uint32_t i = 1; i < scope->element_count; i += 2) {
-        const struct lang_scope_entry *edge = &scope->elements[i];
+    for (uint32_t i = 1; i < scope->element_count; i++) {
+        struct lang_scope_entry *edge = &scope->elements[i];
+        if (!edge->is_edge) {
+            continue;
+        }
         const struct lang_scope_entry *from = &scope->elements[edge->from];
+        edge->deleted = edge->deleted || from->detached || scope->elements[edge->to].detached;
         const struct lang_scope_entry *end = from->deleted ? from : &scope->elements[edge->to];
         if (edge->deleted || !end->deleted) {
             continue;

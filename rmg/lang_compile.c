@@ -72,6 +72,30 @@ static bool emit(struct lang_scope *scope, const struct lang_expr *expr, struct 
     return true;
 }
 
+/* The values that a match asks for: conditions before those of `where`. */
+static bool emit_values(struct lang_scope *scope, struct jit_buf *code, size_t begin)
+{
+    for (const struct lang_path *path = scope->rule->match; path != NULL; path = path->next) {
+        for (const struct lang_element *element = path->first; element != NULL;
+             element = element->next) {
+            for (const struct lang_assign *assign = element->assigns; assign != NULL;
+                 assign = assign->next) {
+                bool first = code->size == begin;
+                jit_buf_put_u8(code, RMG_EXPR_FIELD);
+                jit_buf_put_u16(code, (uint16_t)assign->index);
+                if (!emit(scope, assign->value, code)) {
+                    return false;
+                }
+                jit_buf_put_u8(code, RMG_EXPR_EQ);
+                if (!first) {
+                    jit_buf_put_u8(code, RMG_EXPR_AND);
+                }
+            }
+        }
+    }
+    return true;
+}
+
 /* The conjuncts of `where` that draw, or those that do not, joined by and. */
 static bool emit_where(struct lang_scope *scope, bool draws, struct jit_buf *code,
                        struct span *span)
@@ -80,6 +104,9 @@ static bool emit_where(struct lang_scope *scope, bool draws, struct jit_buf *cod
     bool several =
         where != NULL && where->kind == LANG_EXPR_CHAIN && where->level == LANG_LEVEL_AND;
     span->at = code->size;
+    if (!draws && !emit_values(scope, code, span->at)) {
+        return false;
+    }
     for (const struct lang_expr *expr = several ? where->child : where; expr != NULL;
          expr = several ? expr->next : NULL) {
         if (expr->kind == LANG_EXPR_NEGATIVE || expr->draws != draws) {
@@ -133,6 +160,7 @@ static bool copy_tables(struct lang_scope *scope, struct rmg_rule *rule)
         const struct lang_scope_entry *entry = &scope->elements[i];
         rule->elements[i] = (struct rmg_rule_element){.is_edge = entry->is_edge,
                                                       .deleted = entry->deleted,
+                                                      .detached = entry->detached,
                                                       .typed = entry->type != NULL,
                                                       .from = entry->from,
                                                       .to = entry->to};

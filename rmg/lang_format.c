@@ -183,6 +183,7 @@ static void print_clause(const struct lang_clause *clause, struct jit_buf *out)
 {
     static const char *const words[] = {"create", "delete", "set", "add", "raise", "lower", "put"};
     lang_put(out, "  ");
+    lang_put(out, clause->detach ? "detach " : "");
     lang_put(out, words[clause->kind]);
     for (const struct lang_path *path = clause->paths; path != NULL; path = path->next) {
         lang_put(out, path == clause->paths ? " " : ", ");
@@ -220,7 +221,10 @@ void lang_format_rule(const struct lang_rule_node *rule, struct jit_buf *out)
         lang_put(out, text);
     }
     lang_put(out, "\n  match ");
-    print_path(rule->match, out);
+    for (const struct lang_path *path = rule->match; path != NULL; path = path->next) {
+        lang_put(out, path == rule->match ? "" : ", ");
+        print_path(path, out);
+    }
     lang_put(out, "\n");
     if (rule->where != NULL) {
         lang_put(out, "  where ");

@@ -51,7 +51,7 @@ static bool parse_inside(struct lang_parser *p, struct lang_element *element, ui
     }
     if (element->is_edge && lang_at(p, LANG_C('*'))) {
         return lang_refuse(p, p->token.at, 1, "a path of any length (*)",
-                           "a match is one node or a path of two or three nodes");
+                           "write one rule for each length");
     }
     if (lang_take(p, LANG_C('{')) && !parse_assigns(p, &element->assigns)) {
         return false;

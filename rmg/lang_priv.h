@@ -99,6 +99,7 @@ struct lang_assign {
     struct lang_name target;
     struct lang_name field;
     struct lang_expr *value;
+    uint32_t index; /* set by check: of a match, the field of the program */
     struct lang_assign *next;
 };
 
@@ -137,6 +138,7 @@ enum lang_clause_kind {
 struct lang_clause {
     enum lang_clause_kind kind;
     struct lang_path *paths;     /* CREATE */
+    bool detach;                 /* DELETE */
     struct lang_assign *assigns; /* SET and joins; DELETE: targets only */
     struct lang_clause *next;
 };
@@ -180,7 +182,7 @@ struct lang_rule_node {
     uint32_t run_by; /* the last process that runs it, from 1 */
     struct lang_param *params;
     uint32_t param_count;
-    struct lang_path *match;
+    struct lang_path *match; /* one path or more */
     struct lang_expr *where;
     struct lang_clause *clauses;
     struct lang_rule_node *next;
@@ -358,6 +360,7 @@ struct lang_scope_entry {
     struct lang_name name; /* text NULL: not named */
     bool created;
     bool deleted;
+    bool detached;               /* deleted with all its edges */
     struct lang_type_node *type; /* NULL: any */
     uint8_t from, to;            /* operands of an edge */
     bool is_edge;
@@ -398,6 +401,10 @@ struct lang_scope_entry *lang_scope_find(struct lang_scope *scope, const struct 
 bool lang_unknown_element(struct lang_scope *scope, const struct lang_name *name,
                           const char *otherwise);
 struct lang_field_node *lang_find_field(struct lang_type_node *type, const struct lang_name *name);
+/* The field of the program that reads `field` of an element of the match. at, size: where the text
+ * names it. */
+bool lang_read_field(struct lang_scope *scope, uint8_t operand, const struct lang_name *field,
+                     uint32_t at, uint32_t size, uint32_t *index);
 bool lang_unknown_field(struct lang_parser *p, struct lang_type_node *type,
                         const struct lang_name *name);
 bool lang_find_type(struct lang_parser *p, const struct lang_name *label, bool is_edge,

@@ -216,6 +216,10 @@ static bool resolve_path(struct query *q, const struct lang_path *path)
 {
     bool good = true;
     for (struct lang_element *element = path->first; element != NULL; element = element->next) {
+        if (element->assigns != NULL) {
+            good = lang_refuse(q->p, element->at, element->size, "{field = value} in a match",
+                               "write the condition behind `where`");
+        }
         if (element->label.text != NULL) {
             good = resolve_label(q, &element->label, element->is_edge) && good;
         }

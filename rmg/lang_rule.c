@@ -107,7 +107,6 @@ static bool parse_head(struct lang_parser *p, struct lang_rule_node *rule)
 
 /* Words of the language that are not there yet, and words of other ones, where a clause begins. */
 static const char *const later_clauses[][2] = {
-    {"detach", "delete the node's edges by a rule of their own, then `delete` the node"},
     {"may", "matched elements are always different from each other"},
     {"apply", "`apply all` stands in `process`"},
     {"portal", NULL},
@@ -129,18 +128,13 @@ static bool refuse_clause(struct lang_parser *p)
             continue;
         }
         struct lang_token next = lang_peek(p, 1);
-        bool detach = lang_at_word(p, "detach") && lang_is_word(p, &next, "delete");
         bool may = lang_at_word(p, "may") && lang_is_word(p, &next, "equal");
-        uint32_t size = detach || may ? next.at + next.size - word.at : word.size;
-        lang_refuse(p, word.at, size,
-                    detach ? "detach delete"
-                    : may  ? "may equal"
-                           : later_clauses[i][0],
-                    later_clauses[i][1]);
+        uint32_t size = may ? next.at + next.size - word.at : word.size;
+        lang_refuse(p, word.at, size, may ? "may equal" : later_clauses[i][0], later_clauses[i][1]);
         return false;
     }
-    static const char *const clauses[] = {"create", "delete", "set",   "add",  "raise",
-                                          "lower",  "put",    "where", "match"};
+    static const char *const clauses[] = {"create", "delete", "detach", "set",   "add",
+                                          "raise",  "lower",  "put",    "where", "match"};
     lang_expected(p, "`create`, `delete`, `set`, `add` or the next declaration");
     if (word.kind == LANG_NAME) {
         struct lang_nearest nearest = lang_nearest_to(p->source + word.at, word.size);
@@ -247,6 +241,10 @@ static bool parse_clause(struct lang_parser *p, struct lang_clause *clause)
         clause->kind = LANG_CREATE;
         return parse_create(p, clause);
     }
+    clause->detach = lang_take_word(p, "detach");
+    if (clause->detach && !lang_at_word(p, "delete")) {
+        return lang_expected(p, "`delete`");
+    }
     if (lang_take_word(p, "delete")) {
         clause->kind = LANG_DELETE;
         return parse_delete(p, clause);
@@ -272,14 +270,14 @@ static bool parse_clause(struct lang_parser *p, struct lang_clause *clause)
     }
     if (lang_at_word(p, "match")) {
         return lang_refuse(p, p->token.at, p->token.size, "a second match",
-                           "a match is one node or a path of two or three nodes");
+                           "write all paths behind one match: match (a:T)-->(b), (b)-->(c)");
     }
     return refuse_clause(p);
 }
 
 static bool parse_match(struct lang_parser *p, struct lang_rule_node *rule)
 {
-    if (lang_at_word(p, "optional") || lang_at_word(p, "detach")) {
+    if (lang_at_word(p, "optional")) {
         return refuse_clause(p);
     }
     if (!lang_take_word(p, "match")) {
@@ -287,21 +285,13 @@ static bool parse_match(struct lang_parser *p, struct lang_rule_node *rule)
                                                                          : "`priority` or `match`");
         return lang_help(p, "a rule begins with what it looks for: match (a:Type)");
     }
-    if (!lang_parse_path(p, &rule->match)) {
-        return false;
-    }
-    if (lang_at(p, LANG_C(','))) {
-        return lang_refuse(p, p->token.at, 1, "a match of several paths",
-                           "a match is one node or a path of two or three nodes");
-    }
-    if (rule->match->count > 5) {
-        const struct lang_element *fourth = rule->match->first;
-        for (uint32_t i = 0; i < 6; i++) {
-            fourth = fourth->next;
+    struct lang_path **end = &rule->match;
+    do {
+        if (!lang_parse_path(p, end)) {
+            return false;
         }
-        return lang_refuse(p, fourth->at, fourth->size, "a path of more than three nodes",
-                           "a match is one node or a path of two or three nodes");
-    }
+        end = &(*end)->next;
+    } while (lang_take(p, LANG_C(',')));
     return true;
 }
 

@@ -112,6 +112,38 @@ static bool check_param(struct lang_scope *scope, struct lang_expr *expr)
                            scope->rule->name.text, name->text, name->text);
 }
 
+bool lang_read_field(struct lang_scope *scope, uint8_t operand, const struct lang_name *name,
+                     uint32_t at, uint32_t size, uint32_t *index)
+{
+    struct lang_parser *p = scope->p;
+    struct lang_type_node *type = scope->elements[operand].type;
+    const struct lang_field_node *field = lang_find_field(type, name);
+    if (field == NULL) {
+        return lang_unknown_field(p, type, name);
+    }
+    if (field->pub.element != RMG_CODEC_NONE) {
+        return lang_refuse(p, at, size, "a value that is a list of one codec",
+                           "rules read lists without a codec, as a whole: declare it `list`");
+    }
+    for (uint32_t i = 0; i < scope->field_count; i++) {
+        const struct rmg_rule_field *known = &scope->fields[i];
+        if (known->element == operand && known->name_size == name->size &&
+            memcmp(known->name, name->text, name->size) == 0) {
+            *index = i;
+            return true;
+        }
+    }
+    if (scope->field_count == RMG_RULE_FIELDS_MAX) {
+        return lang_fail(p, at, size, "a rule reads at most %u fields", RMG_RULE_FIELDS_MAX);
+    }
+    struct rmg_rule_field *fresh = &scope->fields[scope->field_count];
+    *fresh = (struct rmg_rule_field){
+        .element = operand, .codec = field->pub.codec, .name_size = (uint8_t)name->size};
+    memcpy(fresh->name, name->text, name->size);
+    *index = scope->field_count++;
+    return true;
+}
+
 static bool check_field(struct lang_scope *scope, struct lang_expr *expr)
 {
     struct lang_parser *p = scope->p;
@@ -130,32 +162,10 @@ static bool check_field(struct lang_scope *scope, struct lang_expr *expr)
         return lang_help(p, "give it a type in the match: %s%.60s:Type%s",
                          entry->is_edge ? "[" : "(", expr->name.text, entry->is_edge ? "]" : ")");
     }
-    const struct lang_field_node *field = lang_find_field(entry->type, &expr->field);
-    if (field == NULL) {
-        return lang_unknown_field(p, entry->type, &expr->field);
+    if (!lang_read_field(scope, operand, &expr->field, expr->at, expr->size, &expr->index)) {
+        return false;
     }
-    if (field->pub.element != RMG_CODEC_NONE) {
-        return lang_refuse(p, expr->at, expr->size, "a value that is a list of one codec",
-                           "rules read lists without a codec, as a whole: declare it `list`");
-    }
-    expr->codec = field->pub.codec;
-    for (uint32_t i = 0; i < scope->field_count; i++) {
-        const struct rmg_rule_field *known = &scope->fields[i];
-        if (known->element == operand && known->name_size == expr->field.size &&
-            memcmp(known->name, expr->field.text, expr->field.size) == 0) {
-            expr->index = i;
-            return true;
-        }
-    }
-    if (scope->field_count == RMG_RULE_FIELDS_MAX) {
-        return lang_fail(p, expr->at, expr->size, "a rule reads at most %u fields",
-                         RMG_RULE_FIELDS_MAX);
-    }
-    struct rmg_rule_field *fresh = &scope->fields[scope->field_count];
-    *fresh = (struct rmg_rule_field){
-        .element = operand, .codec = field->pub.codec, .name_size = (uint8_t)expr->field.size};
-    memcpy(fresh->name, expr->field.text, expr->field.size);
-    expr->index = scope->field_count++;
+    expr->codec = scope->fields[expr->index].codec;
     return true;
 }
 

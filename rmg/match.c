@@ -60,22 +60,6 @@ static enum rmg_result verify_element(struct verify *v, uint32_t index)
     return !element->typed || jit_id_equal(type, &element->type) ? RMG_APPLIED : RMG_NO_MATCH;
 }
 
-static void sort_ids(struct jit_id *ids, uint32_t count)
-{
-    static const uint32_t gaps[] = {1750, 701, 301, 132, 57, 23, 10, 4, 1};
-    for (size_t g = 0; g < sizeof gaps / sizeof gaps[0]; g++) {
-        uint32_t gap = gaps[g];
-        for (uint32_t i = gap; i < count; i++) {
-            struct jit_id id = ids[i];
-            uint32_t k = i;
-            for (; k >= gap && jit_id_compare(&ids[k - gap], &id) > 0; k -= gap) {
-                ids[k] = ids[k - gap];
-            }
-            ids[k] = id;
-        }
-    }
-}
-
 static enum rmg_result verify_negatives(struct verify *v)
 {
     struct jit_buf *values = v->effect->values;
@@ -88,37 +72,23 @@ static enum rmg_result verify_negatives(struct verify *v)
             return result;
         }
     }
-    uint32_t count = (uint32_t)((values->size - v->effect->seen_at) / JIT_ID_BYTES);
-    if (values->err != JIT_OK || count == 0) {
-        return RMG_APPLIED;
+    if (values->err == JIT_OK) {
+        v->effect->seen_count = rmg_records_sort(values, v->effect->seen_at, JIT_ID_BYTES);
     }
-    /* Ids are bytes: no alignment to respect. */
-    struct jit_id *seen = (struct jit_id *)(values->data + v->effect->seen_at);
-    sort_ids(seen, count);
-    uint32_t kept = 1;
-    for (uint32_t i = 1; i < count; i++) {
-        if (!jit_id_equal(&seen[i], &seen[kept - 1])) {
-            seen[kept++] = seen[i];
-        }
-    }
-    v->effect->seen_count = kept;
-    values->size = v->effect->seen_at + (size_t)kept * JIT_ID_BYTES;
     return RMG_APPLIED;
 }
 
-/* The attachments of a deleted element go with it, one operation each; a portal may not go. */
-static enum rmg_result verify_clears(struct verify *v, uint32_t element)
+/* The attachments of what is deleted go with it, one operation each; a portal may not go. */
+static enum rmg_result verify_clears(struct verify *v, enum rmg_plane plane, struct jit_id owner,
+                                     uint32_t element)
 {
-    enum rmg_plane plane =
-        v->match->rule->elements[element].is_edge ? RMG_PLANE_BETA : RMG_PLANE_ALPHA;
     for (uint32_t i = 0; i <= JIT_ATTACHMENTS_MAX; i++) {
         struct rmg_attachment attachment;
         enum rmg_result result = rmg_probe_look(&v->probe);
         if (result != RMG_APPLIED) {
             return result;
         }
-        enum jit_err err =
-            rmg_attachment_at(v->probe.graph, plane, &v->match->ids[element], i, &attachment);
+        enum jit_err err = rmg_attachment_at(v->probe.graph, plane, &owner, i, &attachment);
         if (err == JIT_ENOENT) {
             return RMG_APPLIED;
         }
@@ -141,18 +111,30 @@ static enum rmg_result verify_clears(struct verify *v, uint32_t element)
 static enum rmg_result verify_deletions(struct verify *v)
 {
     const struct rmg_match *match = v->match;
-    v->effect->clear_at = (uint32_t)v->effect->values->size;
-    v->effect->clear_count = 0;
+    const struct rmg_rule_element *elements = match->rule->elements;
     enum rmg_result result = rmg_probe_dangling(&v->probe);
     for (uint32_t i = 0; i < match->id_count && result == RMG_APPLIED; i++) {
-        if (!match->rule->elements[i].deleted) {
-            continue;
-        }
-        if (!match->rule->elements[i].is_edge && match->root_node != NULL &&
+        if (elements[i].deleted && !elements[i].is_edge && match->root_node != NULL &&
             jit_id_equal(match->root_node, &match->ids[i])) {
-            return RMG_DANGLING;
+            result = RMG_DANGLING;
         }
-        result = verify_clears(v, i);
+    }
+    if (result == RMG_APPLIED) {
+        result = rmg_verify_detached(&v->probe, v->effect);
+    }
+    v->effect->clear_at = (uint32_t)v->effect->values->size;
+    v->effect->clear_count = 0;
+    for (uint32_t i = 0; i < match->id_count && result == RMG_APPLIED; i++) {
+        if (elements[i].deleted) {
+            result = verify_clears(v, elements[i].is_edge ? RMG_PLANE_BETA : RMG_PLANE_ALPHA,
+                                   match->ids[i], i);
+        }
+    }
+    for (uint32_t i = 0;
+         result == RMG_APPLIED && v->effect->values->err == JIT_OK && i < v->effect->detached_count;
+         i++) {
+        result = verify_clears(v, RMG_PLANE_BETA, rmg_effect_detached(v->effect, i)->id,
+                               match->id_count + i);
     }
     return result;
 }

@@ -72,6 +72,12 @@ struct rmg_effect {
     uint32_t seen_count;
     uint32_t clear_at; /* attachments of deleted elements (match_priv.h), by element and name */
     uint32_t clear_count;
+    uint32_t detached_at; /* edges that go with a node (struct rmg_edge), ascending by id */
+    uint32_t detached_count;
+    uint32_t ends_at; /* their incidences (match_priv.h), ascending, each once */
+    uint32_t ends_count;
+    uint32_t extents_at; /* their types, ascending, each once */
+    uint32_t extents_count;
     uint32_t crowded; /* a bit an element: it gains an attachment and has many already */
 };
 
@@ -102,9 +108,10 @@ struct rmg_emit {
     int64_t delta; /* SUM: the value */
     bool alone;    /* UNION: the rewrite has the slot to itself */
 };
-/* The operations in order: creates, deleted elements (each after its attachments), updates. The
- * number of an operation is its place here. A join of a field that the rule also reads comes as a
- * set of the outcome, but a put as it is. Everything is borrowed for the call. */
+/* The operations in order: creates, deleted elements (each after its attachments), edges that go
+ * with a node (likewise), updates. The number of an operation is its place here. A join of a field
+ * that the rule also reads comes as a set of the outcome, but a put as it is. Everything is
+ * borrowed for the call. */
 bool rmg_match_execute(const struct rmg_match *match, const struct rmg_effect *effect,
                        bool (*emit)(void *user, const struct rmg_emit *emit), void *user);
 

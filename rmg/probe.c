@@ -82,7 +82,7 @@ enum rmg_result rmg_probe_condition(struct rmg_probe *probe, struct rmg_expr exp
     return datum.as.boolean ? RMG_APPLIED : RMG_GUARD_FALSE;
 }
 
-static bool is_matched(const struct rmg_probe *probe, const struct jit_id *id, bool is_edge)
+bool rmg_probe_matched(const struct rmg_probe *probe, const struct jit_id *id, bool is_edge)
 {
     for (uint32_t i = 0; i < probe->rule->element_count; i++) {
         if (probe->rule->elements[i].is_edge == is_edge && jit_id_equal(&probe->ids[i], id)) {
@@ -99,7 +99,7 @@ static enum rmg_result negative_edge(struct rmg_probe *probe,
 {
     const struct jit_id *other = negative->direction == RMG_DIR_OUT ? &edge->to : &edge->from;
     struct jit_id type;
-    if (is_matched(probe, &edge->id, true) || is_matched(probe, other, false)) {
+    if (rmg_probe_matched(probe, &edge->id, true) || rmg_probe_matched(probe, other, false)) {
         return RMG_APPLIED;
     }
     if (!negative->other_typed) {
@@ -155,7 +155,7 @@ enum rmg_result rmg_probe_dangling(struct rmg_probe *probe)
 {
     const struct rmg_rule *rule = probe->rule;
     for (uint32_t i = 0; i < rule->element_count; i++) {
-        if (rule->elements[i].is_edge || !rule->elements[i].deleted) {
+        if (rule->elements[i].is_edge || !rule->elements[i].deleted || rule->elements[i].detached) {
             continue;
         }
         /* Matching is injective, so an element edge is one edge and a count is enough. */

@@ -49,7 +49,10 @@ enum rmg_result rmg_probe_condition(struct rmg_probe *probe, struct rmg_expr exp
  * type it looked at. */
 enum rmg_result rmg_probe_negative(struct rmg_probe *probe,
                                    const struct rmg_rule_negative *negative, struct jit_buf *seen);
-/* No deleted node keeps an edge. All ids must be set, ends verified. */
+/* Is this the id of an element? All ids must be set. */
+bool rmg_probe_matched(const struct rmg_probe *probe, const struct jit_id *id, bool is_edge);
+/* No deleted node keeps an edge, but those whose edges go with them. All ids must be set, ends
+ * verified. */
 enum rmg_result rmg_probe_dangling(struct rmg_probe *probe);
 
 #endif

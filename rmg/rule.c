@@ -13,6 +13,7 @@
 #define FLAG_EDGE      1u
 #define FLAG_DELETED   2u
 #define FLAG_TYPED     4u
+#define FLAG_DETACHED  8u
 #define FLAG_EDGE_TYPE 1u
 #define FLAG_END_TYPE  2u
 #define SIZE_AT        8u /* where the u32 total size lies */
@@ -31,9 +32,10 @@ static void put_pattern(const struct rmg_rule *rule, struct jit_buf *buf)
 {
     for (uint32_t i = 0; i < rule->element_count; i++) {
         const struct rmg_rule_element *element = &rule->elements[i];
-        jit_buf_put_u8(buf, (uint8_t)((element->is_edge ? FLAG_EDGE : 0) |
-                                      (element->deleted ? FLAG_DELETED : 0) |
-                                      (element->typed ? FLAG_TYPED : 0)));
+        jit_buf_put_u8(
+            buf,
+            (uint8_t)((element->is_edge ? FLAG_EDGE : 0) | (element->deleted ? FLAG_DELETED : 0) |
+                      (element->detached ? FLAG_DETACHED : 0) | (element->typed ? FLAG_TYPED : 0)));
         if (element->is_edge) {
             jit_buf_put_u8(buf, element->from);
             jit_buf_put_u8(buf, element->to);
@@ -191,9 +193,10 @@ static void get_pattern(struct jit_cursor *cur, struct rmg_rule *rule)
 {
     for (uint32_t i = 0; i < rule->element_count; i++) {
         struct rmg_rule_element *element = &rule->elements[i];
-        uint8_t flags = get_flags(cur, FLAG_EDGE | FLAG_DELETED | FLAG_TYPED);
+        uint8_t flags = get_flags(cur, FLAG_EDGE | FLAG_DELETED | FLAG_TYPED | FLAG_DETACHED);
         element->is_edge = (flags & FLAG_EDGE) != 0;
         element->deleted = (flags & FLAG_DELETED) != 0;
+        element->detached = (flags & FLAG_DETACHED) != 0;
         element->typed = (flags & FLAG_TYPED) != 0;
         if (element->is_edge) {
             element->from = jit_get_u8(cur);

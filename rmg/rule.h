@@ -25,7 +25,8 @@
 struct rmg_rule_element {
     bool is_edge;
     bool deleted;
-    bool typed; /* false: any type */
+    bool detached; /* a deleted node: all its edges are deleted with it */
+    bool typed;    /* false: any type */
     struct jit_id type;
     uint8_t from; /* edge: index of the element it leaves */
     uint8_t to;   /* edge: index of the element it enters */

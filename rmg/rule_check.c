@@ -22,7 +22,8 @@ static bool elements_valid(const struct rmg_rule *rule)
     }
     for (uint32_t i = 0; i < rule->element_count; i++) {
         const struct rmg_rule_element *element = &rule->elements[i];
-        if (element->typed && jit_id_is_zero(&element->type)) {
+        if ((element->typed && jit_id_is_zero(&element->type)) ||
+            (element->detached && (element->is_edge || !element->deleted))) {
             return false;
         }
         if (!element->is_edge) {

@@ -71,6 +71,18 @@ void kit_delete(struct rule_kit *kit, uint8_t element)
     kit->elements[element].deleted = true;
 }
 
+void kit_detach(struct rule_kit *kit, uint8_t node)
+{
+    kit->elements[node].deleted = true;
+    kit->elements[node].detached = true;
+    for (uint32_t i = 0; i < kit->rule.element_count; i++) {
+        struct rmg_rule_element *element = &kit->elements[i];
+        if (element->is_edge && (element->from == node || element->to == node)) {
+            element->deleted = true;
+        }
+    }
+}
+
 void kit_not(struct rule_kit *kit, uint8_t element, enum rmg_direction direction,
              unsigned edge_type, unsigned other_type)
 {

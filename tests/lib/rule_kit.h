@@ -27,6 +27,8 @@ void kit_begin(struct rule_kit *kit, const char *name);
 uint8_t kit_node(struct rule_kit *kit, unsigned type);
 uint8_t kit_edge(struct rule_kit *kit, uint8_t from, unsigned type, uint8_t to);
 void kit_delete(struct rule_kit *kit, uint8_t element);
+/* A node, with all its edges, those of the pattern too. */
+void kit_detach(struct rule_kit *kit, uint8_t node);
 void kit_not(struct rule_kit *kit, uint8_t element, enum rmg_direction direction,
              unsigned edge_type, unsigned other_type);
 uint8_t kit_create_node(struct rule_kit *kit, unsigned type);

@@ -310,6 +310,9 @@ struct rmg_rule *rm_rule(struct rule_model *m, bool effects)
             element = (uint8_t)rm_roll(m, m->kit.rule.element_count);
         } while (m->kit.elements[element].is_edge);
         kit_delete(&m->kit, element);
+        if (rm_roll(m, 2) == 0) {
+            kit_detach(&m->kit, element);
+        }
         for (uint8_t i = 0; i < m->kit.rule.element_count; i++) {
             if (m->kit.elements[i].is_edge &&
                 (m->kit.elements[i].from == element || m->kit.elements[i].to == element)) {
@@ -408,7 +411,8 @@ static bool negative_breaks(const struct rule_model *m, const struct rmg_rule_ne
 static bool dangles(const struct rule_model *m, const unsigned *tuple)
 {
     for (unsigned k = 0; k < m->kit.rule.element_count; k++) {
-        if (m->kit.elements[k].is_edge || !m->kit.elements[k].deleted) {
+        if (m->kit.elements[k].is_edge || !m->kit.elements[k].deleted ||
+            m->kit.elements[k].detached) {
             continue;
         }
         for (unsigned i = 0; i < RM_EDGES; i++) {

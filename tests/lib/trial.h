@@ -21,7 +21,7 @@ enum rmg_result trial_run(struct trial *t, const struct kit_graph *graph,
                           const struct rmg_draw *draw, uint32_t budget);
 
 /* Of an applied trial. A slot that comes twice, or a use that contradicts itself, is a failure. */
-#define USES_MAX 256
+#define USES_MAX 512
 struct uses {
     struct rmg_use items[USES_MAX];
     unsigned count;
@@ -30,7 +30,7 @@ void trial_uses(const struct trial *t, struct uses *uses);
 bool uses_slot(const struct uses *uses, const struct rmg_slot *slot);
 bool uses_conflict(const struct uses *a, const struct uses *b); /* rmg/slot.h */
 
-#define SCRIPT_MAX 64
+#define SCRIPT_MAX 128
 struct script {
     struct rmg_emit items[SCRIPT_MAX];
     unsigned count;

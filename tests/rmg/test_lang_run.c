@@ -397,6 +397,48 @@ START_TEST(a_list_has_an_end)
 }
 END_TEST
 
+/* Several paths that share names, a circle, a node by itself, values in the match. */
+START_TEST(patterns_of_any_shape)
+{
+    begin("rule fork match (a:P {i = 0})-[:D {w = x.i + 3}]->(b), (c:P)-[f:D]->(b), (x:P {i = 1}), "
+          "(b)-[:D]->(x) where f.w = 5 set a.i = 10, c.i = 11, f.w = 12\n"
+          "rule loop match (a:Q)-[e:E]->(a) set a.i = 1, e.w = 2\n"
+          "rule ring match (a:Q)-[:D]->(q:Q)-[:D]->(a) set q.i = q.i + 1\n"
+          "process w run fork, loop, ring apply all over shard(/world)\n");
+    kit_open(&g);
+    put_node(7, "Q", 0);
+    put_node(8, "Q", 0);
+    put_edge(7, 6, "E", 6);
+    put_edge(8, 7, "D", 8);
+    put_edge(9, 8, "D", 7);
+    kit_seal(&g);
+    run_tick();
+    ck_assert_uint_eq(output.applied, 4); /* the ring from either node */
+    ck_states((const int64_t[]){1, 0, 0, 0, 10, 11});
+    ck_i64(RMG_PLANE_BETA, kit_id('E', 5), "w", 12);
+    ck_i64(RMG_PLANE_ALPHA, node(6), "i", 1);
+    ck_i64(RMG_PLANE_BETA, kit_id('E', 7), "w", 2);
+    ck_i64(RMG_PLANE_ALPHA, node(7), "i", 1);
+    ck_i64(RMG_PLANE_ALPHA, node(8), "i", 1);
+}
+END_TEST
+
+/* Node 1 has five edges, one of them to be matched; those that hang on its ends stay. */
+START_TEST(detach_delete)
+{
+    begin("rule cut match (a:P)-[:D]->(b:P {i = 1}) detach delete a\n"
+          "process w run cut apply all over shard(/world)\n");
+    run_tick();
+    ck_assert_uint_eq(output.applied, 1);
+    ck_assert_uint_eq(output.nodes_total, 7);
+    ck_assert_uint_eq(output.edges_total, 1);
+    struct rmg_fault fault;
+    must(rmg_store_verify(g.store, &g.version, &fault));
+    run_tick();
+    ck_assert_uint_eq(request_count, 0);
+}
+END_TEST
+
 static void suite(Suite *s)
 {
     TCase *t = test_case(s, "lang_run", 30);
@@ -408,6 +450,8 @@ static void suite(Suite *s)
     tcase_add_test(t, calls_by_number);
     tcase_add_test(t, joins);
     tcase_add_test(t, a_list_has_an_end);
+    tcase_add_test(t, patterns_of_any_shape);
+    tcase_add_test(t, detach_delete);
 }
 
 TEST_MAIN("lang_run", suite)

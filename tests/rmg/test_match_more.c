@@ -53,11 +53,58 @@ START_TEST(joins_have_bounds)
 }
 END_TEST
 
+/* c goes with the loop and the edge from b: both are listed, the loop twice. */
+START_TEST(detach)
+{
+    uint32_t slots = 0;
+    (void)kit_node(&kit, 1);
+    kit_detach(&kit, 0);
+    ck_assert_int_eq(verify(IDS(C), &slots), RMG_APPLIED);
+    /* itself; two lists of 1 and 2 edges; its attachments and those of two edges */
+    ck_assert_uint_eq(slots, 1 + 2 + 3 + 3);
+    EXPECT(IDS(C), "X node c", "X edge l", "X edge p", "X out c 0", "X in c 0", "+ out c 12",
+           "+ in c 12", "+ out b 12", "+ out b 0", "+ extent 1", "+ extent 12");
+    kit_begin(&kit, "r"); /* an edge of the pattern goes as well, and is no other edge */
+    path(1, 11, 2);
+    kit_detach(&kit, 2);
+    EXPECT(IDS(A, E, B), "R node a", "X edge e", "X node b", "X edge p", "X beta e w",
+           "X alpha b n", "+ out a 11", "+ out a 0", "+ in b 11", "X in b 0", "X out b 0",
+           "+ out b 12", "+ in c 12", "+ in c 0", "+ extent 11", "+ extent 12", "+ extent 2");
+}
+END_TEST
+
+START_TEST(detach_in_order)
+{
+    static struct script script;
+    static const enum rmg_op_kind kinds[] = {RMG_OP_CLEAR_ATTACHMENT, RMG_OP_DELETE_NODE,
+                                             RMG_OP_CLEAR_ATTACHMENT, RMG_OP_DELETE_EDGE,
+                                             RMG_OP_DELETE_EDGE};
+    (void)kit_node(&kit, 2);
+    kit_detach(&kit, 0);
+    struct rmg_rule *rule = kit_compile(&kit, &mem.heap);
+    struct trial t;
+    trial_init(&t, &mem.heap, rule, IDS(B));
+    ck_assert_int_eq(trial_run(&t, &g, &draw, JIT_VERIFY_SLOTS_MAX), RMG_APPLIED);
+    trial_script(&t, &script);
+    ck_assert_uint_eq(script.count, 5);
+    bool last = jit_id_compare(&IDS(E)[0], &IDS(P)[0]) > 0; /* edges in the order of their ids */
+    for (unsigned i = 0; i < 5; i++) {
+        enum rmg_op_kind kind = kinds[last && i == 2 ? 3 : last && i == 3 ? 2 : i];
+        ck_assert_int_eq(script.items[i].op.kind, kind);
+    }
+    trial_release(&t);
+    t.match.root_node = NULL;
+    rmg_rule_free(&mem.heap, rule);
+}
+END_TEST
+
 static void suite(Suite *s)
 {
     TCase *t = test_case(s, "match_more", 20);
     tcase_add_checked_fixture(t, scene, scene_end);
     tcase_add_test(t, joins_have_bounds);
+    tcase_add_test(t, detach);
+    tcase_add_test(t, detach_in_order);
 }
 
 TEST_MAIN("match_more", suite)

@@ -285,6 +285,8 @@ BREAK(zero_type, memset(&s->elements[0].type, 0, 32))
 BREAK(edge_from_edge, s->elements[1].from = 3)
 BREAK(edge_to_nowhere, s->elements[1].to = 5)
 BREAK(edge_outlives_end, s->elements[3].deleted = false)
+BREAK(detached_edge, s->elements[3].detached = true)
+BREAK(detached_stays, s->elements[0].detached = true)
 BREAK(negative_of_edge, s->negatives[1].element = 1)
 BREAK(negative_of_nothing, s->negatives[1].element = 9)
 BREAK(negative_no_way, s->negatives[1].direction = (enum rmg_direction)3)
@@ -341,6 +343,8 @@ static const struct {
     ROW(edge_from_edge, JIT_EFORMAT),
     ROW(edge_to_nowhere, JIT_EFORMAT),
     ROW(edge_outlives_end, JIT_EFORMAT),
+    ROW(detached_edge, JIT_EFORMAT),
+    ROW(detached_stays, JIT_EFORMAT),
     ROW(negative_of_edge, JIT_EFORMAT),
     ROW(negative_of_nothing, JIT_EFORMAT),
     ROW(negative_no_way, JIT_EFORMAT),
