@@ -92,7 +92,7 @@ static void judge_all(void)
     }
     double futex = figure_of("futex", 0);
     double tick = figure_of("tick1", 100000);
-    double both = figure_of("roundtrip_tick", 0);
+    double both = figure_of("roundtrip_tick", 100000);
     if (futex >= 0 && tick >= 0 && both >= 0) {
         judge("roundtrip_tick", 100000, both, futex + tick + 5e3, " (futex + tick1 + 5 us)");
     }
