@@ -162,6 +162,12 @@ check 'the pack' 0 "*schema_hash 7bf0dca057b9f96a*b70b7280f148249c627bdb5f60e088
 run "$rmg" check town.rmg
 check 'a town of the pack' 0 '*all is as its type says' ''
 printf 'c,Has,a\n' >>pack_edges.csv
+mkdir -p moved/bin moved/share/jitos/schemas
+cp "$rmg" moved/bin/rmg
+sed 's/^schema .*/schema moved_and_wrong/; s/^type /typo /' "$JITOS_SCHEMAS/pack.jitos" \
+    >moved/share/jitos/schemas/beside.jitos
+run env -u JITOS_SCHEMAS moved/bin/rmg check pack_nodes.csv pack_edges.csv --schema beside.jitos
+check 'schemas beside a moved program' 2 '' '*share/jitos/schemas/beside.jitos:*'
 run "$rmg" check pack_nodes.csv pack_edges.csv --schema pack.jitos
 check 'edges that join the wrong nodes' 1 "edge $s Has: it leaves a node of type Component
 edge $s Has: it enters a node of type Entity

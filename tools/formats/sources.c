@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "tools/formats/graph.h"
 
@@ -44,6 +45,29 @@ static enum jit_err try_path(struct jit_heap *heap, const char *folder, const ch
     return JIT_OK;
 }
 
+/* Where the schemas lie beside the program: in the source tree, or among installed files that were
+ * staged or moved. */
+static enum jit_err try_beside(struct jit_heap *heap, const char *name, char **path,
+                               uint8_t **bytes, size_t *size)
+{
+    static const char *const places[] = {"../schemas", "../share/" PACKAGE "/schemas"};
+    char self[PATH_SIZE / 2];
+    char folder[PATH_SIZE];
+    enum jit_err err = JIT_ENOENT;
+    ssize_t n = readlink("/proc/self/exe", self, sizeof self - 1);
+    self[n > 0 ? n : 0] = '\0';
+    char *slash = strrchr(self, '/');
+    if (slash == NULL) {
+        return JIT_ENOENT;
+    }
+    *slash = '\0';
+    for (size_t i = 0; i < 2 && err == JIT_ENOENT; i++) {
+        snprintf(folder, sizeof folder, "%s/%s", self, places[i]);
+        err = try_path(heap, folder, name, path, bytes, size);
+    }
+    return err;
+}
+
 static enum jit_err read_source(void *user, struct jit_heap *heap, const char *from,
                                 const char *name, char **path, uint8_t **bytes, size_t *size)
 {
@@ -58,6 +82,9 @@ static enum jit_err read_source(void *user, struct jit_heap *heap, const char *f
     if (err == JIT_ENOENT && name[0] != '/') {
         err = try_path(heap, installed != NULL ? installed : JIT_DATA_PATH "/schemas", name, path,
                        bytes, size);
+    }
+    if (err == JIT_ENOENT && name[0] != '/' && installed == NULL) {
+        err = try_beside(heap, name, path, bytes, size);
     }
     return err;
 }
