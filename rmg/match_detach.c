@@ -12,9 +12,12 @@ uint32_t rmg_records_sort(struct jit_buf *values, size_t at, size_t size)
     static const uint32_t gaps[] = {44842, 19930, 8858, 3937, 1750, 701, 301,
                                     132,   57,    23,   10,   4,    1};
     uint8_t record[sizeof(struct rmg_edge)];
-    uint8_t *records = values->data + at;
     uint32_t count = (uint32_t)((values->size - at) / size);
     assert(size <= sizeof record);
+    if (count == 0) {
+        return 0; /* there may be no bytes yet to point to */
+    }
+    uint8_t *records = values->data + at;
     for (size_t g = 0; g < sizeof gaps / sizeof gaps[0]; g++) {
         for (uint32_t i = gaps[g]; i < count; i++) {
             uint32_t k = i;
@@ -26,7 +29,7 @@ uint32_t rmg_records_sort(struct jit_buf *values, size_t at, size_t size)
             memcpy(records + k * size, record, size);
         }
     }
-    uint32_t kept = count == 0 ? 0 : 1;
+    uint32_t kept = 1;
     for (uint32_t i = 1; i < count; i++) {
         if (memcmp(records + i * size, records + (kept - 1) * size, size) != 0) {
             memmove(records + kept++ * size, records + i * size, size);
