@@ -33,7 +33,10 @@ static const struct bar bars[] = {
     {"tick1", 1000000, 10e3, NULL, 0},
     {"tick1", 1000000, 5, "tick1", 1000},
     {"tick1_struct", 1000000, 40e3, NULL, 0},
-    {"tick_tenth", 1000000, 400e6, NULL, 0},
+    {"tick_tenth", 1000000, 250e6, NULL, 0},
+    {"tick_tenth_2", 1000000, 1 / 1.5, "tick_tenth_wall", 1000000},
+    {"conflict", 16000, 50e6, NULL, 0},
+    {"set1000", 1000000, 1 / 3.0, "lmdb_put_1000", 1000000},
     {"fork", 0, 100, NULL, 0},
     {"diff10", 1000000, 15e3, NULL, 0},
     {"build", 1000000, 2.5e9, NULL, 0},
@@ -84,7 +87,7 @@ static void judge_all(void)
                 (bar->n == 0 || bar->n == figures[i].n)) {
                 char how[64] = "";
                 if (bar->times != NULL) {
-                    snprintf(how, sizeof how, " (%.1f x %s)", bar->limit, bar->times);
+                    snprintf(how, sizeof how, " (%.2f x %s)", bar->limit, bar->times);
                 }
                 judge(bar->name, figures[i].n, figures[i].median, bar->limit * other, how);
             }

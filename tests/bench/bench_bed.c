@@ -109,10 +109,10 @@ struct rmg_request bench_bed_request(const struct bench_bed *bed, const struct r
                                 .quota = RMG_NO_QUOTA};
 }
 
-double bench_bed_tick(struct bench_bed *bed, struct rmg_request *requests, uint32_t count,
-                      struct rmg_tick_output *output)
+double bench_bed_tick_of(struct bench_bed *bed, struct rmg_engine *engine, uint64_t (*now_ns)(void),
+                         struct rmg_request *requests, uint32_t count,
+                         struct rmg_tick_output *output)
 {
-    struct rmg_tick_output made;
     struct rmg_tick_input input = {.base = bed->version,
                                    .parent = bed->parent,
                                    .tick = bed->tick,
@@ -121,15 +121,23 @@ double bench_bed_tick(struct bench_bed *bed, struct rmg_request *requests, uint3
                                    .budget = JIT_VERIFY_SLOTS_MAX,
                                    .requests = requests,
                                    .request_count = count};
-    uint64_t begin = bench_now_ns();
-    bench_must(rmg_engine_tick(bed->engine, &input, &made));
-    uint64_t end = bench_now_ns();
-    assert(made.applied == count);
-    bed->version = made.version;
-    bed->parent = made.commit;
+    uint64_t begin = now_ns();
+    bench_must(rmg_engine_tick(engine, &input, output));
+    uint64_t end = now_ns();
+    bed->version = output->version;
+    bed->parent = output->commit;
     bed->tick++;
+    return (double)(end - begin);
+}
+
+double bench_bed_tick(struct bench_bed *bed, struct rmg_request *requests, uint32_t count,
+                      struct rmg_tick_output *output)
+{
+    struct rmg_tick_output made;
+    double ns = bench_bed_tick_of(bed, bed->engine, bench_now_ns, requests, count, &made);
+    assert(made.applied == count);
     if (output != NULL) {
         *output = made;
     }
-    return (double)(end - begin);
+    return ns;
 }

@@ -37,6 +37,10 @@ struct rmg_request bench_bed_request(const struct bench_bed *bed, const struct r
  * output may be NULL. */
 double bench_bed_tick(struct bench_bed *bed, struct rmg_request *requests, uint32_t count,
                       struct rmg_tick_output *output);
+/* The same with any engine over the bed's store, by any clock, with any results. */
+double bench_bed_tick_of(struct bench_bed *bed, struct rmg_engine *engine, uint64_t (*now_ns)(void),
+                         struct rmg_request *requests, uint32_t count,
+                         struct rmg_tick_output *output);
 
 /* The engine's error is the end of the program. */
 void bench_must(enum jit_err err);
