@@ -2,10 +2,12 @@
 # test; `make fuzz-smoke` runs them alone. With one: clang -fsanitize=fuzzer,address fuzz/fuzz_NAME.c
 # and the libraries, then ./fuzz_NAME fuzz/corpus/NAME.
 fuzz_imports = %D%/fuzz_csv %D%/fuzz_gexf %D%/fuzz_graphml %D%/fuzz_json %D%/fuzz_ndjson
-fuzz_programs = %D%/fuzz_choices %D%/fuzz_envelope %D%/fuzz_lang %D%/fuzz_patch %D%/fuzz_proof %D%/fuzz_rmg \
+fuzz_programs = %D%/fuzz_choices %D%/fuzz_elf %D%/fuzz_envelope %D%/fuzz_lang %D%/fuzz_patch %D%/fuzz_proof %D%/fuzz_rmg \
 	%D%/fuzz_query %D%/fuzz_schema \
 	%D%/fuzz_wsc $(fuzz_imports)
 check_PROGRAMS += $(fuzz_programs)
+%C%_fuzz_elf_SOURCES = %D%/fuzz_elf.c %D%/fuzz.h %D%/replay_main.c
+%C%_fuzz_elf_LDADD = proc/host/libhost.la base/libbase.la
 %C%_fuzz_lang_SOURCES = %D%/fuzz_lang.c %D%/fuzz.h %D%/replay_main.c
 %C%_fuzz_lang_LDADD = rmg/librmg.la base/libbase.la
 %C%_fuzz_rmg_SOURCES = %D%/fuzz_rmg.c %D%/fuzz.h %D%/replay_main.c

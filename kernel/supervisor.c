@@ -435,10 +435,11 @@ static enum jit_err make_nursery(struct shell_supervisor *s, char *message, size
     if (err != JIT_OK) {
         return err;
     }
-    err = host_loader_open(s->options.loader, &s->loader);
+    const char *why = NULL;
+    err = host_loader_open(s->options.loader, &s->loader, &why);
     if (err != JIT_OK) {
         snprintf(message, size, "the workers' program %s: %s", s->options.loader,
-                 jit_err_text(err));
+                 why != NULL ? why : jit_err_text(err));
         return err;
     }
     s->nursery.probe = s->options.probe;

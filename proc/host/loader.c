@@ -1,9 +1,7 @@
 #include "proc/host/loader.h"
 
-#include <elf.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <link.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
@@ -13,52 +11,26 @@
 #include <unistd.h>
 
 #include "base/check.h"
+#include "proc/host/elf.h"
 #include "proc/host/linux.h"
 #include "proc/host/oserr_priv.h"
 
-#define SEGMENTS_MAX 64
-
-#if defined(__x86_64__)
-#define MACHINE EM_X86_64
-#elif defined(__aarch64__)
-#define MACHINE EM_AARCH64
+#ifdef JIT_SANITIZED
+#define LIBRARIES true /* a sanitizer's runtime is one */
 #else
-#error "proc/host/loader.c does not know this machine's ELF number"
+#define LIBRARIES false
 #endif
 
 /* The copy is sealed by now, so what is judged here is what will be executed. */
-static enum jit_err judge(int fd, struct host_loader *out)
+static enum jit_err judge(int fd, uint64_t size, struct host_loader *out, const char **why)
 {
-    ElfW(Ehdr) head;
-    ElfW(Phdr) segment;
-    if (pread(fd, &head, sizeof head, 0) != (ssize_t)sizeof head ||
-        memcmp(head.e_ident, ELFMAG, SELFMAG) != 0 || head.e_type != ET_DYN ||
-        head.e_machine != MACHINE || head.e_phentsize != sizeof segment ||
-        head.e_phnum > SEGMENTS_MAX) {
-        return JIT_EFORMAT;
+    void *bytes = mmap(NULL, (size_t)size, PROT_READ, MAP_PRIVATE, fd, 0);
+    if (bytes == MAP_FAILED) {
+        return host_os_err(errno);
     }
-    out->image_size = 0;
-    for (unsigned i = 0; i < head.e_phnum; i++) {
-        off_t at = (off_t)(head.e_phoff + i * sizeof segment);
-        if (at < 0 || pread(fd, &segment, sizeof segment, at) != (ssize_t)sizeof segment) {
-            return JIT_EFORMAT;
-        }
-        if (segment.p_type == PT_LOAD) {
-            if (segment.p_vaddr > HOST_LOADER_BYTES_MAX ||
-                segment.p_memsz > HOST_LOADER_BYTES_MAX ||
-                (segment.p_flags & (PF_W | PF_X)) == (PF_W | PF_X)) {
-                return JIT_EFORMAT;
-            }
-            uint64_t end = segment.p_vaddr + segment.p_memsz;
-            out->image_size = end > out->image_size ? end : out->image_size;
-        }
-#ifndef JIT_SANITIZED /* a sanitizer's runtime is a shared library */
-        if (segment.p_type == PT_INTERP) {
-            return JIT_EFORMAT; /* there is no dynamic loader in an empty root */
-        }
-#endif
-    }
-    return out->image_size > 0 ? JIT_OK : JIT_EFORMAT;
+    enum jit_err err = host_elf_judge(bytes, (size_t)size, LIBRARIES, &out->image_size, why);
+    (void)munmap(bytes, (size_t)size);
+    return err;
 }
 
 static enum jit_err copy(int source, int target, uint64_t size)
@@ -86,74 +58,113 @@ static int exec_memfd(bool *exec_seal)
     return fd;
 }
 
-enum jit_err host_loader_open_fd(int source, struct host_loader *out)
+static enum jit_err store(const uint8_t *bytes, size_t size, int target)
 {
-    struct host_loader made = HOST_LOADER_NONE;
-    enum jit_err err;
-    struct stat st;
-    char path[40];
-    bool exec_seal = false;
-    int fd = -1;
+    for (size_t done = 0; done < size;) {
+        ssize_t n = pwrite(target, bytes + done, size - done, (off_t)done);
+        if (n < 0 && errno == EINTR) {
+            continue;
+        }
+        if (n <= 0) {
+            return n < 0 ? host_os_err(errno) : JIT_ENOSPC;
+        }
+        done += (size_t)n;
+    }
+    return JIT_OK;
+}
 
-    assert(out != NULL);
-    *out = (struct host_loader)HOST_LOADER_NONE;
-    if (fstat(source, &st) != 0) {
-        return host_os_err(errno);
-    }
-    if (!S_ISREG(st.st_mode) || st.st_size <= 0) {
-        return JIT_EFORMAT;
-    }
-    if ((uint64_t)st.st_size > HOST_LOADER_BYTES_MAX) {
-        return JIT_ELIMIT;
-    }
-    fd = exec_memfd(&exec_seal);
-    if (fd < 0) {
-        return host_os_err(errno);
-    }
-    err = copy(source, fd, (uint64_t)st.st_size);
-    if (err != JIT_OK) {
-        goto out;
-    }
+/* Seal what was written to `fd`, and open it anew for reading and executing only. A file that is
+ * open for writing cannot be executed, and one that cannot be read makes the process that executes
+ * it non-dumpable: reopen first, then take the read right away. */
+static enum jit_err seal(int fd, bool exec_seal, struct host_loader *made)
+{
+    char path[40];
     int seals = F_SEAL_WRITE | F_SEAL_SHRINK | F_SEAL_GROW | (exec_seal ? F_SEAL_EXEC : 0);
     if (fcntl(fd, F_ADD_SEALS, seals) != 0 || fcntl(fd, F_ADD_SEALS, F_SEAL_SEAL) != 0) {
-        err = host_os_err(errno);
-        goto out;
+        return host_os_err(errno);
     }
-    /* A file that is open for writing cannot be executed, and one that cannot be read makes the
-     * process that executes it non-dumpable: reopen first, then take the read right away. */
     (void)snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
-    made.fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (made.fd < 0) {
-        err = host_os_err(errno);
-        goto out;
+    made->fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (made->fd < 0) {
+        return host_os_err(errno);
     }
 #ifndef JIT_SANITIZED /* whose runtime reads its own /proc/self */
     if (fchmod(fd, 0111) != 0) {
-        err = host_os_err(errno);
-        goto out;
+        return host_os_err(errno);
     }
 #endif
-    err = judge(made.fd, &made);
-    if (err != JIT_OK) {
-        goto out;
+    return JIT_OK;
+}
+
+/* From a file, or from bytes when source is -1. */
+static enum jit_err make(int source, const uint8_t *bytes, uint64_t size, struct host_loader *out,
+                         const char **why)
+{
+    struct host_loader made = HOST_LOADER_NONE;
+    bool exec_seal = false;
+    int fd = exec_memfd(&exec_seal);
+    if (fd < 0) {
+        return host_os_err(errno);
     }
-    *out = made;
-    made = (struct host_loader)HOST_LOADER_NONE; /* transferred */
-out:
+    enum jit_err err = source >= 0 ? copy(source, fd, size) : store(bytes, (size_t)size, fd);
+    if (err == JIT_OK) {
+        err = seal(fd, exec_seal, &made);
+    }
+    if (err == JIT_OK) {
+        err = judge(made.fd, size, &made, why);
+    }
+    if (err == JIT_OK) {
+        *out = made;
+        made = (struct host_loader)HOST_LOADER_NONE; /* transferred */
+    }
     (void)close(fd);
     host_loader_close(&made);
     return err;
 }
 
-enum jit_err host_loader_open(const char *path, struct host_loader *out)
+enum jit_err host_loader_open_fd(int source, struct host_loader *out, const char **why)
+{
+    struct stat st;
+
+    assert(out != NULL && why != NULL);
+    *out = (struct host_loader)HOST_LOADER_NONE;
+    *why = NULL;
+    if (fstat(source, &st) != 0) {
+        return host_os_err(errno);
+    }
+    if (!S_ISREG(st.st_mode) || st.st_size <= 0) {
+        *why = "it is not a file with bytes in it";
+        return JIT_EFORMAT;
+    }
+    if ((uint64_t)st.st_size > HOST_ELF_BYTES_MAX) {
+        *why = "it is larger than 64 MiB";
+        return JIT_ELIMIT;
+    }
+    return make(source, NULL, (uint64_t)st.st_size, out, why);
+}
+
+enum jit_err host_loader_make(const uint8_t *bytes, size_t bytes_size, struct host_loader *out,
+                              const char **why)
+{
+    uint64_t image_size = 0;
+
+    assert(out != NULL && why != NULL);
+    *out = (struct host_loader)HOST_LOADER_NONE;
+    /* Judged twice: what is nonsense is not worth a copy. */
+    enum jit_err err = host_elf_judge(bytes, bytes_size, LIBRARIES, &image_size, why);
+    return err != JIT_OK ? err : make(-1, bytes, bytes_size, out, why);
+}
+
+enum jit_err host_loader_open(const char *path, struct host_loader *out, const char **why)
 {
     assert(path != NULL);
+    *why = NULL;
     *out = (struct host_loader)HOST_LOADER_NONE;
     int source = open(path, O_RDONLY | O_CLOEXEC);
     if (source < 0) {
         return host_os_err(errno);
     }
-    enum jit_err err = host_loader_open_fd(source, out);
+    enum jit_err err = host_loader_open_fd(source, out, why);
     (void)close(source);
     return err;
 }

@@ -37,7 +37,8 @@ bool bench_host_begin(struct bench_host *host, uint64_t view_bytes_max, const ch
         fprintf(stderr, "bench: %s is left out: %s\n", what, message);
         return false;
     }
-    bench_must(host_loader_open(LOADER, &host->loader));
+    const char *why = NULL;
+    bench_must(host_loader_open(LOADER, &host->loader, &why));
     bench_must(host_memory_create(HOST_VIEW, SYS_VIEW_EXTENT_BYTES, view_bytes_max, &host->view));
     host->nursery.probe = &host->probe;
     host->nursery.loader = &host->loader;

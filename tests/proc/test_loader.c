@@ -341,7 +341,7 @@ int main(void)
     }
     if (host_filter_build(HOST_FILTER_START, &start_filter) != JIT_OK ||
         host_filter_build(HOST_FILTER_FINAL, &final_filter) != JIT_OK ||
-        host_loader_open("proc/guest/jitos-loader", &loader) != JIT_OK) {
+        host_loader_open("proc/guest/jitos-loader", &loader, &(const char *){NULL}) != JIT_OK) {
         (void)printf("cannot make the filters or open proc/guest/jitos-loader\n");
         return EXIT_FAILURE;
     }

@@ -38,6 +38,7 @@
 
 static struct host_probe probe;
 static struct host_loader loader = HOST_LOADER_NONE;
+static const char *why;
 static struct host_filter start_filter, final_filter;
 
 /* One worker with its memories. */
@@ -518,7 +519,7 @@ START_TEST(older_kernel)
     }
     ck_assert(!older.facts[HOST_MSEAL].present && !older.facts[HOST_MDWE].present);
     ck_assert(!older.facts[HOST_NOEXEC_SEAL].present);
-    ck_assert_int_eq(host_loader_open_fd(loader.fd, &image), JIT_OK);
+    ck_assert_int_eq(host_loader_open_fd(loader.fd, &image, &why), JIT_OK);
     spec.probe = &older;
     spec.loader = &image;
     words->mseal_required = 0;
@@ -653,7 +654,7 @@ static int run_as_nobody(void)
         }
         struct host_loader theirs = HOST_LOADER_NONE;
         host_probe(&probe);
-        if (host_loader_open_fd(loader.fd, &theirs) != JIT_OK) {
+        if (host_loader_open_fd(loader.fd, &theirs, &why) != JIT_OK) {
             exit(EXIT_FAILURE);
         }
         loader = theirs;
@@ -674,7 +675,7 @@ int main(void)
     host_probe(&probe);
     if (host_filter_build(HOST_FILTER_START, &start_filter) != JIT_OK ||
         host_filter_build(HOST_FILTER_FINAL, &final_filter) != JIT_OK ||
-        host_loader_open("tests/proc/loader", &loader) != JIT_OK) {
+        host_loader_open("tests/proc/loader", &loader, &why) != JIT_OK) {
         (void)printf("cannot make the filters or open tests/proc/loader\n");
         return EXIT_FAILURE;
     }
