@@ -46,23 +46,11 @@ enum jit_err rmg_tx_begin_top(struct rmg_space *space, struct jit_id *top, struc
     return err;
 }
 
-/* The one instance without a parent: up from any. */
-static enum jit_err find_top(const struct rmg_space *space, struct rmg_instance *out)
-{
-    enum jit_err err = rmg_store_next(space->store, &space->version, NULL, out);
-    for (unsigned depth = 0; err == JIT_OK && out->parent.present; depth++) {
-        struct jit_id up = out->parent.instance;
-        err = depth > JIT_DEPTH_MAX ? JIT_ECORRUPT
-                                    : rmg_store_instance(space->store, &space->version, &up, out);
-    }
-    return err;
-}
-
 enum jit_err rmg_space_graph(const struct rmg_space *space, const struct jit_id *id,
                              struct rmg_graph *out)
 {
     struct rmg_instance in;
-    enum jit_err err = id == NULL ? find_top(space, &in)
+    enum jit_err err = id == NULL ? rmg_store_top(space->store, &space->version, &in)
                                   : rmg_store_instance(space->store, &space->version, id, &in);
     if (err == JIT_OK) {
         rmg_store_graph(space->store, &in, out);

@@ -60,22 +60,6 @@ static void put_id(struct jit_hasher *hasher, const struct jit_id *id)
     jit_hasher_update(hasher, id->bytes, JIT_ID_BYTES);
 }
 
-static enum jit_err find_top(const struct rmg_store *store, const struct rmg_version *version,
-                             struct rmg_instance *top)
-{
-    struct jit_id last;
-    const struct jit_id *after = NULL;
-    enum jit_err err;
-    while ((err = rmg_store_next(store, version, after, top)) == JIT_OK) {
-        if (!top->parent.present) {
-            return JIT_OK;
-        }
-        last = top->id;
-        after = &last;
-    }
-    return err == JIT_ENOENT ? JIT_ECORRUPT : err;
-}
-
 /* ---- linear ---- */
 
 struct linear {
@@ -148,7 +132,7 @@ enum jit_err rmg_linear_root(struct jit_heap *heap, const struct rmg_store *stor
     if (version->instance_count == 0) {
         return JIT_EINVALID;
     }
-    enum jit_err err = find_top(store, version, &in);
+    enum jit_err err = rmg_store_top(store, version, &in);
     jit_hasher_init(&l.hasher);
     put_id(&l.hasher, &in.root_node);
     put_u64(&l.hasher, version->instance_count);

@@ -304,13 +304,7 @@ static enum jit_err find_top(struct mounter *m)
     if (from->version.instance_count == 0) {
         return fail(m, JIT_EINVALID, NULL, "the file holds nothing");
     }
-    enum jit_err err = rmg_store_next(from->store, &from->version, NULL, &m->top);
-    for (unsigned depth = 0; err == JIT_OK && m->top.parent.present; depth++) {
-        struct jit_id up = m->top.parent.instance;
-        err = depth > JIT_DEPTH_MAX ? JIT_ECORRUPT
-                                    : rmg_store_instance(from->store, &from->version, &up, &m->top);
-    }
-    return err == JIT_ENOENT ? JIT_ECORRUPT : err;
+    return rmg_store_top(from->store, &from->version, &m->top);
 }
 
 /* ---- copying ---- */

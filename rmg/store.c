@@ -239,6 +239,18 @@ enum jit_err rmg_store_next(const struct rmg_store *store, const struct rmg_vers
     return err;
 }
 
+enum jit_err rmg_store_top(const struct rmg_store *store, const struct rmg_version *version,
+                           struct rmg_instance *out)
+{
+    enum jit_err err = rmg_store_next(store, version, NULL, out);
+    for (unsigned depth = 0; err == JIT_OK && out->parent.present; depth++) {
+        struct jit_id up = out->parent.instance;
+        err = depth > JIT_DEPTH_MAX ? JIT_ECORRUPT : rmg_store_instance(store, version, &up, out);
+        err = err == JIT_ENOENT ? JIT_ECORRUPT : err;
+    }
+    return err;
+}
+
 /* ---- the state root of a part ---- */
 
 struct part {

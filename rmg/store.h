@@ -77,6 +77,11 @@ void rmg_store_graph(const struct rmg_store *store, const struct rmg_instance *i
 JIT_MUST_CHECK enum jit_err rmg_store_next(const struct rmg_store *store,
                                            const struct rmg_version *version,
                                            const struct jit_id *after, struct rmg_instance *out);
+/* The one instance without a parent: up from any. JIT_ENOENT: no instance at all; JIT_ECORRUPT: the
+ * parents do not lead to it. */
+JIT_MUST_CHECK enum jit_err rmg_store_top(const struct rmg_store *store,
+                                          const struct rmg_version *version,
+                                          struct rmg_instance *out);
 /* instance_root of DESIGN 14.2: the state root of one instance and what is nested in it, its own
  * parent written as u8 0. */
 JIT_MUST_CHECK enum jit_err rmg_store_instance_root(const struct rmg_store *store,

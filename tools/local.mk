@@ -18,7 +18,8 @@ bin_PROGRAMS += %D%/jitos
 	%D%/genesis.c %D%/genesis.h %D%/history.c %D%/history.h %D%/jitos.c %D%/jitos.h \
 	%D%/jitos_demo.c %D%/jitos_export.c %D%/jitos_log.c %D%/jitos_run.c %D%/jitos_verify.c %D%/load.c %D%/load.h \
 	%D%/runner.c %D%/runner.h %D%/session.c %D%/session.h \
-	%D%/rmgtool/export_write.c %D%/rmgtool/output.c %D%/rmgtool/rmg.h \
+	%D%/rmgtool/export_write.c %D%/rmgtool/output.c %D%/rmgtool/path.c \
+	%D%/rmgtool/path.h %D%/rmgtool/rmg.h \
 	%D%/temporary.c %D%/temporary.h
 %C%_jitos_CFLAGS = $(AM_CFLAGS) $(CBOR_CFLAGS) $(JANSSON_CFLAGS) \
 	-DJIT_DATA_PATH='"$(pkgdatadir)"'

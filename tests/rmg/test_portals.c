@@ -79,6 +79,21 @@ static void clear(unsigned in, enum rmg_plane plane, const struct jit_id *owner,
     must(rmg_tx_clear_attachment(hand.tx, &id, plane, owner, name, (uint32_t)strlen(name)));
 }
 
+/* Whichever comes first by its id, up from it. */
+START_TEST(the_top_is_found)
+{
+    struct rmg_version empty = rmg_version_empty();
+    struct rmg_instance top;
+    struct jit_id first = kit_instance(0);
+    must(rmg_store_top(kit.store, &kit.version, &top));
+    ck_assert(!top.parent.present);
+    ck_assert(jit_id_equal(&top.id, &first));
+    ck_assert_uint_eq(top.roots.node_count, 3);
+    ck_assert_int_eq(rmg_store_top(kit.store, &empty, &top), JIT_ENOENT);
+    rmg_tx_abort(hand.tx);
+}
+END_TEST
+
 START_TEST(a_portal_leads_somewhere)
 {
     struct jit_id node = kit_node(2);
@@ -372,6 +387,7 @@ static void suite(Suite *s)
 {
     TCase *t = test_case(s, "store", 60);
     tcase_add_checked_fixture(t, setup, teardown);
+    tcase_add_test(t, the_top_is_found);
     tcase_add_test(t, a_portal_leads_somewhere);
     tcase_add_test(t, one_portal_an_instance);
     tcase_add_test(t, no_instance_without_a_portal);

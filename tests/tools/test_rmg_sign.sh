@@ -115,7 +115,9 @@ check 'both' 2 '' '*judged without the file*'
 run "$rmg" prove g.rmg a
 check 'bad id' 2 '' '*64 hex digits*'
 run "$rmg" prove g.rmg node:a --in /nowhere
-check 'no such instance' 3 '' '*no such instance*--plane instances*'
+check 'no such instance' 3 '' '*there is no instance /nowhere*--plane instances*'
+run "$rmg" prove g.rmg node:a --in /
+check 'the top by its path' 0 '*' ''
 run "$rmg" prove g.rmg warp:/ --plane instances -o i
 check 'an instance' 0 '*it is there*' ''
 run "$rmg" prove g.rmg node:a --plane node-values -o v

@@ -19,18 +19,9 @@ enum jit_err export_fail(const struct export_job *job, enum jit_err err, const c
 enum jit_err export_instance(const struct export_job *job, struct rmg_instance *out)
 {
     const struct format_graph *graph = job->graph;
-    const struct jit_id *after = NULL;
-    struct jit_id last;
-    enum jit_err err;
-    if (job->instance != NULL) {
-        return rmg_store_instance(graph->store, &graph->version, job->instance, out);
-    }
-    while ((err = rmg_store_next(graph->store, &graph->version, after, out)) == JIT_OK &&
-           out->parent.present) {
-        last = out->id;
-        after = &last;
-    }
-    return err;
+    return job->instance == NULL
+               ? rmg_store_top(graph->store, &graph->version, out)
+               : rmg_store_instance(graph->store, &graph->version, job->instance, out);
 }
 
 static enum jit_err count_all(const struct export_job *job)

@@ -140,21 +140,6 @@ static enum jit_err copy_instance(struct copy *c)
     return err == JIT_EEXIST ? clash(c, "instance", &c->in.id) : err;
 }
 
-static enum jit_err find_top(struct copy *c)
-{
-    const struct jit_id *after = NULL;
-    struct jit_id last;
-    enum jit_err err;
-    while ((err = rmg_store_next(c->graph->store, &c->graph->version, after, &c->top)) == JIT_OK) {
-        if (!c->top.parent.present) {
-            return JIT_OK;
-        }
-        last = c->top.id;
-        after = &last;
-    }
-    return err;
-}
-
 static bool say_conflict(void *user, const struct rmg_schema_difference *difference)
 {
     struct copy *c = user;
@@ -199,7 +184,7 @@ enum jit_err import_version(struct import *im, const struct format_graph *graph,
 {
     struct copy c = {.im = im, .graph = graph, .name = name};
     struct jit_id last;
-    enum jit_err err = find_top(&c);
+    enum jit_err err = rmg_store_top(graph->store, &graph->version, &c.top);
     err = err == JIT_OK ? compare_schemas(&c) : err;
     for (int pass = 0; err == JIT_OK && pass < 2; pass++) {
         const struct jit_id *after = NULL;

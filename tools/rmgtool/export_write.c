@@ -2,8 +2,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "base/hash.h"
-#include "tools/rmgtool/rmg.h"
+#include "tools/rmgtool/path.h"
 
 static void step(void *user, uint64_t done, uint64_t total)
 {
@@ -140,8 +139,8 @@ static int open_target(struct cli *cli, struct target *target)
 const struct jit_id *rmg_export_instance(struct cli *cli, struct jit_id *id)
 {
     const char *path = cli_text(cli, "instance");
-    if (path != NULL && jit_id_from_hex(path, strlen(path), id) != JIT_OK) {
-        jit_hash_named("warp:", path, strlen(path), id);
+    if (path != NULL) {
+        path_instance_id(path, id);
     }
     return path == NULL ? NULL : id;
 }

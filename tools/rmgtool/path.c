@@ -6,6 +6,26 @@
 
 #define DIGITS_MIN 4u
 
+enum jit_err path_id(const char *text, struct jit_id *out)
+{
+    static const char *const prefixes[] = {"node:", "edge:", "warp:"};
+    for (size_t i = 0; i < sizeof prefixes / sizeof *prefixes; i++) {
+        size_t size = strlen(prefixes[i]);
+        if (strncmp(text, prefixes[i], size) == 0 && text[size] != 0) {
+            jit_hash_named(prefixes[i], text + size, strlen(text + size), out);
+            return JIT_OK;
+        }
+    }
+    return jit_id_from_hex(text, strlen(text), out);
+}
+
+void path_instance_id(const char *text, struct jit_id *out)
+{
+    if (path_id(text, out) != JIT_OK) {
+        jit_hash_named("warp:", text, strlen(text), out);
+    }
+}
+
 void path_type(const char *text, struct jit_id *out)
 {
     if (jit_id_from_hex(text, strlen(text), out) != JIT_OK) {
@@ -28,17 +48,8 @@ static enum jit_err enter(const struct format_graph *graph, const struct jit_id 
 static enum jit_err enter_top(const struct format_graph *graph, struct path_place *out)
 {
     struct rmg_instance in;
-    struct jit_id last;
-    const struct jit_id *after = NULL;
-    enum jit_err err;
-    while ((err = rmg_store_next(graph->store, &graph->version, after, &in)) == JIT_OK) {
-        if (!in.parent.present) {
-            return enter(graph, &in.id, out);
-        }
-        last = in.id;
-        after = &last;
-    }
-    return err;
+    enum jit_err err = rmg_store_top(graph->store, &graph->version, &in);
+    return err == JIT_OK ? enter(graph, &in.id, out) : err;
 }
 
 /* The one node whose id begins with these digits. JIT_ENOENT; JIT_ECONFLICT: several. */
@@ -67,17 +78,14 @@ static enum jit_err by_digits(const struct rmg_graph *graph, const char *digits,
     return found == 1 ? JIT_OK : found > 1 ? JIT_ECONFLICT : err == JIT_OK ? JIT_ENOENT : err;
 }
 
-static enum jit_err node_of(const struct rmg_graph *graph, const char *part, size_t size,
-                            struct jit_id *out)
+static enum jit_err node_of(const struct rmg_graph *graph, const char *part, struct jit_id *out)
 {
     struct jit_id type;
-    if (size > 5 && memcmp(part, "node:", 5) == 0) {
-        jit_hash_named("node:", part + 5, size - 5, out);
-        return rmg_node_type(graph, out, &type);
+    if (path_id(part, out) != JIT_OK) {
+        jit_hash_named("node:", part, strlen(part), out);
     }
-    jit_hash_named("node:", part, size, out);
     enum jit_err err = rmg_node_type(graph, out, &type);
-    return err == JIT_ENOENT ? by_digits(graph, part, size, out) : err;
+    return err == JIT_ENOENT ? by_digits(graph, part, strlen(part), out) : err;
 }
 
 static int refuse(struct cli *cli, const char *path, const char *part, size_t size,
@@ -95,37 +103,71 @@ static int refuse(struct cli *cli, const char *path, const char *part, size_t si
     return err == JIT_ENOENT ? CLI_NOT_FOUND : cli_exit_of(err);
 }
 
-int path_find(struct cli *cli, const struct format_graph *graph, const char *path,
-              struct path_place *out)
+/* part: where it fails. */
+static enum jit_err find(const struct format_graph *graph, const char *path, struct path_place *out,
+                         const char **part)
 {
     const char *at = path;
     enum jit_err err = enter_top(graph, out);
     while (err == JIT_OK) {
         at += strspn(at, "/");
+        *part = at;
         size_t size = strcspn(at, "/");
         if (size == 0) {
-            return CLI_OK;
+            return JIT_OK;
         }
         /* A label may hold slashes: all that is left is tried as a node first. */
         struct rmg_value value;
         struct jit_id node;
-        err = node_of(&out->graph, at, strlen(at), &node);
+        err = node_of(&out->graph, at, &node);
         if (err == JIT_OK) {
             out->node = node;
             out->is_instance = false;
-            return CLI_OK;
+            return JIT_OK;
         }
         if (err == JIT_ENOENT && size <= JIT_NAME_BYTES_MAX) {
             err = rmg_attachment_get(&out->graph, RMG_PLANE_ALPHA, &out->instance.root_node, at,
                                      (uint32_t)size, &value);
-            if (err == JIT_OK && value.kind == RMG_VALUE_PORTAL) {
-                err = enter(graph, &value.type, out);
-                at += size;
-                continue;
-            }
-            err = err == JIT_OK ? JIT_ENOENT : err;
+            err = err == JIT_OK && value.kind != RMG_VALUE_PORTAL ? JIT_ENOENT : err;
+            err = err == JIT_OK ? enter(graph, &value.type, out) : err;
         }
-        return refuse(cli, path, at, size, err);
+        at += err == JIT_OK ? size : 0;
     }
-    return refuse(cli, path, at, strlen(at), err);
+    return err;
+}
+
+int path_find(struct cli *cli, const struct format_graph *graph, const char *path,
+              struct path_place *out)
+{
+    const char *part = path;
+    enum jit_err err = find(graph, path, out, &part);
+    return err == JIT_OK ? CLI_OK : refuse(cli, path, part, strcspn(part, "/"), err);
+}
+
+int path_instance(struct cli *cli, const struct format_graph *graph, const char *text,
+                  struct rmg_instance *out)
+{
+    struct path_place place;
+    struct jit_id id;
+    const char *part;
+    enum jit_err err;
+    if (text == NULL) {
+        err = rmg_store_top(graph->store, &graph->version, out);
+    } else {
+        path_instance_id(text, &id);
+        err = rmg_store_instance(graph->store, &graph->version, &id, out);
+    }
+    if (text != NULL && err == JIT_ENOENT) {
+        err = find(graph, text, &place, &part);
+        err = err == JIT_OK && !place.is_instance ? JIT_ENOENT : err;
+        *out = err == JIT_OK ? place.instance : *out;
+    }
+    if (err == JIT_OK) {
+        return CLI_OK;
+    }
+    cli_what(cli, "there is no instance %s", text == NULL ? "at the top" : text);
+    cli_why(cli, "%s",
+            err == JIT_ENOENT ? "no id and no path of portals leads to one" : jit_err_text(err));
+    cli_next(cli, "rmg ls %s", cli->operand_count > 0 ? cli->operands[0] : "FILE");
+    return err == JIT_ENOENT ? CLI_NOT_FOUND : (int)cli_exit_of(err);
 }

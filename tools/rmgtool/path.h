@@ -20,7 +20,17 @@ struct path_place {
 int path_find(struct cli *cli, const struct format_graph *graph, const char *path,
               struct path_place *out);
 
-/* A type by its name or 64 digits. */
+/* --in: the top instance where text is NULL; else by its id (as path_instance_id), or through the
+ * portals as above. CLI_OK; CLI_NOT_FOUND or CLI_USAGE, said. */
+int path_instance(struct cli *cli, const struct format_graph *graph, const char *text,
+                  struct rmg_instance *out);
+
+/* Ids alone, whatever there is in a graph: 64 hex digits, or KIND:LABEL hashed as it stands (node:,
+ * edge:, warp:). Else JIT_EFORMAT. */
+enum jit_err path_id(const char *text, struct jit_id *out);
+/* The same of an instance; else the text is its label: /world. */
+void path_instance_id(const char *text, struct jit_id *out);
+/* The same of a type; else its name. */
 void path_type(const char *text, struct jit_id *out);
 
 #endif

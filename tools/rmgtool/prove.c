@@ -1,76 +1,25 @@
 /* `rmg prove`, and `rmg verify --proof`. */
 #include <string.h>
 
-#include "base/hash.h"
 #include "rmg/proof.h"
-#include "tools/rmgtool/rmg.h"
+#include "tools/rmgtool/path.h"
 
 static const char *const planes[] = {"",         "nodes", "edges", "node-values", "edge-values",
                                      "instances"};
 
-/* 64 digits; or kind:LABEL, hashed as it stands; or a path of an instance. */
-static int parse_id(struct cli *cli, const char *text, bool instance, struct jit_id *out)
+/* By the word; else an id that is an edge is meant as one, all else as a node. */
+static enum rmg_proof_plane plane_of(const char *word, const struct format_graph *graph,
+                                     const struct rmg_instance *in, const struct jit_id *id)
 {
-    static const char *const prefixes[] = {"node:", "edge:", "warp:"};
-    if (jit_id_from_hex(text, strlen(text), out) == JIT_OK) {
-        return CLI_OK;
-    }
-    for (size_t i = 0; i < sizeof prefixes / sizeof *prefixes; i++) {
-        size_t size = strlen(prefixes[i]);
-        if (strncmp(text, prefixes[i], size) == 0 && text[size] != 0) {
-            jit_hash_named(prefixes[i], text + size, strlen(text + size), out);
-            return CLI_OK;
-        }
-    }
-    if (instance && text[0] == '/') {
-        jit_hash_named("warp:", text, strlen(text), out);
-        return CLI_OK;
-    }
-    cli_what(cli, "does not take \"%s\"", text);
-    cli_why(cli, "%s",
-            instance ? "an instance is 64 hex digits or a path, such as /world"
-                     : "an id is 64 hex digits, or node:LABEL, edge:LABEL");
-    cli_next(cli, "rmg prove -h");
-    return CLI_USAGE;
-}
-
-static int plane_of(struct cli *cli, const struct format_graph *graph, const struct jit_id *in,
-                    const struct jit_id *id, enum rmg_proof_plane *plane)
-{
-    const char *word = cli_text(cli, "plane");
-    struct rmg_instance instance;
     struct rmg_graph view;
     struct rmg_edge edge;
     for (int i = RMG_PROOF_NODES; word != NULL && i <= RMG_PROOF_INSTANCES; i++) {
         if (strcmp(planes[i], word) == 0) {
-            *plane = (enum rmg_proof_plane)i;
-            return CLI_OK;
+            return (enum rmg_proof_plane)i;
         }
     }
-    /* An id that is an edge is meant as one; all else as a node. */
-    *plane = RMG_PROOF_NODES;
-    if (rmg_store_instance(graph->store, &graph->version, in, &instance) == JIT_OK) {
-        rmg_store_graph(graph->store, &instance, &view);
-        *plane = rmg_edge_get(&view, id, &edge) == JIT_OK ? RMG_PROOF_EDGES : RMG_PROOF_NODES;
-    }
-    return CLI_OK;
-}
-
-static int find_top(const struct format_graph *graph, struct jit_id *top)
-{
-    struct rmg_instance in;
-    const struct jit_id *after = NULL;
-    struct jit_id last;
-    while (rmg_store_next(graph->store, &graph->version, after, &in) == JIT_OK) {
-        if (!in.parent.present) {
-            *top = in.id;
-            return CLI_OK;
-        }
-        last = in.id;
-        after = &last;
-    }
-    *top = (struct jit_id){{0}};
-    return CLI_OK;
+    rmg_store_graph(graph->store, in, &view);
+    return rmg_edge_get(&view, id, &edge) == JIT_OK ? RMG_PROOF_EDGES : RMG_PROOF_NODES;
 }
 
 static json_t *put_proof(json_t *event, const struct rmg_proof *proof)
@@ -112,25 +61,44 @@ static int write_proof(struct cli *cli, const struct jit_buf *buf)
     return cli_emit(cli, event);
 }
 
+/* The instance it is in, and the plane it is proved in. Of instances there is but one plane. */
+static int find_place(struct cli *cli, const struct format_graph *graph, const struct jit_id *id,
+                      struct jit_id *instance, enum rmg_proof_plane *plane)
+{
+    const char *word = cli_text(cli, "plane");
+    struct rmg_instance in = {.id = {{0}}};
+    *plane = RMG_PROOF_INSTANCES;
+    if (word != NULL && strcmp(word, planes[RMG_PROOF_INSTANCES]) == 0) {
+        return CLI_OK;
+    }
+    int code = path_instance(cli, graph, cli_text(cli, "in"), &in);
+    if (code != CLI_OK) {
+        cli_next(cli, "rmg prove %s INSTANCE --plane instances", cli->operands[0]);
+        return code;
+    }
+    *instance = in.id;
+    *plane = plane_of(word, graph, &in, id);
+    return CLI_OK;
+}
+
 int rmg_prove_verb(struct cli *cli)
 {
     struct format_graph graph = {.mapped = 0};
     const struct format *format = NULL;
-    enum rmg_proof_plane plane = RMG_PROOF_NODES;
+    enum rmg_proof_plane plane;
     struct jit_buf buf;
     struct jit_id id;
-    struct jit_id in;
-    const char *where = cli_text(cli, "in");
+    struct jit_id in = {{0}};
+    if (path_id(cli->operands[1], &id) != JIT_OK) {
+        cli_what(cli, "does not take \"%s\"", cli->operands[1]);
+        cli_why(cli, "an id is 64 hex digits, or node:LABEL, edge:LABEL, warp:LABEL");
+        cli_next(cli, "rmg prove -h");
+        return CLI_USAGE;
+    }
     jit_buf_init(&buf, jit_heap_libc(), RMG_PROOF_BYTES_MAX);
-    int code = parse_id(cli, cli->operands[1], false, &id);
+    int code = rmg_load_path(cli, cli->operands[0], &graph, &format);
     if (code == CLI_OK) {
-        code = rmg_load_path(cli, cli->operands[0], &graph, &format);
-    }
-    if (code == CLI_OK) {
-        code = where != NULL ? parse_id(cli, where, true, &in) : find_top(&graph, &in);
-    }
-    if (code == CLI_OK) {
-        code = plane_of(cli, &graph, &in, &id, &plane);
+        code = find_place(cli, &graph, &id, &in, &plane);
     }
     if (code == CLI_OK) {
         enum jit_err err = rmg_prove(graph.store, &graph.version, plane, &in, &id, &buf);
@@ -138,9 +106,8 @@ int rmg_prove_verb(struct cli *cli)
             code = write_proof(cli, &buf);
         } else {
             cli_what(cli, "cannot prove anything about %s", cli->operands[1]);
-            cli_why(cli, "%s", err == JIT_ENOENT ? "there is no such instance" : jit_err_text(err));
-            cli_next(cli, "rmg prove %s INSTANCE --plane instances", cli->operands[0]);
-            code = err == JIT_ENOENT ? CLI_NOT_FOUND : (int)cli_exit_of(err);
+            cli_why(cli, "%s", jit_err_text(err));
+            code = cli_exit_of(err);
         }
     }
     jit_buf_release(&buf);

@@ -3,9 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/hash.h"
 #include "rmg/lang_query.h"
-#include "tools/rmgtool/rmg.h"
+#include "tools/rmgtool/path.h"
 
 #define MESSAGES_BYTES  (1u << 18)
 #define CELL_BYTES      256u
@@ -367,47 +366,17 @@ static int parse(struct answer *answer, const char *text, const struct rmg_schem
     return err == JIT_EFORMAT ? CLI_USAGE : cli_exit_of(err);
 }
 
-/* The instance asked about: the top one, or --in. */
-static int find_instance(struct answer *answer)
-{
-    struct cli *cli = answer->cli;
-    const struct format_graph *graph = answer->graph;
-    const char *path = cli_text(cli, "in");
-    const struct jit_id *after = NULL;
-    struct rmg_instance in;
-    struct jit_id id;
-    enum jit_err err;
-    if (path != NULL) {
-        if (jit_id_from_hex(path, strlen(path), &id) != JIT_OK) {
-            jit_hash_named("warp:", path, strlen(path), &id);
-        }
-        err = rmg_store_instance(graph->store, &graph->version, &id, &in);
-    } else {
-        while ((err = rmg_store_next(graph->store, &graph->version, after, &in)) == JIT_OK &&
-               in.parent.present) {
-            id = in.id;
-            after = &id;
-        }
-    }
-    if (err != JIT_OK) {
-        cli_what(cli, "there is no instance %s", path == NULL ? "at the top" : path);
-        cli_why(cli, "%s", jit_err_text(err));
-        cli_next(cli, "rmg walk shows what there is");
-        return cli_exit_of(err);
-    }
-    rmg_store_graph(graph->store, &in, &answer->view);
-    return CLI_OK;
-}
-
 static int ask(struct answer *answer, const char *text)
 {
     const struct format_graph *graph = answer->graph;
     struct format_names *names = NULL;
     struct rmg_schema *schema = NULL;
     struct rmg_schema_fault fault;
-    int code = find_instance(answer);
+    struct rmg_instance in;
+    int code = path_instance(answer->cli, graph, cli_text(answer->cli, "in"), &in);
     enum jit_err err = JIT_OK;
     if (code == CLI_OK) {
+        rmg_store_graph(graph->store, &in, &answer->view);
         err = rmg_schema_read(graph->heap, graph->store, &graph->version, &schema, &fault);
         if (err == JIT_EINVALID) { /* then what is there says it */
             cli_warn(answer->cli, "its /schema does not follow the specification: %s", fault.what);

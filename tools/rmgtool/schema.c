@@ -144,24 +144,11 @@ static int refuse_conflict(struct cli *cli, const struct rmg_schema *there,
     return CLI_NO;
 }
 
-static enum jit_err find_top(const struct format_graph *graph, struct rmg_instance *top)
-{
-    const struct jit_id *after = NULL;
-    struct jit_id last;
-    enum jit_err err;
-    while ((err = rmg_store_next(graph->store, &graph->version, after, top)) == JIT_OK &&
-           top->parent.present) {
-        last = top->id;
-        after = &last;
-    }
-    return err;
-}
-
 static enum jit_err install(const struct rmg_schema *schema, struct format_graph *graph)
 {
     struct rmg_instance top;
     struct rmg_tx *tx = NULL;
-    enum jit_err err = find_top(graph, &top);
+    enum jit_err err = rmg_store_top(graph->store, &graph->version, &top);
     if (err == JIT_OK) {
         err = rmg_tx_begin(graph->store, &graph->version, &tx);
     }

@@ -268,7 +268,7 @@ static int run_rest(struct walk *w, enum jit_err *err)
     return code;
 }
 
-static uint64_t total_nodes(const struct format_graph *graph, struct rmg_instance *top)
+static uint64_t total_nodes(const struct format_graph *graph)
 {
     struct rmg_instance in;
     struct jit_id last;
@@ -278,9 +278,6 @@ static uint64_t total_nodes(const struct format_graph *graph, struct rmg_instanc
         last = in.id;
         after = &last;
         total += in.roots.node_count;
-        if (!in.parent.present) {
-            *top = in;
-        }
     }
     return total;
 }
@@ -306,13 +303,14 @@ static int finish(struct walk *w, uint64_t total)
 static int walk(struct cli *cli, const struct format_graph *graph)
 {
     struct format_names *names = NULL;
-    struct rmg_instance top = {.id = {{0}}};
+    struct rmg_instance top;
     struct walk w = {.cli = cli, .graph = graph, .limit = cli_number(cli, "limit")};
     int code = CLI_OK;
     w.depth_max = cli_given(cli, "depth") ? cli_number(cli, "depth") : UINT64_MAX;
-    uint64_t total = total_nodes(graph, &top);
+    uint64_t total = total_nodes(graph);
     enum jit_err err = format_names_new(graph, &names);
     w.names = names;
+    err = err == JIT_OK ? rmg_store_top(graph->store, &graph->version, &top) : err;
     err = err == JIT_OK ? find(&w, &top.id, &top.root_node, VIA_ROOT, NULL) : err;
     if (err == JIT_OK) {
         code = run(&w, &err);
