@@ -5,29 +5,8 @@
 set -u
 rmg=$PWD/tools/rmg
 top=$(cd "${top_srcdir:-.}" && pwd)
-folder=$(mktemp -d)
-trap 'rm -rf "$folder"' EXIT
-cd "$folder" || exit 99
-failed=0
-passed=0
-h=$(printf '?%.0s' {1..64}) # a pattern for 64 digits
-
-# check NAME EXIT STDOUT STDERR: what the last run() must have given. A pattern of [[ == ]].
-run() {
-    out=$("$@" 2>err.txt </dev/null)
-    code=$?
-    err=$(cat err.txt)
-}
-check() {
-    if [[ $code == $2 && $out == $3 && $err == $4 ]]; then
-        passed=$((passed + 1))
-    else
-        failed=$((failed + 1))
-        printf 'FAIL %s\n  exit %s, wanted %s\n' "$1" "$code" "$2"
-        printf '  stdout <<%s>>\n  wanted <<%s>>\n' "$out" "$3"
-        printf '  stderr <<%s>>\n  wanted <<%s>>\n' "$err" "$4"
-    fi
-}
+# shellcheck source=tests/lib/commands.sh
+. "${top_srcdir:-.}/tests/lib/commands.sh"
 
 printf ':ID,name,age:int,:LABEL\na,Ann,7,Person\nb,,,Person\nc,Cy,,Thing\n' >nodes.csv
 printf ':START_ID,:TYPE,:END_ID,since:long\na,KNOWS,b,1999\na,KNOWS,b,\nb,OWNS,c,\n' >edges.csv
@@ -310,5 +289,4 @@ check 'version' 0 'rmg [0-9]*' ''
 
 leftovers=$(ls -- *.tmp never.rmg big.rmg 2>/dev/null)
 [[ -z $leftovers ]] || { echo "FAIL left behind: $leftovers"; failed=$((failed + 1)); }
-echo "$passed passed, $failed failed"
-[[ $failed == 0 ]]
+finish

@@ -2,28 +2,8 @@
 # Goal:   `rmg ls` and `rmg cat`: paths, nodes, nested instances, bounds, what is not there.
 set -u
 rmg=$PWD/tools/rmg
-folder=$(mktemp -d)
-trap 'rm -rf "$folder"' EXIT
-cd "$folder" || exit 99
-failed=0
-passed=0
-h=$(printf '?%.0s' {1..64})
-
-run() {
-    out=$("$@" 2>err.txt </dev/null)
-    code=$?
-    err=$(cat err.txt)
-}
-check() {
-    if [[ $code == $2 && $out == $3 && $err == $4 ]]; then
-        passed=$((passed + 1))
-    else
-        failed=$((failed + 1))
-        printf 'FAIL %s\n  exit %s, wanted %s\n' "$1" "$code" "$2"
-        printf '  stdout <<%s>>\n  wanted <<%s>>\n' "$out" "$3"
-        printf '  stderr <<%s>>\n  wanted <<%s>>\n' "$err" "$4"
-    fi
-}
+# shellcheck source=tests/lib/commands.sh
+. "${top_srcdir:-.}/tests/lib/commands.sh"
 
 printf ':ID,name,age:int,w:double,ok:boolean,raw:bytes,:LABEL\n'\
 'a,Ann,7,0.5,true,00ff,Person\nb/c,Bob,,,,,Person\nd,"D\x1b[2J",,,,,Thing\n' >nodes.csv
@@ -96,5 +76,4 @@ check 'root of a nested one' 0 '*"id": "'$n'"*' ''
 run "$rmg" cat n.ndjson /in/0202
 check 'by digits in it' 0 '*"id": "'$n'"*' ''
 
-echo "$passed passed, $failed failed"
-[ "$failed" -eq 0 ]
+finish

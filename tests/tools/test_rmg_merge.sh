@@ -4,30 +4,9 @@
 # Method: a graph of three people, two sides of it, output compared word by word.
 set -u
 rmg=$PWD/tools/rmg
-folder=$(mktemp -d)
-trap 'rm -rf "$folder"' EXIT
-cd "$folder" || exit 99
-failed=0
-passed=0
-h=$(printf '?%.0s' {1..64}) # a pattern for 64 digits
-i=$(printf '?%.0s' {1..16}) # and for an id as it is shown
-
-# check NAME EXIT STDOUT STDERR: what the last run() must have given. A pattern of [[ == ]].
-run() {
-    out=$("$@" 2>err.txt </dev/null)
-    code=$?
-    err=$(cat err.txt)
-}
-check() {
-    if [[ $code == $2 && $out == $3 && $err == $4 ]]; then
-        passed=$((passed + 1))
-    else
-        failed=$((failed + 1))
-        printf 'FAIL %s\n  exit %s, wanted %s\n' "$1" "$code" "$2"
-        printf '  stdout <<%s>>\n  wanted <<%s>>\n' "$out" "$3"
-        printf '  stderr <<%s>>\n  wanted <<%s>>\n' "$err" "$4"
-    fi
-}
+# shellcheck source=tests/lib/commands.sh
+. "${top_srcdir:-.}/tests/lib/commands.sh"
+i=$s
 
 nodes=':ID,name,age:int,:LABEL'
 edges=':START_ID,:TYPE,:END_ID,:EDGE_ID(rmg-id)'
@@ -215,5 +194,4 @@ if command -v jq >made.txt; then
     cmp -s jq.rmg s-ours.rmg || { echo 'FAIL jq is not the strategy'; failed=$((failed + 1)); }
 fi
 
-printf '%d passed, %d failed\n' "$passed" "$failed"
-[[ $failed == 0 ]]
+finish

@@ -3,29 +3,9 @@
 #         modes of files; damaged, missing, foreign and readable-by-others input.
 set -u
 rmg=$PWD/tools/rmg
-folder=$(mktemp -d)
-trap 'rm -rf "$folder"' EXIT
-cd "$folder" || exit 99
-failed=0
-passed=0
-h=$(printf '?%.0s' {1..64})
+# shellcheck source=tests/lib/commands.sh
+. "${top_srcdir:-.}/tests/lib/commands.sh"
 umask 022
-
-run() {
-    out=$("$@" 2>err.txt </dev/null)
-    code=$?
-    err=$(cat err.txt)
-}
-check() {
-    if [[ $code == $2 && $out == $3 && $err == $4 ]]; then
-        passed=$((passed + 1))
-    else
-        failed=$((failed + 1))
-        printf 'FAIL %s\n  exit %s, wanted %s\n' "$1" "$code" "$2"
-        printf '  stdout <<%s>>\n  wanted <<%s>>\n' "$out" "$3"
-        printf '  stderr <<%s>>\n  wanted <<%s>>\n' "$err" "$4"
-    fi
-}
 
 printf ':ID,name,:LABEL\na,Ann,Person\nb,Bob,Person\n' >nodes.csv
 printf ':START_ID,:TYPE,:END_ID\na,KNOWS,b\n' >edges.csv
@@ -127,5 +107,4 @@ for file in p q i v; do
     check "holds: $file" 0 '*' ''
 done
 
-echo "$passed passed, $failed failed"
-[ "$failed" -eq 0 ]
+finish

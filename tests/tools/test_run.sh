@@ -29,17 +29,8 @@ want() {
     fi
 }
 
-# key NAME FILE: a key of the last event
-key() {
-    tail -n 1 "$2" | sed -n 's/.*"'"$1"'":"\{0,1\}\([^",}]*\).*/\1/p'
-}
-
-if ! "$jitosd" --check >"$dir/check" 2>&1; then
-    cat "$dir/check"
-    echo "SKIP: this machine cannot lock workers in"
-    [ "${JIT_MUST_WORK:-}" = 1 ] && exit 1
-    exit 77
-fi
+# shellcheck source=tests/lib/processes.sh
+. "${top_srcdir:-.}/tests/lib/processes.sh"
 
 {
     echo ":ID,:LABEL,state:long"

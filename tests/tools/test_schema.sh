@@ -8,29 +8,9 @@ rmg=$PWD/tools/rmg
 jitos=$PWD/tools/jitos
 JITOS_SCHEMAS=$(cd "${top_srcdir:-.}/schemas" && pwd)
 export JITOS_SCHEMAS
-folder=$(mktemp -d)
-trap 'rm -rf "$folder"' EXIT
-cd "$folder" || exit 99
-failed=0
-passed=0
-h=$(printf '?%.0s' {1..64})
-s=$(printf '?%.0s' {1..16})
+# shellcheck source=tests/lib/commands.sh
+. "${top_srcdir:-.}/tests/lib/commands.sh"
 
-run() {
-    out=$("$@" 2>err.txt </dev/null)
-    code=$?
-    err=$(cat err.txt)
-}
-check() {
-    if [[ $code == $2 && $out == $3 && $err == $4 ]]; then
-        passed=$((passed + 1))
-    else
-        failed=$((failed + 1))
-        printf 'FAIL %s\n  exit %s, wanted %s\n' "$1" "$code" "$2"
-        printf '  stdout <<%s>>\n  wanted <<%s>>\n' "$out" "$3"
-        printf '  stderr <<%s>>\n  wanted <<%s>>\n' "$err" "$4"
-    fi
-}
 same() {
     if cmp -s "$2" "$3"; then passed=$((passed + 1)); else
         failed=$((failed + 1))
@@ -228,5 +208,4 @@ check 'help of query' 0 'rmg query - *Usage: rmg query*Examples:*' ''
 
 leftovers=$(ls -- *.tmp never.rmg 2>/dev/null)
 [[ -z $leftovers ]] || { echo "FAIL left behind: $leftovers"; failed=$((failed + 1)); }
-echo "$passed passed, $failed failed"
-[[ $failed == 0 ]]
+finish

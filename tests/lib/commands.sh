@@ -1,0 +1,38 @@
+# tests/lib/commands.sh - what bash tests of a program's command line share: run() a command,
+# check() what it gave, finish(). To be sourced before the folder is left; it makes one of its own,
+# which is gone at the end, and goes there.
+# shellcheck shell=bash
+folder=$(mktemp -d)
+trap 'rm -rf "$folder"' EXIT
+cd "$folder" || exit 99
+failed=0
+passed=0
+h=$(printf '?%.0s' {1..64}) # a pattern for 64 digits
+# shellcheck disable=SC2034 # and for an id as it is shown
+s=$(printf '?%.0s' {1..16})
+
+# run COMMAND...: its output in $out, its messages in $err, its exit code in $code
+run() {
+    out=$("$@" 2>err.txt </dev/null)
+    code=$?
+    err=$(cat err.txt)
+}
+
+# check NAME EXIT STDOUT STDERR: what the last run() must have given. Patterns of [[ == ]].
+check() {
+    # shellcheck disable=SC2053 # patterns
+    if [[ $code == $2 && $out == $3 && $err == $4 ]]; then
+        passed=$((passed + 1))
+    else
+        failed=$((failed + 1))
+        printf 'FAIL %s\n  exit %s, wanted %s\n' "$1" "$code" "$2"
+        printf '  stdout <<%s>>\n  wanted <<%s>>\n' "$out" "$3"
+        printf '  stderr <<%s>>\n  wanted <<%s>>\n' "$err" "$4"
+    fi
+}
+
+# finish: the last command of the test
+finish() {
+    echo "$passed passed, $failed failed"
+    [[ $failed == 0 ]]
+}
