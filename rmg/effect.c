@@ -17,6 +17,59 @@ struct incidence {
 /* Negatives one each; a created or deleted edge four; a deleted node two. */
 #define INCIDENCES_MAX (RMG_RULE_NEGATIVES_MAX + JIT_PATTERN_ELEMENTS_MAX * (4u + 4u + 2u))
 
+uint8_t rmg_match_first(const struct rmg_match *match, uint8_t element)
+{
+    const struct rmg_rule *rule = match->rule;
+    for (uint8_t i = 0; i < element && rule->equal_count > 0; i++) {
+        if (rule->elements[i].is_edge == rule->elements[element].is_edge &&
+            jit_id_equal(&match->ids[i], &match->ids[element])) {
+            return i;
+        }
+    }
+    return element;
+}
+
+/* Do two elements of the match and two names give one slot? */
+static bool one_slot(const struct rmg_match *match, const struct rmg_rule_field *field,
+                     uint8_t target, const char *name, uint8_t name_size)
+{
+    return (target & RMG_RULE_CREATED) == 0 && field->name_size == name_size &&
+           memcmp(field->name, name, name_size) == 0 &&
+           rmg_match_first(match, field->element) == rmg_match_first(match, target);
+}
+
+uint16_t rmg_match_field(const struct rmg_match *match, const struct rmg_rule_update *update)
+{
+    const struct rmg_rule *rule = match->rule;
+    uint16_t found = update->field;
+    for (uint16_t i = 0; i < rule->field_count && rule->equal_count > 0 && found == RMG_NO_FIELD;
+         i++) {
+        if (rule->fields[i].read &&
+            one_slot(match, &rule->fields[i], update->target, update->name, update->name_size)) {
+            found = i;
+        }
+    }
+    return found;
+}
+
+/* Does another use speak for the slot of this field? */
+static bool field_covered(const struct rmg_match *match, uint32_t index)
+{
+    const struct rmg_rule *rule = match->rule;
+    const struct rmg_rule_field *field = &rule->fields[index];
+    bool covered = field->covered;
+    for (uint32_t i = 0; i < index && rule->equal_count > 0 && !covered; i++) {
+        const struct rmg_rule_field *other = &rule->fields[i];
+        covered =
+            other->read && one_slot(match, field, other->element, other->name, other->name_size);
+    }
+    for (uint32_t i = 0; i < rule->update_count && rule->equal_count > 0 && !covered; i++) {
+        const struct rmg_rule_update *update = &rule->updates[i];
+        covered = one_slot(match, field, update->target, update->name, update->name_size);
+    }
+    return covered;
+}
+
 struct footprint {
     const struct rmg_match *match;
     const struct rmg_effect *effect;
@@ -54,6 +107,9 @@ static void add_incidence(struct footprint *f, uint8_t operand, enum rmg_directi
                           const struct jit_id *type, bool read)
 {
     struct incidence *at = NULL;
+    if ((operand & RMG_RULE_CREATED) == 0) {
+        operand = rmg_match_first(f->match, operand);
+    }
     for (uint32_t i = 0; i < f->incidence_count && at == NULL; i++) {
         struct incidence *known = &f->incidences[i];
         if (known->operand == operand && known->direction == direction &&
@@ -97,6 +153,9 @@ static bool footprint_elements(struct footprint *f)
     for (uint32_t i = 0; i < rule->element_count; i++) {
         const struct rmg_rule_element *element = &rule->elements[i];
         bool crowded = (f->effect->crowded >> i & 1) != 0;
+        if (rmg_match_first(f->match, (uint8_t)i) != i) {
+            continue; /* neither is deleted */
+        }
         if (!emit_element(f, element->is_edge, &f->match->ids[i], element->deleted || crowded)) {
             return false;
         }
@@ -185,7 +244,7 @@ static bool footprint_attachments(const struct footprint *f)
     for (uint32_t i = 0; i < rule->field_count; i++) {
         const struct rmg_rule_field *field = &rule->fields[i];
         struct rmg_use use = {.access = RMG_ACCESS_READ, .read = true};
-        if (!field->covered &&
+        if (!field_covered(f->match, i) &&
             !emit_attachment(f, field->element, field->name, field->name_size, &use)) {
             return false;
         }
@@ -207,7 +266,7 @@ static bool footprint_attachments(const struct footprint *f)
         const struct rmg_rule_update *update = &rule->updates[i];
         bool created = (update->target & RMG_RULE_CREATED) != 0;
         struct rmg_use use = {.access = RMG_ACCESS_WRITE, .read = !created};
-        if (update->kind != RMG_UPDATE_SET && update->field == RMG_NO_FIELD) {
+        if (update->kind != RMG_UPDATE_SET && rmg_match_field(f->match, update) == RMG_NO_FIELD) {
             use.access = RMG_ACCESS_BLIND;
             use.read = false;
             use.join = rmg_update_join(update->kind);
@@ -407,10 +466,11 @@ static bool execute_updates(const struct execute *x)
                                                                         : update->codec),
                                             .bytes = bytes,
                                             .size = x->effect->value_size[i]}}}};
-        if (update->field == RMG_NO_FIELD || update->kind == RMG_UPDATE_PUT) {
+        uint16_t field = rmg_match_field(x->match, update);
+        if (field == RMG_NO_FIELD || update->kind == RMG_UPDATE_PUT) {
             out.join = rmg_update_join(update->kind);
             out.delta = update->kind == RMG_UPDATE_ADD ? (int64_t)jit_le64(bytes) : 0;
-            out.alone = update->field != RMG_NO_FIELD;
+            out.alone = field != RMG_NO_FIELD;
         }
         if (!x->emit(x->user, &out)) {
             return false;

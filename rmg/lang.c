@@ -54,6 +54,7 @@ static void compile_rules(struct lang_parser *p)
         scope->element_count = 0;
         scope->created_count = 0;
         scope->field_count = 0;
+        scope->equal_count = 0;
         scope->negative_count = 0;
         scope->update_count = 0;
         scope->constant_count = 0;

@@ -134,6 +134,99 @@ static bool check_match(struct lang_scope *scope)
     return good;
 }
 
+/* ---- may equal ---- */
+
+/* Its place among the pairs, which ascend. */
+static bool add_equal(struct lang_scope *scope, const struct lang_equal *equal, uint8_t a,
+                      uint8_t b)
+{
+    struct lang_parser *p = scope->p;
+    const struct lang_name *name = &equal->names[0];
+    uint32_t at = scope->equal_count;
+    if (scope->equal_count == RMG_RULE_EQUALS_MAX) {
+        return lang_fail(p, name->at, name->span, "a rule has at most %u pairs that may be equal",
+                         RMG_RULE_EQUALS_MAX);
+    }
+    for (; at > 0 && (scope->equals[at - 1].a > a ||
+                      (scope->equals[at - 1].a == a && scope->equals[at - 1].b > b));
+         at--) {
+        scope->equals[at] = scope->equals[at - 1];
+    }
+    scope->equals[at] = (struct rmg_rule_equal){.a = a, .b = b};
+    scope->equal_count++;
+    return true;
+}
+
+static bool may_equal(const struct lang_scope *scope, uint8_t a, uint8_t b)
+{
+    for (uint32_t i = 0; i < scope->equal_count; i++) {
+        const struct rmg_rule_equal *equal = &scope->equals[i];
+        if ((equal->a == a && equal->b == b) || (equal->a == b && equal->b == a)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool check_equal(struct lang_scope *scope, const struct lang_equal *equal)
+{
+    struct lang_parser *p = scope->p;
+    const struct lang_scope_entry *entries[2];
+    const struct lang_name *names = equal->names;
+    uint8_t operands[2] = {0, 0};
+    uint32_t size = names[1].at + names[1].span - names[0].at;
+    for (int i = 0; i < 2; i++) {
+        entries[i] = lang_scope_find(scope, &names[i], &operands[i]);
+        if (entries[i] == NULL) {
+            return lang_unknown_element(scope, &names[i], NULL);
+        }
+    }
+    if (operands[0] == operands[1]) {
+        return lang_fail(p, names[0].at, size, "these are one element anyway");
+    }
+    if (entries[0]->is_edge != entries[1]->is_edge) {
+        return lang_fail(p, names[0].at, size, "a node and an edge are never equal");
+    }
+    if (entries[0]->type != NULL && entries[1]->type != NULL &&
+        entries[0]->type != entries[1]->type) {
+        return lang_fail(p, names[0].at, size, "elements of different types are never equal");
+    }
+    if (may_equal(scope, operands[0], operands[1])) {
+        return lang_fail(p, names[0].at, size, "this is said already");
+    }
+    return operands[0] < operands[1] ? add_equal(scope, equal, operands[0], operands[1])
+                                     : add_equal(scope, equal, operands[1], operands[0]);
+}
+
+static bool check_equals(struct lang_scope *scope)
+{
+    bool good = true;
+    for (const struct lang_equal *equal = scope->rule->equals; equal != NULL; equal = equal->next) {
+        good = check_equal(scope, equal) && good;
+    }
+    return good;
+}
+
+/* The identification condition: what is deleted is one with nothing else. */
+static bool check_identified(struct lang_scope *scope)
+{
+    struct lang_parser *p = scope->p;
+    bool good = true;
+    for (const struct lang_equal *equal = scope->rule->equals; equal != NULL; equal = equal->next) {
+        for (int i = 0; i < 2; i++) {
+            const struct lang_name *name = &equal->names[i];
+            uint8_t operand = 0;
+            const struct lang_scope_entry *entry = lang_scope_find(scope, name, &operand);
+            if (entry != NULL && entry->deleted) {
+                lang_fail(p, name->at, name->span, "`%.60s` is deleted by this rule", name->text);
+                good = lang_help(p, "what is deleted is always different from the others; write a "
+                                    "rule of its own for the case that they are equal");
+            }
+        }
+    }
+    return good;
+}
+
 /* ---- negative conditions ---- */
 
 /* The matched node of the pattern, or NULL with an error. */
@@ -325,6 +418,19 @@ static bool is_updated(const struct lang_scope *scope, uint8_t target, const cha
     return false;
 }
 
+/* A field of one element that may be another one whose field is written as well. */
+static bool is_updated_twice(const struct lang_scope *scope, uint8_t target, const char *name,
+                             uint32_t size)
+{
+    for (uint32_t i = 0; i < scope->update_count; i++) {
+        uint8_t other = scope->updates[i].target;
+        if (may_equal(scope, other, target) && is_updated(scope, other, name, size)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static bool wrong_join(struct lang_parser *p, const struct lang_assign *assign,
                        enum rmg_update_kind kind, const struct lang_field *field)
 {
@@ -369,6 +475,12 @@ static bool check_assign(struct lang_scope *scope, const struct lang_assign *ass
         lang_fail(p, assign->field.at, assign->field.span,
                   "this rule writes the field `%.60s` of this element twice", assign->field.text);
         return lang_help(p, "all that a rule writes happens at once: write one value");
+    }
+    if (is_updated_twice(scope, operand, assign->field.text, assign->field.size)) {
+        lang_fail(p, assign->field.at, assign->field.span,
+                  "this rule writes the field `%.60s` of two elements that may be equal",
+                  assign->field.text);
+        return lang_help(p, "write a rule of its own for the case that they are equal");
     }
     if (kind == RMG_UPDATE_PUT) { /* an element of any codec, or a list of them */
         return lang_check_expr(scope, assign->value, LANG_IN_EFFECT) &&
@@ -544,7 +656,8 @@ bool lang_check_rule(struct lang_scope *scope)
     if (!check_match(scope)) {
         return false; /* everything else would be about names that are not known */
     }
-    good = check_where(scope);
+    good = check_equals(scope);
+    good = check_where(scope) && good;
     for (const struct lang_clause *clause = scope->rule->clauses; clause != NULL;
          clause = clause->next) {
         if (clause->kind == LANG_DELETE) {
@@ -552,6 +665,7 @@ bool lang_check_rule(struct lang_scope *scope)
         }
     }
     good = check_ends(scope) && good;
+    good = check_identified(scope) && good;
     for (const struct lang_clause *clause = scope->rule->clauses; clause != NULL;
          clause = clause->next) {
         if (clause->kind == LANG_CREATE && !check_create(scope, clause)) {

@@ -130,6 +130,7 @@ static bool copy_tables(struct lang_scope *scope, struct rmg_rule *rule)
     struct lang_arena *arena = scope->p->arena;
     rule->param_count = scope->rule->param_count;
     rule->element_count = scope->element_count;
+    rule->equal_count = scope->equal_count;
     rule->negative_count = scope->negative_count;
     rule->create_count = scope->created_count;
     rule->field_count = scope->field_count;
@@ -137,6 +138,8 @@ static bool copy_tables(struct lang_scope *scope, struct rmg_rule *rule)
     rule->update_count = scope->update_count;
     rule->params = lang_alloc(arena, rule->param_count, sizeof *rule->params);
     rule->elements = lang_alloc(arena, rule->element_count, sizeof *rule->elements);
+    rule->equals = (struct rmg_rule_equal *)(void *)lang_copy(
+        arena, scope->equals, rule->equal_count * sizeof *rule->equals);
     rule->negatives = (struct rmg_rule_negative *)(void *)lang_copy(
         arena, scope->negatives, rule->negative_count * sizeof *rule->negatives);
     rule->creates = lang_alloc(arena, rule->create_count, sizeof *rule->creates);
@@ -146,9 +149,9 @@ static bool copy_tables(struct lang_scope *scope, struct rmg_rule *rule)
         arena, scope->constants, rule->constant_count * sizeof *rule->constants);
     rule->updates = (struct rmg_rule_update *)(void *)lang_copy(
         arena, scope->updates, rule->update_count * sizeof *rule->updates);
-    if (rule->params == NULL || rule->elements == NULL || rule->negatives == NULL ||
-        rule->creates == NULL || rule->fields == NULL || rule->constants == NULL ||
-        rule->updates == NULL) {
+    if (rule->params == NULL || rule->elements == NULL || rule->equals == NULL ||
+        rule->negatives == NULL || rule->creates == NULL || rule->fields == NULL ||
+        rule->constants == NULL || rule->updates == NULL) {
         return lang_no_memory(scope->p);
     }
     uint32_t index = 0;

@@ -289,8 +289,8 @@ static bool parse_named(struct lang_parser *p, struct lang_expr **out)
     if (lang_at_word(p, "may")) {
         struct lang_token next = lang_peek(p, 1);
         if (lang_is_word(p, &next, "equal")) {
-            return lang_refuse(p, at, next.at + next.size - at, "may equal",
-                               "matched elements are always different from each other");
+            lang_fail(p, at, next.at + next.size - at, "`may equal` stands right behind `match`");
+            return lang_help(p, "write it before `where`: match ... may equal(a, b) where ...");
         }
     }
     if (!lang_take_name(p, "a value", &name)) {

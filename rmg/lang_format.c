@@ -226,6 +226,13 @@ void lang_format_rule(const struct lang_rule_node *rule, struct jit_buf *out)
         print_path(path, out);
     }
     lang_put(out, "\n");
+    for (const struct lang_equal *equal = rule->equals; equal != NULL; equal = equal->next) {
+        lang_put(out, "  may equal(");
+        jit_buf_put(out, equal->names[0].text, equal->names[0].size);
+        lang_put(out, ", ");
+        jit_buf_put(out, equal->names[1].text, equal->names[1].size);
+        lang_put(out, ")\n");
+    }
     if (rule->where != NULL) {
         lang_put(out, "  where ");
         print_expr(rule->where, out);

@@ -153,6 +153,37 @@ bool lang_parse_path(struct lang_parser *p, struct lang_path **out)
     return true;
 }
 
+bool lang_parse_equals(struct lang_parser *p, struct lang_equal **out)
+{
+    for (;;) {
+        struct lang_token next = lang_peek(p, 1);
+        if (!lang_at_word(p, "may") || !lang_is_word(p, &next, "equal")) {
+            return true;
+        }
+        lang_next(p);
+        lang_next(p);
+        struct lang_equal *equal = lang_alloc(p->arena, 1, sizeof *equal);
+        if (equal == NULL) {
+            return lang_no_memory(p);
+        }
+        if (!lang_expect(p, LANG_C('('), "`(` and two elements") ||
+            !lang_take_name(p, "an element's name", &equal->names[0]) ||
+            !lang_expect(p, LANG_C(','), "`,` and the other element") ||
+            !lang_take_name(p, "an element's name", &equal->names[1])) {
+            return false;
+        }
+        if (lang_at(p, LANG_C(','))) {
+            lang_expected(p, "`)`");
+            return lang_help(p, "write each pair by itself: may equal(a, b) may equal(b, c)");
+        }
+        if (!lang_expect(p, LANG_C(')'), "`)`")) {
+            return false;
+        }
+        *out = equal;
+        out = &equal->next;
+    }
+}
+
 /* After `not`: (a)-[...] begins a pattern, (a.x = 1 ...) an expression. */
 bool lang_at_pattern(const struct lang_parser *p)
 {

@@ -143,6 +143,12 @@ struct lang_clause {
     struct lang_clause *next;
 };
 
+/* may equal(a, b) */
+struct lang_equal {
+    struct lang_name names[2];
+    struct lang_equal *next;
+};
+
 struct lang_param {
     struct lang_name name;
     enum rmg_codec codec;
@@ -183,6 +189,7 @@ struct lang_rule_node {
     struct lang_param *params;
     uint32_t param_count;
     struct lang_path *match; /* one path or more */
+    struct lang_equal *equals;
     struct lang_expr *where;
     struct lang_clause *clauses;
     struct lang_rule_node *next;
@@ -351,6 +358,8 @@ bool lang_parse_policy(struct lang_parser *p, struct lang_policy *policy);
 void lang_print_policy(const struct lang_policy *policy, struct jit_buf *out);
 bool lang_parse_grant(struct lang_parser *p);
 bool lang_parse_rule(struct lang_parser *p);
+/* Any number of `may equal(a, b)`, behind the paths of a match. */
+bool lang_parse_equals(struct lang_parser *p, struct lang_equal **out);
 bool lang_parse_path(struct lang_parser *p, struct lang_path **out);
 bool lang_parse_expr(struct lang_parser *p, struct lang_expr **out);
 bool lang_at_pattern(const struct lang_parser *p); /* does a pattern begin at the current `(` ? */
@@ -377,6 +386,8 @@ struct lang_scope {
     uint32_t created_count;
     struct rmg_rule_field fields[RMG_RULE_FIELDS_MAX];
     uint32_t field_count;
+    struct rmg_rule_equal equals[RMG_RULE_EQUALS_MAX]; /* ascending */
+    uint32_t equal_count;
     struct rmg_rule_negative negatives[RMG_RULE_NEGATIVES_MAX];
     uint32_t negative_count;
     struct rmg_rule_update updates[RMG_RULE_UPDATES_MAX]; /* without code */

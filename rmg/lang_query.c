@@ -114,6 +114,9 @@ static bool parse(struct query *q)
         return lang_refuse(p, p->token.at, 1, "a match of several paths",
                            "a match is one node or one path of nodes and edges");
     }
+    if (!lang_parse_equals(p, &q->rule->equals)) {
+        return false;
+    }
     if (lang_take_word(p, "where") && !lang_parse_expr(p, &q->rule->where)) {
         return false;
     }

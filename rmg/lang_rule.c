@@ -107,7 +107,6 @@ static bool parse_head(struct lang_parser *p, struct lang_rule_node *rule)
 
 /* Words of the language that are not there yet, and words of other ones, where a clause begins. */
 static const char *const later_clauses[][2] = {
-    {"may", "matched elements are always different from each other"},
     {"apply", "`apply all` stands in `process`"},
     {"portal", NULL},
     {"descend", NULL},
@@ -127,11 +126,13 @@ static bool refuse_clause(struct lang_parser *p)
         if (!lang_at_word(p, later_clauses[i][0])) {
             continue;
         }
-        struct lang_token next = lang_peek(p, 1);
-        bool may = lang_at_word(p, "may") && lang_is_word(p, &next, "equal");
-        uint32_t size = may ? next.at + next.size - word.at : word.size;
-        lang_refuse(p, word.at, size, may ? "may equal" : later_clauses[i][0], later_clauses[i][1]);
-        return false;
+        return lang_refuse(p, word.at, word.size, later_clauses[i][0], later_clauses[i][1]);
+    }
+    struct lang_token next = lang_peek(p, 1);
+    if (lang_at_word(p, "may") && lang_is_word(p, &next, "equal")) {
+        lang_fail(p, word.at, next.at + next.size - word.at,
+                  "`may equal` stands right behind `match`");
+        return lang_help(p, "write it before `where` and before what changes");
     }
     static const char *const clauses[] = {"create", "delete", "detach", "set",   "add",
                                           "raise",  "lower",  "put",    "where", "match"};
@@ -311,6 +312,9 @@ static bool parse_body(struct lang_parser *p, struct lang_rule_node *rule)
 {
     struct lang_clause **end = &rule->clauses;
     if (!parse_head(p, rule) || !parse_match(p, rule)) {
+        return false;
+    }
+    if (!lang_parse_equals(p, &rule->equals)) {
         return false;
     }
     if (lang_take_word(p, "where") && !lang_parse_expr(p, &rule->where)) {

@@ -23,7 +23,8 @@ static enum rmg_result verify_injective(const struct rmg_match *match)
     for (uint32_t i = 1; i < match->id_count; i++) {
         for (uint32_t k = 0; k < i; k++) {
             if (elements[i].is_edge == elements[k].is_edge &&
-                jit_id_equal(&match->ids[i], &match->ids[k])) {
+                jit_id_equal(&match->ids[i], &match->ids[k]) &&
+                !rmg_rule_may_equal(match->rule, i, k)) {
                 return RMG_NO_MATCH;
             }
         }
@@ -217,9 +218,9 @@ static enum rmg_result verify_join(struct verify *v, const struct rmg_rule_updat
     enum rmg_codec codec = update->kind == RMG_UPDATE_PUT ? RMG_CODEC_LIST : update->codec;
     bool exists = false;
     struct rmg_datum now;
-    enum rmg_result result = update->field == RMG_NO_FIELD
-                                 ? look_at_target(v, update, codec, &exists, &now)
-                                 : rmg_probe_field(&v->probe, update->field, &now);
+    uint16_t field = rmg_match_field(v->match, update);
+    enum rmg_result result = field == RMG_NO_FIELD ? look_at_target(v, update, codec, &exists, &now)
+                                                   : rmg_probe_field(&v->probe, field, &now);
     if (result != RMG_APPLIED) {
         return result;
     }
@@ -229,7 +230,7 @@ static enum rmg_result verify_join(struct verify *v, const struct rmg_rule_updat
     if (update->kind != RMG_UPDATE_ADD && update->kind != RMG_UPDATE_PUT && is_nan(datum)) {
         return RMG_OVERFLOW;
     }
-    return update->field == RMG_NO_FIELD ? RMG_APPLIED : join_now(update, &now, datum);
+    return field == RMG_NO_FIELD ? RMG_APPLIED : join_now(update, &now, datum);
 }
 
 /* The bytes of update `index`: a value; of a put the list of what is put. */
@@ -254,25 +255,27 @@ static enum rmg_result verify_update(struct verify *v, uint32_t index)
 {
     const struct rmg_rule_update *update = &v->match->rule->updates[index];
     struct rmg_datum datum;
+    uint16_t field = rmg_match_field(v->match, update);
     enum rmg_result result = rmg_expr_eval(&v->probe.env, update->expr, &datum);
     if (result != RMG_APPLIED) {
         return result;
     }
     if (update->kind != RMG_UPDATE_SET) {
         result = verify_join(v, update, &datum);
-    } else if ((update->target & RMG_RULE_CREATED) == 0 && update->field == RMG_NO_FIELD) {
+    } else if ((update->target & RMG_RULE_CREATED) == 0 && field == RMG_NO_FIELD) {
         bool exists = false;
         struct rmg_datum now;
         result = look_at_target(v, update, update->codec, &exists, &now);
-        v->gained[update->target] = (uint16_t)(v->gained[update->target] + !exists);
+        uint8_t target = rmg_match_first(v->match, update->target);
+        v->gained[target] = (uint16_t)(v->gained[target] + !exists);
     }
     if (result != RMG_APPLIED) {
         return result;
     }
     keep_value(v, index, &datum);
     uint64_t bytes = v->effect->value_size[index]; /* of one element: 16 more than its own */
-    if (update->kind == RMG_UPDATE_PUT && update->field != RMG_NO_FIELD) {
-        bytes += v->probe.fields[update->field].size - 8; /* loaded just now */
+    if (update->kind == RMG_UPDATE_PUT && field != RMG_NO_FIELD) {
+        bytes += v->probe.fields[field].size - 8; /* loaded just now */
     }
     return bytes > JIT_ATOM_BYTES_MAX ? RMG_OVERFLOW : RMG_APPLIED;
 }

@@ -69,6 +69,13 @@ static inline bool rmg_operand_is_edge(const struct rmg_rule *rule, uint8_t oper
                : rule->elements[operand].is_edge;
 }
 
+/* The first element that is the same node or edge: its own index but where the rule says that two
+ * may be equal. */
+uint8_t rmg_match_first(const struct rmg_match *match, uint8_t element);
+/* The field that reads the slot of an update, or RMG_NO_FIELD: with elements that are one, this is
+ * not known before the match. */
+uint16_t rmg_match_field(const struct rmg_match *match, const struct rmg_rule_update *update);
+
 /* Edges that go with a detached node: what verification leaves of them in effect (match_detach.c).
  */
 struct rmg_probe;

@@ -9,7 +9,7 @@
 
 #define MAGIC          0x4c55524au /* "JRUL" */
 #define MAJOR          1u
-#define MINOR          0u
+#define MINOR_MAX      1u /* 0: a program that says nothing newer */
 #define FLAG_EDGE      1u
 #define FLAG_DELETED   2u
 #define FLAG_TYPED     4u
@@ -43,6 +43,10 @@ static void put_pattern(const struct rmg_rule *rule, struct jit_buf *buf)
         if (element->typed) {
             jit_buf_put_id(buf, &element->type);
         }
+    }
+    for (uint32_t i = 0; i < rule->equal_count; i++) {
+        jit_buf_put_u8(buf, rule->equals[i].a);
+        jit_buf_put_u8(buf, rule->equals[i].b);
     }
     for (uint32_t i = 0; i < rule->negative_count; i++) {
         const struct rmg_rule_negative *negative = &rule->negatives[i];
@@ -104,11 +108,18 @@ static bool counts_valid(const struct rmg_rule *rule)
 {
     return rule->param_count <= RMG_RULE_PARAMS_MAX &&
            rule->element_count <= JIT_PATTERN_ELEMENTS_MAX &&
+           rule->equal_count <= RMG_RULE_EQUALS_MAX &&
            rule->negative_count <= RMG_RULE_NEGATIVES_MAX &&
            rule->create_count <= JIT_PATTERN_ELEMENTS_MAX &&
            rule->field_count <= RMG_RULE_FIELDS_MAX &&
            rule->constant_count <= JIT_PROGRAM_BYTES_MAX / SIZE_MIN_CONST &&
            rule->update_count <= RMG_RULE_UPDATES_MAX;
+}
+
+/* The lowest version that can say it, so that a rule has one program. */
+static uint16_t minor_of(const struct rmg_rule *rule)
+{
+    return rule->equal_count > 0 ? 1 : 0;
 }
 
 enum jit_err rmg_rule_encode(const struct rmg_rule *rule, struct jit_buf *buf)
@@ -121,7 +132,7 @@ enum jit_err rmg_rule_encode(const struct rmg_rule *rule, struct jit_buf *buf)
     jit_buf_init(&value, buf->heap, JIT_PROGRAM_BYTES_MAX);
     jit_buf_put_u32(buf, MAGIC);
     jit_buf_put_u16(buf, MAJOR);
-    jit_buf_put_u16(buf, MINOR);
+    jit_buf_put_u16(buf, minor_of(rule));
     jit_buf_put_u32(buf, 0);
     jit_buf_put_u32(buf, (uint32_t)rule->priority);
     jit_buf_put_u32(buf, rule->retry);
@@ -134,6 +145,9 @@ enum jit_err rmg_rule_encode(const struct rmg_rule *rule, struct jit_buf *buf)
     jit_buf_put_u16(buf, (uint16_t)rule->update_count);
     jit_buf_put_u32(buf, rule->guard.size);
     jit_buf_put_u32(buf, rule->draw.size);
+    if (minor_of(rule) > 0) {
+        jit_buf_put_u8(buf, (uint8_t)rule->equal_count);
+    }
     put_name(buf, rule->name, strlen(rule->name));
     for (uint32_t i = 0; i < rule->param_count; i++) {
         jit_buf_put_u8(buf, (uint8_t)rule->params[i].codec);
@@ -206,6 +220,10 @@ static void get_pattern(struct jit_cursor *cur, struct rmg_rule *rule)
             jit_get_id(cur, &element->type);
         }
     }
+    for (uint32_t i = 0; i < rule->equal_count; i++) {
+        rule->equals[i].a = jit_get_u8(cur);
+        rule->equals[i].b = jit_get_u8(cur);
+    }
     for (uint32_t i = 0; i < rule->negative_count; i++) {
         struct rmg_rule_negative *negative = &rule->negatives[i];
         negative->element = jit_get_u8(cur);
@@ -275,6 +293,7 @@ static struct rmg_rule *rule_alloc(struct jit_heap *heap, const struct rmg_rule 
     size_t rule_at = take(&used, 1, sizeof(struct rmg_rule));
     size_t params_at = take(&used, counts->param_count, sizeof(struct rmg_rule_param));
     size_t elements_at = take(&used, counts->element_count, sizeof(struct rmg_rule_element));
+    size_t equals_at = take(&used, counts->equal_count, sizeof(struct rmg_rule_equal));
     size_t negatives_at = take(&used, counts->negative_count, sizeof(struct rmg_rule_negative));
     size_t creates_at = take(&used, counts->create_count, sizeof(struct rmg_rule_create));
     size_t fields_at = take(&used, counts->field_count, sizeof(struct rmg_rule_field));
@@ -290,6 +309,7 @@ static struct rmg_rule *rule_alloc(struct jit_heap *heap, const struct rmg_rule 
     rule->memory = block;
     rule->params = (struct rmg_rule_param *)(void *)(block + params_at);
     rule->elements = (struct rmg_rule_element *)(void *)(block + elements_at);
+    rule->equals = (struct rmg_rule_equal *)(void *)(block + equals_at);
     rule->negatives = (struct rmg_rule_negative *)(void *)(block + negatives_at);
     rule->creates = (struct rmg_rule_create *)(void *)(block + creates_at);
     rule->fields = (struct rmg_rule_field *)(void *)(block + fields_at);
@@ -301,7 +321,8 @@ static struct rmg_rule *rule_alloc(struct jit_heap *heap, const struct rmg_rule 
 }
 
 /* Everything before the parameters. */
-static enum jit_err get_header(struct jit_cursor *cur, size_t size, struct rmg_rule *out)
+static enum jit_err get_header(struct jit_cursor *cur, size_t size, struct rmg_rule *out,
+                               uint16_t *out_minor)
 {
     memset(out, 0, sizeof *out);
     if (jit_get_u32(cur) != MAGIC) {
@@ -312,7 +333,7 @@ static enum jit_err get_header(struct jit_cursor *cur, size_t size, struct rmg_r
     if (cur->bad) {
         return JIT_EFORMAT;
     }
-    if (major != MAJOR || minor != MINOR) {
+    if (major != MAJOR || minor > MINOR_MAX) {
         return JIT_EVERSION;
     }
     uint32_t total = jit_get_u32(cur);
@@ -327,7 +348,11 @@ static enum jit_err get_header(struct jit_cursor *cur, size_t size, struct rmg_r
     out->update_count = jit_get_u16(cur);
     out->guard.size = jit_get_u32(cur);
     out->draw.size = jit_get_u32(cur);
+    if (minor > 0) {
+        out->equal_count = jit_get_u8(cur);
+    }
     (void)get_name(cur, out->name);
+    *out_minor = minor;
     if (cur->bad || total != size) {
         return JIT_EFORMAT;
     }
@@ -349,7 +374,8 @@ enum jit_err rmg_rule_decode(struct jit_heap *heap, const uint8_t *bytes, size_t
         return JIT_ELIMIT;
     }
     struct jit_cursor cur = jit_cursor_of(bytes, size);
-    err = get_header(&cur, size, &header);
+    uint16_t minor = 0;
+    err = get_header(&cur, size, &header, &minor);
     if (err != JIT_OK) {
         return err;
     }
@@ -366,6 +392,9 @@ enum jit_err rmg_rule_decode(struct jit_heap *heap, const uint8_t *bytes, size_t
     get_pattern(&cur, rule);
     get_values(&cur, rule);
     err = jit_cursor_done(&cur) ? rmg_rule_check(rule) : JIT_EFORMAT;
+    if (err == JIT_OK && minor != minor_of(rule)) {
+        err = JIT_EFORMAT;
+    }
     if (err != JIT_OK) {
         goto out;
     }

@@ -19,6 +19,7 @@
 #define RMG_RULE_NEGATIVES_MAX 32u
 #define RMG_RULE_FIELDS_MAX    256u
 #define RMG_RULE_UPDATES_MAX   256u
+#define RMG_RULE_EQUALS_MAX    255u
 
 /* An element of the positive pattern, in order of appearance (a path: node, edge, node, ...); the
  * first one is a node. An edge whose end is deleted is deleted itself. */
@@ -30,6 +31,13 @@ struct rmg_rule_element {
     struct jit_id type;
     uint8_t from; /* edge: index of the element it leaves */
     uint8_t to;   /* edge: index of the element it enters */
+};
+
+/* may equal(a, b): these two may be one node or one edge; all others are different. a < b. Neither
+ * is deleted (the identification condition), and no two updates write one name of both. */
+struct rmg_rule_equal {
+    uint8_t a;
+    uint8_t b;
 };
 
 /* where not (element)-[:edge_type]->(:other_type); direction IN: <-[]- . The element is a node.
@@ -60,10 +68,11 @@ struct rmg_rule_param {
     enum rmg_codec codec;
 };
 
-/* A field that an expression reads: the attachment `name` of an element, of this codec. covered is
- * set by decode: another use (an earlier field, an update, a deletion) has the same slot in the
- * footprint already. */
+/* A field that an expression reads: the attachment `name` of an element, of this codec. Set by
+ * decode: read, some expression names it; covered, it is not read, or another use (an earlier
+ * field, an update, a deletion) has the same slot in the footprint already. */
 struct rmg_rule_field {
+    bool read;
     bool covered;
     uint8_t element;
     enum rmg_codec codec;
@@ -150,6 +159,7 @@ struct rmg_rule {
     uint32_t retry; /* on conflict: 0 reject */
     uint32_t param_count;
     uint32_t element_count;
+    uint32_t equal_count;
     uint32_t negative_count;
     uint32_t create_count;
     uint32_t field_count;
@@ -157,6 +167,7 @@ struct rmg_rule {
     uint32_t update_count;
     struct rmg_rule_param *params;
     struct rmg_rule_element *elements;
+    struct rmg_rule_equal *equals; /* ascending, each once */
     struct rmg_rule_negative *negatives;
     struct rmg_rule_create *creates;
     struct rmg_rule_field *fields;
@@ -175,6 +186,9 @@ JIT_MUST_CHECK enum jit_err rmg_rule_encode(const struct rmg_rule *rule, struct 
 JIT_MUST_CHECK enum jit_err rmg_rule_decode(struct jit_heap *heap, const uint8_t *bytes,
                                             size_t size, struct rmg_rule **out);
 void rmg_rule_free(struct jit_heap *heap, struct rmg_rule *rule); /* may be NULL */
+
+/* May these two elements be one? */
+bool rmg_rule_may_equal(const struct rmg_rule *rule, uint32_t a, uint32_t b);
 
 /* Static types of an expression: what it leaves on the stack. Errors: JIT_EFORMAT (ill typed, too
  * deep). */

@@ -40,6 +40,35 @@ static bool elements_valid(const struct rmg_rule *rule)
     return true;
 }
 
+bool rmg_rule_may_equal(const struct rmg_rule *rule, uint32_t a, uint32_t b)
+{
+    for (uint32_t i = 0; i < rule->equal_count; i++) {
+        if ((rule->equals[i].a == a && rule->equals[i].b == b) ||
+            (rule->equals[i].a == b && rule->equals[i].b == a)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool equals_valid(const struct rmg_rule *rule)
+{
+    for (uint32_t i = 0; i < rule->equal_count; i++) {
+        uint8_t a = rule->equals[i].a;
+        uint8_t b = rule->equals[i].b;
+        if (a >= b || b >= rule->element_count ||
+            rule->elements[a].is_edge != rule->elements[b].is_edge || rule->elements[a].deleted ||
+            rule->elements[b].deleted) {
+            return false;
+        }
+        const struct rmg_rule_equal *before = i == 0 ? NULL : &rule->equals[i - 1];
+        if (before != NULL && (before->a > a || (before->a == a && before->b >= b))) {
+            return false;
+        }
+    }
+    return true;
+}
+
 static bool negatives_valid(const struct rmg_rule *rule)
 {
     for (uint32_t i = 0; i < rule->negative_count; i++) {
@@ -173,7 +202,10 @@ static enum jit_err check_updates(const struct rmg_rule *rule)
             return JIT_EFORMAT;
         }
         for (uint32_t k = 0; k < i; k++) {
-            if (same_slot(&rule->updates[k], update->target, update->name, update->name_size)) {
+            const struct rmg_rule_update *other = &rule->updates[k];
+            if (same_slot(other, update->target, update->name, update->name_size) ||
+                (same_slot(other, other->target, update->name, update->name_size) &&
+                 rmg_rule_may_equal(rule, other->target, update->target))) {
                 return JIT_EFORMAT;
             }
         }
@@ -196,15 +228,14 @@ static enum jit_err check_condition(const struct rmg_rule *rule, const struct rm
                                                                                  : JIT_EFORMAT;
 }
 
-/* Fields that some expression reads, in `covered` inverted; so a field of the table that nobody
- * reads is in no footprint. */
+/* Fields that some expression reads: one of the table that nobody reads is in no footprint. */
 static void mark_read(struct rmg_rule *rule, const struct rmg_expr *expr)
 {
     struct jit_cursor cur = jit_cursor_of(expr->code, expr->size);
     struct rmg_expr_inst inst;
     while (rmg_expr_next(&cur, &inst)) {
         if (inst.op == RMG_EXPR_FIELD) {
-            rule->fields[inst.arg].covered = false;
+            rule->fields[inst.arg].read = true;
         }
     }
 }
@@ -213,12 +244,15 @@ static void mark_read(struct rmg_rule *rule, const struct rmg_expr *expr)
 static void derive(struct rmg_rule *rule)
 {
     for (uint32_t i = 0; i < rule->field_count; i++) {
-        rule->fields[i].covered = true;
+        rule->fields[i].read = false;
     }
     mark_read(rule, &rule->guard);
     mark_read(rule, &rule->draw);
     for (uint32_t i = 0; i < rule->update_count; i++) {
         mark_read(rule, &rule->updates[i].expr);
+    }
+    for (uint32_t i = 0; i < rule->field_count; i++) {
+        rule->fields[i].covered = !rule->fields[i].read;
     }
     for (uint32_t i = 0; i < rule->update_count; i++) {
         struct rmg_rule_update *update = &rule->updates[i];
@@ -247,8 +281,8 @@ static void derive(struct rmg_rule *rule)
 enum jit_err rmg_rule_check(struct rmg_rule *rule)
 {
     if (!name_valid(rule->name, strlen(rule->name), 1) || !params_valid(rule) ||
-        !elements_valid(rule) || !negatives_valid(rule) || !creates_valid(rule) ||
-        !fields_valid(rule)) {
+        !elements_valid(rule) || !equals_valid(rule) || !negatives_valid(rule) ||
+        !creates_valid(rule) || !fields_valid(rule)) {
         return JIT_EFORMAT;
     }
     enum jit_err err = check_condition(rule, &rule->guard, false);

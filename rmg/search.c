@@ -29,7 +29,7 @@ static bool is_taken(const struct rmg_search *search, uint32_t element, const st
     const struct rmg_rule_element *elements = search->rule->elements;
     for (uint32_t i = 0; i < search->rule->element_count; i++) {
         if (is_bound(search, i) && elements[i].is_edge == elements[element].is_edge &&
-            jit_id_equal(&search->ids[i], id)) {
+            jit_id_equal(&search->ids[i], id) && !rmg_rule_may_equal(search->rule, i, element)) {
             return true;
         }
     }

@@ -311,12 +311,16 @@ void search_table_remove(struct search_table *table, bool is_edge, const struct 
     }
     uint32_t link = table->by_element[find_element(table, is_edge, id)];
     while (link != SEARCH_NONE) {
-        /* A match is injective: the next link is of another member. */
-        uint32_t next = table->links[link].next;
-        if ((positions >> (link % table->width) & 1) != 0) {
-            remove_member(table, link / table->width);
+        /* A match may have one element at several positions: those links follow one another. */
+        uint32_t member = link / table->width;
+        bool touched = false;
+        while (link != SEARCH_NONE && link / table->width == member) {
+            touched = touched || (positions >> (link % table->width) & 1) != 0;
+            link = table->links[link].next;
         }
-        link = next;
+        if (touched) {
+            remove_member(table, member);
+        }
     }
 }
 

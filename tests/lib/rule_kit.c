@@ -42,6 +42,7 @@ void kit_begin(struct rule_kit *kit, const char *name)
     (void)put_name(kit->rule.name, name);
     kit->rule.params = kit->params;
     kit->rule.elements = kit->elements;
+    kit->rule.equals = kit->equals;
     kit->rule.negatives = kit->negatives;
     kit->rule.creates = kit->creates;
     kit->rule.fields = kit->fields;
@@ -81,6 +82,12 @@ void kit_detach(struct rule_kit *kit, uint8_t node)
             element->deleted = true;
         }
     }
+}
+
+void kit_may_equal(struct rule_kit *kit, uint8_t a, uint8_t b)
+{
+    assert(kit->rule.equal_count < sizeof kit->equals / sizeof kit->equals[0]);
+    kit->equals[kit->rule.equal_count++] = (struct rmg_rule_equal){.a = a, .b = b};
 }
 
 void kit_not(struct rule_kit *kit, uint8_t element, enum rmg_direction direction,

@@ -12,6 +12,7 @@ struct rule_kit {
     struct rmg_rule rule;
     struct rmg_rule_param params[8];
     struct rmg_rule_element elements[JIT_PATTERN_ELEMENTS_MAX];
+    struct rmg_rule_equal equals[16];
     struct rmg_rule_negative negatives[RMG_RULE_NEGATIVES_MAX];
     struct rmg_rule_create creates[JIT_PATTERN_ELEMENTS_MAX];
     struct rmg_rule_field fields[64];
@@ -29,6 +30,8 @@ uint8_t kit_edge(struct rule_kit *kit, uint8_t from, unsigned type, uint8_t to);
 void kit_delete(struct rule_kit *kit, uint8_t element);
 /* A node, with all its edges, those of the pattern too. */
 void kit_detach(struct rule_kit *kit, uint8_t node);
+/* Ascending pairs, a < b. */
+void kit_may_equal(struct rule_kit *kit, uint8_t a, uint8_t b);
 void kit_not(struct rule_kit *kit, uint8_t element, enum rmg_direction direction,
              unsigned edge_type, unsigned other_type);
 uint8_t kit_create_node(struct rule_kit *kit, unsigned type);

@@ -289,6 +289,45 @@ static void random_effects(struct rule_model *m)
     }
 }
 
+/* Both are written under one name: not even equal elements have one slot twice. */
+static bool written_alike(const struct rule_model *m, uint8_t a, uint8_t b)
+{
+    for (unsigned i = 0; i < m->kit.rule.update_count; i++) {
+        for (unsigned k = 0; k < m->kit.rule.update_count; k++) {
+            if (m->kit.updates[i].target == a && m->kit.updates[k].target == b &&
+                m->kit.updates[i].name[0] == m->kit.updates[k].name[0]) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
+static void random_equals(struct rule_model *m)
+{
+    bool often = rm_roll(m, 3) == 0;
+    for (uint8_t a = 0; a < m->kit.rule.element_count; a++) {
+        for (uint8_t b = (uint8_t)(a + 1); b < m->kit.rule.element_count; b++) {
+            const struct rmg_rule_element *elements = m->kit.elements;
+            if (often && elements[a].is_edge == elements[b].is_edge && !elements[a].deleted &&
+                !elements[b].deleted && !written_alike(m, a, b) && rm_roll(m, 3) > 0 &&
+                m->kit.rule.equal_count < sizeof m->kit.equals / sizeof m->kit.equals[0]) {
+                kit_may_equal(&m->kit, a, b);
+            }
+        }
+    }
+}
+
+static bool may_be_one(const struct rule_model *m, unsigned a, unsigned b)
+{
+    for (unsigned i = 0; i < m->kit.rule.equal_count; i++) {
+        if (m->kit.equals[i].a == a && m->kit.equals[i].b == b) {
+            return true;
+        }
+    }
+    return false;
+}
+
 struct rmg_rule *rm_rule(struct rule_model *m, bool effects)
 {
     kit_begin(&m->kit, "random");
@@ -323,6 +362,7 @@ struct rmg_rule *rm_rule(struct rule_model *m, bool effects)
     if (effects) {
         random_effects(m);
     }
+    random_equals(m);
     return kit_compile(&m->kit, &m->heap.heap);
 }
 
@@ -443,7 +483,8 @@ bool rm_structure_holds(const struct rule_model *m, const unsigned *tuple, unsig
             return false;
         }
         for (unsigned k = 0; k < i; k++) {
-            if (m->kit.elements[k].is_edge == element->is_edge && tuple[k] == number) {
+            if (m->kit.elements[k].is_edge == element->is_edge && tuple[k] == number &&
+                !may_be_one(m, k, i)) {
                 return false;
             }
         }

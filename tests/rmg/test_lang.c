@@ -46,10 +46,11 @@ static const struct rmg_rule *parse_rule(const char *text)
 /* ---- golden files ---- */
 
 static const char *const golden[] = {
-    "bad_bytes",         "bad_caret",     "bad_effects",      "bad_empty",      "bad_joins",
-    "bad_last",          "bad_many",      "bad_more",         "bad_names",      "bad_policies",
-    "bad_patterns",      "bad_processes", "bad_refused_more", "bad_syntax",     "bad_syntax_more",
-    "bad_refused_rules", "bad_types",     "good_design",      "good_everything"};
+    "bad_bytes",       "bad_caret",         "bad_equal",     "bad_effects",      "bad_empty",
+    "bad_joins",       "bad_last",          "bad_many",      "bad_more",         "bad_names",
+    "bad_policies",    "bad_patterns",      "bad_processes", "bad_refused_more", "bad_syntax",
+    "bad_syntax_more", "bad_refused_rules", "bad_types",     "good_design",      "good_everything",
+    "good_conditions"};
 
 START_TEST(golden_file) /* _i = which */
 {

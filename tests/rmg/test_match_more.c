@@ -98,6 +98,40 @@ START_TEST(detach_in_order)
 }
 END_TEST
 
+/* (x), (y), which may be one: then each slot is there once, and a join of what is read under the
+ * other name is a set of the outcome. */
+START_TEST(may_equal)
+{
+    (void)kit_node(&kit, 1);
+    (void)kit_node(&kit, 1);
+    kit_push_field(&kit, kit_field(&kit, 1, "n", RMG_CODEC_I64));
+    kit_update(&kit, RMG_UPDATE_ADD, 0, "n", RMG_CODEC_I64);
+    (void)kit_create_edge(&kit, 0, 11, 1);
+    ck_assert_int_eq(verify(IDS(A, A), NULL), RMG_NO_MATCH);
+    kit_may_equal(&kit, 0, 1);
+    EXPECT(IDS(A, A), "R node a", "X alpha a n", "X edge new", "+ out a 11", "+ out a 0",
+           "+ in a 11", "+ in a 0", "+ extent 11");
+    ck_assert_int_eq(verify(IDS(A, C), NULL), RMG_GUARD_FALSE); /* c has no n */
+    kit_open(&g);
+    kit_put_i64(&g, RMG_PLANE_ALPHA, C, "n", 40);
+    kit_seal(&g);
+    EXPECT(IDS(A, C), "R node a", "R node c", "R alpha c n", "S alpha a n 40", "X edge new",
+           "+ out a 11", "+ out a 0", "+ in c 11", "+ in c 0", "+ extent 11");
+
+    static struct script script;
+    struct rmg_rule *rule = kit_compile(&kit, &mem.heap);
+    struct trial t;
+    trial_init(&t, &mem.heap, rule, IDS(A, A));
+    ck_assert_int_eq(trial_run(&t, &g, &draw, JIT_VERIFY_SLOTS_MAX), RMG_APPLIED);
+    trial_script(&t, &script);
+    ck_assert_uint_eq(script.count, 2);
+    ck_assert_int_eq(script.items[1].join, RMG_JOIN_NONE);
+    ck_assert_uint_eq(jit_le64(script.items[1].op.attachment.value.bytes), 6); /* 3 + 3 */
+    trial_release(&t);
+    rmg_rule_free(&mem.heap, rule);
+}
+END_TEST
+
 static void suite(Suite *s)
 {
     TCase *t = test_case(s, "match_more", 20);
@@ -105,6 +139,7 @@ static void suite(Suite *s)
     tcase_add_test(t, joins_have_bounds);
     tcase_add_test(t, detach);
     tcase_add_test(t, detach_in_order);
+    tcase_add_test(t, may_equal);
 }
 
 TEST_MAIN("match_more", suite)

@@ -40,6 +40,7 @@ struct sample {
     struct rmg_rule rule;
     struct rmg_rule_param params[2];
     struct rmg_rule_element elements[5];
+    struct rmg_rule_equal equals[2];
     struct rmg_rule_negative negatives[2];
     struct rmg_rule_create creates[2];
     struct rmg_rule_field fields[4];
@@ -89,6 +90,7 @@ static void sample_init(struct sample *s)
                      {.typed = false},
                      {.is_edge = true, .deleted = true, .from = 2, .to = 4},
                      {.deleted = true, .typed = true, .type = TYPE(1)}},
+        .equals = {{0, 2}},
         .negatives = {{.element = 0,
                        .direction = RMG_DIR_OUT,
                        .edge_typed = true,
@@ -134,6 +136,8 @@ static void sample_init(struct sample *s)
     rule->param_count = 2;
     rule->elements = s->elements;
     rule->element_count = 5;
+    rule->equals = s->equals;
+    rule->equal_count = 1;
     rule->negatives = s->negatives;
     rule->negative_count = 2;
     rule->creates = s->creates;
@@ -287,6 +291,14 @@ BREAK(edge_to_nowhere, s->elements[1].to = 5)
 BREAK(edge_outlives_end, s->elements[3].deleted = false)
 BREAK(detached_edge, s->elements[3].detached = true)
 BREAK(detached_stays, s->elements[0].detached = true)
+BREAK(equal_to_itself, s->equals[0].b = 0)
+BREAK(equal_downwards, s->equals[0] = ((struct rmg_rule_equal){2, 0}))
+BREAK(equal_to_an_edge, s->equals[0].b = 1)
+BREAK(equal_to_nothing, s->equals[0].b = 9)
+BREAK(equal_to_the_deleted, s->equals[0].b = 4)
+BREAK(equal_twice, s->equals[1] = s->equals[0]; s->rule.equal_count = 2)
+BREAK(equal_both_written, s->updates[1].target = 2; s->updates[1].name_size = 1;
+      memcpy(s->updates[1].name, "n", 2))
 BREAK(negative_of_edge, s->negatives[1].element = 1)
 BREAK(negative_of_nothing, s->negatives[1].element = 9)
 BREAK(negative_no_way, s->negatives[1].direction = (enum rmg_direction)3)
@@ -345,6 +357,13 @@ static const struct {
     ROW(edge_outlives_end, JIT_EFORMAT),
     ROW(detached_edge, JIT_EFORMAT),
     ROW(detached_stays, JIT_EFORMAT),
+    ROW(equal_to_itself, JIT_EFORMAT),
+    ROW(equal_downwards, JIT_EFORMAT),
+    ROW(equal_to_an_edge, JIT_EFORMAT),
+    ROW(equal_to_nothing, JIT_EFORMAT),
+    ROW(equal_to_the_deleted, JIT_EFORMAT),
+    ROW(equal_twice, JIT_EFORMAT),
+    ROW(equal_both_written, JIT_EFORMAT),
     ROW(negative_of_edge, JIT_EFORMAT),
     ROW(negative_of_nothing, JIT_EFORMAT),
     ROW(negative_no_way, JIT_EFORMAT),
