@@ -30,6 +30,10 @@ noinst_LTLIBRARIES += %D%/librmg.la
 	%D%/engine_merge.c %D%/engine_order.c %D%/engine_priv.h %D%/engine_reserve.c \
 	%D%/engine_verify.c
 
+# The dense working form.
+%C%_librmg_la_SOURCES += \
+	%D%/work.c %D%/work.h %D%/work_commit.c %D%/work_field.c %D%/work_load.c %D%/work_priv.h
+
 # Types: in memory, in /schema, compared.
 %C%_librmg_la_SOURCES += \
 	%D%/content.c %D%/schema.c %D%/schema.h %D%/schema_check.c %D%/schema_check.h \

@@ -57,6 +57,14 @@ void rmg_draw_randoms(const struct rmg_draw *draw, const struct jit_id *const *m
 /* The id of the created node or edge at this place of the text (5.2 "New ids"). */
 void rmg_created_id(const struct rmg_draw *draw, const struct jit_id *request_key,
                     uint32_t position, struct jit_id *out);
+/* The same of up to RMG_KEYS_MAX places, side by side; draw->round does not count. */
+struct rmg_birthplace {
+    uint32_t round;
+    uint32_t position;
+};
+void rmg_created_ids(const struct rmg_draw *draw, const struct jit_id *request_key,
+                     const struct rmg_birthplace *places, uint32_t count,
+                     struct jit_id *const *out);
 
 /* What verification found out and the rewrite will do. values is the caller's buffer, only ever
  * appended to (so one buffer may serve many matches); nothing is left in it unless the result is

@@ -197,3 +197,22 @@ void rmg_created_id(const struct rmg_draw *draw, const struct jit_id *request_ke
 {
     hash_numbered(JIT_K_ID, draw, request_key, position, out);
 }
+
+void rmg_created_ids(const struct rmg_draw *draw, const struct jit_id *request_key,
+                     const struct rmg_birthplace *places, uint32_t count, struct jit_id *const *out)
+{
+    uint8_t bytes[RMG_KEYS_MAX][NUMBERED_SIZE];
+    const uint8_t *in[RMG_KEYS_MAX];
+    struct jit_id ids[RMG_KEYS_MAX];
+    struct rmg_draw at = *draw;
+    assert(count >= 1 && count <= RMG_KEYS_MAX);
+    for (uint32_t i = 0; i < count; i++) {
+        at.round = places[i].round;
+        numbered_message(&at, request_key, places[i].position, bytes[i]);
+        in[i] = bytes[i];
+    }
+    jit_hash_many(JIT_K_ID, in, NUMBERED_SIZE, count, ids);
+    for (uint32_t i = 0; i < count; i++) {
+        *out[i] = ids[i];
+    }
+}

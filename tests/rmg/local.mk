@@ -135,3 +135,8 @@ check_PROGRAMS += %D%/test_portals
 %C%_test_portals_SOURCES = %D%/test_portals.c %D%/merge_kit.h
 %C%_test_portals_CFLAGS = $(test_cflags)
 %C%_test_portals_LDADD = $(test_libs_rmg)
+
+# The dense working form.
+check_PROGRAMS += %D%/test_work
+%C%_test_work_CFLAGS = $(test_cflags)
+%C%_test_work_LDADD = $(test_libs_rmg)
