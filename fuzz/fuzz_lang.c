@@ -1,5 +1,6 @@
 /* Any bytes as a system file: refused with a message that is text, or accepted; then every program
- * verifies, and the canonical text is accepted and is its own canonical text. */
+ * verifies, and the canonical text is accepted and is its own canonical text. Tidied it is refused,
+ * or its own tidied text, which means the same. */
 #include "base/check.h"
 #include "fuzz/fuzz.h"
 #include "rmg/lang.h"
@@ -44,6 +45,39 @@ static void check_format(const struct lang_system *system, struct jit_buf *messa
     jit_buf_release(&twice);
 }
 
+/* system: what the bytes mean; NULL: nothing. */
+static void check_tidy(const struct lang_system *system, const uint8_t *bytes, size_t size,
+                       struct jit_buf *messages)
+{
+    struct jit_heap *heap = jit_heap_libc();
+    struct jit_buf once;
+    struct jit_buf twice;
+    struct lang_system *again = NULL;
+    jit_buf_init(&once, heap, FORMATTED_BYTES_MAX);
+    jit_buf_init(&twice, heap, FORMATTED_BYTES_MAX);
+    enum jit_err err = lang_tidy(heap, "input", bytes, size, &once, messages);
+    assert(err == JIT_OK || (system == NULL && err == JIT_EFORMAT));
+    if (err == JIT_OK && once.size <= LANG_SOURCE_BYTES_MAX) {
+        err = lang_tidy(heap, "tidy", once.data, once.size, &twice, messages);
+        assert(err == JIT_OK);
+        assert(once.size == twice.size);
+        assert(memcmp(once.data, twice.data, once.size) == 0);
+        err = lang_parse(heap, "tidy", once.data, once.size, &again, messages);
+        assert((err == JIT_OK) == (system != NULL));
+    }
+    if (again != NULL) {
+        jit_buf_reset(&once);
+        jit_buf_reset(&twice);
+        lang_format(system, &once);
+        lang_format(again, &twice);
+        assert(once.size == twice.size);
+        assert(memcmp(once.data, twice.data, once.size) == 0);
+    }
+    lang_system_free(heap, again);
+    jit_buf_release(&once);
+    jit_buf_release(&twice);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 {
     struct jit_heap *heap = jit_heap_libc();
@@ -61,6 +95,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
         assert(messages.err == JIT_OK && messages.size > 0);
         assert(rmg_utf8_valid(messages.data, messages.size));
     }
+    check_tidy(system, bytes, size, &messages);
     lang_system_free(heap, system);
     jit_buf_release(&messages);
     return 0;

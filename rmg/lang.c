@@ -66,7 +66,7 @@ static void compile_rules(struct lang_parser *p)
     p->arena->heap->free(p->arena->heap, scope->constants);
 }
 
-static bool run(struct lang_parser *p, size_t source_size)
+bool lang_parse_begin(struct lang_parser *p, size_t source_size)
 {
     p->types_end = &p->types;
     p->imports_end = &p->imports;
@@ -78,7 +78,12 @@ static bool run(struct lang_parser *p, size_t source_size)
     }
     bool mark = p->source_size >= 3 && memcmp(p->source, "\xef\xbb\xbf", 3) == 0;
     lang_lex(p->source, p->source_size, mark ? 3 : 0, &p->token); /* a byte order mark is nothing */
-    if (!lang_parse_file(p)) {
+    return true;
+}
+
+static bool run(struct lang_parser *p, size_t source_size)
+{
+    if (!lang_parse_begin(p, source_size) || !lang_parse_file(p)) {
         return false;
     }
     if (!lang_stopped(p)) {

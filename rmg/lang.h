@@ -191,7 +191,16 @@ JIT_MUST_CHECK enum jit_err lang_schema(const struct lang_system *system, struct
                                         const struct lang_type **at);
 
 /* The canonical text of a whole system: parsed again it gives the same system, formatted again the
- * same text. Comments are not kept. Check out->err. */
+ * same text. Comments are not kept: lang_tidy() keeps them. Check out->err. */
 void lang_format(const struct lang_system *system, struct jit_buf *out);
+
+/* The canonical form of a text, with its comments and its order of declarations: every comment
+ * stays beside what it was written to (docs/spec/rules.md). Tidied again it is the same, and it
+ * means the same. Only its grammar is judged: names need not be known, no other file is read.
+ * out: appended to; its size_max bounds it. Errors: JIT_EFORMAT (see messages), JIT_ENOMEM,
+ * JIT_ELIMIT. */
+JIT_MUST_CHECK enum jit_err lang_tidy(struct jit_heap *heap, const char *file,
+                                      const uint8_t *source, size_t source_size,
+                                      struct jit_buf *out, struct jit_buf *messages);
 
 #endif

@@ -74,7 +74,7 @@ static bool chain_op(const struct lang_parser *p, enum lang_level level, enum rm
 
 static bool parse_chain(struct lang_parser *p, enum lang_level level, struct lang_expr **out);
 
-static bool parse_operand(struct lang_parser *p, enum lang_level level, struct lang_expr **out)
+static bool parse_level(struct lang_parser *p, enum lang_level level, struct lang_expr **out)
 {
     switch (level) {
     case LANG_LEVEL_OR:
@@ -86,6 +86,16 @@ static bool parse_operand(struct lang_parser *p, enum lang_level level, struct l
     default:
         return parse_unary(p, out);
     }
+}
+
+static bool parse_operand(struct lang_parser *p, enum lang_level level, struct lang_expr **out)
+{
+    uint32_t begin = p->token.at;
+    if (!parse_level(p, level, out)) {
+        return false;
+    }
+    (*out)->begin = begin;
+    return true;
 }
 
 /* An operand that is a chain of the same level in parentheses becomes part of the outer one where

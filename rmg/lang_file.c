@@ -11,6 +11,7 @@ static bool parse_system(struct lang_parser *p)
 {
     struct lang_token word = p->token;
     bool is_schema = lang_at_word(p, "schema");
+    p->system_at = word.at;
     lang_next(p);
     if (p->system_name.text != NULL) {
         return lang_fail(p, word.at, word.size, "a file describes one %s",
@@ -75,6 +76,7 @@ static bool parse_field(struct lang_parser *p, struct lang_type_node *type,
         return lang_no_memory(p);
     }
     field->pub.pos = lang_position(p, p->token.at);
+    field->at = p->token.at;
     if (!lang_take_label(p, "a field's name", &name)) {
         return false;
     }
@@ -124,6 +126,7 @@ static bool parse_fields(struct lang_parser *p, struct lang_type_node *type)
             break;
         }
     }
+    type->close = p->token.at;
     return lang_expect(p, LANG_C('}'), "`,` or `}`");
 }
 
@@ -152,13 +155,14 @@ static bool parse_ends(struct lang_parser *p, struct lang_type_node *type)
 }
 
 /* Name and fields of one type; `edge A, B {...}` has several, each with its own fields. */
-static bool parse_one_type(struct lang_parser *p, bool is_edge)
+static bool parse_one_type(struct lang_parser *p, uint32_t at, bool is_edge)
 {
     struct lang_type_node *type = lang_alloc(p->arena, 1, sizeof *type);
     if (type == NULL) {
         return lang_no_memory(p);
     }
     type->pub.is_edge = is_edge;
+    type->at = at;
     type->pub.pos = lang_position(p, p->token.at);
     if (lang_at(p, LANG_QUOTED) ? !lang_take_label(p, "a name", &type->name)
                                 : !lang_take_name(p, "the type's name", &type->name)) {
@@ -191,8 +195,9 @@ static bool parse_one_type(struct lang_parser *p, bool is_edge)
 
 static bool parse_type(struct lang_parser *p)
 {
+    uint32_t at = p->token.at;
     lang_next(p);
-    if (!parse_one_type(p, false)) {
+    if (!parse_one_type(p, at, false)) {
         return false;
     }
     if (lang_at(p, LANG_C(','))) {
@@ -204,16 +209,26 @@ static bool parse_type(struct lang_parser *p)
 
 static bool parse_edge_types(struct lang_parser *p)
 {
+    uint32_t at = p->token.at;
     lang_next(p);
     do {
-        if (!parse_one_type(p, true)) {
+        if (!parse_one_type(p, at, true)) {
             return false;
         }
+        at = lang_peek(p, 1).at; /* of the next one's name */
     } while (lang_take(p, LANG_C(',')));
     return true;
 }
 
 /* ---- imports ---- */
+
+static bool add_import(struct lang_parser *p, struct lang_import_node *import)
+{
+    *p->imports_end = import;
+    p->imports_end = &import->next;
+    p->import_count++;
+    return true;
+}
 
 static bool parse_files(struct lang_parser *p, struct lang_import_node *import)
 {
@@ -255,6 +270,7 @@ static bool parse_import(struct lang_parser *p)
         return lang_no_memory(p);
     }
     import->pub.pos = lang_position(p, p->token.at);
+    import->at = p->token.at;
     lang_next(p);
     if (p->is_schema && !lang_at_type_import(p)) {
         lang_fail(p, p->token.at, p->token.size, "a schema has types and nothing else");
@@ -267,7 +283,11 @@ static bool parse_import(struct lang_parser *p)
             return lang_help(p, "write import \"nodes.csv\", \"edges.csv\" into /world");
         }
         if (lang_at_type_import(p)) {
-            return lang_import_types(p);
+            if (!p->text_only) {
+                return lang_import_types(p);
+            }
+            /* Only what is written counts. */
+            return parse_files(p, import) && add_import(p, import);
         }
         if (!parse_files(p, import)) {
             return false;
@@ -285,10 +305,7 @@ static bool parse_import(struct lang_parser *p)
         lang_fail(p, path.at, p->end - path.at, "an import goes into /world or below");
         return lang_help(p, "the other instances are the system's own");
     }
-    *p->imports_end = import;
-    p->imports_end = &import->next;
-    p->import_count++;
-    return true;
+    return add_import(p, import);
 }
 
 /* ---- the file ---- */

@@ -53,14 +53,11 @@ static int binding(const struct lang_expr *expr)
     }
 }
 
-static void print_path(const struct lang_path *path, struct jit_buf *out);
-static void print_expr(const struct lang_expr *expr, struct jit_buf *out);
-
 static void print_operand(const struct lang_expr *expr, int least, struct jit_buf *out)
 {
     bool bare = binding(expr) >= least;
     lang_put(out, bare ? "" : "(");
-    print_expr(expr, out);
+    lang_print_expr(expr, out);
     lang_put(out, bare ? "" : ")");
 }
 
@@ -84,12 +81,12 @@ static void print_call(const struct lang_expr *expr, struct jit_buf *out)
                   : expr->op == RMG_EXPR_TO_F64 ? "f64("
                                                 : "f32(");
     if (expr->child != NULL) {
-        print_expr(expr->child, out);
+        lang_print_expr(expr->child, out);
     }
     lang_put(out, ")");
 }
 
-static void print_expr(const struct lang_expr *expr, struct jit_buf *out)
+void lang_print_expr(const struct lang_expr *expr, struct jit_buf *out)
 {
     const struct lang_expr *child = expr->child;
     switch (expr->kind) {
@@ -130,7 +127,7 @@ static void print_expr(const struct lang_expr *expr, struct jit_buf *out)
         break;
     case LANG_EXPR_NEGATIVE:
         lang_put(out, "not ");
-        print_path(expr->pattern, out);
+        lang_print_path(expr->pattern, out);
         break;
     }
 }
@@ -153,13 +150,13 @@ static void print_inside(const struct lang_element *element, struct jit_buf *out
              assign = assign->next) {
             lang_print_name(assign->field.text, assign->field.size, out);
             lang_put(out, " = ");
-            print_expr(assign->value, out);
+            lang_print_expr(assign->value, out);
             lang_put(out, assign->next == NULL ? "}" : ", ");
         }
     }
 }
 
-static void print_path(const struct lang_path *path, struct jit_buf *out)
+void lang_print_path(const struct lang_path *path, struct jit_buf *out)
 {
     for (const struct lang_element *element = path->first; element != NULL;
          element = element->next) {
@@ -179,31 +176,53 @@ static void print_path(const struct lang_path *path, struct jit_buf *out)
     }
 }
 
-static void print_clause(const struct lang_clause *clause, struct jit_buf *out)
+void lang_print_clause_word(const struct lang_clause *clause, struct jit_buf *out)
 {
     static const char *const words[] = {"create", "delete", "set", "add", "raise", "lower", "put"};
-    lang_put(out, "  ");
     lang_put(out, clause->detach ? "detach " : "");
     lang_put(out, words[clause->kind]);
+}
+
+void lang_print_assign(const struct lang_clause *clause, const struct lang_assign *assign,
+                       struct jit_buf *out)
+{
+    jit_buf_put(out, assign->target.text, assign->target.size);
+    if (clause->kind != LANG_DELETE) {
+        lang_put(out, ".");
+        lang_print_name(assign->field.text, assign->field.size, out);
+        lang_put(out, clause->kind == LANG_SET ? " = " : ", ");
+        lang_print_expr(assign->value, out);
+    }
+}
+
+static void print_clause(const struct lang_clause *clause, struct jit_buf *out)
+{
+    lang_put(out, "  ");
+    lang_print_clause_word(clause, out);
     for (const struct lang_path *path = clause->paths; path != NULL; path = path->next) {
         lang_put(out, path == clause->paths ? " " : ", ");
-        print_path(path, out);
+        lang_print_path(path, out);
     }
     for (const struct lang_assign *assign = clause->assigns; assign != NULL;
          assign = assign->next) {
         lang_put(out, assign == clause->assigns ? " " : ", ");
-        jit_buf_put(out, assign->target.text, assign->target.size);
-        if (clause->kind != LANG_DELETE) {
-            lang_put(out, ".");
-            lang_print_name(assign->field.text, assign->field.size, out);
-            lang_put(out, clause->kind == LANG_SET ? " = " : ", ");
-            print_expr(assign->value, out);
-        }
+        lang_print_assign(clause, assign, out);
     }
     lang_put(out, "\n");
 }
 
-void lang_format_rule(const struct lang_rule_node *rule, struct jit_buf *out)
+const struct lang_expr *lang_conjuncts(const struct lang_expr *where, bool *several)
+{
+    *several = where != NULL && where->kind == LANG_EXPR_CHAIN && where->level == LANG_LEVEL_AND;
+    return *several ? where->child : where;
+}
+
+void lang_print_conjunct(const struct lang_expr *expr, struct jit_buf *out)
+{
+    print_operand(expr, 3, out);
+}
+
+void lang_print_rule_head(const struct lang_rule_node *rule, struct jit_buf *out)
 {
     lang_put(out, "rule ");
     jit_buf_put(out, rule->name.text, rule->name.size);
@@ -220,22 +239,34 @@ void lang_format_rule(const struct lang_rule_node *rule, struct jit_buf *out)
         snprintf(text, sizeof text, " priority %d", priority);
         lang_put(out, text);
     }
+}
+
+void lang_print_equal(const struct lang_equal *equal, struct jit_buf *out)
+{
+    lang_put(out, "may equal(");
+    jit_buf_put(out, equal->names[0].text, equal->names[0].size);
+    lang_put(out, ", ");
+    jit_buf_put(out, equal->names[1].text, equal->names[1].size);
+    lang_put(out, ")");
+}
+
+void lang_format_rule(const struct lang_rule_node *rule, struct jit_buf *out)
+{
+    lang_print_rule_head(rule, out);
     lang_put(out, "\n  match ");
     for (const struct lang_path *path = rule->match; path != NULL; path = path->next) {
         lang_put(out, path == rule->match ? "" : ", ");
-        print_path(path, out);
+        lang_print_path(path, out);
     }
     lang_put(out, "\n");
     for (const struct lang_equal *equal = rule->equals; equal != NULL; equal = equal->next) {
-        lang_put(out, "  may equal(");
-        jit_buf_put(out, equal->names[0].text, equal->names[0].size);
-        lang_put(out, ", ");
-        jit_buf_put(out, equal->names[1].text, equal->names[1].size);
-        lang_put(out, ")\n");
+        lang_put(out, "  ");
+        lang_print_equal(equal, out);
+        lang_put(out, "\n");
     }
     if (rule->where != NULL) {
         lang_put(out, "  where ");
-        print_expr(rule->where, out);
+        lang_print_expr(rule->where, out);
         lang_put(out, "\n");
     }
     for (const struct lang_clause *clause = rule->clauses; clause != NULL; clause = clause->next) {
@@ -263,29 +294,38 @@ static void print_ends(const char *word, const struct lang_end *ends, uint32_t c
     }
 }
 
-static void print_type(const struct lang_type *type, struct jit_buf *out)
+void lang_print_type_head(const struct lang_type *type, struct jit_buf *out)
 {
     lang_put(out, type->is_edge ? "edge " : "type ");
     lang_print_name(type->name, type->name_size, out);
     print_ends(" from ", type->from, type->from_count, out);
     print_ends(" to ", type->to, type->to_count, out);
+}
+
+void lang_print_field(const struct lang_field *field, struct jit_buf *out)
+{
+    lang_print_name(field->name, field->name_size, out);
+    lang_put(out, ": ");
+    lang_put_codec(field->codec, field->element, out);
+    lang_put(out, field->join == RMG_JOIN_NONE ? "" : " ");
+    lang_put(out, rmg_join_name(field->join));
+    if (field->has_default) {
+        lang_put(out, " = ");
+        print_value(field->codec, field->value, field->value_size, out);
+    }
+}
+
+static void print_type(const struct lang_type *type, struct jit_buf *out)
+{
+    lang_print_type_head(type, out);
     for (uint32_t i = 0; i < type->field_count; i++) {
-        const struct lang_field *field = &type->fields[i];
         lang_put(out, i == 0 ? " { " : ", ");
-        lang_print_name(field->name, field->name_size, out);
-        lang_put(out, ": ");
-        lang_put_codec(field->codec, field->element, out);
-        lang_put(out, field->join == RMG_JOIN_NONE ? "" : " ");
-        lang_put(out, rmg_join_name(field->join));
-        if (field->has_default) {
-            lang_put(out, " = ");
-            print_value(field->codec, field->value, field->value_size, out);
-        }
+        lang_print_field(&type->fields[i], out);
     }
     lang_put(out, type->field_count > 0 ? " }\n" : "\n");
 }
 
-static void print_import(const struct lang_import *import, struct jit_buf *out)
+void lang_print_import(const struct lang_import *import, struct jit_buf *out)
 {
     lang_put(out, import->apt ? "import apt" : "import ");
     for (uint32_t i = 0; i < import->file_count; i++) {
@@ -295,9 +335,10 @@ static void print_import(const struct lang_import *import, struct jit_buf *out)
         lang_put(out, i == 0 ? "" : ", ");
         lang_print_datum(&name, out);
     }
-    lang_put(out, " into ");
-    lang_put(out, import->into.path);
-    lang_put(out, "\n");
+    if (import->into.path != NULL) {
+        lang_put(out, " into ");
+        lang_put(out, import->into.path);
+    }
 }
 
 static void print_run(const struct lang_rule *rule, const struct lang_run *run, struct jit_buf *out)
@@ -316,6 +357,21 @@ static void print_run(const struct lang_rule *rule, const struct lang_run *run, 
     assert(jit_cursor_done(&cur));
 }
 
+static void print_policy(const struct lang_policy *policy, struct jit_buf *out)
+{
+    static bool (*const print[])(const struct lang_policy *,
+                                 struct jit_buf *) = {lang_print_restart, lang_print_hang};
+    for (size_t i = 0; i < sizeof print / sizeof print[0]; i++) {
+        size_t at = out->size;
+        lang_put(out, "  ");
+        if (print[i](policy, out)) {
+            lang_put(out, "\n");
+        } else if (out->err == JIT_OK) {
+            out->size = at;
+        }
+    }
+}
+
 static void print_process(const struct lang_system *system, const struct lang_process *process,
                           struct jit_buf *out)
 {
@@ -331,19 +387,20 @@ static void print_process(const struct lang_system *system, const struct lang_pr
     lang_put(out, " apply all over shard(");
     lang_put(out, process->over.path);
     lang_put(out, ")\n");
-    lang_print_policy(&process->policy, out);
+    print_policy(&process->policy, out);
 }
+
+const char *const lang_right_words[] = {"", "map ", "read ", "write ", "invoke "};
 
 static void print_grant(const struct lang_system *system, const struct lang_grant *grant,
                         struct jit_buf *out)
 {
-    static const char *const words[] = {"", "map ", "read ", "write ", "invoke "};
     lang_put(out, "grant ");
     lang_put(out, system->processes[grant->process].name);
     for (uint32_t i = 0; i < grant->right_count; i++) {
         const struct lang_right *right = &grant->rights[i];
         lang_put(out, i == 0 ? ": " : "; ");
-        lang_put(out, words[right->kind]);
+        lang_put(out, lang_right_words[right->kind]);
         for (uint32_t k = 0; k < right->rule_count; k++) {
             lang_put(out, k == 0 ? "" : ", ");
             lang_put(out, system->rules[right->rules[k]].rule.name);
@@ -368,7 +425,8 @@ void lang_format(const struct lang_system *system, struct jit_buf *out)
         print_type(&system->types[i], out);
     }
     for (uint32_t i = 0; i < system->import_count; i++) {
-        print_import(&system->imports[i], out);
+        lang_print_import(&system->imports[i], out);
+        lang_put(out, "\n");
     }
     for (uint32_t i = 0; i < system->rule_count; i++) {
         lang_put(out, "\n");

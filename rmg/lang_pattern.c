@@ -160,12 +160,14 @@ bool lang_parse_equals(struct lang_parser *p, struct lang_equal **out)
         if (!lang_at_word(p, "may") || !lang_is_word(p, &next, "equal")) {
             return true;
         }
+        uint32_t at = p->token.at;
         lang_next(p);
         lang_next(p);
         struct lang_equal *equal = lang_alloc(p->arena, 1, sizeof *equal);
         if (equal == NULL) {
             return lang_no_memory(p);
         }
+        equal->at = at;
         if (!lang_expect(p, LANG_C('('), "`(` and two elements") ||
             !lang_take_name(p, "an element's name", &equal->names[0]) ||
             !lang_expect(p, LANG_C(','), "`,` and the other element") ||

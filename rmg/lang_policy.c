@@ -102,7 +102,7 @@ static bool parse_hang(struct lang_parser *p, struct lang_policy *policy)
            lang_expected(p, "`seconds`");
 }
 
-bool lang_parse_policy(struct lang_parser *p, struct lang_policy *policy)
+bool lang_parse_policy(struct lang_parser *p, struct lang_policy *policy, uint32_t at[2])
 {
     static const char *const words[] = {"restart", "on"};
     static bool (*const parse[])(struct lang_parser *, struct lang_policy *) = {parse_restart,
@@ -120,6 +120,7 @@ bool lang_parse_policy(struct lang_parser *p, struct lang_policy *policy)
                              which == 0 ? "restart" : "on hang");
         }
         seen[which] = true;
+        at[which] = word.at;
         lang_next(p);
         if (!parse[which](p, policy)) {
             return false;
@@ -136,28 +137,35 @@ static void put_counted(struct jit_buf *out, uint32_t count, const char *unit)
     lang_put(out, count == 1 ? "" : "s");
 }
 
-void lang_print_policy(const struct lang_policy *policy, struct jit_buf *out)
+bool lang_print_restart(const struct lang_policy *policy, struct jit_buf *out)
 {
     static const char *const words[] = {"on failure", "never", "always"};
     bool counts = policy->restart != LANG_RESTART_NEVER &&
                   (policy->restarts != usual.restarts || policy->ticks != usual.ticks);
-    if (policy->restart != usual.restart || counts || policy->then_stop) {
-        lang_put(out, "  restart ");
-        lang_put(out, words[policy->restart]);
-        if (counts) {
-            lang_put(out, " at most ");
-            lang_put_number(out, policy->restarts);
-            lang_put(out, " in ");
-            put_counted(out, policy->ticks, " tick");
-        }
-        lang_put(out, policy->then_stop ? " then stop\n" : "\n");
+    if (policy->restart == usual.restart && !counts && !policy->then_stop) {
+        return false;
     }
-    if (policy->hang_kill || policy->hang_seconds != 0) {
-        lang_put(out, policy->hang_kill ? "  on hang kill" : "  on hang stop");
-        if (policy->hang_seconds != 0) {
-            lang_put(out, " after ");
-            put_counted(out, policy->hang_seconds, " second");
-        }
-        lang_put(out, "\n");
+    lang_put(out, "restart ");
+    lang_put(out, words[policy->restart]);
+    if (counts) {
+        lang_put(out, " at most ");
+        lang_put_number(out, policy->restarts);
+        lang_put(out, " in ");
+        put_counted(out, policy->ticks, " tick");
     }
+    lang_put(out, policy->then_stop ? " then stop" : "");
+    return true;
+}
+
+bool lang_print_hang(const struct lang_policy *policy, struct jit_buf *out)
+{
+    if (!policy->hang_kill && policy->hang_seconds == 0) {
+        return false;
+    }
+    lang_put(out, policy->hang_kill ? "on hang kill" : "on hang stop");
+    if (policy->hang_seconds != 0) {
+        lang_put(out, " after ");
+        put_counted(out, policy->hang_seconds, " second");
+    }
+    return true;
 }

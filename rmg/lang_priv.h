@@ -83,6 +83,7 @@ struct lang_expr {
     enum rmg_codec codec;    /* set by check */
     uint32_t at;             /* first byte */
     uint32_t size;           /* bytes */
+    uint32_t begin;          /* first byte with its parentheses, of an operand of a chain */
     uint32_t height;         /* nodes on the longest way down */
     bool draws;              /* contains chance or random */
     struct lang_expr *child; /* operands */
@@ -137,6 +138,7 @@ enum lang_clause_kind {
 
 struct lang_clause {
     enum lang_clause_kind kind;
+    uint32_t at;                 /* of its first word */
     struct lang_path *paths;     /* CREATE */
     bool detach;                 /* DELETE */
     struct lang_assign *assigns; /* SET and joins; DELETE: targets only */
@@ -145,6 +147,7 @@ struct lang_clause {
 
 /* may equal(a, b) */
 struct lang_equal {
+    uint32_t at;
     struct lang_name names[2];
     struct lang_equal *next;
 };
@@ -171,11 +174,14 @@ struct lang_type_node {
     struct lang_field_node *fields;
     struct lang_end_node *ends[2]; /* from, to */
     struct lang_name name;
+    uint32_t at;    /* of `type` or `edge`; of the second of an `edge`, its name */
+    uint32_t close; /* of the brace behind the fields; 0: there are none */
     bool broken;
     struct lang_type_node *next;
 };
 struct lang_import_node {
-    struct lang_import pub;
+    struct lang_import pub; /* of types, where only the text counts: without a place */
+    uint32_t at;
     struct lang_import_node *next;
 };
 struct lang_rule_node {
@@ -188,7 +194,8 @@ struct lang_rule_node {
     uint32_t run_by; /* the last process that runs it, from 1 */
     struct lang_param *params;
     uint32_t param_count;
-    struct lang_path *match; /* one path or more */
+    uint32_t match_at, where_at; /* of the words; where_at 0: there is none */
+    struct lang_path *match;     /* one path or more */
     struct lang_equal *equals;
     struct lang_expr *where;
     struct lang_clause *clauses;
@@ -207,6 +214,10 @@ struct lang_run_node {
 struct lang_process_node {
     struct lang_process pub;
     struct lang_name name;
+    uint32_t at;
+    uint32_t over_at;      /* of `apply` */
+    uint32_t policy_at[2]; /* of `restart`, `on hang` */
+    uint32_t end;
     bool broken;
     uint32_t index;
     struct lang_run_node *runs;
@@ -219,12 +230,16 @@ struct lang_rule_ref {
 };
 struct lang_right_node {
     struct lang_right pub;
+    uint32_t at;
     struct lang_rule_ref *rules;
     struct lang_right_node *next;
 };
 struct lang_grant_node {
     struct lang_grant pub;
     struct lang_name process;
+    uint32_t at;
+    uint32_t limit_at;
+    uint32_t end;
     struct lang_right_node *rights;
     struct lang_grant_node *next;
 };
@@ -255,7 +270,9 @@ struct lang_parser {
     struct lang_name system_name;
     bool is_schema;
     const struct lang_sources *sources; /* or NULL */
-    uint32_t import_depth;              /* files that import one another, above this one */
+    bool text_only; /* what is written is all that counts: files of types are not opened */
+    uint32_t system_at;
+    uint32_t import_depth; /* files that import one another, above this one */
     /* Lists of declarations, in the order of the text; *_end is where the next one goes. */
     struct lang_type_node *types, **types_end;
     struct lang_import_node *imports, **imports_end;
@@ -342,6 +359,8 @@ bool lang_encode_datum(struct lang_parser *p, const struct rmg_datum *datum, con
                        uint32_t *size);
 
 /* ---- parsing (lang_file.c, lang_process.c, lang_rule.c, lang_pattern.c, lang_expr.c) ---- */
+/* Before anything is parsed: lists, the source judged, the first token. */
+bool lang_parse_begin(struct lang_parser *p, size_t source_size);
 bool lang_parse_file(struct lang_parser *p);
 /* Types of other files (lang_import.c): at the first name of `import "x.jitos"`. */
 bool lang_at_type_import(const struct lang_parser *p);
@@ -354,8 +373,10 @@ enum jit_err lang_parse_nested(struct jit_heap *heap, const char *file, const ui
                                uint32_t depth, struct lang_system **out, struct jit_buf *messages);
 bool lang_parse_process(struct lang_parser *p);
 /* What stands behind a process (lang_policy.c). */
-bool lang_parse_policy(struct lang_parser *p, struct lang_policy *policy);
-void lang_print_policy(const struct lang_policy *policy, struct jit_buf *out);
+bool lang_parse_policy(struct lang_parser *p, struct lang_policy *policy, uint32_t at[2]);
+/* One clause of it, without blanks and line end; false, and nothing, where it is the usual one. */
+bool lang_print_restart(const struct lang_policy *policy, struct jit_buf *out);
+bool lang_print_hang(const struct lang_policy *policy, struct jit_buf *out);
 bool lang_parse_grant(struct lang_parser *p);
 bool lang_parse_rule(struct lang_parser *p);
 /* Any number of `may equal(a, b)`, behind the paths of a match. */
@@ -425,6 +446,21 @@ bool lang_compile_rule(struct lang_scope *scope); /* fills rule->pub */
 bool lang_link(struct lang_parser *p);            /* processes, grants: names to indexes */
 bool lang_collect(struct lang_parser *p, struct lang_system *system); /* lists to arrays */
 void lang_format_rule(const struct lang_rule_node *rule, struct jit_buf *out);
+/* Pieces of the canonical text, each without the blanks before it and the line end. */
+void lang_print_rule_head(const struct lang_rule_node *rule, struct jit_buf *out);
+void lang_print_equal(const struct lang_equal *equal, struct jit_buf *out);
+void lang_print_path(const struct lang_path *path, struct jit_buf *out);
+void lang_print_expr(const struct lang_expr *expr, struct jit_buf *out);
+void lang_print_conjunct(const struct lang_expr *expr, struct jit_buf *out); /* of a where */
+void lang_print_clause_word(const struct lang_clause *clause, struct jit_buf *out);
+void lang_print_assign(const struct lang_clause *clause, const struct lang_assign *assign,
+                       struct jit_buf *out);
+void lang_print_type_head(const struct lang_type *type, struct jit_buf *out);
+void lang_print_field(const struct lang_field *field, struct jit_buf *out);
+void lang_print_import(const struct lang_import *import, struct jit_buf *out);
+extern const char *const lang_right_words[]; /* "map " */
+/* The conjuncts of a where: the first, and whether the others are its siblings. */
+const struct lang_expr *lang_conjuncts(const struct lang_expr *where, bool *several);
 void lang_print_name(const char *name, size_t size, struct jit_buf *out); /* quoted if need be */
 void lang_put(struct jit_buf *out, const char *text);
 void lang_put_number(struct jit_buf *out, uint64_t value);

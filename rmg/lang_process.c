@@ -155,10 +155,12 @@ static bool parse_process_body(struct lang_parser *p, struct lang_process_node *
     if (!parse_runs(p, process)) {
         return false;
     }
+    process->over_at = p->token.at;
     if (!lang_take_word(p, "apply")) {
         return lang_expected(p, "`,` or `apply all over shard(/world)`");
     }
-    return parse_over(p, process) && lang_parse_policy(p, &process->pub.policy) && refuse_option(p);
+    return parse_over(p, process) &&
+           lang_parse_policy(p, &process->pub.policy, process->policy_at) && refuse_option(p);
 }
 
 bool lang_parse_process(struct lang_parser *p)
@@ -168,6 +170,7 @@ bool lang_parse_process(struct lang_parser *p)
         return lang_no_memory(p);
     }
     process->pub.pos = lang_position(p, p->token.at);
+    process->at = p->token.at;
     lang_next(p);
     if (!lang_take_name(p, "the process's name", &process->name)) {
         return false;
@@ -188,6 +191,7 @@ bool lang_parse_process(struct lang_parser *p)
     }
     process->broken = true;
     bool parsed = parse_process_body(p, process);
+    process->end = p->end;
     process->broken = !parsed;
     return parsed;
 }
@@ -219,6 +223,7 @@ static bool parse_invoke(struct lang_parser *p, struct lang_right_node *right)
 static bool parse_limit(struct lang_parser *p, struct lang_grant_node *grant, uint32_t at)
 {
     struct lang_expr *value = NULL;
+    grant->limit_at = at;
     if (grant->pub.limit != LANG_LIMIT_NONE) {
         return lang_fail(p, at, p->end - at, "this grant has a limit already");
     }
@@ -243,6 +248,7 @@ static bool add_right(struct lang_parser *p, struct lang_grant_node *grant,
         return lang_no_memory(p);
     }
     right->pub.pos = lang_position(p, p->token.at);
+    right->at = p->token.at;
     **end = right;
     *end = &right->next;
     grant->pub.right_count++;
@@ -295,6 +301,7 @@ bool lang_parse_grant(struct lang_parser *p)
         return lang_no_memory(p);
     }
     grant->pub.pos = lang_position(p, p->token.at);
+    grant->at = p->token.at;
     grant->pub.limit = LANG_LIMIT_NONE;
     lang_next(p);
     if (!lang_take_name(p, "the name of a process", &grant->process) ||
@@ -310,6 +317,7 @@ bool lang_parse_grant(struct lang_parser *p)
     } while (lang_take(p, LANG_C(';')) && !lang_at_word(p, "grant") &&
              !lang_at_word(p, "process") && !lang_at_word(p, "rule") && !lang_at(p, LANG_END) &&
              !lang_at_word(p, "import") && !lang_at_word(p, "type") && !lang_at_word(p, "edge"));
+    grant->end = p->end;
     *p->grants_end = grant;
     p->grants_end = &grant->next;
     p->grant_count++;

@@ -238,6 +238,7 @@ static bool parse_join(struct lang_parser *p, const char *word, struct lang_clau
 
 static bool parse_clause(struct lang_parser *p, struct lang_clause *clause)
 {
+    clause->at = p->token.at;
     if (lang_take_word(p, "create")) {
         clause->kind = LANG_CREATE;
         return parse_create(p, clause);
@@ -281,6 +282,7 @@ static bool parse_match(struct lang_parser *p, struct lang_rule_node *rule)
     if (lang_at_word(p, "optional")) {
         return refuse_clause(p);
     }
+    rule->match_at = p->token.at;
     if (!lang_take_word(p, "match")) {
         lang_expected(p, rule->param_count == 0 && lang_at(p, LANG_NAME) ? "`match`"
                                                                          : "`priority` or `match`");
@@ -317,6 +319,7 @@ static bool parse_body(struct lang_parser *p, struct lang_rule_node *rule)
     if (!lang_parse_equals(p, &rule->equals)) {
         return false;
     }
+    rule->where_at = lang_at_word(p, "where") ? p->token.at : 0;
     if (lang_take_word(p, "where") && !lang_parse_expr(p, &rule->where)) {
         return false;
     }

@@ -49,7 +49,7 @@ noinst_LTLIBRARIES += %D%/librmg.la
 	%D%/lang_file.c %D%/lang_format.c %D%/lang_graph.c %D%/lang_import.c %D%/lang_lex.c %D%/lang_link.c %D%/lang_literal.c \
 	%D%/lang_mem.c %D%/lang_pattern.c %D%/lang_policy.c %D%/lang_priv.h %D%/lang_process.c %D%/lang_query.c \
 	%D%/lang_query.h %D%/lang_rows.c %D%/lang_rule.c \
-	%D%/lang_schema.c %D%/lang_scope.c %D%/lang_step.c %D%/lang_types.c
+	%D%/lang_schema.c %D%/lang_scope.c %D%/lang_step.c %D%/lang_tidy.c %D%/lang_types.c
 
 # The .rmg file.
 %C%_librmg_la_SOURCES += \

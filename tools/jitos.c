@@ -170,6 +170,17 @@ static const struct cli_option replay_options[] = {
     {.name = NULL},
 };
 
+static const struct cli_option rules_options[] = {
+    {.name = "check",
+     .type = CLI_FLAG,
+     .help = "fmt: change nothing, name the files that are not canonical, exit 1"},
+    {.name = "write",
+     .letter = 'w',
+     .type = CLI_FLAG,
+     .help = "fmt: write the files back, and name those that changed"},
+    {.name = NULL},
+};
+
 static const struct cli_verb verbs[] = {
     {.name = "demo",
      .operands = "",
@@ -243,6 +254,21 @@ static const struct cli_verb verbs[] = {
      .options = replay_options,
      .examples = {{"jitos replay --data run7 --verify", "is it what it was?"}},
      .run = jitos_replay},
+    {.name = "rules",
+     .operands = "fmt [FILE]...",
+     .summary = "tidy the text of a system file",
+     .about =
+         "fmt writes the canonical text of each FILE, or of standard input, to standard output:\n"
+         "one way to write each thing, comments kept beside what they are about. It judges the\n"
+         "grammar alone and reads no other file. Exit 0; with --check 1 if a file is not "
+         "canonical.",
+     .options = rules_options,
+     .operands_min = 1,
+     .operands_max = CLI_OPERANDS_ANY,
+     .examples = {{"jitos rules fmt sim.jitos", "how it would look"},
+                  {"jitos rules fmt --write *.jitos", "make it so"},
+                  {"jitos rules fmt --check *.jitos", "is all canonical? For a test"}},
+     .run = jitos_rules},
     {.name = "verify",
      .operands = "",
      .summary = "check chain, hashes and indexes of a folder",

@@ -4,6 +4,7 @@
 
 #include "tools/cli/cli.h"
 
+int jitos_rules(struct cli *cli);
 int jitos_run(struct cli *cli);
 int jitos_demo(struct cli *cli);
 int jitos_export(struct cli *cli);

@@ -16,7 +16,7 @@ bin_PROGRAMS += %D%/jitosd
 bin_PROGRAMS += %D%/jitos
 %C%_jitos_SOURCES = \
 	%D%/genesis.c %D%/genesis.h %D%/history.c %D%/history.h %D%/jitos.c %D%/jitos.h \
-	%D%/jitos_demo.c %D%/jitos_export.c %D%/jitos_log.c %D%/jitos_run.c %D%/jitos_verify.c %D%/load.c %D%/load.h \
+	%D%/jitos_demo.c %D%/jitos_export.c %D%/jitos_log.c %D%/jitos_rules.c %D%/jitos_run.c %D%/jitos_verify.c %D%/load.c %D%/load.h \
 	%D%/runner.c %D%/runner.h %D%/session.c %D%/session.h \
 	%D%/rmgtool/export_write.c %D%/rmgtool/output.c %D%/rmgtool/path.c \
 	%D%/rmgtool/path.h %D%/rmgtool/rmg.h \
