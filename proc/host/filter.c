@@ -97,8 +97,8 @@ static const struct row final_rows[] = {
     ALLOW_IF(mmap, 3, LONG_EQ_EXCEPT(2, prot, 0), LONG_EQ_EXCEPT(3, MAP_NORESERVE, MAP_SHARED),    \
              INT_EQ(4, fd))
 
-/* What a loader may do before it, besides. */
-static const struct row start_rows[] = {
+/* What a program does before its main, and to get at what it was handed, besides. */
+static const struct row runtime_rows[] = {
     ALLOW_IF(write, 1, INT_EQ(0, HOST_FD_SPAWNER)), /* to say that exec failed; then it is closed */
     /* The C runtime's start. */
     ALLOW_IF(arch_prctl, 1, INT_EQ(0, 0x1002)),                             /* ARCH_SET_FS */
@@ -110,14 +110,17 @@ static const struct row start_rows[] = {
     ANSWER(prlimit64, ENOSYS),
     ANSWER(readlink, ENOENT),
     ANSWER(readlinkat, ENOENT),
-    /* Mapping what was handed over, and knowing its size. */
-    ALLOW(fstat),
-    ALLOW_IF(newfstatat, 1, INT_EQ(3, AT_EMPTY_PATH)),
+    /* Mapping what was handed over. */
     MAP_FD(SYS_FD_RING, RW),
     MAP_FD(SYS_FD_GRAPH, RW),
     MAP_FD(SYS_FD_VIEW, PROT_READ),
     MAP_FD(SYS_FD_PROGRAM, PROT_READ),
-    /* Locking itself in. */
+};
+
+/* What a loader does besides: look at sizes, lock itself in. */
+static const struct row start_rows[] = {
+    ALLOW(fstat),
+    ALLOW_IF(newfstatat, 1, INT_EQ(3, AT_EMPTY_PATH)),
     ALLOW_IF(prctl, 2, INT_EQ(0, PR_SET_DUMPABLE), LONG_EQ_EXCEPT(1, 0, 0)),
     ALLOW_IF(prctl, 1, INT_EQ(0, PR_GET_PDEATHSIG)),
     ALLOW_IF(prctl, 1, INT_EQ(0, PR_GET_SECCOMP)),
@@ -139,7 +142,7 @@ static int add_rows(scmp_filter_ctx ctx, const struct row *rows, size_t count)
     return 0;
 }
 
-static int add_start_rows(scmp_filter_ctx ctx)
+static int add_runtime_rows(scmp_filter_ctx ctx)
 {
     const struct scmp_arg_cmp args[] = {
         INT_EQ(0, HOST_FD_LOADER),
@@ -148,7 +151,7 @@ static int add_start_rows(scmp_filter_ctx ctx)
     };
     int result = seccomp_rule_add_array(ctx, SCMP_ACT_ALLOW, SCMP_SYS(execveat), 3, args);
     return result != 0 ? result
-                       : add_rows(ctx, start_rows, sizeof start_rows / sizeof start_rows[0]);
+                       : add_rows(ctx, runtime_rows, sizeof runtime_rows / sizeof runtime_rows[0]);
 }
 
 /* libseccomp writes the program to a descriptor; read it back from a memfd. */
@@ -194,8 +197,11 @@ enum jit_err host_filter_build(enum host_filter_kind kind, struct host_filter *o
     if (result == 0) {
         result = add_rows(ctx, final_rows, sizeof final_rows / sizeof final_rows[0]);
     }
+    if (result == 0 && kind != HOST_FILTER_FINAL) {
+        result = add_runtime_rows(ctx);
+    }
     if (result == 0 && kind == HOST_FILTER_START) {
-        result = add_start_rows(ctx);
+        result = add_rows(ctx, start_rows, sizeof start_rows / sizeof start_rows[0]);
     }
     /* The one call that is made while a tick runs is looked for first. */
     if (result == 0) {

@@ -1,10 +1,14 @@
 /* proc/host/filter.h - the seccomp filters of a worker, compiled ahead of time by libseccomp.
- * Spec:  SANDBOX 2.1 "seccomp profile A". Layer: proc/host; the only user of <seccomp.h>.
+ * Spec:  SANDBOX 2.1 "seccomp profile A", "profile B". Layer: proc/host; the only user of
+ * <seccomp.h>.
  *
  * START  goes on between clone and exec. It lets the C runtime of a static-pie loader start, lets
  *        the loader map descriptors 3 to 6, seal the maps, close all descriptors and load FINAL,
  *        and nothing else; execveat and write are allowed on two descriptors that exec closes.
  * FINAL  goes on in the loader, last (proc/guest/lockdown): profile A.
+ * NATIVE goes on between clone and exec of a program nobody vouches for, and is the last one it
+ * gets: profile B. FINAL, what the C runtime of a static-pie program asks for when it starts, and
+ *        mapping descriptors 3 to 6, each with the rights it is handed out with.
  * Everything not allowed kills the process, as does any other architecture's way into the kernel.
  */
 #ifndef JIT_PROC_HOST_FILTER_H
@@ -31,9 +35,9 @@ struct host_filter {
 #define HOST_FD_LOADER  7
 #define HOST_FD_SPAWNER 8
 
-enum host_filter_kind { HOST_FILTER_START, HOST_FILTER_FINAL };
+enum host_filter_kind { HOST_FILTER_START, HOST_FILTER_FINAL, HOST_FILTER_NATIVE };
 
-/* The path the loader is executed with: empty, and START allows this very address only. */
+/* The path a program is executed with: empty, and START and NATIVE allow this very address only. */
 extern const char host_exec_path[1];
 
 /* Compile a filter. Errors: JIT_ENOTSUP (libseccomp does not know this machine), JIT_ENOMEM,

@@ -110,7 +110,7 @@ static void make_plan(const struct host_spawn_spec *spec, const int channel[2],
         .argv = spec->argv != NULL ? spec->argv : argv_default,
         .envp = spec->envp != NULL ? spec->envp : envp_default,
     };
-    if (plan->confined) {
+    if (plan->confined && facts[HOST_LANDLOCK].present) {
         plan->landlock_size = host_landlock_deny_all(spec->probe->landlock_abi, &plan->landlock);
     }
     plan_limits(spec, plan);

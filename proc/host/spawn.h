@@ -10,6 +10,9 @@
  * supervisor. A spawn copies the caller's page tables, so it costs with the caller's anonymous
  * memory (not with its memfds); nothing here needs more of the caller than this call's arguments,
  * so a small process forked at start-up can make the calls for a big one.
+ * With the NATIVE filter in place of START the program is one that nobody vouches for (profile B):
+ * it takes no steps of its own, keeps the four descriptors and can do nothing with them but map
+ * them, and replacing its own maps is its own affair.
  * In a sanitizer build the sandbox is a null one: the same descriptors, no confinement. */
 #ifndef JIT_PROC_HOST_SPAWN_H
 #define JIT_PROC_HOST_SPAWN_H
@@ -33,7 +36,7 @@ enum host_sched {
 struct host_spawn_spec {
     const struct host_probe *probe; /* what may be relied on; host_probe_check() must be content */
     const struct host_loader *loader;
-    const struct host_filter *start; /* HOST_FILTER_START */
+    const struct host_filter *start; /* HOST_FILTER_START, or HOST_FILTER_NATIVE */
     int ring_fd;
     int graph_fd;
     int view_fd;    /* read-only: host_memory.fd_worker */

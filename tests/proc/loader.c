@@ -1,18 +1,24 @@
 /* Goal:   a trusted loader as small as can be, so that the sandbox is tried from the inside.
  * Method: map the four descriptors, take the filter from the program, lock down, then do what the
  *         arguments say. "call NR ARG..." makes one system call; "early" before it: without the
- * last steps. The exit status is 0 when what was tried worked, else its errno; a ring word says how
- * far the loader got, for deaths that have no status. */
+ * last steps; "native": as a program that nobody vouches for, which has none. The exit status is 0
+ * when what was tried worked, else its errno; a ring word says how far the loader got, for deaths
+ * that have no status. */
 #include <errno.h>
 #include <limits.h>
 #include <linux/futex.h>
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <stddef.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/uio.h>
+#include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -29,14 +35,16 @@ static void say(uint32_t state)
     (void)syscall(SYS_futex, &ring->state, FUTEX_WAKE, INT_MAX, NULL, NULL, 0);
 }
 
-static int map_all(void)
+static int map_all(bool native)
 {
     static const size_t sizes[4] = {LOADER_RING_BYTES, LOADER_GRAPH_BYTES_MAX,
                                     LOADER_VIEW_BYTES_MAX, 0};
     for (int i = 0; i < 4; i++) {
         struct stat st;
         size_t size = sizes[i];
-        if (size == 0) {
+        if (size == 0 && native) {
+            size = ((struct loader_ring *)(void *)maps[0])->program_bytes;
+        } else if (size == 0) {
             if (fstat(SYS_FD_RING + i, &st) != 0) {
                 return -1;
             }
@@ -70,13 +78,19 @@ static int lock_down(void)
     return guest_lockdown(&what) == JIT_OK ? 0 : -1;
 }
 
-/* An argument: the address of a map, of our own code, or a number. */
+/* An argument: the address of a map (and how far into it), of our own code, of something the call
+ * wants to be pointed at, of the text behind s:, or a number. */
 static long argument(const char *text)
 {
+    static const uint64_t lots[2] = {UINT64_MAX, UINT64_MAX};
+    static const uint64_t one[2] = {1, 0};
+    static const uint32_t descriptor[4] = {0, 0, 0xfffff, 0x51};
     static const char *const names[] = {"ring", "graph", "view", "program"};
     for (int i = 0; i < 4; i++) {
-        if (strcmp(text, names[i]) == 0) {
-            return (long)(intptr_t)maps[i];
+        size_t size = strlen(names[i]);
+        if (strncmp(text, names[i], size) == 0 && (text[size] == '\0' || text[size] == '+')) {
+            long more = text[size] == '+' ? strtol(text + size + 1, NULL, 0) : 0;
+            return (long)(intptr_t)maps[i] + more;
         }
     }
     if (strcmp(text, "private") == 0) {
@@ -85,6 +99,15 @@ static long argument(const char *text)
     }
     if (strcmp(text, "empty") == 0 || strcmp(text, "new") == 0) {
         return (long)(intptr_t)(text[0] == 'n' ? "/new" : "");
+    }
+    if (strncmp(text, "s:", 2) == 0) {
+        return (long)(intptr_t)(text + 2);
+    }
+    if (strcmp(text, "lots") == 0 || strcmp(text, "one") == 0) {
+        return (long)(intptr_t)(text[0] == 'l' ? lots : one);
+    }
+    if (strcmp(text, "descriptor") == 0) {
+        return (long)(intptr_t)descriptor;
     }
     if (strcmp(text, "path") == 0) {
         return (long)(intptr_t) "/etc/passwd";
@@ -124,6 +147,35 @@ static int try_int80(long number)
     return result < 0 ? (int)-result : 0;
 #else
     (void)number;
+    return ENOSYS;
+#endif
+}
+
+/* A name that somebody outside listens on (LOADER_NAME). */
+static int try_connect(void)
+{
+    struct sockaddr_un to = {.sun_family = AF_UNIX};
+    memcpy(to.sun_path + 1, LOADER_NAME, sizeof LOADER_NAME - 1);
+    int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+    socklen_t size = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + sizeof LOADER_NAME);
+    return fd < 0 || connect(fd, (struct sockaddr *)&to, size) != 0 ? errno : 0;
+}
+
+static int try_writev(long pid, long address)
+{
+    uint64_t word = 0;
+    struct iovec ours = {.iov_base = &word, .iov_len = sizeof word};
+    struct iovec theirs = {.iov_base = (void *)(intptr_t)address, .iov_len = sizeof word};
+    return syscall(SYS_process_vm_writev, pid, &ours, 1, &theirs, 1, 0) < 0 ? errno : 0;
+}
+
+/* time() where the vsyscall page has always been. */
+static int try_vsyscall(void)
+{
+#ifdef __x86_64__
+    long (*volatile time_at)(long *) = (long (*)(long *))(uintptr_t)0xffffffffff600400ull;
+    return time_at(NULL) > 0 ? 0 : ENOSYS;
+#else
     return ENOSYS;
 #endif
 }
@@ -225,6 +277,9 @@ static int attempt(char **argv)
         *(volatile uint8_t *)(intptr_t)(argument(argv[1]) + argument(argv[2])) = 1;
         return 0;
     }
+    if (strcmp(what, "writev") == 0) {
+        return try_writev(argument(argv[1]), argument(argv[2]));
+    }
     if (strcmp(what, "illegal") == 0) {
         __builtin_trap();
     }
@@ -237,12 +292,14 @@ static int attempt(char **argv)
     if (strcmp(what, "wait") == 0) {
         try_wait();
     }
-    return strcmp(what, "work") == 0     ? try_work()
-           : strcmp(what, "nap") == 0    ? try_nap()
-           : strcmp(what, "memory") == 0 ? try_memory()
-           : strcmp(what, "stack") == 0  ? try_stack(4096)
-           : strcmp(what, "exit") == 0   ? (int)argument(argv[1])
-                                         : LOADER_EXIT_UNKNOWN;
+    return strcmp(what, "work") == 0       ? try_work()
+           : strcmp(what, "nap") == 0      ? try_nap()
+           : strcmp(what, "connect") == 0  ? try_connect()
+           : strcmp(what, "vsyscall") == 0 ? try_vsyscall()
+           : strcmp(what, "memory") == 0   ? try_memory()
+           : strcmp(what, "stack") == 0    ? try_stack(4096)
+           : strcmp(what, "exit") == 0     ? (int)argument(argv[1])
+                                           : LOADER_EXIT_UNKNOWN;
 }
 
 int main(int argc, char **argv)
@@ -253,10 +310,11 @@ int main(int argc, char **argv)
     if (strcmp(argv[1], "nothing") == 0) {
         return 0;
     }
-    if (map_all() != 0) {
+    bool native = strcmp(argv[1], "native") == 0;
+    if (map_all(native) != 0) {
         return LOADER_EXIT_MAPS;
     }
-    if (strcmp(argv[1], "early") == 0) {
+    if (native || strcmp(argv[1], "early") == 0) {
         say(LOADER_LOCKED);
         return attempt(argv + 2);
     }

@@ -10,9 +10,14 @@ if !SANITIZED
 endif
 
 check_PROGRAMS += %D%/test_spawn
-%C%_test_spawn_SOURCES = %D%/test_spawn.c %D%/attacks.c %D%/attacks.h %D%/loader.h
+cage = %D%/cage.c %D%/cage.h %D%/loader.h
+%C%_test_spawn_SOURCES = %D%/test_spawn.c $(cage)
 %C%_test_spawn_CFLAGS = $(test_cflags)
 %C%_test_spawn_LDADD = $(test_libs_host)
+check_PROGRAMS += %D%/test_attacks
+%C%_test_attacks_SOURCES = %D%/test_attacks.c %D%/attacks.c %D%/attacks.h $(cage)
+%C%_test_attacks_CFLAGS = $(test_cflags)
+%C%_test_attacks_LDADD = $(test_libs_host)
 check_PROGRAMS += %D%/test_elf
 %C%_test_elf_CFLAGS = $(test_cflags)
 %C%_test_elf_LDADD = $(test_libs_host)

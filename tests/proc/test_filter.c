@@ -1,6 +1,6 @@
-/* Goal:   the compiled filters are the lists of SANDBOX 2.1 "profile A", argument by argument.
- * Method: run the program itself over a table of calls, and both over every call number there is;
- *         tests/proc/test_spawn.c tries the same in a real worker. */
+/* Goal:   the compiled filters are the lists of SANDBOX 2.1 "profile A" and "profile B", argument
+ * by argument. Method: run the program itself over a table of calls, and all over every call number
+ * there is; tests/proc/test_spawn.c tries the same in a real worker. */
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/audit.h>
@@ -27,12 +27,13 @@
 #define ANSWER(err) (SECCOMP_RET_ERRNO | (err))
 #define NUMBERS     1024
 
-static struct host_filter final_filter, start_filter;
+static struct host_filter final_filter, start_filter, native_filter;
 
 static void setup(void)
 {
     ck_assert_int_eq(host_filter_build(HOST_FILTER_FINAL, &final_filter), JIT_OK);
     ck_assert_int_eq(host_filter_build(HOST_FILTER_START, &start_filter), JIT_OK);
+    ck_assert_int_eq(host_filter_build(HOST_FILTER_NATIVE, &native_filter), JIT_OK);
 }
 
 /* The part of classic BPF that libseccomp uses. */
@@ -139,6 +140,13 @@ static const struct {
 #endif
 };
 
+/* What only a loader that is trusted does: look at sizes, lock itself in. */
+static bool loaders_own(long number)
+{
+    return number == SYS_fstat || number == SYS_newfstatat || number == SYS_prctl ||
+           number == SYS_seccomp || number == SYS_close_range || number == 462 /* mseal */;
+}
+
 START_TEST(row) /* _i */
 {
     struct seccomp_data data = {.nr = (int)rows[_i].number, .arch = ARCH};
@@ -147,9 +155,12 @@ START_TEST(row) /* _i */
     }
     ck_assert_uint_eq(run(&final_filter, &data), rows[_i].final);
     ck_assert_uint_eq(run(&start_filter, &data), rows[_i].start);
+    ck_assert_uint_eq(run(&native_filter, &data),
+                      loaders_own(rows[_i].number) ? KILL : rows[_i].start);
     data.arch = OTHER_ARCH;
     ck_assert_uint_eq(run(&final_filter, &data), KILL);
     ck_assert_uint_eq(run(&start_filter, &data), KILL);
+    ck_assert_uint_eq(run(&native_filter, &data), KILL);
 }
 END_TEST
 
@@ -175,6 +186,9 @@ START_TEST(every_number)
         ck_assert_msg((run(&final_filter, &data) == ALLOW) == in_final, "final: %d", number);
         ck_assert_msg((run(&start_filter, &data) == ALLOW) == (in_final || in_start), "start: %d",
                       number);
+        ck_assert_msg((run(&native_filter, &data) == ALLOW) ==
+                          (in_final || (in_start && !loaders_own(number))),
+                      "native: %d", number);
     }
 }
 END_TEST
