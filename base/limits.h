@@ -28,9 +28,10 @@
 #define JIT_PATCH_GENESIS_BYTES_MAX (8ull << 30)
 
 /* Processes */
-#define JIT_PROCESSES_MAX 1024u
-#define JIT_CAP_SLOTS_MAX 65536u
-#define JIT_CAP_DEPTH_MAX 16u
+#define JIT_PROCESSES_MAX   1024u
+#define JIT_CAP_SLOTS_MAX   65536u
+#define JIT_CAP_DEPTH_MAX   16u
+#define JIT_CAP_FAN_OUT_MAX 65536u
 
 /* Process policies */
 #define JIT_RESTARTS_MAX      1000u    /* of a process ... */

@@ -9,21 +9,24 @@
 /* ---- requests ---- */
 
 /* Most capabilities name the very instance; where it lies is asked only if this one does not. */
-static bool check_capability(struct kern_core *core, struct kern_process *process,
+static bool check_capability(struct kern_core *core, uint32_t index,
                              const struct kern_pending *pending, struct sys_cap_need *need,
-                             enum sys_cap_verdict *verdict)
+                             enum sys_cap_verdict *verdict, uint32_t *node)
 {
-    *verdict = sys_cap_check(process->caps, pending->cap_slot, pending->cap_generation, need);
+    *verdict =
+        sys_caps_check(core->caps, index, pending->cap_slot, pending->cap_generation, need, node);
     if (*verdict != SYS_CAP_OTHER_INSTANCE) {
         return true;
     }
-    const struct kern_lineage *lineage = kern_lineage_of(core, process, pending->instance);
+    const struct kern_lineage *lineage =
+        kern_lineage_of(core, &core->processes[index], pending->instance);
     if (lineage == NULL) {
         return false;
     }
     need->outer = lineage->ids + 1;
     need->outer_count = lineage->count - 1;
-    *verdict = sys_cap_check(process->caps, pending->cap_slot, pending->cap_generation, need);
+    *verdict =
+        sys_caps_check(core->caps, index, pending->cap_slot, pending->cap_generation, need, node);
     return true;
 }
 
@@ -46,16 +49,19 @@ static bool authorise(struct kern_core *core, uint32_t index, const struct kern_
     struct sys_cap_need need = {.right = SYS_RIGHT_INVOKE,
                                 .rule_id = &request->rule_id,
                                 .instance = &request->instance,
-                                .params_digest = &digest};
-    const struct sys_cap *cap = NULL;
-    if (!check_capability(core, process, pending, &need, &source->verdict)) {
+                                .params_digest = &digest,
+                                .params = request->params,
+                                .params_size = request->params_size,
+                                .priority = request->rule->priority};
+    uint32_t node = SYS_CAP_NONE;
+    if (!check_capability(core, index, pending, &need, &source->verdict, &node)) {
         return false;
     }
-    if (source->verdict != SYS_CAP_ALLOWED ||
-        sys_cap_lookup(process->caps, pending->cap_slot, pending->cap_generation, &cap) != JIT_OK) {
+    if (source->verdict != SYS_CAP_ALLOWED) {
         request->result = RMG_DENIED;
         return true;
     }
+    const struct sys_cap *cap = &sys_caps_node(core->caps, node)->cap;
     assert(cap->limit_group < process->quota_count);
     request->result = RMG_APPLIED;
     request->quota = process->quota_at + cap->limit_group;

@@ -43,7 +43,6 @@ struct kern_process {
     uint64_t graph_size_max;
     uint64_t growing; /* what it has asked for and is being given; 0: nothing */
     uint64_t grow_cookie;
-    struct sys_cap_table *caps;
     const struct rmg_rule **rules; /* distinct rules of its runs: what requests index */
     uint32_t rule_count;
     struct jit_id *instances;       /* distinct instances of its runs and map rights */
@@ -87,6 +86,7 @@ struct kern_core {
     struct jit_heap *heap;
     struct kern_config *config;
     struct rmg_engine *engine;
+    struct sys_caps *caps; /* a holder is a process, by its index */
     struct kern_process *processes;
     uint32_t process_count;
     struct rmg_version version;

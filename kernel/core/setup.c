@@ -114,18 +114,22 @@ static void add_instance(struct kern_process *process, const struct jit_id *id)
 static enum jit_err setup_capabilities(struct kern_core *core, struct kern_process *process)
 {
     const struct kern_process_config *config = process->config;
-    enum jit_err err = sys_cap_table_new(core->heap, &process->caps);
+    enum jit_err err = JIT_OK;
     process->quota_at = core->quota_count;
     for (uint32_t i = 0; err == JIT_OK && i < config->capability_count; i++) {
         const struct kern_root_capability *c = &config->capabilities[i];
-        struct sys_cap cap = {.generation = c->generation,
-                              .rights = c->rights,
-                              .instance = c->instance,
-                              .rule_id = c->rule_id,
-                              .params_digest = c->params_digest,
-                              .limit_group = c->limit_group,
-                              .badge = c->badge};
-        err = sys_cap_put(process->caps, c->slot, &cap);
+        struct sys_cap_node node = {.cap = {.generation = c->generation,
+                                            .rights = c->rights,
+                                            .instance = c->instance,
+                                            .rule_id = c->rule_id,
+                                            .params_digest = c->params_digest,
+                                            .limit_group = c->limit_group,
+                                            .badge = c->badge},
+                                    .holder = (uint32_t)(process - core->processes),
+                                    .slot = c->slot,
+                                    .parent = SYS_CAP_NONE};
+        uint32_t at = 0;
+        err = sys_caps_put(core->caps, &node, &at);
         if (c->limit_group >= process->quota_count) {
             process->quota_count = c->limit_group + 1;
         }
@@ -190,6 +194,7 @@ enum jit_err kern_setup(struct kern_core *core, const char **where)
     if (core->processes == NULL) {
         return JIT_ENOMEM;
     }
+    err = sys_caps_new(core->heap, core->config->process_count, &core->caps);
     for (uint32_t i = 0; err == JIT_OK && i < core->config->process_count; i++) {
         core->processes[i].config = &core->config->processes[i];
         core->process_count++;
@@ -211,7 +216,6 @@ void kern_setup_release(struct kern_core *core)
     for (uint32_t i = 0; i < core->process_count; i++) {
         struct kern_process *process = &core->processes[i];
         jit_buf_release(&process->bytes);
-        sys_cap_table_free(process->caps);
         heap->free(heap, process->deaths);
         heap->free(heap, process->rules);
         for (uint32_t k = 0; process->lineages != NULL && k < process->instance_count; k++) {
@@ -222,6 +226,7 @@ void kern_setup_release(struct kern_core *core)
         heap->free(heap, process->pending);
     }
     rmg_engine_free(core->engine);
+    sys_caps_free(core->caps);
     kern_config_free(heap, core->config);
     jit_buf_release(&core->payload);
     heap->free(heap, core->processes);
