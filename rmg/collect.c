@@ -161,7 +161,7 @@ enum jit_err rmg_collect_new(struct jit_heap *heap, struct rmg_store *store,
     }
     collect->heap = heap;
     collect->store = store;
-    collect->epoch = store->newest.epoch + 1;
+    collect->epoch = store->epoch + 1;
     load_owner_init(&collect->owner, heap);
     return JIT_OK;
 }

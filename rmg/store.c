@@ -14,6 +14,7 @@ enum jit_err rmg_store_new(struct jit_heap *heap, const struct rmg_store_options
     }
     store->heap = heap;
     store->options = *options;
+    store->epoch = options->epoch;
     if (trie_hasher_new(heap, &store->hasher) != JIT_OK) {
         heap->free(heap, store);
         return JIT_ENOMEM;
@@ -71,14 +72,25 @@ static size_t pin_find(const struct rmg_store *store, uint64_t epoch)
     return at;
 }
 
+static bool pinned(const struct rmg_store *store, size_t at, const struct rmg_version *version)
+{
+    return at < store->pin_count && store->pins[at].epoch == version->epoch;
+}
+
 enum jit_err rmg_store_pin(struct rmg_store *store, const struct rmg_version *version)
 {
+    assert(version->epoch == store->newest.epoch || version->epoch == 0 ||
+           pinned(store, pin_find(store, version->epoch), version));
+    return store_pin_any(store, version);
+}
+
+enum jit_err store_pin_any(struct rmg_store *store, const struct rmg_version *version)
+{
     size_t at = pin_find(store, version->epoch);
-    if (at < store->pin_count && store->pins[at].epoch == version->epoch) {
+    if (pinned(store, at, version)) {
         store->pins[at].count++;
         return JIT_OK;
     }
-    assert(version->epoch == store->newest.epoch || version->epoch == 0);
     if (jit_heap_grow(store->heap, (void **)&store->pins, &store->pin_capacity,
                       store->pin_count + 1, sizeof *store->pins) != 0) {
         return JIT_ENOMEM;
@@ -141,7 +153,7 @@ void store_bury(struct rmg_store *store, struct dead_list *dead, size_t pin_coun
 void rmg_store_unpin(struct rmg_store *store, const struct rmg_version *version)
 {
     size_t at = pin_find(store, version->epoch);
-    assert(at < store->pin_count && store->pins[at].epoch == version->epoch);
+    assert(pinned(store, at, version));
     if (--store->pins[at].count > 0) {
         return;
     }

@@ -23,6 +23,8 @@ struct rmg_store_options {
     /* Which arena an instance lies in; NULL: always 0. Must be a function of the id alone. */
     uint32_t (*arena_of)(void *user, const struct jit_id *instance);
     void *user;
+    /* Epochs begin behind this one. What is adopted (rmg_tx_adopt) must be older: see there. */
+    uint64_t epoch;
 };
 
 /* A version: by value, freely copied. */
@@ -103,6 +105,37 @@ void rmg_tx_abort(struct rmg_tx *tx); /* may be NULL */
  * abort. Errors: JIT_EINVALID, JIT_ENOMEM, JIT_ENOSPC,
  * JIT_ELIMIT. */
 JIT_MUST_CHECK enum jit_err rmg_tx_seal(struct rmg_tx *tx, struct rmg_version *out);
+
+/* A branch: a line of versions beside the newest one, forked from `base`. Plain memory. The store's
+ * own line goes on as if it were not there, and any number may live at once; memory of what a
+ * branch made is its own, what it replaces of its base is not. */
+struct rmg_branch {
+    struct rmg_version base; /* pinned while the branch lives */
+    struct rmg_version head; /* readable until the branch's next seal, or while it is pinned */
+};
+/* O(1). from: a version that is pinned, the newest, or the head of a branch. Errors: JIT_ENOMEM. */
+JIT_MUST_CHECK enum jit_err rmg_branch_fork(struct rmg_store *store, const struct rmg_version *from,
+                                            struct rmg_branch *out);
+/* A transaction on the branch's head; what seal gives is the caller's to put there. Errors: as
+ * rmg_tx_begin(). */
+JIT_MUST_CHECK enum jit_err rmg_branch_begin(struct rmg_store *store,
+                                             const struct rmg_branch *branch, struct rmg_tx **out);
+/* Gives back all that the branch made: O(what it changed). Branches forked from its versions must
+ * be gone, and pins of them. */
+void rmg_branch_drop(struct rmg_store *store, struct rmg_branch *branch);
+
+/* Versions that lie in the arenas already: of a store that lived in this memory before. Arenas are
+ * the caller's to set up (`used`); the store is empty. What was free then stays unused. */
+void rmg_store_attach(struct rmg_store *store, const struct rmg_version *version);
+
+/* Make an instance be what lies in its arena already and is somebody else's: roots, root node and
+ * parent are taken as they are. Its memory is read and never released; changes copy. It must have
+ * been made in epochs up to the store's first (rmg_store_options.epoch). Seal then does not judge
+ * validity across instances, which is the owner's. Errors: JIT_ENOMEM, JIT_ENOSPC, JIT_ELIMIT. */
+JIT_MUST_CHECK enum jit_err rmg_tx_adopt(struct rmg_tx *tx, const struct rmg_instance *instance);
+/* Forget an adopted instance that this line has not changed. Errors: JIT_ENOENT, JIT_ENOMEM,
+ * JIT_ENOSPC. */
+JIT_MUST_CHECK enum jit_err rmg_tx_disown(struct rmg_tx *tx, const struct jit_id *id);
 
 /* The transaction's own view of an instance, valid until the next change. JIT_ENOENT. */
 JIT_MUST_CHECK enum jit_err rmg_tx_graph(struct rmg_tx *tx, const struct jit_id *instance,

@@ -18,6 +18,9 @@ struct rmg_tx {
     struct rmg_store *store; /* NULL: no transaction runs */
     struct rmg_version base;
     uint64_t epoch;
+    uint64_t fork;      /* what is not younger belongs to the version the branch was forked from */
+    bool branch;        /* the newest version stays what it is */
+    bool adopted;       /* validity across instances is not judged */
     uint32_t instances; /* root of the map of instances, as it stands */
     uint64_t instance_count;
     /* Validity across instances is judged at seal, from what was touched alone: */
@@ -38,6 +41,7 @@ struct rmg_store {
     struct rmg_store_options options;
     struct rmg_counters counters;
     struct rmg_version newest;
+    uint64_t epoch;   /* of the last version of any line */
     struct pin *pins; /* ascending epochs */
     size_t pin_count;
     size_t pin_capacity;
@@ -64,7 +68,15 @@ JIT_MUST_CHECK enum jit_err tx_find(struct rmg_tx *tx, const struct jit_id *id);
 JIT_MUST_CHECK enum jit_err tx_own(struct rmg_tx *tx);
 JIT_MUST_CHECK enum jit_err tx_touch(struct rmg_tx *tx, const struct jit_id *instance);
 void tx_view(const struct rmg_tx *tx, struct rmg_graph *graph); /* of tx->at */
+/* Release the cells of a map of instances that are not older than `epoch`. */
+void tx_abandon(struct rmg_tx *tx, uint32_t instances, uint64_t epoch);
+void store_parent_set(struct leaf_instance *leaf, const struct rmg_parent *parent);
+/* A new instance, zeroed, as tx->at. Errors: JIT_ELIMIT, the arena's. */
+JIT_MUST_CHECK enum jit_err tx_instance_new(struct rmg_tx *tx, const struct jit_id *id);
 
+/* Of any line, also one's head. Errors: JIT_ENOMEM. */
+JIT_MUST_CHECK enum jit_err store_pin_any(struct rmg_store *store,
+                                          const struct rmg_version *version);
 /* Give back cells that no pinned version before `epoch` needs; keep the others with the newest
  * such pin. The list is empty afterwards. */
 void store_bury(struct rmg_store *store, struct dead_list *dead, size_t pin_count);

@@ -364,6 +364,7 @@ struct trie_pen {
     struct rmg_arena *arena;
     uint32_t arena_index;
     uint64_t epoch;
+    uint64_t fork; /* cells up to this epoch are another line's: never released here */
     struct dead_list *dead;
     struct dead_chunk **spare; /* chunks kept for reuse */
     struct rmg_counters *counters;

@@ -5,11 +5,17 @@ static struct trie_node *node_at(const struct trie_pen *pen, uint32_t ref)
     return rmg_arena_at(pen->arena, ref);
 }
 
-static bool owned(const struct trie_pen *pen, const void *cell)
+static uint64_t birth_of(const void *cell)
 {
     uint64_t epoch;
     memcpy(&epoch, cell, sizeof epoch);
-    return epoch == pen->epoch;
+    return epoch;
+}
+
+/* Nothing is younger than the transaction that runs. */
+static bool owned(const struct trie_pen *pen, const void *cell)
+{
+    return birth_of(cell) >= pen->epoch;
 }
 
 enum jit_err trie_cell_new(struct trie_pen *pen, uint32_t size, uint32_t *ref)
@@ -50,8 +56,12 @@ static void cell_bury(struct trie_pen *pen, uint32_t ref, uint32_t size)
         rmg_arena_release(pen->arena, ref, size);
         return;
     }
+    uint64_t birth = birth_of(cell);
+    if (birth <= pen->fork) {
+        return;
+    }
     struct dead_cell *dead = &pen->dead->head->cells[pen->dead->head->count++];
-    memcpy(&dead->birth, cell, sizeof dead->birth);
+    dead->birth = birth;
     dead->ref = ref;
     dead->where = pen->arena_index << 28u | (size + RMG_GRANULE - 1) / RMG_GRANULE;
 }

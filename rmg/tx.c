@@ -7,9 +7,23 @@ struct trie_pen tx_pen(struct rmg_tx *tx, uint32_t arena)
                              .arena = store->options.arenas[arena],
                              .arena_index = arena,
                              .epoch = tx->epoch,
+                             .fork = tx->fork,
                              .dead = &tx->dead,
                              .spare = &store->spare,
                              .counters = &store->counters};
+}
+
+static void tx_open(struct rmg_tx *tx, struct rmg_store *store, const struct rmg_version *base)
+{
+    struct jit_id *touched = tx->touched;
+    size_t capacity = tx->touched_capacity;
+    *tx = (struct rmg_tx){.store = store,
+                          .base = *base,
+                          .epoch = store->epoch + 1,
+                          .instances = base->instances,
+                          .instance_count = base->instance_count,
+                          .touched = touched,
+                          .touched_capacity = capacity};
 }
 
 enum jit_err rmg_tx_begin(struct rmg_store *store, const struct rmg_version *base,
@@ -19,15 +33,20 @@ enum jit_err rmg_tx_begin(struct rmg_store *store, const struct rmg_version *bas
     *out = NULL;
     assert(tx->store == NULL);
     assert(base->epoch == store->newest.epoch);
-    struct jit_id *touched = tx->touched;
-    size_t capacity = tx->touched_capacity;
-    *tx = (struct rmg_tx){.store = store,
-                          .base = *base,
-                          .epoch = base->epoch + 1,
-                          .instances = base->instances,
-                          .instance_count = base->instance_count,
-                          .touched = touched,
-                          .touched_capacity = capacity};
+    tx_open(tx, store, base);
+    *out = tx;
+    return JIT_OK;
+}
+
+enum jit_err rmg_branch_begin(struct rmg_store *store, const struct rmg_branch *branch,
+                              struct rmg_tx **out)
+{
+    struct rmg_tx *tx = &store->tx;
+    *out = NULL;
+    assert(tx->store == NULL);
+    tx_open(tx, store, &branch->head);
+    tx->fork = branch->base.epoch;
+    tx->branch = true;
     *out = tx;
     return JIT_OK;
 }
@@ -75,7 +94,7 @@ static void abandon_leaf(void *user, uint32_t ref)
 {
     struct abandon *a = user;
     const uint8_t *leaf = rmg_arena_at(a->pen.arena, ref);
-    if (((const struct leaf_owner *)(const void *)leaf)->epoch != a->pen.epoch) {
+    if (((const struct leaf_owner *)(const void *)leaf)->epoch < a->pen.epoch) {
         return;
     }
     if (a->leaf_size != 0) {
@@ -85,15 +104,21 @@ static void abandon_leaf(void *user, uint32_t ref)
     owner_leaf_free(&a->pen, ref, owner_leaf_size(leaf));
 }
 
+struct abandon_all {
+    struct rmg_tx *tx;
+    uint64_t epoch;
+};
+
 static void abandon_instance(void *user, uint32_t ref)
 {
-    struct rmg_tx *tx = user;
-    struct rmg_arena *arena = tx->store->options.arenas[0];
+    const struct abandon_all *all = user;
+    struct rmg_arena *arena = all->tx->store->options.arenas[0];
     const struct leaf_instance *leaf = rmg_arena_at(arena, ref);
-    if (leaf->epoch != tx->epoch) {
+    if (leaf->epoch < all->epoch) {
         return;
     }
-    struct abandon a = {.pen = tx_pen(tx, leaf->arena)};
+    struct abandon a = {.pen = tx_pen(all->tx, leaf->arena)};
+    a.pen.epoch = all->epoch;
     for (unsigned map = 0; map < RMG_MAPS; map++) {
         const struct trie_spec *spec = &trie_specs[map];
         bool owners = map == RMG_ALPHA || map == RMG_BETA;
@@ -102,6 +127,14 @@ static void abandon_instance(void *user, uint32_t ref)
         trie_abandon(&a.pen, spec, leaf->roots.ref[map], spec->hashed ? abandon_leaf : NULL, &a);
     }
     rmg_arena_release(arena, ref, sizeof *leaf);
+}
+
+void tx_abandon(struct rmg_tx *tx, uint32_t instances, uint64_t epoch)
+{
+    struct abandon_all all = {.tx = tx, .epoch = epoch};
+    struct trie_pen pen = tx_pen(tx, 0);
+    pen.epoch = epoch;
+    trie_abandon(&pen, &trie_specs[TRIE_INSTANCES], instances, abandon_instance, &all);
 }
 
 static void tx_end(struct rmg_tx *tx)
@@ -116,8 +149,7 @@ void rmg_tx_abort(struct rmg_tx *tx)
         return;
     }
     assert(tx->store != NULL);
-    struct trie_pen pen = tx_pen(tx, 0);
-    trie_abandon(&pen, &trie_specs[TRIE_INSTANCES], tx->instances, abandon_instance, tx);
+    tx_abandon(tx, tx->instances, tx->epoch);
     while (tx->dead.head != NULL) {
         struct dead_chunk *chunk = tx->dead.head;
         tx->dead.head = chunk->next;
@@ -215,7 +247,7 @@ static bool parent_is(const struct leaf_instance *leaf, const struct rmg_parent 
                          memcmp(leaf->name, parent->name, parent->name_size) == 0));
 }
 
-static void parent_set(struct leaf_instance *leaf, const struct rmg_parent *parent)
+void store_parent_set(struct leaf_instance *leaf, const struct rmg_parent *parent)
 {
     leaf->has_parent = parent != NULL && parent->present;
     leaf->plane = 0;
@@ -232,7 +264,7 @@ static void parent_set(struct leaf_instance *leaf, const struct rmg_parent *pare
     }
 }
 
-static enum jit_err instance_new(struct rmg_tx *tx, const struct jit_id *id)
+enum jit_err tx_instance_new(struct rmg_tx *tx, const struct jit_id *id)
 {
     const struct rmg_store *store = tx->store;
     const struct trie_spec *spec = &trie_specs[TRIE_INSTANCES];
@@ -282,7 +314,7 @@ enum jit_err rmg_tx_upsert_instance(struct rmg_tx *tx, const struct jit_id *id,
     enum jit_err err = tx_find(tx, id);
     bool fresh = err == JIT_ENOENT;
     if (fresh) {
-        err = instance_new(tx, id);
+        err = tx_instance_new(tx, id);
     } else if (err == JIT_OK) {
         if (jit_id_equal(&tx->at->root_node, root_node) && parent_is(tx->at, parent)) {
             return JIT_OK;
@@ -298,7 +330,7 @@ enum jit_err rmg_tx_upsert_instance(struct rmg_tx *tx, const struct jit_id *id,
     tx->top_delta += (present ? 0 : 1) - (fresh || tx->at->has_parent ? 0 : 1);
     tx->moved = tx->moved || (!fresh && !parent_is(tx->at, parent));
     tx->at->root_node = *root_node;
-    parent_set(tx->at, parent);
+    store_parent_set(tx->at, parent);
     return JIT_OK;
 }
 

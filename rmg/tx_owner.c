@@ -109,7 +109,7 @@ void owner_leaf_free(struct trie_pen *pen, uint32_t ref, uint32_t size)
     while (err == JIT_OK && (err = owner_walk_next(&walk, &entry)) == JIT_OK) {
         const struct atom_cell *cell =
             entry.cell == 0 ? NULL : rmg_arena_at(pen->arena, entry.cell);
-        if (cell != NULL && cell->epoch == pen->epoch) {
+        if (cell != NULL && cell->epoch >= pen->epoch) {
             rmg_arena_release(pen->arena, entry.cell, sizeof *cell + cell->size);
         }
     }

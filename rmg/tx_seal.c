@@ -71,6 +71,9 @@ static enum jit_err judge_all_depths(const struct rmg_tx *tx)
 
 enum jit_err tx_judge(struct rmg_tx *tx)
 {
+    if (tx->adopted) {
+        return JIT_OK;
+    }
     int64_t base_tops = tx->base.instance_count > 0 ? 1 : 0;
     int64_t base_portals = (int64_t)tx->base.instance_count - base_tops;
     int64_t tops = tx->instance_count > 0 ? 1 : 0;
@@ -173,7 +176,10 @@ enum jit_err rmg_tx_seal(struct rmg_tx *tx, struct rmg_version *out)
     trie_hasher_add(store->hasher, &mem, TRIE_INSTANCES, tx->instances, &version.state_root);
     trie_hasher_finish(store->hasher, &store->counters);
     store_bury(store, &tx->dead, store->pin_count);
-    store->newest = version;
+    store->epoch = version.epoch;
+    if (!tx->branch) {
+        store->newest = version;
+    }
     tx->store = NULL;
     tx->at = NULL;
     *out = version;
