@@ -43,4 +43,7 @@ enum jit_err {
 const char *jit_err_name(enum jit_err err);
 const char *jit_err_text(enum jit_err err);
 
+/* What an errno of the file system means here; JIT_EIO for whatever has no name of its own. */
+enum jit_err jit_err_of_errno(int error);
+
 #endif

@@ -44,6 +44,27 @@ void jit_memory_huge(void *base, size_t size)
     }
 }
 
+void *jit_memory_reserve(uint64_t size_max, uint64_t size_min, uint64_t *size)
+{
+    for (uint64_t want = size_max; want >= size_min; want /= 2) {
+        void *base = mmap(NULL, want, PROT_READ | PROT_WRITE,
+                          MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+        if (base != MAP_FAILED) {
+            *size = want;
+            return base;
+        }
+    }
+    *size = 0;
+    return NULL;
+}
+
+void jit_memory_release(void *base, uint64_t size)
+{
+    if (base != NULL) {
+        (void)munmap(base, size);
+    }
+}
+
 void *jit_heap_zalloc(struct jit_heap *heap, size_t count, size_t size)
 {
     size_t total = 0;

@@ -4,7 +4,7 @@ noinst_LTLIBRARIES += %D%/libbase.la
 	%D%/b3_impl.h %D%/buf.c %D%/buf.h %D%/check.h %D%/clock.h %D%/cursor.h %D%/err.c %D%/err.h \
 	%D%/exec.c %D%/exec.h %D%/hash.c %D%/hash.h %D%/hash_keys.c %D%/heap.c %D%/heap.h %D%/id.c \
 	%D%/id.h %D%/io.h %D%/lanes.h %D%/lanes_priv.h %D%/lanes4.c %D%/lanes8.c %D%/lanes16.c \
-	%D%/le.h %D%/limits.h %D%/random.h
+	%D%/le.h %D%/limits.h %D%/random.h %D%/whole.c %D%/whole.h
 %C%_libbase_la_CFLAGS = $(AM_CFLAGS) $(BLAKE3_CFLAGS)
 %C%_libbase_la_LIBADD = $(BLAKE3_LIBS)
 

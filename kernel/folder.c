@@ -19,23 +19,6 @@
 static const char *const leftovers[] = {".",     "..",       "LOCK",   "FORMAT.tmp", "log",
                                         "blobs", "hub.sock", "SOURCE", "SOURCE.tmp"};
 
-static enum jit_err map_errno(int error)
-{
-    switch (error) {
-    case ENOENT:
-        return JIT_ENOENT;
-    case EACCES:
-    case EPERM:
-    case EROFS:
-        return JIT_EPERM;
-    case ENOSPC:
-    case EDQUOT:
-        return JIT_ENOSPC;
-    default:
-        return JIT_EIO;
-    }
-}
-
 static enum jit_err say(enum jit_err err, char *message, size_t size, const char *path,
                         const char *what)
 {
@@ -47,7 +30,7 @@ static enum jit_err say_errno(char *message, size_t size, const char *path, cons
 {
     int error = errno;
     snprintf(message, size, "%s: %s: %s", path, what, strerror(error));
-    return map_errno(error);
+    return jit_err_of_errno(error);
 }
 
 static bool is_empty(int dir_fd)

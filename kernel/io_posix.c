@@ -14,30 +14,6 @@
 
 #define PROBE_NAME "probe.tmp"
 
-enum jit_err io_posix_err(int error)
-{
-    switch (error) {
-    case ENOSPC:
-    case EDQUOT:
-    case EFBIG:
-        return JIT_ENOSPC;
-    case ENOENT:
-    case ENOTDIR:
-        return JIT_ENOENT;
-    case EEXIST:
-        return JIT_EEXIST;
-    case ENOMEM:
-        return JIT_ENOMEM;
-    case EACCES:
-    case EPERM:
-    case EROFS:
-    case ELOOP:
-        return JIT_EPERM;
-    default:
-        return JIT_EIO;
-    }
-}
-
 static struct io_posix *of(struct jit_io *io)
 {
     return (struct io_posix *)io;
@@ -79,7 +55,7 @@ static enum jit_err posix_open(struct jit_io *io, const char *name, unsigned fla
     bool direct = io->direct && (flags & JIT_IO_DIRECT) != 0;
     int fd = openat(posix->dirfd, name, mode | (direct ? O_DIRECT : 0), 0600);
     if (fd < 0) {
-        return io_posix_err(errno);
+        return jit_err_of_errno(errno);
     }
     if (fstat(fd, &st) != 0 || !S_ISREG(st.st_mode)) {
         (void)close(fd);
@@ -153,7 +129,7 @@ enum jit_err io_posix_write_all(struct io_posix *posix, const struct io_file *fi
     while (from < size) {
         ssize_t got = write_some(posix, file, bytes + from, size - from, offset + from, durable);
         if (got < 0 && errno != EINTR && errno != EAGAIN) {
-            return io_posix_err(errno);
+            return jit_err_of_errno(errno);
         }
         uint64_t next = got > 0 ? io_resume(file, from + (uint64_t)got) : from;
         if (next > from) {
@@ -164,7 +140,7 @@ enum jit_err io_posix_write_all(struct io_posix *posix, const struct io_file *fi
         }
     }
     if (durable && posix->no_dsync && fdatasync(file->fd) != 0) {
-        return io_posix_err(errno);
+        return jit_err_of_errno(errno);
     }
     return JIT_OK;
 }
@@ -192,7 +168,7 @@ static enum jit_err posix_pread(struct jit_io *io, int file, void *buf, uint64_t
             return JIT_OK; /* the end of the file */
         }
         if (part < 0 && errno != EINTR && errno != EAGAIN) {
-            return io_posix_err(errno);
+            return jit_err_of_errno(errno);
         }
         if (part < 0) {
             if (++tries == IO_TRIES_MAX) {
@@ -216,7 +192,7 @@ static enum jit_err posix_size(struct jit_io *io, int file, uint64_t *out)
     struct stat st;
     *out = 0;
     if (fstat(io_posix_file(of(io), file)->fd, &st) != 0) {
-        return io_posix_err(errno);
+        return jit_err_of_errno(errno);
     }
     *out = (uint64_t)st.st_size;
     return JIT_OK;
@@ -225,7 +201,7 @@ static enum jit_err posix_size(struct jit_io *io, int file, uint64_t *out)
 static enum jit_err posix_sync(struct jit_io *io, int file)
 {
     /* EINTR is no leave to try again either: what a sync has lost once stays lost. */
-    return fsync(io_posix_file(of(io), file)->fd) == 0 ? JIT_OK : io_posix_err(errno);
+    return fsync(io_posix_file(of(io), file)->fd) == 0 ? JIT_OK : jit_err_of_errno(errno);
 }
 
 /* --- folders --- */
@@ -240,9 +216,9 @@ static enum jit_err posix_syncdir(struct jit_io *io, const char *dir)
 {
     int fd = open_dir(of(io), dir);
     if (fd < 0) {
-        return io_posix_err(errno);
+        return jit_err_of_errno(errno);
     }
-    enum jit_err err = fsync(fd) == 0 ? JIT_OK : io_posix_err(errno);
+    enum jit_err err = fsync(fd) == 0 ? JIT_OK : jit_err_of_errno(errno);
     (void)close(fd);
     return err;
 }
@@ -254,10 +230,10 @@ static enum jit_err posix_mkdir(struct jit_io *io, const char *dir)
         return JIT_OK;
     }
     if (errno != EEXIST) {
-        return io_posix_err(errno);
+        return jit_err_of_errno(errno);
     }
     if (fstatat(of(io)->dirfd, dir, &st, AT_SYMLINK_NOFOLLOW) != 0) {
-        return io_posix_err(errno);
+        return jit_err_of_errno(errno);
     }
     return S_ISDIR(st.st_mode) ? JIT_OK : JIT_EEXIST;
 }
@@ -265,12 +241,12 @@ static enum jit_err posix_mkdir(struct jit_io *io, const char *dir)
 static enum jit_err posix_rename(struct jit_io *io, const char *from, const char *to)
 {
     int dirfd = of(io)->dirfd;
-    return renameat(dirfd, from, dirfd, to) == 0 ? JIT_OK : io_posix_err(errno);
+    return renameat(dirfd, from, dirfd, to) == 0 ? JIT_OK : jit_err_of_errno(errno);
 }
 
 static enum jit_err posix_unlink(struct jit_io *io, const char *name)
 {
-    return unlinkat(of(io)->dirfd, name, 0) == 0 ? JIT_OK : io_posix_err(errno);
+    return unlinkat(of(io)->dirfd, name, 0) == 0 ? JIT_OK : jit_err_of_errno(errno);
 }
 
 static enum jit_err posix_list(struct jit_io *io, const char *dir,
@@ -278,7 +254,7 @@ static enum jit_err posix_list(struct jit_io *io, const char *dir,
 {
     int fd = open_dir(of(io), dir);
     if (fd < 0) {
-        return io_posix_err(errno);
+        return jit_err_of_errno(errno);
     }
     DIR *stream = fdopendir(fd);
     if (stream == NULL) {
@@ -292,7 +268,7 @@ static enum jit_err posix_list(struct jit_io *io, const char *dir,
         }
         errno = 0;
     }
-    enum jit_err err = errno == 0 ? JIT_OK : io_posix_err(errno);
+    enum jit_err err = errno == 0 ? JIT_OK : jit_err_of_errno(errno);
     (void)closedir(stream);
     return err;
 }
@@ -339,13 +315,13 @@ static enum jit_err probe_direct(struct io_posix *posix, bool *out)
         bool refused = errno == EINVAL || errno == EOPNOTSUPP || errno == ENOSPC || errno == EDQUOT;
         /* Some create the file before they refuse. */
         (void)unlinkat(posix->dirfd, PROBE_NAME, 0);
-        return refused ? JIT_OK : io_posix_err(errno);
+        return refused ? JIT_OK : jit_err_of_errno(errno);
     }
     ssize_t got = pwrite(fd, block, sizeof block, 0);
     enum jit_err err = JIT_OK;
     if (got < 0 && errno != EINVAL && errno != EOPNOTSUPP && errno != EINTR && errno != EAGAIN &&
         errno != ENOSPC && errno != EDQUOT) {
-        err = io_posix_err(errno);
+        err = jit_err_of_errno(errno);
     }
     *out = got == (ssize_t)sizeof block;
     (void)close(fd);

@@ -33,7 +33,6 @@ JIT_MUST_CHECK enum jit_err io_posix_init(struct io_posix *posix, struct jit_hea
                                           const struct io_options *options);
 void io_posix_release(struct io_posix *posix);
 struct io_file *io_posix_file(struct io_posix *posix, int file);
-enum jit_err io_posix_err(int error);
 /* Counts a write and dies in it when it is the one. */
 void io_posix_die(struct io_posix *posix, const struct io_file *file, const void *buf,
                   uint64_t size, uint64_t offset);

@@ -51,7 +51,7 @@ static enum jit_err start(struct io_ring *ring, struct flight *flight)
     /* The request stays queued with nobody to wait for it: turn it into nothing. */
     io_uring_prep_nop(sqe);
     io_uring_sqe_set_data(sqe, NULL);
-    return io_posix_err(got < 0 ? -got : EIO);
+    return jit_err_of_errno(got < 0 ? -got : EIO);
 }
 
 static enum jit_err ring_submit(struct jit_io *io, struct jit_io_write *write)
@@ -98,7 +98,7 @@ static bool land(struct io_ring *ring, struct flight *flight, int result)
         return true;
     }
     if (result < 0 && result != -EINTR && result != -EAGAIN) {
-        write->err = io_posix_err(-result);
+        write->err = jit_err_of_errno(-result);
         return true;
     }
     if (result > 0) {
@@ -192,7 +192,7 @@ void io_ring_close(struct jit_io *io)
 enum jit_err io_ring_hold(struct jit_io *io, int fd)
 {
     int got = io_uring_register_files(&of(io)->ring, &fd, 1);
-    return got == 0 ? JIT_OK : io_posix_err(-got);
+    return got == 0 ? JIT_OK : jit_err_of_errno(-got);
 }
 
 int io_ring_fd(struct jit_io *io)

@@ -27,9 +27,9 @@ static enum jit_err grow_view(struct rmg_arena *arena, uint64_t size_min)
 
 static uint8_t *reserve(uint64_t bytes)
 {
-    void *base = mmap(NULL, bytes, PROT_READ | PROT_WRITE,
-                      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    if (base == MAP_FAILED) {
+    uint64_t size;
+    void *base = jit_memory_reserve(bytes, bytes, &size);
+    if (base == NULL) {
         return NULL;
     }
     jit_memory_huge(base, bytes);
@@ -70,12 +70,8 @@ static enum jit_err make_memory(struct shell_system *system, bool shared_view)
 
 static void free_memory(struct shell_system *system)
 {
-    if (system->private_arena.base != NULL) {
-        munmap(system->private_arena.base, system->private_bytes_max);
-    }
-    if (system->view_base != NULL) {
-        munmap(system->view_base, VIEW_BYTES_MAX);
-    }
+    jit_memory_release(system->private_arena.base, system->private_bytes_max);
+    jit_memory_release(system->view_base, VIEW_BYTES_MAX);
     host_memory_close(&system->view_memory);
 }
 

@@ -1,52 +1,20 @@
 /* Files of a graph: mapped, loaded, saved. */
 #include <errno.h>
 #include <fcntl.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/whole.h"
 #include "librmg/rmg.h"
 
-#define MAPPED_MIN    (64ull << 20)
-#define PATH_SIZE     4096u
-#define TEMPORARY_MAX 64u
+#define MAPPED_MIN (64ull << 20)
 
-static enum jit_err err_of(int error)
-{
-    switch (error) {
-    case ENOENT:
-    case ENOTDIR:
-        return JIT_ENOENT;
-    case EACCES:
-    case EPERM:
-    case EROFS:
-        return JIT_EPERM;
-    case ENOSPC:
-    case EDQUOT:
-        return JIT_ENOSPC;
-    case ENOMEM:
-        return JIT_ENOMEM;
-    default:
-        return JIT_EIO;
-    }
-}
-
-/* Address space is taken at once, memory only where it is touched. A host that counts address space
- * (ulimit -v, strict overcommit) gives as much as it will. */
 static enum jit_err space_init(struct rmg_space *space, struct jit_heap *heap)
 {
-    void *base = MAP_FAILED;
     *space = (struct rmg_space){.heap = heap, .version = rmg_version_empty()};
-    for (uint64_t size = JIT_ARENA_BYTES_MAX; base == MAP_FAILED && size >= MAPPED_MIN; size /= 2) {
-        base = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE,
-                    -1, 0);
-        space->mapped = size;
-    }
-    if (base == MAP_FAILED) {
-        space->mapped = 0;
+    void *base = jit_memory_reserve(JIT_ARENA_BYTES_MAX, MAPPED_MIN, &space->mapped);
+    if (base == NULL) {
         return JIT_ENOMEM;
     }
     rmg_arena_init(&space->arena, base, space->mapped, space->mapped, 0);
@@ -57,9 +25,7 @@ static enum jit_err space_init(struct rmg_space *space, struct jit_heap *heap)
 void rmg_store_close(struct rmg_space *space)
 {
     rmg_store_free(space->store);
-    if (space->mapped > 0) {
-        munmap(space->arena.base, space->mapped);
-    }
+    jit_memory_release(space->arena.base, space->mapped);
     *space = (struct rmg_space){.heap = space->heap, .version = rmg_version_empty()};
 }
 
@@ -70,13 +36,13 @@ enum jit_err rmg_file_map(const char *path, struct rmg_mapped *out)
     *out = (struct rmg_mapped){0};
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
     if (fd < 0) {
-        return err_of(errno);
+        return jit_err_of_errno(errno);
     }
     if (fstat(fd, &info) != 0 || !S_ISREG(info.st_mode)) {
         err = JIT_EIO; /* a pipe or a folder cannot be mapped */
     } else if (info.st_size > 0) {
         void *bytes = mmap(NULL, (size_t)info.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
-        err = bytes == MAP_FAILED ? err_of(errno) : JIT_OK;
+        err = bytes == MAP_FAILED ? jit_err_of_errno(errno) : JIT_OK;
         if (err == JIT_OK) {
             *out = (struct rmg_mapped){bytes, (uint64_t)info.st_size};
         }
@@ -132,75 +98,14 @@ enum jit_err rmg_store_open(struct rmg_space *space, struct jit_heap *heap, cons
 
 /* ---- saving ---- */
 
-static enum jit_err write_piece(void *user, const uint8_t *bytes, size_t size)
-{
-    const int *fd = user;
-    while (size > 0) {
-        ssize_t done = write(*fd, bytes, size);
-        if (done < 0 && errno != EINTR) {
-            return err_of(errno);
-        }
-        bytes += done > 0 ? done : 0;
-        size -= done > 0 ? (size_t)done : 0;
-    }
-    return JIT_OK;
-}
-
-/* The name must survive a crash as well. */
-static enum jit_err sync_folder(char path[PATH_SIZE])
-{
-    char *slash = strrchr(path, '/');
-    if (slash == NULL) {
-        path[0] = '.';
-        path[1] = 0;
-    } else {
-        slash[slash == path ? 1 : 0] = 0;
-    }
-    int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    enum jit_err err = fd >= 0 && fsync(fd) == 0 ? JIT_OK : err_of(errno);
-    if (fd >= 0) {
-        close(fd);
-    }
-    return err;
-}
-
-/* A new file beside the one to be replaced; what a killed process left behind is passed by. */
-static int open_temporary(const char *path, char temporary[PATH_SIZE])
-{
-    int fd = -1;
-    errno = EEXIST;
-    for (unsigned i = 0; fd < 0 && errno == EEXIST && i < TEMPORARY_MAX; i++) {
-        int length = snprintf(temporary, PATH_SIZE, "%s.%ld.%u.tmp", path, (long)getpid(), i);
-        if (length < 0 || (size_t)length >= PATH_SIZE) {
-            errno = ENOENT;
-            return -1;
-        }
-        fd = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
-    }
-    return fd;
-}
-
 enum jit_err rmg_store_save(const struct rmg_space *space, const char *path)
 {
-    char temporary[PATH_SIZE];
-    int fd = open_temporary(path, temporary);
-    if (fd < 0) {
-        return err_of(errno);
+    struct jit_whole file;
+    enum jit_err err = jit_whole_open(&file, path);
+    if (err == JIT_OK) {
+        err = rmg_file_write(space->heap, space->store, &space->version, jit_whole_write, &file,
+                             NULL);
     }
-    enum jit_err err =
-        rmg_file_write(space->heap, space->store, &space->version, write_piece, &fd, NULL);
-    if (err == JIT_OK && fsync(fd) != 0) {
-        err = err_of(errno);
-    }
-    if (close(fd) != 0 && err == JIT_OK) {
-        err = err_of(errno);
-    }
-    if (err == JIT_OK && rename(temporary, path) != 0) {
-        err = err_of(errno);
-    }
-    if (err != JIT_OK) {
-        (void)unlink(temporary);
-        return err;
-    }
-    return sync_folder(temporary);
+    enum jit_err closed = jit_whole_close(&file, err == JIT_OK);
+    return err == JIT_OK ? closed : err;
 }

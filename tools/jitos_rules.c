@@ -32,24 +32,13 @@ static int read_stdin(struct cli *cli, struct jit_buf *out)
     return out->err == JIT_ELIMIT ? CLI_USAGE : CLI_HOST;
 }
 
-static int write_back(struct cli *cli, const char *path, const struct jit_buf *text)
-{
-    struct rmg_output out;
-    int code = rmg_output_open(&out, cli, path);
-    if (code == CLI_OK) {
-        (void)rmg_output_write(&out, text->data, text->size); /* close says what failed */
-        code = rmg_output_close(&out, true);
-    }
-    return code;
-}
-
 /* What is done with one text that is tidied. */
 static int hand_out(struct cli *cli, const char *path, bool changed, const struct jit_buf *text)
 {
     int code = CLI_OK;
     bool check = cli_given(cli, "check");
     if (cli_given(cli, "write") && changed) {
-        code = write_back(cli, path, text);
+        code = rmg_output_all(cli, path, text->data, text->size);
     }
     if (code != CLI_OK) {
         return code;

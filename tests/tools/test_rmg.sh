@@ -181,7 +181,11 @@ check 'unknown choice' 2 '' '*it is one of: rmg, wsc, ndjson, csv*'
 run "$rmg" exprot g.rmg
 check 'did you mean' 2 '' '*did you mean export?*'
 run "$rmg" import nodes.csv edges.csv -o nowhere/x.rmg
-check 'no such folder' 8 '' '*cannot write nowhere/x.rmg*No such file or directory*'
+check 'no such folder' 3 '' 'rmg import: cannot write nowhere/x.rmg
+  why:  there is no folder nowhere
+  next: mkdir -p nowhere'
+run "$rmg" export g.rmg -o nodes.csv/x.ndjson
+check 'a file for a folder' 3 '' '*nodes.csv is no folder*'
 run "$rmg" export g.rmg -o /dev/full
 check 'full disk' 8 '' '*cannot write /dev/full*No space left on device*'
 "$rmg" export g.rmg 2>err.txt >/dev/full

@@ -21,7 +21,7 @@ public_key $h" ''
 run "$rmg" keygen ann
 check 'keygen again' 2 '' '*there is one already*'
 run "$rmg" keygen nowhere/x
-check 'keygen no folder' 8 '' '*No such file*'
+check 'keygen no folder' 3 '' '*there is no folder nowhere*'
 "$rmg" keygen bob >/dev/null
 
 # ---- sign, verify ----

@@ -16,20 +16,11 @@
 
 #define MAPPED_MIN (64ull << 20)
 
-/* Address space is taken at once, memory only where it is touched. A host that counts address space
- * (ulimit -v, strict overcommit) gives as much as it will. */
 enum jit_err format_graph_init(struct format_graph *graph, struct jit_heap *heap)
 {
     *graph = (struct format_graph){.heap = heap, .version = rmg_version_empty()};
-    void *base = MAP_FAILED;
-    uint64_t size = JIT_ARENA_BYTES_MAX;
-    for (; base == MAP_FAILED && size >= MAPPED_MIN; size /= 2) {
-        base = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE,
-                    -1, 0);
-        graph->mapped = size;
-    }
-    if (base == MAP_FAILED) {
-        graph->mapped = 0;
+    void *base = jit_memory_reserve(JIT_ARENA_BYTES_MAX, MAPPED_MIN, &graph->mapped);
+    if (base == NULL) {
         return JIT_ENOMEM;
     }
     rmg_arena_init(&graph->arena, base, graph->mapped, graph->mapped, 0);
@@ -40,9 +31,7 @@ enum jit_err format_graph_init(struct format_graph *graph, struct jit_heap *heap
 void format_graph_release(struct format_graph *graph)
 {
     rmg_store_free(graph->store);
-    if (graph->mapped > 0) {
-        munmap(graph->arena.base, graph->mapped);
-    }
+    jit_memory_release(graph->arena.base, graph->mapped);
     *graph = (struct format_graph){.heap = graph->heap, .version = rmg_version_empty()};
 }
 
@@ -112,12 +101,7 @@ static enum jit_err read_fd(struct jit_heap *heap, int fd, uint64_t size_max, ui
 static enum jit_err open_path(const char *path, int *fd)
 {
     *fd = strcmp(path, "-") == 0 ? dup(STDIN_FILENO) : open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
-    if (*fd < 0) {
-        return errno == ENOENT || errno == ENOTDIR ? JIT_ENOENT
-               : errno == EACCES                   ? JIT_EPERM
-                                                   : JIT_EIO;
-    }
-    return JIT_OK;
+    return *fd < 0 ? jit_err_of_errno(errno) : JIT_OK;
 }
 
 enum jit_err format_read_file(struct jit_heap *heap, const char *path, uint64_t size_max,

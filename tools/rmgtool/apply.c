@@ -49,7 +49,7 @@ static int done(struct cli *cli, const struct format_graph *graph, const struct 
     json_t *event = cli_event("done", "rmg.apply/1");
     if (path != NULL) {
         cli_put_text(event, "path", path);
-        cli_put_number(event, "bytes", out->size);
+        cli_put_number(event, "bytes", out->whole.size);
     }
     cli_put_bool(event, "moved", moved != NULL);
     if (moved != NULL) {
@@ -62,7 +62,7 @@ static int done(struct cli *cli, const struct format_graph *graph, const struct 
 static int write_result(struct cli *cli, struct format_graph *graph, const uint8_t *patch,
                         size_t size, const struct rmg_merge_result *moved)
 {
-    struct rmg_output out = {.fd = -1};
+    struct rmg_output out = RMG_OUTPUT_CLOSED;
     const char *path = cli_text(cli, "out");
     int code = settle_write(cli, graph, patch, size, &out, path);
     return code == CLI_OK ? done(cli, graph, &out, path, moved) : code;

@@ -149,7 +149,8 @@ static json_t *counts_json(const struct counts *counts)
     return object;
 }
 
-static int finish(struct diff *d, const struct rmg_output *patch, uint64_t operations)
+/* patch: the name of the file it became, or NULL. */
+static int finish(struct diff *d, const char *patch, uint64_t bytes, uint64_t operations)
 {
     char hex[JIT_ID_HEX];
     if (d->stat && d->instances != 1) {
@@ -164,8 +165,8 @@ static int finish(struct diff *d, const struct rmg_output *patch, uint64_t opera
     cli_put_bool(event, "same",
                  jit_id_equal(&d->side[0].version.state_root, &d->side[1].version.state_root));
     if (patch != NULL) {
-        cli_put_text(event, "patch", patch->path);
-        cli_put_number(event, "bytes", patch->size);
+        cli_put_text(event, "patch", patch);
+        cli_put_number(event, "bytes", bytes);
         cli_put_number(event, "operations", operations);
     } else {
         cli_put_number(event, "instances_touched", d->instances);
@@ -184,7 +185,6 @@ static int failed(struct cli *cli, enum jit_err err)
 static int write_patch(struct diff *d, const char *path)
 {
     struct jit_heap *heap = jit_heap_libc();
-    struct rmg_output out = {.fd = -1};
     struct jit_buf patch;
     uint64_t operations = 0;
     char a[CLI_NUMBER_SIZE];
@@ -200,16 +200,12 @@ static int write_patch(struct diff *d, const char *path)
     } else if (err != JIT_OK) {
         code = failed(d->cli, err);
     } else {
-        code = rmg_output_open(&out, d->cli, path);
-    }
-    if (code == CLI_OK) {
-        err = rmg_output_write(&out, patch.data, patch.size);
-        code = rmg_output_close(&out, err == JIT_OK);
+        code = rmg_output_all(d->cli, path, patch.data, patch.size);
     }
     if (code == CLI_OK) {
         cli_print(d->cli, "%s  %s operations, %s\n", path, cli_group(operations, a),
-                  cli_bytes(out.size, b));
-        code = finish(d, &out, operations);
+                  cli_bytes(patch.size, b));
+        code = finish(d, path, patch.size, operations);
     }
     jit_buf_release(&patch);
     return code;
@@ -228,7 +224,7 @@ static int show(struct diff *d)
         return d->code;
     }
     end_instance(d);
-    return finish(d, NULL, 0);
+    return finish(d, NULL, 0, 0);
 }
 
 int rmg_diff_verb(struct cli *cli)

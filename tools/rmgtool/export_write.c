@@ -99,7 +99,7 @@ static int open_target(struct cli *cli, struct target *target)
     const char *path = cli_text(cli, "out");
     bool named = path != NULL && strcmp(path, "-") != 0;
     for (uint32_t i = 0; i < FORMAT_OUTPUTS_MAX; i++) {
-        target->files[i] = (struct rmg_output){.fd = -1};
+        target->files[i] = RMG_OUTPUT_CLOSED;
     }
     if (!named && (format->outputs > 1 || format->bytes)) {
         cli_what(cli, "needs -o OUT");
@@ -129,7 +129,7 @@ static int open_target(struct cli *cli, struct target *target)
                  (int)(size < 4000 ? size : 4000), path,
                  format->output_ends[i] == NULL ? "" : format->output_ends[i]);
         code = rmg_output_open(&target->files[i], cli, target->names[i]);
-        target->outs[i] = (struct export_out){rmg_output_write, &target->files[i]};
+        target->outs[i] = (struct export_out){jit_whole_write, &target->files[i].whole};
     }
     target->named = format->outputs;
     return code;

@@ -117,16 +117,17 @@ static int done(struct cli *cli, const struct format_graph *graph, const struct 
     char b[CLI_NUMBER_SIZE];
     char c[CLI_NUMBER_SIZE];
     jit_id_to_hex(&graph->version.state_root, root);
-    cli_print(cli, "%s  %s nodes, %s edges, %s values", out->path, cli_group(report->nodes, a),
-              cli_group(report->edges, b), cli_group(report->values, c));
+    cli_print(cli, "%s  %s nodes, %s edges, %s values", out->whole.path,
+              cli_group(report->nodes, a), cli_group(report->edges, b),
+              cli_group(report->values, c));
     if (format == &format_apt) {
         cli_print(cli, "; %s virtual, %s later stanzas ignored", cli_group(report->virtuals, a),
                   cli_group(report->stanzas_ignored, b));
     }
     cli_print(cli, "\nstate_root %s\n", root);
     json_t *event = cli_event("done", "rmg.import/1");
-    cli_put_text(event, "path", out->path);
-    cli_put_number(event, "bytes", out->size);
+    cli_put_text(event, "path", out->whole.path);
+    cli_put_number(event, "bytes", out->whole.size);
     cli_put_number(event, "instances", graph->version.instance_count);
     cli_put_number(event, "nodes", report->nodes);
     cli_put_number(event, "edges", report->edges);
@@ -144,7 +145,7 @@ int rmg_import(struct cli *cli)
 {
     struct format_graph graph = {.mapped = 0};
     struct import_report report = {0};
-    struct rmg_output out = {.fd = -1};
+    struct rmg_output out = RMG_OUTPUT_CLOSED;
     struct types types = {.left_out = 0};
     bool infers = false;
     const struct format *format;
@@ -155,7 +156,10 @@ int rmg_import(struct cli *cli)
         cli_next(cli, "rmg import -h");
         return CLI_USAGE;
     }
-    int code = types_begin(cli, &types, &infers);
+    int code = rmg_output_open(&out, cli, path); /* before the long work: what cannot be written */
+    if (code == CLI_OK) {
+        code = types_begin(cli, &types, &infers);
+    }
     if (code == CLI_OK) {
         code = rmg_load_typed(cli, &graph, &format, &report, types.schema, types.names);
     }
@@ -163,20 +167,13 @@ int rmg_import(struct cli *cli)
         code = types_end(cli, &types, infers, &graph);
     }
     if (code == CLI_OK) {
-        code = rmg_output_open(&out, cli, path);
-    }
-    if (code == CLI_OK) {
-        enum jit_err err =
-            rmg_file_write(graph.heap, graph.store, &graph.version, rmg_output_write, &out, NULL);
-        code = rmg_output_close(&out, err == JIT_OK);
-        if (err != JIT_OK && code == CLI_OK) {
-            cli_what(cli, "cannot write %s", path);
-            cli_why(cli, "%s", jit_err_text(err));
-            code = cli_exit_of(err);
-        }
+        code = rmg_output_state(&out, &graph);
     }
     if (code == CLI_OK) {
         code = done(cli, &graph, format, &report, &out, &types, infers);
+    }
+    if (code != CLI_OK) {
+        (void)rmg_output_close(&out, false);
     }
     types_release(&types);
     format_graph_release(&graph);

@@ -79,10 +79,11 @@ static int write_key(struct cli *cli, const char *path, const char *prefix, mode
     jit_id_to_hex(&id, text + at);
     jit_sign_forget(&id, sizeof id);
     text[at + 64] = '\n';
+    errno = 0;
     int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, mode);
     ssize_t done = fd < 0 ? -1 : write(fd, text, at + 65);
     bool whole = done == (ssize_t)(at + 65) && fsync(fd) == 0;
-    int error = errno;
+    int error = done > 0 && !whole && errno == 0 ? ENOSPC : errno; /* a part of it only */
     jit_sign_forget(text, sizeof text);
     if (fd >= 0) {
         close(fd);
@@ -93,12 +94,13 @@ static int write_key(struct cli *cli, const char *path, const char *prefix, mode
     if (fd >= 0) {
         (void)unlink(path);
     }
+    if (fd >= 0 || error != EEXIST) {
+        return rmg_output_refused(cli, path, error);
+    }
     cli_what(cli, "cannot write %s", path);
-    cli_why(cli, "%s",
-            fd < 0 && error == EEXIST ? "there is one already, and a key is never written over"
-                                      : strerror(error));
-    cli_next(cli, fd < 0 && error == EEXIST ? "rmg keygen another.key" : "df -h . ; ls -ld .");
-    return fd < 0 && error == EEXIST ? CLI_USAGE : CLI_HOST;
+    cli_why(cli, "there is one already, and a key is never written over");
+    cli_next(cli, "rmg keygen another.key");
+    return CLI_USAGE;
 }
 
 int rmg_keygen_verb(struct cli *cli)
@@ -240,7 +242,6 @@ int rmg_sign_verb(struct cli *cli)
     struct format_graph graph = {.mapped = 0};
     const struct format *format = NULL;
     struct keys_envelope envelope = {.heap = jit_heap_libc()};
-    struct rmg_output output;
     struct jit_buf buf;
     uint8_t seed[JIT_SIGN_SEED_BYTES];
     uint8_t key[JIT_SIGN_PUBLIC_BYTES];
@@ -274,11 +275,7 @@ int rmg_sign_verb(struct cli *cli)
     jit_sign_public(seed, key);
     jit_sign_forget(seed, sizeof seed);
     if (code == CLI_OK) {
-        code = rmg_output_open(&output, cli, envelope.path);
-        if (code == CLI_OK) {
-            enum jit_err err = rmg_output_write(&output, buf.data, buf.size);
-            code = rmg_output_close(&output, err == JIT_OK);
-        }
+        code = rmg_output_all(cli, envelope.path, buf.data, buf.size);
     }
     if (code == CLI_OK) {
         code = say_signed(cli, envelope.path, &buf, key);

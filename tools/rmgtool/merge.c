@@ -3,7 +3,6 @@
 
 static int write_patch(struct cli *cli, const struct rmg_merge_result *result, const char *path)
 {
-    struct rmg_output out = {.fd = -1};
     if (result->patch.size > JIT_PATCH_BYTES_MAX) {
         cli_what(cli, "cannot write %s", path);
         cli_why(cli, "a patch holds at most 64 MiB, and this one is larger");
@@ -11,19 +10,14 @@ static int write_patch(struct cli *cli, const struct rmg_merge_result *result, c
                  cli->operands[2]);
         return CLI_USAGE;
     }
-    int code = rmg_output_open(&out, cli, path);
-    if (code == CLI_OK) {
-        enum jit_err err = rmg_output_write(&out, result->patch.data, result->patch.size);
-        code = rmg_output_close(&out, err == JIT_OK);
-    }
-    return code;
+    return rmg_output_all(cli, path, result->patch.data, result->patch.size);
 }
 
 static int write_result(struct settle *settle, struct format_graph *base,
                         const struct rmg_merge_result *result)
 {
     struct cli *cli = settle->cli;
-    struct rmg_output out = {.fd = -1};
+    struct rmg_output out = RMG_OUTPUT_CLOSED;
     const char *path = cli_text(cli, "out");
     const char *patch = cli_text(cli, "patch");
     char root[JIT_ID_HEX];
@@ -43,7 +37,7 @@ static int write_result(struct settle *settle, struct format_graph *base,
     json_t *event = cli_event("done", "rmg.merge/1");
     if (path != NULL) {
         cli_put_text(event, "path", path);
-        cli_put_number(event, "bytes", out.size);
+        cli_put_number(event, "bytes", out.whole.size);
     }
     if (patch != NULL) {
         cli_put_text(event, "patch", patch);

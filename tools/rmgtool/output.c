@@ -1,100 +1,68 @@
 #include <errno.h>
-#include <fcntl.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
+#include "rmg/file.h"
 #include "tools/rmgtool/rmg.h"
 
-static int refuse(struct rmg_output *out, int error)
+int rmg_output_refused(struct cli *cli, const char *path, int error)
 {
-    cli_what(out->cli, "cannot write %s", out->path);
-    cli_why(out->cli, "%s", strerror(error));
-    cli_next(out->cli, "df -h . ; ls -ld %s", out->path);
+    char folder[JIT_PATH_SIZE] = ".";
+    struct stat info;
+    if (strlen(path) < sizeof folder) {
+        jit_folder_of(path, folder);
+    }
+    cli_what(cli, "cannot write %s", path);
+    bool there = stat(folder, &info) == 0;
+    if ((!there && (errno == ENOENT || errno == ENOTDIR)) || (there && !S_ISDIR(info.st_mode))) {
+        cli_why(cli, there ? "%s is no folder" : "there is no folder %s", folder);
+        cli_next(cli, "mkdir -p %s", folder);
+        return CLI_NOT_FOUND;
+    }
+    cli_why(cli, "%s", strerror(error));
+    cli_next(cli, "df -h %s ; ls -ld %s", folder, folder);
     return CLI_HOST;
+}
+
+static int refuse(struct rmg_output *out)
+{
+    return rmg_output_refused(out->cli, out->whole.path, out->whole.error);
 }
 
 int rmg_output_open(struct rmg_output *out, struct cli *cli, const char *path)
 {
-    struct stat info;
-    *out = (struct rmg_output){.cli = cli, .fd = -1};
-    if (strlen(path) >= sizeof out->path) {
-        return refuse(out, ENAMETOOLONG);
-    }
-    snprintf(out->path, sizeof out->path, "%s", path);
-    bool special = stat(path, &info) == 0 && !S_ISREG(info.st_mode);
-    if (!special) {
-        snprintf(out->temp, sizeof out->temp, "%s.%ld.tmp", path, (long)getpid());
-    }
-    out->fd = special
-                  ? open(path, O_WRONLY | O_CLOEXEC | O_NOCTTY)
-                  : open(out->temp, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0666);
-    if (out->fd < 0) {
-        out->temp[0] = 0;
-        return refuse(out, errno);
-    }
-    return CLI_OK;
-}
-
-enum jit_err rmg_output_write(void *output, const uint8_t *bytes, size_t size)
-{
-    struct rmg_output *out = output;
-    while (size > 0) {
-        ssize_t done = write(out->fd, bytes, size);
-        if (done < 0 && errno == EINTR) {
-            continue;
-        }
-        if (done < 0) {
-            out->error = errno;
-            return errno == ENOSPC || errno == EDQUOT ? JIT_ENOSPC : JIT_EIO;
-        }
-        bytes += done;
-        size -= (size_t)done;
-        out->size += (uint64_t)done;
-    }
-    return JIT_OK;
-}
-
-/* The name must survive a crash as well. */
-static int sync_folder(const char *path)
-{
-    char folder[4096];
-    snprintf(folder, sizeof folder, "%s", path);
-    char *slash = strrchr(folder, '/');
-    if (slash == NULL) {
-        snprintf(folder, sizeof folder, ".");
-    } else {
-        slash[slash == folder ? 1 : 0] = 0;
-    }
-    int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    int result = fd < 0 ? -1 : fsync(fd);
-    if (fd >= 0) {
-        close(fd);
-    }
-    return result;
+    out->cli = cli;
+    return jit_whole_open(&out->whole, path) == JIT_OK ? CLI_OK : refuse(out);
 }
 
 int rmg_output_close(struct rmg_output *out, bool keep)
 {
-    if (out->fd < 0) {
+    if (out->whole.fd < 0) {
         return CLI_OK;
     }
-    bool named = out->temp[0] != 0;
-    bool good = keep && out->error == 0;
-    if (good && named && fsync(out->fd) != 0) {
-        out->error = errno;
+    return jit_whole_close(&out->whole, keep) == JIT_OK ? CLI_OK : refuse(out);
+}
+
+int rmg_output_all(struct cli *cli, const char *path, const uint8_t *bytes, size_t size)
+{
+    struct rmg_output out;
+    int code = rmg_output_open(&out, cli, path);
+    if (code != CLI_OK) {
+        return code;
     }
-    if (close(out->fd) != 0 && out->error == 0) {
-        out->error = errno;
+    enum jit_err err = jit_whole_write(&out.whole, bytes, size);
+    return rmg_output_close(&out, err == JIT_OK);
+}
+
+int rmg_output_state(struct rmg_output *out, const struct format_graph *graph)
+{
+    enum jit_err err = rmg_file_write(graph->heap, graph->store, &graph->version, jit_whole_write,
+                                      &out->whole, NULL);
+    int code = rmg_output_close(out, err == JIT_OK);
+    if (err != JIT_OK && code == CLI_OK) {
+        cli_what(out->cli, "cannot write %s", out->whole.path);
+        cli_why(out->cli, "%s", jit_err_text(err));
+        code = cli_exit_of(err);
     }
-    out->fd = -1;
-    if (good && out->error == 0 && named &&
-        (rename(out->temp, out->path) != 0 || sync_folder(out->path) != 0)) {
-        out->error = errno;
-    }
-    if (named && (!good || out->error != 0)) {
-        unlink(out->temp);
-    }
-    return out->error != 0 ? refuse(out, out->error) : CLI_OK;
+    return code;
 }

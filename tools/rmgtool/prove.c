@@ -38,17 +38,12 @@ static json_t *put_proof(json_t *event, const struct rmg_proof *proof)
 static int write_proof(struct cli *cli, const struct jit_buf *buf)
 {
     const char *path = cli_text(cli, "out");
-    struct rmg_output output;
     struct rmg_proof proof;
     char hex[JIT_ID_HEX];
     if (path == NULL || strcmp(path, "-") == 0) {
         return cli_write(cli, buf->data, buf->size);
     }
-    int code = rmg_output_open(&output, cli, path);
-    if (code == CLI_OK) {
-        enum jit_err err = rmg_output_write(&output, buf->data, buf->size);
-        code = rmg_output_close(&output, err == JIT_OK);
-    }
+    int code = rmg_output_all(cli, path, buf->data, buf->size);
     if (code != CLI_OK || rmg_proof_read(buf->data, buf->size, &proof) != JIT_OK) {
         return code;
     }

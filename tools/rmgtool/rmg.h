@@ -3,6 +3,7 @@
 #ifndef JIT_TOOLS_RMGTOOL_RMG_H
 #define JIT_TOOLS_RMGTOOL_RMG_H
 
+#include "base/whole.h"
 #include "tools/cli/cli.h"
 #include "tools/formats/format.h"
 
@@ -59,18 +60,21 @@ int rmg_export_write(struct cli *cli, const struct format *format, struct export
 /* --instance: a path, or 64 hex digits; NULL when it is not given. */
 const struct jit_id *rmg_export_instance(struct cli *cli, struct jit_id *id);
 
-/* A file that appears under its name only when it is complete. */
+/* A file that is whole or not there, and says what went wrong. */
 struct rmg_output {
     struct cli *cli;
-    char path[4096];
-    char temp[4128]; /* "": written in place, since it is no regular file */
-    int fd;
-    int error; /* errno of the first failure */
-    uint64_t size;
+    struct jit_whole whole;
 };
+#define RMG_OUTPUT_CLOSED ((struct rmg_output){.whole = {.fd = -1}})
 int rmg_output_open(struct rmg_output *out, struct cli *cli, const char *path);
-enum jit_err rmg_output_write(void *output, const uint8_t *bytes, size_t size);
-/* keep: make it appear; else remove what there is. CLI_OK or CLI_HOST, said. */
+/* keep: make it appear; else leave nothing. CLI_OK; CLI_HOST or CLI_NOT_FOUND (its folder), said.
+ */
 int rmg_output_close(struct rmg_output *out, bool keep);
+/* Says why path cannot be written; error: an errno. CLI_HOST or CLI_NOT_FOUND. */
+int rmg_output_refused(struct cli *cli, const char *path, int error);
+/* What is open becomes an .rmg file of that graph, and is closed. */
+int rmg_output_state(struct rmg_output *out, const struct format_graph *graph);
+/* A file of these bytes. */
+int rmg_output_all(struct cli *cli, const char *path, const uint8_t *bytes, size_t size);
 
 #endif

@@ -246,7 +246,6 @@ static json_t *open_choice(const struct delta *delta, const struct rmg_conflict 
 static int write_choices(const struct settle *settle, const struct delta *delta,
                          const struct rmg_merge_result *result, const char *path)
 {
-    struct rmg_output out = {.fd = -1};
     json_t *list = json_array();
     for (size_t i = 0; i < settle->choices.count; i++) {
         const struct rmg_choice *choice = &settle->choices.list[i];
@@ -269,17 +268,20 @@ static int write_choices(const struct settle *settle, const struct delta *delta,
     cli_put(file, "choices", list);
     char *text = json_dumps(file, JSON_INDENT(1) | JSON_ENSURE_ASCII);
     json_decref(file);
-    if (text == NULL) {
+    struct jit_buf lines;
+    jit_buf_init(&lines, jit_heap_libc(), CHOICES_BYTES_MAX);
+    if (text != NULL) {
+        jit_buf_put(&lines, text, strlen(text));
+        jit_buf_put_u8(&lines, '\n');
+    }
+    int code = CLI_HOST;
+    if (text == NULL || lines.err != JIT_OK) {
         cli_what(settle->cli, "cannot write %s", path);
-        cli_why(settle->cli, "%s", jit_err_text(JIT_ENOMEM));
-        return CLI_HOST;
+        cli_why(settle->cli, "%s", jit_err_text(text == NULL ? JIT_ENOMEM : lines.err));
+    } else {
+        code = rmg_output_all(settle->cli, path, lines.data, lines.size);
     }
-    int code = rmg_output_open(&out, settle->cli, path);
-    if (code == CLI_OK) {
-        enum jit_err err = rmg_output_write(&out, (const uint8_t *)text, strlen(text));
-        err = err == JIT_OK ? rmg_output_write(&out, (const uint8_t *)"\n", 1) : err;
-        code = rmg_output_close(&out, err == JIT_OK);
-    }
+    jit_buf_release(&lines);
     jit_heap_libc()->free(jit_heap_libc(), text);
     return code;
 }
@@ -369,15 +371,5 @@ int settle_write(struct cli *cli, struct format_graph *graph, const uint8_t *pat
         return code;
     }
     code = rmg_output_open(out, cli, path);
-    if (code == CLI_OK) {
-        enum jit_err err =
-            rmg_file_write(graph->heap, graph->store, &graph->version, rmg_output_write, out, NULL);
-        code = rmg_output_close(out, err == JIT_OK);
-        if (err != JIT_OK && code == CLI_OK) {
-            cli_what(cli, "cannot write %s", path);
-            cli_why(cli, "%s", jit_err_text(err));
-            code = cli_exit_of(err);
-        }
-    }
-    return code;
+    return code == CLI_OK ? rmg_output_state(out, graph) : code;
 }
