@@ -3,7 +3,7 @@
  * or its own tidied text, which means the same. */
 #include "base/check.h"
 #include "fuzz/fuzz.h"
-#include "rmg/lang.h"
+#include "rmg/lang_advise.h"
 
 const char *const fuzz_corpus[] = {"fuzz/corpus/lang", "tests/rmg/lang", "examples/supply-chain",
                                    NULL};
@@ -43,6 +43,37 @@ static void check_format(const struct lang_system *system, struct jit_buf *messa
     lang_system_free(heap, again);
     jit_buf_release(&once);
     jit_buf_release(&twice);
+}
+
+static bool take_text(void *user, const char *text)
+{
+    (void)user;
+    assert(text != NULL && text[0] != 0);
+    return true;
+}
+
+static bool take_advice(void *user, const struct lang_advice *advice)
+{
+    uint32_t *left = user;
+    assert(advice->text[0] != 0);
+    return --*left > 0;
+}
+
+static void check_advice(const struct lang_system *system)
+{
+    struct lang_advisor *advisor = NULL;
+    uint32_t left = 1000; /* pairs are many */
+    enum jit_err err = lang_advisor_new(jit_heap_libc(), system, &advisor);
+    assert(err == JIT_OK);
+    for (uint32_t i = 0; i < system->rule_count; i++) {
+        for (int words = 0; words < LANG_WORDS_COUNT; words++) {
+            bool all = lang_advise_words(advisor, i, (enum lang_words)words, take_text, NULL);
+            assert(all);
+        }
+    }
+    err = lang_advise(advisor, take_advice, &left);
+    assert(err == JIT_OK);
+    lang_advisor_free(advisor);
 }
 
 /* system: what the bytes mean; NULL: nothing. */
@@ -91,6 +122,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
         assert(messages.size == 0);
         check_programs(system);
         check_format(system, &messages);
+        check_advice(system);
     } else {
         assert(messages.err == JIT_OK && messages.size > 0);
         assert(rmg_utf8_valid(messages.data, messages.size));

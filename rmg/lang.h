@@ -80,6 +80,8 @@ struct lang_rule {
     uint32_t text_size;
     const uint8_t *program; /* rmg_rule_encode(rule) */
     uint32_t program_size;
+    const char *const *element_names; /* of the rule's elements; NULL: has none */
+    const char *const *created_names; /* of what it creates; likewise */
     struct lang_pos pos;
 };
 

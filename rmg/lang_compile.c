@@ -181,6 +181,20 @@ static bool copy_tables(struct lang_scope *scope, struct rmg_rule *rule)
     return true;
 }
 
+static bool keep_names(struct lang_scope *scope, const struct lang_scope_entry *entries,
+                       uint32_t count, const char *const **out)
+{
+    const char **names = lang_alloc(scope->p->arena, count, sizeof *names);
+    if (names == NULL) {
+        return lang_no_memory(scope->p);
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        names[i] = entries[i].name.text;
+    }
+    *out = names;
+    return true;
+}
+
 static struct rmg_expr expr_at(const char *code, struct span span)
 {
     return (struct rmg_expr){.code = span.size == 0 ? NULL : (const uint8_t *)code + span.at,
@@ -212,7 +226,10 @@ static bool compile_code(struct lang_scope *scope, struct rmg_rule *rule, struct
         return code->err == JIT_ENOMEM ? lang_no_memory(scope->p)
                                        : too_large(scope, "program", JIT_PROGRAM_BYTES_MAX);
     }
-    if (!copy_tables(scope, rule)) {
+    if (!copy_tables(scope, rule) ||
+        !keep_names(scope, scope->elements, scope->element_count,
+                    &scope->rule->pub.element_names) ||
+        !keep_names(scope, scope->created, scope->created_count, &scope->rule->pub.created_names)) {
         return false;
     }
     const char *bytes = lang_copy(scope->p->arena, code->data, code->size);

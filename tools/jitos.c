@@ -178,6 +178,9 @@ static const struct cli_option rules_options[] = {
      .letter = 'w',
      .type = CLI_FLAG,
      .help = "fmt: write the files back, and name those that changed"},
+    {.name = "strict",
+     .type = CLI_FLAG,
+     .help = "check: exit 1 also when matches of rules may conflict"},
     {.name = NULL},
 };
 
@@ -255,18 +258,24 @@ static const struct cli_verb verbs[] = {
      .examples = {{"jitos replay --data run7 --verify", "is it what it was?"}},
      .run = jitos_replay},
     {.name = "rules",
-     .operands = "fmt [FILE]...",
-     .summary = "tidy the text of a system file",
+     .operands = "check|fmt [FILE]...",
+     .summary = "check the rules of a system file, or tidy its text",
      .about =
+         "check compiles FILE and tells of each rule what its matches keep, read and write (the\n"
+         "footprint), then warns of rules that never apply, and of pairs of rules whose matches "
+         "may\n"
+         "conflict: no other two ever do. Exit 0; 1 if a rule never applies or creates what its\n"
+         "types refuse, with --strict also for conflicts; 2 if the text is wrong.\n\n"
          "fmt writes the canonical text of each FILE, or of standard input, to standard output:\n"
          "one way to write each thing, comments kept beside what they are about. It judges the\n"
          "grammar alone and reads no other file. Exit 0; with --check 1 if a file is not "
-         "canonical.",
+         "canonical.\n\n"
+         "--json: events of schemas jitos.rules.check/1 and jitos.rules.fmt/1.",
      .options = rules_options,
      .operands_min = 1,
      .operands_max = CLI_OPERANDS_ANY,
-     .examples = {{"jitos rules fmt sim.jitos", "how it would look"},
-                  {"jitos rules fmt --write *.jitos", "make it so"},
+     .examples = {{"jitos rules check sim.jitos", "what do its rules do to one another?"},
+                  {"jitos rules fmt --write *.jitos", "make them canonical"},
                   {"jitos rules fmt --check *.jitos", "is all canonical? For a test"}},
      .run = jitos_rules},
     {.name = "verify",

@@ -1,9 +1,11 @@
 #!/bin/bash
-# Goal:   `jitos rules` says what the rules of a file are: canonical texts.
+# Goal:   `jitos rules` says what the rules of a file are: canonical texts, footprints in words,
+#         rules that never apply, pairs that may conflict.
 # Method: small files; every output whole, with its exit code; a file that is written back is
 #         whole and its own canonical text.
 set -u
 jitos=$PWD/tools/jitos
+here=$(cd "${top_srcdir:-.}/tests/tools" && pwd)
 examples=$(cd "${top_srcdir:-.}/examples" && pwd)
 JITOS_SCHEMAS=$(cd "${top_srcdir:-.}/schemas" && pwd)
 export JITOS_SCHEMAS
@@ -57,10 +59,49 @@ run "$jitos" rules fmt missing.jitos
 check 'no such file' 3 '' '*missing.jitos cannot be read*No such file*'
 run "$jitos" rules fnt loose.jitos
 check 'no such action' 2 '' '*does not know `fnt`*jitos rules fmt FILE'
+run "$jitos" rules fmt loose.jitos --strict
+check "an option of another action" 2 '' '*fmt takes no --strict*belongs to jitos rules check*'
 for file in "$examples"/*/*.jitos "$JITOS_SCHEMAS"/*.jitos; do
     "$jitos" rules fmt "$file" >once.jitos
     run "$jitos" rules fmt --check once.jitos
     check "its own canonical text: ${file##*/}" 0 '' ''
 done
+
+# ---- check ----
+cp "$here/rules/sim.jitos" .
+run "$jitos" rules check sim.jitos
+[[ -n ${GOLDEN_UPDATE:-} ]] && printf '%s\n' "$out" >"$here/rules/sim.expected"
+if [[ $code == 1 && $out == "$(cat "$here/rules/sim.expected")" ]]; then
+    passed=$((passed + 1))
+else
+    failed=$((failed + 1))
+    printf 'FAIL in words\n%s\n' "$out"
+fi
+cat >good.jitos <<'END'
+system good
+type P { x: i64 = 0, n: i64 sum = 0 }
+rule one match (a:P) where a.x = 0 set a.x = 1
+rule two match (a:P), (b:P) where a.x = 1 and b.x = 2 add b.n, 1
+END
+run "$jitos" rules check good.jitos --json -q
+check 'nothing to warn of' 0 '{"event":"rule","schema":"jitos.rules.check/1","rule":"one",'\
+'"line":3,"priority":0,"parameters":"","keeps":\["(a:P)"\],"deletes":\[\],"creates":\[\],'\
+'"reads":\["a","a.x"\],"sets":\["a.x"\],"adds_to":\[\],*
+{"event":"rule",*"rule":"two",*"adds_to":\["b.n"\],*
+{"event":"done",*"file":"good.jitos","rules":2,"conflicts":0,"warnings":0}' ''
+printf 'rule three match (a:P) set a.x = 5\n' >>good.jitos
+run "$jitos" rules check good.jitos --json -q
+check 'conflicts are no failure' 0 '*{"event":"warning","schema":"jitos.rules.check/1",'\
+'"kind":"conflict","rule":"one","with":"three","more_ways":0,'\
+'"text":"one reads a.x, three sets a.x; one sets a.x, three sets a.x","line":3,*' ''
+run "$jitos" rules check good.jitos --strict
+check 'unless they are to be' 1 '*
+3 rules, 2 pairs in conflict, 0 other warnings' ''
+run "$jitos" rules check wrong.jitos
+check 'a wrong text' 2 '' '*wrong.jitos is not a system that can run*wrong.jitos:2:28: error:*'
+run "$jitos" rules check good.jitos sim.jitos
+check 'two files' 2 '' '*takes one FILE*'
+run "$jitos" rules check "$JITOS_SCHEMAS/pack.jitos"
+check 'no rules at all' 0 '0 rules, 0 pairs in conflict, 0 other warnings' ''
 
 finish
