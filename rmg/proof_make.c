@@ -17,19 +17,10 @@ struct way {
 
 /* ---- the binary levels of one node ---- */
 
-/* The slots below binary position p: 1 is all 16, 2 and 3 are 8 each, ..., 16 + s is slot s. */
-static unsigned slots_below(unsigned position)
-{
-    unsigned level = 31u - (unsigned)__builtin_clz(position);
-    unsigned width = 16u >> level;
-    unsigned first = (position - (1u << level)) * width;
-    return ((1u << width) - 1u) << first;
-}
-
 static void position_hash(const struct trie_spec *spec, const struct trie_view *node,
                           unsigned position, struct jit_id *out)
 {
-    unsigned here = node->map & slots_below(position);
+    unsigned here = node->map & trie_below[position];
     bool lone = (here & (here - 1)) == 0;
     if (here == 0) {
         memset(out, 0, sizeof *out);
@@ -78,7 +69,7 @@ static bool leaves_chain(struct way *way, const struct trie_view *node, const st
 static bool ends_in(struct way *way, const struct trie_view *node, uint32_t *ref)
 {
     for (unsigned position = 1;;) {
-        unsigned here = node->map & slots_below(position);
+        unsigned here = node->map & trie_below[position];
         unsigned slot = here == 0 ? 0 : (unsigned)__builtin_ctz(here);
         if (here == 0) {
             way->end = PROOF_EMPTY;

@@ -396,8 +396,7 @@ static void leaves_of_group(struct trie_hasher *hasher, struct queued *const *gr
     }
 }
 
-/* The slots below binary position p of a node: 1 is all 16, 2 and 3 are 8 each, ... */
-static const uint16_t below[32] = {
+const uint16_t trie_below[32] = {
     [1] = 0xffff,  [2] = 0x00ff,   [3] = 0xff00,   [4] = 0x000f,   [5] = 0x00f0,   [6] = 0x0f00,
     [7] = 0xf000,  [8] = 0x0003,   [9] = 0x000c,   [10] = 0x0030,  [11] = 0x00c0,  [12] = 0x0300,
     [13] = 0x0c00, [14] = 0x3000,  [15] = 0xc000,  [16] = 1 << 0,  [17] = 1 << 1,  [18] = 1 << 2,
@@ -445,9 +444,9 @@ static inline struct jit_id *position(const struct lane *lane, unsigned at)
 /* inner() at one position: pass a lone leaf up, hash everything else. */
 static void inner_of(struct trie_hasher *hasher, const struct lane *lane, unsigned at)
 {
-    unsigned here = lane->map & below[at];
-    bool left = (lane->map & below[2 * at]) != 0;
-    bool right = (lane->map & below[2 * at + 1]) != 0;
+    unsigned here = lane->map & trie_below[at];
+    bool left = (lane->map & trie_below[2 * at]) != 0;
+    bool right = (lane->map & trie_below[2 * at + 1]) != 0;
     struct jit_id *to = position(lane, at);
     if ((here & (here - 1)) == 0 && (lane->leaf & here) != 0) {
         *to = *position(lane, left ? 2 * at : 2 * at + 1);
@@ -499,9 +498,9 @@ static void group_hash(struct trie_hasher *hasher, struct queued *const *group, 
         for (uint32_t i = 0; i < count; i++) {
             const struct lane *lane = &lanes[i];
             unsigned at = 0;
-            for (unsigned left = lane->map; left != 0; left &= (unsigned)~below[at]) {
+            for (unsigned left = lane->map; left != 0; left &= (unsigned)~trie_below[at]) {
                 at = (16u + (unsigned)__builtin_ctz(left)) >> level;
-                if ((lane->need & below[at]) != 0 || at == 1) {
+                if ((lane->need & trie_below[at]) != 0 || at == 1) {
                     inner_of(hasher, lane, at);
                 }
             }

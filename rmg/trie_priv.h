@@ -466,4 +466,8 @@ uint32_t owner_entry_encode(const struct rmg_attachment *attachment, const struc
                             uint8_t *out);
 uint32_t instance_parent_encode(const struct leaf_instance *leaf, uint8_t *out);
 
+/* The slots below binary position p of a node: 1 is all 16, 2 and 3 are 8 each, ..., 16 + s is slot
+ * s alone. */
+extern const uint16_t trie_below[32];
+
 #endif

@@ -91,12 +91,31 @@ const char *cli_list(const struct cli *cli, const char *name, uint32_t index)
 
 /* ---- failures and notes ---- */
 
+static bool is_control(char c)
+{
+    return (unsigned char)c < 0x20 || c == 0x7f;
+}
+
+const char *cli_shown(const void *bytes, size_t size, size_t max, char *out)
+{
+    const char *from = bytes;
+    size_t shown = size < max ? size : max;
+    while (shown < size && shown > 0 && ((unsigned char)from[shown] & 0xc0u) == 0x80u) {
+        shown--;
+    }
+    for (size_t i = 0; i < shown; i++) {
+        out[i] = is_control(from[i]) ? '?' : from[i];
+    }
+    snprintf(out + shown, 4, "%s", shown < size ? "..." : "");
+    return out;
+}
+
 /* Names and input end up in messages: no control byte of theirs may reach a terminal. */
 static void set_text(char *to, size_t size, const char *format, va_list list)
 {
     vsnprintf(to, size, format, list);
     for (; *to != 0; to++) {
-        if (((unsigned char)*to < 0x20 && *to != '\n' && *to != '\t') || *to == 0x7f) {
+        if (is_control(*to) && *to != '\n' && *to != '\t') {
             *to = '?';
         }
     }

@@ -154,6 +154,10 @@ uint64_t cli_number(const struct cli *cli, const char *name);  /* 0 without a de
 /* The index-th value of a CLI_LIST; NULL past the last. */
 const char *cli_list(const struct cli *cli, const char *name, uint32_t index);
 
+/* Bytes as people may see them: control bytes become '?', at most max bytes, then "...", cut
+ * between characters. out has max + 4 bytes; it comes back. */
+const char *cli_shown(const void *bytes, size_t size, size_t max, char *out);
+
 /* The three lines of a failure; why may hold several lines. Without cli_what() nothing is printed,
  * also when the exit code is not 0 (an answer "no" needs no error). */
 void cli_what(struct cli *cli, const char *format, ...) __attribute__((format(printf, 2, 3)));

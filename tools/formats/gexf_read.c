@@ -70,7 +70,7 @@ static bool is(const struct net_text *text, const char *word)
 
 static void push(struct gexf *g, enum kind kind)
 {
-    assert(g->depth < XML_DEPTH_MAX); /* xml_read() sees to it */
+    assert(g->depth < XML_DEPTH_MAX); /* xml_import() sees to it */
     g->stack[++g->depth] = kind;
 }
 
@@ -601,23 +601,16 @@ static void release(struct gexf *g)
 static enum jit_err import_gexf(struct import *im)
 {
     struct gexf *g = jit_heap_zalloc(im->heap, 1, sizeof *g);
-    const char *path = im->source->paths[0];
     if (g == NULL) {
         return JIT_ENOMEM;
     }
     const struct xml_handler handler = {
         .start = on_start, .text = on_text, .end = on_end, .user = g};
-    net_init(&g->net, im, strcmp(path, "-") == 0 ? "standard input" : path);
     g->attribute_of.heap = im->heap;
     jit_buf_init(&g->text, im->heap, JIT_LINE_BYTES_MAX);
     jit_buf_init(&g->label, im->heap, JIT_LINE_BYTES_MAX);
     jit_buf_init(&g->meta, im->heap, JIT_LINE_BYTES_MAX);
-    enum jit_err err = import_input_open(&g->input, im, path);
-    err = err == JIT_OK ? xml_read(&g->net, &g->input, &handler) : err;
-    if (err == JIT_OK && !g->top) {
-        err = fail(g, JIT_EFORMAT, "a file without a <graph>", NULL);
-    }
-    err = err == JIT_OK ? net_end(&g->net) : err;
+    enum jit_err err = xml_import(im, &g->net, &g->input, &handler, &g->top);
     release(g);
     return err;
 }

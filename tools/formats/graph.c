@@ -170,6 +170,20 @@ void format_bytes_close(struct format_bytes *bytes)
     *bytes = (struct format_bytes){.heap = bytes->heap};
 }
 
+const char *format_label(const struct rmg_graph *view, enum rmg_plane plane,
+                         const struct jit_id *owner, uint32_t *size)
+{
+    struct rmg_value value;
+    *size = 0;
+    if (rmg_attachment_get(view, plane, owner, "name", 4, &value) != JIT_OK ||
+        value.kind != RMG_VALUE_ATOM || rmg_codec_of_type(&value.type) != RMG_CODEC_TEXT ||
+        !rmg_utf8_valid(value.bytes, value.size)) {
+        return NULL;
+    }
+    *size = value.size;
+    return (const char *)value.bytes;
+}
+
 /* ---- names of types ---- */
 
 struct name {
@@ -219,15 +233,15 @@ static enum jit_err add_schema(struct format_names *names, const struct format_g
     rmg_store_graph(graph->store, &in, &view);
     rmg_iter_all(&view, RMG_NODES, &iter);
     while ((err = rmg_iter_node(&iter, &id, &type)) == JIT_OK) {
-        struct rmg_value value;
         struct jit_id want;
-        if (rmg_attachment_get(&view, RMG_PLANE_ALPHA, &id, "name", 4, &value) != JIT_OK ||
-            value.kind != RMG_VALUE_ATOM || !rmg_utf8_valid(value.bytes, value.size)) {
+        uint32_t size;
+        const char *name = format_label(&view, RMG_PLANE_ALPHA, &id, &size);
+        if (name == NULL) {
             continue;
         }
-        jit_hash_named("type:", value.bytes, value.size, &want);
+        jit_hash_named("type:", name, size, &want);
         if (jit_id_equal(&want, &id)) { /* else it is not that type's name */
-            err = add_name(names, &id, (const char *)value.bytes, value.size);
+            err = add_name(names, &id, name, size);
             if (err != JIT_OK) {
                 return err;
             }

@@ -61,6 +61,10 @@ JIT_MUST_CHECK enum jit_err format_bytes_of_fd(struct jit_heap *heap, int fd,
                                                struct format_bytes *out);
 void format_bytes_close(struct format_bytes *bytes); /* also after an error, and of zeros */
 
+/* The text under "name" of a node or an edge: what people know it by. NULL: it has none. */
+const char *format_label(const struct rmg_graph *view, enum rmg_plane plane,
+                         const struct jit_id *owner, uint32_t *size);
+
 /* The name of a type for people: from the state's /schema, else a well-known one, else NULL. */
 struct format_names;
 JIT_MUST_CHECK enum jit_err format_names_new(const struct format_graph *graph,

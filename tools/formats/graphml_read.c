@@ -77,7 +77,7 @@ static enum jit_err owner_new(struct graphml *g, struct net_owner **out)
 
 static struct frame *push(struct graphml *g, enum kind kind, struct net_owner *owner)
 {
-    assert(g->depth < XML_DEPTH_MAX); /* xml_read() sees to it */
+    assert(g->depth < XML_DEPTH_MAX); /* xml_import() sees to it */
     struct frame *frame = &g->stack[++g->depth];
     *frame = (struct frame){.kind = kind, .owner = owner, .graph = frame[-1].graph};
     return frame;
@@ -609,21 +609,14 @@ static void release(struct graphml *g)
 static enum jit_err import_graphml(struct import *im)
 {
     struct graphml *g = jit_heap_zalloc(im->heap, 1, sizeof *g);
-    const char *path = im->source->paths[0];
     if (g == NULL) {
         return JIT_ENOMEM;
     }
     const struct xml_handler handler = {
         .start = on_start, .text = on_text, .end = on_end, .user = g};
-    net_init(&g->net, im, strcmp(path, "-") == 0 ? "standard input" : path);
     g->key_of.heap = im->heap;
     jit_buf_init(&g->text, im->heap, JIT_LINE_BYTES_MAX);
-    enum jit_err err = import_input_open(&g->input, im, path);
-    err = err == JIT_OK ? xml_read(&g->net, &g->input, &handler) : err;
-    if (err == JIT_OK && !g->top) {
-        err = fail(g, JIT_EFORMAT, "a file without a <graph>", NULL);
-    }
-    err = err == JIT_OK ? net_end(&g->net) : err;
+    enum jit_err err = xml_import(im, &g->net, &g->input, &handler, &g->top);
     release(g);
     return err;
 }

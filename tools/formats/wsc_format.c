@@ -55,16 +55,14 @@ static void describe(const struct format_graph *graph, const struct rmg_graph *v
                      const struct rmg_wsc_owner *owner, char *out, size_t size)
 {
     struct format_names *names = NULL;
-    struct rmg_value value;
+    uint32_t length;
     struct rmg_edge edge = {.type = {{0}}};
     const char *type = NULL;
     size_t at = 0;
     out[0] = 0;
-    if (rmg_attachment_get(view, owner->plane, &owner->owner, "name", 4, &value) == JIT_OK &&
-        value.kind == RMG_VALUE_ATOM && rmg_codec_of_type(&value.type) == RMG_CODEC_TEXT &&
-        rmg_utf8_valid(value.bytes, value.size)) {
-        int length = (int)(value.size < 80 ? value.size : 80);
-        at = (size_t)snprintf(out, size, " \"%.*s\"", length, (const char *)value.bytes);
+    const char *label = format_label(view, owner->plane, &owner->owner, &length);
+    if (label != NULL) {
+        at = (size_t)snprintf(out, size, " \"%.*s\"", (int)(length < 80 ? length : 80), label);
     }
     enum jit_err err = owner->plane == RMG_PLANE_ALPHA
                            ? rmg_node_type(view, &owner->owner, &edge.type)

@@ -240,8 +240,8 @@ static enum jit_err feed(struct reading *r, struct import_input *input)
     return err;
 }
 
-enum jit_err xml_read(struct net *net, struct import_input *input,
-                      const struct xml_handler *handler)
+static enum jit_err read_all(struct net *net, struct import_input *input,
+                             const struct xml_handler *handler)
 {
     struct reading r = {.net = net, .handler = handler};
     xmlSAXHandler calls = {
@@ -271,6 +271,19 @@ enum jit_err xml_read(struct net *net, struct import_input *input,
     r.parser->myDoc = NULL;
     xmlFreeParserCtxt(r.parser);
     return err;
+}
+
+enum jit_err xml_import(struct import *im, struct net *net, struct import_input *input,
+                        const struct xml_handler *handler, const bool *found)
+{
+    const char *path = im->source->paths[0];
+    net_init(net, im, strcmp(path, "-") == 0 ? "standard input" : path);
+    enum jit_err err = import_input_open(input, im, path);
+    err = err == JIT_OK ? read_all(net, input, handler) : err;
+    if (err == JIT_OK && !*found) {
+        err = net_fail(net, JIT_EFORMAT, "a file without a <graph>", NULL, 0);
+    }
+    return err == JIT_OK ? net_end(net) : err;
 }
 
 /* ---- writing ---- */

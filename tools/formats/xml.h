@@ -45,9 +45,12 @@ struct xml_handler {
     void *user;
 };
 
-/* Reads the whole input; net->line and column are kept right (the end of a tag). */
-JIT_MUST_CHECK enum jit_err xml_read(struct net *net, struct import_input *input,
-                                     const struct xml_handler *handler);
+/* The whole of an import of one file: begins the net, reads the input, and ends the net; both are
+ * the caller's to release. found: the handler has met a graph. net->line and column are kept right
+ * (the end of a tag). */
+JIT_MUST_CHECK enum jit_err xml_import(struct import *im, struct net *net,
+                                       struct import_input *input,
+                                       const struct xml_handler *handler, const bool *found);
 
 /* The tag as it stands there, with the namespaces it needs, so that it can be read by itself. */
 void xml_copy_tag(struct jit_buf *buf, const struct xml_tag *tag);

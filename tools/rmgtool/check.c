@@ -94,11 +94,11 @@ static void show(struct report *report, const struct rmg_breach *breach, const c
     hex[16] = 0;
     cli_print(cli, "%s %s %s: ", breach->is_edge ? "edge" : "node", hex,
               type_text(report, &breach->type, type_hex));
-    for (uint32_t i = 0; breach->name != NULL && i < breach->name_size; i++) {
-        unsigned char c = (unsigned char)breach->name[i]; /* no control byte reaches a terminal */
-        cli_print(cli, "%c", c < 0x20 || c == 0x7f ? '?' : c);
+    if (breach->name != NULL) {
+        char shown[JIT_NAME_BYTES_MAX + 4];
+        cli_print(cli, "%s ",
+                  cli_shown(breach->name, breach->name_size, JIT_NAME_BYTES_MAX, shown));
     }
-    cli_print(cli, "%s", breach->name == NULL ? "" : " ");
     say_what(report, breach, found, wanted);
     cli_print(cli, "\n");
 }

@@ -49,16 +49,8 @@ void delta_add(struct delta_text *text, const char *format, ...)
 /* Bytes that came from a file reach no terminal as they are. */
 static void add_quoted(struct delta_text *text, const char *bytes, uint32_t size)
 {
-    delta_add(text, "\"");
-    uint32_t shown = size < LABEL_SHOWN ? size : LABEL_SHOWN;
-    while (shown < size && shown > 0 && ((unsigned char)bytes[shown] & 0xc0u) == 0x80u) {
-        shown--; /* not in the middle of a character */
-    }
-    for (uint32_t i = 0; i < shown; i++) {
-        unsigned char c = (unsigned char)bytes[i];
-        delta_add(text, "%c", c < 0x20 || c == 0x7f ? '?' : c);
-    }
-    delta_add(text, shown < size ? "...\"" : "\"");
+    char shown[LABEL_SHOWN + 4];
+    delta_add(text, "\"%s\"", cli_shown(bytes, size, LABEL_SHOWN, shown));
 }
 
 static void add_id(struct delta_text *text, const struct jit_id *id)
@@ -96,16 +88,13 @@ const char *delta_label(const struct delta *delta, const struct jit_id *instance
         const struct format_graph *graph = delta->graphs[i];
         struct rmg_instance in;
         struct rmg_graph view;
-        struct rmg_value value;
         if (rmg_store_instance(graph->store, &graph->version, instance, &in) != JIT_OK) {
             continue;
         }
         rmg_store_graph(graph->store, &in, &view);
-        if (rmg_attachment_get(&view, RMG_PLANE_ALPHA, node, "name", 4, &value) == JIT_OK &&
-            value.kind == RMG_VALUE_ATOM && rmg_codec_of_type(&value.type) == RMG_CODEC_TEXT &&
-            rmg_utf8_valid(value.bytes, value.size)) {
-            *size = value.size;
-            return (const char *)value.bytes;
+        const char *label = format_label(&view, RMG_PLANE_ALPHA, node, size);
+        if (label != NULL) {
+            return label;
         }
     }
     *size = 0;
@@ -151,10 +140,10 @@ void delta_instance(const struct delta *delta, const struct jit_id *instance,
     }
     while (count-- > 0) {
         delta_add(text, "/");
-        for (uint32_t i = 0; i < way[count].parent.name_size; i++) {
-            unsigned char c = (unsigned char)way[count].parent.name[i];
-            delta_add(text, "%c", c < 0x20 || c == 0x7f ? '?' : c);
-        }
+        const struct rmg_parent *parent = &way[count].parent;
+        char shown[JIT_NAME_BYTES_MAX + 4];
+        delta_add(text, "%s",
+                  cli_shown(parent->name, parent->name_size, JIT_NAME_BYTES_MAX, shown));
     }
 }
 

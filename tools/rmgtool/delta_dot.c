@@ -103,13 +103,11 @@ static void put_node(struct dot *d, const struct jit_id *node, const char *how)
     struct delta_text text = {.size = 0};
     struct jit_id type;
     char hex[JIT_ID_HEX];
+    char shown[44];
     uint32_t size = 0;
     const char *label = delta_label(d->delta, &d->instance, node, &size);
     if (label != NULL) {
-        for (uint32_t i = 0; i < size && i < 40; i++) {
-            unsigned char c = (unsigned char)label[i];
-            delta_add(&text, "%c", c < 0x20 || c == 0x7f ? '?' : c);
-        }
+        delta_add(&text, "%s", cli_shown(label, size, 40, shown));
     } else {
         jit_id_to_hex(node, hex);
         delta_add(&text, "%.8s", hex);

@@ -56,6 +56,7 @@ static int show_node(struct ls *ls, const struct rmg_graph *view, const struct j
     char type_hex[JIT_ID_HEX];
     char via_hex[JIT_ID_HEX];
     uint32_t size = 0;
+    char shown[84];
     uint64_t degree[2] = {0};
     if (!take(ls)) {
         return CLI_OK;
@@ -76,9 +77,8 @@ static int show_node(struct ls *ls, const struct rmg_graph *view, const struct j
             delta_add(&text, " %8llu out %8llu in", (unsigned long long)degree[0],
                       (unsigned long long)degree[1]);
         }
-        for (uint32_t i = 0; i < size && i < 80; i++) { /* no control byte reaches a terminal */
-            unsigned char c = (unsigned char)label[i];
-            delta_add(&text, "%s%c", i == 0 ? "  " : "", c < 0x20 || c == 0x7f ? '?' : c);
+        if (label != NULL) {
+            delta_add(&text, "  %s", cli_shown(label, size, 80, shown));
         }
         cli_print(ls->cli, "%s\n", text.text);
         return CLI_OK;

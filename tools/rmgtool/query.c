@@ -57,19 +57,6 @@ static void print_float(const struct rmg_datum *datum, char *cell)
     }
 }
 
-/* What goes to a terminal: no control bytes, cut where it gets long. */
-static void print_text(const struct rmg_datum *datum, char *cell)
-{
-    uint32_t size = datum->size < CELL_BYTES - 4 ? datum->size : CELL_BYTES - 4;
-    while (size > 0 && size < datum->size && (datum->bytes[size] & 0xc0) == 0x80) {
-        size--;
-    }
-    for (uint32_t i = 0; i < size; i++) {
-        cell[i] = datum->bytes[i] < 0x20 || datum->bytes[i] == 0x7f ? '?' : (char)datum->bytes[i];
-    }
-    snprintf(cell + size, CELL_BYTES - size, "%s", size < datum->size ? "..." : "");
-}
-
 static void print_hex(const struct rmg_datum *datum, uint32_t most, char *cell)
 {
     uint32_t size = datum->size < most ? datum->size : most;
@@ -96,7 +83,7 @@ static void print_datum(const struct rmg_datum *datum, char *cell)
         print_float(datum, cell);
         break;
     case RMG_CODEC_TEXT:
-        print_text(datum, cell);
+        (void)cli_shown(datum->bytes, datum->size, CELL_BYTES - 4, cell);
         break;
     case RMG_CODEC_BYTES:
     case RMG_CODEC_ID:

@@ -141,20 +141,6 @@ static enum jit_err follow(struct walk *w, const struct rmg_graph *view)
     return err == JIT_ENOENT ? JIT_OK : err;
 }
 
-/* The text under "name", if there is one: what people know a node by. */
-static const char *label_of(const struct rmg_graph *view, const struct jit_id *node, uint32_t *size)
-{
-    struct rmg_value value;
-    *size = 0;
-    if (rmg_attachment_get(view, RMG_PLANE_ALPHA, node, "name", 4, &value) != JIT_OK ||
-        value.kind != RMG_VALUE_ATOM || rmg_codec_of_type(&value.type) != RMG_CODEC_TEXT ||
-        !rmg_utf8_valid(value.bytes, value.size)) {
-        return NULL;
-    }
-    *size = value.size;
-    return (const char *)value.bytes;
-}
-
 static const char *type_text(const struct walk *w, const struct jit_id *type, char hex[JIT_ID_HEX])
 {
     const char *name = format_name_of(w->names, type);
@@ -169,6 +155,7 @@ static int show(struct walk *w, const struct rmg_graph *view, const struct step 
     struct jit_id type = {{0}};
     struct rmg_edge edge = {.id = step->edge};
     uint32_t size = 0;
+    char shown[64];
     char hex[JIT_ID_HEX];
     char type_hex[JIT_ID_HEX];
     char edge_hex[JIT_ID_HEX];
@@ -177,16 +164,15 @@ static int show(struct walk *w, const struct rmg_graph *view, const struct step 
         cli_what(cli, "the graph in memory is damaged");
         return CLI_CORRUPT;
     }
-    const char *label = label_of(view, &step->node, &size);
+    const char *label = format_label(view, RMG_PLANE_ALPHA, &step->node, &size);
     jit_id_to_hex(&step->node, hex);
     if (!cli->json) {
         hex[16] = 0;
         cli_print(cli, "%llu  %-14.40s %s  %s", (unsigned long long)step->depth,
                   step->via == VIA_EDGE ? type_text(w, &edge.type, edge_hex) : via_words[step->via],
                   hex, type_text(w, &type, type_hex));
-        for (uint32_t i = 0; i < size && i < 60; i++) { /* no control byte reaches a terminal */
-            unsigned char c = (unsigned char)label[i];
-            cli_print(cli, "%s%c", i == 0 ? "  " : "", c < 0x20 || c == 0x7f ? '?' : c);
+        if (label != NULL) {
+            cli_print(cli, "  %s", cli_shown(label, size, 60, shown));
         }
         cli_print(cli, "\n");
         return cli->out_broken ? CLI_PIPE : CLI_OK;
