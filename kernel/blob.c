@@ -13,6 +13,7 @@
 struct blob_writer {
     struct jit_heap *heap;
     struct jit_io *io;
+    const char *dir;
     int file;
     char tmp[BLOB_NAME_BYTES];
     struct jit_hasher hasher;
@@ -22,17 +23,20 @@ struct blob_writer {
     uint8_t buffer[];
 };
 
-static void blob_name(const struct jit_id *id, char name[BLOB_NAME_BYTES])
+void blob_name_in(const char *dir, const struct jit_id *id, char name[BLOB_NAME_BYTES])
 {
     char hex[JIT_ID_HEX];
+    assert(strlen(dir) <= sizeof BLOB_DIR - 1);
     jit_id_to_hex(id, hex);
-    (void)snprintf(name, BLOB_NAME_BYTES, BLOB_DIR "/%s", hex);
+    (void)snprintf(name, BLOB_NAME_BYTES, "%s/%s", dir, hex);
 }
 
-enum jit_err blob_begin(struct jit_heap *heap, struct jit_io *io, struct blob_writer **out)
+enum jit_err blob_begin_in(struct jit_heap *heap, struct jit_io *io, const char *dir,
+                           struct blob_writer **out)
 {
     enum jit_err err = JIT_EEXIST;
     assert(out != NULL);
+    assert(strlen(dir) <= sizeof BLOB_DIR - 1);
     *out = NULL;
     struct blob_writer *writer = heap->alloc(heap, sizeof *writer + BLOB_BUFFER_BYTES);
     if (writer == NULL) {
@@ -41,9 +45,10 @@ enum jit_err blob_begin(struct jit_heap *heap, struct jit_io *io, struct blob_wr
     memset(writer, 0, sizeof *writer);
     writer->heap = heap;
     writer->io = io;
+    writer->dir = dir;
     jit_hasher_init(&writer->hasher);
     for (unsigned n = 0; err == JIT_EEXIST && n < BLOB_TMP_MAX; n++) {
-        (void)snprintf(writer->tmp, sizeof writer->tmp, BLOB_DIR "/tmp-%u", n);
+        (void)snprintf(writer->tmp, sizeof writer->tmp, "%s/tmp-%u", dir, n);
         err = io->open(io, writer->tmp, JIT_IO_CREATE | JIT_IO_EXCLUSIVE, &writer->file);
     }
     if (err != JIT_OK) {
@@ -52,6 +57,11 @@ enum jit_err blob_begin(struct jit_heap *heap, struct jit_io *io, struct blob_wr
     }
     *out = writer;
     return JIT_OK;
+}
+
+enum jit_err blob_begin(struct jit_heap *heap, struct jit_io *io, struct blob_writer **out)
+{
+    return blob_begin_in(heap, io, BLOB_DIR, out);
 }
 
 static enum jit_err blob_flush(struct blob_writer *writer)
@@ -102,7 +112,7 @@ enum jit_err blob_finish(struct blob_writer *writer, struct jit_id *id, uint64_t
     struct jit_id content;
 
     jit_hasher_final(&writer->hasher, &content);
-    blob_name(&content, name);
+    blob_name_in(writer->dir, &content, name);
     enum jit_err err = blob_flush(writer);
     if (err == JIT_OK && !LOG_MUTANT(LOG_MUTANT_BLOB_NO_SYNC)) {
         err = io->sync(io, writer->file);
@@ -114,7 +124,7 @@ enum jit_err blob_finish(struct blob_writer *writer, struct jit_id *id, uint64_t
         blob_abort(writer);
         return err;
     }
-    if (!LOG_MUTANT(LOG_MUTANT_BLOB_NO_DIR_SYNC) && io->syncdir(io, BLOB_DIR) != JIT_OK) {
+    if (!LOG_MUTANT(LOG_MUTANT_BLOB_NO_DIR_SYNC) && io->syncdir(io, writer->dir) != JIT_OK) {
         err = JIT_EIO; /* its name is there and may not last: not "no space, try again" */
     }
     io->close(io, writer->file);
@@ -129,8 +139,14 @@ enum jit_err blob_finish(struct blob_writer *writer, struct jit_id *id, uint64_t
 enum jit_err blob_put(struct jit_heap *heap, struct jit_io *io, const void *bytes, uint64_t size,
                       struct jit_id *id)
 {
+    return blob_put_in(heap, io, BLOB_DIR, bytes, size, id);
+}
+
+enum jit_err blob_put_in(struct jit_heap *heap, struct jit_io *io, const char *dir,
+                         const void *bytes, uint64_t size, struct jit_id *id)
+{
     struct blob_writer *writer = NULL;
-    enum jit_err err = blob_begin(heap, io, &writer);
+    enum jit_err err = blob_begin_in(heap, io, dir, &writer);
     if (err != JIT_OK) {
         return err;
     }
@@ -145,12 +161,18 @@ enum jit_err blob_put(struct jit_heap *heap, struct jit_io *io, const void *byte
 enum jit_err blob_open(struct jit_io *io, const struct jit_id *id, uint64_t size,
                        struct blob_reader *out)
 {
+    return blob_open_in(io, BLOB_DIR, id, size, out);
+}
+
+enum jit_err blob_open_in(struct jit_io *io, const char *dir, const struct jit_id *id,
+                          uint64_t size, struct blob_reader *out)
+{
     char name[BLOB_NAME_BYTES];
     uint64_t found = 0;
 
     *out = (struct blob_reader){.io = io, .file = -1, .id = *id, .size = size};
     jit_hasher_init(&out->hasher);
-    blob_name(id, name);
+    blob_name_in(dir, id, name);
     enum jit_err err = io->open(io, name, 0, &out->file);
     if (err != JIT_OK) {
         out->file = -1;
@@ -205,9 +227,15 @@ void blob_close(struct blob_reader *reader)
 enum jit_err blob_verify(struct jit_heap *heap, struct jit_io *io, const struct jit_id *id,
                          uint64_t size)
 {
+    return blob_verify_in(heap, io, BLOB_DIR, id, size);
+}
+
+enum jit_err blob_verify_in(struct jit_heap *heap, struct jit_io *io, const char *dir,
+                            const struct jit_id *id, uint64_t size)
+{
     struct blob_reader reader;
     uint64_t got = 0;
-    enum jit_err err = blob_open(io, id, size, &reader);
+    enum jit_err err = blob_open_in(io, dir, id, size, &reader);
     if (err != JIT_OK) {
         return err;
     }
@@ -227,6 +255,8 @@ enum jit_err blob_verify(struct jit_heap *heap, struct jit_io *io, const struct 
 
 struct sweep {
     struct jit_heap *heap;
+    const char *dir;
+    bool unfinished_only;
     const struct jit_id *keep;
     size_t keep_count;
     char (*names)[BLOB_NAME_BYTES];
@@ -275,7 +305,7 @@ static void sweep_visit(void *user, const char *name)
         jit_id_to_hex(&id, hex);
         blob = strcmp(hex, name) == 0; /* upper case is somebody else's file */
     }
-    if (sweep->err != JIT_OK || (blob && sweep_kept(sweep, &id)) ||
+    if (sweep->err != JIT_OK || (blob && (sweep->unfinished_only || sweep_kept(sweep, &id))) ||
         (!blob && !sweep_is_tmp(name))) {
         return;
     }
@@ -285,27 +315,45 @@ static void sweep_visit(void *user, const char *name)
         return;
     }
     sweep->names = names;
-    (void)snprintf(sweep->names[sweep->count++], BLOB_NAME_BYTES, BLOB_DIR "/%s", name);
+    (void)snprintf(sweep->names[sweep->count++], BLOB_NAME_BYTES, "%s/%s", sweep->dir, name);
+}
+
+static enum jit_err run_sweep(struct sweep *sweep, struct jit_io *io, uint64_t *removed)
+{
+    enum jit_err err = io->list(io, sweep->dir, sweep_visit, sweep);
+    if (err == JIT_OK) {
+        err = sweep->err;
+    }
+    for (size_t i = 0; i < sweep->count && err == JIT_OK; i++) {
+        err = io->unlink(io, sweep->names[i]);
+    }
+    if (err == JIT_OK && sweep->count > 0) {
+        err = io->syncdir(io, sweep->dir);
+    }
+    if (removed != NULL) {
+        *removed = err == JIT_OK ? sweep->count : 0;
+    }
+    sweep->heap->free(sweep->heap, sweep->names);
+    return err;
 }
 
 enum jit_err blob_sweep(struct jit_heap *heap, struct jit_io *io, const struct jit_id *keep,
                         size_t keep_count, uint64_t *removed)
 {
-    struct sweep sweep = {.heap = heap, .keep = keep, .keep_count = keep_count};
+    return blob_sweep_in(heap, io, BLOB_DIR, keep, keep_count, removed);
+}
+
+enum jit_err blob_sweep_in(struct jit_heap *heap, struct jit_io *io, const char *dir,
+                           const struct jit_id *keep, size_t keep_count, uint64_t *removed)
+{
+    struct sweep sweep = {.heap = heap, .dir = dir, .keep = keep, .keep_count = keep_count};
     assert(keep != NULL || keep_count == 0);
-    enum jit_err err = io->list(io, BLOB_DIR, sweep_visit, &sweep);
-    if (err == JIT_OK) {
-        err = sweep.err;
-    }
-    for (size_t i = 0; i < sweep.count && err == JIT_OK; i++) {
-        err = io->unlink(io, sweep.names[i]);
-    }
-    if (err == JIT_OK && sweep.count > 0) {
-        err = io->syncdir(io, BLOB_DIR);
-    }
-    if (removed != NULL) {
-        *removed = err == JIT_OK ? sweep.count : 0;
-    }
-    heap->free(heap, sweep.names);
-    return err;
+    return run_sweep(&sweep, io, removed);
+}
+
+enum jit_err blob_sweep_unfinished(struct jit_heap *heap, struct jit_io *io, const char *dir,
+                                   uint64_t *removed)
+{
+    struct sweep sweep = {.heap = heap, .dir = dir, .unfinished_only = true};
+    return run_sweep(&sweep, io, removed);
 }

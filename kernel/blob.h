@@ -56,10 +56,28 @@ void blob_close(struct blob_reader *reader);
 JIT_MUST_CHECK enum jit_err blob_verify(struct jit_heap *heap, struct jit_io *io,
                                         const struct jit_id *id, uint64_t size);
 
+/* The same in another folder, whose name is at most as long as BLOB_DIR (checkpoints, "ckpt"). */
+JIT_MUST_CHECK enum jit_err blob_begin_in(struct jit_heap *heap, struct jit_io *io, const char *dir,
+                                          struct blob_writer **out); /* dir is kept */
+JIT_MUST_CHECK enum jit_err blob_put_in(struct jit_heap *heap, struct jit_io *io, const char *dir,
+                                        const void *bytes, uint64_t size, struct jit_id *id);
+JIT_MUST_CHECK enum jit_err blob_open_in(struct jit_io *io, const char *dir,
+                                         const struct jit_id *id, uint64_t size,
+                                         struct blob_reader *out);
+JIT_MUST_CHECK enum jit_err blob_verify_in(struct jit_heap *heap, struct jit_io *io,
+                                           const char *dir, const struct jit_id *id, uint64_t size);
+void blob_name_in(const char *dir, const struct jit_id *id, char name[BLOB_NAME_BYTES]);
+
 /* Remove what nobody needs: unfinished files, and blobs that are not among keep (sorted ascending).
  * Files with other names are left alone. removed may be NULL. */
 JIT_MUST_CHECK enum jit_err blob_sweep(struct jit_heap *heap, struct jit_io *io,
                                        const struct jit_id *keep, size_t keep_count,
                                        uint64_t *removed);
+JIT_MUST_CHECK enum jit_err blob_sweep_in(struct jit_heap *heap, struct jit_io *io, const char *dir,
+                                          const struct jit_id *keep, size_t keep_count,
+                                          uint64_t *removed);
+/* Unfinished files alone: for whoever does not know what is needed. */
+JIT_MUST_CHECK enum jit_err blob_sweep_unfinished(struct jit_heap *heap, struct jit_io *io,
+                                                  const char *dir, uint64_t *removed);
 
 #endif

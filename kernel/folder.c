@@ -16,8 +16,9 @@
 #define LOCK_TRIES    600u /* 3 s */
 
 /* What an interrupted first start may leave behind does not count. */
-static const char *const leftovers[] = {".",     "..",       "LOCK",   "FORMAT.tmp", "log",
-                                        "blobs", "hub.sock", "SOURCE", "SOURCE.tmp"};
+static const char *const leftovers[] = {".",          "..",    "LOCK",     "FORMAT.tmp",
+                                        "log",        "blobs", "hub.sock", "SOURCE",
+                                        "SOURCE.tmp", "ckpt",  "KEY",      "KEY.tmp"};
 
 static enum jit_err say(enum jit_err err, char *message, size_t size, const char *path,
                         const char *what)
@@ -68,7 +69,7 @@ static enum jit_err check_kind(struct shell_folder *folder, const char *path,
     if (errno != ENOENT) {
         return say_errno(message, size, path, "FORMAT");
     }
-    if (mode == SHELL_FOLDER_READ) {
+    if (mode != SHELL_FOLDER_OWN) {
         return say(JIT_ENOENT, message, size, path,
                    "this is no data folder: it has no file FORMAT");
     }
@@ -131,10 +132,10 @@ enum jit_err shell_folder_open(struct shell_folder *folder, const char *path,
         return say_errno(message, message_size, path, "the folder could not be opened");
     }
     enum jit_err err = JIT_OK;
-    if (mode == SHELL_FOLDER_READ) {
+    if (mode != SHELL_FOLDER_OWN) {
         err = check_kind(folder, path, mode, message, message_size);
     }
-    if (err == JIT_OK) {
+    if (err == JIT_OK && mode != SHELL_FOLDER_PEEK) {
         err = lock(folder, path, mode, message, message_size);
     }
     if (err == JIT_OK && mode == SHELL_FOLDER_OWN) {

@@ -16,8 +16,9 @@ struct shell_folder {
 };
 
 enum shell_folder_mode {
-    SHELL_FOLDER_OWN, /* make it if need be; nobody else may use it */
-    SHELL_FOLDER_READ /* it must exist; readers may share it, an owner excludes them */
+    SHELL_FOLDER_OWN,  /* make it if need be; nobody else may use it */
+    SHELL_FOLDER_READ, /* it must exist; readers may share it, an owner excludes them */
+    SHELL_FOLDER_PEEK  /* likewise, beside whoever owns it: its end may be in the making */
 };
 
 /* message says what failed and what to do. Errors: JIT_ENOENT, JIT_EBUSY (somebody else holds

@@ -234,6 +234,7 @@ enum jit_err log_start(const struct log_scan *scan, enum log_durability durabili
     log->commit = scan->commit;
     log->state_root = scan->state_root;
     log->sealed = scan->sealed;
+    log->opened = scan->newest;
     log->file = -1;
     assert(log->segment >= 1);
     assert(log->segment <= segment_last);
@@ -457,6 +458,22 @@ enum jit_err log_dead(const struct log *log)
 const struct jit_id *log_chain(const struct log *log)
 {
     return &log->chain;
+}
+
+void log_next_mark(const struct log *log, struct log_mark *out)
+{
+    const struct log_batch *batch = &log->batches[log->filling];
+    *out = (struct log_mark){.segment = log->segment,
+                             .offset = log->offset,
+                             .number = log->number,
+                             .tick = log->tick_end - (batch->seal ? 0 : batch->count),
+                             .chain = log->chain,
+                             .sealed = log->sealed};
+}
+
+void log_opened_mark(const struct log *log, struct log_mark *out)
+{
+    *out = log->opened;
 }
 
 void log_next_write(const struct log *log, struct log_place *out)

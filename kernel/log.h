@@ -40,10 +40,25 @@ enum log_durability {
                              may lose what was acknowledged; a crash of the process may not */
 };
 
+/* A place between two records from which the log can be read without what lies before it: a
+ * checkpoint keeps one (docs/spec/checkpoint.md). number 0: the log's start, whatever `chain` says.
+ */
+struct log_mark {
+    uint64_t segment;
+    uint64_t offset;     /* bytes from its start: a multiple of 8 */
+    uint64_t number;     /* records before it in the log, seals included */
+    uint64_t tick;       /* of the next record that is no seal */
+    struct jit_id chain; /* hash of the record before it */
+    bool sealed;         /* that record is a seal */
+};
+
 struct log_options {
     uint64_t segment_bytes;       /* of a new log; 0: JIT_LOG_SEGMENT_BYTES; a multiple of 4 KiB */
     uint8_t uuid[LOG_UUID_BYTES]; /* of a new log: random */
     enum log_durability durability;
+    /* Read from here on: what lies before is neither read nor needed, and finished blobs are left
+     * alone. A new log begins with this tick. NULL: from the log's start and tick 0. */
+    const struct log_mark *from;
 };
 
 /* One tick. Given to log_append, and to the visitor of log_open and log_verify. */
@@ -107,6 +122,21 @@ JIT_MUST_CHECK enum jit_err log_open(struct jit_heap *heap, struct jit_io *io,
 JIT_MUST_CHECK enum jit_err log_verify(struct jit_heap *heap, struct jit_io *io, log_visit *visit,
                                        void *user, struct log_report *report);
 
+/* The same from a mark on; segments before it need not be there. from may be NULL. */
+JIT_MUST_CHECK enum jit_err log_verify_from(struct jit_heap *heap, struct jit_io *io,
+                                            const struct log_mark *from, log_visit *visit,
+                                            void *user, struct log_report *report);
+
+/* The uuid of a folder's log. Errors: JIT_ENOENT, JIT_ECORRUPT, JIT_EVERSION, the storage seam's.
+ */
+JIT_MUST_CHECK enum jit_err log_uuid(struct jit_heap *heap, struct jit_io *io,
+                                     uint8_t uuid[LOG_UUID_BYTES]);
+
+/* The numbers of the first and the last segment that are there. Errors: JIT_ENOENT (none), the
+ * storage seam's, JIT_ENOMEM. */
+JIT_MUST_CHECK enum jit_err log_segments(struct jit_heap *heap, struct jit_io *io, uint64_t *first,
+                                         uint64_t *last);
+
 /* Is there history: a first record, whole or damaged? Reads no further and no blob, changes
  * nothing. A log whose first batch is not durable has none, nor has a folder without a log. Errors:
  * JIT_ENOMEM, those of the storage seam. */
@@ -147,6 +177,12 @@ bool log_sealed(const struct log *log);
 enum jit_err log_dead(const struct log *log); /* JIT_OK: alive */
 /* Hash of the last record whose write was begun; with the uuid it names the whole history. */
 const struct jit_id *log_chain(const struct log *log);
+/* Where the next batch will begin: before the record that is appended next, or before the first of
+ * those that wait in the filling batch. */
+void log_next_mark(const struct log *log, struct log_mark *out);
+/* The same, before the newest tick that was there when the log was opened; number 0 of a log that
+ * was empty. */
+void log_opened_mark(const struct log *log, struct log_mark *out);
 void log_next_write(const struct log *log, struct log_place *out);
 
 #endif

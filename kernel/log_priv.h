@@ -163,6 +163,7 @@ struct log_scan {
     void *user;
     bool verify_blobs;
     struct log_report *report;
+    const struct log_mark *from; /* NULL: from the start */
 
     /* where the reading stands; at the end: where writing goes on */
     uint64_t segment;
@@ -173,6 +174,7 @@ struct log_scan {
     struct jit_id chain;
     struct jit_id commit; /* of the last tick */
     struct jit_id state_root;
+    struct log_mark newest; /* before the newest tick */
 
     /* the torn batch, to be erased: whole blocks */
     bool torn;
@@ -230,8 +232,9 @@ struct log {
     struct jit_id commit; /* of the newest tick appended */
     struct jit_id state_root;
     bool sealed;
-    bool wanted; /* write the filling batch as soon as possible */
-    bool flying; /* batches[1 - filling] is being written */
+    struct log_mark opened; /* before the newest tick that was there */
+    bool wanted;            /* write the filling batch as soon as possible */
+    bool flying;            /* batches[1 - filling] is being written */
     unsigned filling;
     struct log_batch batches[2];
     struct log_prep prep;

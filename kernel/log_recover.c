@@ -171,6 +171,9 @@ static enum jit_err sync_all(struct log_scan *scan, const struct log_listing *li
     for (size_t i = 0; i < listing->count && err == JIT_OK; i++) {
         char name[LOG_FILE_NAME_BYTES];
         int file = -1;
+        if (scan->from != NULL && listing->segments[i] < scan->from->segment) {
+            continue;
+        }
         log_segment_name(listing->segments[i], "seg", name);
         err = io->open(io, name, scan->open_flags, &file);
         if (err == JIT_OK) {
@@ -234,6 +237,9 @@ static int compare_ids(const void *a, const void *b)
 
 static enum jit_err sweep(struct log_scan *scan)
 {
+    if (scan->from != NULL) { /* records that were not read may need any of them */
+        return blob_sweep_unfinished(scan->heap, scan->io, BLOB_DIR, &scan->report->removed);
+    }
     size_t count = LOG_MUTANT(LOG_MUTANT_SWEEP_ALL) ? 0 : scan->blob_count;
     if (count > 0) {
         qsort(scan->blobs, count, sizeof *scan->blobs, compare_ids);
@@ -278,6 +284,7 @@ enum jit_err log_open(struct jit_heap *heap, struct jit_io *io, const struct log
     assert(out != NULL);
     *out = NULL;
     report_init(report);
+    scan.from = options->from;
     scan.open_flags = options->durability == LOG_DURABILITY_NONE ? 0 : JIT_IO_DIRECT;
 
     enum jit_err err = io->mkdir(io, LOG_DIR);
@@ -311,10 +318,17 @@ enum jit_err log_open(struct jit_heap *heap, struct jit_io *io, const struct log
 enum jit_err log_verify(struct jit_heap *heap, struct jit_io *io, log_visit *visit, void *user,
                         struct log_report *report)
 {
+    return log_verify_from(heap, io, NULL, visit, user, report);
+}
+
+enum jit_err log_verify_from(struct jit_heap *heap, struct jit_io *io, const struct log_mark *from,
+                             log_visit *visit, void *user, struct log_report *report)
+{
     struct log_scan scan = {.heap = heap,
                             .io = io,
                             .visit = visit,
                             .user = user,
+                            .from = from,
                             .verify_blobs = true,
                             .report = report,
                             .file = -1};
@@ -334,6 +348,34 @@ enum jit_err log_verify(struct jit_heap *heap, struct jit_io *io, log_visit *vis
     }
     log_listing_release(&listing);
     log_scan_release(&scan);
+    return err;
+}
+
+enum jit_err log_uuid(struct jit_heap *heap, struct jit_io *io, uint8_t uuid[LOG_UUID_BYTES])
+{
+    struct log_report report;
+    struct log_scan scan = {.heap = heap, .io = io, .report = &report, .file = -1};
+    report_init(&report);
+    enum jit_err err = log_scan_format(&scan);
+    if (err == JIT_OK) {
+        memcpy(uuid, scan.identity.uuid, LOG_UUID_BYTES);
+    }
+    log_scan_release(&scan);
+    return err;
+}
+
+enum jit_err log_segments(struct jit_heap *heap, struct jit_io *io, uint64_t *first, uint64_t *last)
+{
+    struct log_listing listing = {0};
+    enum jit_err err = log_list(heap, io, &listing);
+    if (err == JIT_OK && listing.count == 0) {
+        err = JIT_ENOENT;
+    }
+    if (err == JIT_OK) {
+        *first = listing.segments[0];
+        *last = listing.segments[listing.count - 1];
+    }
+    log_listing_release(&listing);
     return err;
 }
 

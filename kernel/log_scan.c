@@ -205,6 +205,14 @@ static enum jit_err take(struct log_scan *scan, const struct log_head *head)
     }
     if (err == JIT_OK) {
         bool seal = (head->flags & LOG_FLAG_SEAL) != 0;
+        if (!seal) {
+            scan->newest = (struct log_mark){.segment = scan->segment,
+                                             .offset = scan->offset,
+                                             .number = scan->number,
+                                             .tick = scan->tick_end,
+                                             .chain = scan->chain,
+                                             .sealed = scan->sealed};
+        }
         scan->sealed = seal;
         scan->tick_end += seal ? 0 : 1;
         scan->number++;
@@ -414,8 +422,14 @@ static void close_segment(struct log_scan *scan)
     }
 }
 
-/* The records of one segment. *some: there was at least one. Afterwards scan->segment and offset
- * are those of the last record in the log so far. */
+/* Where the reading begins: the first segment, or the one of the mark. */
+static bool is_first(const struct log_scan *scan, uint64_t segment)
+{
+    return segment == (scan->from != NULL ? scan->from->segment : 1);
+}
+
+/* The records of one segment. *some: there was at least one, if need be before the mark. Afterwards
+ * scan->segment and offset are those of the last record in the log so far. */
 static enum jit_err read_segment(struct log_scan *scan, uint64_t segment, bool *some)
 {
     uint64_t segment_before = scan->segment;
@@ -424,16 +438,20 @@ static enum jit_err read_segment(struct log_scan *scan, uint64_t segment, bool *
     enum log_step step = STEP_PAD;
     enum jit_err err = JIT_OK;
 
+    bool marked = is_first(scan, segment) && scan->from != NULL && scan->from->number > 0;
     scan->segment = segment;
-    scan->offset = LOG_BLOCK_BYTES;
+    scan->offset = marked ? scan->from->offset : LOG_BLOCK_BYTES;
+    if (scan->offset > scan->identity.segment_bytes || scan->offset < LOG_BLOCK_BYTES) {
+        return fail_here(scan, JIT_ECORRUPT, 0, "a mark outside its segment");
+    }
     while (err == JIT_OK && (step == STEP_PAD || step == STEP_RECORD)) {
         err = step_next(scan, &step);
     }
     if (err == JIT_OK && step == STEP_DAMAGE) {
         err = judge(scan);
     }
-    *some = scan->number > number_before;
-    if (err == JIT_OK && !*some && segment > 1) {
+    *some = scan->number > number_before || marked;
+    if (err == JIT_OK && !*some && !is_first(scan, segment)) {
         scan->segment = segment_before;
         scan->offset = offset_before;
     }
@@ -464,30 +482,56 @@ static enum jit_err spare_segment(struct log_scan *scan, uint64_t segment)
                          "written to, though the segment before it was not");
 }
 
+/* Stand at the mark, as if all before it had been read. */
+static void begin_at_mark(struct log_scan *scan)
+{
+    const struct log_mark *from = scan->from;
+    scan->number = from->number;
+    scan->tick_end = from->tick;
+    scan->sealed = from->sealed;
+    if (from->number > 0) {
+        scan->chain = from->chain;
+        scan->report->chain = from->chain;
+    }
+    scan->newest = *from;
+    scan->report->records = from->number;
+    scan->report->tick_end = from->tick;
+    scan->report->sealed = from->sealed;
+}
+
 enum jit_err log_scan_run(struct log_scan *scan, const struct log_listing *listing)
 {
     enum jit_err err = JIT_OK;
     struct jit_id hash;
     bool ended = false;
+    size_t at = 0;
+    uint64_t expect = scan->from != NULL ? scan->from->segment : 1;
 
     scan->file = -1;
     scan->window_size = 0;
-    for (size_t i = 0; i < listing->count && err == JIT_OK; i++) {
+    scan->newest = (struct log_mark){.segment = 1, .offset = LOG_BLOCK_BYTES};
+    while (scan->from != NULL && at < listing->count && listing->segments[at] < expect) {
+        at++;
+    }
+    for (; err == JIT_OK && (at < listing->count || is_first(scan, expect)); at++, expect++) {
         bool some = false;
-        if (listing->segments[i] != i + 1) {
+        if (at == listing->count || listing->segments[at] != expect) {
             char name[LOG_FILE_NAME_BYTES];
-            log_segment_name(i + 1, "seg", name);
-            return log_scan_fail(scan, JIT_ECORRUPT, name, i + 1, 0, "the segment is missing");
+            log_segment_name(expect, "seg", name);
+            return log_scan_fail(scan, JIT_ECORRUPT, name, expect, 0, "the segment is missing");
         }
-        err = open_segment(scan, i + 1, &hash);
-        if (err == JIT_OK && i == 0) {
+        err = open_segment(scan, expect, &hash);
+        if (err == JIT_OK && expect == 1) {
             scan->chain = hash;
             scan->report->chain = hash;
         }
+        if (err == JIT_OK && is_first(scan, expect) && scan->from != NULL) {
+            begin_at_mark(scan);
+        }
         if (err == JIT_OK && ended) {
-            err = spare_segment(scan, i + 1);
+            err = spare_segment(scan, expect);
         } else if (err == JIT_OK) {
-            err = read_segment(scan, i + 1, &some);
+            err = read_segment(scan, expect, &some);
             ended = !some || scan->torn;
         }
         close_segment(scan);

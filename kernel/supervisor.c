@@ -365,6 +365,7 @@ int shell_supervisor_run(struct shell_supervisor *s)
         uint64_t now = supervisor_now_ns();
         hub_work(s->hub, now);
         write_idle(s, now);
+        supervisor_checkpoint_work(s);
         at_rest(s, now);
         bool working = anyone_working(s);
         if (working && now - watched >= SUPERVISOR_WATCH_NS) {
@@ -530,6 +531,10 @@ enum jit_err shell_supervisor_new(struct jit_heap *heap,
     if (err == JIT_OK) {
         err = make_loop(s, message, message_size);
     }
+    if (err == JIT_OK) {
+        s->tick_mark = s->system.mark;
+        err = supervisor_checkpoint_new(s);
+    }
     if (err == JIT_OK && shell_system_ready(&s->system)) {
         err = supervisor_start_core(s, message, message_size);
     }
@@ -568,6 +573,7 @@ void shell_supervisor_free(struct shell_supervisor *s)
     shell_waiter_free(s->waiter);
     end_workers(s);
     hub_close(s->hub);
+    supervisor_checkpoint_free(s);
     blob_abort(s->upload);
     if (s->system.log != NULL && log_dead(s->system.log) == JIT_OK &&
         log_seal(s->system.log) != JIT_OK) {

@@ -18,8 +18,10 @@ struct shell_supervisor_options {
     uint64_t hang_cpu_ns;       /* CPU time a worker may use in one tick */
     uint64_t hang_wall_ns;      /* wall time, as the last resort */
     const struct host_probe *probe;
-    int stop_fd; /* readable when a signal wants the end */
-    bool uring;  /* for the event loop; the log has its own way */
+    uint64_t checkpoint_ticks; /* at least one every so many ticks, */
+    uint64_t checkpoint_bytes; /* or bytes of log; 0: by itself none */
+    int stop_fd;               /* readable when a signal wants the end */
+    bool uring;                /* for the event loop; the log has its own way */
 };
 
 struct shell_supervisor;

@@ -235,6 +235,7 @@ static void do_log(struct shell_supervisor *s, const struct kern_log_record *mad
     };
     s->resting = false;
     s->appended_ns = supervisor_now_ns();
+    log_next_mark(s->system.log, &s->tick_mark);
     enum jit_err err = log_append(s->system.log, &record);
     if (err == JIT_OK && s->options.durability == LOG_DURABILITY_TICK) {
         err = log_flush(s->system.log);

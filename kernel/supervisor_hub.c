@@ -574,6 +574,26 @@ static void on_kill(struct shell_supervisor *s, struct hub_conn *conn, const cbo
     fail(s, conn, "missing", "there is no such process");
 }
 
+static void on_checkpoint(struct shell_supervisor *s, struct hub_conn *conn,
+                          const cbor_item_t *message)
+{
+    char name[CKPT_NAME_MAX + 2] = "";
+    if (hub_field(message, "name") != NULL && (!hub_get_text(message, "name", name, sizeof name) ||
+                                               (name[0] != '\0' && !ckpt_name_good(name)))) {
+        fail(s, conn, "format",
+             "a name is 1 to 64 letters, digits, dots, underscores and dashes, and does not begin "
+             "with a dot or a dash");
+        return;
+    }
+    if (s->core == NULL) {
+        fail(s, conn, "fresh", "there is no system yet: send one with genesis_begin");
+        return;
+    }
+    if (!supervisor_checkpoint_ask(s, conn, name)) {
+        fail(s, conn, "busy", "somebody else waits for a checkpoint; ask again when it is done");
+    }
+}
+
 static void on_message(void *user, struct hub_conn *conn, const cbor_item_t *message)
 {
     struct shell_supervisor *s = user;
@@ -589,6 +609,8 @@ static void on_message(void *user, struct hub_conn *conn, const cbor_item_t *mes
         answer_ps(s, conn);
     } else if (hub_is(message, "t", "kill")) {
         on_kill(s, conn, message);
+    } else if (hub_is(message, "t", "checkpoint")) {
+        on_checkpoint(s, conn, message);
     } else if (hub_is(message, "t", "genesis_begin")) {
         on_genesis_begin(s, conn);
     } else if (hub_is(message, "t", "genesis_data")) {
@@ -609,6 +631,7 @@ static void gone(void *user, struct hub_conn *conn)
     if (s->uploader == conn) {
         end_upload(s);
     }
+    supervisor_checkpoint_gone(s, conn);
     for (size_t i = 0; i < s->event_count; i++) {
         struct supervisor_event *event = &s->events[(s->event_at + i) % s->event_capacity];
         event->asker = event->asker == conn ? NULL : event->asker;

@@ -53,6 +53,8 @@ struct supervisor_answer {
     uint64_t tick; /* to be durable first */
 };
 
+struct supervisor_checkpoint; /* supervisor_checkpoint.c */
+
 struct shell_supervisor {
     struct jit_heap *heap;
     struct shell_supervisor_options options;
@@ -79,8 +81,10 @@ struct shell_supervisor {
     size_t event_capacity; /* five for each worker, and clients' commands: no more can wait */
     bool again;
 
-    uint64_t durable_end; /* ticks below it were told to the core as durable */
-    uint64_t appended_ns; /* when the log was last given a tick */
+    uint64_t durable_end;      /* ticks below it were told to the core as durable */
+    uint64_t appended_ns;      /* when the log was last given a tick */
+    struct log_mark tick_mark; /* before the newest tick, for checkpoints */
+    struct supervisor_checkpoint *checkpoint;
     struct supervisor_told *told;
     size_t told_count;
     size_t told_capacity;
@@ -124,6 +128,15 @@ bool supervisor_command(struct shell_supervisor *s, const struct kern_event *eve
 void supervisor_log_failed(struct shell_supervisor *s, enum jit_err err);
 /* Take finished log writes, tell what they made durable. */
 void supervisor_reap_log(struct shell_supervisor *s, bool wait);
+
+/* supervisor_checkpoint.c */
+enum jit_err supervisor_checkpoint_new(struct shell_supervisor *s);
+void supervisor_checkpoint_free(struct shell_supervisor *s);
+/* Once round: begin what is due, go on with what has begun. */
+void supervisor_checkpoint_work(struct shell_supervisor *s);
+/* Somebody wants one: it will be answered. False: somebody else waits for one already. */
+bool supervisor_checkpoint_ask(struct shell_supervisor *s, struct hub_conn *conn, const char *name);
+void supervisor_checkpoint_gone(struct shell_supervisor *s, const struct hub_conn *conn);
 
 /* supervisor_hub.c */
 extern const struct hub_handler supervisor_handler; /* user is set by whoever copies it */

@@ -73,6 +73,36 @@ static void free_memory(struct shell_system *system)
     jit_memory_release(system->private_arena.base, system->private_bytes_max);
     jit_memory_release(system->view_base, VIEW_BYTES_MAX);
     host_memory_close(&system->view_memory);
+    system->private_arena.base = NULL;
+    system->view_base = NULL;
+}
+
+static enum jit_err make_store(struct shell_system *system, bool shared_view)
+{
+    enum jit_err err = make_memory(system, shared_view);
+    if (err != JIT_OK) {
+        return err;
+    }
+    kern_private_places_init(&system->places);
+    struct rmg_store_options store = {
+        .arenas = {&system->private_arena, &system->view_arena},
+        .arena_count = 2,
+        .arena_of = kern_arena_of,
+        .user = &system->places,
+    };
+    err = rmg_store_new(system->heap, &store, &system->store);
+    if (err == JIT_OK) {
+        kern_replay_init(&system->replay, system->heap, system->store);
+    }
+    return err;
+}
+
+static void free_store(struct shell_system *system)
+{
+    kern_replay_release(&system->replay);
+    rmg_store_free(system->store);
+    free_memory(system);
+    system->store = NULL;
 }
 
 /* ---- replay ---- */
@@ -133,6 +163,18 @@ static enum jit_err judged(enum jit_err err)
     return err == JIT_EFORMAT || err == JIT_EINVALID || err == JIT_EBASE ? JIT_ECORRUPT : err;
 }
 
+/* A record at or before the checkpoint, read only to see that the log goes on from it. */
+static enum jit_err confirm_checkpoint(struct shell_system *system, const struct log_record *record)
+{
+    const struct ckpt_manifest *from = system->from;
+    if (record->tick == from->tick && (!jit_id_equal(&record->commit, &from->commit) ||
+                                       !jit_id_equal(&record->state_root, &from->state_root))) {
+        system->replay.what = "the checkpoint is not the tick that the log has under its number";
+        return JIT_ECORRUPT;
+    }
+    return JIT_OK;
+}
+
 /* One record of the log, in order. */
 static enum jit_err replay_record(void *user, const struct log_record *record)
 {
@@ -142,6 +184,12 @@ static enum jit_err replay_record(void *user, const struct log_record *record)
     enum jit_err err = JIT_OK;
     if (told_to_stop(r->system)) {
         return JIT_EAGAIN;
+    }
+    if (r->options->bounded && record->tick > r->options->tick) {
+        return JIT_ENOENT; /* enough */
+    }
+    if (r->system->from != NULL && record->tick <= r->system->from->tick) {
+        return confirm_checkpoint(r->system, record);
     }
     if (replay->records == 0) {
         err = kern_record_decode(record->payload, record->payload_size, &view);
@@ -181,13 +229,24 @@ static enum jit_err open_log(struct shell_system *system,
                              const struct shell_system_options *options)
 {
     struct replaying r = {.system = system, .options = options};
-    if (options->mode == SHELL_FOLDER_READ) {
-        return log_verify(system->heap, system->io, replay_record, &r, &system->report);
+    const struct log_mark *from = system->from != NULL ? &system->from->mark : NULL;
+    if (options->mode != SHELL_FOLDER_OWN) {
+        enum jit_err err =
+            log_verify_from(system->heap, system->io, from, replay_record, &r, &system->report);
+        bool enough =
+            options->bounded && system->replay.records > 0 && system->replay.tick == options->tick;
+        if (options->bounded && (err == JIT_OK || err == JIT_ENOENT) && !enough) {
+            snprintf(system->message, sizeof system->message, "%s: there is no tick %llu",
+                     options->path, (unsigned long long)options->tick);
+            return JIT_ENOENT;
+        }
+        return err == JIT_ENOENT && enough ? JIT_OK : err;
     }
     struct log_options log_options = {.segment_bytes = options->segment_bytes != 0
                                                            ? options->segment_bytes
                                                            : segment_bytes(system),
-                                      .durability = options->durability};
+                                      .durability = options->durability,
+                                      .from = from};
     /* The uuid names this log among all others; it is in no hash of the graph. */
     while (getrandom(log_options.uuid, sizeof log_options.uuid, 0) !=
            (ssize_t)sizeof log_options.uuid) {
@@ -195,8 +254,111 @@ static enum jit_err open_log(struct shell_system *system,
             return JIT_EIO;
         }
     }
-    return log_open(system->heap, system->io, &log_options, replay_record, &r, &system->report,
-                    &system->log);
+    enum jit_err err = log_open(system->heap, system->io, &log_options, replay_record, &r,
+                                &system->report, &system->log);
+    if (err == JIT_OK) {
+        log_opened_mark(system->log, &system->mark);
+    }
+    return err;
+}
+
+/* ---- checkpoints ---- */
+
+/* Begin at one of the checkpoints: false, it does not verify, and nothing of it is left. */
+static enum jit_err begin_at(struct shell_system *system,
+                             const struct shell_system_options *options,
+                             const struct ckpt_entry *entry, bool *done)
+{
+    const char *why = entry->why;
+    struct rmg_version version;
+    enum jit_err err = entry->err;
+    *done = false;
+    if (err == JIT_OK) {
+        err = ckpt_load(system->heap, system->io, entry->manifest, system->store, &version, &why);
+    }
+    if (err == JIT_OK) {
+        err = rmg_store_pin(system->store, &version);
+    }
+    if (err == JIT_OK) {
+        system->from = jit_heap_zalloc(system->heap, 1, sizeof *system->from);
+        err = system->from == NULL ? JIT_ENOMEM : JIT_OK;
+    }
+    if (err == JIT_OK) {
+        *system->from = *entry->manifest;
+        system->from_version = version;
+        system->genesis = entry->manifest->genesis;
+        kern_replay_start(&system->replay, &version, &entry->manifest->commit,
+                          entry->manifest->tick);
+        system->replay.applied = entry->manifest->applied;
+        system->replay.denied = entry->manifest->denied;
+        system->replay.deviations = entry->manifest->deviations;
+        *done = true;
+        return JIT_OK;
+    }
+    if (err != JIT_ECORRUPT && err != JIT_EVERSION) {
+        return err;
+    }
+    char hex[JIT_ID_HEX];
+    jit_id_to_hex(&entry->id, hex);
+    if (system->skipped[0] == '\0') {
+        snprintf(system->skipped, sizeof system->skipped, "checkpoint %.16s: %s", hex, why);
+    }
+    free_store(system);
+    return make_store(system, options->shared_view);
+}
+
+static enum jit_err no_start(struct shell_system *system,
+                             const struct shell_system_options *options)
+{
+    snprintf(system->message, sizeof system->message,
+             "%s: its history begins with a checkpoint, and none verifies (%s); restore the folder "
+             "from a copy or an exported checkpoint",
+             options->path, system->skipped);
+    return JIT_ECORRUPT;
+}
+
+/* The newest checkpoint from which what is wanted can be reached; else the start. */
+static enum jit_err find_start(struct shell_system *system,
+                               const struct shell_system_options *options)
+{
+    struct ckpt_list list;
+    uint8_t uuid[LOG_UUID_BYTES];
+    uint64_t first = 1;
+    uint64_t last = 1;
+    bool done = false;
+    enum jit_err err = log_uuid(system->heap, system->io, uuid);
+    if (err != JIT_OK) {
+        return JIT_OK; /* a new folder, or one that the log will say more about */
+    }
+    err = ckpt_list_read(system->heap, system->io, uuid, &list);
+    if (err == JIT_OK) {
+        err = log_segments(system->heap, system->io, &first, &last);
+        err = err == JIT_ENOENT ? JIT_OK : err;
+    }
+    const struct ckpt_entry *start = err == JIT_OK ? ckpt_list_start(&list, first) : NULL;
+    for (size_t i = 0; err == JIT_OK && !done && i < list.count; i++) {
+        const struct ckpt_entry *entry = &list.entries[i];
+        const struct ckpt_manifest *m = entry->manifest;
+        if (m == NULL ||
+            (entry != start && (options->from == SHELL_FROM_START || m->mark.segment < first ||
+                                (options->bounded && m->tick > options->tick)))) {
+            continue;
+        }
+        err = begin_at(system, options, entry, &done);
+    }
+    for (size_t i = 0; err == JIT_OK && i < list.count && system->skipped[0] == '\0'; i++) {
+        char hex[JIT_ID_HEX];
+        if (list.entries[i].manifest == NULL) {
+            jit_id_to_hex(&list.entries[i].id, hex);
+            snprintf(system->skipped, sizeof system->skipped, "checkpoint %.16s: %s", hex,
+                     list.entries[i].why);
+        }
+    }
+    if (err == JIT_OK && !done && (start != NULL || first > 1)) {
+        err = no_start(system, options);
+    }
+    ckpt_list_release(&list);
+    return err;
 }
 
 /* io_uring, or system calls where it is refused. A reader writes nothing, so not even the probe for
@@ -204,7 +366,7 @@ static enum jit_err open_log(struct shell_system *system,
 static enum jit_err open_io(struct shell_system *system, const struct shell_system_options *options)
 {
     struct io_options io_options = {.direct = options->mode == SHELL_FOLDER_OWN,
-                                    .read_only = options->mode == SHELL_FOLDER_READ,
+                                    .read_only = options->mode != SHELL_FOLDER_OWN,
                                     .die_at = options->die_at_log_offset};
     enum jit_err err = io_ring_open(system->heap, system->folder.fd, &io_options, &system->io);
     if (err == JIT_OK && options->mode == SHELL_FOLDER_OWN &&
@@ -267,20 +429,12 @@ enum jit_err shell_system_open(struct shell_system *system, struct jit_heap *hea
     }
     err = open_io(system, options);
     if (err == JIT_OK) {
-        err = make_memory(system, options->shared_view);
+        err = make_store(system, options->shared_view);
     }
     if (err == JIT_OK) {
-        kern_private_places_init(&system->places);
-        struct rmg_store_options store = {
-            .arenas = {&system->private_arena, &system->view_arena},
-            .arena_count = 2,
-            .arena_of = kern_arena_of,
-            .user = &system->places,
-        };
-        err = rmg_store_new(heap, &store, &system->store);
+        err = find_start(system, options);
     }
     if (err == JIT_OK) {
-        kern_replay_init(&system->replay, heap, system->store);
         err = open_log(system, options);
     }
     if (err != JIT_OK) {
@@ -303,6 +457,10 @@ void shell_system_close(struct shell_system *system)
     free_memory(system);
     close_io(system);
     shell_folder_close(&system->folder);
+    if (system->from != NULL) {
+        system->heap->free(system->heap, system->from);
+    }
+    system->from = NULL;
     system->log = NULL;
     system->store = NULL;
     system->io = NULL;

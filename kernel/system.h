@@ -6,10 +6,17 @@
 #define JIT_KERNEL_SYSTEM_H
 
 #include "kernel/blob.h"
+#include "kernel/checkpoint.h"
 #include "kernel/core/core.h"
 #include "kernel/folder.h"
 #include "kernel/log.h"
 #include "proc/host/memory.h"
+
+/* Where the history is read from. */
+enum shell_system_from {
+    SHELL_FROM_NEWEST, /* the newest checkpoint that verifies */
+    SHELL_FROM_START   /* the genesis, or the checkpoint that is in its place */
+};
 
 struct shell_system_options {
     const char *path;
@@ -18,6 +25,11 @@ struct shell_system_options {
     uint64_t segment_bytes;     /* of new segments; 0: the default */
     uint64_t die_at_log_offset; /* the io seam kills this process there; UINT64_MAX: never */
     bool shared_view;           /* the view is to be shared with workers: a sealed memfd */
+    enum shell_system_from from;
+    /* READ mode: end with the state at this tick, JIT_ENOENT when there is none. bounded false: the
+     * newest. */
+    bool bounded;
+    uint64_t tick;
     /* Told of each record after it was replayed; may be NULL. */
     void (*replayed)(void *user, const struct log_record *record, const struct kern_replay *replay);
     void *user;
@@ -42,7 +54,12 @@ struct shell_system {
     struct log_report report; /* what recovery found */
     struct log *log;          /* NULL when opened for reading */
     const int *stop_fd;
-    char message[512]; /* after an error */
+    /* The checkpoint at which the reading began, its state pinned; NULL: at the genesis. */
+    struct ckpt_manifest *from;
+    struct rmg_version from_version;
+    char skipped[256];    /* newer checkpoints that do not verify: the first one, and why; "" */
+    struct log_mark mark; /* before the newest tick that was there */
+    char message[512];    /* after an error */
 };
 
 /* Open, replay, compare. In READ mode nothing is written, not even a torn tail erased.
@@ -64,5 +81,24 @@ static inline bool shell_system_ready(const struct shell_system *system)
  * logged, and no other can be built in this process. */
 JIT_MUST_CHECK enum jit_err shell_system_genesis(struct shell_system *system,
                                                  const struct jit_id *blob, uint64_t blob_size);
+
+/* A checkpoint of an open system that nobody runs: OWN mode. name "": none. grade: of the sandbox;
+ * "" where there is none. *out is what was written. Errors: as ckpt_write, JIT_EFORMAT (the key).
+ */
+JIT_MUST_CHECK enum jit_err shell_system_checkpoint(struct shell_system *system, const char *name,
+                                                    const char *grade, struct ckpt_manifest *out,
+                                                    uint64_t *bytes_written);
+
+/* What a manifest says of a system besides its state. */
+struct shell_system_now {
+    uint64_t tick;
+    struct jit_id commit;
+    uint64_t applied;
+    uint64_t denied;
+    const struct kern_deviations *deviations;
+    struct log_mark mark;
+};
+void shell_system_manifest(const struct shell_system *system, const struct shell_system_now *now,
+                           const char *name, const char *grade, struct ckpt_manifest *out);
 
 #endif

@@ -62,38 +62,85 @@ static bool is_held(int dir_fd)
     return held;
 }
 
+/* Where the folder's history begins: at a checkpoint (*from is used), or NULL, at a genesis. */
+static enum jit_err find_start(struct jit_io *io, struct log_mark *from,
+                               const struct log_mark **start)
+{
+    struct ckpt_list list;
+    uint8_t uuid[LOG_UUID_BYTES];
+    uint64_t first = 1;
+    uint64_t last = 1;
+    *start = NULL;
+    enum jit_err err = log_uuid(jit_heap_libc(), io, uuid);
+    if (err != JIT_OK) {
+        return JIT_OK; /* whoever reads the log says more about it */
+    }
+    err = ckpt_list_read(jit_heap_libc(), io, uuid, &list);
+    if (err == JIT_OK) {
+        err = log_segments(jit_heap_libc(), io, &first, &last);
+        err = err == JIT_ENOENT ? JIT_OK : err;
+    }
+    const struct ckpt_entry *entry = err == JIT_OK ? ckpt_list_start(&list, first) : NULL;
+    if (entry != NULL) {
+        *from = entry->manifest->mark;
+        *start = from;
+    }
+    ckpt_list_release(&list);
+    return err;
+}
+
 /* A batch that is being written while we read may look damaged: half of it was there, and what
  * follows it came later. Damage stays where it is; a batch is whole when we look again. */
 static enum jit_err read_log(struct jit_io *io, int dir_fd, struct once *once,
                              struct log_report *report)
 {
-    enum jit_err err = log_verify(jit_heap_libc(), io, visit_once, once, report);
+    struct log_mark from;
+    const struct log_mark *start;
+    enum jit_err err = find_start(io, &from, &start);
+    if (err == JIT_OK) {
+        err = log_verify_from(jit_heap_libc(), io, start, visit_once, once, report);
+    }
     if (err != JIT_ECORRUPT || !is_held(dir_fd)) {
         return err;
     }
     uint64_t place = report->at.record;
-    err = log_verify(jit_heap_libc(), io, visit_once, once, report);
+    err = log_verify_from(jit_heap_libc(), io, start, visit_once, once, report);
     return err == JIT_ECORRUPT && report->at.record > place ? JIT_OK : err;
+}
+
+int history_io(struct cli *cli, const char *data, int *fd, struct jit_io **io)
+{
+    struct io_options options = {.read_only = true, .die_at = IO_DIE_NEVER};
+    *io = NULL;
+    *fd = open(data, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (*fd < 0) {
+        cli_what(cli, "%s cannot be opened", data);
+        cli_why(cli, "%s", strerror(errno));
+        cli_next(cli, "name a data folder with --data DIR");
+        return CLI_NOT_FOUND;
+    }
+    enum jit_err err = io_posix_open(jit_heap_libc(), *fd, &options, io);
+    if (err != JIT_OK) {
+        close(*fd);
+        cli_what(cli, "%s cannot be read", data);
+        cli_why(cli, "%s", jit_err_text(err));
+        return (int)cli_exit_of(err);
+    }
+    return CLI_OK;
 }
 
 int history_each(struct cli *cli, const char *data, log_visit *visit, void *user,
                  struct log_report *report)
 {
     struct jit_io *io = NULL;
-    struct io_options options = {.read_only = true, .die_at = IO_DIE_NEVER};
+    int fd = -1;
     memset(report, 0, sizeof *report);
-    int fd = open(data, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (fd < 0) {
-        cli_what(cli, "%s cannot be opened", data);
-        cli_why(cli, "%s", strerror(errno));
-        cli_next(cli, "name a data folder with --data DIR");
-        return CLI_NOT_FOUND;
+    int code = history_io(cli, data, &fd, &io);
+    if (code != CLI_OK) {
+        return code;
     }
-    enum jit_err err = io_posix_open(jit_heap_libc(), fd, &options, &io);
-    if (err == JIT_OK) {
-        struct once once = {.visit = visit, .user = user};
-        err = read_log(io, fd, &once, report);
-    }
+    struct once once = {.visit = visit, .user = user};
+    enum jit_err err = read_log(io, fd, &once, report);
     io_posix_close(io);
     close(fd);
     if (err == JIT_ENOENT && report->records > 0) {
@@ -122,6 +169,13 @@ bool history_begun(const char *data)
     for (unsigned step = 0; err == JIT_OK && held && step < HELD_STEPS; step++) {
         held = is_held(fd);
         err = log_begun(jit_heap_libc(), io, &begun);
+        if (err == JIT_OK &&
+            !begun) { /* a restored folder has a checkpoint before its first tick */
+            struct log_mark from;
+            const struct log_mark *start = NULL;
+            err = find_start(io, &from, &start);
+            begun = start != NULL;
+        }
         if (err != JIT_OK || begun || !held) {
             break;
         }
@@ -167,4 +221,183 @@ bool history_parse(const char *text, struct history_revision *out)
         out->prefix[i] = (char)tolower((unsigned char)text[i]);
     }
     return true;
+}
+
+/* ---- states ---- */
+
+struct opening {
+    const struct history_opening *options;
+    struct cli_progress progress;
+};
+
+static void on_replayed(void *user, const struct log_record *record,
+                        const struct kern_replay *replay)
+{
+    struct opening *o = user;
+    cli_progress_update(&o->progress, record->tick, NULL);
+    if (o->options->replayed != NULL) {
+        o->options->replayed(o->options->user, record, replay);
+    }
+}
+
+static bool data_held(const char *data)
+{
+    int fd = open(data, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    bool held = fd >= 0 && is_held(fd);
+    if (fd >= 0) {
+        close(fd);
+    }
+    return held;
+}
+
+static int open_failed(struct cli *cli, const struct history_opening *opening, enum jit_err err)
+{
+    switch (err) {
+    case JIT_EDIVERGED:
+        cli_next(
+            cli,
+            "the log was written by another engine, or this one is not deterministic; keep both");
+        return CLI_DIVERGED;
+    case JIT_ECORRUPT:
+    case JIT_EFORMAT:
+    case JIT_EINVALID:
+    case JIT_EBASE:
+    case JIT_EVERSION:
+        cli_next(cli, "restore the folder from a copy; nothing has been changed in it");
+        return CLI_CORRUPT;
+    case JIT_EBUSY:
+        cli_next(cli, "end the supervisor of this folder first");
+        return CLI_USAGE;
+    case JIT_ENOENT:
+        if (opening->bounded) {
+            cli_next(cli, "jitos log --data %s -n 1", opening->data);
+        } else {
+            cli_next(cli, "name a data folder with --data DIR");
+        }
+        return CLI_NOT_FOUND;
+    default:
+        return (int)cli_exit_of(err);
+    }
+}
+
+int history_open(struct cli *cli, const struct history_opening *opening,
+                 struct shell_system *system)
+{
+    struct opening o = {.options = opening};
+    struct shell_system_options options = {
+        .path = opening->data,
+        .mode = opening->own               ? SHELL_FOLDER_OWN
+                : data_held(opening->data) ? SHELL_FOLDER_PEEK
+                                           : SHELL_FOLDER_READ,
+        .die_at_log_offset = UINT64_MAX,
+        .from = opening->from,
+        .bounded = opening->bounded,
+        .tick = opening->tick,
+        .replayed = on_replayed,
+        .user = &o,
+    };
+    cli_progress_begin(&o.progress, cli, opening->label, "ticks", 0, 0);
+    enum jit_err err = shell_system_open(system, jit_heap_libc(), &options);
+    cli_progress_end(&o.progress);
+    if (err == JIT_OK && !shell_system_ready(system)) {
+        shell_system_close(system);
+        snprintf(system->message, sizeof system->message, "%s: it has no system yet",
+                 opening->data);
+        err = JIT_ENOENT;
+    }
+    if (err == JIT_OK) {
+        return CLI_OK;
+    }
+    cli_what(cli, "%s of %s failed", opening->label, opening->data);
+    cli_why(cli, "%s", system->message);
+    return open_failed(cli, opening, err);
+}
+
+/* ---- revisions ---- */
+
+struct resolving {
+    struct history_revision revision;
+    uint64_t end;
+    uint64_t tick;
+    bool found;
+};
+
+static enum jit_err resolve_record(void *user, const struct log_record *record)
+{
+    struct resolving *r = user;
+    char hex[JIT_ID_HEX];
+    r->end = record->tick + 1;
+    if (r->revision.kind == HISTORY_COMMIT) {
+        jit_id_to_hex(&record->commit, hex);
+        if (strncmp(hex, r->revision.prefix, strlen(r->revision.prefix)) == 0) {
+            r->tick = record->tick;
+            r->found = true;
+            return JIT_ENOENT;
+        }
+    }
+    return JIT_OK;
+}
+
+static int find_checkpoint(struct cli *cli, const char *data, const char *word, uint64_t *tick,
+                           bool *found)
+{
+    struct ckpt_list list;
+    struct jit_io *io = NULL;
+    int fd = -1;
+    *found = false;
+    int code = history_io(cli, data, &fd, &io);
+    if (code != CLI_OK) {
+        return code;
+    }
+    enum jit_err err = ckpt_list_read(jit_heap_libc(), io, NULL, &list);
+    const struct ckpt_entry *entry = err == JIT_OK ? ckpt_list_find(&list, word) : NULL;
+    if (entry != NULL && entry->manifest != NULL) {
+        *tick = entry->manifest->tick;
+        *found = true;
+    }
+    if (err == JIT_OK) {
+        ckpt_list_release(&list);
+    }
+    io_posix_close(io);
+    close(fd);
+    return err == JIT_OK ? CLI_OK : (int)cli_exit_of(err);
+}
+
+static int no_revision(struct cli *cli, const char *data, const char *text)
+{
+    cli_what(cli, "%s is no revision of %s", text, data);
+    cli_why(cli, "a revision is @TICK, HEAD, HEAD~N, a checkpoint's name, or at least 8 hex digits "
+                 "of a commit or a checkpoint");
+    cli_next(cli, "jitos log --data %s", data);
+    return CLI_NOT_FOUND;
+}
+
+int history_resolve(struct cli *cli, const char *data, const char *text, uint64_t *tick)
+{
+    struct resolving r = {0};
+    struct log_report report;
+    bool found = false;
+    bool form = history_parse(text, &r.revision);
+    if (form && r.revision.kind == HISTORY_TICK) {
+        *tick = r.revision.number;
+        return CLI_OK;
+    }
+    int code = find_checkpoint(cli, data, text, tick, &found);
+    if (code != CLI_OK || found) {
+        return code;
+    }
+    if (!form) {
+        return no_revision(cli, data, text);
+    }
+    code = history_each(cli, data, resolve_record, &r, &report);
+    if (code != CLI_OK) {
+        return code;
+    }
+    uint64_t end = report.tick_end > r.end ? report.tick_end : r.end;
+    if (r.revision.kind == HISTORY_HEAD && end > r.revision.number) {
+        r.tick = end - 1 - r.revision.number;
+        r.found = true;
+    }
+    *tick = r.tick;
+    return r.found ? CLI_OK : no_revision(cli, data, text);
 }

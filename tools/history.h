@@ -3,6 +3,7 @@
 #ifndef JIT_TOOLS_HISTORY_H
 #define JIT_TOOLS_HISTORY_H
 
+#include "kernel/checkpoint.h"
 #include "kernel/system.h"
 #include "tools/cli/cli.h"
 
@@ -29,5 +30,27 @@ struct history_revision {
     char prefix[65]; /* hex digits */
 };
 bool history_parse(const char *text, struct history_revision *out);
+
+/* Bring a folder's state to life, with progress; one that a supervisor holds is read beside it.
+ * Returns an exit code; what failed has been said. */
+struct history_opening {
+    const char *label; /* what is being done: "verify" */
+    const char *data;
+    bool own; /* to change it: nobody else may hold it */
+    enum shell_system_from from;
+    bool bounded; /* the state at `tick`; else the newest */
+    uint64_t tick;
+    void (*replayed)(void *user, const struct log_record *record, const struct kern_replay *replay);
+    void *user;
+};
+int history_open(struct cli *cli, const struct history_opening *opening,
+                 struct shell_system *system);
+
+/* The tick of a revision, or of a checkpoint's name. Returns an exit code; said. */
+int history_resolve(struct cli *cli, const char *data, const char *text, uint64_t *tick);
+
+/* The folder's storage for reading; close with io_posix_close and close(*fd). Returns an exit code;
+ * said. */
+int history_io(struct cli *cli, const char *data, int *fd, struct jit_io **io);
 
 #endif

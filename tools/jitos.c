@@ -94,6 +94,12 @@ static const struct cli_option demo_options[] = {
 
 static const struct cli_option ps_options[] = {DATA_OPTION, {.name = NULL}};
 
+static const struct cli_option verify_options[] = {
+    DATA_OPTION,
+    {.name = "deep", .type = CLI_FLAG, .help = "build the state of every checkpoint as well"},
+    {.name = NULL},
+};
+
 static const struct cli_option log_options[] = {
     DATA_OPTION,
     {.name = "number",
@@ -278,11 +284,36 @@ static const struct cli_verb verbs[] = {
                   {"jitos rules fmt --write *.jitos", "make them canonical"},
                   {"jitos rules fmt --check *.jitos", "is all canonical? For a test"}},
      .run = jitos_rules},
+    {.name = "checkpoint",
+     .operands = "",
+     .summary = "keep the state of a system, running or not",
+     .about =
+         "A run does not stop for it: the state between two ticks is kept while it goes on. What\n"
+         "was kept before is not written again. A supervisor makes checkpoints by itself, too; it\n"
+         "starts from the newest.",
+     .options = jitos_checkpoint_options,
+     .examples = {{"jitos checkpoint -m before-cure --data run7", "keep what is there now"},
+                  {"jitos checkpoint --export run7.jck --data run7", "and take it elsewhere"},
+                  {"jitos checkpoint --list --data run7", "what is kept"}},
+     .run = jitos_checkpoint},
+    {.name = "restore",
+     .operands = "[NAME]",
+     .summary = "bring a checkpoint to life in a new folder",
+     .about =
+         "NAME is a checkpoint's name, its tick as @N, or at least 8 digits of its id. The new\n"
+         "folder goes on with the same hashes as the run that was never stopped. What does not\n"
+         "verify is refused, and says what. Exit 1: --signer has not signed it.",
+     .options = jitos_restore_options,
+     .operands_max = 1,
+     .examples = {{"jitos restore before-cure --data run7 --into run8", "a second life"},
+                  {"jitos restore --import run7.jck --into run7", "on another machine"},
+                  {"jitos restore @100 --data run7 --into run8 --run-to 200", "and run it"}},
+     .run = jitos_restore},
     {.name = "verify",
      .operands = "",
-     .summary = "check chain, hashes and indexes of a folder",
-     .about = "Exit 0: whole; 5: damaged, and it names the record and the byte.",
-     .options = ps_options,
+     .summary = "check chain, checkpoints, hashes and indexes of a folder",
+     .about = "Exit 0: whole; 5: damaged, and it names the record and the byte, or the checkpoint.",
+     .options = verify_options,
      .examples = {{"jitos verify --data run7", "is the folder whole?"}},
      .run = jitos_verify},
     {.run = NULL},

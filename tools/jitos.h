@@ -13,5 +13,11 @@ int jitos_log(struct cli *cli);
 int jitos_show(struct cli *cli);
 int jitos_replay(struct cli *cli);
 int jitos_verify(struct cli *cli);
+int jitos_checkpoint(struct cli *cli);
+int jitos_restore(struct cli *cli);
+
+/* Options of the verbs about history, each beside its verb. */
+extern const struct cli_option jitos_checkpoint_options[];
+extern const struct cli_option jitos_restore_options[];
 
 #endif

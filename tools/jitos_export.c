@@ -46,6 +46,7 @@ static int read_folder(struct cli *cli, struct shell_system *system, struct expo
     struct shell_system_options options = {.path = data,
                                            .mode = SHELL_FOLDER_READ,
                                            .die_at_log_offset = UINT64_MAX,
+                                           .from = SHELL_FROM_START,
                                            .replayed = replayed,
                                            .user = e};
     cli_progress_begin(&e->progress, cli, "export", "ticks", 0, 0);

@@ -1,65 +1,12 @@
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
+#include "kernel/io_posix.h"
+#include "tools/checkpoints.h"
 #include "tools/history.h"
 #include "tools/jitos.h"
 #include "tools/session.h"
-
-/* ---- a system opened for reading ---- */
-
-struct reading {
-    struct cli_progress progress;
-};
-
-static void replayed(void *user, const struct log_record *record, const struct kern_replay *replay)
-{
-    struct reading *r = user;
-    (void)replay;
-    cli_progress_update(&r->progress, record->tick, NULL);
-}
-
-static int open_system(struct cli *cli, const char *label, struct shell_system *system)
-{
-    const char *data = cli_text(cli, "data");
-    struct reading reading;
-    struct shell_system_options options = {
-        .path = data,
-        .mode = SHELL_FOLDER_READ,
-        .die_at_log_offset = UINT64_MAX,
-        .replayed = replayed,
-        .user = &reading,
-    };
-    cli_progress_begin(&reading.progress, cli, label, "ticks", 0, 0);
-    enum jit_err err = shell_system_open(system, jit_heap_libc(), &options);
-    cli_progress_end(&reading.progress);
-    if (err == JIT_OK) {
-        return CLI_OK;
-    }
-    cli_what(cli, "%s of %s failed", label, data);
-    cli_why(cli, "%s", system->message);
-    switch (err) {
-    case JIT_EDIVERGED:
-        cli_next(
-            cli,
-            "the log was written by another engine, or this one is not deterministic; keep both");
-        return CLI_DIVERGED;
-    case JIT_ECORRUPT:
-    case JIT_EFORMAT:
-    case JIT_EINVALID:
-    case JIT_EBASE:
-    case JIT_EVERSION:
-        cli_next(cli, "restore the folder from a copy; nothing has been changed in it");
-        return CLI_CORRUPT;
-    case JIT_EBUSY:
-        cli_next(cli, "end the supervisor of this folder first");
-        return CLI_USAGE;
-    case JIT_ENOENT:
-        cli_next(cli, "name a data folder with --data DIR");
-        return CLI_NOT_FOUND;
-    default:
-        return (int)cli_exit_of(err);
-    }
-}
 
 static void say_torn(struct cli *cli, const struct log_report *report)
 {
@@ -99,13 +46,15 @@ static int done(struct cli *cli, const char *schema, const char *word,
 int jitos_replay(struct cli *cli)
 {
     struct shell_system system;
+    struct history_opening opening = {
+        .label = "replay", .data = cli_text(cli, "data"), .from = SHELL_FROM_START};
     if (!cli_given(cli, "verify")) {
         cli_what(cli, "replay has one way so far");
         cli_why(cli, "it replays the log from nothing and compares every root and commit");
         cli_next(cli, "jitos replay --data %s --verify", cli_text(cli, "data"));
         return CLI_USAGE;
     }
-    int code = open_system(cli, "replay", &system);
+    int code = history_open(cli, &opening, &system);
     if (code == CLI_OK) {
         say_torn(cli, &system.report);
         code = done(cli, "jitos.replay/1", "same  ", &system);
@@ -133,18 +82,128 @@ static int verify_state(struct cli *cli, struct shell_system *system)
     return err == JIT_ECORRUPT ? CLI_CORRUPT : (int)cli_exit_of(err);
 }
 
+/* The commit and root that the log has for each tick that a checkpoint is of. */
+struct confirming {
+    struct ckpt_list list;
+    size_t confirmed;
+    const struct ckpt_entry *wrong;
+};
+
+static void confirm(void *user, const struct log_record *record, const struct kern_replay *replay)
+{
+    struct confirming *c = user;
+    (void)replay;
+    for (size_t i = 0; i < c->list.count; i++) {
+        const struct ckpt_manifest *m = c->list.entries[i].manifest;
+        if (m == NULL || m->tick != record->tick) {
+            continue;
+        }
+        bool same = jit_id_equal(&m->commit, &record->commit) &&
+                    jit_id_equal(&m->state_root, &record->state_root);
+        c->confirmed++;
+        c->wrong = same ? c->wrong : &c->list.entries[i];
+    }
+}
+
+static int bad_checkpoint(struct cli *cli, const struct jit_id *id, const char *why)
+{
+    char hex[JIT_ID_HEX];
+    jit_id_to_hex(id, hex);
+    cli_what(cli, "checkpoint %.16s of %s does not verify", hex, cli_text(cli, "data"));
+    cli_why(cli, "%s", why);
+    cli_next(cli, "remove ckpt/%s.ckpt; the log and the other checkpoints are not touched by it",
+             hex);
+    return CLI_CORRUPT;
+}
+
+/* Every byte of every checkpoint; with deep, every state is built as well. */
+static int verify_checkpoints(struct cli *cli, struct shell_system *system,
+                              const struct confirming *c, bool deep)
+{
+    if (c->wrong != NULL) {
+        return bad_checkpoint(cli, &c->wrong->id, "the log has another tick under its number");
+    }
+    for (size_t i = 0; i < c->list.count; i++) {
+        const struct ckpt_entry *entry = &c->list.entries[i];
+        struct jit_id segment;
+        if (entry->manifest == NULL) {
+            return bad_checkpoint(cli, &entry->id, entry->why);
+        }
+        enum jit_err err = ckpt_verify(jit_heap_libc(), system->io, entry->manifest, &segment);
+        if (err == JIT_ECORRUPT) {
+            char why[160];
+            char hex[JIT_ID_HEX];
+            jit_id_to_hex(&segment, hex);
+            snprintf(why, sizeof why, "its segment ckpt/%s is missing or damaged", hex);
+            return bad_checkpoint(cli, &entry->id, why);
+        }
+        if (err == JIT_OK && deep) {
+            const char *why = "";
+            err = checkpoint_try(entry->manifest, system->io, &why);
+            if (err == JIT_ECORRUPT) {
+                return bad_checkpoint(cli, &entry->id, why);
+            }
+        }
+        if (err != JIT_OK) {
+            cli_what(cli, "the checkpoints of %s cannot be read", cli_text(cli, "data"));
+            cli_why(cli, "%s", jit_err_text(err));
+            return (int)cli_exit_of(err);
+        }
+    }
+    return CLI_OK;
+}
+
+static int list_checkpoints(struct cli *cli, const char *data, struct ckpt_list *list)
+{
+    struct jit_io *io = NULL;
+    int fd = -1;
+    uint8_t uuid[LOG_UUID_BYTES];
+    *list = (struct ckpt_list){0};
+    int code = history_io(cli, data, &fd, &io);
+    if (code != CLI_OK) {
+        return code;
+    }
+    /* A folder that cannot say its uuid is refused when it is opened. */
+    enum jit_err err = log_uuid(jit_heap_libc(), io, uuid);
+    err = err == JIT_OK ? ckpt_list_read(jit_heap_libc(), io, uuid, list) : JIT_OK;
+    io_posix_close(io);
+    close(fd);
+    if (err != JIT_OK) {
+        cli_what(cli, "the checkpoints of %s cannot be read", data);
+        cli_why(cli, "%s", jit_err_text(err));
+    }
+    return err == JIT_OK ? CLI_OK : (int)cli_exit_of(err);
+}
+
 int jitos_verify(struct cli *cli)
 {
     struct shell_system system;
-    int code = open_system(cli, "verify", &system);
+    struct confirming confirming = {0};
+    struct history_opening opening = {.label = "verify",
+                                      .data = cli_text(cli, "data"),
+                                      .from = SHELL_FROM_START,
+                                      .replayed = confirm,
+                                      .user = &confirming};
+    int code = list_checkpoints(cli, opening.data, &confirming.list);
+    if (code == CLI_OK) {
+        code = history_open(cli, &opening, &system);
+    }
     if (code != CLI_OK) {
+        ckpt_list_release(&confirming.list);
         return code;
     }
     say_torn(cli, &system.report);
     code = verify_state(cli, &system);
     if (code == CLI_OK) {
+        code = verify_checkpoints(cli, &system, &confirming, cli_given(cli, "deep"));
+    }
+    if (code == CLI_OK && confirming.list.count > 0) {
+        cli_print(cli, "%llu checkpoints\n", (unsigned long long)confirming.list.count);
+    }
+    if (code == CLI_OK) {
         code = done(cli, "jitos.verify/1", "whole ", &system);
     }
+    ckpt_list_release(&confirming.list);
     shell_system_close(&system);
     return code;
 }
@@ -241,7 +300,8 @@ static int ps_at_rest(struct cli *cli)
     struct shell_system system;
     struct kern_config *config = NULL;
     const char *where = NULL;
-    int code = open_system(cli, "ps", &system);
+    struct history_opening opening = {.label = "ps", .data = cli_text(cli, "data")};
+    int code = history_open(cli, &opening, &system);
     if (code != CLI_OK) {
         return code;
     }

@@ -42,6 +42,8 @@ static const char usage[] =
     "  --loader FILE           the workers' program\n"
     "  --hang-cpu SECONDS      CPU time a worker may use in one tick (default 10)\n"
     "  --hang-wall SECONDS     wall time it may take, as the last resort (default 60)\n"
+    "  --checkpoint-ticks N    write a checkpoint at least every N ticks (default 1000; 0: never)\n"
+    "  --checkpoint-bytes N    and every N bytes of log (default 67108864; 0: never)\n"
     "  --die-at-log-offset B   for tests: kill this process in the middle of a log write, when\n"
     "                          byte B of what it writes to the log is reached\n"
     "  --no-uring              do not use io_uring for the event loop\n"
@@ -84,6 +86,8 @@ enum option_id {
     OPTION_HANG,
     OPTION_HANG_WALL,
     OPTION_DIE,
+    OPTION_CHECKPOINT_TICKS,
+    OPTION_CHECKPOINT_BYTES,
     OPTION_READY,
     OPTION_CHECK,
     OPTION_JSON,
@@ -102,6 +106,8 @@ static const struct option long_options[] = {
     {"hang-cpu", required_argument, NULL, OPTION_HANG},
     {"hang-wall", required_argument, NULL, OPTION_HANG_WALL},
     {"die-at-log-offset", required_argument, NULL, OPTION_DIE},
+    {"checkpoint-ticks", required_argument, NULL, OPTION_CHECKPOINT_TICKS},
+    {"checkpoint-bytes", required_argument, NULL, OPTION_CHECKPOINT_BYTES},
     {"ready-fd", required_argument, NULL, OPTION_READY},
     {"check", no_argument, NULL, OPTION_CHECK},
     {"json", no_argument, NULL, OPTION_JSON},
@@ -179,6 +185,16 @@ static int take_option(struct arguments *a, int option, const char *value, const
         return is_number ? 0
                          : complain("--die-at-log-offset", "it is a number of bytes",
                                     "--die-at-log-offset 100000");
+    case OPTION_CHECKPOINT_TICKS:
+        a->options.checkpoint_ticks = number;
+        return is_number ? 0
+                         : complain("--checkpoint-ticks", "it is a number of ticks",
+                                    "--checkpoint-ticks 1000");
+    case OPTION_CHECKPOINT_BYTES:
+        a->options.checkpoint_bytes = number;
+        return is_number ? 0
+                         : complain("--checkpoint-bytes", "it is a number of bytes",
+                                    "--checkpoint-bytes 67108864");
     case OPTION_READY:
         a->ready_fd = (int)number;
         return is_number && number < 1024
@@ -292,8 +308,19 @@ static void say_recovered(const struct shell_system *system)
     if (report->created || !shell_system_ready(system)) {
         return;
     }
-    fprintf(stderr, "jitosd: recovered %llu ticks from the log, every root compared\n",
-            (unsigned long long)(report->tick_end - 1));
+    if (system->skipped[0] != '\0') {
+        fprintf(stderr, "jitosd: a checkpoint does not verify and was passed over: %s\n",
+                system->skipped);
+    }
+    if (system->from != NULL) {
+        fprintf(stderr,
+                "jitosd: recovered tick %llu from the checkpoint of tick %llu and the log, every "
+                "root compared\n",
+                (unsigned long long)system->replay.tick, (unsigned long long)system->from->tick);
+    } else {
+        fprintf(stderr, "jitosd: recovered %llu ticks from the log, every root compared\n",
+                (unsigned long long)(report->tick_end - 1));
+    }
     if (report->torn) {
         fprintf(stderr,
                 "jitosd: the last write was torn: %llu bytes at byte %llu of %s: %s; "
@@ -374,6 +401,8 @@ int main(int argc, char **argv)
                     .jobs = 1,
                     .hang_cpu_ns = 10000000000u,
                     .hang_wall_ns = 60000000000u,
+                    .checkpoint_ticks = 1000,
+                    .checkpoint_bytes = 64u << 20,
                     .probe = &probe,
                     .uring = true},
         .ready_fd = -1,

@@ -21,6 +21,9 @@ bin_PROGRAMS += %D%/jitos
 	%D%/rmgtool/export_write.c %D%/rmgtool/output.c %D%/rmgtool/path.c \
 	%D%/rmgtool/path.h %D%/rmgtool/rmg.h \
 	%D%/temporary.c %D%/temporary.h
+# Checkpoints and history.
+%C%_jitos_SOURCES += %D%/checkpoints.c %D%/checkpoints.h %D%/jitos_checkpoint.c \
+	%D%/jitos_restore.c %D%/rmgtool/key_file.c %D%/rmgtool/keys.h
 %C%_jitos_CFLAGS = $(AM_CFLAGS) $(CBOR_CFLAGS) $(JANSSON_CFLAGS) \
 	-DJIT_DATA_PATH='"$(pkgdatadir)"'
 %C%_jitos_LDADD = tools/formats/libformats.la tools/cli/libcli.la $(tools_libs)

@@ -20,6 +20,16 @@ void kern_replay_init(struct kern_replay *replay, struct jit_heap *heap, struct 
     *replay = (struct kern_replay){.heap = heap, .store = store, .version = rmg_version_empty()};
 }
 
+void kern_replay_start(struct kern_replay *replay, const struct rmg_version *version,
+                       const struct jit_id *commit, uint64_t tick)
+{
+    assert(replay->records == 0);
+    replay->version = *version;
+    replay->commit = *commit;
+    replay->tick = tick;
+    replay->records = 1;
+}
+
 void kern_replay_release(struct kern_replay *replay)
 {
     rmg_patch_stream_abort(replay->genesis);

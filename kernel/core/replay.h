@@ -37,6 +37,10 @@ struct kern_replay {
 };
 
 void kern_replay_init(struct kern_replay *replay, struct jit_heap *heap, struct rmg_store *store);
+/* Begin at a checkpoint in place of a genesis: the version is the newest of the store. The next
+ * tick is tick + 1. */
+void kern_replay_start(struct kern_replay *replay, const struct rmg_version *version,
+                       const struct jit_id *commit, uint64_t tick);
 /* Gives back a genesis under way. The store stays the caller's. */
 void kern_replay_release(struct kern_replay *replay);
 

@@ -64,3 +64,10 @@ check_PROGRAMS += %D%/test_root
 %C%_test_root_CFLAGS = $(test_cflags)
 %C%_test_root_LDADD = tests/libtest.la kernel/core/libcore.la syscall/libsyscall.la rmg/librmg.la \
 	base/libbase.la $(CHECK_LIBS)
+
+# Checkpoints, the log from a mark, the head.
+check_PROGRAMS += %D%/test_checkpoint
+%C%_test_checkpoint_SOURCES = %D%/checkpoint_world.h %D%/test_checkpoint.c
+%C%_test_checkpoint_CFLAGS = $(test_cflags)
+%C%_test_checkpoint_LDADD = tests/libtest.la kernel/libkernel.la kernel/core/libcore.la \
+	syscall/libsyscall.la rmg/librmg.la base/libsign.la base/libbase.la $(CHECK_LIBS)

@@ -60,3 +60,6 @@ check_PROGRAMS += %D%/test_full
 %C%_test_full_SOURCES = %D%/test_full.c $(hub_bed)
 %C%_test_full_CFLAGS = $(test_cflags) $(CBOR_CFLAGS)
 %C%_test_full_LDADD = tests/libtest.la $(tools_libs) $(CHECK_LIBS)
+
+# Checkpoints and restores with real processes.
+dist_check_SCRIPTS += %D%/test_checkpoint.sh

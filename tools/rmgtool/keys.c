@@ -8,64 +8,7 @@
 
 #include "base/check.h"
 
-#define SECRET_PREFIX "jitos-secret-key-v1 "
-#define PUBLIC_PREFIX "jitos-public-key-v1 "
-#define KEY_FILE_MAX  256u
-
-static int refuse(struct cli *cli, const char *path, const char *why, int code)
-{
-    cli_what(cli, "cannot use %s", path);
-    cli_why(cli, "%s", why);
-    cli_next(cli, "rmg keygen my.key");
-    return code;
-}
-
-/* One line: the prefix and 64 digits. */
-static int read_key(struct cli *cli, const char *path, const char *prefix, bool secret,
-                    uint8_t out[JIT_ID_BYTES])
-{
-    char text[KEY_FILE_MAX];
-    struct stat info;
-    struct jit_id key;
-    size_t prefix_size = strlen(prefix);
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
-    if (fd < 0) {
-        return refuse(cli, path, strerror(errno), errno == ENOENT ? CLI_NOT_FOUND : CLI_USAGE);
-    }
-    bool known = fstat(fd, &info) == 0;
-    ssize_t size = read(fd, text, sizeof text);
-    close(fd);
-    if (!known || size < 0) {
-        return refuse(cli, path, strerror(errno), CLI_HOST);
-    }
-    if (secret && (info.st_mode & 077u) != 0) {
-        cli_next(cli, "chmod 600 %s", path);
-        cli_what(cli, "cannot use %s", path);
-        cli_why(cli, "it is a secret, and others may read it (mode %03o)",
-                (unsigned)(info.st_mode & 0777u));
-        return CLI_USAGE;
-    }
-    bool right = (size_t)size == prefix_size + 65u && memcmp(text, prefix, prefix_size) == 0 &&
-                 text[prefix_size + 64u] == '\n' &&
-                 jit_id_from_hex(text + prefix_size, 64, &key) == JIT_OK;
-    jit_sign_forget(text, sizeof text);
-    if (!right) {
-        return refuse(cli, path, secret ? "it is no secret key" : "it is no public key", CLI_USAGE);
-    }
-    memcpy(out, key.bytes, JIT_ID_BYTES);
-    jit_sign_forget(&key, sizeof key);
-    return CLI_OK;
-}
-
-int keys_read_secret(struct cli *cli, const char *path, uint8_t seed[JIT_SIGN_SEED_BYTES])
-{
-    return read_key(cli, path, SECRET_PREFIX, true, seed);
-}
-
-int keys_read_public(struct cli *cli, const char *path, uint8_t key[JIT_SIGN_PUBLIC_BYTES])
-{
-    return read_key(cli, path, PUBLIC_PREFIX, false, key);
-}
+#define KEY_FILE_MAX 256u
 
 /* A new file only: a key that is there is never written over. */
 static int write_key(struct cli *cli, const char *path, const char *prefix, mode_t mode,
@@ -111,14 +54,14 @@ int rmg_keygen_verb(struct cli *cli)
     uint8_t seed[JIT_SIGN_SEED_BYTES];
     struct jit_id key;
     if (snprintf(public_path, sizeof public_path, "%s.pub", path) >= (int)sizeof public_path) {
-        return refuse(cli, path, strerror(ENAMETOOLONG), CLI_USAGE);
+        return keys_refuse(cli, path, strerror(ENAMETOOLONG), CLI_USAGE);
     }
     jit_sign_new_seed(seed);
     jit_sign_public(seed, key.bytes);
-    int code = write_key(cli, path, SECRET_PREFIX, 0600, seed);
+    int code = write_key(cli, path, KEYS_SECRET_PREFIX, 0600, seed);
     jit_sign_forget(seed, sizeof seed);
     if (code == CLI_OK) {
-        code = write_key(cli, public_path, PUBLIC_PREFIX, 0644, key.bytes);
+        code = write_key(cli, public_path, KEYS_PUBLIC_PREFIX, 0644, key.bytes);
         if (code != CLI_OK) {
             (void)unlink(path);
         }
@@ -145,7 +88,7 @@ int keys_envelope_load(struct cli *cli, const char *file, const char *path, bool
     int length = path != NULL ? snprintf(out->path, sizeof out->path, "%s", path)
                               : snprintf(out->path, sizeof out->path, "%s.sig", file);
     if (length >= (int)sizeof out->path) {
-        return refuse(cli, file, strerror(ENAMETOOLONG), CLI_USAGE);
+        return keys_refuse(cli, file, strerror(ENAMETOOLONG), CLI_USAGE);
     }
     enum jit_err err = format_read_file(out->heap, out->path, 1u << 16, &out->bytes, &size);
     if (err == JIT_ENOENT) {

@@ -6,6 +6,11 @@
 #include "rmg/envelope.h"
 #include "tools/rmgtool/rmg.h"
 
+#define KEYS_SECRET_PREFIX "jitos-secret-key-v1 "
+#define KEYS_PUBLIC_PREFIX "jitos-public-key-v1 "
+
+/* Say that a key file is of no use; returns code. */
+int keys_refuse(struct cli *cli, const char *path, const char *why, int code);
 /* Read a key file. What is wrong has been said; the exit code. A secret that others may read is
  * refused. */
 int keys_read_secret(struct cli *cli, const char *path, uint8_t seed[JIT_SIGN_SEED_BYTES]);

@@ -1,0 +1,151 @@
+#!/bin/sh
+# Goal:   a run that is kept, killed, restored here or from one file goes on with the same hashes as
+#         one that was never stopped; what is damaged is refused by name.
+# Method: a small system with real processes; checkpoints by policy, by hand, beside a supervisor
+#         that runs and without one.
+set -eu
+
+jitos=$(cd "${builddir:-.}" && pwd)/tools/jitos
+jitosd=$(cd "${builddir:-.}" && pwd)/tools/jitosd
+rmg=$(cd "${builddir:-.}" && pwd)/tools/rmg
+top=$(cd "${srcdir:-.}" && pwd)
+dir=$(mktemp -d "${TMPDIR:-/tmp}/jitos-checkpoint-XXXXXX")
+trap 'rm -rf "$dir"' EXIT
+failed=0
+
+# shellcheck source=tests/lib/processes.sh
+. "$top/tests/lib/processes.sh"
+
+fail() {
+    echo "FAIL: $*"
+    failed=1
+}
+
+# want CODE COMMAND...
+want() {
+    code=$1
+    shift
+    set +e
+    "$@" >"$dir/out" 2>"$dir/err"
+    got=$?
+    set -e
+    if [ "$got" != "$code" ]; then
+        fail "exit $got, wanted $code: $*"
+        cat "$dir/out" "$dir/err"
+    fi
+}
+
+says() {
+    grep -q -- "$1" "$dir/out" "$dir/err" || {
+        fail "no word of: $1"
+        cat "$dir/out" "$dir/err"
+    }
+}
+
+cd "$dir"
+{
+    echo ":ID,:LABEL,state:long"
+    i=0
+    while [ $i -lt 40 ]; do
+        echo "c$i,Cell,0"
+        i=$((i + 1))
+    done
+} >cells.csv
+cat >s.jitos <<END
+system kept
+type Cell { state: i64 = 0 }
+import "cells.csv" into /world
+rule count(p: f64)
+  match (a:Cell)
+  where chance(p)
+  set a.state = a.state + 1
+process w[2] run count(p = 0.2) apply all over shard(/world)
+grant w: map /world; invoke count on /world
+END
+
+# The one that is never stopped.
+"$jitos" run s.jitos --ticks 120 --seed 3 --data whole --json >whole.json 2>err || fail "run"
+root=$(key root whole.json)
+head=$(key head whole.json)
+[ -n "$root" ] || fail "no root"
+
+# Kept at 50 by hand, killed in the middle of a log write, recovered from there.
+want 0 "$jitos" run s.jitos --ticks 50 --seed 3 --data a
+want 0 "$jitos" checkpoint -m fifty --data a
+says "tick 50"
+want 2 "$jitos" checkpoint -m ../x --data a
+want 137 "$jitos" run --ticks 120 --data a --die-at-log-offset 30000
+want 0 "$jitos" run --ticks 120 --data a --json
+says "\"root\":\"$root\""
+grep -q "from the checkpoint of tick 50" err || grep -q "checkpoint of tick 50" "$dir/err" ||
+    fail "recovery did not begin at the checkpoint"
+want 0 "$jitos" verify --data a --deep
+says "1 checkpoints"
+
+# Restored beside, and from one file.
+want 0 "$jitos" restore fifty --data a --into b --run-to 120 --json
+says "\"head\":\"$head\""
+want 0 "$jitos" checkpoint --export a.jck --data b
+want 0 "$jitos" restore --import a.jck --into c --verify --json
+says "\"head\":\"$head\""
+want 0 "$jitos" run --ticks 130 --data c
+want 0 "$jitos" run --ticks 130 --data whole
+want 0 "$jitos" verify --data c
+sed -n 's/^head *//p' out >c.head
+want 0 "$jitos" verify --data whole
+sed -n 's/^head *//p' out >whole.head
+cmp -s c.head whole.head || fail "what was restored went on otherwise"
+want 0 "$jitos" restore @50 --data a --into e
+want 2 "$jitos" restore fifty --data a --into b
+says "has a history already"
+want 3 "$jitos" restore sixty --data a --into d
+want 2 "$jitos" restore fifty --data a
+want 2 "$jitos" restore --into d --data a
+
+# Signers.
+want 0 "$rmg" keygen other.key
+want 1 "$jitos" restore --import a.jck --into d --signer other.key.pub
+says "not signed by"
+
+# Damage is refused by name.
+for at in 0 5 9 40 2000; do
+    cp a.jck bad.jck
+    printf '\377' | dd of=bad.jck bs=1 seek=$at conv=notrunc 2>/dev/null
+    want 5 "$jitos" restore --import bad.jck --into d
+done
+head -c 3000 a.jck >cut.jck
+want 5 "$jitos" restore --import cut.jck --into d
+[ ! -e d/FORMAT ] || fail "something was made of a damaged checkpoint"
+segment=$(find a/ckpt -type f ! -name '*.ckpt' | head -n 1)
+cp "$segment" kept
+printf '\377' | dd of="$segment" bs=1 seek=100 conv=notrunc 2>/dev/null
+want 5 "$jitos" restore fifty --data a --into d
+says "segment"
+want 5 "$jitos" verify --data a
+# The log is whole all the same: what needs the checkpoint does without.
+want 0 "$jitos" run --ticks 121 --data a
+says "passed over"
+cp kept "$segment"
+want 0 "$jitos" verify --data a
+
+# While a supervisor runs, and by its own policy.
+"$jitosd" --data whole --checkpoint-ticks 40 -q 2>jitosd.err &
+daemon=$!
+i=0
+while [ ! -S whole/hub.sock ] && [ $i -lt 500 ]; do
+    i=$((i + 1))
+    "$jitosd" --version >/dev/null
+done
+want 0 "$jitos" checkpoint -m live --data whole --json
+says '"pause_ns"'
+kill "$daemon"
+wait "$daemon" || true
+want 0 "$jitos" checkpoint --list --data whole --json
+says '"name":"live"'
+want 0 "$jitos" restore live --data whole --into f --run-to 140 --json
+f_head=$(key head out)
+want 0 "$jitos" run --ticks 140 --data whole --json
+[ "$(key head out)" = "$f_head" ] || fail "a live checkpoint went on otherwise"
+
+[ $failed = 0 ] && echo "checkpoints: ok"
+exit $failed
