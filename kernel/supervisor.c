@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/check.h"
+#include "kernel/core/image.h"
 #include "kernel/io_ring.h"
 #include "kernel/supervisor_priv.h"
 
@@ -387,6 +388,56 @@ int shell_supervisor_run(struct shell_supervisor *s)
     return s->stopped ? s->stop_code : s->end_code;
 }
 
+/* ---- programs ---- */
+
+static const struct shell_image *image_of(const struct shell_supervisor *s, uint32_t process)
+{
+    const struct kern_process_config *config = &kern_core_config(s->core)->processes[process];
+    for (uint32_t i = 0; config->native && i < s->image_count; i++) {
+        if (jit_id_equal(&s->images[i].id, &config->image)) {
+            return &s->images[i];
+        }
+    }
+    return NULL;
+}
+
+/* Out of the root graph into a sealed memory, and judged there: the graph may be anybody's. */
+static enum jit_err read_image(struct shell_supervisor *s, const struct kern_process_config *config,
+                               char *message, size_t size)
+{
+    struct jit_buf bytes;
+    const char *why = NULL;
+    struct shell_image *image = &s->images[s->image_count];
+    struct rmg_version version = kern_core_version(s->core);
+    image->id = config->image;
+    jit_buf_init(&bytes, s->heap, KERN_IMAGE_BYTES_MAX);
+    enum jit_err err = kern_image_read(s->system.store, &version, &image->id, &bytes);
+    if (err == JIT_OK) {
+        err = host_loader_make(bytes.data, bytes.size, &image->loader, &why);
+    }
+    jit_buf_release(&bytes);
+    if (err != JIT_OK) {
+        snprintf(message, size, "the program that process %s runs cannot be started: %s",
+                 config->name, why != NULL ? why : jit_err_text(err));
+        return err;
+    }
+    s->image_count++;
+    return JIT_OK;
+}
+
+static enum jit_err read_images(struct shell_supervisor *s, char *message, size_t size)
+{
+    const struct kern_config *config = kern_core_config(s->core);
+    s->images = jit_heap_zalloc(s->heap, config->process_count + 1u, sizeof *s->images);
+    enum jit_err err = s->images == NULL ? JIT_ENOMEM : JIT_OK;
+    for (uint32_t i = 0; err == JIT_OK && i < config->process_count; i++) {
+        if (config->processes[i].native && image_of(s, i) == NULL) {
+            err = read_image(s, &config->processes[i], message, size);
+        }
+    }
+    return err;
+}
+
 /* ---- life ---- */
 
 enum jit_err supervisor_start_core(struct shell_supervisor *s, char *message, size_t size)
@@ -419,10 +470,17 @@ enum jit_err supervisor_start_core(struct shell_supervisor *s, char *message, si
         s->core = NULL; /* nobody is to post events to it */
         return JIT_ENOMEM;
     }
+    err = read_images(s, message, size);
+    if (err != JIT_OK) {
+        kern_core_free(s->core);
+        s->core = NULL;
+        return err;
+    }
     s->worker_count = count;
     for (uint32_t i = 0; i < s->worker_count; i++) {
         s->workers[i].supervisor = s;
         s->workers[i].index = i;
+        s->workers[i].image = image_of(s, i);
         shell_worker_init(&s->workers[i].worker);
     }
     s->applied = s->system.replay.applied;
@@ -449,6 +507,9 @@ static enum jit_err make_nursery(struct shell_supervisor *s, char *message, size
     err = host_filter_build(HOST_FILTER_START, &s->nursery.start);
     if (err == JIT_OK) {
         err = host_filter_build(HOST_FILTER_FINAL, &s->nursery.final);
+    }
+    if (err == JIT_OK) {
+        err = host_filter_build(HOST_FILTER_NATIVE, &s->nursery.native);
     }
     if (err != JIT_OK) {
         snprintf(message, size, "the workers' seccomp filter could not be made: %s",
@@ -587,6 +648,10 @@ void shell_supervisor_free(struct shell_supervisor *s)
         close(s->bell_fd);
     }
     host_loader_close(&s->loader);
+    for (uint32_t i = 0; i < s->image_count; i++) {
+        host_loader_close(&s->images[i].loader);
+    }
+    heap->free(heap, s->images);
     shell_system_close(&s->system);
     jit_buf_release(&s->frame);
     for (size_t i = 0; i < s->told_count; i++) {

@@ -56,8 +56,9 @@ static uint32_t *ring_word(struct supervisor_worker *w, uint64_t page, size_t of
 
 /* ---- workers ---- */
 
-/* A rules loader says by its exit status why it gave up. */
-static const char *describe_exit(const struct host_exit *how)
+/* A rules loader says by its exit status why it gave up; what a program of its own means by one is
+ * its own affair. */
+static const char *describe_exit(const struct supervisor_worker *w, const struct host_exit *how)
 {
     static const struct {
         int code;
@@ -67,7 +68,7 @@ static const char *describe_exit(const struct host_exit *how)
         SYS_EXIT_MAP(X)
 #undef X
     };
-    for (size_t i = 0; !how->killed && i < sizeof known / sizeof *known; i++) {
+    for (size_t i = 0; w->image == NULL && !how->killed && i < sizeof known / sizeof *known; i++) {
         if (known[i].code == how->code) {
             return known[i].text;
         }
@@ -93,7 +94,7 @@ static void worker_ended(void *user, uint32_t revents)
     shell_loop_remove(s->loop, w->watch);
     w->working = false;
     struct kern_event event = {
-        .kind = KERN_EVENT_EXITED, .process = w->index, .text = describe_exit(&how)};
+        .kind = KERN_EVENT_EXITED, .process = w->index, .text = describe_exit(w, &how)};
     supervisor_post(s, &event);
 }
 
@@ -117,7 +118,7 @@ static void do_spawn(struct shell_supervisor *s, uint32_t index)
     shell_worker_release(&w->worker);
     enum jit_err err = kern_core_boot(s->core, index, &spec);
     if (err == JIT_OK) {
-        err = shell_worker_spawn(&w->worker, s->heap, &s->nursery, index, &spec, &fault);
+        err = shell_worker_spawn(&w->worker, s->heap, &s->nursery, w->image, index, &spec, &fault);
     }
     if (err == JIT_OK) {
         err = shell_loop_add(s->loop, w->worker.child.pidfd, worker_ended, w, &w->watch);

@@ -25,6 +25,7 @@ enum subscription { SUBSCRIBED_TICKS = 1, SUBSCRIBED_RECEIPTS = 2, SUBSCRIBED_DI
 struct supervisor_worker {
     struct shell_supervisor *supervisor;
     uint32_t index;
+    const struct shell_image *image; /* NULL: it runs the rules loader */
     struct shell_worker worker;
     uint64_t watch;        /* of its pidfd */
     uint32_t bell_seen;    /* value of its bell when it was last looked at */
@@ -70,6 +71,8 @@ struct shell_supervisor {
     uint64_t stop_watch;
     struct host_loader loader;
     struct shell_nursery nursery;
+    struct shell_image *images; /* programs that processes run, each once */
+    uint32_t image_count;
     struct supervisor_worker *workers;
     uint32_t worker_count;
     struct shell_bell *bells;

@@ -20,7 +20,8 @@ static void close_memories(struct shell_worker *worker)
 }
 
 static enum jit_err make_program(struct shell_worker *worker, struct jit_heap *heap,
-                                 const struct shell_nursery *nursery, struct sys_boot_spec *spec)
+                                 const struct shell_nursery *nursery, bool native,
+                                 struct sys_boot_spec *spec)
 {
     struct jit_buf boot;
     jit_buf_init(&boot, heap, SYS_BOOT_BYTES_MAX);
@@ -28,8 +29,10 @@ static enum jit_err make_program(struct shell_worker *worker, struct jit_heap *h
     spec->graph_bytes = SHELL_GRAPH_BYTES;
     spec->graph_bytes_max = SHELL_GRAPH_BYTES_MAX;
     spec->heap_bytes = SHELL_HEAP_BYTES;
-    spec->filter = (struct sys_bytes){.bytes = (const uint8_t *)&nursery->final,
-                                      .size = host_filter_size(&nursery->final)};
+    if (!native) {
+        spec->filter = (struct sys_bytes){.bytes = (const uint8_t *)&nursery->final,
+                                          .size = host_filter_size(&nursery->final)};
+    }
     enum jit_err err = sys_boot_encode(spec, &boot);
     if (err == JIT_OK) {
         err = host_memory_program(boot.data, boot.size, &worker->program);
@@ -39,7 +42,8 @@ static enum jit_err make_program(struct shell_worker *worker, struct jit_heap *h
 }
 
 static enum jit_err make_memories(struct shell_worker *worker, struct jit_heap *heap,
-                                  const struct shell_nursery *nursery, struct sys_boot_spec *spec)
+                                  const struct shell_nursery *nursery, bool native,
+                                  struct sys_boot_spec *spec)
 {
     enum jit_err err = host_memory_create(HOST_RING, SYS_RING_BYTES, SYS_RING_BYTES, &worker->ring);
     if (err == JIT_OK) {
@@ -47,18 +51,19 @@ static enum jit_err make_memories(struct shell_worker *worker, struct jit_heap *
                                  &worker->graph);
     }
     if (err == JIT_OK) {
-        err = make_program(worker, heap, nursery, spec);
+        err = make_program(worker, heap, nursery, native, spec);
     }
     return err;
 }
 
 enum jit_err shell_worker_spawn(struct shell_worker *worker, struct jit_heap *heap,
-                                const struct shell_nursery *nursery, uint32_t slot,
+                                const struct shell_nursery *nursery,
+                                const struct shell_image *image, uint32_t slot,
                                 struct sys_boot_spec *spec, struct host_fault *fault)
 {
     assert(!worker->alive);
     assert(worker->ring.base == NULL);
-    enum jit_err err = make_memories(worker, heap, nursery, spec);
+    enum jit_err err = make_memories(worker, heap, nursery, image != NULL, spec);
     if (err != JIT_OK) {
         *fault = (struct host_fault){.step = "memory"};
         snprintf(fault->text, sizeof fault->text, "a worker's shared memory could not be made: %s",
@@ -66,8 +71,8 @@ enum jit_err shell_worker_spawn(struct shell_worker *worker, struct jit_heap *he
     } else {
         struct host_spawn_spec host = {
             .probe = nursery->probe,
-            .loader = nursery->loader,
-            .start = &nursery->start,
+            .loader = image != NULL ? &image->loader : nursery->loader,
+            .start = image != NULL ? &nursery->native : &nursery->start,
             .ring_fd = worker->ring.fd,
             .graph_fd = worker->graph.fd,
             .view_fd = nursery->view->fd_worker,

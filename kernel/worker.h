@@ -13,8 +13,9 @@
 struct shell_nursery {
     const struct host_probe *probe;
     const struct host_loader *loader;
-    struct host_filter start;
-    struct host_filter final;
+    struct host_filter start;  /* for the rules loader, */
+    struct host_filter final;  /* which takes this one as its last */
+    struct host_filter native; /* for a program of its own */
     const struct host_memory *view;
 };
 
@@ -37,11 +38,19 @@ struct shell_worker {
 /* Nothing alive. */
 void shell_worker_init(struct shell_worker *worker);
 
+/* A program that processes run (`exec`), as the sandbox starts it. */
+struct shell_image {
+    struct jit_id id;
+    struct host_loader loader;
+};
+
 /* Make its memories, write its boot record, start it; those of its last life must be released.
- * spec: from kern_core_boot; sizes and filter are filled in here. On error nothing is left and
- * fault->text says what failed and what to do. */
+ * image: its own program, which nobody vouches for; NULL: the rules loader. spec: from
+ * kern_core_boot; sizes and filter are filled in here. On error nothing is left and fault->text
+ * says what failed and what to do. */
 JIT_MUST_CHECK enum jit_err shell_worker_spawn(struct shell_worker *worker, struct jit_heap *heap,
-                                               const struct shell_nursery *nursery, uint32_t slot,
+                                               const struct shell_nursery *nursery,
+                                               const struct shell_image *image, uint32_t slot,
                                                struct sys_boot_spec *spec,
                                                struct host_fault *fault);
 void shell_worker_kill(struct shell_worker *worker);

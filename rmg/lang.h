@@ -110,7 +110,8 @@ struct lang_policy {
 
 struct lang_process {
     const char *name;
-    uint32_t count; /* members: the n of w[n] */
+    const char *exec; /* a program of its own, a file beside the text; NULL: the rules loader */
+    uint32_t count;   /* members: the n of w[n] */
     enum lang_apply apply;
     struct lang_place over; /* sharded over its members by the scope's id */
     const struct lang_run *runs;

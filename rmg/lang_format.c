@@ -372,6 +372,19 @@ static void print_policy(const struct lang_policy *policy, struct jit_buf *out)
     }
 }
 
+void lang_print_exec(const struct lang_process *process, struct jit_buf *out)
+{
+    if (process->exec == NULL) {
+        return;
+    }
+    struct rmg_datum name = {.codec = RMG_CODEC_TEXT,
+                             .bytes = (const uint8_t *)process->exec,
+                             .size = (uint32_t)strlen(process->exec)};
+    lang_put(out, " exec(");
+    lang_print_datum(&name, out);
+    lang_put(out, ")");
+}
+
 static void print_process(const struct lang_system *system, const struct lang_process *process,
                           struct jit_buf *out)
 {
@@ -379,12 +392,14 @@ static void print_process(const struct lang_system *system, const struct lang_pr
     lang_put(out, process->name);
     lang_put(out, "[");
     lang_put_number(out, process->count);
-    lang_put(out, "] run ");
+    lang_put(out, "]");
+    lang_print_exec(process, out);
+    lang_put(out, " run ");
     for (uint32_t i = 0; i < process->run_count; i++) {
         lang_put(out, i == 0 ? "" : ", ");
         print_run(&system->rules[process->runs[i].rule], &process->runs[i], out);
     }
-    lang_put(out, " apply all over shard(");
+    lang_put(out, process->exec != NULL ? " over shard(" : " apply all over shard(");
     lang_put(out, process->over.path);
     lang_put(out, ")\n");
     print_policy(&process->policy, out);

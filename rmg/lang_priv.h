@@ -458,6 +458,8 @@ void lang_print_assign(const struct lang_clause *clause, const struct lang_assig
 void lang_print_type_head(const struct lang_type *type, struct jit_buf *out);
 void lang_print_field(const struct lang_field *field, struct jit_buf *out);
 void lang_print_import(const struct lang_import *import, struct jit_buf *out);
+/* ` exec("FILE")`, or nothing. */
+void lang_print_exec(const struct lang_process *process, struct jit_buf *out);
 extern const char *const lang_right_words[]; /* "map " */
 /* The conjuncts of a where: the first, and whether the others are its siblings. */
 const struct lang_expr *lang_conjuncts(const struct lang_expr *where, bool *several);

@@ -42,7 +42,8 @@ static bool parse_runs(struct lang_parser *p, struct lang_process_node *process)
         if ((lang_at_word(p, "exec") || lang_at_word(p, "explore")) && next.kind == LANG_C('(')) {
             return lang_refuse(p, p->token.at, p->token.size,
                                lang_at_word(p, "exec") ? "exec" : "explore",
-                               "a process runs rules of this file");
+                               lang_at_word(p, "exec") ? "write exec(\"FILE\") before `run`"
+                                                       : "a process runs rules of this file");
         }
         if (!lang_take_name(p, "the name of a rule", &run->rule)) {
             return false;
@@ -57,21 +58,8 @@ static bool parse_runs(struct lang_parser *p, struct lang_process_node *process)
     return true;
 }
 
-static bool parse_over(struct lang_parser *p, struct lang_process_node *process)
+static bool parse_shard(struct lang_parser *p, struct lang_process_node *process)
 {
-    struct lang_token mode = p->token;
-    if (lang_at_word(p, "once") || lang_at_word(p, "until")) {
-        bool once = lang_take_word(p, "once");
-        if (!once) {
-            lang_next(p);
-            lang_take_word(p, "none");
-        }
-        return lang_refuse(p, mode.at, p->end - mode.at, once ? "apply once" : "apply until none",
-                           "write `apply all over shard(/world)`: every match, once a tick");
-    }
-    if (!lang_take_word(p, "all")) {
-        return lang_expected(p, "`all`");
-    }
     if (!lang_take_word(p, "over")) {
         return lang_expected(p, "`over shard(/world)`");
     }
@@ -94,13 +82,66 @@ static bool parse_over(struct lang_parser *p, struct lang_process_node *process)
     return lang_expect(p, LANG_C(')'), "`)`");
 }
 
+static bool parse_over(struct lang_parser *p, struct lang_process_node *process)
+{
+    struct lang_token mode = p->token;
+    if (lang_at_word(p, "once") || lang_at_word(p, "until")) {
+        bool once = lang_take_word(p, "once");
+        if (!once) {
+            lang_next(p);
+            lang_take_word(p, "none");
+        }
+        return lang_refuse(p, mode.at, p->end - mode.at, once ? "apply once" : "apply until none",
+                           "write `apply all over shard(/world)`: every match, once a tick");
+    }
+    return lang_take_word(p, "all") ? parse_shard(p, process) : lang_expected(p, "`all`");
+}
+/* exec("FILE"): a program of its own. */
+static bool parse_exec(struct lang_parser *p, struct lang_process_node *process)
+{
+    struct rmg_datum name;
+    if (!lang_take_word(p, "exec")) {
+        return true;
+    }
+    if (!lang_expect(p, LANG_C('('), "`(` and a program's file name in quotes")) {
+        return false;
+    }
+    struct lang_token text = p->token;
+    if (!lang_at(p, LANG_TEXT)) {
+        return lang_expected(p, "a program's file name in quotes");
+    }
+    if (!lang_take_literal(p, false, &name)) {
+        return false;
+    }
+    if (name.size == 0) {
+        return lang_fail(p, text.at, text.size, "a file's name is not empty");
+    }
+    process->pub.exec = (const char *)name.bytes; /* terminated, without NUL */
+    return lang_expect(p, LANG_C(')'), "`)`");
+}
+
+/* `replay log` is what there is for a program of its own, and may be said. */
+static bool parse_replay(struct lang_parser *p, const struct lang_process_node *process)
+{
+    struct lang_token word = p->token;
+    if (process->pub.exec == NULL || !lang_take_word(p, "replay")) {
+        return true;
+    }
+    if (lang_at_word(p, "rerun")) {
+        lang_fail(p, word.at, p->token.at + p->token.size - word.at,
+                  "a program of its own is not run again to replay it");
+        return lang_help(p, "`replay log`: what it asked for is in the log");
+    }
+    return lang_take_word(p, "log") || lang_expected(p, "`log`");
+}
+
 /* What may follow a process one day. */
 static bool refuse_option(struct lang_parser *p)
 {
     static const char *const later[][2] = {
         {"replay", "a process that runs rules is replayed by running it again"},
         {"keep", NULL},
-        {"exec", "a process runs rules of this file"},
+        {"exec", "exec(\"FILE\") stands before `run`"},
         {"explore", NULL}};
     for (size_t i = 0; i < sizeof later / sizeof later[0]; i++) {
         if (lang_at_word(p, later[i][0])) {
@@ -146,7 +187,8 @@ static bool parse_count(struct lang_parser *p, struct lang_process_node *process
 
 static bool parse_process_body(struct lang_parser *p, struct lang_process_node *process)
 {
-    if (!parse_count(p, process) || !refuse_option(p) || !refuse_early_policy(p)) {
+    if (!parse_count(p, process) || !parse_exec(p, process) || !refuse_option(p) ||
+        !refuse_early_policy(p)) {
         return false;
     }
     if (!lang_take_word(p, "run")) {
@@ -156,11 +198,20 @@ static bool parse_process_body(struct lang_parser *p, struct lang_process_node *
         return false;
     }
     process->over_at = p->token.at;
-    if (!lang_take_word(p, "apply")) {
-        return lang_expected(p, "`,` or `apply all over shard(/world)`");
+    /* A program of its own decides by itself which matches it asks for. */
+    bool free = process->pub.exec != NULL && lang_at_word(p, "over");
+    if (!free && !lang_take_word(p, "apply")) {
+        return lang_expected(p, process->pub.exec != NULL
+                                    ? "`,` or `over shard(/world)`"
+                                    : "`,` or `apply all over shard(/world)`");
     }
-    return parse_over(p, process) &&
-           lang_parse_policy(p, &process->pub.policy, process->policy_at) && refuse_option(p);
+    if (!free && process->pub.exec != NULL) {
+        lang_fail(p, process->over_at, 5, "a program of its own decides what it applies");
+        return lang_help(p, "write `over shard(/world)` behind its rules");
+    }
+    return (free ? parse_shard(p, process) : parse_over(p, process)) && parse_replay(p, process) &&
+           lang_parse_policy(p, &process->pub.policy, process->policy_at) &&
+           parse_replay(p, process) && refuse_option(p);
 }
 
 bool lang_parse_process(struct lang_parser *p)

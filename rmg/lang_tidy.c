@@ -363,7 +363,9 @@ static void tidy_process(struct tidy *t, const struct lang_process_node *node)
     put(t, process->name);
     put(t, "[");
     lang_put_number(&t->text, process->count);
-    put(t, "] run ");
+    put(t, "]");
+    lang_print_exec(process, &t->text);
+    put(t, " run ");
     bool broken =
         node->runs->next != NULL && breaks(t, node->runs->next->rule.at, node->over_at + 1);
     for (const struct lang_run_node *run = node->runs; run != NULL; run = run->next) {
@@ -375,7 +377,8 @@ static void tidy_process(struct tidy *t, const struct lang_process_node *node)
     if (broken) {
         line(t, node->over_at, 4);
     }
-    put(t, broken ? "apply all over shard(" : " apply all over shard(");
+    put(t, broken ? "" : " ");
+    put(t, process->exec != NULL ? "over shard(" : "apply all over shard(");
     put(t, process->over.path);
     put(t, ")");
     struct jit_buf clause;

@@ -6,7 +6,9 @@
 #include <string.h>
 
 #include "base/hash.h"
+#include "kernel/core/image.h"
 #include "kernel/core/root.h"
+#include "proc/host/elf.h"
 #include "tools/formats/format.h"
 #include "tools/formats/sources.h"
 #include "tools/genesis.h"
@@ -170,6 +172,73 @@ static int parse(struct cli *cli, const char *file, const struct jit_buf *source
     return err == JIT_OK ? CLI_OK : err == JIT_ENOMEM ? CLI_HOST : CLI_USAGE;
 }
 
+/* ---- programs ---- */
+
+/* A program that no supervisor would start is refused before there is a system that names it. */
+static int judge_program(struct cli *cli, const char *file, const struct lang_process *process,
+                         const char *path, const struct jit_buf *bytes)
+{
+#ifdef JIT_SANITIZED
+    const bool libraries = true; /* a sanitizer's runtime is one */
+#else
+    const bool libraries = false;
+#endif
+    uint64_t image_size = 0;
+    const char *why = NULL;
+    if (host_elf_judge(bytes->data, bytes->size, libraries, &image_size, &why) == JIT_OK) {
+        return CLI_OK;
+    }
+    cli_what(cli, "%s:%u:%u: process %s cannot run %s", file, process->pos.line,
+             process->pos.column, process->name, path);
+    cli_why(cli, "%s", why);
+    cli_next(cli, "link it with -static-pie: cc worker.c $(pkg-config --cflags --libs libjitos)");
+    return CLI_USAGE;
+}
+
+static int add_program(struct cli *cli, const struct load_request *request,
+                       const struct lang_process *process, struct rmg_collect *collect)
+{
+    char base[4096];
+    char path[8192];
+    struct jit_buf bytes;
+    struct jit_id image;
+    uint32_t members =
+        request->members > 0 && process->count > 1 ? request->members : process->count;
+    format_folder_of(request->file, base, sizeof base);
+    snprintf(path, sizeof path, "%s%s%s", process->exec[0] == '/' ? "" : base,
+             process->exec[0] == '/' ? "" : "/", process->exec);
+    int code = load_file(cli, path, KERN_IMAGE_BYTES_MAX, &bytes);
+    if (code == CLI_OK) {
+        code = judge_program(cli, request->file, process, path, &bytes);
+    }
+    enum jit_err err = JIT_OK;
+    if (code == CLI_OK) {
+        err = kern_image_collect(collect, bytes.data, bytes.size, &image);
+    }
+    for (uint32_t i = 0; code == CLI_OK && err == JIT_OK && i < members; i++) {
+        err = kern_image_run_by(collect, process->name, i, &image);
+    }
+    if (err != JIT_OK) {
+        cli_what(cli, "%s could not be taken into the system", path);
+        cli_why(cli, "%s", jit_err_text(err));
+        code = cli_exit_of(err);
+    }
+    jit_buf_release(&bytes);
+    return code;
+}
+
+static int add_programs(struct cli *cli, const struct load_request *request,
+                        const struct lang_system *system, struct rmg_collect *collect)
+{
+    int code = CLI_OK;
+    for (uint32_t i = 0; code == CLI_OK && i < system->process_count; i++) {
+        if (system->processes[i].exec != NULL) {
+            code = add_program(cli, request, &system->processes[i], collect);
+        }
+    }
+    return code;
+}
+
 static int gather(struct cli *cli, const struct load_request *request,
                   const struct lang_system *system, struct rmg_collect *collect,
                   struct load_facts *facts)
@@ -186,7 +255,7 @@ static int gather(struct cli *cli, const struct load_request *request,
         cli_why(cli, "%s", what[0] != '\0' ? what : jit_err_text(err));
         return err == JIT_ENOMEM ? CLI_HOST : CLI_USAGE;
     }
-    return CLI_OK;
+    return add_programs(cli, request, system, collect);
 }
 
 static bool path_holds(const char *outer, const char *inner)

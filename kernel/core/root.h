@@ -101,8 +101,10 @@ struct kern_process_config {
     char name[JIT_NAME_BYTES_MAX + 1];
     uint32_t index;
     uint32_t count;
-    struct jit_id id; /* BLAKE3("node:/proc/" || name || "/" || index) */
-    bool exited;      /* state is not "ready": it does not run any more */
+    struct jit_id id;    /* BLAKE3("node:/proc/" || name || "/" || index) */
+    bool exited;         /* state is not "ready": it does not run any more */
+    bool native;         /* it runs a program of its own, */
+    struct jit_id image; /* this one (kernel/core/image.h); else zero */
     struct kern_policy policy;
     uint32_t run_count;
     uint32_t capability_count;

@@ -229,6 +229,30 @@ static enum jit_err read_policy(struct reader *r, const struct rmg_graph *proc,
     return err;
 }
 
+/* Without the atom it is the rules loader that it runs. */
+static enum jit_err read_exec(struct reader *r, const struct rmg_graph *proc,
+                              const struct jit_id *id, struct kern_process_config *process)
+{
+    static const char broken[] =
+        "the atom `exec` of a process in /proc does not follow the specification";
+    struct rmg_value value;
+    enum jit_err err = rmg_attachment_get(proc, RMG_PLANE_ALPHA, id, "exec", 4, &value);
+    if (err == JIT_ENOENT) {
+        return JIT_OK;
+    }
+    if (err == JIT_OK) {
+        err = atom(r, proc, id, "exec", rmg_codec_type(RMG_CODEC_ID), broken, &value);
+    }
+    if (err == JIT_OK && value.size != JIT_ID_BYTES) {
+        return wrong(r, broken);
+    }
+    if (err == JIT_OK) {
+        memcpy(process->image.bytes, value.bytes, JIT_ID_BYTES);
+        process->native = true;
+    }
+    return err;
+}
+
 static enum jit_err read_process(struct reader *r, const struct rmg_graph *proc,
                                  const struct jit_id *id)
 {
@@ -279,6 +303,9 @@ static enum jit_err read_process(struct reader *r, const struct rmg_graph *proc,
         }
     }
     err = read_policy(r, proc, id, &process->policy);
+    if (err == JIT_OK) {
+        err = read_exec(r, proc, id, process);
+    }
     return err == JIT_OK ? decode_runs(r, process, &cur, &params) : err;
 }
 

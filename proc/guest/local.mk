@@ -4,6 +4,17 @@ noinst_LTLIBRARIES += %D%/libguest.la
 	%D%/lockdown.c %D%/lockdown.h %D%/loop.c %D%/loop.h %D%/wait.c %D%/wait.h
 %C%_libguest_la_CFLAGS = $(AM_CFLAGS) -fPIE
 
+# libjitos: what a worker that is a program of its own is linked with, all in one archive, and the
+# header it includes. Those that one includes are librmg's.
+lib_LTLIBRARIES += %D%/libjitos.la
+%C%_libjitos_la_SOURCES = %D%/jitos.c %D%/jitos.h
+%C%_libjitos_la_CFLAGS = $(AM_CFLAGS) -fPIE
+%C%_libjitos_la_LIBADD = \
+	%D%/libguest.la syscall/libsyscall.la rmg/librmg.la base/libbase.la
+libjitosincludedir = $(includedir)/libjitos
+libjitosinclude_HEADERS = %D%/jitos.h
+pkgconfig_DATA += %D%/libjitos.pc
+
 # The program of a worker that runs rules; jitosd starts it from a sealed copy.
 pkglibexec_PROGRAMS = %D%/jitos-loader
 %C%_jitos_loader_SOURCES = %D%/main.c

@@ -11,6 +11,7 @@ struct guest_run {
     struct sys_boot_run_spec spec;
     struct sys_boot_instance instance;
     struct rmg_search *search; /* NULL: the instance is not mapped, so there is nothing to find */
+    uint64_t searched;         /* the last tick whose matches it has; 0: none */
     bool known;                /* search holds the matches of `graph` */
     struct rmg_graph graph;
 };
@@ -23,6 +24,7 @@ struct guest_loop {
     uint32_t run_count;
     uint64_t last;     /* tick */
     uint64_t far_used; /* bytes of graph memory that hold requests the kernel may not have taken */
+    uint64_t now;      /* the tick that was begun; 0: none */
     const struct guest_run *posting;
     enum jit_err post_err;
 };
@@ -166,6 +168,9 @@ static bool grow_for(struct guest_loop *loop, uint64_t size)
     uint64_t most = SYS_PAGE + SYS_REQUEST_SLOTS * size;
     uint64_t max = loop->options.boot->head.graph_bytes_max;
     uint64_t wanted = 2 * loop->options.graph_size;
+    if (loop->options.fixed) {
+        return false;
+    }
     most = (most + SYS_PAGE - 1) / SYS_PAGE * SYS_PAGE;
     most = most < max ? most : max;
     wanted = wanted < most ? wanted : most;
@@ -190,32 +195,33 @@ static uint8_t *far_room(struct guest_loop *loop, size_t size, uint64_t *at)
     return loop->options.graph + *at;
 }
 
-static bool post_match(void *user, const struct jit_id *ids, uint32_t id_count)
+enum jit_err guest_loop_request(struct guest_loop *loop, const struct guest_request *request)
 {
-    struct guest_loop *loop = user;
-    const struct sys_boot_run_spec *spec = &loop->posting->spec;
+    assert(request->run < loop->run_count && request->id_count <= JIT_PATTERN_ELEMENTS_MAX);
+    const struct sys_boot_run_spec *spec = &loop->runs[request->run].spec;
     const struct sys_apply_view apply = {.cap_slot = spec->cap_slot,
                                          .cap_generation = spec->cap_generation,
                                          .rule = spec->rule,
                                          .instance = spec->instance,
-                                         .ids = ids,
-                                         .id_count = id_count,
+                                         .nonce = request->nonce,
+                                         .ids = request->ids,
+                                         .id_count = request->id_count,
+                                         .flags = request->receipt ? SYS_WANT_RECEIPT : 0,
                                          .params = spec->params.bytes,
                                          .params_size = (uint32_t)spec->params.size};
-    size_t size = sys_apply_size(id_count, apply.params_size);
+    size_t size = sys_apply_size(apply.id_count, apply.params_size);
     uint64_t at = 0;
     uint8_t *far = NULL;
     if (size > SYS_INLINE_BYTES) {
         far = far_room(loop, size, &at);
         if (far == NULL) {
-            loop->post_err = JIT_ELIMIT;
-            return false;
+            return JIT_ELIMIT;
         }
     }
     struct sys_slot *slot = sys_ring_guest_slot(loop->options.ring);
     slot->kind = SYS_CALL_apply;
     slot->length = (uint32_t)size;
-    slot->cookie = 0;
+    slot->cookie = request->cookie;
     if (far != NULL) {
         sys_apply_encode(&apply, far);
         slot->body.far.at = at;
@@ -224,7 +230,16 @@ static bool post_match(void *user, const struct jit_id *ids, uint32_t id_count)
         sys_apply_encode(&apply, slot->body.bytes);
     }
     sys_ring_guest_post(loop->options.ring);
-    return true;
+    return JIT_OK;
+}
+
+static bool post_match(void *user, const struct jit_id *ids, uint32_t id_count)
+{
+    struct guest_loop *loop = user;
+    const struct guest_request request = {
+        .run = (uint32_t)(loop->posting - loop->runs), .ids = ids, .id_count = id_count};
+    loop->post_err = guest_loop_request(loop, &request);
+    return loop->post_err == JIT_OK;
 }
 
 /* From what was known of the last version, when there is one, to what is so in this one. */
@@ -248,38 +263,69 @@ static enum jit_err run_search(struct guest_loop *loop, struct guest_run *run, u
     return err;
 }
 
-static enum jit_err run_tick(struct guest_loop *loop, struct guest_run *run, uint64_t tick)
+enum jit_err guest_loop_match(struct guest_loop *loop, uint32_t index, guest_match_fn *visit,
+                              void *user)
 {
-    const struct rmg_draw draw = {.seed = loop->options.boot->head.seed, .tick = tick};
+    assert(index < loop->run_count && loop->now != 0);
+    struct guest_run *run = &loop->runs[index];
+    const struct rmg_draw draw = {.seed = loop->options.boot->head.seed, .tick = loop->now};
     if (run->search == NULL) {
         return JIT_OK;
     }
-    enum jit_err err = run_search(loop, run, tick - 1, tick == loop->last + 1);
-    if (err != JIT_OK) {
-        return err;
+    if (run->searched != loop->now) {
+        enum jit_err err = run_search(loop, run, loop->now - 1, loop->now == run->searched + 1);
+        if (err != JIT_OK) {
+            return err;
+        }
+        run->searched = loop->now;
     }
-    loop->posting = run;
-    loop->post_err = JIT_OK;
-    err = rmg_search_each(run->search, &draw, post_match, loop);
-    return err != JIT_OK ? err : loop->post_err;
+    return rmg_search_each(run->search, &draw, visit, user);
 }
 
-enum jit_err guest_loop_tick(struct guest_loop *loop)
+enum jit_err guest_loop_graph(const struct guest_loop *loop, uint32_t index,
+                              struct rmg_graph *graph)
+{
+    assert(index < loop->run_count && loop->now != 0);
+    const struct guest_run *run = &loop->runs[index];
+    if (run->instance.view_offset == 0) {
+        return JIT_ENOENT;
+    }
+    return sys_view_guest_graph(&loop->options.view, run->instance.view_offset, &run->instance.id,
+                                loop->now - 1, graph);
+}
+
+uint64_t guest_loop_begin(struct guest_loop *loop)
 {
     uint64_t tick = sys_ring_guest_begin(loop->options.ring, loop->last);
     if (loop->far_used > 0) { /* it has taken all there was, or it had not made the tick */
         sys_ring_guest_drain(loop->options.ring);
         loop->far_used = 0;
     }
+    loop->now = tick;
+    return tick;
+}
+
+void guest_loop_done(struct guest_loop *loop)
+{
+    assert(loop->now != 0);
+    loop->last = loop->now;
+    loop->now = 0;
+    __atomic_store_n(&graph_header(loop)->tick, loop->last, __ATOMIC_RELEASE);
+    sys_ring_guest_done(loop->options.ring, loop->last);
+}
+
+enum jit_err guest_loop_tick(struct guest_loop *loop)
+{
+    guest_loop_begin(loop);
     for (uint32_t i = 0; i < loop->run_count; i++) {
-        enum jit_err err = run_tick(loop, &loop->runs[i], tick);
-        if (err != JIT_OK) {
-            return err;
+        loop->posting = &loop->runs[i];
+        loop->post_err = JIT_OK;
+        enum jit_err err = guest_loop_match(loop, i, post_match, loop);
+        if (err != JIT_OK || loop->post_err != JIT_OK) {
+            return err != JIT_OK ? err : loop->post_err;
         }
     }
-    loop->last = tick;
-    __atomic_store_n(&graph_header(loop)->tick, tick, __ATOMIC_RELEASE);
-    sys_ring_guest_done(loop->options.ring, tick);
+    guest_loop_done(loop);
     return JIT_OK;
 }
 

@@ -22,6 +22,7 @@ struct guest_loop_options { /* all borrowed for the life of the loop */
     struct sys_view_guest view;  /* not opened */
     uint8_t *graph;              /* of the boot record's graph_bytes_max bytes */
     uint64_t graph_size;         /* so many are there: SYS_GRAPH_BYTES_MIN at least */
+    bool fixed;                  /* never ask for more: receipts are somebody else's to take */
 };
 
 /* Verify rules and parameters, open ring and view. Errors: JIT_EFORMAT, JIT_EVERSION and JIT_ELIMIT
@@ -29,6 +30,33 @@ struct guest_loop_options { /* all borrowed for the life of the loop */
 JIT_MUST_CHECK enum jit_err guest_loop_new(const struct guest_loop_options *options,
                                            struct guest_loop **out);
 void guest_loop_free(struct guest_loop *loop); /* may be NULL */
+
+/* ---- one step at a time, for a program of its own (proc/guest/jitos.h) ---- */
+
+/* A request for a run of the boot record, with its parameters. */
+struct guest_request {
+    uint32_t run;
+    const struct jit_id *ids; /* all of the match */
+    uint32_t id_count;        /* at most JIT_PATTERN_ELEMENTS_MAX */
+    uint64_t nonce;
+    uint64_t cookie;
+    bool receipt; /* wanted; the caller takes it from the ring */
+};
+/* Returning false stops. */
+typedef bool guest_match_fn(void *user, const struct jit_id *ids, uint32_t id_count);
+
+uint64_t guest_loop_begin(struct guest_loop *loop); /* wait for the next tick; gives it */
+/* Between begin and done. JIT_ENOENT: the instance of this run is not mapped; else as tick. */
+JIT_MUST_CHECK enum jit_err guest_loop_graph(const struct guest_loop *loop, uint32_t run,
+                                             struct rmg_graph *graph);
+/* Every match of this run in the shard whose draws come out true; none where it is not mapped. */
+JIT_MUST_CHECK enum jit_err guest_loop_match(struct guest_loop *loop, uint32_t run,
+                                             guest_match_fn *visit, void *user);
+JIT_MUST_CHECK enum jit_err guest_loop_request(struct guest_loop *loop,
+                                               const struct guest_request *request);
+void guest_loop_done(struct guest_loop *loop);
+
+/* ---- all of it ---- */
 
 /* Wait for the next tick, search, ask, say done. After an error the loop may only be freed:
  * JIT_ENOMEM, JIT_ECORRUPT (damaged data in the view), JIT_ESTALE (the version is gone), JIT_ELIMIT

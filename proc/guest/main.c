@@ -11,10 +11,6 @@
 #include "proc/guest/loop.h"
 #include "proc/guest/wait.h"
 
-/* Looks at the ring before it sleeps: some 20 us, as long as the supervisor looks. Less than the
- * supervisor takes for a small tick, and every tick would cost a sleep and a wake-up. */
-#define SPIN 1200u
-
 struct maps {
     uint8_t *ring;
     uint8_t *graph;
@@ -87,7 +83,7 @@ static int run(const struct maps *maps, const struct sys_boot_view *boot)
     struct sys_ring_guest ring = {.memory = {.base = maps->ring, .size = SYS_RING_BYTES},
                                   .wait = guest_wait,
                                   .wake = guest_wake,
-                                  .spin = SPIN};
+                                  .spin = GUEST_SPIN};
     const struct guest_loop_options options = {
         .heap = jit_heap_libc(),
         .boot = boot,

@@ -77,7 +77,7 @@ void bench_worker_start(struct bench_host *host, struct bench_worker *worker,
     shell_worker_init(&worker->worker);
     worker->bell_seen = 0;
     enum jit_err err =
-        shell_worker_spawn(&worker->worker, jit_heap_libc(), &host->nursery, 0, spec, &fault);
+        shell_worker_spawn(&worker->worker, jit_heap_libc(), &host->nursery, NULL, 0, spec, &fault);
     if (err != JIT_OK) {
         fprintf(stderr, "bench: a worker could not be started: %s\n", fault.text);
     }

@@ -9,3 +9,14 @@ example=$top_srcdir/docs/examples/first_graph
 $CC -std=c11 ${CFLAGS:-} -o "$work/first" "$example.c" "${flags[@]}"
 LD_LIBRARY_PATH=$libdir "$work/first" "$work/first.rmg" | diff "$example.txt" -
 echo "librmg: installed, found by pkg-config, and a program runs with it"
+
+# The same for a worker: it is linked, and judged as the supervisor would by `jitos run`.
+read -ra flags <<<"$(pkg-config --cflags --libs libjitos)"
+# shellcheck disable=SC2086
+$CC -std=c11 ${CFLAGS:-} -o "$work/ants" "$top_srcdir/examples/native/ants.c" "${flags[@]}"
+cp "$top_srcdir"/examples/native/*.{jitos,csv} "$work"
+if [ -x "$libdir/../bin/jitos" ]; then
+    "$libdir/../bin/jitos" run "$work/ants.jitos" --ticks 10 --data "$work/run" --json |
+        grep -q '"applied":80'
+fi
+echo "libjitos: installed, found by pkg-config, and a worker runs with it"

@@ -63,3 +63,11 @@ check_PROGRAMS += %D%/test_full
 
 # Checkpoints and restores with real processes.
 dist_check_SCRIPTS += %D%/test_checkpoint.sh
+# Workers that are programs of their own.
+noinst_PROGRAMS += %D%/rogue
+%C%_rogue_CFLAGS = $(AM_CFLAGS) -fPIE
+%C%_rogue_LDADD = proc/guest/libjitos.la
+if !SANITIZED
+%C%_rogue_LDFLAGS = $(AM_LDFLAGS) -static-pie
+endif
+dist_check_SCRIPTS += %D%/test_native.sh
