@@ -153,6 +153,17 @@ bool lang_parse_path(struct lang_parser *p, struct lang_path **out)
     return true;
 }
 
+bool lang_parse_paths(struct lang_parser *p, struct lang_path **out)
+{
+    do {
+        if (!lang_parse_path(p, out)) {
+            return false;
+        }
+        out = &(*out)->next;
+    } while (lang_take(p, LANG_C(',')));
+    return true;
+}
+
 bool lang_parse_equals(struct lang_parser *p, struct lang_equal **out)
 {
     for (;;) {

@@ -382,6 +382,8 @@ bool lang_parse_rule(struct lang_parser *p);
 /* Any number of `may equal(a, b)`, behind the paths of a match. */
 bool lang_parse_equals(struct lang_parser *p, struct lang_equal **out);
 bool lang_parse_path(struct lang_parser *p, struct lang_path **out);
+/* One path or several, with commas between them. */
+bool lang_parse_paths(struct lang_parser *p, struct lang_path **out);
 bool lang_parse_expr(struct lang_parser *p, struct lang_expr **out);
 bool lang_at_pattern(const struct lang_parser *p); /* does a pattern begin at the current `(` ? */
 

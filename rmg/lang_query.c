@@ -14,12 +14,23 @@ struct item {
     struct item *next;
 };
 
+/* A key behind `order by`; its item has no name and no next. */
+struct key {
+    struct item item;
+    bool down;
+    uint32_t alias; /* the item whose name it is; item_count: none */
+    struct key *next;
+};
+
 struct query {
     struct lang_parser *p;
     const struct lang_types *types;
     struct lang_rule_node *rule;
     struct item *items;
     uint32_t item_count;
+    struct key *keys;
+    uint32_t key_count;
+    uint32_t hidden_count; /* keys with a column of their own */
     uint64_t limit;
     struct lang_type_node *any[2]; /* stands for any type of nodes, of edges; NULL: not needed */
     enum jit_err err;              /* of types->look */
@@ -66,6 +77,46 @@ static bool parse_item(struct query *q, struct item ***end)
     return true;
 }
 
+static bool parse_order(struct query *q)
+{
+    struct lang_parser *p = q->p;
+    struct key **end = &q->keys;
+    uint32_t at = p->token.at;
+    if (!lang_take_word(p, "order")) {
+        return true;
+    }
+    if (!lang_take_word(p, "by")) {
+        return lang_expected(p, "`by`");
+    }
+    if (q->items->expr == NULL) {
+        lang_fail(p, at, p->end - at, "`count(*)` is one row, which has no order");
+        return lang_help(p, "leave `order by` out");
+    }
+    do {
+        struct key *key = lang_alloc(p->arena, 1, sizeof *key);
+        if (key == NULL) {
+            return lang_no_memory(p);
+        }
+        key->item.at = p->token.at;
+        if (!lang_parse_expr(p, &key->item.expr)) {
+            return false;
+        }
+        key->item.size = p->end - key->item.at;
+        key->down = lang_take_word(p, "desc");
+        if (!key->down) {
+            (void)lang_take_word(p, "asc");
+        }
+        if (q->key_count == LANG_QUERY_KEYS_MAX) {
+            return lang_fail(p, key->item.at, key->item.size, "a query has at most %u keys",
+                             LANG_QUERY_KEYS_MAX);
+        }
+        q->key_count++;
+        *end = key;
+        end = &key->next;
+    } while (lang_take(p, LANG_C(',')));
+    return true;
+}
+
 static bool parse_limit(struct query *q)
 {
     struct lang_parser *p = q->p;
@@ -107,12 +158,8 @@ static bool parse(struct query *q)
         lang_expected(p, "`match`");
         return lang_help(p, "a query is: match (a:Type)-[:EDGE]->(b) where a.x = 1 return a, b.y");
     }
-    if (!lang_parse_path(p, &q->rule->match)) {
+    if (!lang_parse_paths(p, &q->rule->match)) {
         return false;
-    }
-    if (lang_at(p, LANG_C(','))) {
-        return lang_refuse(p, p->token.at, 1, "a match of several paths",
-                           "a match is one node or one path of nodes and edges");
     }
     if (!lang_parse_equals(p, &q->rule->equals)) {
         return false;
@@ -120,12 +167,13 @@ static bool parse(struct query *q)
     if (lang_take_word(p, "where") && !lang_parse_expr(p, &q->rule->where)) {
         return false;
     }
-    if (!parse_return(q) || !parse_limit(q)) {
+    if (!parse_return(q) || !parse_order(q) || !parse_limit(q)) {
         return false;
     }
     return lang_at(p, LANG_END) ||
-           lang_expected(p, q->limit == LANG_LIMIT_NONE ? "`,`, `as`, `limit` or the end"
-                                                        : "the end of the query");
+           lang_expected(p, q->limit != LANG_LIMIT_NONE ? "the end of the query"
+                            : q->keys != NULL           ? "`,`, `asc`, `desc`, `limit` or the end"
+                                              : "`,`, `as`, `order by`, `limit` or the end");
 }
 
 /* ---- types ---- */
@@ -219,10 +267,6 @@ static bool resolve_path(struct query *q, const struct lang_path *path)
 {
     bool good = true;
     for (struct lang_element *element = path->first; element != NULL; element = element->next) {
-        if (element->assigns != NULL) {
-            good = lang_refuse(q->p, element->at, element->size, "{field = value} in a match",
-                               "write the condition behind `where`");
-        }
         if (element->label.text != NULL) {
             good = resolve_label(q, &element->label, element->is_edge) && good;
         }
@@ -230,24 +274,23 @@ static bool resolve_path(struct query *q, const struct lang_path *path)
     return good && q->err == JIT_OK;
 }
 
+/* Where an element of the match comes first: there its type stands. */
 static struct lang_element *element_of(const struct query *q, const struct lang_name *name)
 {
-    struct lang_element *element = q->rule->match->first;
-    while (element != NULL &&
-           (element->name.text == NULL || !lang_name_equal(&element->name, name))) {
-        element = element->next;
+    for (const struct lang_path *path = q->rule->match; path != NULL; path = path->next) {
+        for (struct lang_element *element = path->first; element != NULL; element = element->next) {
+            if (element->name.text != NULL && lang_name_equal(&element->name, name)) {
+                return element;
+            }
+        }
     }
-    return element;
+    return NULL;
 }
 
-/* The type of the element that a name stands for (any, when none is written). */
-static struct lang_type_node *type_of(struct query *q, const struct lang_name *name)
+/* Its type: any, when none is written. */
+static struct lang_type_node *type_of(struct query *q, struct lang_element *element)
 {
     static const struct jit_id any_id = {{1}}; /* never compared: the element is left untyped */
-    struct lang_element *element = element_of(q, name);
-    if (element == NULL) {
-        return NULL;
-    }
     if (element->label.text != NULL) {
         return lang_index_get(&q->p->index, LANG_INDEX_TYPE, element->label.text,
                               element->label.size);
@@ -261,30 +304,31 @@ static struct lang_type_node *type_of(struct query *q, const struct lang_name *n
     return *any;
 }
 
-static bool resolve_field(struct query *q, const struct lang_expr *expr)
+static bool resolve_field(struct query *q, struct lang_element *element,
+                          const struct lang_name *name)
 {
     struct lang_parser *p = q->p;
     const struct rmg_schema_type *type = NULL;
-    struct lang_type_node *node = type_of(q, &expr->name);
+    struct lang_type_node *node = element == NULL ? NULL : type_of(q, element);
     if (node == NULL) {
         return p->err == JIT_OK; /* no such element: the check says so */
     }
     bool any = node == q->any[node->pub.is_edge];
-    for (int deep = any ? 1 : 0; deep < 2 && lang_find_field(node, &expr->field) == NULL; deep++) {
+    for (int deep = any ? 1 : 0; deep < 2 && lang_find_field(node, name) == NULL; deep++) {
         if (!look(q, node->pub.is_edge, any ? NULL : &node->pub.id, deep == 1, &type) ||
             (type != NULL && !add_fields(p, node, type))) {
             return false;
         }
     }
-    if (lang_find_field(node, &expr->field) != NULL) {
+    if (lang_find_field(node, name) != NULL) {
         return true;
     }
-    struct lang_nearest nearest = lang_nearest_to(expr->field.text, expr->field.size);
+    struct lang_nearest nearest = lang_nearest_to(name->text, name->size);
     for (const struct lang_field_node *field = node->fields; field != NULL; field = field->next) {
         lang_nearest_try(&nearest, field->pub.name, field->pub.name_size);
     }
-    lang_fail(p, expr->field.at, expr->field.span, "%s%.60s%s has no value `%.60s` to compare",
-              any ? "" : "`", node->name.text, any ? "" : "`", expr->field.text);
+    lang_fail(p, name->at, name->span, "%s%.60s%s has no value `%.60s` to compare", any ? "" : "`",
+              node->name.text, any ? "" : "`", name->text);
     return nearest.best != NULL ? lang_help(p, "did you mean `%.60s`?", nearest.best)
                                 : lang_help(p, "a value is a field or another atom of the element; "
                                                "lists of one codec have no place in a query");
@@ -295,7 +339,7 @@ static bool resolve_expr(struct query *q, const struct lang_expr *expr)
 {
     bool good = true;
     if (expr->kind == LANG_EXPR_FIELD) {
-        return resolve_field(q, expr);
+        return resolve_field(q, element_of(q, &expr->name), &expr->field);
     }
     if (expr->kind == LANG_EXPR_NEGATIVE) {
         return resolve_path(q, expr->pattern);
@@ -312,14 +356,56 @@ static bool resolve_expr(struct query *q, const struct lang_expr *expr)
     return good;
 }
 
+/* {field = value} in the match. */
+static bool resolve_values(struct query *q, const struct lang_path *path)
+{
+    bool good = true;
+    for (struct lang_element *element = path->first; good && element != NULL;
+         element = element->next) {
+        struct lang_element *first =
+            element->name.text == NULL ? element : element_of(q, &element->name);
+        for (const struct lang_assign *one = element->assigns; good && one != NULL;
+             one = one->next) {
+            good = resolve_field(q, first, &one->field) && resolve_expr(q, one->value);
+        }
+    }
+    return good;
+}
+
+/* A key is the name of a column, unless an element is named so, or something of its own. */
+static bool resolve_key(struct query *q, struct key *key)
+{
+    const struct lang_expr *expr = key->item.expr;
+    key->alias = q->item_count;
+    if (expr->kind == LANG_EXPR_PARAM && element_of(q, &expr->name) == NULL) {
+        uint32_t index = 0;
+        for (const struct item *item = q->items; item != NULL; item = item->next, index++) {
+            if (item->name.text != NULL && lang_name_equal(&item->name, &expr->name)) {
+                key->alias = index;
+                return true;
+            }
+        }
+    }
+    return resolve_expr(q, expr);
+}
+
 static bool resolve(struct query *q)
 {
-    bool good = resolve_path(q, q->rule->match);
+    bool good = true;
+    for (const struct lang_path *path = q->rule->match; good && path != NULL; path = path->next) {
+        good = resolve_path(q, path);
+    }
+    for (const struct lang_path *path = q->rule->match; good && path != NULL; path = path->next) {
+        good = resolve_values(q, path);
+    }
     if (good && q->rule->where != NULL) {
         good = resolve_expr(q, q->rule->where);
     }
     for (struct item *item = q->items; good && item != NULL; item = item->next) {
         good = item->expr == NULL || resolve_expr(q, item->expr);
+    }
+    for (struct key *key = q->keys; good && key != NULL; key = key->next) {
+        good = resolve_key(q, key);
     }
     return good && q->err == JIT_OK && q->p->err == JIT_OK;
 }
@@ -393,6 +479,11 @@ static bool check(struct query *q, struct lang_scope *scope, struct lang_column 
         }
         good = name_column(q, item, columns, index) && good;
     }
+    for (struct key *key = q->keys; good && key != NULL; key = key->next) {
+        if (key->alias == q->item_count) {
+            good = check_item(scope, &key->item, &columns[q->item_count + q->hidden_count++]);
+        }
+    }
     return good;
 }
 
@@ -414,7 +505,7 @@ static struct lang_query *finish(struct query *q, struct lang_scope *scope,
             query->rule.elements[i].typed = false;
         }
     }
-    for (uint32_t i = 0; i < q->item_count; i++) {
+    for (uint32_t i = 0; i < q->item_count + q->hidden_count; i++) {
         if (columns[i].kind == LANG_COLUMN_VALUE) {
             columns[i].expr = query->rule.updates[columns[i].element].expr;
         }
@@ -424,6 +515,18 @@ static struct lang_query *finish(struct query *q, struct lang_scope *scope,
         lang_no_memory(q->p);
         return NULL;
     }
+    struct lang_key *keys = lang_alloc(q->p->arena, q->key_count + 1, sizeof *keys);
+    if (keys == NULL) {
+        lang_no_memory(q->p);
+        return NULL;
+    }
+    uint32_t hidden = q->item_count;
+    for (const struct key *key = q->keys; key != NULL; key = key->next) {
+        keys[query->key_count++] = (struct lang_key){
+            .column = key->alias < q->item_count ? key->alias : hidden++, .down = key->down};
+    }
+    query->keys = keys;
+    query->hidden_count = q->hidden_count;
     query->labels = labels;
     for (const struct lang_type_node *type = q->p->types; type != NULL; type = type->next) {
         labels[query->label_count++] = type->name.text;
@@ -440,7 +543,8 @@ static struct lang_query *compile(struct query *q)
     struct lang_parser *p = q->p;
     struct lang_query *query = NULL;
     struct lang_scope *scope = lang_alloc(p->arena, 1, sizeof *scope);
-    struct lang_column *columns = lang_alloc(p->arena, LANG_QUERY_COLUMNS_MAX, sizeof *columns);
+    struct lang_column *columns =
+        lang_alloc(p->arena, LANG_QUERY_COLUMNS_MAX + LANG_QUERY_KEYS_MAX, sizeof *columns);
     if (scope == NULL || columns == NULL) {
         lang_no_memory(p);
         return NULL;

@@ -1,11 +1,12 @@
 /* rmg/lang_query.h - one question to a graph: a match of the rule language and what to return of
  * it. Spec:  docs/spec/rules.md "Queries". Layer: rmg; base only.
  *
- *     match (a:Person)-[k:KNOWS]->(b:Person) where a.age > 40 return a.name, b, k.since as since
- *     limit 10
+ *     match (a:Person)-[k:KNOWS]->(b:Person), (b)-->(c) where a.age > 40
+ *     return a.name, b, k.since as since order by since desc, c limit 10
  *
  * Parsing needs the types of the graph it is for; running uses the search that workers run. Rows
- * come in one order, that of the ids of the matched elements, whatever the plan of the search. */
+ * come in one order, that of `order by` and then of the ids of the matched elements, whatever the
+ * plan of the search. */
 #ifndef JIT_RMG_LANG_QUERY_H
 #define JIT_RMG_LANG_QUERY_H
 
@@ -14,6 +15,7 @@
 
 #define LANG_QUERY_BYTES_MAX   JIT_RULE_TEXT_BYTES_MAX
 #define LANG_QUERY_COLUMNS_MAX 64u
+#define LANG_QUERY_KEYS_MAX    8u
 
 /* The types of the graph. */
 struct lang_types {
@@ -49,10 +51,19 @@ struct lang_column {
     struct rmg_expr expr; /* VALUE */
 };
 
+/* What rows are ordered by. A value that is missing comes last, either way; then NaN. */
+struct lang_key {
+    uint32_t column; /* one of those shown, or one behind them */
+    bool down;
+};
+
 struct lang_query {
-    struct rmg_rule rule; /* matches and changes nothing */
-    const struct lang_column *columns;
+    struct rmg_rule rule;              /* matches and changes nothing */
+    const struct lang_column *columns; /* column_count that are shown, then those of keys alone */
     uint32_t column_count;
+    uint32_t hidden_count;
+    const struct lang_key *keys;
+    uint32_t key_count;
     uint64_t limit;            /* LANG_LIMIT_NONE: none was written */
     const char *const *labels; /* the types it names */
     uint32_t label_count;
@@ -65,7 +76,7 @@ JIT_MUST_CHECK enum jit_err lang_query_parse(struct jit_heap *heap, const uint8_
                                              struct lang_query **out, struct jit_buf *messages);
 void lang_query_free(struct jit_heap *heap, struct lang_query *query); /* may be NULL */
 
-/* The first rows in the order of their ids. */
+/* The first rows in their order. */
 struct lang_rows {
     uint64_t matches; /* in all */
     uint64_t looks;   /* at nodes and edges */
@@ -74,7 +85,6 @@ struct lang_rows {
     struct jit_id *ids; /* count * width */
     /* private */
     struct jit_heap *heap;
-    size_t capacity;
 };
 /* limit: rows to keep; 0: only count. budget: looks. Release the rows whatever comes back. Errors:
  * JIT_EBUDGET (matches and looks say how far it came), JIT_ENOMEM, JIT_ECORRUPT. */

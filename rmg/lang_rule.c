@@ -288,14 +288,7 @@ static bool parse_match(struct lang_parser *p, struct lang_rule_node *rule)
                                                                          : "`priority` or `match`");
         return lang_help(p, "a rule begins with what it looks for: match (a:Type)");
     }
-    struct lang_path **end = &rule->match;
-    do {
-        if (!lang_parse_path(p, end)) {
-            return false;
-        }
-        end = &(*end)->next;
-    } while (lang_take(p, LANG_C(',')));
-    return true;
+    return lang_parse_paths(p, &rule->match);
 }
 
 static bool at_declaration(const struct lang_parser *p)

@@ -6,6 +6,7 @@
  * allocation. */
 #include "rmg/lang_query.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -203,7 +204,28 @@ static bool nothing(tuple t)
     return t == NULL;
 }
 
-/* `shape`: > an edge that way, < one that comes back; columns i of element `value`, or none. */
+static bool three(tuple t)
+{
+    int64_t a = 0;
+    return t[0]->type == 'P' && num(t[0], &a) && a == 3;
+}
+
+static bool alike(tuple t)
+{
+    int64_t a = 0;
+    int64_t d = 0;
+    return num(t[0], &a) && num(t[1], &d) && d == a;
+}
+
+static bool apart(tuple t)
+{
+    int64_t a = 0;
+    int64_t b = 0;
+    return t[0]->type == 'P' && t[1]->type == 'P' && num(t[0], &a) && num(t[1], &b) && a > b;
+}
+
+/* `shape`: > an edge that way, < one that comes back, . another node; columns i of element `value`,
+ * or none. */
 static const struct {
     const char *text;
     const char *shape;
@@ -218,6 +240,10 @@ static const struct {
     {"match (a)-[x]->(b)<-[y]-(c) where a.i = c.i return x, y, a.i", "><", long_path, 0},
     {"match (a)-[x]->(b)-[y]->(c)-[z]->(d) return d, a.i", ">>>", all, 0},
     {"match (a:P) where a.i > 2 and a.i < 1 return a", "", nothing, -1},
+    {"match (a)-[x]->(b), (b)<-[y]-(c) where a.i = c.i return x, y, a.i", "><", long_path, 0},
+    {"match (a:P {i = 3})-->(b) return b, a.i", ">", three, 0},
+    {"match (a)-[{i = a.i}]->(b) return b, a.i", ">", alike, 0},
+    {"match (a:P), (b:P) where a.i > b.i return a, a.i", ".", apart, 0},
 };
 #define QUERIES (sizeof queries / sizeof *queries)
 
@@ -246,10 +272,9 @@ static bool taken(const struct thing *const *t, unsigned count, const struct thi
 }
 
 /* Every tuple of this shape whose elements are all different. */
-static void try_all(size_t q, const struct thing **t, unsigned count)
+static void try_all(size_t q, const char *shape, const struct thing **t, unsigned count)
 {
-    const char *shape = queries[q].shape;
-    if (count == 2 * strlen(shape) + 1) {
+    if (*shape == 0) {
         if (queries[q].holds(t)) {
             ck_assert_uint_lt(row_count, sizeof rows / sizeof *rows);
             for (unsigned i = 0; i < count; i++) {
@@ -259,14 +284,20 @@ static void try_all(size_t q, const struct thing **t, unsigned count)
         }
         return;
     }
-    for (unsigned n = 0; n < EDGES; n++) {
-        bool on = shape[count / 2] == '>';
+    for (unsigned n = 0; *shape == '.' && n < NODES; n++) {
+        if (!taken(t, count, &nodes[n])) {
+            t[count] = &nodes[n];
+            try_all(q, shape + 1, t, count + 1);
+        }
+    }
+    for (unsigned n = 0; *shape != '.' && n < EDGES; n++) {
+        bool on = *shape == '>';
         const struct thing *begin = &nodes[on ? edges[n].from : edges[n].to];
         const struct thing *end = &nodes[on ? edges[n].to : edges[n].from];
         if (begin == t[count - 1] && !taken(t, count, &edges[n]) && !taken(t, count, end)) {
             t[count] = &edges[n];
             t[count + 1] = end;
-            try_all(q, t, count + 2);
+            try_all(q, shape + 1, t, count + 2);
         }
     }
 }
@@ -278,10 +309,13 @@ static void expect(size_t q)
     const struct thing *t[7];
     first.id = g.root;
     row_count = 0;
-    row_width = (uint32_t)(2 * strlen(queries[q].shape) + 1);
+    row_width = 1;
+    for (const char *at = queries[q].shape; *at != 0; at++) {
+        row_width += *at == '.' ? 1 : 2;
+    }
     for (unsigned n = 0; n <= NODES; n++) {
         t[0] = n < NODES ? &nodes[n] : &first;
-        try_all(q, t, 1);
+        try_all(q, queries[q].shape, t, 1);
     }
     for (size_t i = 0; i < row_count; i++) {
         rows[i].value = rows[i].value == &first ? NULL : rows[i].value;
@@ -352,6 +386,139 @@ START_TEST(answers) /* _i = query */
 }
 END_TEST
 
+/* ---- order ---- */
+
+static const struct thing *thing_of(const struct jit_id *id)
+{
+    for (unsigned n = 0; n < NODES + EDGES; n++) {
+        const struct thing *one = n < NODES ? &nodes[n] : &edges[n - NODES];
+        if (jit_id_equal(&one->id, id)) {
+            return one;
+        }
+    }
+    return NULL; /* the root node */
+}
+
+/* d.i, from high to low, those without one behind; then a.i + 1; then b; then the ids. */
+static int compare_ordered(const void *a, const void *b)
+{
+    const struct row *x = a;
+    const struct row *y = b;
+    for (int key = 0; key < 2; key++) {
+        int64_t values[2] = {0, 0};
+        bool there[2];
+        for (int side = 0; side < 2; side++) {
+            const struct thing *thing = thing_of(&(side == 0 ? x : y)->ids[1 - key]);
+            there[side] = thing != NULL && num(thing, &values[side]);
+        }
+        if (there[0] != there[1]) {
+            return there[0] ? -1 : 1;
+        }
+        if (there[0] && values[0] != values[1]) {
+            return (values[0] < values[1]) != (key == 0) ? -1 : 1;
+        }
+    }
+    int ends = memcmp(&x->ids[2], &y->ids[2], sizeof x->ids[2]);
+    return ends != 0 ? ends : compare_rows(a, b);
+}
+
+/* The same rows as without it, in that order, whatever part of them is asked for. */
+START_TEST(ordered)
+{
+    static const char text[] = "match (a)-[d]->(b) return a, d.i as high, a.i "
+                               "order by high desc, a.i + 1 asc, b";
+    for (uint64_t seed = 0; seed < 40; seed++) {
+        struct lang_query *query = NULL;
+        struct lang_rows got;
+        make_graph(2000 + seed);
+        make_types((int)(seed % 3));
+        ck_assert_msg(parse(text, sizeof text - 1, &query) == JIT_OK, "%.*s", (int)messages.size,
+                      (const char *)messages.data);
+        ck_assert_uint_eq(query->column_count, 3);
+        row_count = 0;
+        row_width = 3;
+        for (unsigned n = 0; n < EDGES; n++) {
+            if (edges[n].from != edges[n].to) {
+                rows[row_count].ids[0] = nodes[edges[n].from].id;
+                rows[row_count].ids[1] = edges[n].id;
+                rows[row_count++].ids[2] = nodes[edges[n].to].id;
+            }
+        }
+        qsort(rows, row_count, sizeof *rows, compare_ordered);
+        for (uint64_t limit = 0; limit <= row_count + 1; limit++) {
+            must(lang_query_run(&mem.heap, query, &view, limit, UINT64_MAX, &got));
+            ck_assert_uint_eq(got.matches, row_count);
+            ck_assert_uint_eq(got.count, limit < row_count ? limit : row_count);
+            for (size_t i = 0; i < got.count; i++) {
+                ck_assert(memcmp(&got.ids[i * 3], rows[i].ids, 3 * sizeof *got.ids) == 0);
+            }
+            lang_rows_release(&got);
+        }
+        lang_query_free(&mem.heap, query);
+        drop();
+    }
+}
+END_TEST
+
+/* Texts by their bytes, a shorter one first; false before true; NaN behind all numbers. */
+START_TEST(order_of_values)
+{
+    static const struct {
+        const char *key;
+        const char *order; /* of the nodes 0 to 3 */
+    } cases[] = {
+        {"a.t", "2013"}, {"a.t desc", "3102"}, {"a.b", "0213"}, {"a.b desc", "1302"},
+        {"a.f", "3102"}, {"a.f desc", "0132"}, {"a.y", "1203"}, {"a.y desc", "0213"},
+    };
+    static const char *const texts[] = {"b", "ba", "a", "\xc3\xa4"};
+    static const double floats[] = {2.5, -1e9, NAN, -INFINITY};
+    static const uint8_t bytes[4][2] = {{0x80, 0}, {0x7f, 1}, {0x7f, 2}, {0, 0}};
+    kit_graph_begin(&g, &mem.heap, 1u << 20);
+    kit_open(&g);
+    for (unsigned n = 0; n < 4; n++) {
+        struct jit_id id = kit_id('N', n);
+        struct jit_id type = type_id("P");
+        struct rmg_datum text = {.codec = RMG_CODEC_TEXT,
+                                 .bytes = (const uint8_t *)texts[n],
+                                 .size = (uint32_t)strlen(texts[n])};
+        struct rmg_datum flag = {.codec = RMG_CODEC_BOOL, .as.boolean = n % 2 == 1};
+        struct rmg_datum real = {.codec = RMG_CODEC_F64, .as.f64 = floats[n]};
+        struct rmg_datum raw = {.codec = RMG_CODEC_BYTES, .bytes = bytes[n], .size = 2};
+        must(rmg_tx_upsert_node(g.tx, &g.instance, &id, &type));
+        nodes[n] = (struct thing){.id = id};
+        kit_put_atom(&g, RMG_PLANE_ALPHA, id, "t", &text);
+        kit_put_atom(&g, RMG_PLANE_ALPHA, id, "b", &flag);
+        kit_put_atom(&g, RMG_PLANE_ALPHA, id, "f", &real);
+        if (n != 3) { /* missing: last, either way */
+            kit_put_atom(&g, RMG_PLANE_ALPHA, id, "y", &raw);
+        }
+    }
+    kit_seal(&g);
+    view = kit_graph_of(&g, NULL);
+    make_types(0);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char text[80];
+        char found[5] = "";
+        struct lang_query *query = NULL;
+        struct lang_rows got;
+        int size = snprintf(text, sizeof text, "match (a:P) return a order by %s", cases[i].key);
+        must(parse(text, (size_t)size, &query));
+        must(lang_query_run(&mem.heap, query, &view, LANG_LIMIT_NONE, UINT64_MAX, &got));
+        ck_assert_uint_eq(got.count, 4);
+        for (size_t row = 0; row < 4; row++) {
+            for (unsigned n = 0; n < 4; n++) {
+                found[row] =
+                    jit_id_equal(&got.ids[row], &nodes[n].id) ? (char)('0' + n) : found[row];
+            }
+        }
+        ck_assert_msg(strcmp(found, cases[i].order) == 0, "%s: %s", cases[i].key, found);
+        lang_rows_release(&got);
+        lang_query_free(&mem.heap, query);
+    }
+    drop();
+}
+END_TEST
+
 /* ---- what is wrong ---- */
 
 static const struct {
@@ -382,8 +549,17 @@ static const struct {
     {"match (a:P) return a limit 0", "query:1:28: error: a limit is a whole number from 1\n"},
     {"match (a:P) return a limit 1.5", "query:1:28: error: a limit is a whole number from 1\n"},
     {"match (a:P) return a limit 1 skip 2", "query:1:30: error: expected the end of the query"},
-    {"match (a:P), (b:Q) return a", "query:1:12: error: a match of several paths is not in"},
-    {"match (a:P {i = 1}) return a", "query:1:7: error: {field = value} in a match is not in"},
+    {"match (a:P), return a", "query:1:14: error: expected a node, found `return`"},
+    {"match (a:P)-->(b), (b:Q) return a", "query:1:20: error: `b` is matched already\n"},
+    {"match (a:P {j = 1}) return a", "query:1:13: error: `P` has no value `j` to compare\n"},
+    {"match (a:P) return a order a", "query:1:28: error: expected `by`, found `a`"},
+    {"match (a:P) return a order by", "query:1:30: error: expected a value"},
+    {"match (a:P) return a order by b", "query:1:31: error: no element of the match is named"},
+    {"match (a:P) return a order by a.ii", "query:1:33: error: `P` has no value `ii` to compare"},
+    {"match (a:P) return a order by random()", "query:1:31: error: a query does not draw"},
+    {"match (a:P) return a order by a down", "query:1:33: error: expected `,`, `asc`, `desc`"},
+    {"match (a:P) return count(*) order by a", "query:1:29: error: `count(*)` is one row"},
+    {"match (a:P) return a order by a,a,a,a,a,a,a,a,a", "query:1:47: error: a query has at most"},
     {"match (a:P) set a.i = 1", "query:1:13: error: expected `where` or `return`, found `set`"},
     {"match (a:P) return not (a)-[:D]->()", "query:1:20: error: a negative condition stands by"},
 };
@@ -458,7 +634,8 @@ START_TEST(every_refused_allocation)
     bool fired = true;
     for (int64_t n = 0; fired; n++) {
         static const char text[] =
-            "match (a)-[d:D]->(b:Q) where a.i + d.i > b.i return a, d.i limit 3";
+            "match (a)-[d:D]->(b:Q), (c {i = 1}) where a.i + d.i > b.i return a, d.i "
+            "order by b.i, c limit 3";
         struct lang_query *query = NULL;
         struct lang_rows got = {.count = 0};
         struct lang_types types;
@@ -490,6 +667,8 @@ static void suite(Suite *s)
     TCase *t = test_case(s, "query", 20);
     tcase_add_checked_fixture(t, setup, teardown);
     tcase_add_loop_test(t, answers, 0, (int)QUERIES);
+    tcase_add_test(t, ordered);
+    tcase_add_test(t, order_of_values);
     tcase_add_loop_test(t, refused, 0, (int)(sizeof wrong / sizeof *wrong));
     tcase_add_test(t, every_truncation);
     tcase_add_test(t, limits);

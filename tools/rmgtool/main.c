@@ -444,12 +444,12 @@ static const struct cli_verb verbs[] = {
             "A query is one match of the rule language and what to return of it:\n\n"
             "  match (a:Person)-[k:KNOWS]->(b:Person)\n"
             "  where a.age > 40 and not (b)-[:OWNS]->(:Dog)\n"
-            "  return a.name, b, k.since as since limit 10\n\n"
-            "The match is one path of nodes and edges; all its elements are different. An element\n"
-            "without a type may be any. `return` takes elements, expressions over their values, "
-            "or\n"
-            "count(*) alone. Types and values are those of /schema, else those that are there. A\n"
-            "missing value is shown as -, null in JSON. Rows come in the order of the ids of the\n"
+            "  return a.name, b, k.since as since order by since desc, a.name limit 10\n\n"
+            "The match is a path of nodes and edges, or several with commas between them, which\n"
+            "may share names; all elements are different. One without a type may be any. `return`\n"
+            "takes elements, expressions over their values, or count(*) alone. Types and values\n"
+            "are those of /schema, else those that are there. A missing value is shown as -, null\n"
+            "in JSON. Rows come by `order by` (missing values last), then by the ids of the\n"
             "matched elements: the same graph gives the same answer.\n\n"
             "Exit code 0 also when nothing matches; 124 when the budget ran out.\n\n"
             "--json: an event \"row\" each (values: by column; an element has id, type and, if\n"
@@ -457,6 +457,8 @@ static const struct cli_verb verbs[] = {
         .options = query_options,
         .examples = {{"rmg query city.rmg 'match (a:Person) return a.name limit 5'", NULL},
                      {"rmg query city.rmg 'match (a)-[:KNOWS]->(b) return count(*)'", "how many?"},
+                     {"rmg query city.rmg 'match (a)-[:KNOWS]->(b), (a)-[:LIKES]->(b) return a, b'",
+                      "several paths"},
                      {"rmg query --from apt 'match (a:Package)-[:DEPENDS]->(b) where b.name = "
                       "\"libc6\" return a.name'",
                       "of the packages this machine knows"}},
