@@ -4,7 +4,7 @@
  *
  * The caller of run works along, so a pool of n has n - 1 threads of its own, asleep on a condition
  * between two runs. Whoever hands tasks in gives them memory that threads may take and give back
- * at once: jit_heap_libc() is such a heap, a counting one of the tests is not. */
+ * at once, as jit_heap_libc() does. */
 #ifndef JIT_KERNEL_POOL_H
 #define JIT_KERNEL_POOL_H
 

@@ -207,3 +207,42 @@ void rmg_arena_return(struct rmg_arena *arena, uint32_t ref, uint64_t size)
     arena->hole = at;
     arena->hole_end = at + bytes;
 }
+
+void rmg_arena_part(struct rmg_arena *part, const struct rmg_arena *whole)
+{
+    *part = (struct rmg_arena){.base = whole->base};
+}
+
+enum jit_err rmg_arena_feed(struct rmg_arena *whole, struct rmg_arena *part, uint64_t bytes)
+{
+    uint32_t ref = 0;
+    bytes = (bytes + RMG_GRANULE - 1) / RMG_GRANULE * RMG_GRANULE;
+    assert(part->base == whole->base);
+    enum jit_err err = take_fresh(whole, bytes, &ref);
+    if (err == JIT_OK) {
+        push_pieces(part, part->hole / RMG_GRANULE, (part->hole_end - part->hole) / RMG_GRANULE);
+        part->hole = (uint64_t)ref * RMG_GRANULE;
+        part->hole_end = part->hole + bytes;
+    }
+    return err;
+}
+
+void rmg_arena_absorb(struct rmg_arena *whole, struct rmg_arena *part)
+{
+    assert(part->base == whole->base);
+    push_pieces(whole, part->hole / RMG_GRANULE, (part->hole_end - part->hole) / RMG_GRANULE);
+    part->hole = 0;
+    part->hole_end = 0;
+    for (unsigned class = 0; class < RMG_ARENA_CLASSES; class ++) {
+        uint32_t last = part->free_head[class];
+        for (uint32_t next = last; next != 0;) {
+            last = next;
+            memcpy(&next, rmg_arena_at(part, next), sizeof next);
+        }
+        if (last != 0) {
+            memcpy(rmg_arena_at(whole, last), &whole->free_head[class], sizeof last);
+            whole->free_head[class] = part->free_head[class];
+            part->free_head[class] = 0;
+        }
+    }
+}

@@ -59,6 +59,16 @@ JIT_MUST_CHECK enum jit_err rmg_arena_borrow(struct rmg_arena *arena, uint64_t s
 /* Give it back, whole and with the same size. */
 void rmg_arena_return(struct rmg_arena *arena, uint32_t ref, uint64_t size);
 
+/* A part of an arena's range: it has the references of the whole, hands out only what it is fed and
+ * what is released to it, and never grows. Whole and part may be used at the same time. `live` is
+ * each one's own. */
+void rmg_arena_part(struct rmg_arena *part, const struct rmg_arena *whole);
+/* Give a part a stretch from the whole. Errors: as alloc. */
+JIT_MUST_CHECK enum jit_err rmg_arena_feed(struct rmg_arena *whole, struct rmg_arena *part,
+                                           uint64_t bytes);
+/* Everything free in the part goes back to the whole. */
+void rmg_arena_absorb(struct rmg_arena *whole, struct rmg_arena *part);
+
 static inline void *rmg_arena_at(const struct rmg_arena *arena, uint32_t ref)
 {
     return arena->base + (uint64_t)ref * RMG_GRANULE;

@@ -38,12 +38,21 @@ void rmg_engine_free(struct rmg_engine *engine)
         heap->free(heap, engine->chunks[i].uses);
         heap->free(heap, engine->chunks[i].ops);
     }
+    for (uint32_t h = 0; engine->hands != NULL && h < RMG_HANDS; h++) {
+        rmg_scratch_release(&engine->hands[h].arena);
+        jit_buf_release(&engine->hands[h].patch);
+    }
     rmg_scratch_release(&engine->arena);
     jit_buf_release(&engine->patch);
+    heap->free(heap, engine->hands);
     heap->free(heap, engine->chunks);
     heap->free(heap, engine->instances);
     heap->free(heap, engine->reqs);
-    heap->free(heap, engine->order);
+    heap->free(heap, engine->reqs_moved);
+    heap->free(heap, engine->requests_moved);
+    heap->free(heap, engine->order.items);
+    heap->free(heap, engine->lists[0].items);
+    heap->free(heap, engine->lists[1].items);
     heap->free(heap, engine->todo);
     heap->free(heap, engine->event_uses);
     heap->free(heap, engine->event_ops);
@@ -80,9 +89,6 @@ static void write_receipts(struct rmg_engine *engine, struct rmg_tick_output *ou
 static void write_commit(struct rmg_engine *engine, struct rmg_tick_output *output)
 {
     const struct rmg_tick_input *input = engine->input;
-    output->patch = engine->patch.data;
-    output->patch_size = engine->patch.size;
-    rmg_patch_digest(output->patch, output->patch_size, &output->patch_digest);
     struct rmg_commit commit = {.parents = &input->parent,
                                 .parent_count = jit_id_is_zero(&input->parent) ? 0 : 1,
                                 .state_root = output->version.state_root,
@@ -91,6 +97,33 @@ static void write_commit(struct rmg_engine *engine, struct rmg_tick_output *outp
                                 .tick = input->tick,
                                 .receipts_digest = output->receipts_digest};
     rmg_commit_id(&commit, &output->commit);
+}
+
+struct finish_tasks {
+    struct rmg_engine *engine;
+    struct rmg_tick_output *output;
+};
+
+static void finish_task(void *user, size_t index)
+{
+    const struct finish_tasks *tasks = user;
+    struct rmg_tick_output *output = tasks->output;
+    if (index == 0) {
+        rmg_patch_digest(output->patch, output->patch_size, &output->patch_digest);
+    } else {
+        write_receipts(tasks->engine, output);
+    }
+}
+
+static void finish(struct rmg_engine *engine, struct rmg_tick_output *output)
+{
+    struct finish_tasks tasks = {.engine = engine, .output = output};
+    output->patch = engine->patch.data;
+    output->patch_size = engine->patch.size;
+    engine->exec->run(engine->exec, 2, finish_task, &tasks);
+    write_commit(engine, output);
+    output->nodes_total = engine->nodes_total;
+    output->edges_total = engine->edges_total;
 }
 
 /* Everything that can fail; the last thing that does is the seal. */
@@ -135,10 +168,7 @@ enum jit_err rmg_engine_tick(struct rmg_engine *engine, struct rmg_tick_input *i
     rmg_scratch_reset(&engine->arena);
     enum jit_err err = run(engine, input, output, &ordered);
     if (err == JIT_OK) {
-        write_receipts(engine, output);
-        write_commit(engine, output);
-        output->nodes_total = engine->nodes_total;
-        output->edges_total = engine->edges_total;
+        finish(engine, output);
     } else {
         if (ordered) {
             eng_order_undo(engine, input);

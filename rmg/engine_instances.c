@@ -35,18 +35,18 @@ static int compare_ids(const void *user, uint32_t a, uint32_t b)
 /* Ascending and each once. The ids go through the arena: an instance is larger than its id. */
 static enum jit_err sort_unique(struct rmg_engine *engine, size_t count)
 {
-    enum jit_err err = ENG_ROOM(engine, engine->order, engine->order_capacity, 2 * count);
+    enum jit_err err = eng_sort_room(engine, &engine->order, count);
     struct jit_id *ids = rmg_scratch_alloc(&engine->arena, count * sizeof *ids);
     if (err != JIT_OK || ids == NULL) {
         return JIT_ENOMEM;
     }
     for (size_t i = 0; i < count; i++) {
-        engine->order[i].key = jit_be64(engine->instances[i].id.bytes);
-        engine->order[i].index = (uint32_t)i;
+        engine->order.items[i].key = jit_be64(engine->instances[i].id.bytes);
+        engine->order.items[i].index = (uint32_t)i;
     }
-    eng_sort(engine, count, compare_ids, engine->instances);
+    eng_sort(&engine->order, count, compare_ids, engine->instances);
     for (size_t i = 0; i < count; i++) {
-        ids[i] = engine->instances[engine->order[i].index].id;
+        ids[i] = engine->instances[engine->order.items[i].index].id;
     }
     engine->instance_count = 0;
     for (size_t i = 0; i < count; i++) {

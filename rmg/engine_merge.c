@@ -3,6 +3,7 @@
 #include "base/le.h"
 #include "rmg/engine_priv.h"
 #include "rmg/merge.h"
+#include "rmg/tx_hands.h"
 
 #define WARM_BATCH 32u /* operations whose places are asked for together */
 #define AHEAD      8u  /* how far ahead of their use random places are asked for */
@@ -19,33 +20,38 @@ static int compare_marks(const void *user, uint32_t a, uint32_t b)
     return rmg_slot_compare(&x, &y);
 }
 
+static bool is_listed(const struct eng_mark *mark, bool written)
+{
+    return written ? mark->access != RMG_ACCESS_READ : mark->read;
+}
+
 /* Each slot has one mark, so no list holds one twice. */
-static void encode_slots(struct rmg_engine *engine, bool written)
+static void encode_slots(struct rmg_engine *engine, bool written, struct eng_sort *sort,
+                         struct jit_buf *out)
 {
     struct rmg_slot slot;
     uint32_t count = 0;
     for (size_t i = 0; i < engine->mark_count; i++) {
         const struct eng_mark *mark = &engine->marks[i];
-        if (written ? mark->access == RMG_ACCESS_READ : !mark->read) {
-            continue;
+        if (is_listed(mark, written)) {
+            sort->items[count].key = mark->key;
+            sort->items[count].index = (uint32_t)i;
+            count++;
         }
-        engine->order[count].key = mark->key;
-        engine->order[count].index = (uint32_t)i;
-        count++;
     }
-    eng_sort(engine, count, compare_marks, engine);
-    jit_buf_put_u64(&engine->patch, count);
+    eng_sort(sort, count, compare_marks, engine);
+    jit_buf_put_u64(out, count);
     for (uint32_t i = 0; i < count; i++) {
         if (i + 2 * AHEAD < count) {
-            __builtin_prefetch(&engine->marks[engine->order[i + 2 * AHEAD].index]);
+            __builtin_prefetch(&engine->marks[sort->items[i + 2 * AHEAD].index]);
         }
         if (i + AHEAD < count) {
-            const struct eng_use *ahead = engine->marks[engine->order[i + AHEAD].index].use;
+            const struct eng_use *ahead = engine->marks[sort->items[i + AHEAD].index].use;
             __builtin_prefetch(ahead);
             __builtin_prefetch(ahead + 1);
         }
-        eng_use_slot(engine, engine->marks[engine->order[i].index].use, &slot);
-        rmg_slot_encode(&slot, &engine->patch);
+        eng_use_slot(engine, engine->marks[sort->items[i].index].use, &slot);
+        rmg_slot_encode(&slot, out);
     }
 }
 
@@ -114,10 +120,12 @@ static enum jit_err collect_ops(struct rmg_engine *engine)
     for (uint32_t i = 0; i < engine->input->request_count; i++) {
         count += engine->reqs[i].result == RMG_APPLIED ? engine->reqs[i].op_count : 0;
     }
-    size_t sorted = count > engine->mark_count ? count : engine->mark_count;
     enum jit_err err = ENG_ROOM(engine, engine->ops, engine->op_capacity, count);
     if (err == JIT_OK) {
-        err = ENG_ROOM(engine, engine->order, engine->order_capacity, 2 * sorted);
+        err = eng_sort_room(engine, &engine->order, count);
+    }
+    for (unsigned list = 0; list < 2 && err == JIT_OK; list++) {
+        err = eng_sort_room(engine, &engine->lists[list], engine->mark_count);
     }
     if (err != JIT_OK) {
         return err;
@@ -144,15 +152,15 @@ static void sort_ops(struct rmg_engine *engine)
             __builtin_prefetch(engine->ops[i + AHEAD]);
             __builtin_prefetch((const char *)engine->ops[i + AHEAD] + 64);
         }
-        engine->order[i].key = op_key(engine, engine->ops[i]);
-        engine->order[i].index = (uint32_t)i;
+        engine->order.items[i].key = op_key(engine, engine->ops[i]);
+        engine->order.items[i].index = (uint32_t)i;
     }
-    eng_sort(engine, count, compare_ops, engine);
+    eng_sort(&engine->order, count, compare_ops, engine);
 }
 
 static const struct eng_op *op_at(const struct rmg_engine *engine, size_t place)
 {
-    return engine->ops[engine->order[place].index];
+    return engine->ops[engine->order.items[place].index];
 }
 
 /* Where the operations of a kind begin; all are sorted by kind first. */
@@ -249,12 +257,11 @@ static enum jit_err fold(const struct rmg_engine *engine, size_t begin, size_t e
 
 /* What lies in the slot and what all operations join to it; reservation has refused a list that
  * would be too long. */
-static enum jit_err fold_values(struct rmg_engine *engine, size_t begin, size_t end,
-                                struct rmg_op *out)
+static enum jit_err fold_values(const struct rmg_engine *engine, struct rmg_scratch *scratch,
+                                size_t begin, size_t end, struct rmg_op *out)
 {
     const struct eng_op *first = op_at(engine, begin);
-    struct rmg_value *values =
-        rmg_scratch_alloc(&engine->arena, (end - begin + 1) * sizeof *values);
+    struct rmg_value *values = rmg_scratch_alloc(scratch, (end - begin + 1) * sizeof *values);
     if (values == NULL) {
         return JIT_ENOMEM;
     }
@@ -269,7 +276,7 @@ static enum jit_err fold_values(struct rmg_engine *engine, size_t begin, size_t 
         rmg_attachment_get(&engine->instances[first->instance].graph, (enum rmg_plane)first->plane,
                            &first->id, out->attachment.name, out->attachment.name_size, &values[0]);
     if (err == JIT_OK) {
-        err = rmg_join_all((enum rmg_join)first->join, values, end - begin + 1, &engine->arena,
+        err = rmg_join_all((enum rmg_join)first->join, values, end - begin + 1, scratch,
                            &out->attachment.value);
     }
     /* Verification has found a value of the right kind there, in this very version. */
@@ -295,25 +302,31 @@ static enum jit_err check_equal(const struct rmg_engine *engine, size_t begin, s
     return err;
 }
 
-/* Operations begin to end are of one slot. */
-static enum jit_err perform(struct rmg_engine *engine, struct rmg_tx *tx, size_t begin, size_t end)
-{
+/* What the operations of one slot come to. */
+struct merged {
     struct rmg_op op;
-    uint8_t sum[8];
     struct rmg_origin one;
-    struct rmg_origin *origins = &one;
+    uint8_t sum[8];
+};
+
+/* Operations begin to end are of one slot. */
+static enum jit_err merge_slot(const struct rmg_engine *engine, struct rmg_scratch *scratch,
+                               size_t begin, size_t end, struct merged *out)
+{
+    const struct eng_op *first = op_at(engine, begin);
+    struct rmg_origin *origins = &out->one;
     enum jit_err err = JIT_OK;
 
-    eng_op_full(engine, op_at(engine, begin), &op);
-    if (op_at(engine, begin)->join == RMG_JOIN_SUM) {
-        err = fold(engine, begin, end, sum, &op);
-    } else if (op_at(engine, begin)->join != RMG_JOIN_NONE) {
-        err = fold_values(engine, begin, end, &op);
+    eng_op_full(engine, first, &out->op);
+    if (first->join == RMG_JOIN_SUM) {
+        err = fold(engine, begin, end, out->sum, &out->op);
+    } else if (first->join != RMG_JOIN_NONE) {
+        err = fold_values(engine, scratch, begin, end, &out->op);
     } else if (end - begin > 1) {
         err = check_equal(engine, begin, end);
     }
     if (err == JIT_OK && end - begin > 1) {
-        origins = rmg_scratch_alloc(&engine->arena, (end - begin) * sizeof *origins);
+        origins = rmg_scratch_alloc(scratch, (end - begin) * sizeof *origins);
         err = origins == NULL ? JIT_ENOMEM : JIT_OK;
     }
     if (err != JIT_OK) {
@@ -323,10 +336,20 @@ static enum jit_err perform(struct rmg_engine *engine, struct rmg_tx *tx, size_t
         origins[i - begin].request = op_at(engine, i)->request;
         origins[i - begin].operation = op_at(engine, i)->index;
     }
-    op.origins = origins;
-    op.origin_count = (uint32_t)(end - begin);
-    rmg_op_encode(&op, &engine->patch);
-    return engine->patch.err == JIT_OK ? rmg_op_apply(tx, &op, false) : engine->patch.err;
+    out->op.origins = origins;
+    out->op.origin_count = (uint32_t)(end - begin);
+    return JIT_OK;
+}
+
+/* Where the operations of the slot of one end. */
+static size_t slot_end(const struct rmg_engine *engine, size_t begin)
+{
+    size_t end = begin + 1;
+    while (end < engine->op_count && compare_ops(engine, engine->order.items[begin].index,
+                                                 engine->order.items[end].index) == 0) {
+        end++;
+    }
+    return end;
 }
 
 /* The map that an operation changes first; false: none that can be asked for by id. */
@@ -354,58 +377,246 @@ static bool map_of(const struct eng_op *op, enum rmg_map *map)
 
 /* The operations from `begin` on are performed next: ask for what they change, and for the bytes of
  * those behind them, which lie anywhere. */
-static void ask_for_next(struct rmg_engine *engine, struct rmg_tx *tx, size_t begin)
+static void ask_for_next(const struct rmg_engine *engine, const struct rmg_graph *graph,
+                         size_t begin, size_t stop)
 {
     const struct jit_id *ids[WARM_BATCH];
-    struct rmg_graph graph;
     enum rmg_map map = RMG_NODES;
     enum rmg_map other = RMG_NODES;
     size_t count = 0;
     const struct eng_op *first = op_at(engine, begin);
-    for (size_t i = begin + WARM_BATCH; i < begin + 2 * WARM_BATCH && i < engine->op_count; i++) {
+    for (size_t i = begin + WARM_BATCH; i < begin + 2 * WARM_BATCH && i < stop; i++) {
         const char *op = (const char *)op_at(engine, i);
         __builtin_prefetch(op);
         __builtin_prefetch(op + 64);
         __builtin_prefetch(op + 128);
     }
-    if (!map_of(first, &map)) {
+    if (graph == NULL || !map_of(first, &map)) {
         return;
     }
-    for (size_t i = begin; i < begin + WARM_BATCH && i < engine->op_count; i++) {
+    for (size_t i = begin; i < begin + WARM_BATCH && i < stop; i++) {
         const struct eng_op *op = op_at(engine, i);
         if (op->instance == first->instance && map_of(op, &other) && other == map) {
             ids[count++] = &op->id;
         }
     }
-    if (count > 1 && rmg_tx_graph(tx, &engine->instances[first->instance].id, &graph) == JIT_OK) {
-        rmg_graph_warm(&graph, map, ids, count);
+    if (count > 1) {
+        rmg_graph_warm(graph, map, ids, count);
     }
+}
+
+/* One operation a slot, into the patch and the transaction. */
+static enum jit_err perform(struct rmg_engine *engine, struct rmg_tx *tx, size_t begin, size_t stop)
+{
+    enum jit_err err = JIT_OK;
+    struct rmg_graph graph;
+    struct merged merged;
+    for (size_t asked = begin; begin < stop && err == JIT_OK; engine->slot_count++) {
+        if (begin >= asked && stop - begin > 1) {
+            const struct jit_id *id = &engine->instances[op_at(engine, begin)->instance].id;
+            bool there = rmg_tx_graph(tx, id, &graph) == JIT_OK;
+            ask_for_next(engine, there ? &graph : NULL, begin, stop);
+            asked = begin + WARM_BATCH;
+        }
+        size_t end = slot_end(engine, begin);
+        err = merge_slot(engine, &engine->arena, begin, end, &merged);
+        if (err == JIT_OK) {
+            rmg_op_encode(&merged.op, &engine->patch);
+            err = engine->patch.err == JIT_OK ? rmg_op_apply(tx, &merged.op, false)
+                                              : engine->patch.err;
+        }
+        begin = end;
+    }
+    return err;
+}
+
+/* ---- attachments of one plane of one instance, side by side ---- */
+
+struct hand_tasks {
+    struct rmg_engine *engine;
+    struct rmg_hands *hands;
+    struct rmg_graph graph;
+    const size_t *starts; /* of each first byte of the owners' ids, and the end */
+    uint8_t *patch;       /* where the operations of all hands come together */
+};
+
+static enum jit_err hand_byte(const struct hand_tasks *tasks, struct eng_hand *hand, unsigned byte)
+{
+    const struct rmg_engine *engine = tasks->engine;
+    const size_t stop = tasks->starts[byte + 1];
+    enum jit_err err = JIT_OK;
+    struct merged merged;
+    bool writes = true;
+    for (size_t begin = tasks->starts[byte], asked = begin; begin < stop && err == JIT_OK;) {
+        if (begin >= asked) {
+            ask_for_next(engine, &tasks->graph, begin, stop);
+            asked = begin + WARM_BATCH;
+        }
+        size_t end = slot_end(engine, begin);
+        err = merge_slot(engine, &hand->arena, begin, end, &merged);
+        if (err == JIT_OK) {
+            rmg_op_encode(&merged.op, &hand->patch);
+            err = hand->patch.err;
+        }
+        if (err == JIT_OK && writes) {
+            err = rmg_hands_set(tasks->hands, &merged.op.id, &merged.op.attachment);
+            writes = err == JIT_OK;
+            err = err == JIT_ENOSPC ? JIT_OK : err;
+        }
+        hand->slot_count++;
+        begin = end;
+        hand->done[byte % RMG_HAND_BYTES] = writes ? end : hand->done[byte % RMG_HAND_BYTES];
+    }
+    return err;
+}
+
+static void hand_task(void *user, size_t index)
+{
+    const struct hand_tasks *tasks = user;
+    struct eng_hand *hand = &tasks->engine->hands[index];
+    hand->err = JIT_OK;
+    hand->slot_count = 0;
+    jit_buf_reset(&hand->patch);
+    rmg_scratch_reset(&hand->arena);
+    for (unsigned i = 0; i < RMG_HAND_BYTES && hand->err == JIT_OK; i++) {
+        unsigned byte = (unsigned)index * RMG_HAND_BYTES + i;
+        hand->done[i] = tasks->starts[byte];
+        hand->err = hand_byte(tasks, hand, byte);
+    }
+}
+
+static void join_task(void *user, size_t index)
+{
+    const struct hand_tasks *tasks = user;
+    const struct eng_hand *hand = &tasks->engine->hands[index];
+    if (hand->patch.size > 0) {
+        memcpy(tasks->patch + hand->patch_at, hand->patch.data, hand->patch.size);
+    }
+}
+
+/* What all hands encoded, one behind the other. */
+static enum jit_err join_patches(struct rmg_engine *engine, struct hand_tasks *tasks)
+{
+    size_t size = 0;
+    for (uint32_t h = 0; h < RMG_HANDS; h++) {
+        engine->hands[h].patch_at = size;
+        size += engine->hands[h].patch.size;
+        engine->slot_count += engine->hands[h].slot_count;
+    }
+    tasks->patch = jit_buf_extend(&engine->patch, size);
+    if (tasks->patch == NULL) {
+        return engine->patch.err;
+    }
+    engine->exec->run(engine->exec, RMG_HANDS, join_task, tasks);
+    return JIT_OK;
+}
+
+/* What the hands left to the transaction. */
+static enum jit_err perform_rest(struct rmg_engine *engine, struct rmg_tx *tx, const size_t *starts)
+{
+    enum jit_err err = JIT_OK;
+    struct merged merged;
+    for (unsigned byte = 0; byte < 256; byte++) {
+        const struct eng_hand *hand = &engine->hands[byte / RMG_HAND_BYTES];
+        for (size_t begin = hand->done[byte % RMG_HAND_BYTES];
+             begin < starts[byte + 1] && err == JIT_OK;) {
+            size_t end = slot_end(engine, begin);
+            err = merge_slot(engine, &engine->arena, begin, end, &merged);
+            err = err == JIT_OK ? rmg_op_apply(tx, &merged.op, false) : err;
+            begin = end;
+        }
+    }
+    return err;
+}
+
+static enum jit_err hands_ready(struct rmg_engine *engine)
+{
+    if (engine->hands == NULL) {
+        engine->hands = jit_heap_zalloc(engine->heap, RMG_HANDS, sizeof *engine->hands);
+        for (uint32_t h = 0; engine->hands != NULL && h < RMG_HANDS; h++) {
+            rmg_scratch_init(&engine->hands[h].arena, engine->heap);
+            jit_buf_init(&engine->hands[h].patch, engine->heap, JIT_PATCH_BYTES_MAX);
+        }
+    }
+    return engine->hands == NULL ? JIT_ENOMEM : JIT_OK;
+}
+
+/* Operations from begin to stop set attachments of one plane of one instance. */
+static enum jit_err perform_sets(struct rmg_engine *engine, struct rmg_tx *tx, size_t begin,
+                                 size_t stop)
+{
+    const struct eng_op *first = op_at(engine, begin);
+    const struct jit_id *instance = &engine->instances[first->instance].id;
+    struct hand_tasks tasks = {.engine = engine};
+    uint32_t counts[256] = {0};
+    size_t starts[257];
+    if (engine->exec->threads < 2) {
+        return perform(engine, tx, begin, stop);
+    }
+    for (size_t i = begin; i < stop; i++) {
+        counts[op_at(engine, i)->id.bytes[0]]++;
+    }
+    starts[0] = begin;
+    for (unsigned byte = 0; byte < 256; byte++) {
+        starts[byte + 1] = starts[byte] + counts[byte];
+    }
+    enum jit_err err =
+        rmg_hands_open(tx, instance, (enum rmg_plane)first->plane, counts, &tasks.hands);
+    if (err != JIT_OK || tasks.hands == NULL) {
+        return err == JIT_OK ? perform(engine, tx, begin, stop) : err;
+    }
+    err = hands_ready(engine);
+    if (err == JIT_OK) {
+        err = rmg_tx_graph(tx, instance, &tasks.graph);
+    }
+    if (err == JIT_OK) {
+        tasks.starts = starts;
+        engine->exec->run(engine->exec, RMG_HANDS, hand_task, &tasks);
+    }
+    rmg_hands_close(tasks.hands);
+    for (uint32_t h = 0; h < RMG_HANDS && err == JIT_OK; h++) {
+        err = engine->hands[h].err;
+    }
+    if (err == JIT_OK) {
+        err = join_patches(engine, &tasks);
+    }
+    return err == JIT_OK ? perform_rest(engine, tx, starts) : err;
+}
+
+/* Where the attachments of a plane of an instance end that are set from `begin` on. */
+static size_t sets_end(const struct rmg_engine *engine, size_t begin)
+{
+    const struct eng_op *first = op_at(engine, begin);
+    size_t low = begin + 1;
+    size_t high = engine->op_count;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        const struct eng_op *op = op_at(engine, middle);
+        if (op->instance == first->instance && op->plane == first->plane) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    return low;
 }
 
 static enum jit_err perform_all(struct rmg_engine *engine, struct rmg_tx *tx)
 {
-    enum jit_err err = JIT_OK;
     size_t count_at = engine->patch.size;
-    uint64_t count = 0;
+    size_t sets = kind_begin(engine, RMG_OP_SET_ATTACHMENT); /* the last kind */
+    engine->slot_count = 0;
     jit_buf_put_u64(&engine->patch, 0);
-    for (size_t begin = 0, asked = 0; begin < engine->op_count && err == JIT_OK;) {
-        size_t end = begin + 1;
-        if (begin >= asked && engine->op_count > 1) {
-            ask_for_next(engine, tx, begin);
-            asked = begin + WARM_BATCH;
-        }
-        while (end < engine->op_count &&
-               compare_ops(engine, engine->order[begin].index, engine->order[end].index) == 0) {
-            end++;
-        }
-        err = perform(engine, tx, begin, end);
-        count++;
-        begin = end;
+    enum jit_err err = perform(engine, tx, 0, sets);
+    while (sets < engine->op_count && err == JIT_OK) {
+        size_t end = sets_end(engine, sets);
+        err = perform_sets(engine, tx, sets, end);
+        sets = end;
     }
     if (engine->patch.err != JIT_OK) {
         return engine->patch.err;
     }
-    jit_buf_patch_u64(&engine->patch, count_at, count);
+    jit_buf_patch_u64(&engine->patch, count_at, engine->slot_count);
     return err;
 }
 
@@ -476,6 +687,7 @@ static enum jit_err transact(struct rmg_engine *engine, struct rmg_tick_output *
     uint64_t edges = 0;
     enum jit_err err = rmg_tx_begin(engine->store, &engine->input->base, &tx);
     if (err == JIT_OK) {
+        rmg_tx_exec(tx, engine->exec);
         err = rmg_tx_reserve(tx, engine->op_count, atom_bytes(engine));
     }
     if (err == JIT_OK) {
@@ -497,6 +709,53 @@ static enum jit_err transact(struct rmg_engine *engine, struct rmg_tick_output *
     return err;
 }
 
+/* ---- all sorting, side by side ---- */
+
+struct sort_tasks {
+    struct rmg_engine *engine;
+    struct jit_buf lists[2]; /* of slots that were read, written: windows into the patch */
+};
+
+static void sort_task(void *user, size_t index)
+{
+    struct sort_tasks *tasks = user;
+    if (index == 2) {
+        sort_ops(tasks->engine);
+    } else {
+        encode_slots(tasks->engine, index == 1, &tasks->engine->lists[index], &tasks->lists[index]);
+    }
+}
+
+/* The head of the patch, and the order of the operations. */
+static enum jit_err begin_patch(struct rmg_engine *engine)
+{
+    struct sort_tasks tasks = {.engine = engine};
+    size_t sizes[2] = {8, 8};
+    for (size_t i = 0; i < engine->mark_count; i++) {
+        const struct eng_mark *mark = &engine->marks[i];
+        sizes[0] += is_listed(mark, false) ? mark->slot_size : 0;
+        sizes[1] += is_listed(mark, true) ? mark->slot_size : 0;
+    }
+    jit_buf_reset(&engine->patch);
+    jit_buf_put_id(&engine->patch, &engine->input->base.state_root);
+    uint8_t *at = jit_buf_extend(&engine->patch, sizes[0] + sizes[1]);
+    if (at == NULL) {
+        return engine->patch.err;
+    }
+    for (unsigned list = 0; list < 2; list++) {
+        tasks.lists[list] = (struct jit_buf){.heap = engine->heap,
+                                             .data = list == 0 ? at : at + sizes[0],
+                                             .capacity = sizes[list],
+                                             .size_max = sizes[list]};
+    }
+    engine->exec->run(engine->exec, 3, sort_task, &tasks);
+    for (unsigned list = 0; list < 2; list++) {
+        assert(tasks.lists[list].err == JIT_OK);
+        assert(tasks.lists[list].size == sizes[list]);
+    }
+    return check_kinds(engine);
+}
+
 enum jit_err eng_merge(struct rmg_engine *engine, struct rmg_tick_output *output)
 {
     const struct rmg_version *base = &engine->input->base;
@@ -514,14 +773,6 @@ enum jit_err eng_merge(struct rmg_engine *engine, struct rmg_tick_output *output
     if (err != JIT_OK) {
         return err;
     }
-    jit_buf_reset(&engine->patch);
-    jit_buf_put_id(&engine->patch, &base->state_root);
-    encode_slots(engine, false);
-    encode_slots(engine, true);
-    if (engine->patch.err != JIT_OK) {
-        return engine->patch.err;
-    }
-    sort_ops(engine);
-    err = check_kinds(engine);
+    err = begin_patch(engine);
     return err == JIT_OK ? transact(engine, output) : err;
 }

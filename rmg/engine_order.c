@@ -176,47 +176,81 @@ static int compare_requests(const void *user, uint32_t a, uint32_t b)
     return x->result == y->result ? 0 : (x->result < y->result ? -1 : 1);
 }
 
-/* Bring both arrays into the order, in place, cycle by cycle. */
-static void permute(struct rmg_radix *order, uint32_t count, struct rmg_request *requests,
-                    struct eng_req *reqs)
+/* Both arrays in the order: moved elsewhere first, since from there on every place is known. */
+struct move_tasks {
+    struct rmg_engine *engine;
+    struct rmg_request *requests;
+    uint32_t count;
+};
+
+static void move_task(void *user, size_t index)
 {
-    for (uint32_t i = 0; i < count; i++) {
-        if (order[i].index == i) {
-            continue;
-        }
-        struct rmg_request request = requests[i];
-        struct eng_req req = reqs[i];
-        uint32_t at = i;
-        for (;;) {
-            uint32_t from = order[at].index;
-            order[at].index = at;
-            if (from == i) {
-                break;
+    const struct move_tasks *tasks = user;
+    struct rmg_engine *engine = tasks->engine;
+    const struct rmg_radix *order = engine->order.items;
+    uint32_t begin = (uint32_t)index * KEY_CHUNK;
+    uint32_t end = tasks->count - begin < KEY_CHUNK ? tasks->count : begin + KEY_CHUNK;
+    for (uint32_t i = begin; i < end; i++) {
+        if (i + AHEAD < end) {
+            const char *request = (const char *)&tasks->requests[order[i + AHEAD].index];
+            const char *req = (const char *)&engine->reqs[order[i + AHEAD].index];
+            for (size_t at = 0; at < sizeof(struct eng_req); at += 64) {
+                __builtin_prefetch(req + at);
             }
-            requests[at] = requests[from];
-            reqs[at] = reqs[from];
-            at = from;
+            for (size_t at = 0; at < sizeof(struct rmg_request); at += 64) {
+                __builtin_prefetch(request + at);
+            }
         }
-        requests[at] = request;
-        reqs[at] = req;
+        engine->requests_moved[i] = tasks->requests[order[i].index];
+        engine->reqs_moved[i] = engine->reqs[order[i].index];
     }
+}
+
+static void move_back_task(void *user, size_t index)
+{
+    const struct move_tasks *tasks = user;
+    uint32_t begin = (uint32_t)index * KEY_CHUNK;
+    uint32_t count = tasks->count - begin < KEY_CHUNK ? tasks->count - begin : KEY_CHUNK;
+    memcpy(tasks->requests + begin, tasks->engine->requests_moved + begin,
+           count * sizeof *tasks->requests);
+}
+
+static enum jit_err move(struct rmg_engine *engine, struct rmg_request *requests, uint32_t count)
+{
+    struct move_tasks tasks = {.engine = engine, .requests = requests, .count = count};
+    const size_t task_count = (count + KEY_CHUNK - 1) / KEY_CHUNK;
+    enum jit_err err = ENG_ROOM(engine, engine->reqs_moved, engine->req_moved_capacity, count);
+    if (err == JIT_OK) {
+        err = ENG_ROOM(engine, engine->requests_moved, engine->request_moved_capacity, count);
+    }
+    if (err != JIT_OK) {
+        return err;
+    }
+    engine->exec->run(engine->exec, task_count, move_task, &tasks);
+    engine->exec->run(engine->exec, task_count, move_back_task, &tasks);
+    struct eng_req *reqs = engine->reqs;
+    size_t capacity = engine->req_capacity;
+    engine->reqs = engine->reqs_moved;
+    engine->req_capacity = engine->req_moved_capacity;
+    engine->reqs_moved = reqs;
+    engine->req_moved_capacity = capacity;
+    return JIT_OK;
 }
 
 static enum jit_err sort_requests(struct rmg_engine *engine, struct rmg_tick_input *input)
 {
     uint32_t count = input->request_count;
     struct order_tie tie = {.requests = input->requests, .reqs = engine->reqs};
-    enum jit_err err = ENG_ROOM(engine, engine->order, engine->order_capacity, 2 * (size_t)count);
+    enum jit_err err = eng_sort_room(engine, &engine->order, count);
     if (err != JIT_OK) {
         return err;
     }
     for (uint32_t i = 0; i < count; i++) {
-        engine->order[i].key = order_key(&input->requests[i], &engine->reqs[i]);
-        engine->order[i].index = i;
+        engine->order.items[i].key = order_key(&input->requests[i], &engine->reqs[i]);
+        engine->order.items[i].index = i;
     }
-    eng_sort(engine, count, compare_requests, &tie);
-    permute(engine->order, count, input->requests, engine->reqs);
-    return JIT_OK;
+    eng_sort(&engine->order, count, compare_requests, &tie);
+    return move(engine, input->requests, count);
 }
 
 /* ---- what is counted, in that order ---- */

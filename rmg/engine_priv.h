@@ -10,6 +10,7 @@
 #include "rmg/engine.h"
 #include "rmg/radix.h"
 #include "rmg/scratch.h"
+#include "rmg/tx_hands.h"
 
 #define ENG_CHUNK     256u /* requests a task: a batch whose reads lie close together */
 #define ENG_NO_REASON UINT32_MAX
@@ -102,11 +103,22 @@ struct eng_chunk {
     enum jit_err err;
 };
 
+/* Who merges and writes the operations of some owners, beside others. */
+struct eng_hand {
+    struct rmg_scratch arena;
+    struct jit_buf patch;        /* the operations of its owners */
+    size_t patch_at;             /* where they go */
+    size_t done[RMG_HAND_BYTES]; /* of each of its first bytes: operations before it are written */
+    uint64_t slot_count;
+    enum jit_err err;
+};
+
 struct eng_mark {
     uint64_t key; /* of the slot in the lists of a patch */
     const struct eng_use *use;
     int64_t sum; /* joins SUM, UNION: base and all deltas so far */
     uint32_t owner;
+    uint16_t slot_size; /* bytes in a list of a patch */
     uint8_t access;
     uint8_t join;
     bool read;
@@ -115,6 +127,12 @@ struct eng_mark {
 struct eng_cell { /* of the reservation table; mark 0: empty */
     uint32_t tag;
     uint32_t mark; /* index + 1 */
+};
+
+/* What is being sorted, and as much room behind it. */
+struct eng_sort {
+    struct rmg_radix *items;
+    size_t capacity;
 };
 
 struct rmg_engine {
@@ -132,9 +150,13 @@ struct rmg_engine {
     size_t instance_capacity;
     struct eng_req *reqs;
     size_t req_capacity;
-    struct rmg_radix *order; /* twice as many as the most that is sorted */
-    size_t order_capacity;
-    uint32_t *todo; /* what is verified, in the order of its reads */
+    struct eng_req *reqs_moved; /* where both are brought into order */
+    size_t req_moved_capacity;
+    struct rmg_request *requests_moved;
+    size_t request_moved_capacity;
+    struct eng_sort order;    /* of requests, then of operations */
+    struct eng_sort lists[2]; /* of slots that were read, that were written */
+    uint32_t *todo;           /* what is verified, in the order of its reads */
     uint32_t todo_count;
     size_t todo_capacity;
     struct eng_chunk *chunks;
@@ -159,6 +181,8 @@ struct rmg_engine {
     struct rmg_receipt *receipts;
     size_t receipt_capacity;
     struct jit_buf patch;
+    uint64_t slot_count;    /* operations in it */
+    struct eng_hand *hands; /* RMG_HANDS; NULL: none were needed yet */
 
     /* From tick to tick: totals of the newest version, so that they need no walk. */
     bool totals_known;
@@ -178,14 +202,20 @@ JIT_MUST_CHECK enum jit_err eng_instances_collect(struct rmg_engine *engine);
 uint32_t eng_instance_find(const struct rmg_engine *engine, const struct jit_id *id);
 
 /* ---- order (engine_order.c) ---- */
-/* Sort the first `count` of engine->order; what lies behind them is scratch. Of none there may be
- * no array, and nothing may be added to the pointer to it. */
-static inline void eng_sort(struct rmg_engine *engine, size_t count,
+JIT_MUST_CHECK static inline enum jit_err eng_sort_room(struct rmg_engine *engine,
+                                                        struct eng_sort *sort, size_t count)
+{
+    return ENG_ROOM(engine, sort->items, sort->capacity, 2 * count);
+}
+
+/* Sort the first `count` items; what lies behind them is scratch. Of none there may be no array,
+ * and nothing may be added to the pointer to it. */
+static inline void eng_sort(struct eng_sort *sort, size_t count,
                             int (*compare)(const void *user, uint32_t a, uint32_t b),
                             const void *user)
 {
     if (count > 0) {
-        rmg_radix_sort(engine->order, engine->order + count, count, compare, user);
+        rmg_radix_sort(sort->items, sort->items + count, count, compare, user);
     }
 }
 
@@ -200,7 +230,8 @@ JIT_MUST_CHECK enum jit_err eng_events(struct rmg_engine *engine);
 
 /* ---- reserve (engine_reserve.c) ---- */
 uint64_t eng_use_hash(const struct rmg_engine *engine, const struct eng_use *use);
-size_t eng_use_size(const struct eng_use *use); /* bytes in the lists of a patch */
+size_t eng_slot_size(const struct eng_use *use); /* bytes in a list of a patch */
+size_t eng_use_size(const struct eng_use *use);  /* bytes in both */
 void eng_use_slot(const struct rmg_engine *engine, const struct eng_use *use, struct rmg_slot *out);
 /* The first bits of a place in the order of a patch: kind, instance, id. */
 uint64_t eng_prefix(const struct rmg_engine *engine, uint64_t kind, uint32_t instance,

@@ -50,11 +50,17 @@ void eng_use_slot(const struct rmg_engine *engine, const struct eng_use *use, st
     }
 }
 
+size_t eng_slot_size(const struct eng_use *use)
+{
+    const struct rmg_slot slot = {.kind = (enum rmg_slot_kind)use->kind,
+                                  .name_size = use->name_size};
+    return rmg_slot_size(&slot);
+}
+
 size_t eng_use_size(const struct eng_use *use)
 {
-    struct rmg_slot slot = {.kind = (enum rmg_slot_kind)use->kind, .name_size = use->name_size};
     size_t lists = (use->read ? 1u : 0u) + (use->access == RMG_ACCESS_READ ? 0u : 1u);
-    return lists * rmg_slot_size(&slot);
+    return lists * eng_slot_size(use);
 }
 
 /* As many bits of the instance as are needed, then the id's first bits. */
@@ -122,6 +128,7 @@ static enum jit_err mark_new(struct rmg_engine *engine, uint32_t cell, const str
     *mark = (struct eng_mark){.key = eng_prefix(engine, use->kind, use->instance, &use->id),
                               .use = use,
                               .owner = owner,
+                              .slot_size = (uint16_t)eng_slot_size(use),
                               .access = use->access,
                               .join = use->join,
                               .read = use->read};

@@ -456,13 +456,13 @@ static enum jit_err plan(struct rmg_engine *engine)
             continue;
         }
         uint64_t first = request->id_count == 0 ? 0 : jit_be64(request->ids[0].bytes);
-        engine->order[count].key = (uint64_t)req->instance << 40 | first >> 24;
-        engine->order[count].index = i;
+        engine->order.items[count].key = (uint64_t)req->instance << 40 | first >> 24;
+        engine->order.items[count].index = i;
         count++;
     }
-    eng_sort(engine, count, NULL, NULL);
+    eng_sort(&engine->order, count, NULL, NULL);
     for (uint32_t i = 0; i < count; i++) {
-        engine->todo[i] = engine->order[i].index;
+        engine->todo[i] = engine->order.items[i].index;
     }
     engine->todo_count = count;
     return JIT_OK;

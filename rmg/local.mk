@@ -6,7 +6,8 @@ noinst_LTLIBRARIES += %D%/librmg.la
 	%D%/patch.c %D%/patch.h %D%/patch_apply.c %D%/patch_priv.h %D%/patch_read.c %D%/patch_stream.c \
 	%D%/radix.c %D%/radix.h %D%/receipt.c %D%/receipt.h %D%/scratch.c %D%/scratch.h %D%/slot.c %D%/slot.h %D%/store.c %D%/store.h \
 	%D%/store_priv.h %D%/trie_build.c %D%/trie_hash.c %D%/trie_owner.c %D%/trie_priv.h %D%/trie_read.c \
-	%D%/trie_write.c %D%/branch.c %D%/tx.c %D%/tx_change.c %D%/tx_load.c %D%/tx_owner.c \
+	%D%/trie_write.c %D%/branch.c %D%/tx.c %D%/tx_change.c %D%/tx_crew.c %D%/tx_hands.c %D%/tx_hands.h \
+	%D%/tx_load.c %D%/tx_owner.c \
 	%D%/tx_seal.c %D%/utf8.c %D%/verify.c
 
 # Differences, merges.

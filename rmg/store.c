@@ -48,6 +48,8 @@ void rmg_store_free(struct rmg_store *store)
     heap->free(heap, store->pins);
     heap->free(heap, store->tx.touched);
     trie_hasher_free(heap, store->hasher);
+    store_hands_free(store);
+    store_crew_free(store);
     heap->free(heap, store);
 }
 
@@ -116,7 +118,7 @@ static void chunk_spare(struct rmg_store *store, struct dead_chunk *chunk)
 static bool chunk_merge(struct dead_chunk *from, struct dead_list *to)
 {
     struct dead_chunk *head = to->head;
-    if (head == NULL || head->count + from->count > DEAD_PER_CHUNK) {
+    if (head == NULL || head->hand != from->hand || head->count + from->count > DEAD_PER_CHUNK) {
         return false;
     }
     memcpy(&head->cells[head->count], from->cells, from->count * sizeof from->cells[0]);
@@ -124,20 +126,30 @@ static bool chunk_merge(struct dead_chunk *from, struct dead_list *to)
     return true;
 }
 
+static void cell_release(struct rmg_store *store, const struct dead_cell *cell, uint32_t hand)
+{
+    uint32_t arena = cell->where >> 28u;
+    uint64_t size = (uint64_t)(cell->where & 0x0fffffffu) * RMG_GRANULE;
+    if (hand == 0) {
+        rmg_arena_release(store->options.arenas[arena], cell->ref, size);
+    } else {
+        store_hand_release(store, arena, hand, cell->ref, size);
+    }
+}
+
 void store_bury(struct rmg_store *store, struct dead_list *dead, size_t pin_count)
 {
     struct pin *keeper = pin_count == 0 ? NULL : &store->pins[pin_count - 1];
     while (dead->head != NULL) {
         struct dead_chunk *chunk = dead->head;
-        size_t kept = 0;
+        uint32_t kept = 0;
         dead->head = chunk->next;
-        for (size_t i = 0; i < chunk->count; i++) {
+        for (uint32_t i = 0; i < chunk->count; i++) {
             struct dead_cell cell = chunk->cells[i];
             if (keeper != NULL && cell.birth <= keeper->epoch) {
                 chunk->cells[kept++] = cell;
             } else {
-                rmg_arena_release(store->options.arenas[cell.where >> 28u], cell.ref,
-                                  (uint64_t)(cell.where & 0x0fffffffu) * RMG_GRANULE);
+                cell_release(store, &cell, chunk->hand);
             }
         }
         chunk->count = kept;

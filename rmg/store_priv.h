@@ -5,6 +5,7 @@
 
 #include "rmg/store.h"
 #include "rmg/trie_priv.h"
+#include "rmg/tx_hands.h"
 
 /* A version that must stay readable, and the cells that died after it but that it still needs
  * (each dead cell lies with the newest such version). */
@@ -31,10 +32,22 @@ struct rmg_tx {
     size_t touched_count;
     size_t touched_capacity;
     struct dead_list dead;
+    struct jit_exec *exec; /* NULL: the caller's thread does everything */
+    uint64_t spare_bytes;  /* reserved beyond what the operations need, for hands */
     /* The instance of the last operation. */
     struct leaf_instance *at; /* NULL: none */
     bool at_owned;
 };
+
+/* Who writes beside others: with memory of its own, so that nothing is shared. It keeps what it is
+ * given back for the next transaction. */
+struct tx_hand {
+    struct rmg_arena arena; /* a part of the one it writes to; live counts from HAND_LIVE */
+    struct dead_list dead;
+    struct dead_chunk *spare;
+    struct rmg_counters counters;
+};
+#define HAND_LIVE ((uint64_t)1 << 62)
 
 struct rmg_store {
     struct jit_heap *heap;
@@ -48,6 +61,9 @@ struct rmg_store {
     struct dead_chunk *spare;
     struct trie_hasher *hasher;
     struct rmg_tx tx;
+    struct tx_hand *hands[RMG_ARENAS_MAX]; /* RMG_HANDS for an arena; NULL: none were needed yet */
+    struct tx_crew *crew;                  /* likewise, for hashing */
+    struct rmg_hands *open;                /* memory of rmg_hands_open */
 };
 
 static inline struct rmg_mem store_mem(const struct rmg_store *store, uint32_t arena)
@@ -120,5 +136,39 @@ void owner_leaf_release(struct trie_pen *pen, const struct owner_edit *edit, uin
                         const struct leaf_cell *cell);
 /* True when the change fitted into a leaf of this transaction, in place. */
 bool owner_leaf_overwrite(const struct trie_pen *pen, const struct owner_edit *edit);
+
+/* ---- attachments (tx_change.c) ---- */
+
+/* What setting one would do. */
+struct owner_look {
+    struct trie_place place;
+    struct owner_entry entry;
+    struct owner_edit edit; /* refers to place and entry: stays where it is */
+    bool same;              /* the value is there already */
+};
+/* owners: the root of the map that says who exists. Errors: JIT_ENOENT (it does not), JIT_ELIMIT,
+ * JIT_ECORRUPT. */
+JIT_MUST_CHECK enum jit_err tx_owner_look(const struct rmg_mem *mem, enum rmg_map map,
+                                          uint32_t root, uint32_t owners,
+                                          const struct jit_id *owner,
+                                          const struct rmg_attachment *attachment,
+                                          struct owner_look *out);
+/* Write the edited leaf into the map; without its last entry an owner leaves the map. What is
+ * replaced is dropped the leaf first: a cell outlives its leaf, never the other way round. After
+ * JIT_ENOSPC of a set everything means what it did. */
+JIT_MUST_CHECK enum jit_err tx_owner_write(struct trie_pen *pen, enum rmg_map map, uint32_t *root,
+                                           const struct trie_place *place,
+                                           const struct owner_edit *edit);
+
+/* ---- side by side (tx_hands.c, tx_crew.c) ---- */
+void store_hands_free(struct rmg_store *store);
+/* What died by a hand goes back to it. */
+void store_hand_release(struct rmg_store *store, uint32_t arena, uint32_t hand, uint32_t ref,
+                        uint64_t size);
+/* What the hands keep goes back to the arenas, before one of them is filled by other means. */
+void store_hands_return(struct rmg_store *store);
+void store_crew_free(struct rmg_store *store);
+/* Hash what is dirty in the parts of these maps; what lies above them is left to do. */
+void tx_crew_hash(struct rmg_tx *tx, struct leaf_instance *leaf);
 
 #endif

@@ -528,17 +528,35 @@ static void queue_flush(struct trie_hasher *hasher)
     hasher->count = 0;
 }
 
+static struct trie_node *node_in(const struct rmg_mem *mem, uint32_t ref)
+{
+    return (struct trie_node *)((uintptr_t)mem->base + (uint64_t)ref * RMG_GRANULE);
+}
+
+/* A part that was hashed beside others. */
+static bool take_hashed(const struct rmg_mem *mem, uint32_t ref)
+{
+    struct trie_node *node = node_in(mem, ref);
+    if ((node->flags & TRIE_HASHED) == 0) {
+        return false;
+    }
+    node->flags &= (uint8_t)~TRIE_HASHED;
+    return true;
+}
+
 static void collect(struct trie_hasher *hasher, const struct rmg_mem *mem, unsigned map,
                     uint32_t ref, unsigned hang, struct jit_id *hash)
 {
     const struct trie_spec *spec = &trie_specs[map];
-    struct trie_node *node =
-        (struct trie_node *)((uintptr_t)mem->base + (uint64_t)ref * RMG_GRANULE);
+    struct trie_node *node = node_in(mem, ref);
     struct jit_id *hashes = trie_hashes(node, trie_count16(node->map));
     unsigned left = node->dirty & node->map & (unsigned)~node->leaf;
     for (; left != 0; left &= left - 1) {
         unsigned index = trie_rank(node->map, (unsigned)__builtin_ctz(left));
-        collect(hasher, mem, map, trie_refs(spec, node)[index], node->depth + 1u, &hashes[index]);
+        uint32_t child = trie_refs(spec, node)[index];
+        if (!take_hashed(mem, child)) {
+            collect(hasher, mem, map, child, node->depth + 1u, &hashes[index]);
+        }
     }
     if (hasher->count == QUEUE_MAX) {
         queue_flush(hasher);
@@ -592,4 +610,51 @@ void trie_hasher_finish(struct trie_hasher *hasher, struct rmg_counters *counter
     queue_flush(hasher);
     counters->hashes += hasher->hashes;
     hasher->hashes = 0;
+}
+
+/* ---- parts ---- */
+
+#define PART_DEPTH 2u /* nibbles above a part: a byte */
+
+static size_t parts_below(const struct rmg_mem *mem, unsigned map, uint32_t ref,
+                          struct trie_part *parts, size_t count)
+{
+    const struct trie_spec *spec = &trie_specs[map];
+    const struct trie_node *node = node_in(mem, ref);
+    struct jit_id *hashes = trie_hashes(node, trie_count16(node->map));
+    unsigned left = node->dirty & node->map & (unsigned)~node->leaf;
+    for (; left != 0; left &= left - 1) {
+        unsigned index = trie_rank(node->map, (unsigned)__builtin_ctz(left));
+        uint32_t child = trie_refs(spec, node)[index];
+        if (node_in(mem, child)->depth < PART_DEPTH) {
+            count = parts_below(mem, map, child, parts, count);
+        } else if (node_in(mem, child)->dirty != 0) {
+            parts[count++] = (struct trie_part){.mem = *mem,
+                                                .map = map,
+                                                .ref = child,
+                                                .hang = node->depth + 1u,
+                                                .hash = &hashes[index]};
+        }
+    }
+    return count;
+}
+
+size_t trie_parts(const struct rmg_mem *mem, unsigned map, uint32_t root, struct trie_part *parts,
+                  size_t count, size_t capacity)
+{
+    assert(trie_specs[map].hashed);
+    if (root == 0 || node_in(mem, root)->dirty == 0 || capacity - count < TRIE_PARTS_MAX) {
+        return count;
+    }
+    return parts_below(mem, map, root, parts, count);
+}
+
+void trie_hasher_add_part(struct trie_hasher *hasher, const struct trie_part *part)
+{
+    collect(hasher, &part->mem, part->map, part->ref, part->hang, part->hash);
+}
+
+void trie_part_hashed(const struct trie_part *part)
+{
+    node_in(&part->mem, part->ref)->flags |= TRIE_HASHED;
 }

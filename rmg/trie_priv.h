@@ -34,6 +34,7 @@
 #define TRIE_DEEP      12u /* nibbles; ids that are hashes part before it */
 #define TRIE_INNER     14u /* binary positions 2 to 15; position 1 is the node's own hash */
 #define TRIE_STALE     1u  /* flag: no inner hash is known yet */
+#define TRIE_HASHED    2u  /* flag: hashed already where it hangs, in the seal that is under way */
 
 struct trie_node {
     uint64_t epoch;
@@ -351,7 +352,8 @@ struct dead_cell {
 #define DEAD_PER_CHUNK 255u
 struct dead_chunk {
     struct dead_chunk *next;
-    size_t count;
+    uint32_t count;
+    uint32_t hand; /* to whom they are given back: 0 the arena itself, else a hand's number + 1 */
     struct dead_cell cells[DEAD_PER_CHUNK];
 };
 struct dead_list {
@@ -368,6 +370,7 @@ struct trie_pen {
     struct dead_list *dead;
     struct dead_chunk **spare; /* chunks kept for reuse */
     struct rmg_counters *counters;
+    uint32_t hand; /* as in dead_chunk */
 };
 
 JIT_MUST_CHECK enum jit_err trie_cell_new(struct trie_pen *pen, uint32_t size, uint32_t *ref);
@@ -389,6 +392,12 @@ JIT_MUST_CHECK enum jit_err trie_remove(struct trie_pen *pen, const struct trie_
 JIT_MUST_CHECK enum jit_err trie_own_path(struct trie_pen *pen, const struct trie_spec *spec,
                                           uint32_t *root, const struct trie_key *key,
                                           uint32_t **slot);
+/* For writing in parts of a map side by side (tx_hands.c): own the nodes above all keys that begin
+ * with this byte and mark them dirty. *link is where a subtree of just these keys hangs: trie_find
+ * and trie_put work on it as on a root, and touch nothing outside. NULL: there is none, or it is a
+ * leaf. An owned path that nothing is written behind costs its copy and its hash. */
+JIT_MUST_CHECK enum jit_err trie_own_top(struct trie_pen *pen, const struct trie_spec *spec,
+                                         uint32_t *root, unsigned byte, uint32_t **link);
 /* Release all nodes of this epoch; leaf() is told of every leaf under an owned node. */
 void trie_abandon(struct trie_pen *pen, const struct trie_spec *spec, uint32_t root,
                   void (*leaf)(void *user, uint32_t ref), void *user);
@@ -448,6 +457,23 @@ void trie_hasher_free(struct jit_heap *heap, struct trie_hasher *hasher);
 void trie_hasher_add(struct trie_hasher *hasher, const struct rmg_mem *mem, unsigned map,
                      uint32_t root, struct jit_id *hash);
 void trie_hasher_finish(struct trie_hasher *hasher, struct rmg_counters *counters);
+
+/* Subtrees that can be hashed side by side, each below one of the first bytes of the ids in a map:
+ * dirty, and none lies in another. */
+struct trie_part {
+    struct rmg_mem mem;
+    unsigned map;
+    uint32_t ref;
+    unsigned hang;       /* nibble at which it hangs */
+    struct jit_id *hash; /* of the slot it hangs in */
+};
+#define TRIE_PARTS_MAX 256u /* of one map */
+/* Adds those of a map to parts, if there is room for all; returns how many there are now. */
+size_t trie_parts(const struct rmg_mem *mem, unsigned map, uint32_t root, struct trie_part *parts,
+                  size_t count, size_t capacity);
+void trie_hasher_add_part(struct trie_hasher *hasher, const struct trie_part *part);
+/* After it was hashed: whoever hashes what lies above it takes it as it is. */
+void trie_part_hashed(const struct trie_part *part);
 
 /* The hashes of 4.2, one by one. *hashes counts them. Errors: JIT_ECORRUPT. */
 JIT_MUST_CHECK enum jit_err trie_leaf_value(const struct rmg_mem *mem, unsigned map,

@@ -31,7 +31,7 @@ enum jit_err trie_cell_new(struct trie_pen *pen, uint32_t size, uint32_t *ref)
 static enum jit_err dead_ready(struct trie_pen *pen)
 {
     struct dead_chunk *chunk = pen->dead->head;
-    if (chunk != NULL && chunk->count < DEAD_PER_CHUNK) {
+    if (chunk != NULL && chunk->hand == pen->hand && chunk->count < DEAD_PER_CHUNK) {
         return JIT_OK;
     }
     chunk = *pen->spare;
@@ -44,6 +44,7 @@ static enum jit_err dead_ready(struct trie_pen *pen)
         }
     }
     chunk->count = 0;
+    chunk->hand = pen->hand;
     chunk->next = pen->dead->head;
     pen->dead->head = chunk;
     return JIT_OK;
@@ -188,18 +189,16 @@ static enum jit_err root_new(struct trie_pen *pen, const struct trie_spec *spec,
     return JIT_OK;
 }
 
-/* Hang a node with two children where one child hung: the old one and the new leaf. */
-static enum jit_err slot_split(struct trie_pen *pen, const struct trie_spec *spec,
-                               struct trie_node *node, unsigned slot, bool clean,
-                               const struct trie_key *key, const struct trie_place *place,
-                               uint32_t leaf)
+/* Hang a node with two children at *link, where one hung: that one, a leaf or a node, and the new
+ * leaf. known: the hash of the old leaf; NULL: it is a node, or has to be hashed. */
+static enum jit_err node_fork(struct trie_pen *pen, const struct trie_spec *spec, uint32_t *link,
+                              bool old_leaf, const struct jit_id *known, const struct trie_key *key,
+                              const struct trie_place *place, uint32_t leaf)
 {
     struct trie_key near = trie_key_of_leaf(spec, place->leaf);
     unsigned new_slot = trie_nibble(key, place->differ);
     unsigned old_slot = trie_nibble(&near, place->differ);
     unsigned old_index = old_slot > new_slot ? 1 : 0;
-    unsigned at = trie_rank(node->map, slot);
-    bool old_leaf = trie_has(node->leaf, slot);
     uint32_t ref = 0;
     assert(new_slot != old_slot);
     enum jit_err err =
@@ -208,19 +207,17 @@ static enum jit_err slot_split(struct trie_pen *pen, const struct trie_spec *spe
         return err;
     }
     struct trie_node *fork = node_at(pen, ref);
-    uint32_t *old = &trie_refs(spec, node)[at];
     fork->leaf = (uint16_t)(1u << new_slot | (old_leaf ? 1u << old_slot : 0));
-    trie_refs(spec, fork)[old_index] = *old;
+    trie_refs(spec, fork)[old_index] = *link;
     trie_refs(spec, fork)[1 - old_index] = leaf;
     if (!spec->hashed) {
-        *trie_count(fork) = 1 + (old_leaf ? 1 : *trie_count(node_at(pen, *old)));
-    } else if (old_leaf && clean) {
+        *trie_count(fork) = 1 + (old_leaf ? 1 : *trie_count(node_at(pen, *link)));
+    } else if (known != NULL) {
         /* A leaf's hash does not depend on where it hangs; a node's does, by its chain. */
-        trie_hashes(fork, 2)[old_index] = trie_hashes(node, trie_count16(node->map))[at];
+        trie_hashes(fork, 2)[old_index] = *known;
         fork->dirty = (uint16_t)(1u << new_slot);
     }
-    node->leaf &= (uint16_t) ~(1u << slot);
-    *old = ref;
+    *link = ref;
     return JIT_OK;
 }
 
@@ -245,6 +242,9 @@ enum jit_err trie_put(struct trie_pen *pen, const struct trie_spec *spec, uint32
     for (;;) {
         const struct trie_node *seen = node_at(pen, *link);
         unsigned slot = trie_nibble(key, seen->depth);
+        if (seen->depth > place->differ) {
+            return node_fork(pen, spec, link, false, NULL, key, place, leaf);
+        }
         if (seen->depth == place->differ) {
             return node_resize(pen, spec, link, slot, leaf);
         }
@@ -253,19 +253,23 @@ enum jit_err trie_put(struct trie_pen *pen, const struct trie_spec *spec, uint32
             return err;
         }
         struct trie_node *node = node_at(pen, *link);
-        bool clean = !trie_has(node->dirty, slot);
-        node_touch(spec, node, slot, add ? 1 : 0);
+        unsigned at = trie_rank(node->map, slot);
+        bool clean = spec->hashed && !trie_has(node->dirty, slot);
         assert(trie_has(node->map, slot));
-        uint32_t *child = &trie_refs(spec, node)[trie_rank(node->map, slot)];
-        bool is_leaf = trie_has(node->leaf, slot);
-        if (is_leaf && !add) {
-            *child = leaf;
+        link = &trie_refs(spec, node)[at];
+        node_touch(spec, node, slot, add ? 1 : 0);
+        if (!trie_has(node->leaf, slot)) {
+            continue;
+        }
+        if (!add) {
+            *link = leaf;
             return JIT_OK;
         }
-        if (is_leaf || node_at(pen, *child)->depth > place->differ) {
-            return slot_split(pen, spec, node, slot, clean, key, place, leaf);
-        }
-        link = child;
+        err = node_fork(pen, spec, link, true,
+                        clean ? &trie_hashes(node, trie_count16(node->map))[at] : NULL, key, place,
+                        leaf);
+        node->leaf &= err == JIT_OK ? (uint16_t) ~(1u << slot) : UINT16_MAX;
+        return err;
     }
 }
 
@@ -344,6 +348,30 @@ enum jit_err trie_own_path(struct trie_pen *pen, const struct trie_spec *spec, u
             return JIT_OK;
         }
     }
+}
+
+enum jit_err trie_own_top(struct trie_pen *pen, const struct trie_spec *spec, uint32_t *root,
+                          unsigned byte, uint32_t **link_out)
+{
+    const unsigned slots[2] = {byte >> 4u, byte & 15u};
+    uint32_t *link = root;
+    *link_out = NULL;
+    for (unsigned depth = 0; depth < 2; depth++) {
+        const struct trie_node *seen = *link == 0 ? NULL : node_at(pen, *link);
+        if (seen == NULL || seen->depth != depth || !trie_has(seen->map, slots[depth]) ||
+            trie_has(seen->leaf, slots[depth])) {
+            return JIT_OK;
+        }
+        enum jit_err err = node_own(pen, spec, link);
+        if (err != JIT_OK) {
+            return err;
+        }
+        struct trie_node *node = node_at(pen, *link);
+        node_touch(spec, node, slots[depth], 0);
+        link = &trie_refs(spec, node)[trie_rank(node->map, slots[depth])];
+    }
+    *link_out = link;
+    return JIT_OK;
 }
 
 void trie_abandon(struct trie_pen *pen, const struct trie_spec *spec, uint32_t root,

@@ -61,8 +61,13 @@ enum jit_err rmg_branch_begin(struct rmg_store *store, const struct rmg_branch *
 #define OP_COPIES_MAX   ((64 + 64) * HASHED_NODE_MAX + (256 + 256 + 128) * INDEX_NODE_MAX)
 #define OP_MAKES_MAX    (8 * HASHED_NODE_MAX)
 
+/* Beside that, what hands keep for themselves (tx_hands.c); no reason to refuse anything. */
+#define OP_SPARE    2048ull
+#define SPARE_BYTES ((uint64_t)RMG_HANDS * 4096u)
+
 enum jit_err rmg_tx_reserve(struct rmg_tx *tx, uint64_t operations, uint64_t atom_bytes)
 {
+    tx->spare_bytes = 0;
     for (uint32_t i = 0; i < tx->store->options.arena_count; i++) {
         struct rmg_arena *arena = tx->store->options.arenas[i];
         uint64_t copies = 0;
@@ -74,6 +79,12 @@ enum jit_err rmg_tx_reserve(struct rmg_tx *tx, uint64_t operations, uint64_t ato
             __builtin_add_overflow(makes, copies, &makes) ||
             __builtin_add_overflow(makes, atom_bytes, &makes)) {
             return JIT_ELIMIT;
+        }
+        uint64_t spare = tx->exec == NULL ? 0 : operations * OP_SPARE + SPARE_BYTES;
+        if (spare > 0 && makes <= UINT64_MAX - spare &&
+            rmg_arena_reserve(arena, makes + spare) == JIT_OK) {
+            tx->spare_bytes = spare;
+            continue;
         }
         enum jit_err err = rmg_arena_reserve(arena, makes);
         if (err != JIT_OK) {

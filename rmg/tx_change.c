@@ -272,45 +272,49 @@ static enum jit_err entry_find(const struct rmg_mem *mem, const char *name, uint
     return err;
 }
 
-/* Write the edited leaf into the map; without its last entry an owner leaves the map. What is
- * replaced is dropped the leaf first: a cell outlives its leaf, never the other way round. */
-static enum jit_err owner_change(struct rmg_tx *tx, enum rmg_map map,
-                                 const struct trie_place *place, const struct owner_edit *edit)
+enum jit_err tx_owner_write(struct trie_pen *pen, enum rmg_map map, uint32_t *root,
+                            const struct trie_place *place, const struct owner_edit *edit)
 {
     const struct trie_spec *spec = &trie_specs[map];
     const struct trie_key key = trie_key_of_id(edit->owner);
+    enum jit_err err = JIT_OK;
+    if (owner_leaf_overwrite(pen, edit)) {
+        return JIT_OK;
+    }
+    if (edit->attachment == NULL &&
+        ((const struct leaf_owner *)(const void *)edit->old)->count == 1) {
+        err = trie_remove(pen, spec, root, &key);
+    } else {
+        uint32_t leaf = 0;
+        struct leaf_cell cell;
+        err = owner_leaf_edit(pen, edit, &leaf, &cell);
+        if (err == JIT_OK) {
+            err = trie_put(pen, spec, root, &key, place, leaf);
+            if (err != JIT_OK) {
+                owner_leaf_release(pen, edit, leaf, &cell);
+            }
+        }
+    }
+    if (err == JIT_OK && edit->old != NULL) {
+        err = trie_cell_drop(pen, place->ref, owner_leaf_size(edit->old));
+    }
+    if (err == JIT_OK && edit->replaces != NULL && edit->replaces->cell != 0) {
+        err = trie_cell_drop(pen, edit->replaces->cell,
+                             (uint32_t)sizeof(struct atom_cell) +
+                                 edit->replaces->attachment.value.size);
+    }
+    return err;
+}
+
+static enum jit_err owner_change(struct rmg_tx *tx, enum rmg_map map,
+                                 const struct trie_place *place, const struct owner_edit *edit)
+{
     enum jit_err err = tx_own(tx);
     if (err != JIT_OK) {
         return err;
     }
     struct trie_pen pen = tx_pen(tx, tx->at->arena);
-    uint32_t *root = &tx->at->roots.ref[map];
-    if (owner_leaf_overwrite(&pen, edit)) {
-        return JIT_OK;
-    }
-    if (edit->attachment == NULL &&
-        ((const struct leaf_owner *)(const void *)edit->old)->count == 1) {
-        err = trie_remove(&pen, spec, root, &key);
-    } else {
-        uint32_t leaf = 0;
-        struct leaf_cell cell;
-        err = owner_leaf_edit(&pen, edit, &leaf, &cell);
-        if (err == JIT_OK) {
-            err = trie_put(&pen, spec, root, &key, place, leaf);
-            if (err != JIT_OK) {
-                owner_leaf_release(&pen, edit, leaf, &cell);
-            }
-        }
-    }
-    if (err == JIT_OK && edit->old != NULL) {
-        err = trie_cell_drop(&pen, place->ref, owner_leaf_size(edit->old));
-    }
-    if (err == JIT_OK && edit->replaces != NULL && edit->replaces->cell != 0) {
-        err = trie_cell_drop(&pen, edit->replaces->cell,
-                             (uint32_t)sizeof(struct atom_cell) +
-                                 edit->replaces->attachment.value.size);
-    }
-    return err;
+    return tx_owner_write(&pen, map, &tx->at->roots.ref[map], place, edit);
 }
 
 /* Count portals, and remember whose portal went away: its place is judged at seal. */
@@ -327,48 +331,57 @@ static enum jit_err portals_note(struct rmg_tx *tx, const struct owner_entry *be
     return tx_touch(tx, &before->attachment.value.type);
 }
 
+enum jit_err tx_owner_look(const struct rmg_mem *mem, enum rmg_map map, uint32_t root,
+                           uint32_t owners, const struct jit_id *owner,
+                           const struct rmg_attachment *attachment, struct owner_look *out)
+{
+    const struct trie_key key = trie_key_of_id(owner);
+    const uint8_t *leaf = NULL;
+    out->edit = (struct owner_edit){.owner = owner, .attachment = attachment};
+    out->same = false;
+    enum jit_err err = trie_find(mem, &trie_specs[map], root, &key, &out->place);
+    if (err != JIT_OK) {
+        return err;
+    }
+    if (out->place.leaf == NULL || out->place.differ < JIT_ID_BYTES * 2) {
+        /* Who has attachments exists: only a new owner is looked up. */
+        enum rmg_map records = map == RMG_ALPHA ? RMG_NODES : RMG_EDGES;
+        return trie_get(mem, &trie_specs[records], owners, &key, &leaf);
+    }
+    out->edit.old = out->place.leaf;
+    err = entry_find(mem, attachment->name, attachment->name_size, &out->edit, &out->entry);
+    if (err == JIT_OK) {
+        out->edit.replaces = &out->entry;
+        out->same = value_equal(&out->entry.attachment.value, &attachment->value);
+    } else if (err == JIT_ENOENT) {
+        const struct leaf_owner *old = (const struct leaf_owner *)(const void *)out->edit.old;
+        err = old->count >= JIT_ATTACHMENTS_MAX ? JIT_ELIMIT : JIT_OK;
+    }
+    return err;
+}
+
 enum jit_err rmg_tx_set_attachment(struct rmg_tx *tx, const struct jit_id *instance,
                                    enum rmg_plane plane, const struct jit_id *owner,
                                    const struct rmg_attachment *attachment)
 {
     enum rmg_map map = plane == RMG_PLANE_ALPHA ? RMG_ALPHA : RMG_BETA;
-    struct owner_edit edit = {.owner = owner, .attachment = attachment};
-    struct owner_entry entry;
-    struct trie_place place;
-    bool found = false;
+    struct owner_look look;
     assert(plane == RMG_PLANE_ALPHA || plane == RMG_PLANE_BETA);
     enum jit_err err = attachment_judge(attachment);
     if (err == JIT_OK) {
         err = tx_find(tx, instance);
     }
     if (err == JIT_OK) {
-        err = change_find(tx, map, owner, &place, &found);
+        const struct rmg_mem mem = store_mem(tx->store, tx->at->arena);
+        const uint32_t *roots = tx->at->roots.ref;
+        err = tx_owner_look(&mem, map, roots[map], roots[map == RMG_ALPHA ? RMG_NODES : RMG_EDGES],
+                            owner, attachment, &look);
     }
-    if (err == JIT_OK && !found) {
-        /* Who has attachments exists: only a new owner is looked up. */
-        err = must_have(tx, map == RMG_ALPHA ? RMG_NODES : RMG_EDGES, owner, JIT_ENOENT);
-    }
-    if (err != JIT_OK) {
+    if (err != JIT_OK || look.same) {
         return err;
     }
-    if (found) {
-        const struct rmg_mem mem = store_mem(tx->store, tx->at->arena);
-        edit.old = place.leaf;
-        err = entry_find(&mem, attachment->name, attachment->name_size, &edit, &entry);
-        if (err == JIT_OK) {
-            edit.replaces = &entry;
-            if (value_equal(&entry.attachment.value, &attachment->value)) {
-                return JIT_OK;
-            }
-        } else if (err != JIT_ENOENT) {
-            return err;
-        } else if (((const struct leaf_owner *)(const void *)place.leaf)->count >=
-                   JIT_ATTACHMENTS_MAX) {
-            return JIT_ELIMIT;
-        }
-    }
-    err = owner_change(tx, map, &place, &edit);
-    return err == JIT_OK ? portals_note(tx, edit.replaces, attachment) : err;
+    err = owner_change(tx, map, &look.place, &look.edit);
+    return err == JIT_OK ? portals_note(tx, look.edit.replaces, attachment) : err;
 }
 
 enum jit_err rmg_tx_clear_attachment(struct rmg_tx *tx, const struct jit_id *instance,

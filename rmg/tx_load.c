@@ -224,6 +224,7 @@ enum jit_err rmg_load_begin(struct rmg_tx *tx, struct rmg_load **out)
         return JIT_ENOMEM;
     }
     struct rmg_load *load = *out;
+    store_hands_return(tx->store);
     load->heap = heap;
     load->build.tx = tx;
     load->build.owner = &load->owner;

@@ -124,6 +124,7 @@ static void dirty_instances(struct rmg_tx *tx, uint32_t ref,
 static void hash_maps(struct rmg_tx *tx, struct leaf_instance *leaf)
 {
     const struct rmg_mem mem = store_mem(tx->store, leaf->arena);
+    tx_crew_hash(tx, leaf);
     for (unsigned map = 0; map < RMG_MAPS_HASHED; map++) {
         trie_hasher_add(tx->store->hasher, &mem, map, leaf->roots.ref[map], &leaf->map_root[map]);
     }

@@ -171,6 +171,65 @@ START_TEST(same_commit_for_any_number_of_threads) /* _i: seed */
 }
 END_TEST
 
+/* ---- half in conflict ---- */
+
+#define NODES    4000u
+#define REQUESTS (2 * NODES)
+
+/* Two requests for a node, with other values: one of them loses, and the other writes. */
+static void contested(struct jit_exec *exec, uint64_t seed, struct jit_id commits[TICKS])
+{
+    static struct rmg_request both[REQUESTS];
+    static struct jit_id ids[REQUESTS];
+    static uint8_t params[REQUESTS][32];
+    struct bed bed;
+    struct rmg_fault fault;
+    bed_begin(&bed, NODES, NODES, seed, false);
+    rmg_engine_free(bed.engine);
+    ck_assert_int_eq(rmg_engine_new(jit_heap_libc(), bed.store, exec, &bed.engine), JIT_OK);
+    for (uint32_t t = 0; t < TICKS; t++) {
+        struct rmg_tick_output output;
+        struct bed_batch none = {.count = 0};
+        struct rmg_tick_input input = bed_input(&bed, &none);
+        for (uint32_t i = 0; i < REQUESTS; i++) {
+            struct bed_batch one = {.count = 0};
+            both[i] = *bed_request(&bed, &one, SAMPLE_PUT, i / 2);
+            ids[i] = one.ids[0][0];
+            memcpy(params[i], one.params[0], sizeof params[i]);
+            params[i][both[i].params_size - 1] ^= (uint8_t)(i % 2 + t);
+            both[i].ids = &ids[i];
+            both[i].params = params[i];
+            both[i].nonce = i;
+        }
+        input.requests = both;
+        input.request_count = REQUESTS;
+        ck_assert_int_eq(rmg_engine_tick(bed.engine, &input, &output), JIT_OK);
+        ck_assert_uint_eq(output.applied, NODES);
+        ck_assert_uint_eq(output.counts[RMG_CONFLICT], NODES);
+        commits[t] = output.commit;
+        bed_advance(&bed, &output);
+    }
+    ck_assert_int_eq(rmg_store_verify(bed.store, &bed.version, &fault), JIT_OK);
+    bed_end(&bed);
+}
+
+START_TEST(same_commit_with_half_in_conflict) /* _i: seed */
+{
+    struct jit_id expected[TICKS];
+    struct jit_id got[TICKS];
+    contested(jit_exec_inline(), 90 + (uint64_t)_i, expected);
+    for (size_t i = 0; i < SIZES; i++) {
+        struct shell_pool *pool = pool_of(sizes[i]);
+        contested(shell_pool_exec(pool), 90 + (uint64_t)_i, got);
+        shell_pool_free(pool);
+        for (uint32_t t = 0; t < TICKS; t++) {
+            ck_assert_msg(jit_id_equal(&expected[t], &got[t]), "seed %d, tick %u, %u threads",
+                          90 + _i, t, sizes[i]);
+        }
+    }
+}
+END_TEST
+
 static void suite(Suite *s)
 {
     TCase *t = test_case(s, "pool", 60);
@@ -179,6 +238,7 @@ static void suite(Suite *s)
     tcase_add_test(t, idle_threads_sleep);
     tcase_add_test(t, no_memory);
     tcase_add_loop_test(t, same_commit_for_any_number_of_threads, 0, 4);
+    tcase_add_loop_test(t, same_commit_with_half_in_conflict, 0, 2);
 }
 
 TEST_MAIN("pool", suite)

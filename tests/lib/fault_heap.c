@@ -15,7 +15,7 @@ struct block {
 
 static bool refused(struct fault_heap *fault)
 {
-    int64_t call = fault->calls++;
+    int64_t call = __atomic_fetch_add(&fault->calls, 1, __ATOMIC_RELAXED);
     return fault->refuse_at >= 0 &&
            (fault->sticky ? call >= fault->refuse_at : call == fault->refuse_at);
 }
@@ -39,8 +39,8 @@ static void *fault_alloc(struct jit_heap *heap, size_t size)
     block->size = size;
     block->guard = GUARD;
     memset(block->bytes, 0xa5, size);
-    fault->live++;
-    fault->live_bytes += (int64_t)size;
+    __atomic_fetch_add(&fault->live, 1, __ATOMIC_RELAXED);
+    __atomic_fetch_add(&fault->live_bytes, (int64_t)size, __ATOMIC_RELAXED);
     return block->bytes;
 }
 
@@ -51,8 +51,8 @@ static void fault_free(struct jit_heap *heap, void *bytes)
         return;
     }
     struct block *block = block_of(bytes);
-    fault->live--;
-    fault->live_bytes -= (int64_t)block->size;
+    __atomic_fetch_sub(&fault->live, 1, __ATOMIC_RELAXED);
+    __atomic_fetch_sub(&fault->live_bytes, (int64_t)block->size, __ATOMIC_RELAXED);
     block->guard = 0;
     free(block);
 }

@@ -1,4 +1,5 @@
-/* tests/lib/fault_heap.h - a heap that counts, refuses the n-th allocation and reports leaks. */
+/* tests/lib/fault_heap.h - a heap that counts, refuses the n-th allocation and reports leaks.
+ * Threads may use it side by side; which of them meets the refusal is anybody's guess then. */
 #ifndef JIT_TESTS_FAULT_HEAP_H
 #define JIT_TESTS_FAULT_HEAP_H
 

@@ -1,10 +1,12 @@
 # Tests of rmg.
-check_PROGRAMS += %D%/test_arena %D%/test_branch %D%/test_laws %D%/test_load %D%/test_state_root %D%/test_store \
+check_PROGRAMS += %D%/test_arena %D%/test_branch %D%/test_hands %D%/test_laws %D%/test_load %D%/test_state_root %D%/test_store \
 	%D%/test_store_faults
 %C%_test_branch_CFLAGS = $(test_cflags)
 %C%_test_branch_LDADD = $(test_libs_rmg)
 %C%_test_arena_CFLAGS = $(test_cflags)
 %C%_test_arena_LDADD = $(test_libs_rmg)
+%C%_test_hands_CFLAGS = $(test_cflags)
+%C%_test_hands_LDADD = $(test_libs_rmg)
 %C%_test_state_root_CFLAGS = $(test_cflags)
 %C%_test_state_root_LDADD = $(test_libs_rmg)
 EXTRA_DIST += docs/spec/state-root.md
