@@ -11,11 +11,15 @@ export CC
 work=$(mktemp -d "${TMPDIR:-/tmp}/jitos-configure.XXXXXX") || exit 99
 trap 'rm -rf "$work"' EXIT
 # A copy, since configure refuses to run beside a source tree that is configured itself.
-mkdir -p "$work/src/base" "$work/src/librmg" "$work/build" "$work/modules" &&
+mkdir -p "$work/src/base" "$work/build" "$work/modules" &&
     cp "$real/configure" "$real/Makefile.in" "$real/config.h.in" "$work/src" &&
     cp -R "$real/build-aux" "$work/src" && cp "$real/base/err.h" "$work/src/base" &&
-    cp "$real/librmg/librmg.pc.in" "$work/src/librmg" &&
     cd "$work/build" || exit 99
+# The templates of the files that configure writes, by configure's own list.
+for made in $(sed -n 's/^ac_config_files="$ac_config_files \(.*\)"$/\1/p' "$real/configure"); do
+    mkdir -p "$work/src/$(dirname "$made")" &&
+        cp "$real/$made.in" "$work/src/$made.in" || exit 99
+done
 modules='libseccomp libsodium liburing check libcbor jansson libxml-2.0'
 cases=0
 failed=0
