@@ -248,7 +248,7 @@ static void run_all(enum profile profile, enum layers_on config)
 
 START_TEST(attacked) /* _i: profile and configuration */
 {
-    run_all(_i % PROFILES, _i / PROFILES);
+    run_all((enum profile)(_i % PROFILES), (enum layers_on)(_i / PROFILES));
 }
 END_TEST
 
@@ -270,7 +270,7 @@ START_TEST(attacked_on_an_older_kernel) /* _i: profile */
     cage_setup();
     cage_view.base[0] = 'v';
     cage_spec.loader = &image;
-    run_all(_i, OLDER);
+    run_all((enum profile)_i, OLDER);
     host_loader_close(&image);
 }
 END_TEST
