@@ -29,7 +29,43 @@ void rmg_store_close(struct rmg_space *space)
     *space = (struct rmg_space){.heap = space->heap, .version = rmg_version_empty()};
 }
 
-enum jit_err rmg_file_map(const char *path, struct rmg_mapped *out)
+/* As many bytes as there were when it was opened; a file that has become shorter has not got them.
+ */
+static enum jit_err read_all(int fd, uint8_t *bytes, uint64_t size)
+{
+    uint64_t at = 0;
+    while (at < size) {
+        ssize_t got = pread(fd, bytes + at, size - at, (off_t)at);
+        if (got == 0 || (got < 0 && errno != EINTR)) {
+            return got == 0 ? JIT_EIO : jit_err_of_errno(errno);
+        }
+        at += got > 0 ? (uint64_t)got : 0;
+    }
+    return JIT_OK;
+}
+
+/* Memory is asked for in earnest, so that a claim beyond what the host has is refused. */
+static enum jit_err take(int fd, uint64_t size, bool copy, struct rmg_mapped *out)
+{
+    if (copy && size > JIT_ARENA_BYTES_MAX) {
+        return JIT_ELIMIT; /* no space holds what it has */
+    }
+    void *bytes = copy
+                      ? mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)
+                      : mmap(NULL, size, PROT_READ, MAP_PRIVATE, fd, 0);
+    if (bytes == MAP_FAILED) {
+        return jit_err_of_errno(errno);
+    }
+    enum jit_err err = copy ? read_all(fd, bytes, size) : JIT_OK;
+    if (err != JIT_OK) {
+        munmap(bytes, size);
+        return err;
+    }
+    *out = (struct rmg_mapped){bytes, size};
+    return JIT_OK;
+}
+
+static enum jit_err open_file(const char *path, bool copy, struct rmg_mapped *out)
 {
     struct stat info;
     enum jit_err err = JIT_OK;
@@ -41,14 +77,20 @@ enum jit_err rmg_file_map(const char *path, struct rmg_mapped *out)
     if (fstat(fd, &info) != 0 || !S_ISREG(info.st_mode)) {
         err = JIT_EIO; /* a pipe or a folder cannot be mapped */
     } else if (info.st_size > 0) {
-        void *bytes = mmap(NULL, (size_t)info.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
-        err = bytes == MAP_FAILED ? jit_err_of_errno(errno) : JIT_OK;
-        if (err == JIT_OK) {
-            *out = (struct rmg_mapped){bytes, (uint64_t)info.st_size};
-        }
+        err = take(fd, (uint64_t)info.st_size, copy, out);
     }
     close(fd);
     return err;
+}
+
+enum jit_err rmg_file_map(const char *path, struct rmg_mapped *out)
+{
+    return open_file(path, false, out);
+}
+
+enum jit_err rmg_file_copy(const char *path, struct rmg_mapped *out)
+{
+    return open_file(path, true, out);
 }
 
 void rmg_file_unmap(struct rmg_mapped *mapped)
@@ -84,7 +126,7 @@ enum jit_err rmg_store_open(struct rmg_space *space, struct jit_heap *heap, cons
     *fault = (struct rmg_file_fault){0};
     enum jit_err err = space_init(space, heap == NULL ? jit_heap_libc() : heap);
     if (err == JIT_OK && path != NULL) {
-        err = rmg_file_map(path, &mapped);
+        err = rmg_file_copy(path, &mapped);
         if (err == JIT_OK) {
             err = load(space, &mapped, fault);
             rmg_file_unmap(&mapped);

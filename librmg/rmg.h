@@ -37,10 +37,11 @@ struct rmg_space {
 /* ---- opening and saving ---- */
 
 /* path: an .rmg or a .wsc file, told apart by its first bytes, verified and loaded; NULL: an empty
- * space. heap NULL: the C library's. fault (may be NULL) says which byte is wrong and why; its what
- * is NULL when the bytes are not to blame. Close it with rmg_store_close() after success only.
- * Errors: JIT_ENOENT, JIT_EPERM, JIT_EIO, JIT_EFORMAT (neither of both), JIT_EVERSION,
- * JIT_ECORRUPT, JIT_ELIMIT, JIT_ENOMEM, JIT_ENOSPC. */
+ * space. It is copied while it is loaded, so nothing that others do to it does harm; where memory
+ * for that is short, map it and use rmg_file_load(). heap NULL: the C library's. fault (may be
+ * NULL) says which byte is wrong and why; its what is NULL when the bytes are not to blame. Close
+ * it with rmg_store_close() after success only. Errors: JIT_ENOENT, JIT_EPERM, JIT_EIO, JIT_EFORMAT
+ * (neither of both), JIT_EVERSION, JIT_ECORRUPT, JIT_ELIMIT, JIT_ENOMEM, JIT_ENOSPC. */
 JIT_MUST_CHECK enum jit_err rmg_store_open(struct rmg_space *space, struct jit_heap *heap,
                                            const char *path, struct rmg_file_fault *fault);
 void rmg_store_close(struct rmg_space *space);
@@ -50,14 +51,20 @@ void rmg_store_close(struct rmg_space *space);
  * folder), JIT_EPERM, JIT_ENOSPC, JIT_EIO, JIT_ENOMEM. */
 JIT_MUST_CHECK enum jit_err rmg_store_save(const struct rmg_space *space, const char *path);
 
-/* A file as it lies, mapped and not read: for rmg_file_open() and rmg_wsc_open(), which need no
- * load step. Nobody may shorten the file while it is mapped. Errors: JIT_ENOENT, JIT_EPERM,
- * JIT_EIO, JIT_ENOMEM. */
+/* A file for rmg_file_open() and rmg_wsc_open(), which need no load step: mapped as it lies and not
+ * read, or a copy in memory. Whoever shortens a file that is mapped ends with SIGBUS all that read
+ * it, and no kernel offers a mapping without that; so map what nobody else writes (files of
+ * rmg_store_save() are replaced and never shortened), and copy what others may write at any time.
+ * Writing into it without shortening it is caught where it is verified, not behind that. Errors:
+ * JIT_ENOENT, JIT_EPERM, JIT_EIO (also: shortened while it was copied), JIT_ENOMEM; of a copy
+ * JIT_ELIMIT (more than 64 GiB). */
 struct rmg_mapped {
     const uint8_t *bytes;
     uint64_t size;
 };
 JIT_MUST_CHECK enum jit_err rmg_file_map(const char *path, struct rmg_mapped *out);
+JIT_MUST_CHECK enum jit_err rmg_file_copy(const char *path, struct rmg_mapped *out);
+/* Of both. */
 void rmg_file_unmap(struct rmg_mapped *mapped);
 
 /* The newest version, for rmg_diff() and rmg_merge(). */

@@ -2,8 +2,10 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "librmg/rmg.h"
@@ -137,6 +139,8 @@ START_TEST(refused)
     ck_assert_ptr_null(fault.what);
     ck_assert_int_eq(rmg_store_open(&space, NULL, folder, &fault), JIT_EIO);
     ck_assert_int_eq(rmg_file_map("/dev/zero", &mapped), JIT_EIO);
+    ck_assert_int_eq(rmg_file_copy("/dev/zero", &mapped), JIT_EIO);
+    ck_assert_int_eq(rmg_file_copy(path, &mapped), JIT_ENOENT);
     int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
     ck_assert_int_ge(fd, 0);
     ck_assert_int_eq(rmg_store_open(&space, NULL, path, &fault), JIT_EFORMAT); /* empty */
@@ -181,6 +185,46 @@ START_TEST(damaged)
     close(fd);
     ck_assert_int_eq(rmg_store_open(&space, NULL, path, &fault), JIT_OK);
     rmg_store_close(&space);
+}
+END_TEST
+
+/* Somebody shortens the file and writes it again, all the time. A process that maps it does not
+ * survive this for long; one that copies it has the graph or an error. */
+START_TEST(shrinking)
+{
+    struct rmg_mapped whole;
+    struct rmg_space space;
+    unsigned opened = 0;
+    unsigned failed = 0;
+    int status = 0;
+    make_file(2000);
+    ck_assert_int_eq(rmg_file_copy(path, &whole), JIT_OK);
+    pid_t writer = fork();
+    ck_assert_int_ge(writer, 0);
+    if (writer == 0) {
+        int fd = open(path, O_RDWR | O_CLOEXEC);
+        while (fd >= 0 && prctl(PR_SET_PDEATHSIG, SIGKILL) == 0) {
+            if (ftruncate(fd, 100) != 0 ||
+                pwrite(fd, whole.bytes, whole.size, 0) != (ssize_t)whole.size) {
+                break;
+            }
+        }
+        _exit(1);
+    }
+    for (unsigned i = 0; i < 2000 && (opened < 1 || failed < 20); i++) {
+        enum jit_err err = rmg_store_open(&space, NULL, path, NULL);
+        if (err == JIT_OK) {
+            opened++;
+            rmg_store_close(&space);
+        } else {
+            failed++;
+        }
+    }
+    ck_assert_int_eq(kill(writer, SIGKILL), 0);
+    ck_assert_int_eq(waitpid(writer, &status, 0), writer);
+    ck_assert(WIFSIGNALED(status)); /* it was at it to the end */
+    ck_assert_uint_gt(failed, 0);
+    rmg_file_unmap(&whole);
 }
 END_TEST
 
@@ -237,6 +281,7 @@ static void fill_suite(Suite *suite)
     tcase_add_test(tcase, saved_and_opened);
     tcase_add_test(tcase, refused);
     tcase_add_test(tcase, damaged);
+    tcase_add_test(tcase, shrinking);
     tcase_add_test(tcase, full_disk);
     tcase_add_test(tcase, out_of_memory);
 }
