@@ -268,7 +268,9 @@ enum jit_err trie_put(struct trie_pen *pen, const struct trie_spec *spec, uint32
         err = node_fork(pen, spec, link, true,
                         clean ? &trie_hashes(node, trie_count16(node->map))[at] : NULL, key, place,
                         leaf);
-        node->leaf &= err == JIT_OK ? (uint16_t) ~(1u << slot) : UINT16_MAX;
+        if (err == JIT_OK) {
+            node->leaf = (uint16_t)(node->leaf & ~(1u << slot));
+        }
         return err;
     }
 }
