@@ -73,6 +73,7 @@ bool lang_parse_begin(struct lang_parser *p, size_t source_size)
     p->rules_end = &p->rules;
     p->processes_end = &p->processes;
     p->grants_end = &p->grants;
+    p->scripts_end = &p->scripts;
     if (!lang_check_source(p, source_size)) {
         return false;
     }

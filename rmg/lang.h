@@ -15,6 +15,7 @@
 #include "rmg/codec.h"
 #include "rmg/rule.h"
 #include "rmg/schema.h"
+#include "rmg/script.h"
 #include "rmg/slot.h"
 
 #define LANG_VERSION          1u          /* root atom `language` of /sys */
@@ -144,6 +145,18 @@ struct lang_grant {
     struct lang_pos pos;
 };
 
+/* Rules under an ordered control: what `rmg run` runs on a graph (docs/spec/scripts.md). */
+struct lang_script {
+    const char *name;
+    uint64_t rewrites_max;       /* of one run; RMG_SCRIPT_NO_LIMIT */
+    const struct lang_run *runs; /* its calls, as steps number them */
+    uint32_t run_count;
+    const struct rmg_script_step *steps;
+    uint32_t step_count;
+    uint32_t top_count;
+    struct lang_pos pos;
+};
+
 struct lang_system {
     const char *name;
     bool is_schema;                /* begins with `schema`: it has types and nothing else */
@@ -157,6 +170,8 @@ struct lang_system {
     uint32_t process_count;
     const struct lang_grant *grants;
     uint32_t grant_count;
+    const struct lang_script *scripts;
+    uint32_t script_count;
     void *memory; /* private */
 };
 

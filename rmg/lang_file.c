@@ -19,7 +19,7 @@ static bool parse_system(struct lang_parser *p)
     }
     p->is_schema = is_schema;
     if (p->types != NULL || p->rules != NULL || p->imports != NULL || p->processes != NULL ||
-        p->grants != NULL) {
+        p->grants != NULL || p->scripts != NULL) {
         lang_fail(p, word.at, word.size, "`%s` stands before all other declarations",
                   is_schema ? "schema" : "system");
     }
@@ -321,10 +321,11 @@ static bool parse_invariant(struct lang_parser *p)
 static const struct {
     const char *word;
     bool (*parse)(struct lang_parser *p);
-} keywords[] = {
-    {"system", parse_system},       {"schema", parse_system},        {"type", parse_type},
-    {"edge", parse_edge_types},     {"import", parse_import},        {"rule", lang_parse_rule},
-    {"invariant", parse_invariant}, {"process", lang_parse_process}, {"grant", lang_parse_grant}};
+} keywords[] = {{"system", parse_system},       {"schema", parse_system},
+                {"type", parse_type},           {"edge", parse_edge_types},
+                {"import", parse_import},       {"rule", lang_parse_rule},
+                {"invariant", parse_invariant}, {"process", lang_parse_process},
+                {"grant", lang_parse_grant},    {"script", lang_parse_script}};
 #define KEYWORD_COUNT (sizeof keywords / sizeof keywords[0])
 
 static size_t keyword_at(const struct lang_parser *p)

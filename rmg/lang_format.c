@@ -341,7 +341,7 @@ void lang_print_import(const struct lang_import *import, struct jit_buf *out)
     }
 }
 
-static void print_run(const struct lang_rule *rule, const struct lang_run *run, struct jit_buf *out)
+void lang_print_run(const struct lang_rule *rule, const struct lang_run *run, struct jit_buf *out)
 {
     struct jit_cursor cur = jit_cursor_of(run->params, run->params_size);
     lang_put(out, rule->rule.name);
@@ -397,7 +397,7 @@ static void print_process(const struct lang_system *system, const struct lang_pr
     lang_put(out, " run ");
     for (uint32_t i = 0; i < process->run_count; i++) {
         lang_put(out, i == 0 ? "" : ", ");
-        print_run(&system->rules[process->runs[i].rule], &process->runs[i], out);
+        lang_print_run(&system->rules[process->runs[i].rule], &process->runs[i], out);
     }
     lang_put(out, process->exec != NULL ? " over shard(" : " apply all over shard(");
     lang_put(out, process->over.path);
@@ -453,5 +453,9 @@ void lang_format(const struct lang_system *system, struct jit_buf *out)
     }
     for (uint32_t i = 0; i < system->grant_count; i++) {
         print_grant(system, &system->grants[i], out);
+    }
+    for (uint32_t i = 0; i < system->script_count; i++) {
+        lang_put(out, "\n");
+        lang_print_script(system, &system->scripts[i], out);
     }
 }

@@ -82,19 +82,9 @@ static bool bind_params(struct lang_parser *p, const struct lang_rule_node *rule
     return buf->err == JIT_OK || lang_no_memory(p);
 }
 
-static bool link_run(struct lang_parser *p, struct lang_process_node *process,
-                     struct lang_run_node *node, struct lang_run *run)
+static bool link_rule(struct lang_parser *p, struct lang_rule_node *rule,
+                      struct lang_run_node *node, struct lang_run *run)
 {
-    struct lang_rule_node *rule = find_rule(p, &node->rule);
-    if (rule == NULL) {
-        return false;
-    }
-    if (rule->run_by == process->index + 1) {
-        lang_fail(p, node->rule.at, node->rule.span, "`%.60s` runs the rule `%.60s` already",
-                  process->name.text, rule->name.text);
-        return lang_help(p, "another process may run it with other parameters");
-    }
-    rule->run_by = process->index + 1;
     run->rule = rule->index;
     if (rule->broken || !check_bindings(p, rule, node)) {
         return false;
@@ -114,6 +104,28 @@ static bool link_run(struct lang_parser *p, struct lang_process_node *process,
     }
     jit_buf_release(&buf);
     return good;
+}
+
+bool lang_link_call(struct lang_parser *p, struct lang_run_node *node, struct lang_run *run)
+{
+    struct lang_rule_node *rule = find_rule(p, &node->rule);
+    return rule != NULL && link_rule(p, rule, node, run);
+}
+
+static bool link_run(struct lang_parser *p, struct lang_process_node *process,
+                     struct lang_run_node *node, struct lang_run *run)
+{
+    struct lang_rule_node *rule = find_rule(p, &node->rule);
+    if (rule == NULL) {
+        return false;
+    }
+    if (rule->run_by == process->index + 1) {
+        lang_fail(p, node->rule.at, node->rule.span, "`%.60s` runs the rule `%.60s` already",
+                  process->name.text, rule->name.text);
+        return lang_help(p, "another process may run it with other parameters");
+    }
+    rule->run_by = process->index + 1;
+    return link_rule(p, rule, node, run);
 }
 
 static bool link_process(struct lang_parser *p, struct lang_process_node *process)
@@ -186,6 +198,12 @@ bool lang_link(struct lang_parser *p)
          grant = grant->next) {
         (void)link_grant(p, grant);
     }
+    for (struct lang_script_node *script = p->scripts; script != NULL && !lang_stopped(p);
+         script = script->next) {
+        if (!script->broken) {
+            (void)lang_link_script(p, script);
+        }
+    }
     return p->error_count == 0 && p->err == JIT_OK;
 }
 
@@ -242,8 +260,9 @@ bool lang_collect(struct lang_parser *p, struct lang_system *system)
     struct lang_import *imports = lang_alloc(p->arena, p->import_count, sizeof *imports);
     struct lang_rule *rules = lang_alloc(p->arena, p->rule_count, sizeof *rules);
     struct lang_process *processes = lang_alloc(p->arena, p->process_count, sizeof *processes);
-    if (imports == NULL || rules == NULL || processes == NULL || !collect_types(p, system) ||
-        !collect_grants(p, system)) {
+    struct lang_script *scripts = lang_alloc(p->arena, p->script_count, sizeof *scripts);
+    if (imports == NULL || rules == NULL || processes == NULL || scripts == NULL ||
+        !collect_types(p, system) || !collect_grants(p, system)) {
         return lang_no_memory(p);
     }
     system->name = p->system_name.text;
@@ -254,6 +273,8 @@ bool lang_collect(struct lang_parser *p, struct lang_system *system)
     system->rule_count = p->rule_count;
     system->processes = processes;
     system->process_count = p->process_count;
+    system->scripts = scripts;
+    system->script_count = p->script_count;
     for (struct lang_import_node *node = p->imports; node != NULL; node = node->next) {
         *imports++ = node->pub;
     }
@@ -262,6 +283,9 @@ bool lang_collect(struct lang_parser *p, struct lang_system *system)
     }
     for (struct lang_process_node *node = p->processes; node != NULL; node = node->next) {
         *processes++ = node->pub;
+    }
+    for (struct lang_script_node *node = p->scripts; node != NULL; node = node->next) {
+        *scripts++ = node->pub;
     }
     return true;
 }

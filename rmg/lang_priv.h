@@ -224,6 +224,28 @@ struct lang_process_node {
     uint32_t run_count;
     struct lang_process_node *next;
 };
+struct lang_step_node {
+    enum rmg_script_mode mode;
+    uint32_t at;
+    uint64_t at_most;
+    struct lang_run_node *runs; /* but BLOCK */
+    uint32_t run_count;
+    struct lang_step_node *steps; /* BLOCK */
+    uint32_t step_count;
+    uint32_t close; /* of the first of a block: the brace behind the last */
+    struct lang_step_node *next;
+};
+struct lang_script_node {
+    struct lang_script pub;
+    struct lang_name name;
+    uint32_t at;
+    bool broken;
+    struct lang_step_node *steps;
+    uint32_t top_count;
+    uint32_t step_count; /* with those of blocks */
+    uint32_t run_count;
+    struct lang_script_node *next;
+};
 struct lang_rule_ref {
     struct lang_name name;
     struct lang_rule_ref *next;
@@ -280,6 +302,8 @@ struct lang_parser {
     struct lang_process_node *processes, **processes_end;
     struct lang_grant_node *grants, **grants_end;
     uint32_t type_count, import_count, rule_count, process_count, grant_count;
+    struct lang_script_node *scripts, **scripts_end;
+    uint32_t script_count;
     uint64_t member_count; /* of all processes */
     uint32_t calls;        /* chance and random so far in this rule */
 };
@@ -379,6 +403,9 @@ bool lang_print_restart(const struct lang_policy *policy, struct jit_buf *out);
 bool lang_print_hang(const struct lang_policy *policy, struct jit_buf *out);
 bool lang_parse_grant(struct lang_parser *p);
 bool lang_parse_rule(struct lang_parser *p);
+bool lang_parse_script(struct lang_parser *p);
+/* A rule's name and the values of its parameters. */
+bool lang_parse_call(struct lang_parser *p, struct lang_run_node **out);
 /* Any number of `may equal(a, b)`, behind the paths of a match. */
 bool lang_parse_equals(struct lang_parser *p, struct lang_equal **out);
 bool lang_parse_path(struct lang_parser *p, struct lang_path **out);
@@ -446,6 +473,9 @@ bool lang_find_type(struct lang_parser *p, const struct lang_name *label, bool i
 
 bool lang_compile_rule(struct lang_scope *scope); /* fills rule->pub */
 bool lang_link(struct lang_parser *p);            /* processes, grants: names to indexes */
+bool lang_link_script(struct lang_parser *p, struct lang_script_node *script);
+/* The rule that is called, and its parameters. */
+bool lang_link_call(struct lang_parser *p, struct lang_run_node *node, struct lang_run *run);
 bool lang_collect(struct lang_parser *p, struct lang_system *system); /* lists to arrays */
 void lang_format_rule(const struct lang_rule_node *rule, struct jit_buf *out);
 /* Pieces of the canonical text, each without the blanks before it and the line end. */
@@ -462,6 +492,12 @@ void lang_print_field(const struct lang_field *field, struct jit_buf *out);
 void lang_print_import(const struct lang_import *import, struct jit_buf *out);
 /* ` exec("FILE")`, or nothing. */
 void lang_print_exec(const struct lang_process *process, struct jit_buf *out);
+void lang_print_run(const struct lang_rule *rule, const struct lang_run *run, struct jit_buf *out);
+void lang_print_script(const struct lang_system *system, const struct lang_script *script,
+                       struct jit_buf *out); /* with its line ends */
+void lang_print_script_head(const struct lang_script *script, struct jit_buf *out);
+void lang_print_step_word(enum rmg_script_mode mode, struct jit_buf *out);
+void lang_print_step_end(enum rmg_script_mode mode, uint64_t at_most, struct jit_buf *out);
 extern const char *const lang_right_words[]; /* "map " */
 /* The conjuncts of a where: the first, and whether the others are its siblings. */
 const struct lang_expr *lang_conjuncts(const struct lang_expr *where, bool *several);

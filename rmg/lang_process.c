@@ -30,14 +30,22 @@ static bool parse_bindings(struct lang_parser *p, struct lang_run_node *run)
     return lang_expect(p, LANG_C(')'), "`,` or `)`");
 }
 
+bool lang_parse_call(struct lang_parser *p, struct lang_run_node **out)
+{
+    struct lang_run_node *run = lang_alloc(p->arena, 1, sizeof *run);
+    *out = run;
+    if (run == NULL) {
+        return lang_no_memory(p);
+    }
+    return lang_take_name(p, "the name of a rule", &run->rule) &&
+           (!lang_take(p, LANG_C('(')) || parse_bindings(p, run));
+}
+
 static bool parse_runs(struct lang_parser *p, struct lang_process_node *process)
 {
     struct lang_run_node **end = &process->runs;
     do {
-        struct lang_run_node *run = lang_alloc(p->arena, 1, sizeof *run);
-        if (run == NULL) {
-            return lang_no_memory(p);
-        }
+        struct lang_run_node *run = NULL;
         struct lang_token next = lang_peek(p, 1);
         if ((lang_at_word(p, "exec") || lang_at_word(p, "explore")) && next.kind == LANG_C('(')) {
             return lang_refuse(p, p->token.at, p->token.size,
@@ -45,10 +53,7 @@ static bool parse_runs(struct lang_parser *p, struct lang_process_node *process)
                                lang_at_word(p, "exec") ? "write exec(\"FILE\") before `run`"
                                                        : "a process runs rules of this file");
         }
-        if (!lang_take_name(p, "the name of a rule", &run->rule)) {
-            return false;
-        }
-        if (lang_take(p, LANG_C('(')) && !parse_bindings(p, run)) {
+        if (!lang_parse_call(p, &run)) {
             return false;
         }
         *end = run;
@@ -367,7 +372,8 @@ bool lang_parse_grant(struct lang_parser *p)
         /* A `;` behind the last right does no harm: the next declaration is no right. */
     } while (lang_take(p, LANG_C(';')) && !lang_at_word(p, "grant") &&
              !lang_at_word(p, "process") && !lang_at_word(p, "rule") && !lang_at(p, LANG_END) &&
-             !lang_at_word(p, "import") && !lang_at_word(p, "type") && !lang_at_word(p, "edge"));
+             !lang_at_word(p, "import") && !lang_at_word(p, "type") && !lang_at_word(p, "edge") &&
+             !lang_at_word(p, "script"));
     grant->end = p->end;
     *p->grants_end = grant;
     p->grants_end = &grant->next;

@@ -293,8 +293,8 @@ static bool parse_match(struct lang_parser *p, struct lang_rule_node *rule)
 
 static bool at_declaration(const struct lang_parser *p)
 {
-    static const char *const words[] = {"system", "type",      "edge",    "import",
-                                        "rule",   "invariant", "process", "grant"};
+    static const char *const words[] = {"system",    "type",    "edge",  "import", "rule",
+                                        "invariant", "process", "grant", "script"};
     for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
         if (lang_at_word(p, words[i])) {
             return true;

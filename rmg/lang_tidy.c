@@ -31,7 +31,15 @@ struct tidy_line {
     bool apart;       /* an empty line is to be before it */
 };
 
-enum tidy_kind { TIDY_SYSTEM, TIDY_TYPE, TIDY_IMPORT, TIDY_RULE, TIDY_PROCESS, TIDY_GRANT };
+enum tidy_kind {
+    TIDY_SYSTEM,
+    TIDY_TYPE,
+    TIDY_IMPORT,
+    TIDY_RULE,
+    TIDY_PROCESS,
+    TIDY_GRANT,
+    TIDY_SCRIPT
+};
 
 struct tidy_declaration {
     uint32_t at;
@@ -436,6 +444,37 @@ static void tidy_grant(struct tidy *t, const struct lang_grant_node *node)
 
 /* ---- declarations, in the order of the text ---- */
 
+static void tidy_steps(struct tidy *t, const struct lang_step_node *first, uint32_t indent)
+{
+    for (const struct lang_step_node *step = first; step != NULL; step = step->next) {
+        line(t, step->at, indent);
+        lang_print_step_word(step->mode, &t->text);
+        for (const struct lang_run_node *run = step->runs; run != NULL; run = run->next) {
+            put(t, run == step->runs ? "" : " | ");
+            tidy_run(t, run);
+        }
+        if (step->mode == RMG_SCRIPT_BLOCK) {
+            tidy_steps(t, step->steps, indent + 2);
+            line(t, step->steps->close, indent);
+        }
+        lang_print_step_end(step->mode, step->at_most, &t->text);
+    }
+}
+
+static void tidy_script(struct tidy *t, const struct lang_script_node *script)
+{
+    lang_print_script_head(&script->pub, &t->text);
+    tidy_steps(t, script->steps, 2);
+    line(t, script->steps->close, 0);
+    put(t, "}");
+}
+
+/* A declaration of several lines stands by itself. */
+static bool is_apart(enum tidy_kind kind)
+{
+    return kind == TIDY_RULE || kind == TIDY_SCRIPT;
+}
+
 static bool declare(struct tidy *t, uint32_t at, enum tidy_kind kind, const void *node)
 {
     void *list = t->declarations;
@@ -474,6 +513,9 @@ static bool gather_declarations(struct tidy *t)
     for (const struct lang_grant_node *n = p->grants; good && n != NULL; n = n->next) {
         good = declare(t, n->at, TIDY_GRANT, n);
     }
+    for (const struct lang_script_node *n = p->scripts; good && n != NULL; n = n->next) {
+        good = declare(t, n->at, TIDY_SCRIPT, n);
+    }
     if (good) {
         qsort(t->declarations, t->declaration_count, sizeof *t->declarations, by_place);
     }
@@ -496,8 +538,8 @@ static void tidy_declaration(struct tidy *t, size_t index)
     struct tidy_line *first = &t->lines[t->line_count - 1];
     first->declaration = true;
     first->blank = blank_before(t, declaration->at);
-    first->apart = index > 0 &&
-                   (declaration->kind == TIDY_RULE || t->declarations[index - 1].kind == TIDY_RULE);
+    first->apart =
+        index > 0 && (is_apart(declaration->kind) || is_apart(t->declarations[index - 1].kind));
     switch (declaration->kind) {
     case TIDY_SYSTEM:
         tidy_system(t);
@@ -516,6 +558,9 @@ static void tidy_declaration(struct tidy *t, size_t index)
         break;
     case TIDY_GRANT:
         tidy_grant(t, declaration->node);
+        break;
+    case TIDY_SCRIPT:
+        tidy_script(t, declaration->node);
         break;
     }
 }

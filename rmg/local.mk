@@ -35,6 +35,11 @@ noinst_LTLIBRARIES += %D%/librmg.la
 %C%_librmg_la_SOURCES += \
 	%D%/work.c %D%/work.h %D%/work_commit.c %D%/work_field.c %D%/work_load.c %D%/work_priv.h
 
+# Local scripts.
+%C%_librmg_la_SOURCES += \
+	%D%/script.c %D%/script.h %D%/script_all.c %D%/script_apply.c %D%/script_bits.c %D%/script_find.c %D%/script_plan.c \
+	%D%/script_priv.h %D%/script_rule.c
+
 # Types: in memory, in /schema, compared.
 %C%_librmg_la_SOURCES += \
 	%D%/content.c %D%/schema.c %D%/schema.h %D%/schema_check.c %D%/schema_check.h \
@@ -50,7 +55,7 @@ noinst_LTLIBRARIES += %D%/librmg.la
 	%D%/lang_file.c %D%/lang_format.c %D%/lang_graph.c %D%/lang_import.c %D%/lang_lex.c %D%/lang_link.c %D%/lang_literal.c \
 	%D%/lang_mem.c %D%/lang_pattern.c %D%/lang_policy.c %D%/lang_priv.h %D%/lang_process.c %D%/lang_query.c \
 	%D%/lang_query.h %D%/lang_rows.c %D%/lang_rule.c \
-	%D%/lang_schema.c %D%/lang_scope.c %D%/lang_step.c %D%/lang_tidy.c %D%/lang_types.c
+	%D%/lang_schema.c %D%/lang_scope.c %D%/lang_script.c %D%/lang_step.c %D%/lang_tidy.c %D%/lang_types.c
 
 # The .rmg file.
 %C%_librmg_la_SOURCES += \

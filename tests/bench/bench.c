@@ -12,8 +12,8 @@
 
 static void (*const files[])(const struct bench *bench) = {
     bench_process, /* first: a spawn costs with the memory its caller has touched */
-    bench_store,   bench_lmdb,   bench_file,   bench_merge, bench_wsc,
-    bench_rule,    bench_engine, bench_kernel, bench_disk,  bench_cap,
+    bench_script,  bench_store,  bench_lmdb,   bench_file, bench_merge, bench_wsc,
+    bench_rule,    bench_engine, bench_kernel, bench_disk, bench_cap,
 };
 
 static clockid_t bench_clock = CLOCK_MONOTONIC;

@@ -119,6 +119,20 @@ static inline bool lang_same_system(const struct lang_system *a, const struct la
                                    w->rule_count * sizeof *w->rules);
         }
     }
+    same = same && a->script_count == b->script_count;
+    for (uint32_t i = 0; same && i < a->script_count; i++) {
+        const struct lang_script *x = &a->scripts[i];
+        const struct lang_script *y = &b->scripts[i];
+        same = strcmp(x->name, y->name) == 0 && x->rewrites_max == y->rewrites_max &&
+               x->top_count == y->top_count && x->run_count == y->run_count &&
+               lang_same_bytes(x->steps, x->step_count * sizeof *x->steps, y->steps,
+                               y->step_count * sizeof *y->steps);
+        for (uint32_t k = 0; same && k < x->run_count; k++) {
+            same = x->runs[k].rule == y->runs[k].rule &&
+                   lang_same_bytes(x->runs[k].params, x->runs[k].params_size, y->runs[k].params,
+                                   y->runs[k].params_size);
+        }
+    }
     return same;
 }
 
