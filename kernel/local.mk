@@ -12,7 +12,7 @@ noinst_LTLIBRARIES += %D%/libkernel.la
 	%D%/folder.c %D%/folder.h %D%/head.c %D%/head.h %D%/hub.c %D%/hub.h %D%/hub_client.c %D%/hub_client.h \
 	%D%/hub_msg.c %D%/hub_msg.h %D%/hub_queue.c %D%/hub_queue.h %D%/loop.c %D%/loop.h \
 	%D%/pool.c %D%/pool.h %D%/supervisor.c %D%/supervisor.h \
-	%D%/supervisor_act.c %D%/supervisor_checkpoint.c %D%/supervisor_hub.c %D%/supervisor_priv.h %D%/system.c %D%/system.h %D%/system_checkpoint.c \
+	%D%/supervisor_act.c %D%/supervisor_checkpoint.c %D%/supervisor_hub.c %D%/supervisor_priv.h %D%/system.c %D%/system.h %D%/system_checkpoint.c %D%/system_edit.c \
 	%D%/thread.c %D%/thread.h %D%/waiter.c %D%/waiter.h %D%/worker.c %D%/worker.h
 %C%_libkernel_la_CFLAGS += $(CBOR_CFLAGS)
 %C%_libkernel_la_LIBADD += $(CBOR_LIBS)

@@ -89,6 +89,12 @@ JIT_MUST_CHECK enum jit_err shell_system_checkpoint(struct shell_system *system,
                                                     const char *grade, struct ckpt_manifest *out,
                                                     uint64_t *bytes_written);
 
+/* Append a tick that is no run's: a patch on the newest state, with another parent besides (zeros:
+ * none). OWN mode; durable and sealed on JIT_OK. Errors: those of rmg_patch_apply and the log;
+ * message says what. After an error the system may only be closed. */
+JIT_MUST_CHECK enum jit_err shell_system_edit(struct shell_system *system, const uint8_t *patch,
+                                              size_t patch_size, const struct jit_id *other);
+
 /* What a manifest says of a system besides its state. */
 struct shell_system_now {
     uint64_t tick;

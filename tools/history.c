@@ -62,15 +62,14 @@ static bool is_held(int dir_fd)
     return held;
 }
 
-/* Where the folder's history begins: at a checkpoint (*from is used), or NULL, at a genesis. */
-static enum jit_err find_start(struct jit_io *io, struct log_mark *from,
-                               const struct log_mark **start)
+/* Where the folder's history begins: at a checkpoint, or *found false, at a genesis. */
+static enum jit_err find_start(struct jit_io *io, struct ckpt_manifest *start, bool *found)
 {
     struct ckpt_list list;
     uint8_t uuid[LOG_UUID_BYTES];
     uint64_t first = 1;
     uint64_t last = 1;
-    *start = NULL;
+    *found = false;
     enum jit_err err = log_uuid(jit_heap_libc(), io, uuid);
     if (err != JIT_OK) {
         return JIT_OK; /* whoever reads the log says more about it */
@@ -82,8 +81,8 @@ static enum jit_err find_start(struct jit_io *io, struct log_mark *from,
     }
     const struct ckpt_entry *entry = err == JIT_OK ? ckpt_list_start(&list, first) : NULL;
     if (entry != NULL) {
-        *from = entry->manifest->mark;
-        *start = from;
+        *start = *entry->manifest;
+        *found = true;
     }
     ckpt_list_release(&list);
     return err;
@@ -94,17 +93,18 @@ static enum jit_err find_start(struct jit_io *io, struct log_mark *from,
 static enum jit_err read_log(struct jit_io *io, int dir_fd, struct once *once,
                              struct log_report *report)
 {
-    struct log_mark from;
-    const struct log_mark *start;
-    enum jit_err err = find_start(io, &from, &start);
+    struct ckpt_manifest start;
+    bool found = false;
+    enum jit_err err = find_start(io, &start, &found);
+    const struct log_mark *from = found ? &start.mark : NULL;
     if (err == JIT_OK) {
-        err = log_verify_from(jit_heap_libc(), io, start, visit_once, once, report);
+        err = log_verify_from(jit_heap_libc(), io, from, visit_once, once, report);
     }
     if (err != JIT_ECORRUPT || !is_held(dir_fd)) {
         return err;
     }
     uint64_t place = report->at.record;
-    err = log_verify_from(jit_heap_libc(), io, start, visit_once, once, report);
+    err = log_verify_from(jit_heap_libc(), io, from, visit_once, once, report);
     return err == JIT_ECORRUPT && report->at.record > place ? JIT_OK : err;
 }
 
@@ -127,6 +127,24 @@ int history_io(struct cli *cli, const char *data, int *fd, struct jit_io **io)
         return (int)cli_exit_of(err);
     }
     return CLI_OK;
+}
+
+int history_start(struct cli *cli, const char *data, struct ckpt_manifest *start, bool *found)
+{
+    struct jit_io *io = NULL;
+    int fd = -1;
+    int code = history_io(cli, data, &fd, &io);
+    if (code != CLI_OK) {
+        return code;
+    }
+    enum jit_err err = find_start(io, start, found);
+    io_posix_close(io);
+    close(fd);
+    if (err != JIT_OK) {
+        cli_what(cli, "the checkpoints of %s cannot be read", data);
+        cli_why(cli, "%s", jit_err_text(err));
+    }
+    return err == JIT_OK ? CLI_OK : (int)cli_exit_of(err);
 }
 
 int history_each(struct cli *cli, const char *data, log_visit *visit, void *user,
@@ -171,10 +189,8 @@ bool history_begun(const char *data)
         err = log_begun(jit_heap_libc(), io, &begun);
         if (err == JIT_OK &&
             !begun) { /* a restored folder has a checkpoint before its first tick */
-            struct log_mark from;
-            const struct log_mark *start = NULL;
-            err = find_start(io, &from, &start);
-            begun = start != NULL;
+            struct ckpt_manifest start;
+            err = find_start(io, &start, &begun);
         }
         if (err != JIT_OK || begun || !held) {
             break;

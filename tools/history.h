@@ -13,6 +13,10 @@
 int history_each(struct cli *cli, const char *data, log_visit *visit, void *user,
                  struct log_report *report);
 
+/* The checkpoint that stands in place of the folder's genesis. found false: there is a genesis.
+ * Returns an exit code; said. */
+int history_start(struct cli *cli, const char *data, struct ckpt_manifest *start, bool *found);
+
 /* Has the folder history? One without a durable genesis has none, and counts as new (DESIGN 14.13).
  * What cannot be read, or is in use, counts as history: whoever opens it says why. */
 bool history_begun(const char *data);

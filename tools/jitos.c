@@ -1,6 +1,7 @@
 /* tools/jitos.c - the client's program: its table of verbs. */
 #include "tools/jitos.h"
 
+#include "tools/branches.h"
 #include "tools/formats/format.h"
 
 static const char *const durabilities[] = {"tick", "group", "none", NULL};
@@ -309,6 +310,58 @@ static const struct cli_verb verbs[] = {
                   {"jitos restore --import run7.jck --into run7", "on another machine"},
                   {"jitos restore @100 --data run7 --into run8 --run-to 200", "and run it"}},
      .run = jitos_restore},
+    {.name = "fork",
+     .operands = "REV",
+     .summary = "another future from any tick, as a branch",
+     .about =
+         "A branch is a data folder of its own, DIR/branches/NAME, that goes on from REV with the\n"
+         "same hashes; other parameters or another seed are its first tick. REV is @TICK, HEAD,\n"
+         "HEAD~N, a checkpoint's name, or at least 8 digits of a commit.",
+     .options = jitos_fork_options,
+     .operands_min = 1,
+     .operands_max = 1,
+     .examples = {{"jitos fork @40 -m faster --set cure.q=0.5 --data run7", "what if"},
+                  {"jitos fork HEAD~10 --seed 9 --data run7", "other draws from there on"},
+                  {"jitos run --data run7/branches/faster --ticks 100", "and run it"}},
+     .run = jitos_fork},
+    {.name = "branch",
+     .operands = "[NAME [REV]]",
+     .summary = "list branches, make one, or switch to one",
+     .about =
+         "With NAME: a branch from REV, or from the newest tick. --switch makes NAME the head:\n"
+         "what --data DIR means from then on. main is the folder itself.",
+     .options = jitos_branch_options,
+     .operands_max = 2,
+     .examples = {{"jitos branch --data run7", "all of them, the head with a star"},
+                  {"jitos branch trial @40 --data run7", "a new one"},
+                  {"jitos branch --switch main --data run7", "back to the first"}},
+     .run = jitos_branch},
+    {.name = "rollback",
+     .operands = "REV",
+     .summary = "move the head back and keep the history",
+     .about = "A branch from REV becomes the head; what came after REV stays where it is.",
+     .options = jitos_rollback_options,
+     .operands_min = 1,
+     .operands_max = 1,
+     .examples = {{"jitos rollback @40 --data run7", "go on from tick 40"},
+                  {"jitos branch --switch main --data run7", "think again"}},
+     .run = jitos_rollback},
+    {.name = "merge",
+     .operands = "REV",
+     .summary = "put what happened on one branch into another",
+     .about =
+         "What only one side changed since their newest common commit is taken, what both changed\n"
+         "is joined by its field or is a conflict: nothing is settled silently. The result is a "
+         "tick\n"
+         "of BRANCH with two parents. Two data folders that were restored from one checkpoint can\n"
+         "be merged as well. Exit 1: conflicts, and nothing was changed.",
+     .options = jitos_merge_options,
+     .operands_min = 1,
+     .operands_max = 1,
+     .examples = {{"jitos merge HEAD --into main --data run7/branches/faster", "bring it home"},
+                  {"jitos merge @90 --into ../other/run --data run7 --dry-run", "what would come"},
+                  {"jitos merge HEAD --into main -s ours --data b", "ours wins"}},
+     .run = jitos_merge},
     {.name = "verify",
      .operands = "",
      .summary = "check chain, checkpoints, hashes and indexes of a folder",
@@ -327,6 +380,7 @@ static const struct cli_program program = {
     .examples = {{"jitos demo", "see it work"},
                  {"jitos run sim.jitos --ticks 100 --data run1", "run a system"},
                  {"jitos log --data run1", "what happened"}},
+    .prepare = branches_prepare,
 };
 
 int main(int argc, char **argv)

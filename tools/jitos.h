@@ -15,9 +15,17 @@ int jitos_replay(struct cli *cli);
 int jitos_verify(struct cli *cli);
 int jitos_checkpoint(struct cli *cli);
 int jitos_restore(struct cli *cli);
+int jitos_fork(struct cli *cli);
+int jitos_branch(struct cli *cli);
+int jitos_rollback(struct cli *cli);
+int jitos_merge(struct cli *cli);
 
 /* Options of the verbs about history, each beside its verb. */
 extern const struct cli_option jitos_checkpoint_options[];
 extern const struct cli_option jitos_restore_options[];
+extern const struct cli_option jitos_fork_options[];
+extern const struct cli_option jitos_branch_options[];
+extern const struct cli_option jitos_rollback_options[];
+extern const struct cli_option jitos_merge_options[];
 
 #endif

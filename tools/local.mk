@@ -22,7 +22,10 @@ bin_PROGRAMS += %D%/jitos
 	%D%/rmgtool/path.h %D%/rmgtool/rmg.h \
 	%D%/temporary.c %D%/temporary.h
 # Checkpoints and history.
-%C%_jitos_SOURCES += %D%/checkpoints.c %D%/checkpoints.h %D%/jitos_checkpoint.c \
+%C%_jitos_SOURCES += %D%/ancestry.c %D%/ancestry.h %D%/branches.c %D%/branches.h %D%/forks.h \
+	%D%/jitos_fork.c %D%/jitos_merge.c %D%/settings.c %D%/settings.h \
+	%D%/rmgtool/delta.c %D%/rmgtool/delta.h %D%/rmgtool/settle.c %D%/rmgtool/settle.h \
+	%D%/checkpoints.c %D%/checkpoints.h %D%/jitos_checkpoint.c \
 	%D%/jitos_restore.c %D%/rmgtool/key_file.c %D%/rmgtool/keys.h
 %C%_jitos_CFLAGS = $(AM_CFLAGS) $(CBOR_CFLAGS) $(JANSSON_CFLAGS) \
 	-DJIT_DATA_PATH='"$(pkgdatadir)"'

@@ -43,6 +43,9 @@ void kern_record_encode(const struct kern_record *record, struct jit_buf *buf)
         jit_buf_put_id(buf, &record->blob);
         jit_buf_put_u64(buf, record->blob_size);
     } else {
+        if ((record->flags & KERN_RECORD_EDIT) != 0) {
+            jit_buf_put_id(buf, &record->other);
+        }
         jit_buf_put_u64(buf, record->patch_size);
         jit_buf_put(buf, record->patch, record->patch_size);
     }
@@ -72,7 +75,13 @@ enum jit_err kern_record_decode(const uint8_t *bytes, size_t size, struct kern_r
     if (out->flags == KERN_RECORD_GENESIS) {
         jit_get_id(&cur, &out->blob);
         out->blob_size = jit_get_u64(&cur);
-    } else if (out->flags == 0) {
+    } else if (out->flags == 0 || out->flags == KERN_RECORD_EDIT) {
+        if (out->flags == KERN_RECORD_EDIT) {
+            jit_get_id(&cur, &out->other);
+            if (out->event_count > 0 || out->request_count > 0) {
+                return JIT_EFORMAT;
+            }
+        }
         out->patch_size = jit_get_u64(&cur);
         out->patch = jit_get_bytes(&cur, out->patch_size);
     } else {

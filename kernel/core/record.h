@@ -4,13 +4,16 @@
  *
  * Bytes: u32 version 1 || u32 flags || u64 n || events || u64 n || requests || u64 n || receipts
  * (14.3) || u64 size || patch. A genesis has flag GENESIS and, in place of the patch, the id and
- * size of the blob that holds it: 32 bytes || u64. */
+ * size of the blob that holds it: 32 bytes || u64. An edit, which somebody made beside a run (a
+ * merge, another seed), has flag EDIT, neither events nor requests, and before the patch the commit
+ * that is its other parent, or zeros. */
 #ifndef JIT_KERNEL_CORE_RECORD_H
 #define JIT_KERNEL_CORE_RECORD_H
 
 #include "rmg/engine.h"
 
 #define KERN_RECORD_GENESIS 1u
+#define KERN_RECORD_EDIT    2u
 
 /* Something that happened between ticks and that replay obeys (14.13). */
 enum kern_record_event_kind {
@@ -34,7 +37,8 @@ struct kern_record {
     uint32_t request_count;
     const uint8_t *patch;
     size_t patch_size;
-    struct jit_id blob; /* GENESIS */
+    struct jit_id other; /* EDIT: a parent besides the tick before; zeros: none */
+    struct jit_id blob;  /* GENESIS */
     uint64_t blob_size;
 };
 
@@ -52,6 +56,7 @@ struct kern_record_view {
     const uint8_t *receipts; /* 72 bytes each */
     const uint8_t *patch;
     size_t patch_size;
+    struct jit_id other; /* EDIT */
     struct jit_id blob;
     uint64_t blob_size;
 };

@@ -142,21 +142,50 @@ static enum jit_err count_receipts(struct kern_replay *replay, uint64_t tick,
     return err;
 }
 
+/* Ascending; returns how many. */
+static uint64_t parents_of(const struct jit_id *before, const struct jit_id *other,
+                           struct jit_id parents[2])
+{
+    bool two = !jit_id_is_zero(other) && !jit_id_equal(before, other);
+    bool first = !two || jit_id_compare(before, other) < 0;
+    parents[0] = first ? *before : *other;
+    parents[1] = first ? *other : *before;
+    return two ? 2 : 1;
+}
+
+void kern_edit_commit(const struct jit_id *parent, const struct jit_id *other, uint64_t tick,
+                      const struct jit_id *state_root, const uint8_t *patch, size_t patch_size,
+                      struct jit_id *out)
+{
+    struct jit_id parents[2];
+    struct rmg_commit made = {.parents = parents,
+                              .parent_count = parents_of(parent, other, parents),
+                              .state_root = *state_root,
+                              .policy = RMG_POLICY,
+                              .tick = tick};
+    rmg_patch_digest(patch, patch_size, &made.patch_digest);
+    rmg_receipts_digest(NULL, 0, &made.receipts_digest);
+    rmg_commit_id(&made, out);
+}
+
 enum jit_err kern_replay_tick(struct kern_replay *replay, uint64_t tick,
                               const struct jit_id *commit, const struct jit_id *root,
                               const uint8_t *payload, size_t payload_size)
 {
     struct kern_record_view view;
     enum jit_err err = kern_record_decode(payload, payload_size, &view);
-    if (err != JIT_OK || view.flags != 0) {
+    if (err != JIT_OK || view.flags == KERN_RECORD_GENESIS) {
         replay->what = "the payload of a record does not follow the specification";
         return err != JIT_OK ? err : JIT_EFORMAT;
     }
     if (replay->records == 0 || tick != replay->tick + 1) {
         return diverged(replay, "the ticks of the log do not follow one another");
     }
-    struct rmg_commit made = {
-        .parents = &replay->commit, .parent_count = 1, .policy = RMG_POLICY, .tick = tick};
+    struct jit_id parents[2];
+    struct rmg_commit made = {.parents = parents,
+                              .parent_count = parents_of(&replay->commit, &view.other, parents),
+                              .policy = RMG_POLICY,
+                              .tick = tick};
     err = count_receipts(replay, tick, &view, &made.receipts_digest);
     if (err != JIT_OK) {
         replay->what = "the receipts of a record do not follow the specification";

@@ -60,4 +60,10 @@ JIT_MUST_CHECK enum jit_err kern_replay_tick(struct kern_replay *replay, uint64_
                                              const struct jit_id *commit, const struct jit_id *root,
                                              const uint8_t *payload, size_t payload_size);
 
+/* The commit that follows `parent` when a patch gives this state: with `other` (zeros: none) as a
+ * second parent, without requests. */
+void kern_edit_commit(const struct jit_id *parent, const struct jit_id *other, uint64_t tick,
+                      const struct jit_id *state_root, const uint8_t *patch, size_t patch_size,
+                      struct jit_id *out);
+
 #endif

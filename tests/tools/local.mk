@@ -71,3 +71,6 @@ if !SANITIZED
 %C%_rogue_LDFLAGS = $(AM_LDFLAGS) -static-pie
 endif
 dist_check_SCRIPTS += %D%/test_native.sh
+
+# Forks, rollbacks and merges with real processes.
+dist_check_SCRIPTS += %D%/test_branches.sh

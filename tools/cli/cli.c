@@ -67,6 +67,25 @@ const char *cli_text(const struct cli *cli, const char *name)
     return value_of(cli, name)->text;
 }
 
+bool cli_has(const struct cli *cli, const char *name)
+{
+    for (uint32_t i = 0; i < cli->value_count; i++) {
+        if (strcmp(cli->values[i].option->name, name) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+void cli_replace(struct cli *cli, const char *name, const char *text)
+{
+    for (uint32_t i = 0; i < cli->value_count; i++) {
+        if (strcmp(cli->values[i].option->name, name) == 0) {
+            cli->values[i].text = text;
+        }
+    }
+}
+
 uint64_t cli_number(const struct cli *cli, const char *name)
 {
     const struct cli_value *value = value_of(cli, name);
@@ -377,6 +396,9 @@ int cli_main(const struct cli_program *program, const struct cli_env *env, int a
     *cli = (struct cli){.program = program, .env = env, .operands = operands, .listed = listed};
     done = print_made(program, env->out, argc, argv);
     code = done ? CLI_OK : cli_parse(cli, argc, argv, &done);
+    if (code == CLI_OK && !done && program->prepare != NULL) {
+        code = program->prepare(cli);
+    }
     if (code == CLI_OK && !done) {
         code = cli->verb->run(cli);
     }

@@ -86,6 +86,8 @@ struct cli_program {
     const struct cli_option *options; /* taken by every verb, besides the built-in ones; or NULL */
     const struct cli_verb *verbs;     /* ended by one without run */
     struct cli_example examples[4];   /* three for the short help of the program */
+    /* Called before the verb; another exit code than CLI_OK is the program's. NULL: nothing. */
+    int (*prepare)(struct cli *cli);
     void *user;
 };
 
@@ -157,6 +159,11 @@ const char *cli_list(const struct cli *cli, const char *name, uint32_t index);
 /* Bytes as people may see them: control bytes become '?', at most max bytes, then "...", cut
  * between characters. out has max + 4 bytes; it comes back. */
 const char *cli_shown(const void *bytes, size_t size, size_t max, char *out);
+
+/* Does the verb or the program have such an option? */
+bool cli_has(const struct cli *cli, const char *name);
+/* Put another text in place of the one that was given; text is kept by the caller. */
+void cli_replace(struct cli *cli, const char *name, const char *text);
 
 /* The three lines of a failure; why may hold several lines. Without cli_what() nothing is printed,
  * also when the exit code is not 0 (an answer "no" needs no error). */

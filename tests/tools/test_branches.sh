@@ -1,0 +1,146 @@
+#!/bin/sh
+# Goal:   a fork, a rollback and a merge leave every history as it was, each branch goes on by
+#         itself, and what two sides changed differently is a conflict, never settled silently.
+# Method: a small system with real processes; another seed and parameter, joins and conflicts; two
+#         folders restored from one exported checkpoint; every result replayed from its log.
+set -eu
+
+jitos=$(cd "${builddir:-.}" && pwd)/tools/jitos
+jitosd=$(cd "${builddir:-.}" && pwd)/tools/jitosd
+top=$(cd "${srcdir:-.}" && pwd)
+dir=$(mktemp -d "${TMPDIR:-/tmp}/jitos-branches-XXXXXX")
+trap 'rm -rf "$dir"' EXIT
+failed=0
+
+# shellcheck source=tests/lib/processes.sh
+. "$top/tests/lib/processes.sh"
+
+fail() {
+    echo "FAIL: $*"
+    failed=1
+}
+
+# want CODE COMMAND...
+want() {
+    code=$1
+    shift
+    set +e
+    "$@" >"$dir/out" 2>"$dir/err"
+    got=$?
+    set -e
+    if [ "$got" != "$code" ]; then
+        fail "exit $got, wanted $code: $*"
+        cat "$dir/out" "$dir/err"
+    fi
+}
+
+says() {
+    grep -q -- "$1" "$dir/out" "$dir/err" || {
+        fail "no word of: $1"
+        cat "$dir/out" "$dir/err"
+    }
+}
+
+cd "$dir"
+{
+    echo ":ID,:LABEL,state:long,hits:long"
+    i=0
+    while [ $i -lt 30 ]; do
+        echo "c$i,Cell,0,0"
+        i=$((i + 1))
+    done
+} >cells.csv
+# system NAME UPDATE
+system() {
+    cat <<END
+system $1
+type Cell { state: i64 = 0, hits: i64 sum = 0 }
+import "cells.csv" into /world
+rule count(p: f64)
+  match (a:Cell)
+  where chance(p)
+  $2
+process w[2] run count(p = 0.2) apply all over shard(/world)
+grant w: map /world; invoke count on /world
+END
+}
+system sums "add a.hits, 1" >sums.jitos
+system sets "set a.state = a.state + 1" >sets.jitos
+
+# A fork without a change goes where its source goes.
+want 0 "$jitos" run sums.jitos --ticks 30 --seed 3 --data a --json
+root=$(key root out)
+want 0 "$jitos" branch same @10 --data a
+want 0 "$jitos" run --data a/branches/same --ticks 30 --json
+[ "$(key root out)" = "$root" ] || fail "a branch went on otherwise"
+
+# With another parameter and seed it does not, and it says so in its log.
+want 0 "$jitos" fork @10 -m fast --set count.p=0.9 --seed 8 --data a
+want 0 "$jitos" run --data a/branches/fast --ticks 20 --json
+[ "$(key denied out)" = 0 ] || fail "the changed parameter is not covered by its capability"
+want 0 "$jitos" replay --verify --data a/branches/fast
+want 0 "$jitos" verify --data a/branches/fast --deep
+want 2 "$jitos" fork @10 --set nothing=1 --data a
+want 2 "$jitos" fork @10 --set p=many --data a
+want 2 "$jitos" fork @10 --set p --data a
+want 2 "$jitos" fork @10 -m fast --data a
+want 2 "$jitos" fork @10 -m main --data a
+want 3 "$jitos" fork @99 --data a
+[ ! -e a/branches/fork-99 ] || fail "something was made of no tick"
+
+# Joins: both sides added.
+want 0 "$jitos" merge HEAD --into main --data a/branches/fast --dry-run
+says "would be"
+want 0 "$jitos" verify --data a
+says "$root"
+want 0 "$jitos" merge HEAD --into main --data a/branches/fast --json
+says '"tick":31'
+want 0 "$jitos" merge HEAD --into main --data a/branches/fast
+says "already"
+want 0 "$jitos" replay --verify --data a
+says "31 ticks"
+want 0 "$jitos" run --data a --ticks 35
+want 0 "$jitos" replay --verify --data a
+
+# The head moves, the history stays.
+want 0 "$jitos" rollback @5 --data a
+want 0 "$jitos" run --data a --ticks 7
+want 0 "$jitos" log --data a -n 1 --json
+says '"tick":7'
+want 0 "$jitos" branch --data a --json
+says '"name":"back-to-5".*"head":true'
+want 0 "$jitos" branch --switch main --data a
+want 0 "$jitos" log --data a -n 1 --json
+says '"tick":35'
+want 3 "$jitos" branch --switch nobody --data a
+printf 'branch ../x\n' >a/HEAD
+want 5 "$jitos" log --data a
+rm a/HEAD
+
+# Conflicts change nothing.
+want 0 "$jitos" run sets.jitos --ticks 12 --seed 3 --data b --json
+root=$(key root out)
+want 0 "$jitos" fork @5 -m x --seed 4 --data b
+want 0 "$jitos" run --data b/branches/x --ticks 12
+want 1 "$jitos" merge HEAD --into main --data b/branches/x
+says "conflict"
+want 0 "$jitos" verify --data b
+says "$root"
+want 0 "$jitos" merge HEAD --into main --data b/branches/x -s theirs
+want 0 "$jitos" replay --verify --data b
+
+# Two folders that come from one checkpoint.
+want 0 "$jitos" checkpoint --export c.jck --data a
+want 0 "$jitos" restore --import c.jck --into c
+want 0 "$jitos" restore --import c.jck --into d
+want 0 "$jitos" run --data c --ticks 40
+want 0 "$jitos" fork HEAD --into e --seed 77 --data d
+want 0 "$jitos" run --data e --ticks 39
+want 0 "$jitos" merge HEAD --into ./e --data c
+want 0 "$jitos" replay --verify --data e
+says "40 ticks"
+want 2 "$jitos" merge HEAD --into ./b --data c
+says "nothing in common"
+
+[ $failed = 0 ] && echo "branches: ok"
+exit $failed
