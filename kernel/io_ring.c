@@ -7,6 +7,7 @@
 
 #include "base/check.h"
 #include "kernel/io_priv.h"
+#include "kernel/uring.h"
 
 struct flight {
     struct jit_io_write *write; /* NULL: free */
@@ -153,17 +154,19 @@ static struct jit_io_write *ring_reap(struct jit_io *io, bool wait)
 enum jit_err io_ring_open(struct jit_heap *heap, int dirfd, const struct io_options *options,
                           struct jit_io **out)
 {
+    static const uint8_t ops[] = {IORING_OP_WRITE, IORING_OP_NOP};
     *out = NULL;
     struct io_ring *ring = heap->alloc(heap, sizeof *ring);
     if (ring == NULL) {
         return JIT_ENOMEM;
     }
     memset(ring, 0, sizeof *ring);
-    if (io_uring_queue_init(IO_WRITES_MAX, &ring->ring, 0) != 0) {
+    enum jit_err err = shell_uring_init(IO_WRITES_MAX, ops, sizeof ops, &ring->ring);
+    if (err != JIT_OK) {
         heap->free(heap, ring);
-        return JIT_ENOTSUP;
+        return err;
     }
-    enum jit_err err = io_posix_init(&ring->posix, heap, dirfd, options);
+    err = io_posix_init(&ring->posix, heap, dirfd, options);
     if (err != JIT_OK) {
         io_uring_queue_exit(&ring->ring);
         heap->free(heap, ring);

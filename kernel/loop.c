@@ -7,6 +7,7 @@
 #include <time.h>
 
 #include "base/check.h"
+#include "kernel/uring.h"
 
 #define QUEUE_ENTRIES 256u
 #define NS_PER_S      1000000000ull
@@ -53,13 +54,14 @@ static struct watch *find(struct shell_loop *loop, uint64_t name)
 
 enum jit_err shell_loop_new(struct jit_heap *heap, bool uring, struct shell_loop **out)
 {
+    static const uint8_t ops[] = {IORING_OP_POLL_ADD, IORING_OP_POLL_REMOVE, IORING_OP_TIMEOUT};
     struct shell_loop *loop = jit_heap_zalloc(heap, 1, sizeof *loop);
     *out = loop;
     if (loop == NULL) {
         return JIT_ENOMEM;
     }
     loop->heap = heap;
-    loop->uring = uring && io_uring_queue_init(QUEUE_ENTRIES, &loop->ring, 0) == 0;
+    loop->uring = uring && shell_uring_init(QUEUE_ENTRIES, ops, sizeof ops, &loop->ring) == JIT_OK;
     return JIT_OK;
 }
 

@@ -12,6 +12,7 @@
 #include "kernel/core/image.h"
 #include "kernel/io_ring.h"
 #include "kernel/supervisor_priv.h"
+#include "proc/host/fence.h"
 
 uint64_t supervisor_now_ns(void)
 {
@@ -514,8 +515,16 @@ static enum jit_err make_nursery(struct shell_supervisor *s, char *message, size
     if (err != JIT_OK) {
         snprintf(message, size, "the workers' seccomp filter could not be made: %s",
                  jit_err_text(err));
+        return err;
     }
-    return err;
+    err = host_spawner_new(s->options.probe, &s->nursery.start, &s->nursery.native, &s->spawner);
+    if (err != JIT_OK) {
+        snprintf(message, size, "the process that starts workers could not be made: %s",
+                 jit_err_text(err));
+        return err;
+    }
+    s->nursery.spawner = &s->spawner;
+    return JIT_OK;
 }
 
 static enum jit_err make_pool(struct shell_supervisor *s, char *message, size_t size)
@@ -532,11 +541,8 @@ static enum jit_err make_loop(struct shell_supervisor *s, char *message, size_t 
 {
     struct hub_handler handler = supervisor_handler;
     handler.user = s;
-    enum jit_err err = shell_loop_new(s->heap, s->options.uring, &s->loop);
-    if (err == JIT_OK) {
-        s->bell_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-        err = s->bell_fd < 0 ? JIT_EIO : shell_waiter_new(s->heap, s->bell_fd, &s->waiter);
-    }
+    s->bell_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    enum jit_err err = s->bell_fd < 0 ? JIT_EIO : shell_waiter_new(s->heap, s->bell_fd, &s->waiter);
     if (err == JIT_OK) {
         err = shell_loop_add(s->loop, s->bell_fd, bell_ready, s, &s->bell_watch);
     }
@@ -569,6 +575,7 @@ enum jit_err shell_supervisor_new(struct jit_heap *heap,
     s->options = *options;
     s->bell_fd = -1;
     s->loader = (struct host_loader)HOST_LOADER_NONE;
+    s->spawner = (struct host_spawner)HOST_SPAWNER_NONE;
     jit_buf_init(&s->frame, heap, HUB_ANSWER_BYTES_MAX);
     struct shell_system_options system = {
         .path = options->data,
@@ -579,13 +586,29 @@ enum jit_err shell_supervisor_new(struct jit_heap *heap,
         .shared_view = true,
         .stop_fd = &s->options.stop_fd,
     };
-    enum jit_err err = shell_system_open(&s->system, heap, &system);
+    /* First, while this process is small and holds no lock: what is forked from it stays so. */
+    enum jit_err err = make_nursery(s, message, message_size);
+    if (err == JIT_OK) {
+        err = shell_system_open(&s->system, heap, &system);
+        if (err != JIT_OK) {
+            snprintf(message, message_size, "%s", s->system.message);
+        }
+    }
     if (err != JIT_OK) {
-        snprintf(message, message_size, "%s", s->system.message);
+        host_loader_close(&s->loader);
+        host_spawner_close(&s->spawner);
         heap->free(heap, s);
         return err;
     }
-    err = make_nursery(s, message, message_size);
+    /* Once fenced in it makes no more rings: the folder's is there, and this is the other one. */
+    err = shell_loop_new(s->heap, s->options.uring, &s->loop);
+    if (err == JIT_OK) {
+        err = host_fence(s->options.probe, s->system.folder.fd);
+    }
+    if (err != JIT_OK) {
+        snprintf(message, message_size, "the supervisor could not fence itself in: %s",
+                 jit_err_text(err));
+    }
     if (err == JIT_OK) {
         err = make_pool(s, message, message_size);
     }
@@ -648,6 +671,7 @@ void shell_supervisor_free(struct shell_supervisor *s)
         close(s->bell_fd);
     }
     host_loader_close(&s->loader);
+    host_spawner_close(&s->spawner);
     for (uint32_t i = 0; i < s->image_count; i++) {
         host_loader_close(&s->images[i].loader);
     }

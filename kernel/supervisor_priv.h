@@ -71,6 +71,7 @@ struct shell_supervisor {
     uint64_t stop_watch;
     struct host_loader loader;
     struct shell_nursery nursery;
+    struct host_spawner spawner;
     struct shell_image *images; /* programs that processes run, each once */
     uint32_t image_count;
     struct supervisor_worker *workers;

@@ -84,7 +84,9 @@ enum jit_err shell_worker_spawn(struct shell_worker *worker, struct jit_heap *he
             .heap_bytes = SHELL_HEAP_BYTES,
             .stack_bytes = SHELL_STACK_BYTES,
         };
-        err = host_spawn(&host, &worker->child, fault);
+        err = nursery->spawner != NULL ? host_spawner_spawn(nursery->spawner, &nursery->native,
+                                                            &host, &worker->child, fault)
+                                       : host_spawn(&host, &worker->child, fault);
     }
     if (err != JIT_OK) {
         close_memories(worker);

@@ -5,7 +5,7 @@
 #define JIT_KERNEL_WORKER_H
 
 #include "proc/host/memory.h"
-#include "proc/host/spawn.h"
+#include "proc/host/spawner.h"
 #include "syscall/boot.h"
 #include "syscall/ring.h"
 
@@ -17,6 +17,7 @@ struct shell_nursery {
     struct host_filter final;  /* which takes this one as its last */
     struct host_filter native; /* for a program of its own */
     const struct host_memory *view;
+    struct host_spawner *spawner; /* NULL: this process makes the clones itself */
 };
 
 /* Sizes of DESIGN 7.1; a rules loader keeps nothing in its graph but its tick. It may ask for more,

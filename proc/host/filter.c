@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/check.h"
+#include "proc/host/filter_priv.h"
 #include "proc/host/linux.h"
 #include "proc/host/oserr_priv.h"
 
@@ -155,7 +156,7 @@ static int add_runtime_rows(scmp_filter_ctx ctx)
 }
 
 /* libseccomp writes the program to a descriptor; read it back from a memfd. */
-static enum jit_err take_program(scmp_filter_ctx ctx, struct host_filter *out)
+enum jit_err host_filter_take(void *ctx, struct host_filter *out)
 {
     enum jit_err err = JIT_EIO;
     int fd = memfd_create("jitos-filter", MFD_CLOEXEC);
@@ -211,7 +212,7 @@ enum jit_err host_filter_build(enum host_filter_kind kind, struct host_filter *o
         err = result == -ENOMEM ? JIT_ENOMEM : JIT_ENOTSUP;
         goto out;
     }
-    err = take_program(ctx, out);
+    err = host_filter_take(ctx, out);
 out:
     seccomp_release(ctx);
     return err;

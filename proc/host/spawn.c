@@ -14,6 +14,7 @@
 #include "base/check.h"
 #include "proc/host/lockdown_priv.h"
 #include "proc/host/oserr_priv.h"
+#include "proc/host/spawn_priv.h"
 #include "proc/host/userns_priv.h"
 
 #define EXEC_TIMEOUT_MS  30000        /* a last resort: an idle-class child on a busy machine */
@@ -151,14 +152,14 @@ static enum jit_err await_exec(int channel, struct host_fault *fault)
 }
 
 /* From clone to exec; the child exists when this returns, also on error, unless *out is none. */
-static enum jit_err start(const struct host_lockdown_plan *plan, struct host_child *out,
-                          struct host_fault *fault)
+static enum jit_err start(const struct host_lockdown_plan *plan, bool sibling,
+                          struct host_child *out, struct host_fault *fault)
 {
     uint64_t namespaces = plan->confined ? (uint64_t)HOST_NS_OTHERS : 0;
     if (plan->confined && plan->user_ns) {
         namespaces |= CLONE_NEWUSER;
     }
-    out->pid = host_clone(namespaces, &out->pidfd);
+    out->pid = host_clone(namespaces | (sibling ? CLONE_PARENT : 0), &out->pidfd);
     if (out->pid == 0) {
         host_lockdown_run(plan);
     }
@@ -179,10 +180,10 @@ static enum jit_err start(const struct host_lockdown_plan *plan, struct host_chi
     return JIT_OK;
 }
 
-enum jit_err host_spawn(const struct host_spawn_spec *spec, struct host_child *out,
-                        struct host_fault *fault)
+/* On error *out is none, or a child that has been killed and is to be reaped. */
+static enum jit_err spawn(const struct host_spawn_spec *spec, bool sibling, struct host_child *out,
+                          struct host_fault *fault)
 {
-    struct host_child child = HOST_CHILD_NONE;
     struct host_lockdown_plan plan;
     int channel[2];
 
@@ -200,22 +201,35 @@ enum jit_err host_spawn(const struct host_spawn_spec *spec, struct host_child *o
         return failed(fault, CHANNEL_FAILURES, errno);
     }
     make_plan(spec, channel, &plan);
-    err = start(&plan, &child, fault);
+    err = start(&plan, sibling, out, fault);
     (void)close(channel[1]);
     if (err == JIT_OK) {
         err = await_exec(channel[0], fault);
     }
     (void)close(channel[0]);
-    if (err == JIT_OK) {
-        *out = child;
-    } else if (child.pid > 0) {
+    if (err != JIT_OK && out->pid > 0) {
+        host_child_kill(out);
+    }
+    return err;
+}
+
+enum jit_err host_spawn(const struct host_spawn_spec *spec, struct host_child *out,
+                        struct host_fault *fault)
+{
+    enum jit_err err = spawn(spec, false, out, fault);
+    if (err != JIT_OK && out->pid > 0) {
         struct host_exit end;
-        host_child_kill(&child);
-        enum jit_err reaped = host_child_reap(&child, true, &end);
+        enum jit_err reaped = host_child_reap(out, true, &end);
         assert(reaped != JIT_EAGAIN);
         (void)reaped;
     }
     return err;
+}
+
+enum jit_err host_spawn_sibling(const struct host_spawn_spec *spec, struct host_child *out,
+                                struct host_fault *fault)
+{
+    return spawn(spec, true, out, fault);
 }
 
 void host_child_kill(const struct host_child *child)

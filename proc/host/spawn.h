@@ -7,13 +7,12 @@
  * guest_lockdown(), after which there is no descriptor left.
  *
  * A worker dies with the *thread* that spawned it: spawn from one that lives as long as the
- * supervisor. A spawn copies the caller's page tables, so it costs with the caller's anonymous
- * memory (not with its memfds); nothing here needs more of the caller than this call's arguments,
- * so a small process forked at start-up can make the calls for a big one.
- * With the NATIVE filter in place of START the program is one that nobody vouches for (profile B):
- * it takes no steps of its own, keeps the four descriptors and can do nothing with them but map
- * them, and replacing its own maps is its own affair.
- * In a sanitizer build the sandbox is a null one: the same descriptors, no confinement. */
+ * supervisor. A spawn copies the caller's page tables, so it costs with the caller's memory: a
+ * small process forked at start-up makes the calls for a big one (proc/host/spawner.h). With the
+ * NATIVE filter in place of START the program is one that nobody vouches for (profile B): it takes
+ * no steps of its own, keeps the four descriptors and can do nothing with them but map them, and
+ * replacing its own maps is its own affair. In a sanitizer build the sandbox is a null one: the
+ * same descriptors, no confinement. */
 #ifndef JIT_PROC_HOST_SPAWN_H
 #define JIT_PROC_HOST_SPAWN_H
 

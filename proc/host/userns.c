@@ -39,12 +39,12 @@ const char *host_userns_map(pid_t pid, bool unique, uint32_t kuid)
     return write_file(pid, "gid_map", line) != 0 ? "gid_map" : NULL;
 }
 
-pid_t host_clone(uint64_t namespaces, int *pidfd)
+pid_t host_clone(uint64_t flags, int *pidfd)
 {
     struct clone_args args = {
-        .flags = CLONE_PIDFD | CLONE_CLEAR_SIGHAND | namespaces,
+        .flags = CLONE_PIDFD | CLONE_CLEAR_SIGHAND | flags,
         .pidfd = (uintptr_t)pidfd,
-        .exit_signal = SIGCHLD,
+        .exit_signal = (flags & CLONE_PARENT) != 0 ? 0 : SIGCHLD, /* else as its sibling */
     };
     return (pid_t)syscall(SYS_clone3, &args, sizeof args);
 }

@@ -15,7 +15,8 @@
  */
 const char *host_userns_map(pid_t pid, bool unique, uint32_t kuid);
 
-/* clone3() with CLONE_CLEAR_SIGHAND and CLONE_PIDFD and no shared memory: 0 in the child. */
-pid_t host_clone(uint64_t namespaces, int *pidfd);
+/* clone3() with CLONE_CLEAR_SIGHAND and CLONE_PIDFD and no shared memory: 0 in the child. flags:
+ * namespaces, and CLONE_PARENT for a sibling. */
+pid_t host_clone(uint64_t flags, int *pidfd);
 
 #endif
