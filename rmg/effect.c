@@ -14,8 +14,10 @@ struct incidence {
     const struct jit_id *type;
 };
 
-/* Negatives one each; a created or deleted edge four; a deleted node two. */
-#define INCIDENCES_MAX (RMG_RULE_NEGATIVES_MAX + JIT_PATTERN_ELEMENTS_MAX * (4u + 4u + 2u))
+/* Conditions and aggregates one each; a created or deleted edge four; a deleted node two. */
+#define NEARS_MAX (RMG_RULE_NEGATIVES_MAX + RMG_RULE_AGGREGATES_MAX)
+#define INCIDENCES_MAX                                                                             \
+    (RMG_RULE_NEGATIVES_MAX + RMG_RULE_AGGREGATES_MAX + JIT_PATTERN_ELEMENTS_MAX * (4u + 4u + 2u))
 
 uint8_t rmg_match_first(const struct rmg_match *match, uint8_t element)
 {
@@ -70,6 +72,12 @@ static bool field_covered(const struct rmg_match *match, uint32_t index)
     return covered;
 }
 
+struct extent {
+    const struct jit_id *type;
+    bool read;
+    bool blind;
+};
+
 struct footprint {
     const struct rmg_match *match;
     const struct rmg_effect *effect;
@@ -78,7 +86,7 @@ struct footprint {
     uint32_t incidence_count;
     uint32_t extent_count;
     struct incidence incidences[INCIDENCES_MAX];
-    const struct jit_id *extents[2 * JIT_PATTERN_ELEMENTS_MAX];
+    struct extent extents[2 * JIT_PATTERN_ELEMENTS_MAX + NEARS_MAX];
 };
 
 static bool emit_element(const struct footprint *f, bool is_edge, const struct jit_id *id,
@@ -126,15 +134,19 @@ static void add_incidence(struct footprint *f, uint8_t operand, enum rmg_directi
     at->blind = at->blind || !read;
 }
 
-static void add_extent(struct footprint *f, const struct jit_id *type)
+static void add_extent(struct footprint *f, const struct jit_id *type, bool read)
 {
-    for (uint32_t i = 0; i < f->extent_count; i++) {
-        if (jit_id_equal(f->extents[i], type)) {
-            return;
-        }
+    struct extent *at = NULL;
+    for (uint32_t i = 0; i < f->extent_count && at == NULL; i++) {
+        at = jit_id_equal(f->extents[i].type, type) ? &f->extents[i] : NULL;
     }
-    assert(f->extent_count < 2 * JIT_PATTERN_ELEMENTS_MAX);
-    f->extents[f->extent_count++] = type;
+    if (at == NULL) {
+        assert(f->extent_count < sizeof f->extents / sizeof f->extents[0]);
+        at = &f->extents[f->extent_count++];
+        *at = (struct extent){.type = type};
+    }
+    at->read = at->read || read;
+    at->blind = at->blind || !read;
 }
 
 /* An edge comes or goes. */
@@ -144,7 +156,7 @@ static void add_edge(struct footprint *f, uint8_t from, uint8_t to, const struct
     add_incidence(f, from, RMG_DIR_OUT, &any_type, false);
     add_incidence(f, to, RMG_DIR_IN, type, false);
     add_incidence(f, to, RMG_DIR_IN, &any_type, false);
-    add_extent(f, type);
+    add_extent(f, type, false);
 }
 
 static bool footprint_elements(struct footprint *f)
@@ -164,7 +176,7 @@ static bool footprint_elements(struct footprint *f)
         } else if (element->deleted) {
             add_incidence(f, (uint8_t)i, RMG_DIR_OUT, &any_type, true);
             add_incidence(f, (uint8_t)i, RMG_DIR_IN, &any_type, true);
-            add_extent(f, &f->effect->types[i]);
+            add_extent(f, &f->effect->types[i], false);
         }
     }
     for (uint32_t i = 0; i < rule->create_count; i++) {
@@ -175,7 +187,7 @@ static bool footprint_elements(struct footprint *f)
         if (create->is_edge) {
             add_edge(f, create->from, create->to, &create->type);
         } else {
-            add_extent(f, &create->type);
+            add_extent(f, &create->type, false);
         }
     }
     return true;
@@ -192,17 +204,57 @@ static bool footprint_detached(const struct footprint *f)
     return true;
 }
 
-static bool footprint_negatives(struct footprint *f)
+/* Detached edges ascend by id. */
+static bool is_detached(const struct rmg_effect *effect, const struct jit_id *edge)
+{
+    uint32_t from = 0;
+    uint32_t to = effect->detached_count;
+    while (from < to) {
+        uint32_t middle = from + (to - from) / 2;
+        int order = jit_id_compare(&rmg_effect_detached(effect, middle)->id, edge);
+        if (order == 0) {
+            return true;
+        }
+        from = order < 0 ? middle + 1 : from;
+        to = order < 0 ? to : middle;
+    }
+    return false;
+}
+
+/* A node whose type, or a field that was looked at, of what is not matched. */
+static bool footprint_seen(const struct footprint *f, const struct rmg_seen *seen)
+{
+    struct rmg_use use = {.access = RMG_ACCESS_READ, .read = true};
+    uint8_t size = 0;
+    if (seen->kind == RMG_SLOT_NODE) {
+        return emit_element(f, false, &seen->id, false);
+    }
+    if (seen->kind == RMG_SLOT_BETA && is_detached(f->effect, &seen->id)) {
+        return true; /* it goes, with all its fields */
+    }
+    use.slot.kind = (enum rmg_slot_kind)seen->kind;
+    use.slot.instance = f->match->instance;
+    use.slot.id = seen->id;
+    use.slot.name = rmg_rule_name(f->match->rule, seen->name, &size);
+    use.slot.name_size = size;
+    return f->emit(f->user, &use);
+}
+
+static bool footprint_nears(struct footprint *f)
 {
     const struct rmg_rule *rule = f->match->rule;
-    for (uint32_t i = 0; i < rule->negative_count; i++) {
-        const struct rmg_rule_negative *negative = &rule->negatives[i];
-        add_incidence(f, negative->element, negative->direction,
-                      negative->edge_typed ? &negative->edge_type : &any_type, true);
+    for (uint32_t i = 0; i < rule->negative_count + rule->aggregate_count; i++) {
+        const struct rmg_rule_near *near = rmg_rule_near_at(rule, i);
+        if (near->alone) {
+            add_extent(f, &near->other_type, true);
+        } else {
+            add_incidence(f, near->element, near->direction,
+                          near->edge_typed ? &near->edge_type : &any_type, true);
+        }
     }
     for (uint32_t i = 0; i < f->effect->seen_count; i++) {
-        struct jit_id seen = rmg_effect_seen(f->effect, i);
-        if (!emit_element(f, false, &seen, false)) {
+        struct rmg_seen seen = rmg_effect_seen(f->effect, i);
+        if (!footprint_seen(f, &seen)) {
             return false;
         }
     }
@@ -310,9 +362,11 @@ static bool footprint_ends(struct footprint *f)
     return true;
 }
 
-static bool emit_extent(const struct footprint *f, const struct jit_id *type)
+static bool emit_extent(const struct footprint *f, const struct jit_id *type, bool read, bool blind)
 {
-    struct rmg_use use = {.access = RMG_ACCESS_BLIND, .join = RMG_JOIN_MEMBERS};
+    struct rmg_use use = {.read = read};
+    use.access = !blind ? RMG_ACCESS_READ : read ? RMG_ACCESS_WRITE : RMG_ACCESS_BLIND;
+    use.join = use.access == RMG_ACCESS_BLIND ? RMG_JOIN_MEMBERS : RMG_JOIN_NONE;
     use.slot.kind = RMG_SLOT_EXTENT;
     use.slot.instance = f->match->instance;
     use.slot.id = *type;
@@ -346,14 +400,16 @@ static bool footprint_members(struct footprint *f)
         const struct jit_id *type = rmg_effect_extent(f->effect, i);
         bool known = false;
         for (uint32_t k = 0; k < f->extent_count && !known; k++) {
-            known = jit_id_equal(f->extents[k], type);
+            known = jit_id_equal(f->extents[k].type, type);
+            f->extents[k].blind = f->extents[k].blind || known;
         }
-        if (!known && !emit_extent(f, type)) {
+        if (!known && !emit_extent(f, type, false, true)) {
             return false;
         }
     }
     for (uint32_t i = 0; i < f->extent_count; i++) {
-        if (!emit_extent(f, f->extents[i])) {
+        const struct extent *extent = &f->extents[i];
+        if (!emit_extent(f, extent->type, extent->read, extent->blind)) {
             return false;
         }
     }
@@ -370,7 +426,7 @@ bool rmg_match_footprint(const struct rmg_match *match, const struct rmg_effect 
     f.user = user;
     f.incidence_count = 0;
     f.extent_count = 0;
-    return footprint_elements(&f) && footprint_detached(&f) && footprint_negatives(&f) &&
+    return footprint_elements(&f) && footprint_detached(&f) && footprint_nears(&f) &&
            footprint_attachments(&f) && footprint_members(&f);
 }
 

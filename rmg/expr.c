@@ -5,20 +5,21 @@
 #include "base/check.h"
 #include "base/hash.h"
 
-#define OP_COUNT 25u /* with 0, which is none */
+#define OP_COUNT 26u /* with 0, which is none */
 
 static const struct {
     uint8_t arity;
     uint8_t arg_bytes;
 } shapes[OP_COUNT] = {
-    [RMG_EXPR_CONST] = {0, 2},   [RMG_EXPR_PARAM] = {0, 1},  [RMG_EXPR_FIELD] = {0, 2},
-    [RMG_EXPR_ELEMENT] = {0, 1}, [RMG_EXPR_ADD] = {2, 0},    [RMG_EXPR_SUB] = {2, 0},
-    [RMG_EXPR_MUL] = {2, 0},     [RMG_EXPR_DIV] = {2, 0},    [RMG_EXPR_MOD] = {2, 0},
-    [RMG_EXPR_NEG] = {1, 0},     [RMG_EXPR_SQRT] = {1, 0},   [RMG_EXPR_TO_F64] = {1, 0},
-    [RMG_EXPR_TO_F32] = {1, 0},  [RMG_EXPR_EQ] = {2, 0},     [RMG_EXPR_NE] = {2, 0},
-    [RMG_EXPR_LT] = {2, 0},      [RMG_EXPR_LE] = {2, 0},     [RMG_EXPR_GT] = {2, 0},
-    [RMG_EXPR_GE] = {2, 0},      [RMG_EXPR_AND] = {2, 0},    [RMG_EXPR_OR] = {2, 0},
-    [RMG_EXPR_NOT] = {1, 0},     [RMG_EXPR_CHANCE] = {1, 4}, [RMG_EXPR_RANDOM] = {0, 4},
+    [RMG_EXPR_CONST] = {0, 2},     [RMG_EXPR_PARAM] = {0, 1},  [RMG_EXPR_FIELD] = {0, 2},
+    [RMG_EXPR_ELEMENT] = {0, 1},   [RMG_EXPR_ADD] = {2, 0},    [RMG_EXPR_SUB] = {2, 0},
+    [RMG_EXPR_MUL] = {2, 0},       [RMG_EXPR_DIV] = {2, 0},    [RMG_EXPR_MOD] = {2, 0},
+    [RMG_EXPR_NEG] = {1, 0},       [RMG_EXPR_SQRT] = {1, 0},   [RMG_EXPR_TO_F64] = {1, 0},
+    [RMG_EXPR_TO_F32] = {1, 0},    [RMG_EXPR_EQ] = {2, 0},     [RMG_EXPR_NE] = {2, 0},
+    [RMG_EXPR_LT] = {2, 0},        [RMG_EXPR_LE] = {2, 0},     [RMG_EXPR_GT] = {2, 0},
+    [RMG_EXPR_GE] = {2, 0},        [RMG_EXPR_AND] = {2, 0},    [RMG_EXPR_OR] = {2, 0},
+    [RMG_EXPR_NOT] = {1, 0},       [RMG_EXPR_CHANCE] = {1, 4}, [RMG_EXPR_RANDOM] = {0, 4},
+    [RMG_EXPR_AGGREGATE] = {0, 1},
 };
 
 bool rmg_expr_next(struct jit_cursor *cur, struct rmg_expr_inst *out)
@@ -85,6 +86,13 @@ static enum rmg_codec type_of_arg(const struct rmg_rule *rule, const struct rmg_
         return inst->arg < rule->element_count ? RMG_CODEC_ID : RMG_CODEC_NONE;
     case RMG_EXPR_RANDOM:
         return RMG_CODEC_F64;
+    case RMG_EXPR_AGGREGATE:
+        if (inst->arg >= rule->aggregate_count) {
+            return RMG_CODEC_NONE;
+        }
+        return rule->aggregates[inst->arg].kind == RMG_NEAR_COUNT
+                   ? RMG_CODEC_I64
+                   : rule->aggregates[inst->arg].codec;
     default:
         return RMG_CODEC_NONE;
     }
@@ -243,7 +251,7 @@ static double eval_f64(enum rmg_expr_op op, double a, double b)
 }
 
 /* Equality is that of the canonical bytes, so NaN equals itself: an index gives the same answer. */
-static bool datum_equal(const struct rmg_datum *a, const struct rmg_datum *b)
+bool rmg_datum_equal(const struct rmg_datum *a, const struct rmg_datum *b)
 {
     switch (a->codec) {
     case RMG_CODEC_BOOL:
@@ -295,10 +303,10 @@ static enum rmg_result eval_binary(enum rmg_expr_op op, struct rmg_datum *a,
     bool verdict = false;
     switch (op) {
     case RMG_EXPR_EQ:
-        verdict = datum_equal(a, b);
+        verdict = rmg_datum_equal(a, b);
         break;
     case RMG_EXPR_NE:
-        verdict = !datum_equal(a, b);
+        verdict = !rmg_datum_equal(a, b);
         break;
     case RMG_EXPR_LT:
     case RMG_EXPR_LE:
@@ -394,6 +402,8 @@ static enum rmg_result eval_arg(const struct rmg_expr_env *env, const struct rmg
         *out = (struct rmg_datum){
             .codec = RMG_CODEC_ID, .bytes = env->ids[inst->arg].bytes, .size = JIT_ID_BYTES};
         return RMG_APPLIED;
+    case RMG_EXPR_AGGREGATE:
+        return env->aggregate(env->user, inst->arg, out);
     case RMG_EXPR_RANDOM:
         *out = (struct rmg_datum){.codec = RMG_CODEC_F64, .as.f64 = draw(env, inst->arg)};
         return RMG_APPLIED;

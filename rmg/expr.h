@@ -37,8 +37,12 @@ struct rmg_expr_env {
     uint32_t drawn_call;
     double drawn_value;
     enum rmg_result (*field)(void *user, uint32_t field, struct rmg_datum *out);
+    enum rmg_result (*aggregate)(void *user, uint32_t aggregate, struct rmg_datum *out);
     void *user;
 };
+
+/* Of one codec, have they the same canonical bytes? NaN has. */
+bool rmg_datum_equal(const struct rmg_datum *a, const struct rmg_datum *b);
 
 /* The code is verified (rmg_expr_check) and not empty. Bytes of *out are borrowed from rule,
  * parameters, ids or what `field` gave. Floats are canonical. */

@@ -128,6 +128,15 @@ enum jit_err rmg_degree(const struct rmg_graph *graph, const struct jit_id *node
                     type == NULL ? ID_NIBBLES : 2 * ID_NIBBLES, count);
 }
 
+enum jit_err rmg_degree_between(const struct rmg_graph *graph, const struct jit_id *node,
+                                enum rmg_direction direction, const struct jit_id *type,
+                                const struct jit_id *other, uint64_t *count)
+{
+    struct trie_key key = {.part = {node, type, other}};
+    return count_of(graph, direction == RMG_DIR_OUT ? RMG_OUT : RMG_IN, &key, 3 * ID_NIBBLES,
+                    count);
+}
+
 enum jit_err rmg_extent_count(const struct rmg_graph *graph, bool edges, const struct jit_id *type,
                               uint64_t *count)
 {
@@ -164,6 +173,14 @@ void rmg_iter_edges_of(const struct rmg_graph *graph, const struct jit_id *node,
     struct trie_key key = {.part = {node, type}};
     iter_prefix(graph, direction == RMG_DIR_OUT ? RMG_OUT : RMG_IN, &key,
                 type == NULL ? ID_NIBBLES : 2 * ID_NIBBLES, out);
+}
+
+void rmg_iter_edges_between(const struct rmg_graph *graph, const struct jit_id *node,
+                            enum rmg_direction direction, const struct jit_id *type,
+                            const struct jit_id *other, struct rmg_iter *out)
+{
+    struct trie_key key = {.part = {node, type, other}};
+    iter_prefix(graph, direction == RMG_DIR_OUT ? RMG_OUT : RMG_IN, &key, 3 * ID_NIBBLES, out);
 }
 
 void rmg_iter_extent(const struct rmg_graph *graph, bool edges, const struct jit_id *type,

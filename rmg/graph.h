@@ -115,6 +115,11 @@ void rmg_graph_warm(const struct rmg_graph *graph, enum rmg_map map,
 JIT_MUST_CHECK enum jit_err rmg_degree(const struct rmg_graph *graph, const struct jit_id *node,
                                        enum rmg_direction direction, const struct jit_id *type,
                                        uint64_t *count);
+JIT_MUST_CHECK enum jit_err rmg_degree_between(const struct rmg_graph *graph,
+                                               const struct jit_id *node,
+                                               enum rmg_direction direction,
+                                               const struct jit_id *type,
+                                               const struct jit_id *other, uint64_t *count);
 /* How many nodes (edges) have this type. O(log n). */
 JIT_MUST_CHECK enum jit_err rmg_extent_count(const struct rmg_graph *graph, bool edges,
                                              const struct jit_id *type, uint64_t *count);
@@ -141,6 +146,10 @@ void rmg_iter_edges_of(const struct rmg_graph *graph, const struct jit_id *node,
                        struct rmg_iter *out);
 void rmg_iter_extent(const struct rmg_graph *graph, bool edges, const struct jit_id *type,
                      struct rmg_iter *out);
+/* Edges of one type that leave (direction OUT) or enter a node and have this other end. */
+void rmg_iter_edges_between(const struct rmg_graph *graph, const struct jit_id *node,
+                            enum rmg_direction direction, const struct jit_id *type,
+                            const struct jit_id *other, struct rmg_iter *out);
 /* For maps NODES and NODE_TYPES. */
 JIT_MUST_CHECK enum jit_err rmg_iter_node(struct rmg_iter *iter, struct jit_id *id,
                                           struct jit_id *type);

@@ -56,6 +56,9 @@ static void compile_rules(struct lang_parser *p)
         scope->field_count = 0;
         scope->equal_count = 0;
         scope->negative_count = 0;
+        scope->aggregate_count = 0;
+        scope->negative_value_count = 0;
+        scope->aggregate_value_count = 0;
         scope->update_count = 0;
         scope->constant_count = 0;
         /* A type that was wrong may leave a rule without code and without an error of its own. */

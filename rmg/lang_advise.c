@@ -192,6 +192,20 @@ static void put_incidence(const struct lang_advisor *a, const struct advised *ru
     }
 }
 
+/* The field of an edge or a node that is not matched. */
+static void put_beside(const struct lang_advisor *a, const struct rmg_rule_use *use,
+                       struct jit_buf *out)
+{
+    bool is_edge = use->kind == RMG_SLOT_BETA;
+    lang_print_name(use->name, use->name_size, out);
+    lang_put(out, " of ");
+    if (use->types == RMG_USE_OF_TYPE) {
+        put_type(a, &use->type, out);
+        lang_put(out, " ");
+    }
+    lang_put(out, is_edge ? "edges" : "neighbours");
+}
+
 /* The thing that a row is about, without the verb. */
 static void put_thing(const struct lang_advisor *a, const struct advised *rule,
                       const struct rmg_rule_use *use, bool whole, struct jit_buf *out)
@@ -209,8 +223,12 @@ static void put_thing(const struct lang_advisor *a, const struct advised *rule,
         break;
     case RMG_SLOT_ALPHA:
     case RMG_SLOT_BETA:
-        if (elsewhere) {
+        if (elsewhere && use->name == NULL) {
             lang_put(out, "fields of all other edges of it");
+            break;
+        }
+        if (elsewhere) {
+            put_beside(a, use, out);
             break;
         }
         if (use->name == NULL) {

@@ -227,92 +227,7 @@ static bool check_identified(struct lang_scope *scope)
     return good;
 }
 
-/* ---- negative conditions ---- */
-
-/* The matched node of the pattern, or NULL with an error. */
-static bool negative_end(struct lang_scope *scope, const struct lang_element *node, bool *matched,
-                         uint8_t *operand)
-{
-    struct lang_parser *p = scope->p;
-    *matched = node->name.text != NULL;
-    if (node->assigns != NULL) {
-        return lang_refuse(p, node->at, node->size, "{field = value} in a negative condition",
-                           "only types are compared here");
-    }
-    if (!*matched) {
-        return true;
-    }
-    const struct lang_scope_entry *entry = lang_scope_find(scope, &node->name, operand);
-    if (entry == NULL) {
-        return lang_unknown_element(scope, &node->name,
-                                    "what must not exist has no name: write (:Type) or ()");
-    }
-    if (entry->is_edge) {
-        return lang_fail(p, node->name.at, node->name.span, "`%.60s` is an edge, not a node",
-                         node->name.text);
-    }
-    if (node->label.text != NULL) {
-        lang_fail(p, node->label.at, node->label.span, "`%.60s` is matched already",
-                  node->name.text);
-        return lang_help(p, "write (%.60s) alone", node->name.text);
-    }
-    return true;
-}
-
-static bool check_negative(struct lang_scope *scope, struct lang_expr *expr)
-{
-    struct lang_parser *p = scope->p;
-    const char *shape = "write not (a)-[:TYPE]->(:Type), where a is a node of the match";
-    struct lang_element *left = expr->pattern->first;
-    if (expr->pattern->count != 3) {
-        return lang_refuse(p, expr->at, expr->size,
-                           expr->pattern->count == 1 ? "a negative condition on a node alone"
-                                                     : "a negative condition on a longer path",
-                           shape);
-    }
-    struct lang_element *edge = left->next;
-    struct lang_element *right = edge->next;
-    bool left_matched = false;
-    bool right_matched = false;
-    uint8_t operand = 0;
-    if (!negative_end(scope, left, &left_matched, &operand) ||
-        !negative_end(scope, right, &right_matched, &operand)) {
-        return false;
-    }
-    if (edge->name.text != NULL || edge->assigns != NULL) {
-        lang_fail(p, edge->at, edge->size, "an edge that must not exist has no name or fields");
-        return lang_help(p, "%s", shape);
-    }
-    if (left_matched == right_matched) {
-        return lang_refuse(p, expr->at, expr->size,
-                           left_matched ? "a negative condition between two matched nodes"
-                                        : "a negative condition without a matched node",
-                           shape);
-    }
-    const struct lang_element *other = left_matched ? right : left;
-    struct lang_type_node *other_type = NULL;
-    if ((edge->label.text != NULL && !lang_find_type(p, &edge->label, true, &edge->type)) ||
-        (other->label.text != NULL && !lang_find_type(p, &other->label, false, &other_type))) {
-        return false;
-    }
-    if (scope->negative_count == RMG_RULE_NEGATIVES_MAX) {
-        return lang_fail(p, expr->at, expr->size, "a rule has at most %u negative conditions",
-                         RMG_RULE_NEGATIVES_MAX);
-    }
-    struct rmg_rule_negative *negative = &scope->negatives[scope->negative_count++];
-    *negative = (struct rmg_rule_negative){
-        .element = operand,
-        .direction = left_matched == edge->reversed ? RMG_DIR_IN : RMG_DIR_OUT,
-        .edge_typed = edge->type != NULL,
-        .other_typed = other_type != NULL};
-    if (edge->type != NULL) {
-        negative->edge_type = edge->type->pub.id;
-    }
-    if (other_type != NULL) {
-        negative->other_type = other_type->pub.id;
-    }
-    return true;
-}
+/* ---- where ---- */
 
 static bool check_where(struct lang_scope *scope)
 {
@@ -324,8 +239,8 @@ static bool check_where(struct lang_scope *scope)
     bool several = where->kind == LANG_EXPR_CHAIN && where->level == LANG_LEVEL_AND;
     for (struct lang_expr *expr = several ? where->child : where; expr != NULL;
          expr = several ? expr->next : NULL) {
-        if (expr->kind == LANG_EXPR_NEGATIVE) {
-            good = check_negative(scope, expr) && good;
+        if (expr->kind == LANG_EXPR_NEGATIVE || expr->kind == LANG_EXPR_PATTERN) {
+            good = lang_check_condition(scope, expr) && good;
         } else if (!lang_check_expr(scope, expr, LANG_IN_WHERE)) {
             good = false;
         } else if (expr->codec != RMG_CODEC_BOOL) {

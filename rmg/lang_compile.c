@@ -66,8 +66,13 @@ static bool emit(struct lang_scope *scope, const struct lang_expr *expr, struct 
             jit_buf_put_u32(code, expr->index);
         }
         break;
+    case LANG_EXPR_AGGREGATE:
+        jit_buf_put_u8(code, RMG_EXPR_AGGREGATE);
+        jit_buf_put_u8(code, (uint8_t)expr->index);
+        break;
+    case LANG_EXPR_PATTERN:
     case LANG_EXPR_NEGATIVE:
-        assert(false); /* negative conditions are no code */
+        assert(false); /* conditions on what is beside the match are no code */
     }
     return true;
 }
@@ -109,7 +114,8 @@ static bool emit_where(struct lang_scope *scope, bool draws, struct jit_buf *cod
     }
     for (const struct lang_expr *expr = several ? where->child : where; expr != NULL;
          expr = several ? expr->next : NULL) {
-        if (expr->kind == LANG_EXPR_NEGATIVE || expr->draws != draws) {
+        if (expr->kind == LANG_EXPR_NEGATIVE || expr->kind == LANG_EXPR_PATTERN ||
+            expr->draws != draws) {
             continue;
         }
         bool first = code->size == span->at;
@@ -124,6 +130,30 @@ static bool emit_where(struct lang_scope *scope, bool draws, struct jit_buf *cod
     return true;
 }
 
+static const struct lang_near_value *near_value(const struct lang_scope *scope, uint32_t index)
+{
+    return index < scope->negative_value_count
+               ? &scope->negative_values[index]
+               : &scope->aggregate_values[index - scope->negative_value_count];
+}
+
+/* Those of conditions come first, so those of aggregates lie further behind. */
+static void copy_values(const struct lang_scope *scope, struct rmg_rule *rule)
+{
+    for (uint32_t i = 0; i < rule->value_count; i++) {
+        const struct lang_near_value *value = near_value(scope, i);
+        const struct lang_field *field = &value->field->pub;
+        rule->values[i] = (struct rmg_rule_value){.of_edge = value->of_edge,
+                                                  .codec = field->codec,
+                                                  .name_size = (uint8_t)field->name_size};
+        memcpy(rule->values[i].name, field->name, field->name_size);
+    }
+    for (uint32_t i = 0; i < rule->aggregate_count; i++) {
+        rule->aggregates[i].value_at =
+            (uint16_t)(rule->aggregates[i].value_at + scope->negative_value_count);
+    }
+}
+
 /* Arrays of the program, in the parse's memory. */
 static bool copy_tables(struct lang_scope *scope, struct rmg_rule *rule)
 {
@@ -132,6 +162,8 @@ static bool copy_tables(struct lang_scope *scope, struct rmg_rule *rule)
     rule->element_count = scope->element_count;
     rule->equal_count = scope->equal_count;
     rule->negative_count = scope->negative_count;
+    rule->aggregate_count = scope->aggregate_count;
+    rule->value_count = scope->negative_value_count + scope->aggregate_value_count;
     rule->create_count = scope->created_count;
     rule->field_count = scope->field_count;
     rule->constant_count = scope->constant_count;
@@ -140,8 +172,11 @@ static bool copy_tables(struct lang_scope *scope, struct rmg_rule *rule)
     rule->elements = lang_alloc(arena, rule->element_count, sizeof *rule->elements);
     rule->equals = (struct rmg_rule_equal *)(void *)lang_copy(
         arena, scope->equals, rule->equal_count * sizeof *rule->equals);
-    rule->negatives = (struct rmg_rule_negative *)(void *)lang_copy(
+    rule->negatives = (struct rmg_rule_near *)(void *)lang_copy(
         arena, scope->negatives, rule->negative_count * sizeof *rule->negatives);
+    rule->aggregates = (struct rmg_rule_near *)(void *)lang_copy(
+        arena, scope->aggregates, rule->aggregate_count * sizeof *rule->aggregates);
+    rule->values = lang_alloc(arena, rule->value_count, sizeof *rule->values);
     rule->creates = lang_alloc(arena, rule->create_count, sizeof *rule->creates);
     rule->fields = (struct rmg_rule_field *)(void *)lang_copy(
         arena, scope->fields, rule->field_count * sizeof *rule->fields);
@@ -150,8 +185,9 @@ static bool copy_tables(struct lang_scope *scope, struct rmg_rule *rule)
     rule->updates = (struct rmg_rule_update *)(void *)lang_copy(
         arena, scope->updates, rule->update_count * sizeof *rule->updates);
     if (rule->params == NULL || rule->elements == NULL || rule->equals == NULL ||
-        rule->negatives == NULL || rule->creates == NULL || rule->fields == NULL ||
-        rule->constants == NULL || rule->updates == NULL) {
+        rule->negatives == NULL || rule->aggregates == NULL || rule->values == NULL ||
+        rule->creates == NULL || rule->fields == NULL || rule->constants == NULL ||
+        rule->updates == NULL) {
         return lang_no_memory(scope->p);
     }
     uint32_t index = 0;
@@ -171,6 +207,7 @@ static bool copy_tables(struct lang_scope *scope, struct rmg_rule *rule)
             rule->elements[i].type = entry->type->pub.id;
         }
     }
+    copy_values(scope, rule);
     for (uint32_t i = 0; i < rule->create_count; i++) {
         const struct lang_scope_entry *entry = &scope->created[i];
         rule->creates[i] = (struct rmg_rule_create){.is_edge = entry->is_edge,
@@ -208,7 +245,7 @@ static bool too_large(struct lang_scope *scope, const char *what, uint32_t most)
 }
 
 static bool compile_code(struct lang_scope *scope, struct rmg_rule *rule, struct jit_buf *code,
-                         struct span *updates)
+                         struct span *updates, struct span *values)
 {
     struct span guard = {0};
     struct span draw = {0};
@@ -221,6 +258,13 @@ static bool compile_code(struct lang_scope *scope, struct rmg_rule *rule, struct
             return false;
         }
         updates[i].size = code->size - updates[i].at;
+    }
+    for (uint32_t i = 0; i < scope->negative_value_count + scope->aggregate_value_count; i++) {
+        values[i].at = code->size;
+        if (!emit(scope, near_value(scope, i)->value, code)) {
+            return false;
+        }
+        values[i].size = code->size - values[i].at;
     }
     if (code->err != JIT_OK) {
         return code->err == JIT_ENOMEM ? lang_no_memory(scope->p)
@@ -240,6 +284,9 @@ static bool compile_code(struct lang_scope *scope, struct rmg_rule *rule, struct
     rule->draw = expr_at(bytes, draw);
     for (uint32_t i = 0; i < rule->update_count; i++) {
         rule->updates[i].expr = expr_at(bytes, updates[i]);
+    }
+    for (uint32_t i = 0; i < rule->value_count; i++) {
+        rule->values[i].expr = expr_at(bytes, values[i]);
     }
     return true;
 }
@@ -263,13 +310,14 @@ bool lang_compile_rule(struct lang_scope *scope)
     struct jit_heap *heap = scope->p->arena->heap;
     struct rmg_rule *rule = &out->rule;
     struct span updates[RMG_RULE_UPDATES_MAX];
+    struct span values[RMG_RULE_VALUES_MAX];
     struct jit_buf buf;
     const uint8_t *text = NULL;
 
     memcpy(rule->name, scope->rule->name.text, scope->rule->name.size);
     jit_hash_named("rule:", rule->name, scope->rule->name.size, &rule->id);
     jit_buf_init(&buf, heap, JIT_PROGRAM_BYTES_MAX);
-    bool good = compile_code(scope, rule, &buf, updates);
+    bool good = compile_code(scope, rule, &buf, updates, values);
     if (good) {
         jit_buf_reset(&buf);
         good = keep(scope, &buf, rmg_rule_encode(rule, &buf), "program", &out->program,

@@ -195,13 +195,15 @@ static bool parse_comparison(struct lang_parser *p, struct lang_expr **out)
 static bool parse_not(struct lang_parser *p, struct lang_expr **out)
 {
     uint32_t at = p->token.at;
-    if (!lang_take_word(p, "not")) {
+    bool negated = lang_take_word(p, "not");
+    bool pattern = lang_at_pattern(p, negated);
+    if (!negated && !pattern) {
         return parse_comparison(p, out);
     }
     struct lang_expr *expr = NULL;
     struct lang_expr *child = NULL;
-    if (lang_at_pattern(p)) {
-        expr = new_expr(p, LANG_EXPR_NEGATIVE, at);
+    if (pattern) {
+        expr = new_expr(p, negated ? LANG_EXPR_NEGATIVE : LANG_EXPR_PATTERN, at);
         if (expr == NULL || !lang_parse_path(p, &expr->pattern)) {
             return false;
         }
@@ -219,18 +221,9 @@ static bool parse_not(struct lang_parser *p, struct lang_expr **out)
     return finish(p, expr, child);
 }
 
-static const char *const later_functions[][2] = {
-    {"count", "a negative condition `not (a)-[:T]->(:U)` can ask whether there is one"},
-    {"sum", "keep the sum in a field with `add`"},
-    {"min", "write two rules, one for each case"},
-    {"max", "write two rules, one for each case"},
-    {"exp", NULL},
-    {"log", NULL},
-    {"sin", NULL},
-    {"cos", NULL},
-    {"id", NULL},
-    {"exec", NULL},
-    {"explore", NULL}};
+static const char *const later_functions[][2] = {{"exp", NULL},    {"log", NULL}, {"sin", NULL},
+                                                 {"cos", NULL},    {"id", NULL},  {"exec", NULL},
+                                                 {"explore", NULL}};
 
 static bool parse_arguments(struct lang_parser *p, struct lang_expr *call, uint32_t wanted)
 {
@@ -252,6 +245,40 @@ static bool parse_arguments(struct lang_parser *p, struct lang_expr *call, uint3
     }
     p->depth--;
     return finish(p, call, argument);
+}
+
+/* count(pattern), sum(pattern, x.field), min and max alike. */
+static bool parse_aggregate(struct lang_parser *p, const struct lang_name *name,
+                            enum rmg_near_kind kind, struct lang_expr **out)
+{
+    struct lang_expr *expr = new_expr(p, LANG_EXPR_AGGREGATE, name->at);
+    if (expr == NULL) {
+        return false;
+    }
+    expr->near = kind;
+    lang_next(p); /* ( */
+    if (!lang_at(p, LANG_C('('))) {
+        lang_expected(p, "a pattern");
+        return lang_help(p,
+                         kind == RMG_NEAR_COUNT
+                             ? "write count((a)-[:TYPE]->(:Type)), with a node of the match"
+                             : "write %.3s((a)-[:TYPE]->(x:Type), x.field), with a node of the "
+                               "match",
+                         name->text);
+    }
+    if (!lang_parse_path(p, &expr->pattern)) {
+        return false;
+    }
+    if (kind != RMG_NEAR_COUNT) {
+        if (!lang_expect(p, LANG_C(','), "`,` and a field") ||
+            !lang_take_name(p, "the name of the node or edge", &expr->name) ||
+            !lang_expect(p, LANG_C('.'), "`.` and a field's name") ||
+            !lang_take_label(p, "a field's name", &expr->field)) {
+            return false;
+        }
+    }
+    *out = expr;
+    return lang_expect(p, LANG_C(')'), "`)`") && finish(p, expr, NULL);
 }
 
 static bool parse_call(struct lang_parser *p, const struct lang_name *name, struct lang_expr **out)
@@ -280,6 +307,15 @@ static bool parse_call(struct lang_parser *p, const struct lang_name *name, stru
         }
         lang_nearest_try(&nearest, functions[i].name, (uint32_t)strlen(functions[i].name));
     }
+    static const char *const aggregates[] = {[RMG_NEAR_COUNT] = "count",
+                                             [RMG_NEAR_SUM] = "sum",
+                                             [RMG_NEAR_MIN] = "min",
+                                             [RMG_NEAR_MAX] = "max"};
+    for (int kind = RMG_NEAR_COUNT; kind <= RMG_NEAR_MAX; kind++) {
+        if (strcmp(aggregates[kind], name->text) == 0) {
+            return parse_aggregate(p, name, (enum rmg_near_kind)kind, out);
+        }
+    }
     for (size_t i = 0; i < sizeof later_functions / sizeof later_functions[0]; i++) {
         if (strcmp(later_functions[i][0], name->text) == 0) {
             return lang_refuse(p, name->at, name->span, later_functions[i][0],
@@ -289,7 +325,8 @@ static bool parse_call(struct lang_parser *p, const struct lang_name *name, stru
     lang_fail(p, name->at, name->span, "there is no function `%.60s`", name->text);
     return nearest.best != NULL
                ? lang_help(p, "did you mean `%s`?", nearest.best)
-               : lang_help(p, "the functions are chance(p), random(), sqrt(x), f64(x), f32(x)");
+               : lang_help(p, "the functions are chance(p), random(), sqrt(x), f64(x), f32(x), and "
+                              "count, sum, min, max of a pattern");
 }
 
 static bool parse_named(struct lang_parser *p, struct lang_expr **out)

@@ -42,6 +42,7 @@ static int binding(const struct lang_expr *expr)
                : expr->level == LANG_LEVEL_SUM ? 5
                                                : 6;
     case LANG_EXPR_NOT:
+    case LANG_EXPR_PATTERN:
     case LANG_EXPR_NEGATIVE:
         return 3;
     case LANG_EXPR_COMPARE:
@@ -86,6 +87,23 @@ static void print_call(const struct lang_expr *expr, struct jit_buf *out)
     lang_put(out, ")");
 }
 
+static void print_aggregate(const struct lang_expr *expr, struct jit_buf *out)
+{
+    static const char *const words[] = {[RMG_NEAR_COUNT] = "count(",
+                                        [RMG_NEAR_SUM] = "sum(",
+                                        [RMG_NEAR_MIN] = "min(",
+                                        [RMG_NEAR_MAX] = "max("};
+    lang_put(out, words[expr->near]);
+    lang_print_path(expr->pattern, out);
+    if (expr->near != RMG_NEAR_COUNT) {
+        lang_put(out, ", ");
+        jit_buf_put(out, expr->name.text, expr->name.size);
+        lang_put(out, ".");
+        lang_print_name(expr->field.text, expr->field.size, out);
+    }
+    lang_put(out, ")");
+}
+
 void lang_print_expr(const struct lang_expr *expr, struct jit_buf *out)
 {
     const struct lang_expr *child = expr->child;
@@ -125,9 +143,15 @@ void lang_print_expr(const struct lang_expr *expr, struct jit_buf *out)
     case LANG_EXPR_CALL:
         print_call(expr, out);
         break;
+    case LANG_EXPR_PATTERN:
+        lang_print_path(expr->pattern, out);
+        break;
     case LANG_EXPR_NEGATIVE:
         lang_put(out, "not ");
         lang_print_path(expr->pattern, out);
+        break;
+    case LANG_EXPR_AGGREGATE:
+        print_aggregate(expr, out);
         break;
     }
 }

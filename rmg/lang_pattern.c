@@ -197,15 +197,27 @@ bool lang_parse_equals(struct lang_parser *p, struct lang_equal **out)
     }
 }
 
-/* After `not`: (a)-[...] begins a pattern, (a.x = 1 ...) an expression. */
-bool lang_at_pattern(const struct lang_parser *p)
+static bool is_param(const struct lang_parser *p, const struct lang_token *token)
+{
+    for (const struct lang_param *param = p->params; param != NULL; param = param->next) {
+        if (lang_is_word(p, token, param->name.text)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* (a)-[...] begins a pattern, (a.x = 1 ...) an expression; so does (p)<--(q) with a parameter. */
+bool lang_at_pattern(const struct lang_parser *p, bool behind_not)
 {
     if (!lang_at(p, LANG_C('('))) {
         return false;
     }
     uint32_t i = 1;
     struct lang_token token = lang_peek(p, i);
+    bool param = false;
     if (token.kind == LANG_NAME) {
+        param = is_param(p, &token);
         token = lang_peek(p, ++i);
     } else if (token.kind == LANG_C(')')) {
         return true;
@@ -217,16 +229,20 @@ bool lang_at_pattern(const struct lang_parser *p)
         return false;
     }
     token = lang_peek(p, ++i);
-    if (token.kind == LANG_C('<')) {
+    bool reversed = token.kind == LANG_C('<');
+    if (reversed) {
         token = lang_peek(p, ++i);
     }
     if (token.kind != LANG_C('-')) {
         return false;
     }
     token = lang_peek(p, ++i);
-    if (token.kind == LANG_C('-')) {
-        token = lang_peek(p, ++i);
-        return token.kind == LANG_C('>') || token.kind == LANG_C('(');
+    if (token.kind != LANG_C('-')) {
+        return token.kind == LANG_C('[');
     }
-    return token.kind == LANG_C('[');
+    token = lang_peek(p, ++i);
+    if (token.kind == LANG_C('>')) {
+        return true;
+    }
+    return token.kind == LANG_C('(') && (behind_not || (reversed && !param));
 }

@@ -70,29 +70,33 @@ enum lang_expr_kind {
     LANG_EXPR_NOT,
     LANG_EXPR_NEG,
     LANG_EXPR_CALL,
-    LANG_EXPR_NEGATIVE /* not (a)-[:T]->(:U) */
+    LANG_EXPR_PATTERN,  /* (a)-[:T]->(:U) */
+    LANG_EXPR_NEGATIVE, /* not (a)-[:T]->(:U) */
+    LANG_EXPR_AGGREGATE /* count((a)-[:T]->(:U)), sum((a)-[:T]->(x:U), x.f) */
 };
 
 enum lang_level { LANG_LEVEL_OR = 1, LANG_LEVEL_AND, LANG_LEVEL_SUM, LANG_LEVEL_PRODUCT };
 
 struct lang_expr {
     enum lang_expr_kind kind;
-    enum lang_level level;   /* CHAIN */
-    enum rmg_expr_op op;     /* COMPARE, CALL */
-    enum rmg_expr_op join;   /* of a child of a CHAIN but the first: what stands before it */
-    enum rmg_codec codec;    /* set by check */
-    uint32_t at;             /* first byte */
-    uint32_t size;           /* bytes */
-    uint32_t begin;          /* first byte with its parentheses, of an operand of a chain */
-    uint32_t height;         /* nodes on the longest way down */
-    bool draws;              /* contains chance or random */
-    struct lang_expr *child; /* operands */
-    struct lang_expr *next;  /* sibling */
-    struct rmg_datum datum;  /* CONST */
-    struct lang_name name;   /* PARAM, FIELD: parameter or element */
-    struct lang_name field;  /* FIELD */
-    uint32_t index;          /* PARAM: parameter; FIELD: field of the program; CALL: call number */
-    struct lang_path *pattern; /* NEGATIVE */
+    enum lang_level level;     /* CHAIN */
+    enum rmg_expr_op op;       /* COMPARE, CALL */
+    enum rmg_expr_op join;     /* of a child of a CHAIN but the first: what stands before it */
+    enum rmg_codec codec;      /* set by check */
+    uint32_t at;               /* first byte */
+    uint32_t size;             /* bytes */
+    uint32_t begin;            /* first byte with its parentheses, of an operand of a chain */
+    uint32_t height;           /* nodes on the longest way down */
+    bool draws;                /* contains chance or random */
+    struct lang_expr *child;   /* operands */
+    struct lang_expr *next;    /* sibling */
+    struct rmg_datum datum;    /* CONST */
+    struct lang_name name;     /* PARAM, FIELD, AGGREGATE: parameter or element */
+    struct lang_name field;    /* FIELD, AGGREGATE */
+    uint32_t index;            /* PARAM: parameter; FIELD: field of the program; CALL: call number;
+                                  AGGREGATE: its number */
+    enum rmg_near_kind near;   /* AGGREGATE */
+    struct lang_path *pattern; /* PATTERN, NEGATIVE, AGGREGATE */
 };
 
 /* `target.field = value`, or an entry of { field = value } without a target. */
@@ -304,8 +308,9 @@ struct lang_parser {
     uint32_t type_count, import_count, rule_count, process_count, grant_count;
     struct lang_script_node *scripts, **scripts_end;
     uint32_t script_count;
-    uint64_t member_count; /* of all processes */
-    uint32_t calls;        /* chance and random so far in this rule */
+    uint64_t member_count;           /* of all processes */
+    uint32_t calls;                  /* chance and random so far in this rule */
+    const struct lang_param *params; /* of this rule */
 };
 
 /* Record an error about source bytes [at, at + size); a help line may follow. Always false. At most
@@ -412,7 +417,9 @@ bool lang_parse_path(struct lang_parser *p, struct lang_path **out);
 /* One path or several, with commas between them. */
 bool lang_parse_paths(struct lang_parser *p, struct lang_path **out);
 bool lang_parse_expr(struct lang_parser *p, struct lang_expr **out);
-bool lang_at_pattern(const struct lang_parser *p); /* does a pattern begin at the current `(` ? */
+/* Does a pattern begin at the current `(` ? Behind `not` what can only be wrong otherwise is one.
+ */
+bool lang_at_pattern(const struct lang_parser *p, bool behind_not);
 
 /* ---- check and compile (lang_scope.c, lang_check.c, lang_types.c, lang_compile.c, lang_link.c) */
 struct lang_scope_entry {
@@ -424,6 +431,13 @@ struct lang_scope_entry {
     uint8_t from, to;            /* operands of an edge */
     bool is_edge;
     uint32_t at, size;
+};
+
+/* {field = value} of a condition or an aggregate. */
+struct lang_near_value {
+    bool of_edge;
+    const struct lang_field_node *field;
+    struct lang_expr *value;
 };
 
 /* One rule while it is checked and compiled. Tables are as the program will have them. */
@@ -438,8 +452,14 @@ struct lang_scope {
     uint32_t field_count;
     struct rmg_rule_equal equals[RMG_RULE_EQUALS_MAX]; /* ascending */
     uint32_t equal_count;
-    struct rmg_rule_negative negatives[RMG_RULE_NEGATIVES_MAX];
+    struct rmg_rule_near negatives[RMG_RULE_NEGATIVES_MAX];
     uint32_t negative_count;
+    struct rmg_rule_near aggregates[RMG_RULE_AGGREGATES_MAX];
+    uint32_t aggregate_count;
+    struct lang_near_value negative_values[RMG_RULE_VALUES_MAX]; /* in the order of the text */
+    uint32_t negative_value_count;
+    struct lang_near_value aggregate_values[RMG_RULE_VALUES_MAX];
+    uint32_t aggregate_value_count;
     struct rmg_rule_update updates[RMG_RULE_UPDATES_MAX]; /* without code */
     struct lang_expr *update_values[RMG_RULE_UPDATES_MAX];
     uint32_t update_count;
@@ -453,6 +473,9 @@ enum lang_where { LANG_IN_WHERE, LANG_IN_EFFECT };
 /* Fills what the tree leaves open: operands, types, codecs, tables of the scope. */
 bool lang_check_rule(struct lang_scope *scope);
 bool lang_check_expr(struct lang_scope *scope, struct lang_expr *expr, enum lang_where where);
+/* Conditions and aggregates (lang_near.c). */
+bool lang_check_condition(struct lang_scope *scope, struct lang_expr *expr);
+bool lang_check_aggregate(struct lang_scope *scope, struct lang_expr *expr);
 /* Checks expr against the codec wanted; `what` names the place in the message. */
 bool lang_check_value(struct lang_scope *scope, struct lang_expr *expr, enum lang_where where,
                       enum rmg_codec codec, const char *what);

@@ -334,6 +334,27 @@ static bool resolve_field(struct query *q, struct lang_element *element,
                                                "lists of one codec have no place in a query");
 }
 
+/* The field of which an aggregate asks for the sum, the least or the greatest. */
+static bool resolve_asked(struct query *q, const struct lang_expr *expr)
+{
+    const struct rmg_schema_type *type = NULL;
+    const struct lang_element *element = expr->pattern->first;
+    while (element != NULL &&
+           (element->name.text == NULL || !lang_name_equal(&element->name, &expr->name))) {
+        element = element->next;
+    }
+    if (expr->near <= RMG_NEAR_COUNT || element == NULL || element->label.text == NULL) {
+        return true; /* what is wrong the check says */
+    }
+    struct lang_type_node *node =
+        lang_index_get(&q->p->index, LANG_INDEX_TYPE, element->label.text, element->label.size);
+    if (node == NULL || lang_find_field(node, &expr->field) != NULL) {
+        return true;
+    }
+    return look(q, node->pub.is_edge, &node->pub.id, true, &type) &&
+           (type == NULL || add_fields(q->p, node, type));
+}
+
 /* The tree is as deep as an expression may be nested. */
 static bool resolve_expr(struct query *q, const struct lang_expr *expr)
 {
@@ -341,8 +362,8 @@ static bool resolve_expr(struct query *q, const struct lang_expr *expr)
     if (expr->kind == LANG_EXPR_FIELD) {
         return resolve_field(q, element_of(q, &expr->name), &expr->field);
     }
-    if (expr->kind == LANG_EXPR_NEGATIVE) {
-        return resolve_path(q, expr->pattern);
+    if (expr->pattern != NULL) {
+        return resolve_path(q, expr->pattern) && resolve_asked(q, expr);
     }
     if (expr->kind == LANG_EXPR_PARAM && element_of(q, &expr->name) == NULL) {
         lang_fail(q->p, expr->at, expr->size, "no element of the match is named `%.60s`",

@@ -306,7 +306,11 @@ static bool at_declaration(const struct lang_parser *p)
 static bool parse_body(struct lang_parser *p, struct lang_rule_node *rule)
 {
     struct lang_clause **end = &rule->clauses;
-    if (!parse_head(p, rule) || !parse_match(p, rule)) {
+    if (!parse_head(p, rule)) {
+        return false;
+    }
+    p->params = rule->params;
+    if (!parse_match(p, rule)) {
         return false;
     }
     if (!lang_parse_equals(p, &rule->equals)) {
@@ -350,6 +354,7 @@ bool lang_parse_rule(struct lang_parser *p)
     rule->at = p->token.at;
     rule->pub.pos = lang_position(p, rule->at);
     p->calls = 0;
+    p->params = NULL;
     p->depth = 0;
     lang_next(p);
     if (!lang_take_name(p, "the rule's name", &rule->name)) {

@@ -301,9 +301,12 @@ bool lang_check_expr(struct lang_scope *scope, struct lang_expr *expr, enum lang
         return check_negation(scope, expr, where);
     case LANG_EXPR_CALL:
         return check_call(scope, expr, where);
+    case LANG_EXPR_AGGREGATE:
+        return lang_check_aggregate(scope, expr);
+    case LANG_EXPR_PATTERN:
     case LANG_EXPR_NEGATIVE:
-        lang_fail(scope->p, expr->at, expr->size,
-                  "a negative condition stands by itself in `where`");
+        lang_fail(scope->p, expr->at, expr->size, "a %s condition stands by itself in `where`",
+                  expr->kind == LANG_EXPR_PATTERN ? "positive" : "negative");
         return lang_help(scope->p, where == LANG_IN_WHERE
                                        ? "join it to the others with `and`, outside of `or`, `not` "
                                          "and comparisons"

@@ -19,9 +19,9 @@ noinst_LTLIBRARIES += %D%/librmg.la
 # Rules.
 %C%_librmg_la_SOURCES += \
 	%D%/codec.c %D%/codec.h %D%/codec_list.c %D%/effect.c %D%/expr.c %D%/expr.h %D%/match.c %D%/match.h \
-	%D%/match_detach.c %D%/match_key.c %D%/match_priv.h %D%/probe.c %D%/probe.h %D%/rule.c %D%/rule.h \
+	%D%/match_detach.c %D%/match_key.c %D%/match_priv.h %D%/near.c %D%/probe.c %D%/probe.h %D%/rule.c %D%/rule.h \
 	%D%/rule_check.c %D%/rule_clash.c %D%/rule_facts.c %D%/rule_priv.h %D%/rule_static.h %D%/rule_uses.c %D%/search.c %D%/search.h \
-	%D%/search_draw.c %D%/search_plan.c %D%/search_priv.h %D%/search_table.c
+	%D%/search_draw.c %D%/search_near.c %D%/search_plan.c %D%/search_priv.h %D%/search_table.c
 # sqrt, which IEEE 754 rounds correctly: the only function of the mathematical library in use.
 %C%_librmg_la_LIBADD = -lm
 
@@ -53,7 +53,7 @@ noinst_LTLIBRARIES += %D%/librmg.la
 %C%_librmg_la_SOURCES += \
 	%D%/lang.c %D%/lang.h %D%/lang_advise.c %D%/lang_advise.h %D%/lang_check.c %D%/lang_compile.c %D%/lang_diag.c %D%/lang_expr.c \
 	%D%/lang_file.c %D%/lang_format.c %D%/lang_graph.c %D%/lang_import.c %D%/lang_lex.c %D%/lang_link.c %D%/lang_literal.c \
-	%D%/lang_mem.c %D%/lang_pattern.c %D%/lang_policy.c %D%/lang_priv.h %D%/lang_process.c %D%/lang_query.c \
+	%D%/lang_mem.c %D%/lang_near.c %D%/lang_pattern.c %D%/lang_policy.c %D%/lang_priv.h %D%/lang_process.c %D%/lang_query.c \
 	%D%/lang_query.h %D%/lang_rows.c %D%/lang_rule.c \
 	%D%/lang_schema.c %D%/lang_scope.c %D%/lang_script.c %D%/lang_step.c %D%/lang_tidy.c %D%/lang_types.c
 

@@ -61,20 +61,31 @@ static enum rmg_result verify_element(struct verify *v, uint32_t index)
     return !element->typed || jit_id_equal(type, &element->type) ? RMG_APPLIED : RMG_NO_MATCH;
 }
 
-static enum rmg_result verify_negatives(struct verify *v)
+/* All of them, before any is asked for: what they saw lies with what conditions saw. */
+static enum rmg_result verify_aggregates(struct verify *v)
+{
+    struct rmg_datum datum;
+    enum rmg_result result = RMG_APPLIED;
+    v->effect->seen_at = (uint32_t)v->effect->values->size;
+    v->effect->seen_count = 0;
+    for (uint32_t i = 0; i < v->match->rule->aggregate_count && result == RMG_APPLIED; i++) {
+        result = rmg_probe_aggregate(&v->probe, i, v->effect->values, &datum);
+    }
+    return result;
+}
+
+static enum rmg_result verify_conditions(struct verify *v)
 {
     struct jit_buf *values = v->effect->values;
-    v->effect->seen_at = (uint32_t)values->size;
-    v->effect->seen_count = 0;
     for (uint32_t i = 0; i < v->match->rule->negative_count; i++) {
-        enum rmg_result result =
-            rmg_probe_negative(&v->probe, &v->match->rule->negatives[i], values);
+        enum rmg_result result = rmg_probe_near(&v->probe, &v->match->rule->negatives[i], values);
         if (result != RMG_APPLIED) {
             return result;
         }
     }
     if (values->err == JIT_OK) {
-        v->effect->seen_count = rmg_records_sort(values, v->effect->seen_at, JIT_ID_BYTES);
+        v->effect->seen_count =
+            rmg_records_sort(values, v->effect->seen_at, sizeof(struct rmg_seen));
     }
     return RMG_APPLIED;
 }
@@ -354,10 +365,13 @@ static enum rmg_result verify_all(struct verify *v)
         result = verify_element(v, i);
     }
     if (result == RMG_APPLIED) {
+        result = verify_aggregates(v);
+    }
+    if (result == RMG_APPLIED) {
         result = rmg_probe_condition(&v->probe, rule->guard);
     }
     if (result == RMG_APPLIED) {
-        result = verify_negatives(v);
+        result = verify_conditions(v);
     }
     if (result == RMG_APPLIED) {
         result = verify_deletions(v);

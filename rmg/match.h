@@ -76,7 +76,7 @@ struct rmg_effect {
     struct jit_id created[JIT_PATTERN_ELEMENTS_MAX]; /* ids of created nodes and edges */
     uint32_t value_at[RMG_RULE_UPDATES_MAX];         /* canonical bytes of update i in values; of */
     uint32_t value_size[RMG_RULE_UPDATES_MAX];       /* a join: of what is joined, or the outcome */
-    uint32_t seen_at; /* ids of the nodes whose type a negative condition looked at, ascending */
+    uint32_t seen_at; /* what conditions and aggregates looked at (struct rmg_seen), ascending */
     uint32_t seen_count;
     uint32_t clear_at; /* attachments of deleted elements (match_priv.h), by element and name */
     uint32_t clear_count;
@@ -90,11 +90,11 @@ struct rmg_effect {
 };
 
 /* Verify against the frozen version, in this order: elements (their types, ends, injectivity),
- * guard, negative conditions, dangling condition, draws, values to write, ids to create.
- * budget: slots it may look at; *slots: how many it did, the same on every machine.
- * Returns a result of DESIGN 14.3 (docs/spec/footprint.md says which when); APPLIED means that it
- * applies. JIT_* in *err is a failure of ours (memory, damaged store); then the result means
- * nothing. */
+ * aggregates, guard, conditions on what is beside the match, dangling condition, draws, values to
+ * write, ids to create. budget: slots it may look at; *slots: how many it did, the same on every
+ * machine. Returns a result of DESIGN 14.3 (docs/spec/footprint.md says which when); APPLIED means
+ * that it applies. JIT_* in *err is a failure of ours (memory, damaged store); then the result
+ * means nothing. */
 enum rmg_result rmg_match_verify(const struct rmg_graph *graph, const struct rmg_match *match,
                                  const struct rmg_draw *draw, uint32_t budget,
                                  struct rmg_effect *effect, uint32_t *slots, enum jit_err *err);

@@ -4,6 +4,7 @@
 
 #include "base/check.h"
 #include "rmg/match.h"
+#include "rmg/probe.h"
 
 /* An attachment of a deleted element, or (counted on behind the elements of the rule) of an edge
  * that goes with a node. The name lies in the graph or the rule. */
@@ -47,11 +48,11 @@ static inline const struct jit_id *rmg_effect_extent(const struct rmg_effect *ef
     return (const struct jit_id *)(const void *)(effect->values->data + effect->extents_at) + index;
 }
 
-static inline struct jit_id rmg_effect_seen(const struct rmg_effect *effect, uint32_t index)
+static inline struct rmg_seen rmg_effect_seen(const struct rmg_effect *effect, uint32_t index)
 {
-    struct jit_id id;
-    memcpy(&id, effect->values->data + effect->seen_at + index * sizeof id, sizeof id);
-    return id;
+    struct rmg_seen seen;
+    memcpy(&seen, effect->values->data + effect->seen_at + index * sizeof seen, sizeof seen);
+    return seen;
 }
 
 /* The id of an operand (rmg/rule.h). */

@@ -7,6 +7,11 @@ static enum rmg_result field_of_env(void *user, uint32_t field, struct rmg_datum
     return rmg_probe_field(user, field, out);
 }
 
+static enum rmg_result aggregate_of_env(void *user, uint32_t aggregate, struct rmg_datum *out)
+{
+    return rmg_probe_aggregate(user, aggregate, NULL, out);
+}
+
 void rmg_probe_init(struct rmg_probe *probe, const struct rmg_graph *graph,
                     const struct rmg_rule *rule, const struct jit_id *ids, uint32_t budget)
 {
@@ -17,13 +22,19 @@ void rmg_probe_init(struct rmg_probe *probe, const struct rmg_graph *graph,
     probe->budget = budget;
     probe->slots = 0;
     probe->err = JIT_OK;
-    probe->env = (struct rmg_expr_env){
-        .rule = rule, .ids = ids, .params = probe->params, .field = field_of_env, .user = probe};
+    probe->env = (struct rmg_expr_env){.rule = rule,
+                                       .ids = ids,
+                                       .params = probe->params,
+                                       .field = field_of_env,
+                                       .aggregate = aggregate_of_env,
+                                       .user = probe};
     memset(probe->loaded, 0, sizeof probe->loaded);
+    probe->aggregated = 0;
 }
 
 void rmg_probe_forget(struct rmg_probe *probe, uint32_t element)
 {
+    probe->aggregated = 0;
     for (uint32_t i = 0; i < probe->rule->field_count; i++) {
         if (probe->rule->fields[i].element == element) {
             probe->loaded[i / 64] &= ~(1ull << (i % 64));
@@ -90,65 +101,6 @@ bool rmg_probe_matched(const struct rmg_probe *probe, const struct jit_id *id, b
         }
     }
     return false;
-}
-
-/* Does this edge break the condition? APPLIED: no. */
-static enum rmg_result negative_edge(struct rmg_probe *probe,
-                                     const struct rmg_rule_negative *negative,
-                                     const struct rmg_edge *edge, struct jit_buf *seen)
-{
-    const struct jit_id *other = negative->direction == RMG_DIR_OUT ? &edge->to : &edge->from;
-    struct jit_id type;
-    if (rmg_probe_matched(probe, &edge->id, true) || rmg_probe_matched(probe, other, false)) {
-        return RMG_APPLIED;
-    }
-    if (!negative->other_typed) {
-        return RMG_NEGATIVE;
-    }
-    enum rmg_result result = rmg_probe_look(probe);
-    if (result != RMG_APPLIED) {
-        return result;
-    }
-    enum jit_err err = rmg_node_type(probe->graph, other, &type);
-    if (err != JIT_OK) {
-        /* An edge without its end: the store is damaged. */
-        probe->err = err == JIT_ENOENT ? JIT_ECORRUPT : err;
-        return RMG_INVALID;
-    }
-    if (seen != NULL) {
-        jit_buf_put_id(seen, other);
-    }
-    return jit_id_equal(&type, &negative->other_type) ? RMG_NEGATIVE : RMG_APPLIED;
-}
-
-enum rmg_result rmg_probe_negative(struct rmg_probe *probe,
-                                   const struct rmg_rule_negative *negative, struct jit_buf *seen)
-{
-    struct rmg_iter iter;
-    struct rmg_edge edge;
-    enum rmg_result result = rmg_probe_look(probe);
-    if (result != RMG_APPLIED) {
-        return result;
-    }
-    rmg_iter_edges_of(probe->graph, &probe->ids[negative->element], negative->direction,
-                      negative->edge_typed ? &negative->edge_type : NULL, &iter);
-    for (;;) {
-        enum jit_err err = rmg_iter_edge(&iter, &edge);
-        if (err == JIT_ENOENT) {
-            return RMG_APPLIED;
-        }
-        if (err != JIT_OK) {
-            probe->err = err;
-            return RMG_INVALID;
-        }
-        result = rmg_probe_look(probe);
-        if (result == RMG_APPLIED) {
-            result = negative_edge(probe, negative, &edge, seen);
-        }
-        if (result != RMG_APPLIED) {
-            return result;
-        }
-    }
 }
 
 enum rmg_result rmg_probe_dangling(struct rmg_probe *probe)

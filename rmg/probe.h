@@ -5,7 +5,17 @@
 #ifndef JIT_RMG_PROBE_H
 #define JIT_RMG_PROBE_H
 
+#include "base/check.h"
 #include "rmg/expr.h"
+
+/* Something that is not matched and was looked at. Bytes alone, in the order of memcmp. */
+struct rmg_seen {
+    struct jit_id id;
+    uint8_t kind; /* enum rmg_slot_kind: NODE, ALPHA, BETA */
+    uint8_t zero;
+    uint16_t name; /* ALPHA, BETA: rmg_rule_name */
+};
+static_assert(sizeof(struct rmg_seen) == JIT_ID_BYTES + 4, "no padding");
 
 struct rmg_probe {
     const struct rmg_graph *graph;
@@ -17,6 +27,8 @@ struct rmg_probe {
     struct rmg_expr_env env;  /* draw and key are the caller's to set */
     uint64_t loaded[RMG_RULE_FIELDS_MAX / 64];
     struct rmg_datum fields[RMG_RULE_FIELDS_MAX]; /* those loaded */
+    uint32_t aggregated;                          /* aggregates known, a bit each */
+    struct rmg_datum aggregates[RMG_RULE_AGGREGATES_MAX];
     struct rmg_datum params[RMG_RULE_PARAMS_MAX];
 };
 
@@ -45,10 +57,13 @@ enum rmg_result rmg_probe_found(struct rmg_probe *probe, enum jit_err err);
 enum rmg_result rmg_probe_field(struct rmg_probe *probe, uint32_t field, struct rmg_datum *out);
 /* A condition; the empty one holds. */
 enum rmg_result rmg_probe_condition(struct rmg_probe *probe, struct rmg_expr expr);
-/* A negative condition. All ids must be set. seen (may be NULL): appends the ids of nodes whose
- * type it looked at. */
-enum rmg_result rmg_probe_negative(struct rmg_probe *probe,
-                                   const struct rmg_rule_negative *negative, struct jit_buf *seen);
+/* A condition on what is beside the match, NEGATIVE or GUARD_FALSE where it does not hold; the
+ * value of an aggregate. All ids must be set. seen (may be NULL): appends a struct rmg_seen for
+ * each node whose type and each field that it looked at, of what is not matched. */
+enum rmg_result rmg_probe_near(struct rmg_probe *probe, const struct rmg_rule_near *near,
+                               struct jit_buf *seen);
+enum rmg_result rmg_probe_aggregate(struct rmg_probe *probe, uint32_t index, struct jit_buf *seen,
+                                    struct rmg_datum *out);
 /* Is this the id of an element? All ids must be set. */
 bool rmg_probe_matched(const struct rmg_probe *probe, const struct jit_id *id, bool is_edge);
 /* No deleted node keeps an edge, but those whose edges go with them. All ids must be set, ends

@@ -16,6 +16,10 @@
 #define FLAG_DETACHED  8u
 #define FLAG_EDGE_TYPE 1u
 #define FLAG_END_TYPE  2u
+#define FLAG_SOME      4u
+#define FLAG_MATCHED   8u
+#define FLAG_ALONE     16u
+#define FLAG_VALUES    32u
 #define SIZE_AT        8u /* where the u32 total size lies */
 #define SIZE_MIN_CONST 5u /* bytes of the smallest constant */
 
@@ -26,6 +30,46 @@ static void put_name(struct jit_buf *buf, const char *name, size_t size)
     assert(size <= JIT_NAME_BYTES_MAX);
     jit_buf_put_u8(buf, (uint8_t)size);
     jit_buf_put(buf, name, size);
+}
+
+static void put_near(const struct rmg_rule_near *near, struct jit_buf *buf)
+{
+    jit_buf_put_u8(buf, near->element);
+    jit_buf_put_u8(buf, (uint8_t)near->direction);
+    jit_buf_put_u8(buf, (uint8_t)((near->edge_typed ? FLAG_EDGE_TYPE : 0) |
+                                  (near->other_typed ? FLAG_END_TYPE : 0) |
+                                  (near->kind == RMG_NEAR_SOME ? FLAG_SOME : 0) |
+                                  (near->other_matched ? FLAG_MATCHED : 0) |
+                                  (near->alone ? FLAG_ALONE : 0) |
+                                  (near->value_count > 0 ? FLAG_VALUES : 0)));
+    if (near->edge_typed) {
+        jit_buf_put_id(buf, &near->edge_type);
+    }
+    if (near->other_typed) {
+        jit_buf_put_id(buf, &near->other_type);
+    }
+    if (near->other_matched) {
+        jit_buf_put_u8(buf, near->other);
+    }
+    if (near->value_count > 0) {
+        jit_buf_put_u8(buf, near->value_count);
+    }
+}
+
+static bool is_of_field(const struct rmg_rule_near *near)
+{
+    return near->kind == RMG_NEAR_SUM || near->kind == RMG_NEAR_MIN || near->kind == RMG_NEAR_MAX;
+}
+
+static void put_aggregate(const struct rmg_rule_near *near, struct jit_buf *buf)
+{
+    jit_buf_put_u8(buf, (uint8_t)near->kind);
+    put_near(near, buf);
+    if (is_of_field(near)) {
+        jit_buf_put_u8(buf, near->of_edge);
+        jit_buf_put_u8(buf, (uint8_t)near->codec);
+        put_name(buf, near->name, near->name_size);
+    }
 }
 
 static void put_pattern(const struct rmg_rule *rule, struct jit_buf *buf)
@@ -49,17 +93,18 @@ static void put_pattern(const struct rmg_rule *rule, struct jit_buf *buf)
         jit_buf_put_u8(buf, rule->equals[i].b);
     }
     for (uint32_t i = 0; i < rule->negative_count; i++) {
-        const struct rmg_rule_negative *negative = &rule->negatives[i];
-        jit_buf_put_u8(buf, negative->element);
-        jit_buf_put_u8(buf, (uint8_t)negative->direction);
-        jit_buf_put_u8(buf, (uint8_t)((negative->edge_typed ? FLAG_EDGE_TYPE : 0) |
-                                      (negative->other_typed ? FLAG_END_TYPE : 0)));
-        if (negative->edge_typed) {
-            jit_buf_put_id(buf, &negative->edge_type);
-        }
-        if (negative->other_typed) {
-            jit_buf_put_id(buf, &negative->other_type);
-        }
+        put_near(&rule->negatives[i], buf);
+    }
+    for (uint32_t i = 0; i < rule->aggregate_count; i++) {
+        put_aggregate(&rule->aggregates[i], buf);
+    }
+    for (uint32_t i = 0; i < rule->value_count; i++) {
+        const struct rmg_rule_value *value = &rule->values[i];
+        jit_buf_put_u8(buf, value->of_edge);
+        jit_buf_put_u8(buf, (uint8_t)value->codec);
+        put_name(buf, value->name, value->name_size);
+        jit_buf_put_u32(buf, value->expr.size);
+        jit_buf_put(buf, value->expr.code, value->expr.size);
     }
     for (uint32_t i = 0; i < rule->create_count; i++) {
         const struct rmg_rule_create *create = &rule->creates[i];
@@ -110,6 +155,8 @@ static bool counts_valid(const struct rmg_rule *rule)
            rule->element_count <= JIT_PATTERN_ELEMENTS_MAX &&
            rule->equal_count <= RMG_RULE_EQUALS_MAX &&
            rule->negative_count <= RMG_RULE_NEGATIVES_MAX &&
+           rule->aggregate_count <= RMG_RULE_AGGREGATES_MAX &&
+           rule->value_count <= RMG_RULE_VALUES_MAX &&
            rule->create_count <= JIT_PATTERN_ELEMENTS_MAX &&
            rule->field_count <= RMG_RULE_FIELDS_MAX &&
            rule->constant_count <= JIT_PROGRAM_BYTES_MAX / SIZE_MIN_CONST &&
@@ -119,7 +166,12 @@ static bool counts_valid(const struct rmg_rule *rule)
 /* The lowest version that can say it, so that a rule has one program. */
 static uint16_t minor_of(const struct rmg_rule *rule)
 {
-    return rule->equal_count > 0 ? 1 : 0;
+    bool newer = rule->equal_count > 0 || rule->aggregate_count > 0 || rule->value_count > 0;
+    for (uint32_t i = 0; i < rule->negative_count; i++) {
+        const struct rmg_rule_near *near = &rule->negatives[i];
+        newer = newer || near->kind != RMG_NEAR_NONE || near->other_matched || near->alone;
+    }
+    return newer ? 1 : 0;
 }
 
 enum jit_err rmg_rule_encode(const struct rmg_rule *rule, struct jit_buf *buf)
@@ -147,6 +199,8 @@ enum jit_err rmg_rule_encode(const struct rmg_rule *rule, struct jit_buf *buf)
     jit_buf_put_u32(buf, rule->draw.size);
     if (minor_of(rule) > 0) {
         jit_buf_put_u8(buf, (uint8_t)rule->equal_count);
+        jit_buf_put_u8(buf, (uint8_t)rule->aggregate_count);
+        jit_buf_put_u16(buf, (uint16_t)rule->value_count);
     }
     put_name(buf, rule->name, strlen(rule->name));
     for (uint32_t i = 0; i < rule->param_count; i++) {
@@ -203,7 +257,81 @@ static uint8_t get_name(struct jit_cursor *cur, char *name)
     return size;
 }
 
-static void get_pattern(struct jit_cursor *cur, struct rmg_rule *rule)
+static void get_near(struct jit_cursor *cur, uint16_t minor, struct rmg_rule_near *near,
+                     uint32_t *values)
+{
+    const uint8_t old = FLAG_EDGE_TYPE | FLAG_END_TYPE;
+    const uint8_t newer = FLAG_SOME | FLAG_MATCHED | FLAG_ALONE | FLAG_VALUES;
+    near->element = jit_get_u8(cur);
+    near->direction = (enum rmg_direction)jit_get_u8(cur);
+    uint8_t flags = get_flags(cur, minor > 0 ? old | newer : old);
+    near->kind = (flags & FLAG_SOME) != 0 ? RMG_NEAR_SOME : RMG_NEAR_NONE;
+    near->edge_typed = (flags & FLAG_EDGE_TYPE) != 0;
+    near->other_typed = (flags & FLAG_END_TYPE) != 0;
+    near->other_matched = (flags & FLAG_MATCHED) != 0;
+    near->alone = (flags & FLAG_ALONE) != 0;
+    if (near->edge_typed) {
+        jit_get_id(cur, &near->edge_type);
+    }
+    if (near->other_typed) {
+        jit_get_id(cur, &near->other_type);
+    }
+    near->other = near->other_matched ? jit_get_u8(cur) : 0;
+    near->value_at = (uint16_t)*values;
+    if ((flags & FLAG_VALUES) != 0) {
+        near->value_count = jit_get_u8(cur);
+        cur->bad = cur->bad || near->value_count == 0;
+        *values += near->value_count;
+    }
+}
+
+static bool get_bool(struct jit_cursor *cur)
+{
+    return get_flags(cur, 1) != 0;
+}
+
+static void get_aggregate(struct jit_cursor *cur, uint16_t minor, struct rmg_rule_near *near,
+                          uint32_t *values)
+{
+    uint8_t kind = jit_get_u8(cur);
+    get_near(cur, minor, near, values);
+    if (kind < RMG_NEAR_COUNT || kind > RMG_NEAR_MAX || near->kind == RMG_NEAR_SOME) {
+        cur->bad = true;
+        return;
+    }
+    near->kind = (enum rmg_near_kind)kind;
+    if (is_of_field(near)) {
+        near->of_edge = get_bool(cur);
+        near->codec = get_codec(cur);
+        near->name_size = get_name(cur, near->name);
+    }
+}
+
+/* What conditions and aggregates look for, and the values they ask for. */
+static void get_nears(struct jit_cursor *cur, uint16_t minor, struct rmg_rule *rule)
+{
+    uint32_t values = 0;
+    for (uint32_t i = 0; i < rule->negative_count; i++) {
+        get_near(cur, minor, &rule->negatives[i], &values);
+    }
+    for (uint32_t i = 0; i < rule->aggregate_count; i++) {
+        get_aggregate(cur, minor, &rule->aggregates[i], &values);
+    }
+    if (values != rule->value_count) {
+        cur->bad = true;
+        return;
+    }
+    for (uint32_t i = 0; i < rule->value_count; i++) {
+        struct rmg_rule_value *value = &rule->values[i];
+        value->of_edge = get_bool(cur);
+        value->codec = get_codec(cur);
+        value->name_size = get_name(cur, value->name);
+        value->expr.size = jit_get_u32(cur);
+        value->expr.code = jit_get_bytes(cur, value->expr.size);
+    }
+}
+
+static void get_pattern(struct jit_cursor *cur, uint16_t minor, struct rmg_rule *rule)
 {
     for (uint32_t i = 0; i < rule->element_count; i++) {
         struct rmg_rule_element *element = &rule->elements[i];
@@ -224,20 +352,7 @@ static void get_pattern(struct jit_cursor *cur, struct rmg_rule *rule)
         rule->equals[i].a = jit_get_u8(cur);
         rule->equals[i].b = jit_get_u8(cur);
     }
-    for (uint32_t i = 0; i < rule->negative_count; i++) {
-        struct rmg_rule_negative *negative = &rule->negatives[i];
-        negative->element = jit_get_u8(cur);
-        negative->direction = (enum rmg_direction)jit_get_u8(cur);
-        uint8_t flags = get_flags(cur, FLAG_EDGE_TYPE | FLAG_END_TYPE);
-        negative->edge_typed = (flags & FLAG_EDGE_TYPE) != 0;
-        negative->other_typed = (flags & FLAG_END_TYPE) != 0;
-        if (negative->edge_typed) {
-            jit_get_id(cur, &negative->edge_type);
-        }
-        if (negative->other_typed) {
-            jit_get_id(cur, &negative->other_type);
-        }
-    }
+    get_nears(cur, minor, rule);
     for (uint32_t i = 0; i < rule->create_count; i++) {
         struct rmg_rule_create *create = &rule->creates[i];
         create->is_edge = (get_flags(cur, FLAG_EDGE) & FLAG_EDGE) != 0;
@@ -294,7 +409,9 @@ static struct rmg_rule *rule_alloc(struct jit_heap *heap, const struct rmg_rule 
     size_t params_at = take(&used, counts->param_count, sizeof(struct rmg_rule_param));
     size_t elements_at = take(&used, counts->element_count, sizeof(struct rmg_rule_element));
     size_t equals_at = take(&used, counts->equal_count, sizeof(struct rmg_rule_equal));
-    size_t negatives_at = take(&used, counts->negative_count, sizeof(struct rmg_rule_negative));
+    size_t negatives_at = take(&used, counts->negative_count, sizeof(struct rmg_rule_near));
+    size_t aggregates_at = take(&used, counts->aggregate_count, sizeof(struct rmg_rule_near));
+    size_t values_at = take(&used, counts->value_count, sizeof(struct rmg_rule_value));
     size_t creates_at = take(&used, counts->create_count, sizeof(struct rmg_rule_create));
     size_t fields_at = take(&used, counts->field_count, sizeof(struct rmg_rule_field));
     size_t constants_at = take(&used, counts->constant_count, sizeof(struct rmg_datum));
@@ -310,7 +427,9 @@ static struct rmg_rule *rule_alloc(struct jit_heap *heap, const struct rmg_rule 
     rule->params = (struct rmg_rule_param *)(void *)(block + params_at);
     rule->elements = (struct rmg_rule_element *)(void *)(block + elements_at);
     rule->equals = (struct rmg_rule_equal *)(void *)(block + equals_at);
-    rule->negatives = (struct rmg_rule_negative *)(void *)(block + negatives_at);
+    rule->negatives = (struct rmg_rule_near *)(void *)(block + negatives_at);
+    rule->aggregates = (struct rmg_rule_near *)(void *)(block + aggregates_at);
+    rule->values = (struct rmg_rule_value *)(void *)(block + values_at);
     rule->creates = (struct rmg_rule_create *)(void *)(block + creates_at);
     rule->fields = (struct rmg_rule_field *)(void *)(block + fields_at);
     rule->constants = (struct rmg_datum *)(void *)(block + constants_at);
@@ -350,6 +469,8 @@ static enum jit_err get_header(struct jit_cursor *cur, size_t size, struct rmg_r
     out->draw.size = jit_get_u32(cur);
     if (minor > 0) {
         out->equal_count = jit_get_u8(cur);
+        out->aggregate_count = jit_get_u8(cur);
+        out->value_count = jit_get_u16(cur);
     }
     (void)get_name(cur, out->name);
     *out_minor = minor;
@@ -389,7 +510,7 @@ enum jit_err rmg_rule_decode(struct jit_heap *heap, const uint8_t *bytes, size_t
         rule->params[i].codec = get_codec(&cur);
         (void)get_name(&cur, rule->params[i].name);
     }
-    get_pattern(&cur, rule);
+    get_pattern(&cur, minor, rule);
     get_values(&cur, rule);
     err = jit_cursor_done(&cur) ? rmg_rule_check(rule) : JIT_EFORMAT;
     if (err == JIT_OK && minor != minor_of(rule)) {

@@ -15,11 +15,13 @@
 #include "rmg/slot.h"
 
 /* Bounds of a program beside those of DESIGN 13. */
-#define RMG_RULE_PARAMS_MAX    255u
-#define RMG_RULE_NEGATIVES_MAX 32u
-#define RMG_RULE_FIELDS_MAX    256u
-#define RMG_RULE_UPDATES_MAX   256u
-#define RMG_RULE_EQUALS_MAX    255u
+#define RMG_RULE_PARAMS_MAX     255u
+#define RMG_RULE_NEGATIVES_MAX  32u
+#define RMG_RULE_FIELDS_MAX     256u
+#define RMG_RULE_UPDATES_MAX    256u
+#define RMG_RULE_EQUALS_MAX     255u
+#define RMG_RULE_AGGREGATES_MAX 32u
+#define RMG_RULE_VALUES_MAX     256u
 
 /* An element of the positive pattern, in order of appearance (a path: node, edge, node, ...); the
  * first one is a node. An edge whose end is deleted is deleted itself. */
@@ -40,15 +42,39 @@ struct rmg_rule_equal {
     uint8_t b;
 };
 
-/* where not (element)-[:edge_type]->(:other_type); direction IN: <-[]- . The element is a node.
- * Injective: an edge or end that is matched does not count. */
-struct rmg_rule_negative {
+/* What is there beside a match, none of it matched: (element)-[:edge_type]->(:other_type), where
+ * direction IN is <-[]- and the element a node; with `other_matched` the other end is that element,
+ * and only the edge is not matched; `alone`: a node (:other_type) anywhere. `value_count` values
+ * from `value_at` on say what fields of the edge or of the other end must be. The kind says what is
+ * asked of all that fit. A condition is NONE or SOME, an aggregate one of the others; SUM, MIN and
+ * MAX are of the field `name` of the other end, or (of_edge) of the edge. */
+enum rmg_near_kind {
+    RMG_NEAR_NONE = 0,
+    RMG_NEAR_SOME = 1,
+    RMG_NEAR_COUNT = 2, /* i64 */
+    RMG_NEAR_SUM = 3,   /* i64, f64, f32; of nothing 0 */
+    RMG_NEAR_MIN = 4,   /* of nothing: no value */
+    RMG_NEAR_MAX = 5
+};
+
+struct rmg_rule_near {
+    enum rmg_near_kind kind;
     uint8_t element;
     enum rmg_direction direction;
     bool edge_typed;
     bool other_typed;
+    bool other_matched;
+    bool alone;
+    uint8_t other; /* other_matched: element */
     struct jit_id edge_type;
     struct jit_id other_type;
+    uint16_t value_at;
+    uint8_t value_count;
+    bool of_edge;         /* SUM, MIN, MAX */
+    enum rmg_codec codec; /* the same */
+    uint16_t seen_name;   /* set by decode: rmg_rule_name */
+    uint8_t name_size;
+    char name[JIT_NAME_BYTES_MAX + 1];
 };
 
 /* An operand: an element, or a created one with RMG_RULE_CREATED set. */
@@ -110,7 +136,8 @@ struct rmg_rule_field {
     X(RMG_EXPR_OR, 21) \
     X(RMG_EXPR_NOT, 22) \
     X(RMG_EXPR_CHANCE, 23) /* u32 call; f64 -> bool */ \
-    X(RMG_EXPR_RANDOM, 24) /* u32 call; -> f64 */
+    X(RMG_EXPR_RANDOM, 24) /* u32 call; -> f64 */ \
+    X(RMG_EXPR_AGGREGATE, 25) /* u8 aggregate */
 /* clang-format on */
 
 enum rmg_expr_op {
@@ -122,6 +149,17 @@ enum rmg_expr_op {
 struct rmg_expr {
     const uint8_t *code; /* borrowed from the rule */
     uint32_t size;       /* 0: none */
+};
+
+/* {name = expr} of what a rmg_rule_near looks for: the field has this codec and value. The
+ * expression neither draws nor has aggregates. */
+struct rmg_rule_value {
+    bool of_edge;
+    uint16_t seen_name; /* set by decode: rmg_rule_name */
+    enum rmg_codec codec;
+    uint8_t name_size;
+    char name[JIT_NAME_BYTES_MAX + 1];
+    struct rmg_expr expr;
 };
 
 enum rmg_update_kind {
@@ -161,14 +199,18 @@ struct rmg_rule {
     uint32_t element_count;
     uint32_t equal_count;
     uint32_t negative_count;
+    uint32_t aggregate_count;
+    uint32_t value_count;
     uint32_t create_count;
     uint32_t field_count;
     uint32_t constant_count;
     uint32_t update_count;
     struct rmg_rule_param *params;
     struct rmg_rule_element *elements;
-    struct rmg_rule_equal *equals; /* ascending, each once */
-    struct rmg_rule_negative *negatives;
+    struct rmg_rule_equal *equals;    /* ascending, each once */
+    struct rmg_rule_near *negatives;  /* NONE or SOME */
+    struct rmg_rule_near *aggregates; /* the other kinds */
+    struct rmg_rule_value *values;    /* those of negatives, then those of aggregates, in order */
     struct rmg_rule_create *creates;
     struct rmg_rule_field *fields;
     struct rmg_datum *constants;
@@ -187,6 +229,15 @@ JIT_MUST_CHECK enum jit_err rmg_rule_decode(struct jit_heap *heap, const uint8_t
                                             size_t size, struct rmg_rule **out);
 void rmg_rule_free(struct jit_heap *heap, struct rmg_rule *rule); /* may be NULL */
 
+/* Of conditions and, counted on behind them, aggregates the index-th. */
+static inline const struct rmg_rule_near *rmg_rule_near_at(const struct rmg_rule *rule,
+                                                           uint32_t index)
+{
+    return index < rule->negative_count ? &rule->negatives[index]
+                                        : &rule->aggregates[index - rule->negative_count];
+}
+/* The name behind a seen_name; equal names of a decoded rule have one number. */
+const char *rmg_rule_name(const struct rmg_rule *rule, uint16_t number, uint8_t *size);
 /* May these two elements be one? */
 bool rmg_rule_may_equal(const struct rmg_rule *rule, uint32_t a, uint32_t b);
 

@@ -69,14 +69,42 @@ static bool equals_valid(const struct rmg_rule *rule)
     return true;
 }
 
-static bool negatives_valid(const struct rmg_rule *rule)
+/* What a condition or aggregate looks for. */
+static bool near_valid(const struct rmg_rule *rule, const struct rmg_rule_near *near)
+{
+    if ((near->edge_typed && jit_id_is_zero(&near->edge_type)) ||
+        (near->other_typed && jit_id_is_zero(&near->other_type))) {
+        return false;
+    }
+    if (near->alone) {
+        return near->other_typed && !near->edge_typed && !near->other_matched &&
+               near->element == 0 && near->direction == 0 && near->value_count == 0;
+    }
+    return is_node(rule, near->element) &&
+           (near->direction == RMG_DIR_OUT || near->direction == RMG_DIR_IN) &&
+           (!near->other_matched || (is_node(rule, near->other) && !near->other_typed));
+}
+
+static bool aggregate_valid(const struct rmg_rule_near *near)
+{
+    if (near->kind == RMG_NEAR_COUNT) {
+        return true;
+    }
+    return !near->alone && (near->of_edge || !near->other_matched) &&
+           name_valid(near->name, near->name_size, 0) &&
+           (near->codec == RMG_CODEC_I64 || near->codec == RMG_CODEC_F64 ||
+            near->codec == RMG_CODEC_F32);
+}
+
+static bool nears_valid(const struct rmg_rule *rule)
 {
     for (uint32_t i = 0; i < rule->negative_count; i++) {
-        const struct rmg_rule_negative *negative = &rule->negatives[i];
-        if (!is_node(rule, negative->element) ||
-            (negative->direction != RMG_DIR_OUT && negative->direction != RMG_DIR_IN) ||
-            (negative->edge_typed && jit_id_is_zero(&negative->edge_type)) ||
-            (negative->other_typed && jit_id_is_zero(&negative->other_type))) {
+        if (!near_valid(rule, &rule->negatives[i])) {
+            return false;
+        }
+    }
+    for (uint32_t i = 0; i < rule->aggregate_count; i++) {
+        if (!near_valid(rule, &rule->aggregates[i]) || !aggregate_valid(&rule->aggregates[i])) {
             return false;
         }
     }
@@ -213,6 +241,53 @@ static enum jit_err check_updates(const struct rmg_rule *rule)
     return JIT_OK;
 }
 
+/* Which near a value belongs to: its element says what may be asked. */
+static bool value_place_valid(const struct rmg_rule_near *near, const struct rmg_rule_value *value)
+{
+    return value->of_edge ? !near->alone : !near->other_matched;
+}
+
+static bool has_aggregate(const struct rmg_expr *expr)
+{
+    struct jit_cursor cur = jit_cursor_of(expr->code, expr->size);
+    struct rmg_expr_inst inst;
+    while (rmg_expr_next(&cur, &inst)) {
+        if (inst.op == RMG_EXPR_AGGREGATE) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static enum jit_err check_value(const struct rmg_rule *rule, const struct rmg_rule_near *near,
+                                const struct rmg_rule_value *value)
+{
+    enum rmg_codec codec = RMG_CODEC_NONE;
+    if (!value_place_valid(near, value) || !name_valid(value->name, value->name_size, 0)) {
+        return JIT_EFORMAT;
+    }
+    enum jit_err err = rmg_expr_check(rule, &value->expr, &codec);
+    if (err != JIT_OK) {
+        return err;
+    }
+    return codec == value->codec && !rmg_expr_draws(value->expr, NULL) &&
+                   !has_aggregate(&value->expr)
+               ? JIT_OK
+               : JIT_EFORMAT;
+}
+
+static enum jit_err check_values(const struct rmg_rule *rule)
+{
+    enum jit_err err = JIT_OK;
+    for (uint32_t i = 0; i < rule->negative_count + rule->aggregate_count && err == JIT_OK; i++) {
+        const struct rmg_rule_near *near = rmg_rule_near_at(rule, i);
+        for (uint32_t k = 0; k < near->value_count && err == JIT_OK; k++) {
+            err = check_value(rule, near, &rule->values[near->value_at + k]);
+        }
+    }
+    return err;
+}
+
 static enum jit_err check_condition(const struct rmg_rule *rule, const struct rmg_expr *expr,
                                     bool may_draw)
 {
@@ -226,6 +301,29 @@ static enum jit_err check_condition(const struct rmg_rule *rule, const struct rm
     }
     return codec == RMG_CODEC_BOOL && (may_draw || !rmg_expr_draws(*expr, NULL)) ? JIT_OK
                                                                                  : JIT_EFORMAT;
+}
+
+const char *rmg_rule_name(const struct rmg_rule *rule, uint16_t number, uint8_t *size)
+{
+    const struct rmg_rule_near *near =
+        number < rule->value_count ? NULL : &rule->aggregates[number - rule->value_count];
+    *size = near == NULL ? rule->values[number].name_size : near->name_size;
+    return near == NULL ? rule->values[number].name : near->name;
+}
+
+/* The first number under which this name is known. */
+static uint16_t number_of_name(const struct rmg_rule *rule, uint16_t number)
+{
+    uint8_t size = 0;
+    const char *name = rmg_rule_name(rule, number, &size);
+    for (uint16_t i = 0; i < number; i++) {
+        uint8_t other_size = 0;
+        const char *other = rmg_rule_name(rule, i, &other_size);
+        if (size == other_size && memcmp(name, other, size) == 0) {
+            return i;
+        }
+    }
+    return number;
 }
 
 /* Fields that some expression reads: one of the table that nobody reads is in no footprint. */
@@ -243,11 +341,20 @@ static void mark_read(struct rmg_rule *rule, const struct rmg_expr *expr)
 /* Which use speaks for a slot that several parts of the rule name. */
 static void derive(struct rmg_rule *rule)
 {
+    for (uint16_t i = 0; i < rule->value_count; i++) {
+        rule->values[i].seen_name = number_of_name(rule, i);
+    }
+    for (uint16_t i = 0; i < rule->aggregate_count; i++) {
+        rule->aggregates[i].seen_name = number_of_name(rule, (uint16_t)(rule->value_count + i));
+    }
     for (uint32_t i = 0; i < rule->field_count; i++) {
         rule->fields[i].read = false;
     }
     mark_read(rule, &rule->guard);
     mark_read(rule, &rule->draw);
+    for (uint32_t i = 0; i < rule->value_count; i++) {
+        mark_read(rule, &rule->values[i].expr);
+    }
     for (uint32_t i = 0; i < rule->update_count; i++) {
         mark_read(rule, &rule->updates[i].expr);
     }
@@ -281,13 +388,16 @@ static void derive(struct rmg_rule *rule)
 enum jit_err rmg_rule_check(struct rmg_rule *rule)
 {
     if (!name_valid(rule->name, strlen(rule->name), 1) || !params_valid(rule) ||
-        !elements_valid(rule) || !equals_valid(rule) || !negatives_valid(rule) ||
+        !elements_valid(rule) || !equals_valid(rule) || !nears_valid(rule) ||
         !creates_valid(rule) || !fields_valid(rule)) {
         return JIT_EFORMAT;
     }
     enum jit_err err = check_condition(rule, &rule->guard, false);
     if (err == JIT_OK) {
         err = check_condition(rule, &rule->draw, true);
+    }
+    if (err == JIT_OK) {
+        err = check_values(rule);
     }
     if (err == JIT_OK) {
         err = check_updates(rule);

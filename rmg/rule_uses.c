@@ -66,13 +66,14 @@ static bool emit_incidence(const struct uses *u, uint8_t operand, enum rmg_direc
     return u->emit(u->user, &use);
 }
 
-static bool emit_extent(const struct uses *u, enum rmg_use_types types, const struct jit_id *type)
+static bool emit_extent(const struct uses *u, enum rmg_use_types types, const struct jit_id *type,
+                        bool read)
 {
     struct rmg_rule_use use = {.kind = RMG_SLOT_EXTENT,
                                .element = RMG_USE_ELSEWHERE,
                                .types = types,
-                               .access = RMG_ACCESS_BLIND,
-                               .join = RMG_JOIN_MEMBERS};
+                               .access = read ? RMG_ACCESS_READ : RMG_ACCESS_BLIND,
+                               .join = read ? RMG_JOIN_NONE : RMG_JOIN_MEMBERS};
     if (types == RMG_USE_OF_TYPE) {
         use.type = *type;
     }
@@ -87,7 +88,7 @@ static bool emit_edge(const struct uses *u, uint8_t from, uint8_t to, enum rmg_u
            emit_incidence(u, from, RMG_DIR_OUT, RMG_USE_OF_ALL, NULL, false) &&
            emit_incidence(u, to, RMG_DIR_IN, types, type, false) &&
            emit_incidence(u, to, RMG_DIR_IN, RMG_USE_OF_ALL, NULL, false) &&
-           emit_extent(u, types, type);
+           emit_extent(u, types, type, false);
 }
 
 /* Edges that go with a node, whatever they are and wherever they lead. */
@@ -116,7 +117,8 @@ static bool emit_deleted(const struct uses *u, uint8_t index)
     }
     return emit_incidence(u, index, RMG_DIR_OUT, RMG_USE_OF_ALL, NULL, true) &&
            emit_incidence(u, index, RMG_DIR_IN, RMG_USE_OF_ALL, NULL, true) &&
-           emit_extent(u, types, &element->type) && (!element->detached || emit_detached(u, index));
+           emit_extent(u, types, &element->type, false) &&
+           (!element->detached || emit_detached(u, index));
 }
 
 static bool emit_elements(const struct uses *u)
@@ -134,7 +136,7 @@ static bool emit_elements(const struct uses *u)
         bool good = emit_element(u, (uint8_t)(i | RMG_RULE_CREATED), true) &&
                     (create->is_edge
                          ? emit_edge(u, create->from, create->to, RMG_USE_OF_TYPE, &create->type)
-                         : emit_extent(u, RMG_USE_OF_TYPE, &create->type));
+                         : emit_extent(u, RMG_USE_OF_TYPE, &create->type, false));
         if (!good) {
             return false;
         }
@@ -142,19 +144,53 @@ static bool emit_elements(const struct uses *u)
     return true;
 }
 
-static bool emit_negatives(const struct uses *u)
+/* A field of what is not matched: it was read of an edge or a node that has the type by then. */
+static bool emit_beside(const struct uses *u, const struct rmg_rule_near *near, bool of_edge,
+                        const char *name, uint32_t name_size)
 {
-    for (uint32_t i = 0; i < u->rule->negative_count; i++) {
-        const struct rmg_rule_negative *negative = &u->rule->negatives[i];
-        /* The type of each other end was asked for: it is some node, of another type. */
-        struct rmg_rule_use other = {.kind = RMG_SLOT_NODE,
-                                     .element = RMG_USE_ELSEWHERE,
-                                     .types = RMG_USE_OF_ANY,
-                                     .access = RMG_ACCESS_READ};
-        if (!emit_incidence(u, negative->element, negative->direction,
-                            negative->edge_typed ? RMG_USE_OF_TYPE : RMG_USE_OF_ALL,
-                            &negative->edge_type, true) ||
-            (negative->other_typed && !u->emit(u->user, &other))) {
+    bool typed = of_edge ? near->edge_typed : near->other_typed;
+    struct rmg_rule_use use = {.kind = of_edge ? RMG_SLOT_BETA : RMG_SLOT_ALPHA,
+                               .element = RMG_USE_ELSEWHERE,
+                               .types = typed ? RMG_USE_OF_TYPE : RMG_USE_OF_ANY,
+                               .access = RMG_ACCESS_READ,
+                               .name = name,
+                               .name_size = name_size};
+    if (typed) {
+        use.type = of_edge ? near->edge_type : near->other_type;
+    }
+    return u->emit(u->user, &use);
+}
+
+static bool emit_near(const struct uses *u, const struct rmg_rule_near *near)
+{
+    /* The type of each other end was asked for: it is some node, of another type. */
+    struct rmg_rule_use other = {.kind = RMG_SLOT_NODE,
+                                 .element = RMG_USE_ELSEWHERE,
+                                 .types = RMG_USE_OF_ANY,
+                                 .access = RMG_ACCESS_READ};
+    if (near->alone) {
+        return emit_extent(u, RMG_USE_OF_TYPE, &near->other_type, true);
+    }
+    if (!emit_incidence(u, near->element, near->direction,
+                        near->edge_typed ? RMG_USE_OF_TYPE : RMG_USE_OF_ALL, &near->edge_type,
+                        true) ||
+        (near->other_typed && !u->emit(u->user, &other))) {
+        return false;
+    }
+    for (uint32_t i = 0; i < near->value_count; i++) {
+        const struct rmg_rule_value *value = &u->rule->values[near->value_at + i];
+        if (!emit_beside(u, near, value->of_edge, value->name, value->name_size)) {
+            return false;
+        }
+    }
+    return near->kind <= RMG_NEAR_COUNT ||
+           emit_beside(u, near, near->of_edge, near->name, near->name_size);
+}
+
+static bool emit_nears(const struct uses *u)
+{
+    for (uint32_t i = 0; i < u->rule->negative_count + u->rule->aggregate_count; i++) {
+        if (!emit_near(u, rmg_rule_near_at(u->rule, i))) {
             return false;
         }
     }
@@ -165,7 +201,7 @@ bool rmg_rule_uses(const struct rmg_rule *rule,
                    bool (*emit)(void *user, const struct rmg_rule_use *use), void *user)
 {
     struct uses u = {.rule = rule, .emit = emit, .user = user};
-    bool more = emit_elements(&u) && emit_negatives(&u);
+    bool more = emit_elements(&u) && emit_nears(&u);
     for (uint32_t i = 0; i < rule->field_count && more; i++) {
         const struct rmg_rule_field *field = &rule->fields[i];
         more = !field->read || emit_field(&u, field->element, field->name, field->name_size,

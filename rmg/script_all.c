@@ -58,8 +58,7 @@ static void use_slot(struct all *a, uint64_t key, enum use use, enum rmg_join jo
         a->run->err = JIT_ENOMEM;
         return;
     }
-    a->uses[a->use_count++] =
-        (struct mark){.key = key, .use = (uint8_t)use, .join = (uint8_t)join};
+    a->uses[a->use_count++] = (struct mark){.key = key, .use = (uint8_t)use, .join = (uint8_t)join};
 }
 
 #define ANY_TYPE 0x0fffffffu /* incidences of all types */
@@ -155,7 +154,7 @@ static void use_negatives(struct all *a)
     const struct script_rule *r = a->rule;
     const struct rmg_work *work = a->run->work;
     for (uint32_t i = 0; i < r->rule->negative_count; i++) {
-        const struct rmg_rule_negative *negative = &r->rule->negatives[i];
+        const struct rmg_rule_near *negative = &r->rule->negatives[i];
         unsigned side = negative->direction == RMG_DIR_OUT ? WORK_OUT : WORK_IN;
         uint32_t node = a->run->match.at[negative->element];
         use_incidence(a, node, r->negative_types[i][0], side, USE_READ);

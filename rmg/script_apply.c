@@ -91,7 +91,7 @@ static void touch_unlinked(struct script_run *run, uint32_t from)
         for (uint32_t k = from; r->active && k < run->unlinked_count; k++) {
             const struct script_ends *ends = &run->unlinked[k];
             for (uint32_t n = 0; n < r->rule->negative_count; n++) {
-                const struct rmg_rule_negative *negative = &r->rule->negatives[n];
+                const struct rmg_rule_near *negative = &r->rule->negatives[n];
                 unsigned side = negative->direction == RMG_DIR_OUT ? WORK_OUT : WORK_IN;
                 if (script_type_is(r->negative_types[n][0], ends->type)) {
                     script_touch(run, r, negative->element, ends->end[side]);

@@ -170,7 +170,7 @@ static bool bind_whole(struct script_run *run, const struct script_rule *r, uint
 
 static bool negative_holds(const struct script_run *run, const struct script_rule *r, uint32_t n)
 {
-    const struct rmg_rule_negative *negative = &r->rule->negatives[n];
+    const struct rmg_rule_near *negative = &r->rule->negatives[n];
     const struct rmg_work *work = run->work;
     unsigned side = negative->direction == RMG_DIR_OUT ? WORK_OUT : WORK_IN;
     struct script_edges edges =

@@ -7,6 +7,18 @@ const char *rmg_script_refuses(const struct rmg_rule *rule)
     if (rule->draw.size > 0) {
         return "`chance` and `random` in `where`";
     }
+    if (rule->aggregate_count > 0) {
+        return "`count`, `sum`, `min` and `max`";
+    }
+    for (uint32_t i = 0; i < rule->negative_count; i++) {
+        const struct rmg_rule_near *near = &rule->negatives[i];
+        if (near->kind != RMG_NEAR_NONE) {
+            return "a pattern without `not` in `where`";
+        }
+        if (near->alone || near->other_matched || near->value_count > 0) {
+            return "`not` with values, with both ends matched, or with a node alone";
+        }
+    }
     for (uint32_t i = 0; i < rule->update_count; i++) {
         if (rule->updates[i].kind == RMG_UPDATE_PUT) {
             return "`put`";
@@ -42,7 +54,7 @@ static enum jit_err number_types(struct rmg_work *work, struct script_rule *r)
         err = work_type_of(work, &rule->creates[i].type, &r->create_types[i]);
     }
     for (uint32_t i = 0; i < rule->negative_count && err == JIT_OK; i++) {
-        const struct rmg_rule_negative *negative = &rule->negatives[i];
+        const struct rmg_rule_near *negative = &rule->negatives[i];
         r->negative_types[i][0] = SCRIPT_ANY;
         r->negative_types[i][1] = SCRIPT_ANY;
         if (negative->edge_typed) {

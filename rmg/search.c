@@ -41,7 +41,8 @@ static bool conditions_hold(struct rmg_search *search, uint32_t element)
 {
     for (uint32_t i = 0; i < search->program.conjunct_count; i++) {
         const struct search_conjunct *conjunct = &search->program.conjuncts[i];
-        if ((conjunct->mask >> element & 1) != 0 && (conjunct->mask & ~search->bound) == 0 &&
+        if (!conjunct->late && (conjunct->mask >> element & 1) != 0 &&
+            (conjunct->mask & ~search->bound) == 0 &&
             rmg_probe_condition(&search->probe, conjunct->expr) != RMG_APPLIED) {
             search->err = search->err != JIT_OK ? search->err : search->probe.err;
             return false;
@@ -98,56 +99,60 @@ static bool bind_edge(struct rmg_search *search, uint32_t element, const struct 
 
 /* --- a whole match --- */
 
-/* Values that the draw will ask for, so that drawing looks at no slot. */
+/* One of the values that the draw will ask for. */
+static bool keep_datum(struct rmg_search *search, uint32_t member, uint32_t index,
+                       enum rmg_result result, const struct rmg_datum *datum)
+{
+    const struct rmg_datum none = {.codec = RMG_CODEC_NONE};
+    search->probe.slots = 0; /* nobody's budget */
+    if (search->probe.err != JIT_OK) {
+        search->err = search->probe.err;
+        return false;
+    }
+    /* NONE: the draw will not apply */
+    search->err =
+        search_table_put(&search->table, member, index, result == RMG_APPLIED ? datum : &none);
+    return search->err == JIT_OK;
+}
+
+/* So that drawing looks at no slot. */
 static bool keep_data(struct rmg_search *search, uint32_t member)
 {
-    for (uint32_t i = 0; i < search->program.draw_field_count; i++) {
-        struct rmg_datum *kept = &search->table.data[(size_t)member * search->table.data_width + i];
-        struct rmg_datum datum;
-        if (rmg_probe_field(&search->probe, search->program.draw_fields[i], &datum) !=
-            RMG_APPLIED) {
-            if (search->probe.err != JIT_OK) {
-                search->err = search->probe.err;
-                return false;
-            }
-            continue; /* NONE: the draw will not apply */
-        }
-        uint8_t *copy = NULL;
-        if (datum.size > 0) {
-            copy = search->heap->alloc(search->heap, datum.size);
-            if (copy == NULL) {
-                search->err = JIT_ENOMEM;
-                return false;
-            }
-            memcpy(copy, datum.bytes, datum.size);
-        }
-        datum.bytes = copy;
-        *kept = datum;
+    const struct search_program *program = &search->program;
+    bool good = true;
+    for (uint32_t i = 0; i < program->draw_field_count && good; i++) {
+        struct rmg_datum datum = {.codec = RMG_CODEC_NONE};
+        enum rmg_result result = rmg_probe_field(&search->probe, program->draw_fields[i], &datum);
+        good = keep_datum(search, member, i, result, &datum);
     }
-    return true;
+    for (uint32_t i = 0; i < program->draw_aggregate_count && good; i++) {
+        struct rmg_datum datum = {.codec = RMG_CODEC_NONE};
+        enum rmg_result result =
+            rmg_probe_aggregate(&search->probe, program->draw_aggregates[i], NULL, &datum);
+        good = keep_datum(search, member, program->draw_field_count + i, result, &datum);
+    }
+    return good;
 }
 
 static bool complete(struct rmg_search *search)
 {
     const struct rmg_rule *rule = search->rule;
     uint32_t member = SEARCH_NONE;
-    enum rmg_result result = RMG_APPLIED;
-    for (uint32_t i = 0; i < rule->negative_count && result == RMG_APPLIED; i++) {
-        result = rmg_probe_negative(&search->probe, &rule->negatives[i], NULL);
+    bool holds = search_nears_hold(search);
+    if (holds) {
+        holds = rmg_probe_dangling(&search->probe) == RMG_APPLIED;
+        search->probe.slots = 0; /* nobody's budget */
+        search->err = search->err != JIT_OK ? search->err : search->probe.err;
     }
-    if (result == RMG_APPLIED) {
-        result = rmg_probe_dangling(&search->probe);
-    }
-    search->probe.slots = 0; /* nobody's budget */
-    if (search->probe.err != JIT_OK) {
-        search->err = search->probe.err;
+    bool open = holds && search->err == JIT_OK && search_late_holds(search);
+    if (search->err != JIT_OK) {
         return false;
     }
-    if (result != RMG_APPLIED) {
-        return true;
-    }
     if (search->visit != NULL) {
-        return search->visit(search->visit_user, search->ids, rule->element_count);
+        return !open || search->visit(search->visit_user, search->ids, rule->element_count);
+    }
+    if (!holds) {
+        return true;
     }
     search->err = search_table_add(&search->table, search->ids, &member);
     if (search->err != JIT_OK) {
@@ -156,6 +161,7 @@ static bool complete(struct rmg_search *search)
     if (member == SEARCH_NONE) {
         return true;
     }
+    search_table_close(&search->table, member, !open);
     rmg_match_key(rule, &search->instance, search->ids, rule->element_count, &search->params_digest,
                   &search->table.keys[member]);
     return keep_data(search, member);
@@ -461,26 +467,6 @@ static bool type_fits(bool typed, const struct jit_id *want, const struct jit_id
     return !typed || jit_id_equal(want, type);
 }
 
-/* The node has another type now: negative conditions at its neighbours look at that. */
-static enum jit_err touch_neighbours(struct update *update, const struct jit_id *node,
-                                     const struct rmg_rule_negative *negative)
-{
-    struct rmg_iter iter;
-    struct rmg_edge edge;
-    bool is_out = negative->direction == RMG_DIR_OUT;
-    enum jit_err err;
-    rmg_iter_edges_of(update->after, node, is_out ? RMG_DIR_IN : RMG_DIR_OUT,
-                      negative->edge_typed ? &negative->edge_type : NULL, &iter);
-    while ((err = rmg_iter_edge(&iter, &edge)) == JIT_OK) {
-        err = search_touch_add(&update->touches, false, is_out ? &edge.from : &edge.to,
-                               1u << negative->element);
-        if (err != JIT_OK) {
-            return err;
-        }
-    }
-    return err == JIT_ENOENT ? JIT_OK : err;
-}
-
 static enum jit_err touch_node(struct update *update, const struct rmg_change *change)
 {
     const struct rmg_rule *rule = update->search->rule;
@@ -503,15 +489,9 @@ static enum jit_err touch_node(struct update *update, const struct rmg_change *c
         }
     }
     enum jit_err err = search_touch_add(&update->touches, false, &change->id, mask);
-    for (uint32_t i = 0; i < rule->negative_count && err == JIT_OK; i++) {
-        const struct rmg_rule_negative *negative = &rule->negatives[i];
-        if (change->before && change->after && negative->other_typed &&
-            (jit_id_equal(&negative->other_type, &types[0]) ||
-             jit_id_equal(&negative->other_type, &types[1]))) {
-            err = touch_neighbours(update, &change->id, negative);
-        }
-    }
-    return err;
+    return err == JIT_OK
+               ? search_touch_type(update->search, update->after, change, types, &update->touches)
+               : err;
 }
 
 /* An edge came or went: matches that have it, and those whose negative or dangling condition looks
@@ -530,13 +510,10 @@ static enum jit_err touch_edge_record(struct update *update, const struct rmg_ed
             ends[1] |= 1u << i;
         }
     }
-    for (uint32_t i = 0; i < rule->negative_count; i++) {
-        const struct rmg_rule_negative *negative = &rule->negatives[i];
-        if (type_fits(negative->edge_typed, &negative->edge_type, &edge->type)) {
-            ends[negative->direction == RMG_DIR_OUT ? 0 : 1] |= 1u << negative->element;
-        }
+    enum jit_err err = search_touch_edge_ends(update->search, edge, &update->touches);
+    if (err == JIT_OK) {
+        err = search_touch_add(&update->touches, true, &edge->id, mask);
     }
-    enum jit_err err = search_touch_add(&update->touches, true, &edge->id, mask);
     if (err == JIT_OK) {
         err = search_touch_add(&update->touches, false, &edge->from, ends[0]);
     }
@@ -562,14 +539,16 @@ static enum jit_err touch_edge(struct update *update, const struct rmg_change *c
     return JIT_OK;
 }
 
-static enum jit_err field_changed(const struct update *update, const struct rmg_rule_field *field,
-                                  enum rmg_plane plane, const struct jit_id *owner, bool *changed)
+enum jit_err search_field_changed(const struct rmg_graph *before, const struct rmg_graph *after,
+                                  bool is_edge, const struct jit_id *owner, const char *name,
+                                  uint32_t name_size, bool *changed)
 {
     struct rmg_value values[2];
     bool found[2];
     for (uint32_t side = 0; side < 2; side++) {
-        enum jit_err err = rmg_attachment_get(side == 0 ? update->before : update->after, plane,
-                                              owner, field->name, field->name_size, &values[side]);
+        enum jit_err err = rmg_attachment_get(side == 0 ? before : after,
+                                              is_edge ? RMG_PLANE_BETA : RMG_PLANE_ALPHA, owner,
+                                              name, name_size, &values[side]);
         if (err != JIT_OK && err != JIT_ENOENT) {
             return err;
         }
@@ -599,14 +578,17 @@ static enum jit_err touch_owner(struct update *update, const struct rmg_change *
             (mask >> field->element & 1) != 0) {
             continue;
         }
-        enum jit_err err = field_changed(update, field, is_edge ? RMG_PLANE_BETA : RMG_PLANE_ALPHA,
-                                         &change->id, &changed);
+        enum jit_err err = search_field_changed(update->before, update->after, is_edge, &change->id,
+                                                field->name, field->name_size, &changed);
         if (err != JIT_OK) {
             return err;
         }
         mask |= changed ? 1u << field->element : 0;
     }
-    return search_touch_add(&update->touches, is_edge, &change->id, mask);
+    enum jit_err err = search_touch_add(&update->touches, is_edge, &change->id, mask);
+    return err == JIT_OK ? search_touch_fields(update->search, update->before, update->after,
+                                               change, &update->touches)
+                         : err;
 }
 
 static bool take_change(void *user, const struct rmg_change *change)
@@ -626,6 +608,27 @@ static bool take_change(void *user, const struct rmg_change *change)
     return update->err == JIT_OK;
 }
 
+/* What late conditions look at has changed: each member that was there before is asked again. */
+static enum jit_err ask_late(struct rmg_search *search)
+{
+    struct search_table *table = &search->table;
+    for (uint32_t member = 0; member < table->used; member++) {
+        if (table->live[member] == SEARCH_DEAD) {
+            continue;
+        }
+        memcpy(search->ids, &table->ids[(size_t)member * table->width],
+               table->width * sizeof *search->ids);
+        for (uint32_t i = 0; i < table->width; i++) {
+            rmg_probe_forget(&search->probe, i);
+        }
+        search_table_close(table, member, !search_late_holds(search));
+        if (search->err != JIT_OK || !keep_data(search, member)) {
+            return search->err;
+        }
+    }
+    return JIT_OK;
+}
+
 /* First everything touched goes, then whatever holds now comes back. */
 static enum jit_err search_again(struct update *update)
 {
@@ -635,6 +638,9 @@ static enum jit_err search_again(struct update *update)
         search_table_remove(&search->table, touch->is_edge, &touch->id, touch->positions);
     }
     walk_begin(search, update->after);
+    if (search->late_changed && ask_late(search) != JIT_OK) {
+        return search->err;
+    }
     for (uint32_t i = 0; i < update->touches.count; i++) {
         const struct search_touch *touch = &update->touches.items[i];
         for (uint32_t position = 0; position < search->rule->element_count; position++) {
@@ -662,6 +668,7 @@ enum jit_err rmg_search_update(struct rmg_search *search, const struct rmg_graph
                             .touches = {.heap = search->heap},
                             .err = JIT_OK};
     search->known = false;
+    search->late_changed = false;
     enum jit_err err = rmg_graph_diff(before, after, take_change, &update);
     err = update.err != JIT_OK ? update.err : err;
     if (err == JIT_OK) {
@@ -704,7 +711,8 @@ enum jit_err rmg_search_new(struct jit_heap *heap, const struct rmg_rule *rule,
         rmg_search_free(search);
         return err;
     }
-    search->table.data_width = search->program.draw_field_count;
+    search->table.data_width =
+        search->program.draw_field_count + search->program.draw_aggregate_count;
     for (uint32_t i = 0; i < search->program.conjunct_count; i++) {
         const struct search_conjunct *conjunct = &search->program.conjuncts[i];
         if (conjunct->mask == 0 &&

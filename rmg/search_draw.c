@@ -22,6 +22,20 @@ static enum rmg_result field_of_member(void *user, uint32_t field, struct rmg_da
     return out->codec == RMG_CODEC_NONE ? RMG_GUARD_FALSE : RMG_APPLIED;
 }
 
+static enum rmg_result aggregate_of_member(void *user, uint32_t aggregate, struct rmg_datum *out)
+{
+    const struct drawing *drawing = user;
+    const struct rmg_search *search = drawing->search;
+    uint32_t i = 0;
+    while (search->program.draw_aggregates[i] != aggregate) {
+        i++;
+        assert(i < search->program.draw_aggregate_count);
+    }
+    i += search->program.draw_field_count;
+    *out = search->table.data[(size_t)drawing->member * search->table.data_width + i];
+    return out->codec == RMG_CODEC_NONE ? RMG_GUARD_FALSE : RMG_APPLIED;
+}
+
 /* Members whose first draws are made side by side. */
 struct draw_batch {
     uint32_t count;
@@ -33,7 +47,7 @@ struct draw_batch {
 static void batch_fill(const struct search_table *table, uint32_t *at, struct draw_batch *batch)
 {
     for (batch->count = 0; *at < table->used && batch->count < RMG_KEYS_MAX; ++*at) {
-        if (table->live[*at]) {
+        if (table->live[*at] == SEARCH_OPEN) {
             batch->members[batch->count++] = *at;
         }
     }
@@ -60,6 +74,7 @@ enum jit_err rmg_search_each(struct rmg_search *search, const struct rmg_draw *d
                                .params = search->probe.params,
                                .draw = draw,
                                .field = field_of_member,
+                               .aggregate = aggregate_of_member,
                                .user = &drawing};
     struct draw_batch batch;
     uint32_t at = 0;
@@ -88,5 +103,5 @@ enum jit_err rmg_search_each(struct rmg_search *search, const struct rmg_draw *d
 
 uint64_t rmg_search_count(const struct rmg_search *search)
 {
-    return search->table.count;
+    return search->table.count - search->table.closed;
 }

@@ -13,6 +13,8 @@ static uint32_t mask_of(const struct rmg_rule *rule, struct rmg_expr expr)
             mask |= 1u << rule->fields[inst.arg].element;
         } else if (inst.op == RMG_EXPR_ELEMENT) {
             mask |= 1u << inst.arg;
+        } else if (inst.op == RMG_EXPR_AGGREGATE) {
+            mask |= ~0u >> (32u - rule->element_count); /* what is matched does not count */
         }
     }
     return mask;
@@ -91,8 +93,8 @@ static enum jit_err split_guard(struct jit_heap *heap, const struct rmg_rule *ru
         }
         struct rmg_expr expr = {.code = guard.code + from, .size = to - from};
         assert(program->conjunct_count <= ands);
-        program->conjuncts[program->conjunct_count++] =
-            (struct search_conjunct){.expr = expr, .mask = mask_of(rule, expr)};
+        program->conjuncts[program->conjunct_count++] = (struct search_conjunct){
+            .expr = expr, .mask = mask_of(rule, expr), .late = search_is_late(rule, expr)};
         if (depth == 0) {
             break;
         }
@@ -108,7 +110,7 @@ out:
 
 /* --- fields --- */
 
-static void note_fields(struct search_program *program, struct rmg_expr expr, bool is_draw)
+void search_note_fields(struct search_program *program, struct rmg_expr expr, bool is_draw)
 {
     struct jit_cursor cur = jit_cursor_of(expr.code, expr.size);
     struct rmg_expr_inst inst;
@@ -197,8 +199,9 @@ enum jit_err search_program_init(struct jit_heap *heap, const struct rmg_rule *r
         make_plan(rule, i, &out->plans[i]);
         out->edge_mask |= rule->elements[i].is_edge ? 1u << i : 0;
     }
-    note_fields(out, rule->guard, false);
-    note_fields(out, rule->draw, true);
+    search_note_fields(out, rule->guard, false);
+    search_note_fields(out, rule->draw, true);
+    search_nears_init(out, rule);
     return split_guard(heap, rule, out);
 }
 

@@ -14,6 +14,7 @@
 struct search_conjunct {
     struct rmg_expr expr;
     uint32_t mask;
+    bool late; /* asked when the match is complete, and again when late_changed */
 };
 
 /* What to bind next: an edge from an end that is bound, or (is_scan) a node out of nothing. */
@@ -34,6 +35,11 @@ struct search_program {
     uint32_t field_mask[RMG_RULE_FIELDS_MAX / 32];      /* fields read by guard or draw */
     uint32_t draw_field_count;
     uint16_t draw_fields[RMG_RULE_FIELDS_MAX]; /* fields read by the draw, each once */
+    uint64_t near_mask; /* conditions, and aggregates of guard or draw, by rmg_rule_near_at */
+    bool late;          /* some of them are of all nodes of a type */
+    uint32_t draw_aggregate_mask;
+    uint32_t draw_aggregate_count;
+    uint8_t draw_aggregates[RMG_RULE_AGGREGATES_MAX]; /* of the draw, each once */
     uint32_t conjunct_count;
     struct search_conjunct *conjuncts;
 };
@@ -47,7 +53,17 @@ static inline bool search_field_matters(const struct search_program *program, ui
     return (program->field_mask[field / 32] >> (field % 32) & 1) != 0;
 }
 
+/* The fields that an expression reads matter. */
+void search_note_fields(struct search_program *program, struct rmg_expr expr, bool is_draw);
+
+static inline bool search_near_matters(const struct search_program *program, uint32_t near)
+{
+    return (program->near_mask >> near & 1) != 0;
+}
+
 /* --- members --- */
+
+enum { SEARCH_DEAD = 0, SEARCH_OPEN = 1, SEARCH_CLOSED = 2 };
 
 struct search_link {
     uint32_t next; /* of the same element; SEARCH_NONE: the last */
@@ -60,8 +76,9 @@ struct search_table {
     struct jit_heap *heap;
     const struct rmg_rule *rule;
     uint32_t width;      /* elements a member */
-    uint32_t data_width; /* cached fields a member */
+    uint32_t data_width; /* cached fields and aggregates a member */
     uint32_t count;      /* members */
+    uint32_t closed;     /* of them those that a late condition holds back */
     uint32_t used;       /* slots ever used */
     uint32_t free_head;  /* of removed members, chained through the first link's next */
     size_t ids_capacity;
@@ -73,8 +90,8 @@ struct search_table {
     struct jit_id *keys; /* match keys */
     struct search_link *links;
     struct rmg_datum *data; /* bytes are copies from the heap */
-    uint8_t *live;
-    uint32_t *by_ids; /* member, open addressing */
+    uint8_t *live;          /* SEARCH_DEAD, ... */
+    uint32_t *by_ids;       /* member, open addressing */
     uint32_t by_ids_size;
     uint32_t *by_element; /* first link of an element */
     uint32_t by_element_size;
@@ -93,6 +110,12 @@ JIT_MUST_CHECK enum jit_err search_table_add(struct search_table *table, const s
 /* Remove the members that have this element at one of the positions. */
 void search_table_remove(struct search_table *table, bool is_edge, const struct jit_id *id,
                          uint32_t positions);
+
+void search_table_close(struct search_table *table, uint32_t member, bool closed);
+/* Values for the draw: one of a new member, or in place of another. Takes a copy of its bytes.
+ * Errors: JIT_ENOMEM. */
+JIT_MUST_CHECK enum jit_err search_table_put(struct search_table *table, uint32_t member,
+                                             uint32_t index, const struct rmg_datum *datum);
 
 /* --- the whole --- */
 
@@ -114,6 +137,7 @@ struct rmg_search {
 
     /* The walk: ids[i] is valid for each element i in bound. */
     uint32_t bound;
+    bool late_changed; /* a difference changed what late conditions look at */
     enum jit_err err;
     struct jit_id ids[JIT_PATTERN_ELEMENTS_MAX];
     struct rmg_probe probe;
@@ -140,6 +164,34 @@ struct search_touches {
 JIT_MUST_CHECK enum jit_err search_touch_add(struct search_touches *touches, bool is_edge,
                                              const struct jit_id *id, uint32_t positions);
 void search_touches_release(struct search_touches *touches);
+
+/* --- conditions and aggregates (search_near.c) --- */
+
+void search_nears_init(struct search_program *program, const struct rmg_rule *rule);
+/* Does it ask for all nodes of a type? */
+bool search_is_late(const struct rmg_rule *rule, struct rmg_expr expr);
+/* All ids are set. False also when search->err is set. */
+bool search_nears_hold(struct rmg_search *search);
+bool search_late_holds(struct rmg_search *search);
+/* What an edge that came or went, another type of a node, other fields of an owner touch. Errors:
+ * JIT_ENOMEM, JIT_ECORRUPT. */
+JIT_MUST_CHECK enum jit_err search_touch_edge_ends(const struct rmg_search *search,
+                                                   const struct rmg_edge *edge,
+                                                   struct search_touches *touches);
+JIT_MUST_CHECK enum jit_err search_touch_type(struct rmg_search *search,
+                                              const struct rmg_graph *after,
+                                              const struct rmg_change *change,
+                                              const struct jit_id types[2],
+                                              struct search_touches *touches);
+JIT_MUST_CHECK enum jit_err search_touch_fields(struct rmg_search *search,
+                                                const struct rmg_graph *before,
+                                                const struct rmg_graph *after,
+                                                const struct rmg_change *change,
+                                                struct search_touches *touches);
+JIT_MUST_CHECK enum jit_err search_field_changed(const struct rmg_graph *before,
+                                                 const struct rmg_graph *after, bool is_edge,
+                                                 const struct jit_id *owner, const char *name,
+                                                 uint32_t name_size, bool *changed);
 
 static inline uint64_t search_hash(uint64_t hash, const struct jit_id *id)
 {

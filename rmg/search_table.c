@@ -132,13 +132,17 @@ void search_table_init(struct search_table *table, struct jit_heap *heap,
     assert(table->width > 0);
 }
 
+static void drop_datum(const struct search_table *table, struct rmg_datum *datum)
+{
+    /* The heap gave these bytes to us alone: they are only lent as const. */
+    table->heap->free(table->heap, (void *)(uintptr_t)datum->bytes);
+    *datum = (struct rmg_datum){.codec = RMG_CODEC_NONE};
+}
+
 static void drop_data(struct search_table *table, uint32_t member)
 {
     for (uint32_t i = 0; i < table->data_width; i++) {
-        struct rmg_datum *datum = &table->data[(size_t)member * table->data_width + i];
-        /* The heap gave these bytes to us alone: they are only lent as const. */
-        table->heap->free(table->heap, (void *)(uintptr_t)datum->bytes);
-        *datum = (struct rmg_datum){.codec = RMG_CODEC_NONE};
+        drop_datum(table, &table->data[(size_t)member * table->data_width + i]);
     }
 }
 
@@ -156,6 +160,7 @@ void search_table_clear(struct search_table *table)
         memset(table->by_element, 0xff, (size_t)table->by_element_size * sizeof *table->by_element);
     }
     table->count = 0;
+    table->closed = 0;
     table->used = 0;
     table->element_count = 0;
     table->free_head = SEARCH_NONE;
@@ -276,7 +281,7 @@ enum jit_err search_table_add(struct search_table *table, const struct jit_id *i
         table->data[(size_t)added * table->data_width + i] =
             (struct rmg_datum){.codec = RMG_CODEC_NONE};
     }
-    table->live[added] = 1;
+    table->live[added] = SEARCH_OPEN;
     table->count++;
     table->by_ids[find_ids(table, ids)] = added;
     for (uint32_t i = 0; i < table->width; i++) {
@@ -286,10 +291,36 @@ enum jit_err search_table_add(struct search_table *table, const struct jit_id *i
     return JIT_OK;
 }
 
+void search_table_close(struct search_table *table, uint32_t member, bool closed)
+{
+    bool was = table->live[member] == SEARCH_CLOSED;
+    table->closed = table->closed - was + closed;
+    table->live[member] = closed ? SEARCH_CLOSED : SEARCH_OPEN;
+}
+
+enum jit_err search_table_put(struct search_table *table, uint32_t member, uint32_t index,
+                              const struct rmg_datum *datum)
+{
+    struct rmg_datum *kept = &table->data[(size_t)member * table->data_width + index];
+    uint8_t *copy = NULL;
+    if (datum->size > 0) {
+        copy = table->heap->alloc(table->heap, datum->size);
+        if (copy == NULL) {
+            return JIT_ENOMEM;
+        }
+        memcpy(copy, datum->bytes, datum->size);
+    }
+    drop_datum(table, kept);
+    *kept = *datum;
+    kept->bytes = copy;
+    return JIT_OK;
+}
+
 static void remove_member(struct search_table *table, uint32_t member)
 {
     uint32_t first = member * table->width;
-    assert(table->live[member]);
+    assert(table->live[member] != SEARCH_DEAD);
+    search_table_close(table, member, false);
     drop_data(table, member);
     uint32_t at = find_ids(table, &table->ids[first]);
     assert(table->by_ids[at] == member);
@@ -297,7 +328,7 @@ static void remove_member(struct search_table *table, uint32_t member)
     for (uint32_t i = 0; i < table->width; i++) {
         link_out(table, first + i);
     }
-    table->live[member] = 0;
+    table->live[member] = SEARCH_DEAD;
     table->count--;
     table->links[first].next = table->free_head;
     table->free_head = member;

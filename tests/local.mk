@@ -8,7 +8,7 @@ check_LTLIBRARIES += %D%/libtest.la
 %C%_libtest_la_SOURCES += %D%/lib/bed.c %D%/lib/bed.h %D%/lib/sample_rules.c %D%/lib/sample_rules.h
 # Rules made by hand, and random ones with a judge.
 %C%_libtest_la_SOURCES += %D%/lib/rule_kit.c %D%/lib/rule_kit.h \
-	%D%/lib/rule_model.c %D%/lib/rule_model.h %D%/lib/trial.c %D%/lib/trial.h
+	%D%/lib/rule_model.c %D%/lib/rule_near.c %D%/lib/rule_model.h %D%/lib/trial.c %D%/lib/trial.h
 # Storage with crash semantics.
 %C%_libtest_la_SOURCES += %D%/lib/sim_crash.c %D%/lib/sim_disk.c %D%/lib/sim_disk.h \
 	%D%/lib/sim_disk_priv.h

@@ -44,6 +44,8 @@ void kit_begin(struct rule_kit *kit, const char *name)
     kit->rule.elements = kit->elements;
     kit->rule.equals = kit->equals;
     kit->rule.negatives = kit->negatives;
+    kit->rule.aggregates = kit->aggregates;
+    kit->rule.values = kit->values;
     kit->rule.creates = kit->creates;
     kit->rule.fields = kit->fields;
     kit->rule.constants = kit->constants;
@@ -95,12 +97,24 @@ void kit_not(struct rule_kit *kit, uint8_t element, enum rmg_direction direction
 {
     assert(kit->rule.negative_count < RMG_RULE_NEGATIVES_MAX);
     kit->negatives[kit->rule.negative_count++] =
-        (struct rmg_rule_negative){.element = element,
-                                   .direction = direction,
-                                   .edge_typed = edge_type != 0,
-                                   .other_typed = other_type != 0,
-                                   .edge_type = kit_type(edge_type),
-                                   .other_type = kit_type(other_type)};
+        (struct rmg_rule_near){.element = element,
+                               .direction = direction,
+                               .edge_typed = edge_type != 0,
+                               .other_typed = other_type != 0,
+                               .edge_type = kit_type(edge_type),
+                               .other_type = kit_type(other_type)};
+}
+
+uint8_t kit_near(struct rule_kit *kit, const struct rmg_rule_near *near)
+{
+    bool aggregate = near->kind >= RMG_NEAR_COUNT;
+    uint32_t *count = aggregate ? &kit->rule.aggregate_count : &kit->rule.negative_count;
+    assert(aggregate || kit->rule.aggregate_count == 0);
+    assert(*count < RMG_RULE_NEGATIVES_MAX && *count < RMG_RULE_AGGREGATES_MAX);
+    struct rmg_rule_near *at = aggregate ? &kit->aggregates[*count] : &kit->negatives[*count];
+    *at = *near;
+    at->value_at = (uint16_t)kit->rule.value_count;
+    return (uint8_t)(*count)++;
 }
 
 uint8_t kit_create_node(struct rule_kit *kit, unsigned type)
@@ -223,6 +237,24 @@ void kit_update(struct rule_kit *kit, enum rmg_update_kind kind, uint8_t target,
     update->codec = codec;
     update->name_size = put_name(update->name, name);
     update->expr = take_expr(kit);
+}
+
+void kit_value(struct rule_kit *kit, bool of_edge, const char *name, enum rmg_codec codec)
+{
+    struct rmg_rule_near *near = kit->rule.aggregate_count > 0
+                                     ? &kit->aggregates[kit->rule.aggregate_count - 1]
+                                     : &kit->negatives[kit->rule.negative_count - 1];
+    assert(kit->rule.value_count < sizeof kit->values / sizeof kit->values[0]);
+    struct rmg_rule_value *value = &kit->values[kit->rule.value_count++];
+    *value = (struct rmg_rule_value){.of_edge = of_edge, .codec = codec, .expr = take_expr(kit)};
+    value->name_size = put_name(value->name, name);
+    near->value_count++;
+}
+
+void kit_push_aggregate(struct rule_kit *kit, uint8_t aggregate)
+{
+    emit(kit, RMG_EXPR_AGGREGATE);
+    emit(kit, aggregate);
 }
 
 struct rmg_rule *kit_compile(struct rule_kit *kit, struct jit_heap *heap)

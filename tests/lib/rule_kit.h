@@ -13,7 +13,9 @@ struct rule_kit {
     struct rmg_rule_param params[8];
     struct rmg_rule_element elements[JIT_PATTERN_ELEMENTS_MAX];
     struct rmg_rule_equal equals[16];
-    struct rmg_rule_negative negatives[RMG_RULE_NEGATIVES_MAX];
+    struct rmg_rule_near negatives[RMG_RULE_NEGATIVES_MAX];
+    struct rmg_rule_near aggregates[RMG_RULE_AGGREGATES_MAX];
+    struct rmg_rule_value values[32];
     struct rmg_rule_create creates[JIT_PATTERN_ELEMENTS_MAX];
     struct rmg_rule_field fields[64];
     struct rmg_datum constants[64];
@@ -34,6 +36,11 @@ void kit_detach(struct rule_kit *kit, uint8_t node);
 void kit_may_equal(struct rule_kit *kit, uint8_t a, uint8_t b);
 void kit_not(struct rule_kit *kit, uint8_t element, enum rmg_direction direction,
              unsigned edge_type, unsigned other_type);
+/* A condition (all of them before aggregates), or an aggregate: filled by the caller, without its
+ * values, each of which is the expression that was pushed last. Returns its number. */
+uint8_t kit_near(struct rule_kit *kit, const struct rmg_rule_near *near);
+void kit_value(struct rule_kit *kit, bool of_edge, const char *name, enum rmg_codec codec);
+void kit_push_aggregate(struct rule_kit *kit, uint8_t aggregate);
 uint8_t kit_create_node(struct rule_kit *kit, unsigned type);
 uint8_t kit_create_edge(struct rule_kit *kit, uint8_t from, unsigned type, uint8_t to);
 uint8_t kit_param(struct rule_kit *kit, const char *name, enum rmg_codec codec);

@@ -171,6 +171,7 @@ static void push_term(struct rule_model *m, const struct rm_term *term)
 static void random_guard(struct rule_model *m)
 {
     bool joined = false; /* something is on the stack already */
+    rm_random_nears(m, true);
     m->term_count = rm_roll(m, 3) == 0 ? (unsigned)rm_roll(m, 4) : (unsigned)rm_roll(m, 2);
     m->ids_differ = m->kit.rule.element_count > 2 && rm_roll(m, 4) == 0;
     for (unsigned i = 0; i < m->term_count; i++) {
@@ -202,17 +203,27 @@ static void random_guard(struct rule_model *m)
         if (joined) {
             kit_op(&m->kit, RMG_EXPR_AND);
         }
+        joined = true;
     }
+    (void)rm_push_aggregates(m, joined);
     kit_guard(&m->kit);
 }
 
 static void random_draw(struct rule_model *m)
 {
-    if (rm_roll(m, 2) == 0) {
+    if (rm_roll(m, 2) == 0 && m->kit.rule.aggregate_count == m->guard_aggregates) {
         return;
     }
     kit_push_f64(&m->kit, 0.6);
     kit_draw_op(&m->kit, RMG_EXPR_CHANCE, 0);
+    if (m->kit.rule.aggregate_count > m->guard_aggregates) { /* a number that only the draw asks */
+        kit_push_aggregate(&m->kit, (uint8_t)m->guard_aggregates);
+        kit_op(&m->kit, RMG_EXPR_TO_F64);
+        kit_push_f64(&m->kit, 0.3);
+        kit_op(&m->kit, RMG_EXPR_MUL);
+        kit_draw_op(&m->kit, RMG_EXPR_CHANCE, 2);
+        kit_op(&m->kit, RMG_EXPR_OR);
+    }
     if (rm_roll(m, 2) == 0) { /* a field that only the draw reads */
         uint8_t element = (uint8_t)rm_roll(m, m->kit.rule.element_count);
         kit_push_field(&m->kit, kit_field(&m->kit, element, "g", RMG_CODEC_I64));
@@ -255,6 +266,11 @@ static enum rmg_update_kind random_kind(struct rule_model *m)
 static void random_update(struct rule_model *m, uint8_t target, const char *name)
 {
     bool created = (target & RMG_RULE_CREATED) != 0;
+    if (m->kit.rule.aggregate_count > 0 && rm_roll(m, 2) == 0) {
+        kit_push_aggregate(&m->kit, (uint8_t)rm_roll(m, m->kit.rule.aggregate_count));
+        kit_update(&m->kit, RMG_UPDATE_SET, target, name, RMG_CODEC_I64);
+        return;
+    }
     if (created || rm_roll(m, 2) == 0) {
         kit_push_i64(&m->kit, (int64_t)rm_roll(m, 5));
         kit_update(&m->kit, created ? RMG_UPDATE_SET : random_kind(m), target, name, RMG_CODEC_I64);
@@ -341,6 +357,7 @@ struct rmg_rule *rm_rule(struct rule_model *m, bool effects)
                 rm_roll(m, 3) == 0 ? 0 : 11 + (unsigned)rm_roll(m, RM_EDGE_TYPES),
                 rm_roll(m, 2) == 0 ? 0 : 1 + (unsigned)rm_roll(m, RM_NODE_TYPES));
     }
+    rm_random_nears(m, false);
     random_guard(m);
     random_draw(m);
     if (rm_roll(m, 3) == 0) { /* delete a node, and so its edges */
@@ -417,31 +434,10 @@ static bool guard_holds(const struct rule_model *m, const unsigned *tuple)
     return all && !missing && !same;
 }
 
-static bool in_tuple(const struct rule_model *m, const unsigned *tuple, bool is_edge,
-                     unsigned number)
+bool rm_in_tuple(const struct rule_model *m, const unsigned *tuple, bool is_edge, unsigned number)
 {
     for (unsigned i = 0; i < m->kit.rule.element_count; i++) {
         if (m->kit.elements[i].is_edge == is_edge && tuple[i] == number) {
-            return true;
-        }
-    }
-    return false;
-}
-
-static bool negative_breaks(const struct rule_model *m, const struct rmg_rule_negative *negative,
-                            const unsigned *tuple)
-{
-    for (unsigned i = 0; i < RM_EDGES; i++) {
-        const struct rm_edge *edge = &m->edges[i];
-        bool out = negative->direction == RMG_DIR_OUT;
-        struct jit_id edge_type = kit_type(edge->type);
-        if (!edge->alive || (out ? edge->from : edge->to) != tuple[negative->element] ||
-            in_tuple(m, tuple, true, i) || in_tuple(m, tuple, false, out ? edge->to : edge->from) ||
-            (negative->edge_typed && !jit_id_equal(&edge_type, &negative->edge_type))) {
-            continue;
-        }
-        struct jit_id type = kit_type(m->nodes[out ? edge->to : edge->from].type);
-        if (!negative->other_typed || jit_id_equal(&type, &negative->other_type)) {
             return true;
         }
     }
@@ -457,7 +453,7 @@ static bool dangles(const struct rule_model *m, const unsigned *tuple)
         }
         for (unsigned i = 0; i < RM_EDGES; i++) {
             if (m->edges[i].alive && (m->edges[i].from == tuple[k] || m->edges[i].to == tuple[k]) &&
-                !in_tuple(m, tuple, true, i)) {
+                !rm_in_tuple(m, tuple, true, i)) {
                 return true;
             }
         }
@@ -497,12 +493,19 @@ enum rmg_result rm_judge(const struct rule_model *m, const unsigned *tuple)
     if (!rm_structure_holds(m, tuple, m->kit.rule.element_count)) {
         return RMG_NO_MATCH;
     }
-    if (!guard_holds(m, tuple)) {
+    bool aggregates = false;
+    enum rmg_result result = rm_judge_aggregates(m, tuple, &aggregates);
+    if (result != RMG_APPLIED) {
+        return result;
+    }
+    if (!aggregates || !guard_holds(m, tuple)) {
         return RMG_GUARD_FALSE;
     }
     for (unsigned i = 0; i < m->kit.rule.negative_count; i++) {
-        if (negative_breaks(m, &m->kit.negatives[i], tuple)) {
-            return RMG_NEGATIVE;
+        int64_t found = 0;
+        result = rm_judge_near(m, &m->kit.negatives[i], tuple, &found);
+        if (result != RMG_APPLIED) {
+            return result;
         }
     }
     return dangles(m, tuple) ? RMG_DANGLING : RMG_APPLIED;

@@ -38,6 +38,19 @@ struct rm_term {
     int64_t value;
 };
 
+/* What a value of a condition or aggregate must be: a number, or a field of the match. */
+struct rm_value {
+    bool of_edge, is_field;
+    unsigned name, element, other_name;
+    int64_t value;
+};
+
+/* aggregate op value, one more conjunct. */
+struct rm_aggregate {
+    unsigned op;
+    int64_t value;
+};
+
 struct rule_model {
     struct fault_heap heap;
     struct kit_graph g;
@@ -47,6 +60,9 @@ struct rule_model {
     struct rule_kit kit; /* of the rule made last, which the judge judges */
     struct rm_term terms[4];
     unsigned term_count;
+    struct rm_value values[32];                              /* as those of the rule */
+    struct rm_aggregate aggregates[RMG_RULE_AGGREGATES_MAX]; /* of the guard, the first ones */
+    unsigned guard_aggregates;
     bool ids_differ; /* and element 0 is not element 2 */
 };
 
@@ -60,6 +76,16 @@ void rm_change(struct rule_model *m, unsigned steps);
 
 /* A rule, with effects: that also creates, sets and adds. */
 struct rmg_rule *rm_rule(struct rule_model *m, bool effects);
+
+/* Conditions on what is beside the match, and (aggregates) numbers of it (rule_near.c). */
+void rm_random_nears(struct rule_model *m, bool aggregates);
+/* Push the aggregates of the guard and their comparisons; joined: something is pushed already. */
+bool rm_push_aggregates(struct rule_model *m, bool joined);
+/* How a condition or an aggregate comes out; *out: the aggregate's value, i64 always. */
+enum rmg_result rm_judge_near(const struct rule_model *m, const struct rmg_rule_near *near,
+                              const unsigned *tuple, int64_t *out);
+enum rmg_result rm_judge_aggregates(const struct rule_model *m, const unsigned *tuple, bool *hold);
+bool rm_in_tuple(const struct rule_model *m, const unsigned *tuple, bool is_edge, unsigned number);
 
 /* A tuple has the number of a node or an edge for each element. */
 void rm_ids(const struct rule_model *m, const unsigned *tuple, struct jit_id *ids);

@@ -38,7 +38,7 @@ struct draft {
     struct rmg_rule rule;
     struct rmg_rule_param params[1];
     struct rmg_rule_element elements[3];
-    struct rmg_rule_negative negatives[1];
+    struct rmg_rule_near negatives[1];
     struct rmg_rule_create creates[2];
     struct rmg_rule_field fields[2];
     struct rmg_datum constants[3];
@@ -141,12 +141,12 @@ static void draft_cure(struct draft *draft)
     draft_constants(draft);
     draft_field(draft, 0, "state");
     draft->rule.guard = CODE(cure_guard);
-    draft->negatives[0] = (struct rmg_rule_negative){.element = 0,
-                                                     .direction = RMG_DIR_OUT,
-                                                     .edge_typed = true,
-                                                     .other_typed = true,
-                                                     .edge_type = sample_type_d(),
-                                                     .other_type = sample_type_p()};
+    draft->negatives[0] = (struct rmg_rule_near){.element = 0,
+                                                 .direction = RMG_DIR_OUT,
+                                                 .edge_typed = true,
+                                                 .other_typed = true,
+                                                 .edge_type = sample_type_d(),
+                                                 .other_type = sample_type_p()};
     draft->rule.negative_count = 1;
     draft_update(draft, RMG_UPDATE_SET, 0, "state", RMG_CODEC_I64, CODE(two));
 }

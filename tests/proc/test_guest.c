@@ -109,12 +109,12 @@ static void rules_begin(void)
     double chance = 0.5;
     struct rmg_rule_param probability = {"p", RMG_CODEC_F64};
     struct rmg_rule_param bulk = {"q", RMG_CODEC_BYTES};
-    struct rmg_rule_negative negative = {.element = 0,
-                                         .direction = RMG_DIR_OUT,
-                                         .edge_typed = true,
-                                         .other_typed = true,
-                                         .edge_type = edge_types[1],
-                                         .other_type = types[1]};
+    struct rmg_rule_near negative = {.element = 0,
+                                     .direction = RMG_DIR_OUT,
+                                     .edge_typed = true,
+                                     .other_typed = true,
+                                     .edge_type = edge_types[1],
+                                     .other_type = types[1]};
     rule_add(0,
              (struct rmg_rule){.name = "pair",
                                .params = &probability,

@@ -294,7 +294,7 @@ START_TEST(without_conflict_one_after_the_other) /* _i = seed */
         }
         rm_end(&model);
     }
-    ck_assert_uint_gt(pairs, 30);
+    ck_assert_uint_gt(pairs, 20);
 }
 END_TEST
 

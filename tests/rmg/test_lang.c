@@ -50,7 +50,8 @@ static const char *const golden[] = {
     "bad_joins",       "bad_last",          "bad_many",      "bad_more",         "bad_names",
     "bad_policies",    "bad_patterns",      "bad_processes", "bad_refused_more", "bad_syntax",
     "bad_syntax_more", "bad_refused_rules", "bad_types",     "good_design",      "good_everything",
-    "good_conditions", "good_exec",         "bad_exec",      "good_scripts",     "bad_scripts"};
+    "good_conditions", "bad_near",          "good_exec",     "bad_exec",         "good_scripts",
+    "bad_scripts"};
 
 START_TEST(golden_file) /* _i = which */
 {

@@ -301,7 +301,7 @@ static const struct {
               {type_fields, "a type has at most 256 fields"},
               {fields_read, "a rule reads at most 256 fields"},
               {updates, "a rule writes at most 256 fields"},
-              {negatives, "a rule has at most 32 negative conditions"},
+              {negatives, "a rule has at most 32 positive and negative conditions"},
               {rules, "a system has at most 4096 rules"},
               {members, "a system has at most 1024 processes in all"},
               {path_parts, "this is not the path of an instance"},

@@ -98,6 +98,92 @@ START_TEST(detach_in_order)
 }
 END_TEST
 
+/* What conditions and aggregates looked at is in the footprint, as far as they looked. */
+START_TEST(beside_the_match)
+{
+    uint32_t slots = 0;
+    struct rmg_rule_near near = {.element = 0,
+                                 .direction = RMG_DIR_OUT,
+                                 .edge_typed = true,
+                                 .edge_type = kit_type(11),
+                                 .other_typed = true,
+                                 .other_type = kit_type(2)};
+    (void)kit_node(&kit, 1);
+    (void)kit_near(&kit, &near);
+    kit_push_i64(&kit, 7);
+    kit_value(&kit, true, "w", RMG_CODEC_I64);
+    kit_push_i64(&kit, 4);
+    kit_value(&kit, false, "n", RMG_CODEC_I64);
+    ck_assert_int_eq(verify(IDS(A), &slots), RMG_APPLIED);
+    ck_assert_uint_eq(slots, 1 + 1 + 1 + 1 + 1); /* a, the list, e, the type of b, e.w */
+    EXPECT(IDS(A), "R node a", "R out a 11", "R node b", "R beta e w");
+    kit.constants[0].as.i64 = 5;
+    ck_assert_int_eq(verify(IDS(A), &slots), RMG_NEGATIVE);
+    kit.negatives[0].kind = RMG_NEAR_SOME;
+    EXPECT(IDS(A), "R node a", "R out a 11", "R node b", "R beta e w", "R alpha b n");
+    kit.constants[1].as.i64 = 5;
+    ck_assert_int_eq(verify(IDS(A), &slots), RMG_GUARD_FALSE);
+    kit.negatives[0].direction = RMG_DIR_IN;
+    ck_assert_int_eq(verify(IDS(A), &slots), RMG_GUARD_FALSE);
+}
+END_TEST
+
+START_TEST(aggregates)
+{
+    uint32_t slots = 0;
+    struct rmg_rule_near near = {.kind = RMG_NEAR_SUM,
+                                 .element = 0,
+                                 .direction = RMG_DIR_OUT,
+                                 .codec = RMG_CODEC_I64,
+                                 .name_size = 1,
+                                 .name = "n"};
+    (void)kit_node(&kit, 1);
+    (void)kit_near(&kit, &near);
+    kit_push_aggregate(&kit, 0);
+    kit_update(&kit, RMG_UPDATE_SET, 0, "n", RMG_CODEC_I64);
+    EXPECT(IDS(A), "R node a", "R out a 0", "R alpha b n", "X alpha a n");
+    near = (struct rmg_rule_near){
+        .kind = RMG_NEAR_COUNT, .alone = true, .other_typed = true, .other_type = kit_type(1)};
+    (void)kit_near(&kit, &near);
+    (void)kit_create_node(&kit, 1); /* an extent that is read and gains a member */
+    EXPECT(IDS(A), "R node a", "R out a 0", "R alpha b n", "X alpha a n", "X extent 1",
+           "X node new");
+    kit_open(&g);
+    kit_put_i64(&g, RMG_PLANE_ALPHA, B, "n", INT64_MAX);
+    kit_put_i64(&g, RMG_PLANE_ALPHA, C, "n", 1);
+    kit_put_edge(&g, kit_id('e', 9), A, 12, C);
+    kit_seal(&g);
+    ck_assert_int_eq(verify(IDS(A), &slots), RMG_OVERFLOW);
+    kit_open(&g);
+    kit_clear(&g, RMG_PLANE_ALPHA, C, "n");
+    kit_seal(&g);
+    ck_assert_int_eq(verify(IDS(A), &slots), RMG_GUARD_FALSE);
+    /* Of a hub, the number of edges alone needs no list. */
+    kit.rule.update_count = 0;
+    kit_open(&g);
+    for (uint64_t i = 0; i < 5000; i++) {
+        kit_put_edge(&g, kit_id('h', i), C, 11, A);
+    }
+    kit_seal(&g);
+    kit.aggregates[0].direction = RMG_DIR_IN;
+    kit.rule.create_count = 0;
+    kit.rule.aggregate_count = 1;
+    kit.aggregates[0].kind = RMG_NEAR_COUNT;
+    kit.aggregates[0].codec = RMG_CODEC_NONE;
+    kit.aggregates[0].name_size = 0;
+    struct rmg_rule *rule = kit_compile(&kit, &mem.heap);
+    struct trial t;
+    trial_init(&t, &mem.heap, rule, IDS(A));
+    ck_assert_int_eq(trial_run(&t, &g, &draw, JIT_VERIFY_SLOTS_MAX), RMG_OVER_BUDGET);
+    trial_release(&t);
+    rmg_rule_free(&mem.heap, rule);
+    kit.aggregates[0].edge_typed = true;
+    kit.aggregates[0].edge_type = kit_type(11);
+    ck_assert_int_eq(verify(IDS(A), &slots), RMG_APPLIED);
+    ck_assert_uint_eq(slots, 3);
+}
+END_TEST
+
 /* (x), (y), which may be one: then each slot is there once, and a join of what is read under the
  * other name is a set of the outcome. */
 START_TEST(may_equal)
@@ -139,6 +225,8 @@ static void suite(Suite *s)
     tcase_add_test(t, joins_have_bounds);
     tcase_add_test(t, detach);
     tcase_add_test(t, detach_in_order);
+    tcase_add_test(t, beside_the_match);
+    tcase_add_test(t, aggregates);
     tcase_add_test(t, may_equal);
 }
 

@@ -41,7 +41,9 @@ struct sample {
     struct rmg_rule_param params[2];
     struct rmg_rule_element elements[5];
     struct rmg_rule_equal equals[2];
-    struct rmg_rule_negative negatives[2];
+    struct rmg_rule_near negatives[3];
+    struct rmg_rule_near aggregates[2];
+    struct rmg_rule_value values[3];
     struct rmg_rule_create creates[2];
     struct rmg_rule_field fields[4];
     struct rmg_datum constants[3];
@@ -75,6 +77,9 @@ static const uint8_t add_code[] = {RMG_EXPR_CONST, 0, 0};
 static const uint8_t text_code[] = {RMG_EXPR_CONST, 1, 0};
 static const uint8_t random_code[] = {RMG_EXPR_RANDOM, 1, 0, 0, 0};
 
+static const uint8_t count_code[] = {RMG_EXPR_AGGREGATE, 0};
+static const uint8_t no_aggregate_code[] = {RMG_EXPR_AGGREGATE, 2};
+
 #define CODE(x)                                                                                    \
     {                                                                                              \
         (x), sizeof(x)                                                                             \
@@ -97,7 +102,37 @@ static void sample_init(struct sample *s)
                        .other_typed = true,
                        .edge_type = TYPE(6),
                        .other_type = TYPE(1)},
-                      {.element = 2, .direction = RMG_DIR_IN}},
+                      {.element = 2, .direction = RMG_DIR_IN, .value_count = 1},
+                      {.kind = RMG_NEAR_SOME,
+                       .element = 2,
+                       .direction = RMG_DIR_IN,
+                       .other_matched = true,
+                       .other = 0,
+                       .value_at = 1}},
+        .aggregates = {{.kind = RMG_NEAR_COUNT,
+                        .alone = true,
+                        .other_typed = true,
+                        .other_type = TYPE(4),
+                        .value_at = 1},
+                       {.kind = RMG_NEAR_MAX,
+                        .element = 0,
+                        .direction = RMG_DIR_OUT,
+                        .value_at = 1,
+                        .value_count = 2,
+                        .codec = RMG_CODEC_F64,
+                        .name_size = 1,
+                        .name = "m"}},
+        .values = {{.of_edge = true,
+                    .codec = RMG_CODEC_I64,
+                    .name_size = 1,
+                    .name = "w",
+                    .expr = CODE(set_code)},
+                   {.codec = RMG_CODEC_TEXT, .name_size = 0, .expr = CODE(text_code)},
+                   {.of_edge = true,
+                    .codec = RMG_CODEC_I64,
+                    .name_size = 1,
+                    .name = "w",
+                    .expr = CODE(add_code)}},
         .creates = {{.type = TYPE(4)},
                     {.is_edge = true, .type = TYPE(5), .from = RMG_RULE_CREATED | 0, .to = 0}},
         .fields = {{.element = 0, .codec = RMG_CODEC_I64, .name_size = 1, .name = "n"},
@@ -139,7 +174,11 @@ static void sample_init(struct sample *s)
     rule->equals = s->equals;
     rule->equal_count = 1;
     rule->negatives = s->negatives;
-    rule->negative_count = 2;
+    rule->negative_count = 3;
+    rule->aggregates = s->aggregates;
+    rule->aggregate_count = 2;
+    rule->values = s->values;
+    rule->value_count = 3;
     rule->creates = s->creates;
     rule->create_count = 2;
     rule->fields = s->fields;
@@ -304,6 +343,24 @@ BREAK(negative_of_nothing, s->negatives[1].element = 9)
 BREAK(negative_no_way, s->negatives[1].direction = (enum rmg_direction)3)
 BREAK(negative_zero_type, memset(&s->negatives[0].edge_type, 0, 32))
 BREAK(negative_zero_other, memset(&s->negatives[0].other_type, 0, 32))
+BREAK(near_other_is_an_edge, s->negatives[2].other = 1)
+BREAK(near_other_typed, s->negatives[2].other_typed = true; s->negatives[2].other_type.bytes[0] = 1)
+BREAK(near_without_values, s->negatives[0].value_count = 0; s->negatives[1].value_count = 0)
+BREAK(near_too_many_values, s->aggregates[1].value_count = 3)
+BREAK(alone_of_an_element, s->aggregates[0].element = 2)
+BREAK(alone_with_a_way, s->aggregates[0].direction = RMG_DIR_OUT)
+BREAK(alone_without_a_type, s->aggregates[0].other_typed = false)
+BREAK(alone_least, s->aggregates[0] = s->aggregates[1]; s->aggregates[0].alone = true;
+      s->aggregates[0].value_count = 0)
+BREAK(max_of_text, s->aggregates[1].codec = RMG_CODEC_TEXT)
+BREAK(max_not_utf8, s->aggregates[1].name[0] = '\x80')
+BREAK(value_codec, s->values[0].codec = RMG_CODEC_F64)
+BREAK(value_empty, s->values[1].expr.size = 0)
+BREAK(value_draws, s->values[0].codec = RMG_CODEC_F64;
+      s->values[0].expr = (struct rmg_expr)CODE(random_code))
+BREAK(value_aggregate, s->values[0].expr = (struct rmg_expr)CODE(count_code))
+BREAK(aggregate_of_nothing, s->updates[0].expr = (struct rmg_expr)CODE(no_aggregate_code))
+BREAK(aggregate_is_set, s->updates[0].expr = (struct rmg_expr)CODE(count_code))
 BREAK(create_zero_type, memset(&s->creates[0].type, 0, 32))
 BREAK(create_from_itself, s->creates[0] = s->creates[1])
 BREAK(create_from_edge, s->creates[1].from = RMG_RULE_CREATED | 1)
@@ -369,6 +426,22 @@ static const struct {
     ROW(negative_no_way, JIT_EFORMAT),
     ROW(negative_zero_type, JIT_EFORMAT),
     ROW(negative_zero_other, JIT_EFORMAT),
+    ROW(near_other_is_an_edge, JIT_EFORMAT),
+    ROW(near_other_typed, JIT_EFORMAT),
+    ROW(near_without_values, JIT_EFORMAT),
+    ROW(near_too_many_values, JIT_EFORMAT),
+    ROW(alone_of_an_element, JIT_EFORMAT),
+    ROW(alone_with_a_way, JIT_EFORMAT),
+    ROW(alone_without_a_type, JIT_EFORMAT),
+    ROW(alone_least, JIT_EFORMAT),
+    ROW(max_of_text, JIT_EFORMAT),
+    ROW(max_not_utf8, JIT_EFORMAT),
+    ROW(value_codec, JIT_EFORMAT),
+    ROW(value_empty, JIT_EFORMAT),
+    ROW(value_draws, JIT_EFORMAT),
+    ROW(value_aggregate, JIT_EFORMAT),
+    ROW(aggregate_of_nothing, JIT_EFORMAT),
+    ROW(aggregate_is_set, JIT_OK),
     ROW(create_zero_type, JIT_EFORMAT),
     ROW(create_from_itself, JIT_EFORMAT),
     ROW(create_from_edge, JIT_EFORMAT),

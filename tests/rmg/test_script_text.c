@@ -198,12 +198,21 @@ START_TEST(refused_by_name)
     } cases[] = {
         {"rule r match (a:A) where chance(0.5) set a.x = 1", "`chance` and `random` in `where`"},
         {"rule r match (a:A) set a.f = random()", "`random` in a value"},
-        {"rule r match (a:A) put a.l, 1", "`put`"}};
+        {"rule r match (a:A) put a.l, 1", "`put`"},
+        {"rule r match (a:A) where count((a)-[:E]->()) > 0 set a.x = 1",
+         "`count`, `sum`, `min` and `max`"},
+        {"rule r match (a:A) where (a)-[:E]->() set a.x = 1", "a pattern without `not` in `where`"},
+        {"rule r match (a:A) where not (a)-[:E]->(a) set a.x = 1",
+         "`not` with values, with both ends matched, or with a node alone"},
+        {"rule r match (a:A) where not (:A) set a.x = 1",
+         "`not` with values, with both ends matched, or with a node alone"},
+        {"rule r match (a:A) where not (a)-[:E]->(:A {x = 1}) set a.x = 2",
+         "`not` with values, with both ends matched, or with a node alone"}};
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         struct scene s;
         char text[512];
         snprintf(text, sizeof text,
-                 "system x type A { x: i64 = 0, f: f64 = 0.0, l: list union }\n%s\n"
+                 "system x type A { x: i64 = 0, f: f64 = 0.0, l: list union } edge E\n%s\n"
                  "script s { once r }",
                  cases[i].rule);
         scene_begin(&s, text);
