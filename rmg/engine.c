@@ -138,6 +138,9 @@ static enum jit_err run(struct rmg_engine *engine, struct rmg_tick_input *input,
         err = eng_order(engine, input);
     }
     *ordered = err == JIT_OK;
+    if (err == JIT_OK && input->charged != NULL) {
+        err = input->charged(input->charged_user, input);
+    }
     if (err == JIT_OK) {
         err = eng_events(engine);
     }

@@ -12,6 +12,28 @@
 
 struct rmg_engine;
 
+/* Types that may be touched: of nodes, of edges. */
+struct rmg_gate {
+    bool any_node;
+    bool any_edge;
+    const struct jit_id *nodes; /* ascending; unless any_node */
+    const struct jit_id *edges;
+    uint32_t node_count;
+    uint32_t edge_count;
+};
+/* Why a gate was shut. */
+enum rmg_gate_stop {
+    RMG_GATE_OPEN = 0,
+    RMG_GATE_NODE = 1, /* a matched node, a matched edge */
+    RMG_GATE_EDGE = 2,
+    RMG_GATE_WRITES_NODE = 3, /* an effect on a node, on an edge */
+    RMG_GATE_WRITES_EDGE = 4
+};
+struct rmg_charge {
+    uint32_t quota; /* index into the input's quotas */
+    bool by_bytes;  /* the request's bytes are taken off it, else 1 */
+};
+
 /* A request, decoded and authorised (or not) by the layer above. Everything is borrowed for the
  * tick. */
 struct rmg_request {
@@ -25,10 +47,16 @@ struct rmg_request {
     uint64_t nonce;
     struct jit_id process; /* node id of the process */
     uint32_t cap_slot;
-    uint32_t quota;   /* index into the input's quotas, or RMG_NO_QUOTA */
+    uint32_t quota;                   /* index into the input's quotas, or RMG_NO_QUOTA */
+    const struct rmg_charge *charges; /* other quotas: all of them can pay, or none is charged */
+    uint32_t charge_count;
+    uint32_t bytes;                /* of the request, for those that count them */
+    const struct rmg_gate *within; /* what may be matched; NULL: anything */
+    const struct rmg_gate *writes; /* what may be written; NULL: anything */
     uint32_t retries; /* how often it lost and was sent again; below rule->retry, a conflict gives
                          RETRIED */
     uint16_t result;  /* APPLIED: go on; else what authorisation said (DENIED, INVALID) */
+    uint16_t gate;    /* enum rmg_gate_stop: set when a gate made the result DENIED */
     uint32_t user;    /* the caller's own; comes back with the request in canonical order */
 };
 #define RMG_NO_QUOTA UINT32_MAX
@@ -48,6 +76,12 @@ struct rmg_tick_input {
      * are (UINT32_MAX, i). A rewrite that uses one of their slots conflicts. */
     const struct rmg_op *events;
     uint32_t event_count;
+    /* Called when the quotas have been charged and before the events are looked at, which it may
+     * set: what is left is theirs to write, in the instances of charged_in. NULL: nobody. */
+    enum jit_err (*charged)(void *user, struct rmg_tick_input *input);
+    const struct jit_id *charged_in;
+    uint32_t charged_in_count;
+    void *charged_user;
 };
 
 struct rmg_tick_output {

@@ -255,6 +255,35 @@ static enum jit_err sort_requests(struct rmg_engine *engine, struct rmg_tick_inp
 
 /* ---- what is counted, in that order ---- */
 
+static uint64_t price(const struct rmg_request *request, const struct rmg_charge *charge)
+{
+    return charge->by_bytes ? request->bytes : 1;
+}
+
+/* All its quotas are charged, or none. */
+static bool pay(struct rmg_tick_input *input, const struct rmg_request *request)
+{
+    bool grouped = request->quota != RMG_NO_QUOTA;
+    assert(!grouped || request->quota < input->quota_count);
+    if (grouped && input->quotas[request->quota] == 0) {
+        return false;
+    }
+    for (uint32_t i = 0; i < request->charge_count; i++) {
+        const struct rmg_charge *charge = &request->charges[i];
+        assert(charge->quota < input->quota_count);
+        if (input->quotas[charge->quota] < price(request, charge)) {
+            return false;
+        }
+    }
+    if (grouped) {
+        input->quotas[request->quota]--;
+    }
+    for (uint32_t i = 0; i < request->charge_count; i++) {
+        input->quotas[request->charges[i].quota] -= price(request, &request->charges[i]);
+    }
+    return true;
+}
+
 static void charge(struct rmg_engine *engine, struct rmg_tick_input *input, uint32_t index)
 {
     const struct rmg_request *request = &input->requests[index];
@@ -274,15 +303,11 @@ static void charge(struct rmg_engine *engine, struct rmg_tick_input *input, uint
         return;
     }
     assert(request->rule != NULL);
-    if (request->quota != RMG_NO_QUOTA) {
-        assert(request->quota < input->quota_count);
-        if (input->quotas[request->quota] == 0) {
-            req->result = RMG_OVER_QUOTA;
-            return;
-        }
-        input->quotas[request->quota]--;
-        req->charged = true;
+    if (!pay(input, request)) {
+        req->result = RMG_OVER_QUOTA;
+        return;
     }
+    req->charged = true;
     if (req->bad_params) {
         req->result = RMG_INVALID;
     }
@@ -347,8 +372,15 @@ enum jit_err eng_order(struct rmg_engine *engine, struct rmg_tick_input *input)
 void eng_order_undo(struct rmg_engine *engine, struct rmg_tick_input *input)
 {
     for (uint32_t i = 0; i < input->request_count; i++) {
-        if (engine->reqs[i].charged) {
-            input->quotas[input->requests[i].quota]++;
+        const struct rmg_request *request = &input->requests[i];
+        if (!engine->reqs[i].charged) {
+            continue;
+        }
+        if (request->quota != RMG_NO_QUOTA) {
+            input->quotas[request->quota]++;
+        }
+        for (uint32_t c = 0; c < request->charge_count; c++) {
+            input->quotas[request->charges[c].quota] += price(request, &request->charges[c]);
         }
     }
 }

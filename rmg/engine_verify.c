@@ -282,6 +282,109 @@ static enum jit_err keep_findings(struct verifier *verifier, struct eng_req *req
     return JIT_OK;
 }
 
+/* ---- gates: what the capability of a request lets be matched and written ---- */
+
+static bool has_type(const struct jit_id *types, uint32_t count, const struct jit_id *type)
+{
+    uint32_t low = 0;
+    uint32_t high = count;
+    while (low < high) {
+        uint32_t middle = low + (high - low) / 2;
+        int order = jit_id_compare(&types[middle], type);
+        if (order == 0) {
+            return true;
+        }
+        low = order < 0 ? middle + 1 : low;
+        high = order < 0 ? high : middle;
+    }
+    return false;
+}
+
+static bool lets(const struct rmg_gate *gate, bool edge, const struct jit_id *type)
+{
+    return edge ? gate->any_edge || has_type(gate->edges, gate->edge_count, type)
+                : gate->any_node || has_type(gate->nodes, gate->node_count, type);
+}
+
+static enum rmg_gate_stop matched_within(const struct rmg_gate *gate, const struct rmg_rule *rule,
+                                         const struct rmg_effect *effect)
+{
+    for (uint32_t i = 0; i < rule->element_count; i++) {
+        bool edge = rule->elements[i].is_edge;
+        if (!lets(gate, edge, edge ? &effect->edges[i].type : &effect->types[i])) {
+            return edge ? RMG_GATE_EDGE : RMG_GATE_NODE;
+        }
+    }
+    return RMG_GATE_OPEN;
+}
+
+struct gate_walk {
+    const struct verifier *verifier;
+    const struct rmg_gate *gate;
+    const struct rmg_rule *rule;
+    const struct rmg_effect *effect;
+    enum rmg_gate_stop stop;
+    enum jit_err err;
+};
+
+/* The type of the element that an operation is about: created by the rewrite, or as it is. */
+static enum jit_err type_of(const struct gate_walk *walk, const struct rmg_op *op, bool edge,
+                            struct jit_id *out)
+{
+    struct rmg_edge found;
+    if (op->kind == RMG_OP_UPSERT_NODE || op->kind == RMG_OP_UPSERT_EDGE) {
+        *out = op->type;
+        return JIT_OK;
+    }
+    for (uint32_t i = 0; i < walk->rule->create_count; i++) {
+        if (jit_id_equal(&walk->effect->created[i], &op->id)) {
+            *out = walk->rule->creates[i].type;
+            return JIT_OK;
+        }
+    }
+    if (!edge) {
+        return rmg_node_type(&walk->verifier->graph, &op->id, out);
+    }
+    enum jit_err err = rmg_edge_get(&walk->verifier->graph, &op->id, &found);
+    *out = found.type;
+    return err;
+}
+
+static bool gate_op(void *user, const struct rmg_emit *emit)
+{
+    struct gate_walk *walk = user;
+    const struct rmg_op *op = &emit->op;
+    bool attachment = op->kind == RMG_OP_SET_ATTACHMENT || op->kind == RMG_OP_CLEAR_ATTACHMENT;
+    bool edge = attachment ? op->plane == RMG_PLANE_BETA
+                           : op->kind == RMG_OP_UPSERT_EDGE || op->kind == RMG_OP_DELETE_EDGE;
+    struct jit_id type = {{0}};
+    walk->err = type_of(walk, op, edge, &type);
+    if (walk->err == JIT_OK && !lets(walk->gate, edge, &type)) {
+        walk->stop = edge ? RMG_GATE_WRITES_EDGE : RMG_GATE_WRITES_NODE;
+    }
+    return walk->err == JIT_OK && walk->stop == RMG_GATE_OPEN;
+}
+
+/* Of a match that was verified: is every element, and every effect, let through? */
+static enum jit_err look_at_gates(const struct verifier *verifier, const struct rmg_match *match,
+                                  const struct rmg_effect *effect, struct rmg_request *request)
+{
+    enum rmg_gate_stop stop = RMG_GATE_OPEN;
+    if (request->within != NULL) {
+        stop = matched_within(request->within, match->rule, effect);
+    }
+    struct gate_walk walk = {.verifier = verifier,
+                             .gate = request->writes,
+                             .rule = match->rule,
+                             .effect = effect,
+                             .stop = stop};
+    if (stop == RMG_GATE_OPEN && request->writes != NULL) {
+        (void)rmg_match_execute(match, effect, gate_op, &walk);
+    }
+    request->gate = (uint16_t)walk.stop;
+    return walk.err == JIT_ENOENT ? JIT_ECORRUPT : walk.err;
+}
+
 static enum jit_err verify_one(struct rmg_engine *engine, struct eng_chunk *chunk,
                                struct rmg_effect *effect, struct rmg_found *found,
                                struct prior_batch *priors, uint32_t index)
@@ -324,6 +427,13 @@ static enum jit_err verify_one(struct rmg_engine *engine, struct eng_chunk *chun
     req->result = (uint16_t)result;
     if (result != RMG_APPLIED) {
         return JIT_OK;
+    }
+    if (request->within != NULL || request->writes != NULL) {
+        chunk->err = look_at_gates(&verifier, &match, effect, &engine->input->requests[index]);
+        if (chunk->err != JIT_OK || request->gate != RMG_GATE_OPEN) {
+            req->result = RMG_DENIED;
+            return chunk->err;
+        }
     }
     bool all = rmg_match_footprint(&match, effect, take_use, &verifier) &&
                rmg_match_execute(&match, effect, take_op, &verifier);
@@ -492,6 +602,40 @@ static enum jit_err chunks_ready(struct rmg_engine *engine, size_t count)
     return JIT_OK;
 }
 
+/* A copy that was asked for under another capability is let through where the first was not. */
+static enum jit_err verify_behind_other_gates(struct rmg_engine *engine)
+{
+    struct rmg_request *requests = engine->input->requests;
+    for (uint32_t i = 0; i < engine->input->request_count; i++) {
+        struct eng_req *req = &engine->reqs[i];
+        uint32_t first = req->same_as;
+        if (req->result != RMG_APPLIED || first == i || requests[first].gate == RMG_GATE_OPEN ||
+            engine->reqs[first].result != RMG_DENIED ||
+            (requests[first].within == requests[i].within &&
+             requests[first].writes == requests[i].writes)) {
+            continue;
+        }
+        struct eng_chunk *chunk = &engine->chunks[0]; /* the first was verified: there is one */
+        struct rmg_effect effect = {.values = &chunk->values};
+        struct prior_batch priors = {.count = 0};
+        for (uint32_t k = i; k < engine->input->request_count; k++) {
+            if (engine->reqs[k].result == RMG_APPLIED && engine->reqs[k].same_as == first) {
+                engine->reqs[k].same_as = i;
+            } else if (!jit_id_equal(&engine->reqs[k].request_key, &req->request_key)) {
+                break;
+            }
+        }
+        enum jit_err err = verify_one(engine, chunk, &effect, NULL, &priors, i);
+        if (err == JIT_OK && priors.count > 0) {
+            err = priors_flush(&priors);
+        }
+        if (err != JIT_OK) {
+            return err;
+        }
+    }
+    return JIT_OK;
+}
+
 /* A copy of a request that was verified is a duplicate; of one that was not, as wrong as it. */
 static void settle_copies(struct rmg_engine *engine)
 {
@@ -520,6 +664,9 @@ enum jit_err eng_verify(struct rmg_engine *engine, uint64_t *slots)
     for (size_t i = 0; i < count && err == JIT_OK; i++) {
         err = engine->chunks[i].err;
         *slots += engine->chunks[i].slots;
+    }
+    if (err == JIT_OK) {
+        err = verify_behind_other_gates(engine);
     }
     if (err == JIT_OK) {
         settle_copies(engine);

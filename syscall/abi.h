@@ -14,7 +14,7 @@
 static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "the layouts below are used as they lie");
 
 #define SYS_ABI_MAJOR 1u
-#define SYS_ABI_MINOR 1u /* 1: graphs grow */
+#define SYS_ABI_MINOR 2u /* 1: graphs grow; 2: capabilities are derived, granted, revoked */
 #define SYS_PAGE      4096u
 
 /* Descriptors a worker is born with (7.1). */
@@ -104,6 +104,59 @@ struct sys_apply {
     uint32_t params_size;
 };
 static_assert(sizeof(struct sys_apply) == 32, "wire size");
+
+/* derive and grant: this head, then attenuators_size bytes (syscall/attenuate.h). What is 0 is as
+ * it is held. */
+#define SYS_MOVE 2u /* of flags: the capability itself changes its place; nothing else is given */
+struct sys_derive {
+    uint32_t cap_slot;
+    uint32_t cap_generation;
+    uint32_t flags;   /* SYS_WANT_RECEIPT, SYS_MOVE */
+    uint32_t to_slot; /* SYS_NONE: the first that is free */
+    uint32_t to_cap;  /* grant: a write capability for the process that is to hold it */
+    uint32_t to_cap_generation;
+    uint32_t rights;
+    uint32_t attenuators_size;
+    uint64_t nonce;
+    uint64_t badge;
+    struct jit_id instance; /* the object, or an instance nested in it */
+    struct jit_id rule;
+    struct jit_id params_digest;
+};
+static_assert(sizeof(struct sys_derive) == 144, "wire size");
+#define SYS_ONLY_CHILDREN 2u /* of flags: what was derived from it, not itself */
+struct sys_revoke {
+    uint32_t cap_slot;
+    uint32_t cap_generation;
+    uint32_t flags; /* SYS_WANT_RECEIPT, SYS_ONLY_CHILDREN */
+    uint32_t zero;
+    uint64_t nonce;
+};
+static_assert(sizeof(struct sys_revoke) == 24, "wire size");
+struct sys_inspect {
+    uint32_t cap_slot;
+    uint32_t cap_generation;
+};
+static_assert(sizeof(struct sys_inspect) == 8, "wire size");
+/* In the receipt's request_key. derive, grant: of an applied one slot and generation of the new
+ * capability; verdict and excess say why it was not (syscall/cap.h, attenuate.h). */
+struct sys_derived {
+    uint32_t slot;
+    uint32_t generation;
+    uint32_t verdict;
+    uint32_t excess;
+    uint8_t zero[16];
+};
+static_assert(sizeof(struct sys_derived) == JIT_ID_BYTES, "wire size");
+struct sys_inspected {
+    uint32_t rights;
+    uint32_t depth;
+    uint32_t object; /* enum sys_object */
+    uint32_t verdict;
+    uint64_t operations_left; /* 2^64-1: no bound */
+    uint64_t badge;
+};
+static_assert(sizeof(struct sys_inspected) == JIT_ID_BYTES, "wire size");
 
 /* exit: an i32 status. grow: the bytes that the graph memory is to have, u64. clock: no bytes. */
 

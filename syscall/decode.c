@@ -3,6 +3,7 @@
 #include "base/check.h"
 #include "base/cursor.h"
 #include "base/limits.h"
+#include "syscall/attenuate.h"
 
 static_assert(sizeof(struct jit_id) == JIT_ID_BYTES && _Alignof(struct jit_id) == 1,
               "ids are used where they lie");
@@ -62,6 +63,48 @@ void sys_apply_encode(const struct sys_apply_view *apply, uint8_t *out)
 static enum jit_err decode_apply(const uint8_t *bytes, size_t size, struct sys_request *out)
 {
     return sys_decode_apply(bytes, size, &out->body.apply);
+}
+
+static enum jit_err decode_derive(const uint8_t *bytes, size_t size, struct sys_request *out)
+{
+    struct jit_cursor cur = jit_cursor_of(bytes, size);
+    struct sys_derive_view *view = &out->body.derive;
+    const uint8_t *head = jit_get_bytes(&cur, sizeof view->head);
+    if (head == NULL) {
+        return JIT_EPEER;
+    }
+    memcpy(&view->head, head, sizeof view->head);
+    view->attenuators = jit_get_bytes(&cur, view->head.attenuators_size);
+    return jit_cursor_done(&cur) && view->head.attenuators_size <= SYS_ATTENUATORS_BYTES_MAX &&
+                   (view->head.flags & ~(SYS_WANT_RECEIPT | SYS_MOVE)) == 0
+               ? JIT_OK
+               : JIT_EPEER;
+}
+
+static enum jit_err decode_grant(const uint8_t *bytes, size_t size, struct sys_request *out)
+{
+    return decode_derive(bytes, size, out);
+}
+
+static enum jit_err decode_revoke(const uint8_t *bytes, size_t size, struct sys_request *out)
+{
+    struct sys_revoke *revoke = &out->body.revoke;
+    if (size != sizeof *revoke) {
+        return JIT_EPEER;
+    }
+    memcpy(revoke, bytes, sizeof *revoke);
+    return (revoke->flags & ~(SYS_WANT_RECEIPT | SYS_ONLY_CHILDREN)) == 0 && revoke->zero == 0
+               ? JIT_OK
+               : JIT_EPEER;
+}
+
+static enum jit_err decode_inspect(const uint8_t *bytes, size_t size, struct sys_request *out)
+{
+    if (size != sizeof out->body.inspect) {
+        return JIT_EPEER;
+    }
+    memcpy(&out->body.inspect, bytes, size);
+    return JIT_OK;
 }
 
 static enum jit_err decode_exit(const uint8_t *bytes, size_t size, struct sys_request *out)

@@ -26,6 +26,11 @@ struct sys_apply_view {
     uint32_t params_size;
 };
 
+struct sys_derive_view {
+    struct sys_derive head;
+    const uint8_t *attenuators; /* borrowed; head.attenuators_size bytes, not looked at */
+};
+
 struct sys_request;
 /* A row of syscalls.def. */
 struct sys_call_row {
@@ -46,6 +51,9 @@ struct sys_request {
     uint64_t cookie;
     union {
         struct sys_apply_view apply;
+        struct sys_derive_view derive; /* grant, too */
+        struct sys_revoke revoke;
+        struct sys_inspect inspect;
         int32_t exit_status;
         uint64_t grow_bytes;
     } body;

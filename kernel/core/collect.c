@@ -8,6 +8,7 @@ void kern_collect_reset(struct kern_process *process)
 {
     jit_buf_reset(&process->bytes);
     process->pending_count = 0;
+    process->ask_count = 0;
     process->asked_exit = false;
 }
 
@@ -70,6 +71,15 @@ static enum jit_err answer(struct kern_core *core, uint32_t index, uint64_t cook
     return sys_ring_host_reply(&core->processes[index].ring, &receipt) == 1 ? JIT_OK : JIT_EPEER;
 }
 
+static enum jit_err take_inspect(struct kern_core *core, uint32_t index, uint64_t cookie,
+                                 const struct sys_inspect *inspect)
+{
+    struct sys_receipt receipt = {
+        .cookie = cookie, .tick = core->tick + 1, .blocker = RMG_NO_BLOCKER, .index = UINT32_MAX};
+    kern_sec_inspect(core, index, inspect, &receipt);
+    return sys_ring_host_reply(&core->processes[index].ring, &receipt) == 1 ? JIT_OK : JIT_EPEER;
+}
+
 /* More graph memory, charged to the process. What is answered depends on its own bytes alone. */
 static enum jit_err take_grow(struct kern_core *core, uint32_t index, uint64_t cookie,
                               uint64_t bytes)
@@ -110,9 +120,10 @@ static enum jit_err take_one(struct kern_core *core, uint32_t index, const struc
     struct kern_process *process = &core->processes[index];
     struct sys_request request;
     size_t at = 0;
+    const uint8_t *bytes = NULL;
     enum jit_err err = copy_request(process, slot, &at);
     if (err == JIT_OK) {
-        const uint8_t *bytes = slot->length > 0 ? process->bytes.data + at : NULL;
+        bytes = slot->length > 0 ? process->bytes.data + at : NULL;
         err = sys_decode(slot, bytes, slot->length, &request);
     }
     if (err != JIT_OK) {
@@ -130,6 +141,12 @@ static enum jit_err take_one(struct kern_core *core, uint32_t index, const struc
         return JIT_OK;
     case SYS_CALL_clock:
         return answer(core, index, slot->cookie, RMG_APPLIED);
+    case SYS_CALL_derive:
+    case SYS_CALL_grant:
+    case SYS_CALL_revoke:
+        return kern_sec_take(core, index, slot, bytes);
+    case SYS_CALL_inspect:
+        return take_inspect(core, index, slot->cookie, &request.body.inspect);
     case SYS_CALL_grow:
         return take_grow(core, index, slot->cookie, request.body.grow_bytes);
     default:

@@ -8,66 +8,6 @@
 
 /* ---- requests ---- */
 
-/* Most capabilities name the very instance; where it lies is asked only if this one does not. */
-static bool check_capability(struct kern_core *core, uint32_t index,
-                             const struct kern_pending *pending, struct sys_cap_need *need,
-                             enum sys_cap_verdict *verdict, uint32_t *node)
-{
-    *verdict =
-        sys_caps_check(core->caps, index, pending->cap_slot, pending->cap_generation, need, node);
-    if (*verdict != SYS_CAP_OTHER_INSTANCE) {
-        return true;
-    }
-    const struct kern_lineage *lineage =
-        kern_lineage_of(core, &core->processes[index], pending->instance);
-    if (lineage == NULL) {
-        return false;
-    }
-    need->outer = lineage->ids + 1;
-    need->outer_count = lineage->count - 1;
-    *verdict =
-        sys_caps_check(core->caps, index, pending->cap_slot, pending->cap_generation, need, node);
-    return true;
-}
-
-/* False: there was no memory. */
-static bool authorise(struct kern_core *core, uint32_t index, const struct kern_pending *pending,
-                      struct rmg_request *request, struct kern_source *source)
-{
-    struct kern_process *process = &core->processes[index];
-    request->result = RMG_INVALID;
-    if (pending->rule >= process->rule_count || pending->instance >= process->instance_count) {
-        return true;
-    }
-    request->rule = process->rules[pending->rule];
-    request->rule_id = request->rule->id;
-    request->instance = process->instances[pending->instance];
-    struct jit_id digest;
-    if (rmg_params_check(request->rule, request->params, request->params_size, &digest) != JIT_OK) {
-        return true;
-    }
-    struct sys_cap_need need = {.right = SYS_RIGHT_INVOKE,
-                                .rule_id = &request->rule_id,
-                                .instance = &request->instance,
-                                .params_digest = &digest,
-                                .params = request->params,
-                                .params_size = request->params_size,
-                                .priority = request->rule->priority};
-    uint32_t node = SYS_CAP_NONE;
-    if (!check_capability(core, index, pending, &need, &source->verdict, &node)) {
-        return false;
-    }
-    if (source->verdict != SYS_CAP_ALLOWED) {
-        request->result = RMG_DENIED;
-        return true;
-    }
-    const struct sys_cap *cap = &sys_caps_node(core->caps, node)->cap;
-    assert(cap->limit_group < process->quota_count);
-    request->result = RMG_APPLIED;
-    request->quota = process->quota_at + cap->limit_group;
-    return true;
-}
-
 /* Everybody's requests, decoded and authorised. Returns their number, or -1 when memory was
  * refused. */
 static int64_t gather(struct kern_core *core)
@@ -106,23 +46,12 @@ static int64_t gather(struct kern_core *core)
                 .quota = RMG_NO_QUOTA,
                 .user = (uint32_t)at,
             };
-            if (!authorise(core, p, pending, &core->requests[at], &core->sources[at])) {
+            if (!kern_authorise(core, p, pending, &core->requests[at], &core->sources[at])) {
                 return -1;
             }
         }
     }
     return (int64_t)total;
-}
-
-static void fill_quotas(struct kern_core *core)
-{
-    for (uint32_t p = 0; p < core->process_count; p++) {
-        const struct kern_process *process = &core->processes[p];
-        for (uint32_t c = 0; c < process->config->capability_count; c++) {
-            const struct kern_root_capability *cap = &process->config->capabilities[c];
-            core->quotas[process->quota_at + cap->limit_group] = cap->limit;
-        }
-    }
 }
 
 /* ---- events ---- */
@@ -163,6 +92,24 @@ static uint32_t event_ops(const struct kern_core *core, struct rmg_op *ops)
 
 /* ---- results ---- */
 
+/* Why the engine denied what authorisation had let through. A copy is as wrong as the request it
+ * is equal to. */
+static enum sys_cap_verdict verdict_of(const struct rmg_request *request)
+{
+    switch ((enum rmg_gate_stop)request->gate) {
+    case RMG_GATE_EDGE:
+        return SYS_CAP_EDGE_TYPE;
+    case RMG_GATE_WRITES_NODE:
+        return SYS_CAP_WRITES_NODE;
+    case RMG_GATE_WRITES_EDGE:
+        return SYS_CAP_WRITES_EDGE;
+    case RMG_GATE_OPEN:
+    case RMG_GATE_NODE:
+        break;
+    }
+    return SYS_CAP_NODE_TYPE;
+}
+
 static void settle_receipts(struct kern_core *core, const struct rmg_tick_output *out,
                             uint32_t count, struct kern_report *report)
 {
@@ -170,12 +117,18 @@ static void settle_receipts(struct kern_core *core, const struct rmg_tick_output
         memset(core->processes[p].counts, 0, sizeof core->processes[p].counts);
     }
     for (uint32_t i = 0; i < count; i++) {
-        const struct kern_source *source = &core->sources[core->requests[i].user];
+        const struct rmg_request *request = &core->requests[i];
+        struct kern_source *source = &core->sources[request->user];
         struct kern_process *process = &core->processes[source->process];
         const struct kern_pending *pending = &process->pending[source->pending];
         const struct rmg_receipt *receipt = &out->receipts[i];
         assert(receipt->result < RMG_RESULT_COUNT);
-        process->counts[receipt->result]++;
+        if (receipt->result == RMG_DENIED && source->verdict == SYS_CAP_ALLOWED) {
+            source->verdict = verdict_of(request);
+            source->by_gate = true;
+        }
+        enum rmg_result told = kern_told(core, source, pending, (enum rmg_result)receipt->result);
+        process->counts[told]++;
         process->requests++;
         process->applied += receipt->result == RMG_APPLIED;
         process->denied += receipt->result == RMG_DENIED;
@@ -185,16 +138,17 @@ static void settle_receipts(struct kern_core *core, const struct rmg_tick_output
                                      .process = source->process,
                                      .slot = pending->cap_slot,
                                      .why = source->verdict,
-                                     .rule_id = core->requests[i].rule_id,
-                                     .instance = core->requests[i].instance};
+                                     .rule_id = request->rule_id,
+                                     .instance = request->instance};
         }
         if (!pending->want_receipt || process->state != KERN_PROCESS_DONE || process->asked_exit) {
             continue; /* one that exits with this tick takes nothing any more, and stays exited */
         }
+        bool all = told == (enum rmg_result)receipt->result;
         struct sys_receipt reply = {.cookie = pending->cookie,
                                     .tick = core->tick,
-                                    .result = receipt->result,
-                                    .blocker = receipt->blocker,
+                                    .result = (uint16_t)told,
+                                    .blocker = all ? receipt->blocker : RMG_NO_BLOCKER,
                                     .index = i,
                                     .request_key = receipt->request_key};
         if (sys_ring_host_reply(&process->ring, &reply) != 1) {
@@ -217,8 +171,15 @@ static void announce(struct kern_core *core, const struct rmg_tick_output *out, 
         .patch = out->patch,
         .patch_size = out->patch_size,
     };
+    struct kern_record_ask *asks = kern_sec_asked(core, &record.ask_count);
+    record.asks = asks;
     jit_buf_reset(&core->payload);
-    kern_record_encode(&record, &core->payload);
+    if (record.ask_count == 0 || asks != NULL) {
+        kern_record_encode(&record, &core->payload);
+    } else {
+        core->payload.err = JIT_ENOMEM;
+    }
+    core->heap->free(core->heap, asks);
     if (core->payload.err != JIT_OK) {
         kern_stop(core, 8, core->payload.err, "no memory for a tick's log record");
         return;
@@ -282,6 +243,14 @@ static enum jit_err make_version(struct kern_core *core, struct rmg_tick_input *
 void kern_commit_tick(struct kern_core *core)
 {
     assert(core->phase == KERN_COLLECTING);
+    enum jit_err err = kern_sec_begin(core);
+    if (err == JIT_OK) {
+        err = kern_sec_quotas(core);
+    }
+    if (err != JIT_OK) {
+        refuse(core, err);
+        return;
+    }
     int64_t count = gather(core);
     struct rmg_op *ops = NULL;
     if (count >= 0 && core->happened_count > 0) {
@@ -292,7 +261,6 @@ void kern_commit_tick(struct kern_core *core)
         return;
     }
     uint32_t op_count = event_ops(core, ops);
-    fill_quotas(core);
     struct rmg_tick_input input = {
         .base = core->version,
         .parent = core->commit,
@@ -306,9 +274,13 @@ void kern_commit_tick(struct kern_core *core)
         .quota_count = core->quota_count,
         .events = ops,
         .event_count = op_count,
+        .charged = kern_sec_write,
+        .charged_user = core,
+        .charged_in = core->sec_places,
+        .charged_in_count = kern_sec_may_write(core) ? 2 : 0,
     };
     struct rmg_tick_output out;
-    enum jit_err err = make_version(core, &input, &out);
+    err = make_version(core, &input, &out);
     core->heap->free(core->heap, ops);
     if (err != JIT_OK) {
         refuse(core, err);
@@ -329,4 +301,5 @@ void kern_commit_tick(struct kern_core *core)
     }
     announce(core, &out, (uint32_t)count, &report);
     core->happened_count = 0;
+    kern_sec_settle(core);
 }

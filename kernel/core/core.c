@@ -213,7 +213,8 @@ static void next_tick(struct kern_core *core)
         return;
     }
     /* An operator was promised that an event is recorded: that tick is made all the same. */
-    if ((core->paused || core->tick >= core->target) && core->happened_count == 0) {
+    if ((core->paused || core->tick >= core->target) && core->happened_count == 0 &&
+        !kern_sec_waits(core)) {
         rest(core);
         return;
     }
@@ -401,6 +402,11 @@ static void dispatch(struct kern_core *core, const struct kern_event *event)
     case KERN_EVENT_PAUSE:
         core->paused = true;
         break;
+    case KERN_EVENT_ASKED:
+        if (core->phase == KERN_RESTING && kern_sec_waits(core)) {
+            next_tick(core);
+        }
+        break;
     case KERN_EVENT_CONTINUE:
         break;
     }
@@ -423,6 +429,7 @@ void kern_core_step(struct kern_core *core, const struct kern_event *event,
         if (core->phase == KERN_COLLECTING) { /* there may have been no memory for the exits */
             kern_commit_tick(core);
             end_exited(core);
+            kern_boot_restarts(core);
             next_tick(core);
         }
     }
@@ -534,7 +541,12 @@ uint64_t kern_core_durable(const struct kern_core *core)
 
 uint64_t kern_core_recorded_by(const struct kern_core *core)
 {
-    return core->tick + (core->happened_count > 0);
+    return core->tick + (core->happened_count > 0 || kern_sec_waits(core));
+}
+
+const struct sys_caps *kern_core_caps(const struct kern_core *core)
+{
+    return core->sec->caps;
 }
 
 bool kern_core_deterministic(const struct kern_core *core)

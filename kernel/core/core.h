@@ -31,6 +31,7 @@ enum kern_event_kind {
     KERN_EVENT_GREW,    /* what GROW asked for is done */
     KERN_EVENT_KILL,    /* an operator ends `process`; at rest the next tick is made for it */
     KERN_EVENT_PAUSE,   /* begin no further tick */
+    KERN_EVENT_ASKED,   /* kern_core_ask was called; at rest the next tick is made for it */
     KERN_EVENT_CONTINUE /* nothing happened: the last update said `again` */
 };
 struct kern_event {
@@ -147,6 +148,25 @@ void kern_core_free(struct kern_core *core); /* may be NULL */
  */
 void kern_core_step(struct kern_core *core, const struct kern_event *event,
                     struct kern_update *update);
+
+/* An operator derives, grants or revokes: carried out in the tick being collected, before any
+ * request is judged. Step with ASKED afterwards. */
+struct kern_operator_ask {
+    uint32_t call;          /* SYS_CALL_derive, _grant, _revoke */
+    uint32_t holder;        /* whose capability is named; SYS_CAP_NONE: his own authority */
+    uint32_t target;        /* who is to hold the new one */
+    enum sys_object object; /* of his own authority: what for */
+    const uint8_t *bytes;   /* the request as a worker would write it (docs/spec/ring.md) */
+    uint32_t size;
+};
+/* serial: by which its outcome is asked for. Errors: JIT_EINVALID, JIT_EBUSY (too many wait),
+ * JIT_ENOMEM. */
+JIT_MUST_CHECK enum jit_err kern_core_ask(struct kern_core *core,
+                                          const struct kern_operator_ask *asked, uint64_t *serial);
+/* False: it is not carried out yet, or long forgotten. */
+bool kern_core_outcome(const struct kern_core *core, uint64_t serial, struct kern_outcome *out);
+/* The tree as it is now: a holder is the index of a process. */
+const struct sys_caps *kern_core_caps(const struct kern_core *core);
 
 /* What a process is to be started with now; borrowed from the core. The shell adds sizes and the
  * filter. */

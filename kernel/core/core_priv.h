@@ -4,6 +4,7 @@
 #define JIT_KERNEL_CORE_CORE_PRIV_H
 
 #include "kernel/core/core.h"
+#include "kernel/core/sec.h"
 #include "syscall/boot.h"
 #include "syscall/decode.h"
 #include "syscall/view.h"
@@ -48,17 +49,28 @@ struct kern_process {
     struct jit_id *instances;       /* distinct instances of its runs and map rights */
     struct kern_lineage **lineages; /* of each; NULL: nobody has asked yet */
     uint32_t instance_count;
-    uint32_t quota_at; /* its groups in the core's quotas */
-    uint32_t quota_count;
+    /* Of each instance: may it know what is in it? 1 yes, 2 no, 0: not asked yet in this tick. */
+    uint8_t *readable;
+    /* What the worker that runs was started with. */
+    struct kern_boot_cap {
+        uint32_t slot;
+        uint32_t generation;
+    } * boot_runs;   /* of each run */
+    bool *boot_maps; /* of each instance */
+    bool booted;
+    bool remapped; /* it lost a map in the tick being made: nothing it asks for is done */
 
     /* The tick being collected. */
     struct jit_buf bytes;
     struct kern_pending *pending;
     size_t pending_count;
     size_t pending_capacity;
+    struct kern_ask *asks;
+    size_t ask_count;
+    size_t ask_capacity;
     bool asked_exit;
     bool gone;    /* it has ended, after it had asked to */
-    bool leaving; /* DYING: it had asked to exit, and is started again all the same */
+    bool leaving; /* DYING: it had asked to exit, or is started anew with other capabilities */
     bool hung;    /* DYING: because it hung */
     int32_t exit_status;
     uint64_t sits_out; /* the tick it misses, as it hung in it; 0: none */
@@ -86,7 +98,7 @@ struct kern_core {
     struct jit_heap *heap;
     struct kern_config *config;
     struct rmg_engine *engine;
-    struct sys_caps *caps; /* a holder is a process, by its index */
+    struct kern_sec *sec;
     struct kern_process *processes;
     uint32_t process_count;
     struct rmg_version version;
@@ -110,6 +122,7 @@ struct kern_core {
     struct sys_bytes *boot_rules;
     struct sys_boot_run_spec *boot_runs;
     struct jit_id world;
+    struct jit_id sec_places[2]; /* /sec, where no rule writes; /proc */
 
     /* Reused from tick to tick. */
     struct rmg_request *requests;
@@ -117,10 +130,12 @@ struct kern_core {
         uint32_t process;
         uint32_t pending;
         enum sys_cap_verdict verdict;
+        bool by_gate; /* it was denied for the types of what is there */
     } * sources;
     size_t request_capacity;
     size_t source_capacity;
     uint64_t *quotas;
+    size_t quota_capacity;
     uint32_t quota_count;
     struct kern_record_event *happened;
     size_t happened_count;
@@ -144,8 +159,17 @@ void kern_process_kill(struct kern_core *core, uint32_t process, const char *why
 /* setup.c: the configured processes, the view, and what a worker is told. */
 enum jit_err kern_setup(struct kern_core *core, const char **where);
 void kern_setup_release(struct kern_core *core);
+/* boot.c: of a process's rules; SYS_NONE: it does not run this one. */
+uint32_t kern_rule_index(const struct kern_process *process, const struct jit_id *id);
 /* Show the newest version to the workers. */
 enum jit_err kern_publish(struct kern_core *core);
+
+/* authorise.c. False: there was no memory. */
+bool kern_authorise(struct kern_core *core, uint32_t index, const struct kern_pending *pending,
+                    struct rmg_request *request, struct kern_source *source);
+/* What its own worker is told of a result, and of a blocker. */
+enum rmg_result kern_told(struct kern_core *core, const struct kern_source *source,
+                          const struct kern_pending *pending, enum rmg_result result);
 
 /* cover.c: for a process's instance the one of the newest version, read once a tick. NULL: no
  * memory. */

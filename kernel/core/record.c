@@ -19,10 +19,56 @@ static void encode_request(const struct rmg_request *request, struct jit_buf *bu
     jit_buf_put(buf, request->params, request->params_size);
 }
 
+static void encode_ask(const struct kern_record_ask *ask, struct jit_buf *buf)
+{
+    const uint32_t numbers[] = {ask->call,
+                                (uint32_t)ask->object,
+                                (uint32_t)ask->outcome.result,
+                                (uint32_t)ask->outcome.verdict,
+                                (uint32_t)ask->outcome.excess,
+                                ask->outcome.slot,
+                                ask->outcome.generation};
+    for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++) {
+        jit_buf_put_u32(buf, numbers[i]);
+    }
+    jit_buf_put_id(buf, &ask->process);
+    jit_buf_put_id(buf, &ask->holder);
+    jit_buf_put_id(buf, &ask->target);
+    jit_buf_put_u32(buf, ask->size);
+    jit_buf_put(buf, ask->bytes, ask->size);
+}
+
+enum jit_err kern_record_next_ask(struct jit_cursor *cur, struct kern_record_ask *out)
+{
+    uint32_t numbers[7];
+    if (cur->left == 0 && !cur->bad) {
+        return JIT_ENOENT;
+    }
+    for (size_t i = 0; i < 7; i++) {
+        numbers[i] = jit_get_u32(cur);
+    }
+    *out = (struct kern_record_ask){.call = numbers[0],
+                                    .object = (enum sys_object)numbers[1],
+                                    .outcome = {.result = (enum rmg_result)numbers[2],
+                                                .verdict = (enum sys_cap_verdict)numbers[3],
+                                                .excess = (enum sys_cap_excess)numbers[4],
+                                                .slot = numbers[5],
+                                                .generation = numbers[6]}};
+    jit_get_id(cur, &out->process);
+    jit_get_id(cur, &out->holder);
+    jit_get_id(cur, &out->target);
+    out->size = jit_get_u32(cur);
+    out->bytes = jit_get_bytes(cur, out->size);
+    return cur->bad || numbers[1] >= SYS_OBJECT_COUNT || numbers[2] >= RMG_RESULT_COUNT ||
+                   numbers[3] >= SYS_CAP_VERDICTS || numbers[4] >= SYS_CAP_EXCESSES
+               ? JIT_EFORMAT
+               : JIT_OK;
+}
+
 void kern_record_encode(const struct kern_record *record, struct jit_buf *buf)
 {
     jit_buf_put_u32(buf, RECORD_VERSION);
-    jit_buf_put_u32(buf, record->flags);
+    jit_buf_put_u32(buf, record->flags | (record->ask_count > 0 ? KERN_RECORD_ASKS : 0));
     jit_buf_put_u64(buf, record->event_count);
     for (uint32_t i = 0; i < record->event_count; i++) {
         jit_buf_put_u32(buf, (uint32_t)record->events[i].kind);
@@ -48,6 +94,12 @@ void kern_record_encode(const struct kern_record *record, struct jit_buf *buf)
         }
         jit_buf_put_u64(buf, record->patch_size);
         jit_buf_put(buf, record->patch, record->patch_size);
+    }
+    if (record->ask_count > 0) {
+        jit_buf_put_u64(buf, record->ask_count);
+        for (uint32_t i = 0; i < record->ask_count; i++) {
+            encode_ask(&record->asks[i], buf);
+        }
     }
 }
 
@@ -75,7 +127,8 @@ enum jit_err kern_record_decode(const uint8_t *bytes, size_t size, struct kern_r
     if (out->flags == KERN_RECORD_GENESIS) {
         jit_get_id(&cur, &out->blob);
         out->blob_size = jit_get_u64(&cur);
-    } else if (out->flags == 0 || out->flags == KERN_RECORD_EDIT) {
+    } else if (out->flags == 0 || out->flags == KERN_RECORD_ASKS ||
+               out->flags == KERN_RECORD_EDIT) {
         if (out->flags == KERN_RECORD_EDIT) {
             jit_get_id(&cur, &out->other);
             if (out->event_count > 0 || out->request_count > 0) {
@@ -86,6 +139,21 @@ enum jit_err kern_record_decode(const uint8_t *bytes, size_t size, struct kern_r
         out->patch = jit_get_bytes(&cur, out->patch_size);
     } else {
         return JIT_EFORMAT;
+    }
+    if ((out->flags & KERN_RECORD_ASKS) != 0) {
+        out->ask_count = jit_get_u64(&cur);
+        out->asks_size = cur.left;
+        out->asks = jit_get_bytes(&cur, cur.left);
+        struct jit_cursor each = jit_cursor_of(out->asks, cur.bad ? 0 : out->asks_size);
+        struct kern_record_ask ask;
+        uint64_t count = 0;
+        enum jit_err err = JIT_OK;
+        while ((err = kern_record_next_ask(&each, &ask)) == JIT_OK) {
+            count++;
+        }
+        if (err != JIT_ENOENT || count != out->ask_count || count == 0) {
+            return JIT_EFORMAT;
+        }
     }
     return jit_cursor_done(&cur) ? JIT_OK : JIT_EFORMAT;
 }

@@ -3,17 +3,19 @@
  * Layer: kernel/core; pure.
  *
  * Bytes: u32 version 1 || u32 flags || u64 n || events || u64 n || requests || u64 n || receipts
- * (14.3) || u64 size || patch. A genesis has flag GENESIS and, in place of the patch, the id and
- * size of the blob that holds it: 32 bytes || u64. An edit, which somebody made beside a run (a
- * merge, another seed), has flag EDIT, neither events nor requests, and before the patch the commit
- * that is its other parent, or zeros. */
+ * (14.3) || u64 size || patch [|| u64 n || what was asked about capabilities]. A genesis has flag
+ * GENESIS and, in place of the patch, the id and size of the blob that holds it: 32 bytes || u64.
+ * An edit, which somebody made beside a run (a merge, another seed), has flag EDIT, neither events
+ * nor requests, and before the patch the commit that is its other parent, or zeros. */
 #ifndef JIT_KERNEL_CORE_RECORD_H
 #define JIT_KERNEL_CORE_RECORD_H
 
 #include "rmg/engine.h"
+#include "syscall/cap.h"
 
 #define KERN_RECORD_GENESIS 1u
 #define KERN_RECORD_EDIT    2u
+#define KERN_RECORD_ASKS    4u /* something was asked about capabilities */
 
 /* Something that happened between ticks and that replay obeys (14.13). */
 enum kern_record_event_kind {
@@ -28,8 +30,30 @@ struct kern_record_event {
     struct jit_id process;
 };
 
+/* What became of a capability operation. */
+struct kern_outcome {
+    enum rmg_result result;
+    enum sys_cap_verdict verdict; /* DENIED: of the capability asked under */
+    enum sys_cap_excess excess;   /* likewise: what was too much */
+    uint32_t slot;                /* derive, grant: of the new one */
+    uint32_t generation;
+    uint64_t tick;
+};
+/* derive, grant or revoke, by a worker or an operator, in the order in which they were carried out.
+ * It changes nothing in a replay: what it changed is in the patch. */
+struct kern_record_ask {
+    uint32_t call;
+    enum sys_object object; /* of what an operator granted of his own authority */
+    struct jit_id process;  /* who asked; zero: an operator */
+    struct jit_id holder;   /* whose capability was named; zero: the operator's own authority */
+    struct jit_id target;   /* operator: who was to hold the new one; else zero */
+    const uint8_t *bytes;   /* the request (ring.md) */
+    uint32_t size;
+    struct kern_outcome outcome;
+};
+
 struct kern_record {
-    uint32_t flags;
+    uint32_t flags; /* ASKS is set by encode */
     const struct kern_record_event *events;
     uint32_t event_count;
     const struct rmg_request *requests; /* in canonical order */
@@ -40,6 +64,8 @@ struct kern_record {
     struct jit_id other; /* EDIT: a parent besides the tick before; zeros: none */
     struct jit_id blob;  /* GENESIS */
     uint64_t blob_size;
+    const struct kern_record_ask *asks;
+    uint32_t ask_count;
 };
 
 void kern_record_encode(const struct kern_record *record, struct jit_buf *buf);
@@ -59,6 +85,9 @@ struct kern_record_view {
     struct jit_id other; /* EDIT */
     struct jit_id blob;
     uint64_t blob_size;
+    uint64_t ask_count;
+    const uint8_t *asks;
+    size_t asks_size;
 };
 JIT_MUST_CHECK enum jit_err kern_record_decode(const uint8_t *bytes, size_t size,
                                                struct kern_record_view *out);
@@ -80,6 +109,9 @@ JIT_MUST_CHECK enum jit_err kern_record_next_request(struct jit_cursor *cur,
                                                      struct kern_record_request *out);
 JIT_MUST_CHECK enum jit_err kern_record_receipt(const struct kern_record_view *view, uint64_t index,
                                                 struct rmg_receipt *out);
+/* Asks one after another; JIT_ENOENT at the end. outcome.tick is 0: it is the record's. */
+JIT_MUST_CHECK enum jit_err kern_record_next_ask(struct jit_cursor *cur,
+                                                 struct kern_record_ask *out);
 JIT_MUST_CHECK enum jit_err kern_record_event_at(const struct kern_record_view *view,
                                                  uint64_t index, struct kern_record_event *out);
 

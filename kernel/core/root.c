@@ -149,6 +149,57 @@ enum jit_err kern_root_rule(struct rmg_collect *collect, const char *name, const
     return err;
 }
 
+void kern_capability_record(const struct kern_root_capability *cap, const struct jit_id *holder,
+                            uint8_t out[KERN_CAPABILITY_BYTES])
+{
+    const uint32_t head[] = {KERN_ROOT_VERSION, cap->slot,        cap->generation,
+                             cap->rights,       cap->limit_group, (uint32_t)cap->object};
+    const struct jit_id *ids[] = {holder, &cap->instance, &cap->rule_id, &cap->params_digest};
+    for (size_t i = 0; i < 6; i++) {
+        jit_put_le32(out + 4 * i, head[i]);
+    }
+    for (size_t i = 0; i < 4; i++) {
+        memcpy(out + 24 + i * JIT_ID_BYTES, ids[i], JIT_ID_BYTES);
+    }
+    jit_put_le64(out + 24 + 4 * JIT_ID_BYTES, cap->limit);
+    jit_put_le64(out + 32 + 4 * JIT_ID_BYTES, cap->badge);
+}
+
+void kern_edge_id(const struct jit_id *from, const struct jit_id *to, const struct jit_id *type,
+                  struct jit_id *out)
+{
+    uint8_t input[3 * JIT_ID_BYTES + 4] = {0};
+    memcpy(input, from->bytes, JIT_ID_BYTES);
+    memcpy(input + JIT_ID_BYTES, to->bytes, JIT_ID_BYTES);
+    memcpy(input + 2 * JIT_ID_BYTES, type->bytes, JIT_ID_BYTES);
+    jit_hash_key(JIT_K_EDGE_ID, input, sizeof input, out);
+}
+
+void kern_capability_id(const char *name, uint32_t index, uint32_t slot, struct jit_id *out)
+{
+    char label[JIT_NAME_BYTES_MAX + 64];
+    int size = snprintf(label, sizeof label, "/sec/%s/%u/%u", name, index, slot);
+    jit_hash_named("node:", label, (size_t)size, out);
+}
+
+/* What narrows it, and what is left of its quotas. */
+static enum jit_err put_attenuators(struct rmg_collect *collect, const struct jit_id *instance,
+                                    const struct jit_id *id, const struct sys_attenuators *a)
+{
+    struct jit_buf buf;
+    jit_buf_init(&buf, rmg_collect_heap(collect), SYS_ATTENUATORS_BYTES_MAX);
+    sys_attenuators_encode(a, &buf);
+    enum jit_err err = put_bytes(collect, instance, id, "attenuators", RMG_CODEC_BYTES, &buf);
+    if (err == JIT_OK && (a->given & (SYS_GIVEN_OPERATIONS | SYS_GIVEN_BYTES)) != 0) {
+        jit_buf_reset(&buf);
+        jit_buf_put_u64(&buf, a->operations);
+        jit_buf_put_u64(&buf, a->bytes);
+        err = put_bytes(collect, instance, id, "left", RMG_CODEC_BYTES, &buf);
+    }
+    jit_buf_release(&buf);
+    return err;
+}
+
 static enum jit_err put_capability(struct rmg_collect *collect, const char *name, uint32_t index,
                                    const struct jit_id *process,
                                    const struct kern_root_capability *cap)
@@ -157,31 +208,41 @@ static enum jit_err put_capability(struct rmg_collect *collect, const char *name
     struct jit_id root_node;
     struct jit_id id;
     struct jit_id type;
-    char label[JIT_NAME_BYTES_MAX + 64];
+    uint8_t record[KERN_CAPABILITY_BYTES];
     kern_place_id("/sec", &instance, &root_node);
     kern_type_id("capability", &type);
-    int size = snprintf(label, sizeof label, "/sec/%s/%u/%u", name, index, cap->slot);
-    jit_hash_named("node:", label, (size_t)size, &id);
-    struct jit_buf buf;
-    jit_buf_init(&buf, rmg_collect_heap(collect), KERN_CAPABILITY_BYTES);
-    jit_buf_put_u32(&buf, KERN_ROOT_VERSION);
-    jit_buf_put_u32(&buf, cap->slot);
-    jit_buf_put_u32(&buf, cap->generation);
-    jit_buf_put_u32(&buf, cap->rights);
-    jit_buf_put_u32(&buf, cap->limit_group);
-    jit_buf_put_u32(&buf, 0);
-    jit_buf_put_id(&buf, process);
-    jit_buf_put_id(&buf, &cap->instance);
-    jit_buf_put_id(&buf, &cap->rule_id);
-    jit_buf_put_id(&buf, &cap->params_digest);
-    jit_buf_put_u64(&buf, cap->limit);
-    jit_buf_put_u64(&buf, cap->badge);
+    kern_capability_id(name, index, cap->slot, &id);
+    kern_capability_record(cap, process, record);
+    struct rmg_datum datum = {
+        .codec = RMG_CODEC_BYTES, .bytes = record, .size = (uint32_t)sizeof record};
     enum jit_err err = rmg_collect_node(collect, &instance, &id, &type);
-    if (err == JIT_OK) {
-        err = put_bytes(collect, &instance, &id, "record", RMG_CODEC_BYTES, &buf);
+    if (err == JIT_OK && cap->attenuators != NULL) {
+        err = put_attenuators(collect, &instance, &id, cap->attenuators);
     }
-    jit_buf_release(&buf);
+    if (err == JIT_OK) {
+        err = rmg_collect_datum(collect, &instance, RMG_PLANE_ALPHA, &id, "record", &datum);
+    }
     return err;
+}
+
+enum jit_err kern_root_owned(struct rmg_collect *collect, const char *type,
+                             const struct jit_id *object, const struct jit_id *capability)
+{
+    struct jit_id instance;
+    struct jit_id root_node;
+    struct jit_id node_type;
+    struct jit_id edge_type;
+    struct rmg_edge edge = {.from = *object, .to = *capability};
+    kern_place_id("/sec", &instance, &root_node);
+    kern_type_id(type, &node_type);
+    kern_type_id("owner", &edge_type);
+    edge.type = edge_type;
+    kern_edge_id(object, capability, &edge_type, &edge.id);
+    if (!rmg_collect_has_node(collect, &instance, capability)) {
+        return JIT_ENOENT;
+    }
+    enum jit_err err = rmg_collect_node(collect, &instance, object, &node_type);
+    return err == JIT_OK ? rmg_collect_edge(collect, &instance, &edge) : err;
 }
 
 /* ---- policies ---- */

@@ -11,6 +11,7 @@
 #include "rmg/collect.h"
 #include "rmg/rule.h"
 #include "rmg/schema.h"
+#include "syscall/cap.h"
 
 /* The instances there from genesis, in the order of enum kern_place. */
 #define KERN_PLACE_MAP(X)                                                                          \
@@ -62,6 +63,22 @@ struct kern_root_capability {
     struct jit_id params_digest; /* zero: parameters are free */
     uint64_t limit;              /* requests a tick; UINT64_MAX: none */
     uint64_t badge;
+    enum sys_object object;
+    const struct sys_attenuators *attenuators; /* NULL: none; read: the configuration's own */
+    uint64_t operations_left;                  /* read, where the attenuators have them */
+    uint64_t bytes_left;
+    uint32_t epoch;
+    uint32_t born;
+    bool made;            /* read: it was not there from genesis */
+    struct jit_id id;     /* read: of its node */
+    struct jit_id parent; /* read: of its parent's; zero: none */
+    struct jit_id origin; /* read: the process whose limit group it is in */
+};
+/* An owner in /sec: under which capability a rule was installed, or whose an instance is. What is
+ * not listed is the operator's. */
+struct kern_root_owner {
+    struct jit_id object;     /* of the rule or instance */
+    struct jit_id capability; /* zero: it is nobody's any more */
 };
 
 /* What is done when a process dies or hangs (7.4, 7.5); the numbers are in the root graph. */
@@ -105,6 +122,7 @@ struct kern_process_config {
     bool exited;         /* state is not "ready": it does not run any more */
     bool native;         /* it runs a program of its own, */
     struct jit_id image; /* this one (kernel/core/image.h); else zero */
+    uint32_t generation; /* the highest of a capability that was taken away from it */
     struct kern_policy policy;
     uint32_t run_count;
     uint32_t capability_count;
@@ -120,12 +138,31 @@ struct kern_config {
     const uint8_t **programs; /* their bytes, and */
     uint32_t *program_sizes;
     struct kern_process_config *processes; /* ascending by name bytes, then index */
+    struct kern_root_owner *owners;        /* ascending by object */
+    uint32_t owner_count;
 };
 /* Errors: JIT_EINVALID (where: what is wrong with the root graph), JIT_ENOMEM, JIT_ECORRUPT. */
 JIT_MUST_CHECK enum jit_err kern_config_read(struct jit_heap *heap, const struct rmg_store *store,
                                              const struct rmg_version *version,
                                              struct kern_config **out, const char **where);
 void kern_config_free(struct jit_heap *heap, struct kern_config *config); /* may be NULL */
+
+/* The tree of its capabilities; a holder is the index of a process, in the order they have there.
+ * nodes: the node of each capability, process by process; may be NULL. Errors: JIT_EINVALID
+ * (where), JIT_ENOMEM. */
+JIT_MUST_CHECK enum jit_err kern_config_caps(struct jit_heap *heap,
+                                             const struct kern_config *config, uint64_t tick,
+                                             struct sys_caps **out, uint32_t *nodes,
+                                             const char **where);
+size_t kern_config_cap_count(const struct kern_config *config);
+
+/* The owner of a rule or instance: a node's id in /sec in its place, whose capability says what the
+ * rule may write. Errors: JIT_EEXIST, JIT_ENOENT (no such capability), JIT_ENOMEM. */
+JIT_MUST_CHECK enum jit_err kern_root_owned(struct rmg_collect *collect, const char *type,
+                                            const struct jit_id *object,
+                                            const struct jit_id *capability);
+/* BLAKE3("node:/sec/NAME/INDEX/SLOT"): of a capability that is there from genesis. */
+void kern_capability_id(const char *name, uint32_t index, uint32_t slot, struct jit_id *out);
 
 /* The operation that marks a process as ended: state is "exited" or "failed", borrowed. */
 void kern_root_state_op(const struct jit_id *process, const char *state, struct rmg_op *op);

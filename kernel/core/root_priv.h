@@ -16,6 +16,16 @@ void kern_policy_encode(const struct kern_policy *policy, struct jit_buf *buf);
 JIT_MUST_CHECK enum jit_err kern_policy_decode(const uint8_t *bytes, size_t size,
                                                struct kern_policy *out);
 
+/* The atoms of a capability (docs/spec/root-graph.md "/sec"). */
+#define KERN_MADE_BYTES (8u + 8 + JIT_ID_BYTES)
+#define KERN_LEFT_BYTES 16u
+void kern_capability_record(const struct kern_root_capability *cap, const struct jit_id *holder,
+                            uint8_t out[KERN_CAPABILITY_BYTES]);
+
+/* The id of the edge of a triple there is one of (DESIGN 4.1). */
+void kern_edge_id(const struct jit_id *from, const struct jit_id *to, const struct jit_id *type,
+                  struct jit_id *out);
+
 void kern_type_id(const char *name, struct jit_id *out);
 void kern_process_id(const char *name, uint32_t index, struct jit_id *out);
 

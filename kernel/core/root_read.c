@@ -253,6 +253,30 @@ static enum jit_err read_exec(struct reader *r, const struct rmg_graph *proc,
     return err;
 }
 
+/* Without the atom no capability was ever taken away from it. */
+static enum jit_err read_generation(struct reader *r, const struct rmg_graph *proc,
+                                    const struct jit_id *id, uint32_t *out)
+{
+    static const char broken[] =
+        "the atom `generation` of a process in /proc does not follow the specification";
+    struct jit_id type;
+    struct rmg_value value;
+    *out = 0;
+    enum jit_err err = rmg_attachment_get(proc, RMG_PLANE_ALPHA, id, "generation", 10, &value);
+    if (err == JIT_ENOENT) {
+        return JIT_OK;
+    }
+    kern_type_id("u32", &type);
+    if (err == JIT_OK) {
+        err = atom(r, proc, id, "generation", &type, broken, &value);
+    }
+    if (err == JIT_OK && (value.size != 4 || jit_le32(value.bytes) == 0)) {
+        return wrong(r, broken);
+    }
+    *out = err == JIT_OK ? jit_le32(value.bytes) : 0;
+    return err;
+}
+
 static enum jit_err read_process(struct reader *r, const struct rmg_graph *proc,
                                  const struct jit_id *id)
 {
@@ -302,7 +326,10 @@ static enum jit_err read_process(struct reader *r, const struct rmg_graph *proc,
             return JIT_ENOMEM;
         }
     }
-    err = read_policy(r, proc, id, &process->policy);
+    err = read_generation(r, proc, id, &process->generation);
+    if (err == JIT_OK) {
+        err = read_policy(r, proc, id, &process->policy);
+    }
     if (err == JIT_OK) {
         err = read_exec(r, proc, id, process);
     }
@@ -341,37 +368,98 @@ static enum jit_err read_processes(struct reader *r, const struct rmg_graph *pro
 
 /* ---- capabilities ---- */
 
-static enum jit_err read_capability(struct reader *r, const struct rmg_graph *sec,
-                                    const struct jit_id *id)
+static const char broken_capability[] = "a capability in /sec does not follow the specification";
+
+/* An atom that need not be there, of bytes. */
+static enum jit_err optional(struct reader *r, const struct rmg_graph *graph,
+                             const struct jit_id *owner, const char *name, struct rmg_value *out,
+                             bool *there)
 {
-    static const char broken[] = "a capability in /sec does not follow the specification";
+    enum jit_err err =
+        rmg_attachment_get(graph, RMG_PLANE_ALPHA, owner, name, (uint32_t)strlen(name), out);
+    *there = err == JIT_OK;
+    if (err == JIT_OK && (out->kind != RMG_VALUE_ATOM ||
+                          !jit_id_equal(&out->type, rmg_codec_type(RMG_CODEC_BYTES)))) {
+        return wrong(r, broken_capability);
+    }
+    return err == JIT_ENOENT ? JIT_OK : err;
+}
+
+/* What it was derived from; zero: nothing. */
+static enum jit_err read_edge(struct reader *r, const struct rmg_graph *sec,
+                              const struct jit_id *from, const char *type_name, struct jit_id *to)
+{
+    struct jit_id type;
+    struct rmg_iter iter;
+    struct rmg_edge edge;
+    kern_type_id(type_name, &type);
+    memset(to, 0, sizeof *to);
+    rmg_iter_edges_of(sec, from, RMG_DIR_OUT, &type, &iter);
+    enum jit_err err = rmg_iter_edge(&iter, &edge);
+    if (err == JIT_OK) {
+        *to = edge.to;
+        err = rmg_iter_edge(&iter, &edge);
+        if (err == JIT_OK) {
+            return wrong(r, "something in /sec has two parents or two owners");
+        }
+    }
+    return err == JIT_ENOENT ? JIT_OK : err;
+}
+
+/* The atoms that only some have. */
+static enum jit_err read_more(struct reader *r, const struct rmg_graph *sec,
+                              struct kern_root_capability *cap)
+{
     struct rmg_value value;
-    struct kern_root_capability cap = {0};
-    struct jit_id holder;
-    enum jit_err err = atom(r, sec, id, "record", rmg_codec_type(RMG_CODEC_BYTES), broken, &value);
-    if (err != JIT_OK) {
-        return err;
+    struct sys_attenuators *attenuators = NULL;
+    bool there = false;
+    enum jit_err err = optional(r, sec, &cap->id, "made", &value, &there);
+    cap->made = there;
+    if (err == JIT_OK && there) {
+        struct jit_cursor cur = jit_cursor_of(value.bytes, value.size);
+        bool known = jit_get_u32(&cur) == KERN_ROOT_VERSION;
+        cap->born = jit_get_u32(&cur);
+        (void)jit_get_u64(&cur); /* the tick, for people */
+        jit_get_id(&cur, &cap->origin);
+        err = known && jit_cursor_done(&cur) ? JIT_OK : wrong(r, broken_capability);
     }
-    struct jit_cursor cur = jit_cursor_of(value.bytes, value.size);
-    uint32_t version = jit_get_u32(&cur);
-    cap.slot = jit_get_u32(&cur);
-    cap.generation = jit_get_u32(&cur);
-    cap.rights = jit_get_u32(&cur);
-    cap.limit_group = jit_get_u32(&cur);
-    uint32_t zero = jit_get_u32(&cur);
-    jit_get_id(&cur, &holder);
-    jit_get_id(&cur, &cap.instance);
-    jit_get_id(&cur, &cap.rule_id);
-    jit_get_id(&cur, &cap.params_digest);
-    cap.limit = jit_get_u64(&cur);
-    cap.badge = jit_get_u64(&cur);
-    if (!jit_cursor_done(&cur) || version != KERN_ROOT_VERSION || zero != 0 ||
-        cap.slot >= JIT_CAP_SLOTS_MAX || cap.limit_group >= JIT_CAP_SLOTS_MAX) {
-        return wrong(r, broken);
+    if (err == JIT_OK) {
+        err = optional(r, sec, &cap->id, "epoch", &value, &there);
     }
+    if (err == JIT_OK && there) {
+        cap->epoch = value.size == 4 ? jit_le32(value.bytes) : 0;
+        err = value.size == 4 && cap->epoch != 0 ? JIT_OK : wrong(r, broken_capability);
+    }
+    if (err == JIT_OK) {
+        err = optional(r, sec, &cap->id, "left", &value, &there);
+    }
+    if (err == JIT_OK && there) {
+        cap->operations_left = value.size == KERN_LEFT_BYTES ? jit_le64(value.bytes) : 0;
+        cap->bytes_left = value.size == KERN_LEFT_BYTES ? jit_le64(value.bytes + 8) : 0;
+        err = value.size == KERN_LEFT_BYTES ? JIT_OK : wrong(r, broken_capability);
+    }
+    bool left = there;
+    if (err == JIT_OK) {
+        err = optional(r, sec, &cap->id, "attenuators", &value, &there);
+    }
+    if (err == JIT_OK && there) {
+        err = sys_attenuators_decode(r->heap, value.bytes, value.size, &attenuators);
+        err = err == JIT_EFORMAT || err == JIT_ELIMIT ? wrong(r, broken_capability) : err;
+    }
+    cap->attenuators = attenuators;
+    uint32_t given = attenuators == NULL ? 0 : attenuators->given;
+    if (err == JIT_OK && left != ((given & (SYS_GIVEN_OPERATIONS | SYS_GIVEN_BYTES)) != 0)) {
+        err = wrong(r, broken_capability);
+    }
+    return err == JIT_OK ? read_edge(r, sec, &cap->id, "derived", &cap->parent) : err;
+}
+
+static enum jit_err hold_capability(struct reader *r, const struct jit_id *holder,
+                                    const struct kern_root_capability *cap)
+{
     struct kern_process_config *process = NULL;
     for (uint32_t i = 0; i < r->config->process_count; i++) {
-        if (jit_id_equal(&r->config->processes[i].id, &holder)) {
+        if (jit_id_equal(&r->config->processes[i].id, holder)) {
             process = &r->config->processes[i];
         }
     }
@@ -384,8 +472,48 @@ static enum jit_err read_capability(struct reader *r, const struct rmg_graph *se
         return JIT_ENOMEM;
     }
     process->capabilities = grown;
-    grown[process->capability_count++] = cap;
+    grown[process->capability_count++] = *cap;
     return JIT_OK;
+}
+
+static enum jit_err read_capability(struct reader *r, const struct rmg_graph *sec,
+                                    const struct jit_id *id)
+{
+    struct rmg_value value;
+    struct kern_root_capability cap = {.id = *id};
+    struct jit_id holder;
+    enum jit_err err =
+        atom(r, sec, id, "record", rmg_codec_type(RMG_CODEC_BYTES), broken_capability, &value);
+    if (err != JIT_OK) {
+        return err;
+    }
+    struct jit_cursor cur = jit_cursor_of(value.bytes, value.size);
+    uint32_t version = jit_get_u32(&cur);
+    cap.slot = jit_get_u32(&cur);
+    cap.generation = jit_get_u32(&cur);
+    cap.rights = jit_get_u32(&cur);
+    cap.limit_group = jit_get_u32(&cur);
+    uint32_t object = jit_get_u32(&cur);
+    jit_get_id(&cur, &holder);
+    jit_get_id(&cur, &cap.instance);
+    jit_get_id(&cur, &cap.rule_id);
+    jit_get_id(&cur, &cap.params_digest);
+    cap.limit = jit_get_u64(&cur);
+    cap.badge = jit_get_u64(&cur);
+    if (!jit_cursor_done(&cur) || version != KERN_ROOT_VERSION || object >= SYS_OBJECT_COUNT ||
+        cap.slot >= JIT_CAP_SLOTS_MAX || cap.limit_group >= JIT_CAP_SLOTS_MAX) {
+        return wrong(r, broken_capability);
+    }
+    cap.object = (enum sys_object)object;
+    cap.origin = holder;
+    err = read_more(r, sec, &cap);
+    if (err == JIT_OK) {
+        err = hold_capability(r, &holder, &cap);
+    }
+    if (err != JIT_OK) {
+        r->heap->free(r->heap, (void *)(uintptr_t)cap.attenuators);
+    }
+    return err;
 }
 
 static int compare_capabilities(const void *a, const void *b)
@@ -410,6 +538,49 @@ static enum jit_err read_capabilities(struct reader *r, const struct rmg_graph *
                 return wrong(r, "two capabilities in /sec lie in one slot");
             }
         }
+    }
+    return err;
+}
+
+/* ---- owners ---- */
+
+static enum jit_err read_owner(struct reader *r, const struct rmg_graph *sec,
+                               const struct jit_id *id)
+{
+    struct jit_id place;
+    struct jit_id root_node;
+    struct kern_root_owner owner = {.object = *id};
+    kern_place_id("/sec", &place, &root_node);
+    if (jit_id_equal(id, &root_node)) {
+        return JIT_OK;
+    }
+    enum jit_err err = read_edge(r, sec, id, "owner", &owner.capability);
+    struct kern_root_owner *grown =
+        err != JIT_OK ? NULL
+                      : r->heap->resize(r->heap, r->config->owners,
+                                        (r->config->owner_count + 1u) * sizeof *grown);
+    if (grown == NULL) {
+        return err != JIT_OK ? err : JIT_ENOMEM;
+    }
+    r->config->owners = grown;
+    grown[r->config->owner_count++] = owner;
+    return JIT_OK;
+}
+
+static int compare_owners(const void *a, const void *b)
+{
+    return jit_id_compare(&((const struct kern_root_owner *)a)->object,
+                          &((const struct kern_root_owner *)b)->object);
+}
+
+static enum jit_err read_owners(struct reader *r, const struct rmg_graph *sec)
+{
+    enum jit_err err = each_of_type(r, sec, "rule", read_owner);
+    if (err == JIT_OK) {
+        err = each_of_type(r, sec, "instance", read_owner);
+    }
+    if (err == JIT_OK && r->config->owner_count > 0) {
+        qsort(r->config->owners, r->config->owner_count, sizeof *r->config->owners, compare_owners);
     }
     return err;
 }
@@ -450,6 +621,9 @@ enum jit_err kern_config_read(struct jit_heap *heap, const struct rmg_store *sto
     if (err == JIT_OK) {
         err = read_capabilities(&r, &sec);
     }
+    if (err == JIT_OK) {
+        err = read_owners(&r, &sec);
+    }
     if (err != JIT_OK) {
         kern_config_free(heap, r.config);
         *where = r.where;
@@ -474,8 +648,12 @@ void kern_config_free(struct jit_heap *heap, struct kern_config *config)
             heap->free(heap, (void *)(uintptr_t)process->runs[k].params);
         }
         heap->free(heap, process->runs);
+        for (uint32_t k = 0; k < process->capability_count; k++) {
+            heap->free(heap, (void *)(uintptr_t)process->capabilities[k].attenuators);
+        }
         heap->free(heap, process->capabilities);
     }
+    heap->free(heap, config->owners);
     heap->free(heap, config->rules);
     heap->free(heap, config->programs);
     heap->free(heap, config->program_sizes);

@@ -33,7 +33,11 @@ check_PROGRAMS += %D%/test_image
 	base/libbase.la $(CHECK_LIBS)
 
 # The core with workers as coroutines.
-check_PROGRAMS += %D%/test_core
+check_PROGRAMS += %D%/test_core %D%/test_caps
+%C%_test_caps_SOURCES = %D%/test_caps.c tests/lib/sim_kernel.c tests/lib/sim_kernel.h \
+	tools/genesis.c tools/genesis.h
+%C%_test_caps_CFLAGS = $(test_cflags)
+%C%_test_caps_LDADD = $(tests_kernel_test_core_LDADD)
 %C%_test_core_SOURCES = %D%/test_core.c tests/lib/sim_kernel.c tests/lib/sim_kernel.h \
 	tools/genesis.c tools/genesis.h
 %C%_test_core_CFLAGS = $(test_cflags)

@@ -96,15 +96,20 @@ static struct rmg_version load(struct rmg_store *store, const struct sim_kernel_
     return made;
 }
 
+static uint64_t arena_bytes(const struct sim_kernel *sim)
+{
+    return sim->options.arena_bytes != 0 ? sim->options.arena_bytes : ARENA_BYTES;
+}
+
 static void make_store(struct sim_kernel *sim)
 {
     kern_private_places_init(&sim->places);
-    enum jit_err err = rmg_arena_new(sim->heap, ARENA_BYTES, &sim->private_arena);
+    enum jit_err err = rmg_arena_new(sim->heap, arena_bytes(sim), &sim->private_arena);
     assert(err == JIT_OK);
-    sim->view_base = aligned_alloc(4096, ARENA_BYTES);
+    sim->view_base = aligned_alloc(4096, arena_bytes(sim));
     assert(sim->view_base != NULL);
-    memset(sim->view_base, 0, ARENA_BYTES);
-    rmg_arena_init(&sim->view_arena, sim->view_base, ARENA_BYTES, ARENA_BYTES,
+    memset(sim->view_base, 0, SYS_VIEW_HEADER_BYTES);
+    rmg_arena_init(&sim->view_arena, sim->view_base, arena_bytes(sim), arena_bytes(sim),
                    SYS_VIEW_HEADER_BYTES);
     struct rmg_store_options options = {
         .arenas = {sim->private_arena, &sim->view_arena},
@@ -178,7 +183,7 @@ static void do_spawn(struct sim_kernel *sim, uint32_t index)
         sim_kernel_step(sim, &failed);
         return;
     }
-    worker.boot.view_bytes = ARENA_BYTES;
+    worker.boot.view_bytes = arena_bytes(sim);
     worker.boot.graph_bytes = sim->options.graph_bytes != 0 ? sim->options.graph_bytes : 1u << 20;
     worker.boot.graph_bytes_max =
         sim->options.graph_bytes_max != 0 ? sim->options.graph_bytes_max : worker.boot.graph_bytes;
@@ -397,7 +402,7 @@ static bool same_deviations(const struct kern_deviations *a, const struct kern_d
 
 enum jit_err sim_kernel_replay(const struct sim_kernel *sim, const char **what)
 {
-    struct sim_kernel copy = {.heap = sim->heap};
+    struct sim_kernel copy = {.heap = sim->heap, .options = sim->options};
     struct kern_replay replay;
     make_store(&copy);
     kern_replay_init(&replay, sim->heap, copy.store);

@@ -24,6 +24,7 @@ struct sim_kernel_options {
     const char *path;         /* in this instance; NULL: /world */
     uint64_t graph_bytes;     /* of each worker at first; 0: 1 MiB */
     uint64_t graph_bytes_max; /* 0: the same */
+    uint64_t arena_bytes;     /* of the kernel's own arena and of the view; 0: 4 MiB */
     uint64_t system_seed;     /* of the system's draws */
     uint64_t schedule;        /* of everything that may come in any order */
     uint32_t kill_one_in;     /* a step in so many kills some worker; 0: never */

@@ -1,0 +1,164 @@
+#include "base/check.h"
+#include "kernel/core/core_priv.h"
+
+/* May it be done? Each request against the capability it names, as it is in this tick; what follows
+ * from match and rule, the types of what is matched and written, is judged by the engine's gates.
+ */
+
+/* Most capabilities name the very instance; where it lies is asked only if this one does not. */
+static bool check_capability(struct kern_core *core, uint32_t index,
+                             const struct kern_pending *pending, struct sys_cap_need *need,
+                             enum sys_cap_verdict *verdict, uint32_t *node)
+{
+    const struct sys_caps *caps = core->sec->caps;
+    *verdict = sys_caps_check(caps, index, pending->cap_slot, pending->cap_generation, need, node);
+    if (*verdict != SYS_CAP_OTHER_INSTANCE) {
+        return true;
+    }
+    const struct kern_lineage *lineage =
+        kern_lineage_of(core, &core->processes[index], pending->instance);
+    if (lineage == NULL) {
+        return false;
+    }
+    need->outer = lineage->ids + 1;
+    need->outer_count = lineage->count - 1;
+    *verdict = sys_caps_check(caps, index, pending->cap_slot, pending->cap_generation, need, node);
+    return true;
+}
+
+/* The instances the kernel keeps itself: no rule may write what it is run by. */
+static bool is_kernels(const struct kern_core *core, const struct jit_id *instance)
+{
+    return jit_id_equal(instance, &core->sec_places[0]);
+}
+
+/* Under an invoke right: what is matched within it, what is written within the rights of the
+ * rule's owner. */
+static bool judge_invoke(struct kern_core *core, uint32_t index, const struct kern_pending *pending,
+                         struct rmg_request *request, const struct sys_cap_need *need,
+                         enum sys_cap_verdict *verdict)
+{
+    struct sys_cap_need write = {.right = SYS_RIGHT_WRITE, .instance = need->instance};
+    if (core->sec->owner_count == 0) {
+        return true;
+    }
+    const struct kern_lineage *lineage =
+        kern_lineage_of(core, &core->processes[index], pending->instance);
+    if (lineage == NULL) {
+        return false;
+    }
+    write.outer = lineage->ids + 1;
+    write.outer_count = lineage->count - 1;
+    *verdict = kern_sec_owner(core->sec, &request->rule_id, &write, &request->writes);
+    return true;
+}
+
+static bool judge(struct kern_core *core, uint32_t index, const struct kern_pending *pending,
+                  struct rmg_request *request, const struct jit_id *digest,
+                  enum sys_cap_verdict *verdict, uint32_t *node)
+{
+    struct sys_cap_need need = {.right = SYS_RIGHT_INVOKE,
+                                .rule_id = &request->rule_id,
+                                .instance = &request->instance,
+                                .params_digest = digest,
+                                .params = request->params,
+                                .params_size = request->params_size,
+                                .priority = request->rule->priority};
+    if (!check_capability(core, index, pending, &need, verdict, node)) {
+        return false;
+    }
+    const struct kern_sec_extra *extra = *node == SYS_CAP_NONE ? NULL : &core->sec->extra[*node];
+    const struct rmg_gate *gate = extra != NULL && extra->gated ? &extra->gate : NULL;
+    if (*verdict == SYS_CAP_ALLOWED) {
+        request->within = gate;
+        return judge_invoke(core, index, pending, request, &need, verdict);
+    }
+    if (*verdict != SYS_CAP_NO_RIGHT) {
+        return true;
+    }
+    /* No invoke right: then each operation has to be covered by the right to write. */
+    struct sys_cap_need write = {.right = SYS_RIGHT_WRITE, .instance = &request->instance};
+    enum sys_cap_verdict may_write = SYS_CAP_ALLOWED;
+    if (!check_capability(core, index, pending, &write, &may_write, node)) {
+        return false;
+    }
+    if (may_write == SYS_CAP_ALLOWED) {
+        *verdict = SYS_CAP_ALLOWED;
+        request->within = gate;
+        request->writes = gate;
+    }
+    return true;
+}
+
+bool kern_authorise(struct kern_core *core, uint32_t index, const struct kern_pending *pending,
+                    struct rmg_request *request, struct kern_source *source)
+{
+    struct kern_process *process = &core->processes[index];
+    request->result = RMG_INVALID;
+    if (pending->rule >= process->rule_count || pending->instance >= process->instance_count) {
+        return true;
+    }
+    request->rule = process->rules[pending->rule];
+    request->rule_id = request->rule->id;
+    request->instance = process->instances[pending->instance];
+    struct jit_id digest;
+    if (rmg_params_check(request->rule, request->params, request->params_size, &digest) != JIT_OK) {
+        return true;
+    }
+    uint32_t node = SYS_CAP_NONE;
+    if (!judge(core, index, pending, request, &digest, &source->verdict, &node)) {
+        return false;
+    }
+    if (source->verdict == SYS_CAP_ALLOWED && is_kernels(core, &request->instance)) {
+        source->verdict = SYS_CAP_OTHER_INSTANCE;
+    }
+    if (source->verdict == SYS_CAP_ALLOWED && process->remapped) {
+        source->verdict = SYS_CAP_REMAP;
+    }
+    if (source->verdict != SYS_CAP_ALLOWED) {
+        request->result = RMG_DENIED;
+        return true;
+    }
+    request->result = RMG_APPLIED;
+    request->bytes = (uint32_t)sys_apply_size(pending->id_count, pending->params_size);
+    kern_sec_charges(core, node, request);
+    return true;
+}
+
+/* ---- what a worker may know ---- */
+
+/* Who may map or read an instance may know what is in it. */
+static bool may_know(struct kern_core *core, uint32_t index, uint32_t instance)
+{
+    struct kern_process *process = &core->processes[index];
+    if (instance >= process->instance_count) {
+        return false;
+    }
+    if (process->readable[instance] == 0) {
+        const struct jit_id *id = &process->instances[instance];
+        bool may = kern_boot_may(core, index, id, SYS_RIGHT_MAP) ||
+                   kern_boot_may(core, index, id, SYS_RIGHT_READ);
+        process->readable[instance] = may ? 1 : 2;
+    }
+    return process->readable[instance] == 1;
+}
+
+enum rmg_result kern_told(struct kern_core *core, const struct kern_source *source,
+                          const struct kern_pending *pending, enum rmg_result result)
+{
+    switch (result) {
+    case RMG_DENIED:
+        if (source->by_gate) {
+            break;
+        }
+        return result; /* for what it holds, which it knows */
+    case RMG_APPLIED:
+    case RMG_OVER_QUOTA:
+    case RMG_OVER_BUDGET:
+    case RMG_INVALID:
+        return result;
+    default: /* each of the others says something of what is there */
+        break;
+    }
+    return may_know(core, source->process, pending->instance) ? result : RMG_INVALID;
+}

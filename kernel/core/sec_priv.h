@@ -1,0 +1,32 @@
+/* kernel/core/sec_priv.h - shared by sec.c (what is asked, and carrying it out) and sec_tick.c (its
+ * place in a tick, and /sec). */
+#ifndef JIT_KERNEL_CORE_SEC_PRIV_H
+#define JIT_KERNEL_CORE_SEC_PRIV_H
+
+#include "kernel/core/sec.h"
+
+enum sec_dirt { /* what of a node is not yet in /sec */
+                SEC_NEW = 1,
+                SEC_RECORD = 2,
+                SEC_LEFT = 4,
+                SEC_EPOCH = 8,
+                SEC_HAD_EPOCH = 16, /* with EPOCH: the atom was there */
+                SEC_GONE = 32
+};
+
+#define SEC_ROOM(sec, data, capacity, count)                                                       \
+    (jit_heap_grow((sec)->heap, (void **)&(data), &(capacity), (count), sizeof *(data)) == 0       \
+         ? JIT_OK                                                                                  \
+         : JIT_ENOMEM)
+
+JIT_MUST_CHECK enum jit_err sec_dirty(struct kern_sec *sec, uint32_t node, uint32_t what);
+uint32_t sec_process(const struct kern_core *core, const struct jit_id *id); /* or SYS_CAP_NONE */
+const uint8_t *sec_bytes(const struct kern_core *core, const struct kern_ask *ask);
+void sec_ask_key(const struct kern_core *core, struct kern_ask *ask);
+
+/* The outcome is in the ask; errors are ours: JIT_ENOMEM. */
+JIT_MUST_CHECK enum jit_err sec_derive(struct kern_core *core, struct kern_ask *ask);
+JIT_MUST_CHECK enum jit_err sec_revoke(struct kern_core *core, struct kern_ask *ask);
+JIT_MUST_CHECK enum jit_err sec_sweep(struct kern_sec *sec);
+
+#endif
