@@ -31,7 +31,7 @@ bin_PROGRAMS += %D%/jitos
 	-DJIT_DATA_PATH='"$(pkgdatadir)"'
 %C%_jitos_LDADD = tools/formats/libformats.la tools/cli/libcli.la $(tools_libs)
 nobase_dist_pkgdata_DATA = examples/supply-chain/supply-chain.jitos \
-	examples/city/places.csv examples/city/roads.csv examples/city/types.jitos \
+	examples/city/places.csv examples/city/detours.jitos examples/city/roads.csv examples/city/types.jitos \
 	schemas/pack.jitos
 
 # What the tables of the programs also give: completions, and manual pages where scdoc is.

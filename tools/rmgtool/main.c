@@ -207,6 +207,38 @@ static const struct cli_option query_options[] = {
      .help = "stop after looking at N nodes and edges"},
     {0},
 };
+static const struct cli_option run_options[] = {
+    FROM,
+    {.name = "rules",
+     .letter = 'r',
+     .type = CLI_TEXT,
+     .metavar = "FILE.jitos",
+     .help = "the rules, and the script that runs them"},
+    {.name = "script",
+     .letter = 's',
+     .type = CLI_TEXT,
+     .metavar = "NAME",
+     .help = "which script; may be left out when there is one"},
+    {.name = "in",
+     .letter = 'i',
+     .type = CLI_TEXT,
+     .metavar = "PATH",
+     .help = "the instance, /world for instance, or its id (default: the top one)"},
+    {.name = "budget",
+     .letter = 'b',
+     .type = CLI_NUMBER,
+     .metavar = "N",
+     .fallback = "100000000",
+     .min = 1,
+     .max = UINT32_MAX,
+     .help = "fail when N rewrites are not enough"},
+    {.name = "out",
+     .letter = 'o',
+     .type = CLI_TEXT,
+     .metavar = "OUT.rmg",
+     .help = "the file to write; without it, only try"},
+    {0},
+};
 static const struct cli_option check_options[] = {
     FROM,
     SCHEMA("the types, of a .jitos file or a graph (default: the graph's own)"),
@@ -465,6 +497,35 @@ static const struct cli_verb verbs[] = {
         .operands_min = 1,
         .operands_max = CLI_OPERANDS_ANY,
         .run = rmg_query_verb,
+    },
+    {
+        .name = "run",
+        .operands = "[INPUT...]",
+        .summary = "rewrite a graph with a script of rules",
+        .about =
+            "A script says in which order rules of a system file run, in one transaction: all of\n"
+            "it happens or nothing.\n\n"
+            "  rule mark match (a:Person)-[:KNOWS]->(b:Person)\n"
+            "    where a.seen = 1 and b.seen = 0 set b.seen = 1\n"
+            "  script spread { until none mark }\n\n"
+            "`once a | b` applies the first rule that has a match; `until none a | b` does so\n"
+            "until none has; `all a` applies all matches that are there, side by side; `until "
+            "none\n"
+            "{ ... }` repeats a block. The same script on the same graph gives the same result, "
+            "ids\n"
+            "and all. The result's /schema is the input's. docs/spec/scripts.md says all of it.\n\n"
+            "Exit code 2: the rules are wrong, or cannot be run by a script; 3: no such file,\n"
+            "script or instance; 124: more rewrites than --budget or the script allow. Then "
+            "nothing\n"
+            "is written.\n\n"
+            "--json: one event \"done\" of schema rmg.run/1 (script, rewrites, calls: rule and\n"
+            "rewrites each, nodes and edges of the instance, path and bytes, state_root).",
+        .options = run_options,
+        .examples = {{"rmg run city.rmg --rules city.jitos --script spread -o after.rmg", NULL},
+                     {"rmg run city.rmg --rules city.jitos", "would it end, and after how much?"},
+                     {"rmg run s.rmg -r s.jitos --in /world -o t.rmg", "an instance in it"}},
+        .operands_max = CLI_OPERANDS_ANY,
+        .run = rmg_run_verb,
     },
     {
         .name = "keygen",

@@ -25,6 +25,7 @@ int rmg_sign_verb(struct cli *cli);
 int rmg_prove_verb(struct cli *cli);
 int rmg_verify_proof(struct cli *cli); /* verify --proof */
 int rmg_query_verb(struct cli *cli);
+int rmg_run_verb(struct cli *cli);
 
 /* A state from the operands, in a format by --from or as the first one tells. Release it
  * whatever comes back; an exit code other than CLI_OK has its error said. report may be NULL. */
@@ -39,6 +40,10 @@ int rmg_load_typed(struct cli *cli, struct format_graph *graph, const struct for
 /* One file, its format told by its name or its first bytes. */
 int rmg_load_path(struct cli *cli, const char *path, struct format_graph *graph,
                   const struct format **format);
+/* A .jitos file, with what it imports; free it with jit_heap_libc(). What is wrong has been said.
+ */
+struct lang_system;
+int rmg_system_load(struct cli *cli, const char *path, struct lang_system **out);
 /* Types from a .jitos file (the built-in ones with them), or from the /schema of a graph. What is
  * wrong has been said. refuse: what rmg_schema_read found. */
 int rmg_schema_load(struct cli *cli, const char *path, struct rmg_schema **out);

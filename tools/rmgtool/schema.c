@@ -6,12 +6,17 @@
 
 #define MESSAGES_BYTES (1u << 20)
 
-static int refuse_path(struct cli *cli, const char *path, enum jit_err err)
+static int refuse_file(struct cli *cli, const char *what, const char *path, enum jit_err err)
 {
-    cli_what(cli, "cannot read the schema %s", path);
+    cli_what(cli, "cannot read %s%s", what, path);
     cli_why(cli, err == JIT_ENOENT ? "there is no such file" : "%s", jit_err_text(err));
     cli_next(cli, "ls -l %s", path);
     return cli_exit_of(err);
+}
+
+static int refuse_path(struct cli *cli, const char *path, enum jit_err err)
+{
+    return refuse_file(cli, "the schema ", path, err);
 }
 
 static bool is_text(const char *path)
@@ -20,37 +25,54 @@ static bool is_text(const char *path)
     return size > 6 && strcmp(path + size - 6, ".jitos") == 0;
 }
 
-/* The built-in types and those that a text declares. */
-static int from_text(struct cli *cli, const char *path, struct rmg_schema *schema)
+/* what: "the schema " or nothing; no_good: what a text with faults does or has not. */
+static int parse_text(struct cli *cli, const char *path, const char *what, const char *no_good,
+                      struct lang_system **out)
 {
     struct jit_heap *heap = jit_heap_libc();
     const struct lang_sources sources = format_sources();
-    struct lang_system *system = NULL;
-    const struct lang_type *at = NULL;
     struct jit_buf messages;
     uint8_t *bytes = NULL;
     char *found = NULL;
     size_t size = 0;
+    *out = NULL;
     enum jit_err err = sources.read(sources.user, heap, NULL, path, &found, &bytes, &size);
     if (err != JIT_OK) {
-        return refuse_path(cli, path, err);
+        return refuse_file(cli, what, path, err);
     }
     jit_buf_init(&messages, heap, MESSAGES_BYTES);
-    err = lang_parse_with(heap, found, bytes, size, &sources, &system, &messages);
-    int code = CLI_OK;
+    err = lang_parse_with(heap, found, bytes, size, &sources, out, &messages);
     if (err != JIT_OK) {
-        cli_what(cli, "%s declares no types that can be used", path);
+        cli_what(cli, "%s %s", path, no_good);
         cli_why(cli, "%.*s", (int)(messages.size < 3800 ? messages.size : 3800),
                 messages.size > 0 ? (const char *)messages.data : jit_err_text(err));
-        code = err == JIT_EFORMAT ? CLI_USAGE : cli_exit_of(err);
-    } else {
-        err = lang_schema(system, schema, &at);
-        code = err == JIT_OK ? CLI_OK : refuse_path(cli, path, err);
     }
-    lang_system_free(heap, system);
     jit_buf_release(&messages);
     heap->free(heap, bytes);
     heap->free(heap, found);
+    return err == JIT_EFORMAT ? CLI_USAGE : cli_exit_of(err);
+}
+
+int rmg_system_load(struct cli *cli, const char *path, struct lang_system **out)
+{
+    int code = parse_text(cli, path, "", "has no rules that can be used", out);
+    if (code == CLI_USAGE) {
+        cli_next(cli, "jitos rules check %s", path);
+    }
+    return code;
+}
+
+/* The built-in types and those that a text declares. */
+static int from_text(struct cli *cli, const char *path, struct rmg_schema *schema)
+{
+    struct lang_system *system = NULL;
+    const struct lang_type *at = NULL;
+    int code = parse_text(cli, path, "the schema ", "declares no types that can be used", &system);
+    if (code == CLI_OK) {
+        enum jit_err err = lang_schema(system, schema, &at);
+        code = err == JIT_OK ? CLI_OK : refuse_path(cli, path, err);
+    }
+    lang_system_free(jit_heap_libc(), system);
     return code;
 }
 
