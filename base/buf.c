@@ -13,6 +13,9 @@ void jit_buf_init(struct jit_buf *buf, struct jit_heap *heap, size_t size_max)
 
 void jit_buf_release(struct jit_buf *buf)
 {
+    if (buf->heap == NULL) {
+        return;
+    }
     buf->heap->free(buf->heap, buf->data);
     jit_buf_init(buf, buf->heap, buf->size_max);
 }

@@ -21,7 +21,7 @@ struct jit_buf {
 };
 
 void jit_buf_init(struct jit_buf *buf, struct jit_heap *heap, size_t size_max);
-void jit_buf_release(struct jit_buf *buf); /* as init left it */
+void jit_buf_release(struct jit_buf *buf); /* as init left it; one of zeros is none yet */
 void jit_buf_reset(struct jit_buf *buf);   /* empty, no error, memory kept */
 
 /* Room for `size` more bytes at the end, counted as in use; NULL on error. size may be 0. */

@@ -225,6 +225,22 @@ static uint64_t segment_bytes(const struct shell_system *system)
     return share < JIT_LOG_SEGMENT_BYTES ? share : JIT_LOG_SEGMENT_BYTES;
 }
 
+/* The uuid names a log among all others; it is in no hash of the graph. */
+static enum jit_err name_log(const struct shell_system_options *options,
+                             uint8_t uuid[LOG_UUID_BYTES])
+{
+    if (options->uuid != NULL) {
+        memcpy(uuid, options->uuid, LOG_UUID_BYTES);
+        return JIT_OK;
+    }
+    while (getrandom(uuid, LOG_UUID_BYTES, 0) != (ssize_t)LOG_UUID_BYTES) {
+        if (errno != EINTR) {
+            return JIT_EIO;
+        }
+    }
+    return JIT_OK;
+}
+
 static enum jit_err open_log(struct shell_system *system,
                              const struct shell_system_options *options)
 {
@@ -247,15 +263,11 @@ static enum jit_err open_log(struct shell_system *system,
                                                            : segment_bytes(system),
                                       .durability = options->durability,
                                       .from = from};
-    /* The uuid names this log among all others; it is in no hash of the graph. */
-    while (getrandom(log_options.uuid, sizeof log_options.uuid, 0) !=
-           (ssize_t)sizeof log_options.uuid) {
-        if (errno != EINTR) {
-            return JIT_EIO;
-        }
+    enum jit_err err = name_log(options, log_options.uuid);
+    if (err == JIT_OK) {
+        err = log_open(system->heap, system->io, &log_options, replay_record, &r, &system->report,
+                       &system->log);
     }
-    enum jit_err err = log_open(system->heap, system->io, &log_options, replay_record, &r,
-                                &system->report, &system->log);
     if (err == JIT_OK) {
         log_opened_mark(system->log, &system->mark);
     }
@@ -365,6 +377,11 @@ static enum jit_err find_start(struct shell_system *system,
  * direct writes. */
 static enum jit_err open_io(struct shell_system *system, const struct shell_system_options *options)
 {
+    system->io_is_lent = options->io != NULL;
+    if (system->io_is_lent) {
+        system->io = options->io;
+        return JIT_OK;
+    }
     struct io_options io_options = {.direct = options->mode == SHELL_FOLDER_OWN,
                                     .read_only = options->mode != SHELL_FOLDER_OWN,
                                     .die_at = options->die_at_log_offset};
@@ -384,7 +401,9 @@ static enum jit_err open_io(struct shell_system *system, const struct shell_syst
 
 static void close_io(struct shell_system *system)
 {
-    if (system->io_is_ring) {
+    if (system->io_is_lent) {
+        /* whoever lent it goes on with it */
+    } else if (system->io_is_ring) {
         io_ring_close(system->io);
     } else {
         io_posix_close(system->io);
@@ -420,10 +439,16 @@ static void explain(struct shell_system *system, const char *path, enum jit_err 
 enum jit_err shell_system_open(struct shell_system *system, struct jit_heap *heap,
                                const struct shell_system_options *options)
 {
-    *system = (struct shell_system){
-        .heap = heap, .view_memory = HOST_MEMORY_NONE, .stop_fd = options->stop_fd};
-    enum jit_err err = shell_folder_open(&system->folder, options->path, options->mode,
-                                         system->message, sizeof system->message);
+    *system = (struct shell_system){.heap = heap,
+                                    .folder = {.fd = -1, .lock_fd = -1},
+                                    .view_memory = HOST_MEMORY_NONE,
+                                    .report = {.why = ""},
+                                    .stop_fd = options->stop_fd};
+    enum jit_err err = JIT_OK;
+    if (options->io == NULL) {
+        err = shell_folder_open(&system->folder, options->path, options->mode, system->message,
+                                sizeof system->message);
+    }
     if (err != JIT_OK) {
         return err;
     }

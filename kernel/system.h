@@ -20,6 +20,10 @@ enum shell_system_from {
 
 struct shell_system_options {
     const char *path;
+    /* In place of a folder under path, which is then only its name in messages: borrowed. OWN mode
+     * alone, segment_bytes and uuid are given. NULL: the real one. */
+    struct jit_io *io;
+    const uint8_t *uuid; /* of a new log, LOG_UUID_BYTES; NULL: a random one */
     enum shell_folder_mode mode;
     enum log_durability durability;
     uint64_t segment_bytes;     /* of new segments; 0: the default */
@@ -42,6 +46,7 @@ struct shell_system {
     struct shell_folder folder;
     struct jit_io *io;
     bool io_is_ring;
+    bool io_is_lent; /* by the options */
     struct rmg_arena private_arena;
     uint64_t private_bytes_max;
     struct host_memory view_memory; /* fd -1 when the view is not shared */

@@ -109,6 +109,7 @@ static void make_store(struct sim_kernel *sim)
     sim->view_base = aligned_alloc(4096, arena_bytes(sim));
     assert(sim->view_base != NULL);
     memset(sim->view_base, 0, SYS_VIEW_HEADER_BYTES);
+    sim->view_bytes = arena_bytes(sim);
     rmg_arena_init(&sim->view_arena, sim->view_base, arena_bytes(sim), arena_bytes(sim),
                    SYS_VIEW_HEADER_BYTES);
     struct rmg_store_options options = {
@@ -121,6 +122,37 @@ static void make_store(struct sim_kernel *sim)
     assert(err == JIT_OK);
 }
 
+static void free_store(struct sim_kernel *sim)
+{
+    rmg_store_free(sim->store);
+    rmg_arena_free(sim->heap, sim->private_arena);
+    free(sim->view_base);
+}
+
+static enum jit_err append_piece(void *user, const uint8_t *bytes, size_t size)
+{
+    struct jit_buf *patch = user;
+    jit_buf_put(patch, bytes, size);
+    return patch->err;
+}
+
+static enum jit_err make_core(struct sim_kernel *sim, const struct kern_core_options *state)
+{
+    struct kern_core_options core = *state;
+    const char *where = NULL;
+    core.heap = sim->heap;
+    core.exec = jit_exec_inline();
+    enum jit_err err = kern_core_new(&core, &sim->core, &where);
+    if (err != JIT_OK) {
+        return err;
+    }
+    sim->process_count = kern_core_config(sim->core)->process_count;
+    sim->workers = calloc(sim->process_count + 1u, sizeof *sim->workers);
+    sim->hostile = calloc(sim->process_count + 1u, sizeof *sim->hostile);
+    assert(sim->workers != NULL && sim->hostile != NULL);
+    return JIT_OK;
+}
+
 void sim_kernel_init(struct sim_kernel *sim, struct jit_heap *heap,
                      const struct sim_kernel_options *options)
 {
@@ -130,21 +162,41 @@ void sim_kernel_init(struct sim_kernel *sim, struct jit_heap *heap,
     sim->genesis = load(sim->store, options);
     /* The commit of a genesis without a patch: any id will do, replay begins behind it. */
     jit_hash("genesis", 7, &sim->genesis_commit);
-    const char *where = NULL;
-    struct kern_core_options core = {
-        .heap = heap,
-        .exec = jit_exec_inline(),
+    struct kern_core_options state = {
         .store = sim->store,
         .view = &sim->view_arena,
         .version = sim->genesis,
         .commit = sim->genesis_commit,
     };
-    enum jit_err err = kern_core_new(&core, &sim->core, &where);
+    enum jit_err err = make_core(sim, &state);
     assert(err == JIT_OK);
-    sim->process_count = kern_core_config(sim->core)->process_count;
-    sim->workers = calloc(sim->process_count + 1u, sizeof *sim->workers);
-    sim->hostile = calloc(sim->process_count + 1u, sizeof *sim->hostile);
-    assert(sim->workers != NULL && sim->hostile != NULL);
+}
+
+enum jit_err sim_kernel_continue(struct sim_kernel *sim, struct jit_heap *heap,
+                                 const struct sim_kernel_options *options,
+                                 const struct kern_core_options *state)
+{
+    *sim = (struct sim_kernel){.options = *options,
+                               .heap = heap,
+                               .random = jit_random_of(options->schedule),
+                               .view_base = state->view->base,
+                               .view_bytes = state->view->size_max,
+                               .store = state->store,
+                               .first_tick = state->tick + 1};
+    return make_core(sim, state);
+}
+
+void sim_kernel_genesis(struct jit_heap *heap, const struct sim_kernel_options *options,
+                        struct jit_buf *patch)
+{
+    struct sim_kernel scratch = {.heap = heap};
+    struct jit_id at;
+    make_store(&scratch);
+    struct rmg_collect *collect = compile(scratch.store, options);
+    enum jit_err err = rmg_collect_patch(collect, append_piece, patch, &at);
+    assert(err == JIT_OK);
+    rmg_collect_free(collect);
+    free_store(&scratch);
 }
 
 void sim_kernel_release(struct sim_kernel *sim)
@@ -159,9 +211,9 @@ void sim_kernel_release(struct sim_kernel *sim)
     }
     free(sim->records);
     kern_core_free(sim->core);
-    rmg_store_free(sim->store);
-    rmg_arena_free(sim->heap, sim->private_arena);
-    free(sim->view_base);
+    if (sim->private_arena != NULL) {
+        free_store(sim);
+    }
 }
 
 /* ---- carrying out what the core asks ---- */
@@ -183,7 +235,7 @@ static void do_spawn(struct sim_kernel *sim, uint32_t index)
         sim_kernel_step(sim, &failed);
         return;
     }
-    worker.boot.view_bytes = arena_bytes(sim);
+    worker.boot.view_bytes = sim->view_bytes;
     worker.boot.graph_bytes = sim->options.graph_bytes != 0 ? sim->options.graph_bytes : 1u << 20;
     worker.boot.graph_bytes_max =
         sim->options.graph_bytes_max != 0 ? sim->options.graph_bytes_max : worker.boot.graph_bytes;
@@ -268,6 +320,9 @@ void sim_kernel_step(struct sim_kernel *sim, const struct kern_event *event)
             grows[grow_count++] = action->process;
             break;
         case KERN_DO_LOG:
+            if (sim->options.log_append != NULL && sim->log_err == JIT_OK) {
+                sim->log_err = sim->options.log_append(sim->options.log_user, &action->record);
+            }
             keep_record(sim, &action->record);
             break;
         case KERN_DO_TICK:
@@ -306,12 +361,34 @@ void sim_kernel_step(struct sim_kernel *sim, const struct kern_event *event)
 
 /* ---- the scheduler ---- */
 
+static void log_failed(struct sim_kernel *sim)
+{
+    struct kern_event event = {.kind = KERN_EVENT_FAILED, .err = sim->log_err, .text = "the log"};
+    sim_kernel_step(sim, &event);
+}
+
 static void some_log_write_ends(struct sim_kernel *sim)
 {
+    size_t before = sim->durable;
+    uint64_t durable_end = 0;
     if (sim->durable == sim->record_count) {
         return;
     }
-    sim->durable += 1 + jit_random_below(&sim->random, sim->record_count - sim->durable);
+    if (sim->options.log_reap == NULL) {
+        sim->durable += 1 + jit_random_below(&sim->random, sim->record_count - sim->durable);
+    } else if (sim->log_err == JIT_OK) {
+        sim->log_err = sim->options.log_reap(sim->options.log_user, &durable_end);
+        if (sim->log_err == JIT_OK && durable_end > sim->first_tick) {
+            sim->durable = (size_t)(durable_end - sim->first_tick);
+        }
+    }
+    if (sim->log_err != JIT_OK) {
+        log_failed(sim);
+        return;
+    }
+    if (sim->durable == before) {
+        return;
+    }
     struct kern_event event = {.kind = KERN_EVENT_LOGGED,
                                .tick = sim->records[sim->durable - 1].tick};
     sim_kernel_step(sim, &event);
@@ -423,8 +500,6 @@ enum jit_err sim_kernel_replay(const struct sim_kernel *sim, const char **what)
     if (err == JIT_OK) {
         err = rmg_store_verify(copy.store, &replay.version, &fault);
     }
-    rmg_store_free(copy.store);
-    rmg_arena_free(copy.heap, copy.private_arena);
-    free(copy.view_base);
+    free_store(&copy);
     return err;
 }

@@ -34,6 +34,12 @@ struct sim_kernel_options {
     /* Before each load of a ring by the kernel; may rewrite the ring. */
     void (*before_load)(void *user, struct sys_ring_memory *ring);
     void *user;
+    /* Where the records go; NULL: they are kept here, and become durable at a draw. append takes
+     * one; reap says below which tick all are durable. An error of theirs is an event of the core.
+     */
+    enum jit_err (*log_append)(void *log_user, const struct kern_log_record *record);
+    enum jit_err (*log_reap)(void *log_user, uint64_t *durable_end);
+    void *log_user;
 };
 
 struct sim_kernel {
@@ -41,8 +47,9 @@ struct sim_kernel {
     struct jit_heap *heap;
     struct jit_random random;
     struct kern_private_places places;
-    struct rmg_arena *private_arena;
+    struct rmg_arena *private_arena; /* NULL when the store is another's */
     uint8_t *view_base;
+    uint64_t view_bytes;
     struct rmg_arena view_arena;
     struct rmg_store *store;
     struct rmg_version genesis;
@@ -53,7 +60,9 @@ struct sim_kernel {
     uint32_t process_count;
     struct sim_record *records;
     size_t record_count;
-    size_t durable; /* records that are on the medium */
+    size_t durable;       /* records that are on the medium */
+    uint64_t first_tick;  /* of the first record */
+    enum jit_err log_err; /* of log_append or log_reap, not told to the core yet */
     uint64_t kills;
     uint64_t spawns;
     uint64_t grows;
@@ -70,7 +79,17 @@ struct sim_kernel {
  * test's set-up. */
 void sim_kernel_init(struct sim_kernel *sim, struct jit_heap *heap,
                      const struct sim_kernel_options *options);
+/* The same from a state that is there already, as after a recovery: what state borrows stays its
+ * owner's. Text and cells are not looked at. Errors: kern_core_new's; then there is nothing to
+ * release. */
+JIT_MUST_CHECK enum jit_err sim_kernel_continue(struct sim_kernel *sim, struct jit_heap *heap,
+                                                const struct sim_kernel_options *options,
+                                                const struct kern_core_options *state);
 void sim_kernel_release(struct sim_kernel *sim);
+
+/* The first state's patch, as a client hands it to a supervisor. */
+void sim_kernel_genesis(struct jit_heap *heap, const struct sim_kernel_options *options,
+                        struct jit_buf *patch);
 
 /* Until the tick is committed and durable, or the core stops, or `steps` have been made. True: at
  * rest. */

@@ -1,0 +1,17 @@
+# The whole system in one thread, with everything that may go wrong: a test of the first seeds, and
+# jitos-sim for more of them, or for one that failed.
+check_PROGRAMS += %D%/test_sim
+sim_sources = %D%/universe.c %D%/universe.h tests/lib/sim_kernel.c tests/lib/sim_kernel.h \
+	tools/genesis.c tools/genesis.h
+sim_libs = tests/libsim.la tests/libtest.la proc/guest/libguest.la kernel/libkernel.la \
+	kernel/core/libcore.la proc/host/libhost.la syscall/libsyscall.la rmg/librmg.la \
+	base/libsign.la base/libbase.la $(CHECK_LIBS)
+%C%_test_sim_SOURCES = %D%/test_sim.c $(sim_sources)
+%C%_test_sim_CFLAGS = $(test_cflags)
+%C%_test_sim_LDADD = $(sim_libs)
+
+EXTRA_PROGRAMS += %D%/jitos-sim
+%C%_jitos_sim_SOURCES = %D%/jitos_sim.c $(sim_sources)
+%C%_jitos_sim_CFLAGS = $(test_cflags)
+%C%_jitos_sim_LDADD = $(sim_libs)
+CLEANFILES += %D%/jitos-sim
