@@ -223,7 +223,8 @@ static uint32_t char_begin(const char *source, uint32_t from, uint32_t at)
     return at;
 }
 
-/* The line, cut to what is near the place, and the caret under it. */
+/* The line, cut to what is near the place, and the caret under it; of an empty line, as at the end
+ * of most files, there is nothing to show. */
 static void put_line(struct lang_parser *p, const struct lang_error *error, struct jit_buf *out)
 {
     uint32_t from = line_begin(p, error->at);
@@ -231,6 +232,9 @@ static void put_line(struct lang_parser *p, const struct lang_error *error, stru
     uint32_t to = newline == NULL ? p->source_size : (uint32_t)(newline - p->source);
     if (to > from && p->source[to - 1] == '\r' && to > error->at) {
         to--;
+    }
+    if (to == from) {
+        return;
     }
     bool cut_before = error->at - from > SHOW_BYTES_BEFORE;
     if (cut_before) {

@@ -37,6 +37,7 @@ struct once {
     log_visit *visit;
     void *user;
     uint64_t next; /* tick */
+    bool enough;   /* it stopped without an error, maybe at the first record */
 };
 
 static enum jit_err visit_once(void *user, const struct log_record *record)
@@ -49,6 +50,7 @@ static enum jit_err visit_once(void *user, const struct log_record *record)
     if (err == JIT_OK) {
         once->next = record->tick + 1;
     }
+    once->enough = err == JIT_ENOENT;
     return err;
 }
 
@@ -161,8 +163,8 @@ int history_each(struct cli *cli, const char *data, log_visit *visit, void *user
     enum jit_err err = read_log(io, fd, &once, report);
     io_posix_close(io);
     close(fd);
-    if (err == JIT_ENOENT && report->records > 0) {
-        err = JIT_OK; /* the visitor had seen enough */
+    if (err == JIT_ENOENT && (once.enough || report->records > 0)) {
+        err = JIT_OK;
     }
     return err == JIT_OK ? CLI_OK : history_failed(cli, data, err, report);
 }
@@ -323,6 +325,9 @@ int history_open(struct cli *cli, const struct history_opening *opening,
     }
     if (err == JIT_OK) {
         return CLI_OK;
+    }
+    if (opening->lenient) {
+        return (int)cli_exit_of(err);
     }
     cli_what(cli, "%s of %s failed", opening->label, opening->data);
     cli_why(cli, "%s", system->message);

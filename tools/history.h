@@ -42,6 +42,7 @@ struct history_opening {
     const char *data;
     bool own; /* to change it: nobody else may hold it */
     enum shell_system_from from;
+    bool lenient; /* what failed is not said */
     bool bounded; /* the state at `tick`; else the newest */
     uint64_t tick;
     void (*replayed)(void *user, const struct log_record *record, const struct kern_replay *replay);

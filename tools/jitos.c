@@ -37,7 +37,8 @@ static const struct cli_option run_options[] = {
      .metavar = "MODE",
      .fallback = "tick",
      .choices = durabilities,
-     .help = "when a tick counts as done"},
+     .help = "when a tick counts as done: tick (on the disk, at once), group (on the disk, "
+             "with others), none (the disk is not waited for)"},
     {.name = "hang-wall",
      .type = CLI_NUMBER,
      .metavar = "SECONDS",
@@ -173,7 +174,7 @@ static const struct cli_option replay_options[] = {
     DATA_OPTION,
     {.name = "verify",
      .type = CLI_FLAG,
-     .help = "replay the log from nothing and compare every root"},
+     .help = "as without it: from nothing, every root compared"},
     {.name = NULL},
 };
 
@@ -238,7 +239,8 @@ static const struct cli_verb verbs[] = {
     {.name = "show",
      .operands = "[REV]",
      .summary = "show one tick: its requests and changes",
-     .about = "REV is @TICK, HEAD, HEAD~N or at least 8 hex digits of a commit; HEAD by default.",
+     .about = "REV is @TICK, HEAD, HEAD~N or at least 8 hex digits of a commit; HEAD by default.\n"
+              "Rules and processes have the names they had when the system began.",
      .options = show_options,
      .operands_max = 1,
      .examples = {{"jitos show --data run7", "the newest tick"},
@@ -260,7 +262,8 @@ static const struct cli_verb verbs[] = {
     {.name = "replay",
      .operands = "",
      .summary = "repeat a history and compare every root",
-     .about = "Exit 0: the same; 6: something differs, and it says what and where.",
+     .about = "Replays the log from nothing and compares every root and commit.\n"
+              "Exit 0: the same; 6: something differs, and it says what and where.",
      .options = replay_options,
      .examples = {{"jitos replay --data run7 --verify", "is it what it was?"}},
      .run = jitos_replay},

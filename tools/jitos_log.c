@@ -268,16 +268,53 @@ int jitos_log(struct cli *cli)
 
 struct showing {
     struct cli *cli;
+    const struct kern_config *names; /* NULL: there are none to be had */
     struct history_revision revision;
-    uint64_t end; /* ticks in the log */
+    uint64_t end;   /* ticks in the log */
+    uint64_t begin; /* its first tick */
     bool found;
     uint64_t limit; /* requests listed */
 };
 
 static enum jit_err count_record(void *user, const struct log_record *record)
 {
-    *(uint64_t *)user = record->tick + 1;
+    struct showing *s = user;
+    s->begin = s->end == 0 ? record->tick : s->begin;
+    s->end = record->tick + 1;
     return JIT_OK;
+}
+
+#define SHOWN_NAME_SIZE (JIT_NAME_BYTES_MAX + 16u)
+
+/* "infect", or the first digits of the id of a rule that the beginning did not have. */
+static void rule_name(const struct showing *s, const struct jit_id *id,
+                      char out[static SHOWN_NAME_SIZE])
+{
+    char hex[JIT_ID_HEX];
+    for (uint32_t i = 0; s->names != NULL && i < s->names->rule_count; i++) {
+        if (jit_id_equal(&s->names->rules[i]->id, id)) {
+            snprintf(out, SHOWN_NAME_SIZE, "%s", s->names->rules[i]->name);
+            return;
+        }
+    }
+    jit_id_to_hex(id, hex);
+    snprintf(out, SHOWN_NAME_SIZE, "%.12s", hex);
+}
+
+/* "w[2]", or the first digits of its id. */
+static void process_name(const struct showing *s, const struct jit_id *id,
+                         char out[static SHOWN_NAME_SIZE])
+{
+    char hex[JIT_ID_HEX];
+    for (uint32_t i = 0; s->names != NULL && i < s->names->process_count; i++) {
+        const struct kern_process_config *process = &s->names->processes[i];
+        if (jit_id_equal(&process->id, id)) {
+            snprintf(out, SHOWN_NAME_SIZE, "%s[%u]", process->name, process->index);
+            return;
+        }
+    }
+    jit_id_to_hex(id, hex);
+    snprintf(out, SHOWN_NAME_SIZE, "%.12s", hex);
 }
 
 static bool wanted(const struct showing *s, const struct log_record *record)
@@ -316,13 +353,16 @@ static void show_events(struct showing *s, const struct kern_record_view *view)
     for (uint64_t i = 0; i < view->event_count; i++) {
         struct kern_record_event happened;
         char process[JIT_ID_HEX];
+        char name[SHOWN_NAME_SIZE];
         if (kern_record_event_at(view, i, &happened) != JIT_OK) {
             return;
         }
         jit_id_to_hex(&happened.process, process);
-        cli_print(s->cli, "  process %.12s %s\n", process, kinds[happened.kind].text);
+        process_name(s, &happened.process, name);
+        cli_print(s->cli, "  process %s %s\n", name, kinds[happened.kind].text);
         json_t *event = cli_event("process", "jitos.process/1");
         cli_put_text(event, "process", process);
+        cli_put_text(event, "name", name);
         cli_put_text(event, "what", kinds[happened.kind].what);
         if (happened.kind == KERN_HAPPENED_EXIT) {
             cli_put(event, "status", json_integer(happened.status));
@@ -340,6 +380,8 @@ static void show_requests(struct showing *s, const struct kern_record_view *view
         char rule[JIT_ID_HEX];
         char key[JIT_ID_HEX];
         char process[JIT_ID_HEX];
+        char rule_text[SHOWN_NAME_SIZE];
+        char process_text[SHOWN_NAME_SIZE];
         if (kern_record_next_request(&cur, &request) != JIT_OK ||
             kern_record_receipt(view, i, &receipt) != JIT_OK) {
             return;
@@ -347,13 +389,17 @@ static void show_requests(struct showing *s, const struct kern_record_view *view
         jit_id_to_hex(&request.rule_id, rule);
         jit_id_to_hex(&receipt.request_key, key);
         jit_id_to_hex(&request.process, process);
-        cli_print(s->cli, "  q%-6llu %.12s  process %.12s  rule %.12s  %s\n", (unsigned long long)i,
-                  key, process, rule, rmg_result_text((enum rmg_result)receipt.result));
+        process_name(s, &request.process, process_text);
+        rule_name(s, &request.rule_id, rule_text);
+        cli_print(s->cli, "  q%-6llu %.12s  %-12s  %-16s  %s\n", (unsigned long long)i, key,
+                  process_text, rule_text, rmg_result_text((enum rmg_result)receipt.result));
         json_t *event = cli_event("request", "jitos.request/1");
         cli_put_number(event, "index", i);
         cli_put_text(event, "key", key);
         cli_put_text(event, "process", process);
+        cli_put_text(event, "process_name", process_text);
         cli_put_text(event, "rule", rule);
+        cli_put_text(event, "rule_name", rule_text);
         cli_put_text(event, "result", rmg_result_text((enum rmg_result)receipt.result));
         if (receipt.blocker != RMG_NO_BLOCKER) {
             cli_put_number(event, "blocker", receipt.blocker);
@@ -399,6 +445,32 @@ static enum jit_err show_record(void *user, const struct log_record *record)
     return err == JIT_OK ? JIT_ENOENT : err;
 }
 
+/* The rules and processes that the system began with; NULL when that state cannot be built: the ids
+ * are in the log, and somebody may want to see just them of a damaged folder. */
+static struct kern_config *read_names(struct cli *cli, const char *data, uint64_t begin)
+{
+    struct shell_system system;
+    struct kern_config *config = NULL;
+    const char *where = NULL;
+    struct history_opening opening = {.label = "names",
+                                      .data = data,
+                                      .from = SHELL_FROM_START,
+                                      .bounded = true,
+                                      .tick = begin > 0 ? begin - 1 : 0,
+                                      .lenient = true};
+    if (history_open(cli, &opening, &system) != CLI_OK) {
+        cli_note(cli, "no names: the state that %s began with cannot be read", data);
+        return NULL;
+    }
+    enum jit_err err =
+        kern_config_read(jit_heap_libc(), system.store, &system.replay.version, &config, &where);
+    if (err != JIT_OK) {
+        cli_note(cli, "no names: %s", where != NULL ? where : jit_err_text(err));
+    }
+    shell_system_close(&system);
+    return err == JIT_OK ? config : NULL;
+}
+
 int jitos_show(struct cli *cli)
 {
     const char *data = cli_text(cli, "data");
@@ -411,13 +483,16 @@ int jitos_show(struct cli *cli)
         cli_next(cli, "jitos show @1 --data %s", data);
         return CLI_USAGE;
     }
-    int code = CLI_OK;
-    if (s.revision.kind == HISTORY_HEAD) {
-        code = history_each(cli, data, count_record, &s.end, &report);
+    struct kern_config *names = NULL;
+    int code = history_each(cli, data, count_record, &s, &report);
+    if (code == CLI_OK && s.end > 0) {
+        names = read_names(cli, data, s.begin);
+        s.names = names;
     }
     if (code == CLI_OK) {
         code = history_each(cli, data, show_record, &s, &report);
     }
+    kern_config_free(jit_heap_libc(), names);
     if (code == CLI_OK && !s.found) {
         cli_what(cli, "there is no %s in %s", text, data);
         cli_why(cli, "its log has the ticks 0 to %llu",

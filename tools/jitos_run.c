@@ -181,10 +181,10 @@ static int report(struct cli *cli, const struct runner *runner)
     cli_print(cli, "root   %s\nworld  %s\nhead   %s\n", root, world, head);
     print_deviations(cli, end);
     if (runner->temporary) {
-        cli_print(cli, "repeat jitos run %s --ticks %llu --seed %llu\n", cli->operands[0],
+        cli_print(cli, "repeat %s run %s --ticks %llu --seed %llu\n", cli->self, cli->operands[0],
                   (unsigned long long)end->tick, (unsigned long long)end->seed);
     } else {
-        cli_print(cli, "repeat jitos replay --data %s --verify\n", runner->data);
+        cli_print(cli, "repeat %s replay --data %s --verify\n", cli->self, runner->data);
     }
     json_t *event = json_object(); /* these keys and no others: other programs rely on it; of a
                                     * run that is not deterministic `deviations` as well */

@@ -1,4 +1,5 @@
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -48,12 +49,6 @@ int jitos_replay(struct cli *cli)
     struct shell_system system;
     struct history_opening opening = {
         .label = "replay", .data = cli_text(cli, "data"), .from = SHELL_FROM_START};
-    if (!cli_given(cli, "verify")) {
-        cli_what(cli, "replay has one way so far");
-        cli_why(cli, "it replays the log from nothing and compares every root and commit");
-        cli_next(cli, "jitos replay --data %s --verify", cli_text(cli, "data"));
-        return CLI_USAGE;
-    }
     int code = history_open(cli, &opening, &system);
     if (code == CLI_OK) {
         say_torn(cli, &system.report);
@@ -294,7 +289,62 @@ static int ps_live(struct cli *cli, struct hub_client *client)
     return CLI_OK;
 }
 
-/* Nobody runs: what the root graph says. */
+/* Requests by process, as far as the log goes back. */
+struct tally {
+    const struct kern_config *config;
+    uint64_t (*numbers)[5];
+};
+
+static enum jit_err tally_record(void *user, const struct log_record *record)
+{
+    const struct tally *t = user;
+    struct kern_record_view view;
+    if (kern_record_decode(record->payload, record->payload_size, &view) != JIT_OK) {
+        return JIT_ECORRUPT;
+    }
+    struct jit_cursor cur = jit_cursor_of(view.requests, view.requests_size);
+    for (uint64_t i = 0; i < view.request_count; i++) {
+        struct kern_record_request request;
+        struct rmg_receipt receipt;
+        if (kern_record_next_request(&cur, &request) != JIT_OK ||
+            kern_record_receipt(&view, i, &receipt) != JIT_OK) {
+            return JIT_ECORRUPT;
+        }
+        for (uint32_t k = 0; k < t->config->process_count; k++) {
+            if (jit_id_equal(&request.process, &t->config->processes[k].id)) {
+                t->numbers[k][0]++;
+                t->numbers[k][1] += receipt.result == RMG_APPLIED;
+                t->numbers[k][2] += receipt.result == RMG_DENIED;
+                break;
+            }
+        }
+    }
+    return JIT_OK;
+}
+
+static int list_at_rest(struct cli *cli, const struct kern_config *config)
+{
+    struct log_report report;
+    struct tally tally = {.config = config,
+                          .numbers = calloc(config->process_count + 1u, sizeof *tally.numbers)};
+    if (tally.numbers == NULL) {
+        cli_what(cli, "out of memory");
+        return CLI_HOST;
+    }
+    int code = history_each(cli, cli_text(cli, "data"), tally_record, &tally, &report);
+    if (code == CLI_OK) {
+        print_head(cli);
+    }
+    for (uint32_t i = 0; code == CLI_OK && i < config->process_count; i++) {
+        const struct kern_process_config *process = &config->processes[i];
+        print_process(cli, process->name, process->index, process->exited ? "ended" : "at rest", 0,
+                      tally.numbers[i], "");
+    }
+    free(tally.numbers);
+    return code;
+}
+
+/* Nobody runs: what the root graph and the log say. */
 static int ps_at_rest(struct cli *cli)
 {
     struct shell_system system;
@@ -308,13 +358,10 @@ static int ps_at_rest(struct cli *cli)
     enum jit_err err =
         kern_config_read(jit_heap_libc(), system.store, &system.replay.version, &config, &where);
     if (err == JIT_OK) {
-        static const uint64_t none[5];
-        print_head(cli);
-        for (uint32_t i = 0; i < config->process_count; i++) {
-            print_process(cli, config->processes[i].name, config->processes[i].index,
-                          config->processes[i].exited ? "ended" : "at rest", 0, none, "");
+        code = list_at_rest(cli, config);
+        if (code == CLI_OK) {
+            cli_print(cli, "no supervisor holds %s\n", cli_text(cli, "data"));
         }
-        cli_print(cli, "no supervisor holds %s\n", cli_text(cli, "data"));
     } else {
         cli_what(cli, "the root graph cannot be read");
         cli_why(cli, "%s", where != NULL ? where : jit_err_text(err));

@@ -49,6 +49,65 @@ static int session_failed(struct cli *cli, const struct session *session)
     return session->exit_code;
 }
 
+/* ---- being interrupted ---- */
+
+#define RUN_BROKE_OFF (-1) /* the session's error is not said yet */
+
+/* Ctrl-C reaches the supervisor as well, a signal to this process alone does not: it is passed on,
+ * the supervisor ends at a tick, and we say where. A second signal ends us at once. */
+static volatile sig_atomic_t interrupted_by;
+static volatile sig_atomic_t supervisor_pid;
+
+static void on_interrupt(int number)
+{
+    interrupted_by = number;
+    if (supervisor_pid > 0) {
+        kill((pid_t)supervisor_pid, SIGTERM);
+    }
+}
+
+static const int interrupts[] = {SIGINT, SIGTERM};
+#define INTERRUPT_COUNT (sizeof interrupts / sizeof interrupts[0])
+
+static void catch_interrupts(pid_t pid, struct sigaction old[INTERRUPT_COUNT])
+{
+    struct sigaction ours = {.sa_handler = on_interrupt,
+                             .sa_flags = (int)(SA_RESTART | SA_RESETHAND)};
+    sigemptyset(&ours.sa_mask);
+    interrupted_by = 0;
+    supervisor_pid = (sig_atomic_t)pid;
+    for (size_t i = 0; i < INTERRUPT_COUNT; i++) {
+        sigaction(interrupts[i], NULL, &old[i]);
+        if (old[i].sa_handler != SIG_IGN) { /* of a job in the background, of nohup */
+            sigaction(interrupts[i], &ours, NULL);
+        }
+    }
+}
+
+static void release_interrupts(const struct sigaction old[INTERRUPT_COUNT])
+{
+    supervisor_pid = 0;
+    for (size_t i = 0; i < INTERRUPT_COUNT; i++) {
+        sigaction(interrupts[i], &old[i], NULL);
+    }
+}
+
+static int interrupted(const struct runner *runner)
+{
+    struct cli *cli = runner->cli;
+    cli_what(cli, "stopped by signal %d (%s) at tick %llu of %llu", (int)interrupted_by,
+             strsignal(interrupted_by), (unsigned long long)runner->last_tick,
+             (unsigned long long)runner->ticks);
+    if (runner->temporary) {
+        cli_why(cli, "its folder was a temporary one and is removed");
+        cli_next(cli, "--data DIR keeps what was done");
+    } else {
+        cli_why(cli, "what was done is kept in %s", runner->data);
+        cli_next(cli, "the same command again goes on");
+    }
+    return 128 + (int)interrupted_by;
+}
+
 static int send_genesis(struct cli *cli, struct session *session, struct rmg_collect *collect)
 {
     struct jit_id at = {{0}};
@@ -61,6 +120,9 @@ static int send_genesis(struct cli *cli, struct session *session, struct rmg_col
     }
     if (err == JIT_OK) {
         err = session_genesis_end(session);
+    }
+    if (err != JIT_OK && interrupted_by != 0) {
+        return RUN_BROKE_OFF;
     }
     return err == JIT_OK ? CLI_OK : session_failed(cli, session);
 }
@@ -121,8 +183,6 @@ static void on_denial(void *user, uint64_t tick, const char *text)
 
 /* ---- running ---- */
 
-#define RUN_BROKE_OFF (-1) /* the session's error is not said yet */
-
 static void say_torn(struct cli *cli, const struct session_status *status)
 {
     if (status->torn_why[0] != '\0' && cli->json) {
@@ -164,6 +224,7 @@ static int run_session(struct runner *runner, struct session *session, struct rm
         return CLI_USAGE;
     }
     struct watching watching = {.runner = runner};
+    runner->last_tick = session->status.tick;
     struct session_watcher watcher = {
         .on_tick = on_tick, .on_denial = on_denial, .user = &watching};
     cli_progress_begin(&watching.progress, cli, runner->label, "ticks", session->status.tick,
@@ -211,13 +272,21 @@ int runner_go(struct runner *runner, struct rmg_collect *collect)
     runner->died = false;
     runner->first_denial[0] = '\0';
     enum jit_err err = session_start(&session, jit_heap_libc(), &options);
+    struct sigaction old[INTERRUPT_COUNT];
+    runner->last_tick = 0;
+    catch_interrupts(err == JIT_OK ? session.pid : 0, old);
     int code = err == JIT_OK ? run_session(runner, &session, collect)
                              : session_failed(runner->cli, &session);
+    supervisor_pid = 0;
     session_end(&session, &ended_by);
+    release_interrupts(old);
     runner->wall_ns = clock->now_ns(clock) - begun;
     if (ended_by == SIGKILL && runner->die_at_log_offset != UINT64_MAX) {
         runner->died = true;
         return CLI_OK;
+    }
+    if (code == RUN_BROKE_OFF && interrupted_by != 0) {
+        return interrupted(runner);
     }
     return code == RUN_BROKE_OFF ? broke_off(runner, &session, ended_by) : code;
 }

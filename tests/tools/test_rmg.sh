@@ -14,11 +14,11 @@ printf ':START_ID,:TYPE,:END_ID,since:long\na,KNOWS,b,1999\na,KNOWS,b,\nb,OWNS,c
 # ---- import, info, hash: people, then scripts ----
 run "$rmg" import nodes.csv edges.csv -o g.rmg
 check 'import csv' 0 'g.rmg  3 nodes, 3 edges, 4 values
-state_root '"$h" ''
+state_root '"$h" 'types are kept as ids; --schema infer keeps their names as well'
 root=${out##* }
 run "$rmg" import --from csv edges.csv nodes.csv --out=h.rmg --json
 check 'import, other order, json' 0 '{"event":"done","schema":"rmg.import/1","path":"h.rmg",'\
-'"bytes":*,"instances":1,"nodes":3,"edges":3,"values":4,"state_root":"'"$root"'"}' ''
+'"bytes":*,"instances":1,"nodes":3,"edges":3,"values":4,"state_root":"'"$root"'"}' 'types are *'
 cmp -s g.rmg h.rmg || { echo 'FAIL one state, one file'; failed=$((failed + 1)); }
 run "$rmg" hash g.rmg
 check 'hash' 0 "state_root $root" ''
@@ -180,6 +180,17 @@ run "$rmg" export g.rmg --to xml
 check 'unknown choice' 2 '' '*it is one of: rmg, wsc, ndjson, csv*'
 run "$rmg" exprot g.rmg
 check 'did you mean' 2 '' '*did you mean export?*'
+# Every import that fails says what to type next.
+printf '' >empty
+for words in 'nodes.csv nodes.csv' 'nodes.csv edges.csv --from json' 'none.csv' 'empty' \
+    '. -o never.rmg' 'nodes.csv --schema none.jitos' 'nodes.csv --schema empty' \
+    'err.txt --from csv' 'nodes.csv --from none' 'nodes.csv -o .' 'nodes.csv -o nodes.csv/never.rmg' ''; do
+    # shellcheck disable=SC2086 # words
+    run "$rmg" import -o never.rmg $words
+    check "import that fails: $words" '[1-9]' '' 'rmg import: *
+  why: *
+  next: *'
+done
 run "$rmg" import nodes.csv edges.csv -o nowhere/x.rmg
 check 'no such folder' 3 '' 'rmg import: cannot write nowhere/x.rmg
   why:  there is no folder nowhere

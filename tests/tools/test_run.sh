@@ -151,8 +151,19 @@ want 0 "whole" "$jitos" verify --data "$dir/a"
 want 0 "same" "$jitos" replay --verify --data "$dir/a"
 want 0 "$(echo "$root" | cut -c1-12)" "$jitos" replay --verify --data "$dir/a"
 want 0 "@40" "$jitos" log --data "$dir/a" -n 2
+want 0 "same" "$jitos" replay --data "$dir/a"
 want 0 "denied" "$jitos" show @1 --data "$dir/a"
+want 0 "x[0]          spy               denied" "$jitos" show @1 --data "$dir/a"
+want 0 '"process_name":"x[0]"' "$jitos" show @1 --data "$dir/a" --json
+want 0 "genesis" "$jitos" show @0 --data "$dir/a"
 want 0 "at rest" "$jitos" ps --data "$dir/a"
+# What the processes asked for is what the run told.
+sum() {
+    "$jitos" ps --data "$dir/a" --json | sed -n 's/.*"'"$1"'":\([0-9]*\).*/\1/p' |
+        awk '{ n += $1 } END { print n }'
+}
+[ "$(sum applied)" = "$(key applied "$dir/a.json")" ] || fail "ps at rest: $(sum applied) applied"
+[ "$(sum denied)" = "$(key denied "$dir/a.json")" ] || fail "ps at rest: $(sum denied) denied"
 want 3 "there is no @41" "$jitos" show @41 --data "$dir/a"
 want 2 "no revision" "$jitos" show yesterday --data "$dir/a"
 want 3 "cannot be opened" "$jitos" log --data "$dir/none"
@@ -226,6 +237,23 @@ want 4 "goes on from the last durable tick" sh -c 'mkfifo "$3/ended"
     cat <&8 >/dev/null
     wait $pid' sh "$jitos" "$dir/two.jitos" "$dir"
 
+# A signal ends a run in order, and where it stands is said.
+mkfifo "$dir/stops"
+"$jitos" run "$dir/two.jitos" --ticks 1000000 --seed 3 --data "$dir/c" --json >"$dir/stops" \
+    2>"$dir/err" &
+pid=$!
+exec 8<"$dir/stops"
+head -n 20 <&8 >/dev/null
+kill -TERM $pid
+cat <&8 >/dev/null
+got=0
+wait $pid || got=$?
+exec 8<&-
+[ $got = 143 ] || fail "a run that is told to end: exit $got"
+grep -q "stopped by signal 15 .* at tick [0-9]* of 1000000" "$dir/err" &&
+    grep -q "kept in $dir/c" "$dir/err" || fail "a run that is told to end: $(cat "$dir/err")"
+want 0 "whole" "$jitos" verify --data "$dir/c"
+
 # A folder of our own making goes when we do, even killed; its keeper holds our stderr until then.
 mkdir "$dir/tmp"
 mkfifo "$dir/gone" "$dir/words"
@@ -240,7 +268,7 @@ cat <&8 >/dev/null
 wait $pid || true
 exec 7<&- 8<&-
 [ -z "$(ls "$dir/tmp")" ] || fail "left behind: $(ls "$dir/tmp")"
-want 0 "repeat jitos run $dir/two.jitos --ticks 3 --seed 5" \
+want 0 "repeat $jitos run $dir/two.jitos --ticks 3 --seed 5" \
     env TMPDIR="$dir/tmp" "$jitos" run "$dir/two.jitos" --ticks 3 --seed 5
 [ -z "$(ls "$dir/tmp")" ] || fail "left behind at the end: $(ls "$dir/tmp")"
 

@@ -29,7 +29,7 @@ END
 # ---- import ----
 run "$rmg" import nodes.csv edges.csv -o plain.rmg
 check 'without --schema no types' 0 "plain.rmg  3 nodes, 3 edges, 4 values
-state_root $h" ''
+state_root $h" 'types are kept as ids; --schema infer keeps their names as well'
 run "$rmg" import nodes.csv edges.csv -o typed.rmg --schema types.jitos
 check 'with types' 0 "typed.rmg  3 nodes, 3 edges, 5 values
 state_root $h

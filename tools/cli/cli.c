@@ -223,6 +223,11 @@ void cli_report(struct cli *cli, int code)
     FILE *err = cli->env->err;
     char command[128];
     cli_line_clear(cli);
+    if (cli->what[0] == 0 && code == CLI_HOST) {
+        cli_what(cli, "the host failed"); /* where nobody had the memory to say more */
+        cli_why(cli, "%s", jit_err_text(JIT_ENOMEM));
+        cli_next(cli, "free -h; ulimit -a");
+    }
     if (cli->what[0] == 0) {
         return;
     }
@@ -394,6 +399,7 @@ int cli_main(const struct cli_program *program, const struct cli_env *env, int a
     struct sigaction standard = {.sa_handler = SIG_DFL};
     sigaction(SIGCHLD, &standard, NULL);
     *cli = (struct cli){.program = program, .env = env, .operands = operands, .listed = listed};
+    cli->self = argc > 0 && strchr(argv[0], '/') != NULL ? argv[0] : program->name;
     done = print_made(program, env->out, argc, argv);
     code = done ? CLI_OK : cli_parse(cli, argc, argv, &done);
     if (code == CLI_OK && !done && program->prepare != NULL) {

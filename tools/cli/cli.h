@@ -121,6 +121,7 @@ struct cli {
     const struct cli_program *program;
     const struct cli_verb *verb;
     const struct cli_env *env;
+    const char *self; /* the program as it was called, for commands to type: "tools/jitos" */
     uint32_t operand_count;
     const char **operands;
     bool json;

@@ -108,6 +108,19 @@ static void put_types(struct cli *cli, json_t *event, const struct types *types,
     cli_put_number(event, infers ? "types_left" : "values_ignored", left);
 }
 
+/* What they are called here is a hash in the file, unless it has a /schema to look it up in. */
+static void say_unnamed(struct cli *cli, const struct format *format, const struct types *types,
+                        const struct import_report *report)
+{
+    static const struct format *const naming[] = {&format_csv, &format_json, &format_graphml,
+                                                  &format_gexf};
+    for (size_t i = 0; i < sizeof naming / sizeof naming[0]; i++) {
+        if (naming[i] == format && types->schema == NULL && report->nodes > 0) {
+            cli_note(cli, "types are kept as ids; --schema infer keeps their names as well");
+        }
+    }
+}
+
 static int done(struct cli *cli, const struct format_graph *graph, const struct format *format,
                 const struct import_report *report, const struct rmg_output *out,
                 const struct types *types, bool infers)
@@ -138,6 +151,7 @@ static int done(struct cli *cli, const struct format_graph *graph, const struct 
     }
     cli_put_text(event, "state_root", root);
     put_types(cli, event, types, infers, report);
+    say_unnamed(cli, format, types, report);
     return cli_emit(cli, event);
 }
 

@@ -1,5 +1,6 @@
 #include <errno.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/check.h"
@@ -9,10 +10,16 @@
 /* Why nothing can be said of a file's format: it cannot be opened. CLI_OK if it can. */
 static int missing(struct cli *cli, const char *path)
 {
-    if (strcmp(path, "-") == 0 || access(path, R_OK) == 0) {
+    struct stat info;
+    int error = EISDIR;
+    if (strcmp(path, "-") == 0) {
         return CLI_OK;
     }
-    int error = errno;
+    if (access(path, R_OK) != 0) {
+        error = errno;
+    } else if (stat(path, &info) != 0 || !S_ISDIR(info.st_mode)) {
+        return CLI_OK;
+    }
     cli_what(cli, "cannot read %s", path);
     cli_why(cli, "%s", strerror(error));
     cli_next(cli, "ls -l %s", path);
@@ -95,7 +102,9 @@ static int refuse_import(struct cli *cli, enum jit_err err, const struct format_
                          const struct input *input)
 {
     const char *colon = error->place[0] != 0 ? ": " : "";
-    cli_what(cli, "cannot import %s", input->count > 0 ? input->paths[0] : "what apt knows");
+    /* The place begins with the file's name, which need not be the first one's. */
+    cli_what(cli, input->count > 1 ? "cannot import %s and the others" : "cannot import %s",
+             input->count > 0 ? input->paths[0] : "what apt knows");
     cli_why(cli, "%s%s%s", error->place, colon, error->what);
     cli_next(cli, err == JIT_ENOTSUP ? "apt-get update" : "rmg help import");
     return err == JIT_ENOTSUP ? CLI_NOT_FOUND : (int)cli_exit_of(err);

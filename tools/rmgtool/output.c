@@ -16,7 +16,7 @@ int rmg_output_refused(struct cli *cli, const char *path, int error)
     bool there = stat(folder, &info) == 0;
     if ((!there && (errno == ENOENT || errno == ENOTDIR)) || (there && !S_ISDIR(info.st_mode))) {
         cli_why(cli, there ? "%s is no folder" : "there is no folder %s", folder);
-        cli_next(cli, "mkdir -p %s", folder);
+        cli_next(cli, there ? "name a file in another folder than %s" : "mkdir -p %s", folder);
         return CLI_NOT_FOUND;
     }
     cli_why(cli, "%s", strerror(error));
