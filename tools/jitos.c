@@ -246,6 +246,52 @@ static const struct cli_verb verbs[] = {
      .examples = {{"jitos show --data run7", "the newest tick"},
                   {"jitos show @12 --data run7 --limit 100", "tick 12, 100 requests"}},
      .run = jitos_show},
+    {.name = "inspect",
+     .operands = "[PATH][@REV]",
+     .summary = "read a state like files, at any tick",
+     .about =
+         "An instance is listed, a node is shown with its values and edges, and of a value only\n"
+         "itself: /world, /world/bash, /world/bash/state. @REV is the state at that tick: @40,\n"
+         "@HEAD~3, a checkpoint's name, digits of a commit. Without it, the newest. Parts of PATH "
+         "are\n"
+         "portals, labels, 64 hex digits, or at least 4 with which only one id begins.\n\n"
+         "/time is the history as a graph: ticks with their parents, branches, checkpoints;\n"
+         "/time/@40 the requests of tick 40 and what they did.\n\n"
+         "--json: events of schemas rmg.ls/1 and rmg.cat/1.",
+     .options = jitos_inspect_options,
+     .operands_max = 1,
+     .examples = {{"jitos inspect /world@40 --data run7", "the world at tick 40"},
+                  {"jitos inspect /world/bash/state@HEAD~3 --data run7", "one value"},
+                  {"jitos inspect /time/@40 --data run7", "who did what in tick 40"}},
+     .run = jitos_inspect},
+    {.name = "query",
+     .operands = "QUERY",
+     .summary = "ask a pattern of a state, or of the history",
+     .about = "QUERY is what `rmg query` takes: match, where, return, order by, limit.\n\n"
+              "--json: events of schema rmg.query/1.",
+     .options = jitos_query_options,
+     .operands_min = 1,
+     .operands_max = 1,
+     .examples = {{"jitos query 'match (a:Package) where a.state = 1 return count(*)' --at 40",
+                   "how many at tick 40"},
+                  {"jitos query --in /time 'match (t:tick) where t.denied > 0 return t.tick'",
+                   "when was something denied"}},
+     .run = jitos_query},
+    {.name = "diff",
+     .operands = "A [B]",
+     .summary = "what differs between two ticks",
+     .about = "A and B are revisions: @TICK, HEAD, HEAD~N, a checkpoint's name, digits of a "
+              "commit.\n"
+              "B is HEAD by default. Exit 0; with --exit-code 1 if something differs.\n\n"
+              "--json: events of schema rmg.diff/1.",
+     .options = jitos_diff_options,
+     .operands_min = 1,
+     .operands_max = 2,
+     .examples = {{"jitos diff @40 @50 --data run7 --stat", "in numbers"},
+                  {"jitos diff HEAD~1 --data run7", "what the newest tick did"},
+                  {"jitos diff @40 @40 --data run7 --with run7/branches/faster",
+                   "two futures of one past"}},
+     .run = jitos_diff},
     {.name = "export",
      .operands = "",
      .summary = "write a state or the history in another format",

@@ -19,6 +19,9 @@ int jitos_fork(struct cli *cli);
 int jitos_branch(struct cli *cli);
 int jitos_rollback(struct cli *cli);
 int jitos_merge(struct cli *cli);
+int jitos_inspect(struct cli *cli);
+int jitos_query(struct cli *cli);
+int jitos_diff(struct cli *cli);
 
 /* Options of the verbs about history, each beside its verb. */
 extern const struct cli_option jitos_checkpoint_options[];
@@ -27,5 +30,8 @@ extern const struct cli_option jitos_fork_options[];
 extern const struct cli_option jitos_branch_options[];
 extern const struct cli_option jitos_rollback_options[];
 extern const struct cli_option jitos_merge_options[];
+extern const struct cli_option jitos_inspect_options[];
+extern const struct cli_option jitos_query_options[];
+extern const struct cli_option jitos_diff_options[];
 
 #endif

@@ -7,6 +7,35 @@ key() {
     tail -n 1 "$2" | sed -n 's/.*"'"$1"'":"\{0,1\}\([^",}]*\).*/\1/p'
 }
 
+failed=0
+
+fail() {
+    echo "FAIL: $*"
+    failed=1
+}
+
+# want CODE COMMAND...: its output in $dir/out, its messages in $dir/err
+want() {
+    code=$1
+    shift
+    set +e
+    "$@" >"$dir/out" 2>"$dir/err"
+    got=$?
+    set -e
+    if [ "$got" != "$code" ]; then
+        fail "exit $got, wanted $code: $*"
+        cat "$dir/out" "$dir/err"
+    fi
+}
+
+# says WORDS: the last want() did, on one of both
+says() {
+    grep -q -- "$1" "$dir/out" "$dir/err" || {
+        fail "no word of: $1"
+        cat "$dir/out" "$dir/err"
+    }
+}
+
 # Without what locks workers in, the test is skipped; JIT_MUST_WORK=1 makes that a failure.
 # shellcheck disable=SC2154
 if ! "$jitosd" --check >"$dir/check" 2>&1; then

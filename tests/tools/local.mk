@@ -74,3 +74,6 @@ dist_check_SCRIPTS += %D%/test_native.sh
 
 # Forks, rollbacks and merges with real processes.
 dist_check_SCRIPTS += %D%/test_branches.sh
+
+# States and events out of a history.
+dist_check_SCRIPTS += %D%/test_history.sh

@@ -11,36 +11,9 @@ rmg=$(cd "${builddir:-.}" && pwd)/tools/rmg
 top=$(cd "${srcdir:-.}" && pwd)
 dir=$(mktemp -d "${TMPDIR:-/tmp}/jitos-checkpoint-XXXXXX")
 trap 'rm -rf "$dir"' EXIT
-failed=0
 
 # shellcheck source=tests/lib/processes.sh
 . "$top/tests/lib/processes.sh"
-
-fail() {
-    echo "FAIL: $*"
-    failed=1
-}
-
-# want CODE COMMAND...
-want() {
-    code=$1
-    shift
-    set +e
-    "$@" >"$dir/out" 2>"$dir/err"
-    got=$?
-    set -e
-    if [ "$got" != "$code" ]; then
-        fail "exit $got, wanted $code: $*"
-        cat "$dir/out" "$dir/err"
-    fi
-}
-
-says() {
-    grep -q -- "$1" "$dir/out" "$dir/err" || {
-        fail "no word of: $1"
-        cat "$dir/out" "$dir/err"
-    }
-}
 
 cd "$dir"
 {

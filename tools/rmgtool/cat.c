@@ -147,21 +147,45 @@ static int print_raw(struct cli *cli, const struct path_place *place, const char
     }
     cli_what(cli, "there is no value \"%s\"", name);
     cli_why(cli, "%s", err == JIT_OK ? "it is a portal" : "the node has none of that name");
-    cli_next(cli, "rmg cat %s %s", cli->operands[0], cli->operands[1]);
+    path_next(cli);
     return err == JIT_OK || err == JIT_ENOENT ? CLI_NOT_FOUND : cli_exit_of(err);
 }
 
-int rmg_cat_verb(struct cli *cli)
+/* One value of a node: its text for people, or an event "value". */
+int rmg_cat_value(struct cli *cli, const struct format_graph *graph, const struct path_place *place,
+                  const struct rmg_attachment *attachment)
 {
-    struct format_graph graph = {.mapped = 0};
-    const struct format_graph *const graphs[] = {&graph};
-    const struct format *format = NULL;
+    const struct format_graph *const graphs[] = {graph};
+    struct cat cat = {.cli = cli, .place = place};
+    struct delta_text text = {.size = 0};
+    const struct rmg_place at = {.part = RMG_PART_ALPHA,
+                                 .name = attachment->name,
+                                 .name_size = attachment->name_size,
+                                 .instance = place->instance.id,
+                                 .id = place->node};
+    const union rmg_content content = {.value = attachment->value};
+    int code = cli_exit_of(delta_begin(&cat.delta, cli, graphs, 1));
+    if (code == CLI_OK) {
+        json_t *event = cli_event("value", "rmg.cat/1");
+        cli_put(event, "id", hex_of(&place->node));
+        cli_put(event, "instance", hex_of(&place->instance.id));
+        cli_put(event, "value", value_json(&cat, attachment));
+        code = cli_emit(cli, event);
+        delta_content(&cat.delta, &at, &content, &text);
+        cli_print(cli, "%s\n", text.text);
+    } else {
+        cli_what(cli, "out of memory");
+    }
+    delta_end(&cat.delta);
+    return code;
+}
+
+int rmg_cat_of(struct cli *cli, const struct format_graph *graph, const char *path)
+{
+    const struct format_graph *const graphs[] = {graph};
     struct path_place place;
     struct cat cat = {.cli = cli, .place = &place, .limit = cli_number(cli, "limit")};
-    int code = rmg_load_path(cli, cli->operands[0], &graph, &format);
-    if (code == CLI_OK) {
-        code = path_find(cli, &graph, cli->operands[1], &place);
-    }
+    int code = path_find(cli, graph, path, &place);
     if (code == CLI_OK && cli_given(cli, "raw")) {
         code = print_raw(cli, &place, cli_text(cli, "raw"));
     } else if (code == CLI_OK) {
@@ -174,6 +198,17 @@ int rmg_cat_verb(struct cli *cli)
             code = cli_exit_of(err);
         }
         delta_end(&cat.delta);
+    }
+    return code;
+}
+
+int rmg_cat_verb(struct cli *cli)
+{
+    struct format_graph graph = {.mapped = 0};
+    const struct format *format = NULL;
+    int code = rmg_load_path(cli, cli->operands[0], &graph, &format);
+    if (code == CLI_OK) {
+        code = rmg_cat_of(cli, &graph, cli->operands[1]);
     }
     format_graph_release(&graph);
     return code;

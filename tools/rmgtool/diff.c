@@ -195,7 +195,8 @@ static int write_patch(struct diff *d, const char *path)
     if (err == JIT_ELIMIT) {
         cli_what(d->cli, "cannot write %s", path);
         cli_why(d->cli, "a patch holds at most 64 MiB, and this difference is larger");
-        cli_next(d->cli, "rmg diff %s %s --stat", d->cli->operands[0], d->cli->operands[1]);
+        cli_next(d->cli, "%s diff %s %s --stat", d->cli->program->name, d->cli->operands[0],
+                 d->cli->operands[1]);
         code = CLI_USAGE;
     } else if (err != JIT_OK) {
         code = failed(d->cli, err);
@@ -227,29 +228,37 @@ static int show(struct diff *d)
     return finish(d, NULL, 0, 0);
 }
 
-int rmg_diff_verb(struct cli *cli)
+int rmg_diff_of(struct cli *cli, const struct format_graph graph[2])
 {
-    struct format_graph graph[2] = {{.mapped = 0}, {.mapped = 0}};
     struct diff d = {.cli = cli,
                      .stat = cli_given(cli, "stat"),
                      .names = cli_given(cli, "names"),
                      .dot = cli_given(cli, "graph")};
     /* What is there now has the better names. */
     const struct format_graph *const order[2] = {&graph[1], &graph[0]};
-    int code = CLI_OK;
-    for (uint32_t i = 0; code == CLI_OK && i < 2; i++) {
-        code = rmg_load_operand(cli, i, &graph[i]);
+    for (uint32_t i = 0; i < 2; i++) {
         d.side[i] = (struct rmg_state){graph[i].store, graph[i].version};
     }
-    if (code == CLI_OK) {
-        enum jit_err err = delta_begin(&d.delta, cli, order, 2);
-        const char *patch = cli_text(cli, "out");
-        code = err != JIT_OK ? failed(cli, err) : patch != NULL ? write_patch(&d, patch) : show(&d);
-        delta_end(&d.delta);
-    }
+    enum jit_err err = delta_begin(&d.delta, cli, order, 2);
+    const char *patch = cli_text(cli, "out");
+    int code = err != JIT_OK ? failed(cli, err) : patch != NULL ? write_patch(&d, patch) : show(&d);
+    delta_end(&d.delta);
     if (code == CLI_OK && cli_given(cli, "exit-code") &&
         !jit_id_equal(&d.side[0].version.state_root, &d.side[1].version.state_root)) {
         code = CLI_NO;
+    }
+    return code;
+}
+
+int rmg_diff_verb(struct cli *cli)
+{
+    struct format_graph graph[2] = {{.mapped = 0}, {.mapped = 0}};
+    int code = CLI_OK;
+    for (uint32_t i = 0; code == CLI_OK && i < 2; i++) {
+        code = rmg_load_operand(cli, i, &graph[i]);
+    }
+    if (code == CLI_OK) {
+        code = rmg_diff_of(cli, graph);
     }
     format_graph_release(&graph[0]);
     format_graph_release(&graph[1]);

@@ -206,26 +206,21 @@ static int finish(struct ls *ls)
     return cli_emit(ls->cli, event);
 }
 
-int rmg_ls_verb(struct cli *cli)
+int rmg_ls_of(struct cli *cli, const struct format_graph *graph, const char *path)
 {
-    struct format_graph graph = {.mapped = 0};
-    const struct format_graph *const graphs[] = {&graph};
-    const struct format *format = NULL;
+    const struct format_graph *const graphs[] = {graph};
     struct path_place place;
     struct jit_id type;
     struct ls ls = {.cli = cli,
-                    .graph = &graph,
+                    .graph = graph,
                     .detail = cli_given(cli, "long"),
                     .deep = cli_given(cli, "recursive"),
                     .limit = cli_number(cli, "limit")};
-    int code = rmg_load_path(cli, cli->operands[0], &graph, &format);
-    if (code == CLI_OK && cli_text(cli, "type") != NULL) {
+    if (cli_text(cli, "type") != NULL) {
         path_type(cli_text(cli, "type"), &type);
         ls.type = &type;
     }
-    if (code == CLI_OK) {
-        code = path_find(cli, &graph, cli->operand_count > 1 ? cli->operands[1] : "/", &place);
-    }
+    int code = path_find(cli, graph, path, &place);
     if (code == CLI_OK) {
         enum jit_err err = delta_begin(&ls.delta, cli, graphs, 1);
         code = err != JIT_OK       ? (int)cli_exit_of(err)
@@ -234,10 +229,21 @@ int rmg_ls_verb(struct cli *cli)
         if (code == CLI_OK) {
             code = finish(&ls);
         } else if (code != CLI_PIPE) {
-            cli_what(cli, "cannot list %s", cli->operands[0]);
+            cli_what(cli, "cannot list %s", path);
             cli_why(cli, "%s", err != JIT_OK ? jit_err_text(err) : "the graph is damaged");
         }
         delta_end(&ls.delta);
+    }
+    return code;
+}
+
+int rmg_ls_verb(struct cli *cli)
+{
+    struct format_graph graph = {.mapped = 0};
+    const struct format *format = NULL;
+    int code = rmg_load_path(cli, cli->operands[0], &graph, &format);
+    if (code == CLI_OK) {
+        code = rmg_ls_of(cli, &graph, cli->operand_count > 1 ? cli->operands[1] : "/");
     }
     format_graph_release(&graph);
     return code;

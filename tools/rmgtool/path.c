@@ -88,18 +88,27 @@ static enum jit_err node_of(const struct rmg_graph *graph, const char *part, str
     return err == JIT_ENOENT ? by_digits(graph, part, strlen(part), out) : err;
 }
 
+void path_next(struct cli *cli)
+{
+    if (cli_has(cli, "data")) {
+        cli_next(cli, "jitos inspect / --data %s", cli_text(cli, "data"));
+    } else {
+        cli_next(cli, "rmg ls %s", cli->operand_count > 0 ? cli->operands[0] : "FILE");
+    }
+}
+
 static int refuse(struct cli *cli, const char *path, const char *part, size_t size,
                   enum jit_err err)
 {
     if (err == JIT_ECONFLICT) {
         cli_what(cli, "%s is not one node", path);
         cli_why(cli, "several ids begin with %.*s; type more digits", (int)size, part);
-        cli_next(cli, "rmg ls %s", cli->operands[0]);
+        path_next(cli);
         return CLI_USAGE;
     }
     cli_what(cli, "there is no %s", path);
     cli_why(cli, "%.*s is neither a portal nor a node there", (int)size, part);
-    cli_next(cli, "rmg ls %s", cli->operands[0]);
+    path_next(cli);
     return err == JIT_ENOENT ? CLI_NOT_FOUND : cli_exit_of(err);
 }
 
@@ -136,6 +145,12 @@ static enum jit_err find(const struct format_graph *graph, const char *path, str
     return err;
 }
 
+enum jit_err path_look(const struct format_graph *graph, const char *path, struct path_place *out)
+{
+    const char *part = path;
+    return find(graph, path, out, &part);
+}
+
 int path_find(struct cli *cli, const struct format_graph *graph, const char *path,
               struct path_place *out)
 {
@@ -168,6 +183,6 @@ int path_instance(struct cli *cli, const struct format_graph *graph, const char 
     cli_what(cli, "there is no instance %s", text == NULL ? "at the top" : text);
     cli_why(cli, "%s",
             err == JIT_ENOENT ? "no id and no path of portals leads to one" : jit_err_text(err));
-    cli_next(cli, "rmg ls %s", cli->operand_count > 0 ? cli->operands[0] : "FILE");
+    path_next(cli);
     return err == JIT_ENOENT ? CLI_NOT_FOUND : (int)cli_exit_of(err);
 }

@@ -16,6 +16,14 @@ struct path_place {
     bool is_instance;
 };
 
+/* Say what to type next: a list of what there is. */
+void path_next(struct cli *cli);
+
+/* As path_find, and says nothing. Errors: JIT_ENOENT, JIT_ECONFLICT (several nodes), the store's.
+ */
+JIT_MUST_CHECK enum jit_err path_look(const struct format_graph *graph, const char *path,
+                                      struct path_place *out);
+
 /* "" and "/" are the top instance. CLI_OK; CLI_NOT_FOUND or CLI_USAGE, said. */
 int path_find(struct cli *cli, const struct format_graph *graph, const char *path,
               struct path_place *out);
@@ -32,5 +40,9 @@ enum jit_err path_id(const char *text, struct jit_id *out);
 void path_instance_id(const char *text, struct jit_id *out);
 /* The same of a type; else its name. */
 void path_type(const char *text, struct jit_id *out);
+
+/* One value of a node: its text for people, or an event "value". An exit code, said. */
+int rmg_cat_value(struct cli *cli, const struct format_graph *graph, const struct path_place *place,
+                  const struct rmg_attachment *attachment);
 
 #endif

@@ -346,7 +346,7 @@ static int parse(struct answer *answer, const char *text, const struct rmg_schem
         cli_what(cli, "the query is wrong");
         cli_why(cli, "%.*s", (int)(messages.size < 3800 ? messages.size : 3800),
                 messages.size > 0 ? (const char *)messages.data : jit_err_text(err));
-        cli_next(cli, "rmg help query");
+        cli_next(cli, "%s help query", cli->program->name);
     }
     lang_graph_types_free(graph_types);
     jit_buf_release(&messages);
@@ -389,10 +389,15 @@ static int ask(struct answer *answer, const char *text)
     return code;
 }
 
+int rmg_query_of(struct cli *cli, const struct format_graph *graph, const char *text)
+{
+    struct answer answer = {.cli = cli, .graph = graph};
+    return ask(&answer, text);
+}
+
 int rmg_query_verb(struct cli *cli)
 {
     struct format_graph graph = {.mapped = 0};
-    struct answer answer = {.cli = cli, .graph = &graph};
     const struct format *format;
     const char *text = cli->operands[cli->operand_count - 1];
     if (cli->operand_count == 1 && !cli_given(cli, "from")) {
@@ -404,7 +409,7 @@ int rmg_query_verb(struct cli *cli)
     cli->operand_count--;
     int code = rmg_load(cli, &graph, &format, NULL);
     if (code == CLI_OK) {
-        code = ask(&answer, text);
+        code = rmg_query_of(cli, &graph, text);
     }
     cli->operand_count++;
     format_graph_release(&graph);

@@ -27,6 +27,12 @@ int rmg_verify_proof(struct cli *cli); /* verify --proof */
 int rmg_query_verb(struct cli *cli);
 int rmg_run_verb(struct cli *cli);
 
+/* The same on states that are there already, with the options of those verbs. */
+int rmg_ls_of(struct cli *cli, const struct format_graph *graph, const char *path);
+int rmg_cat_of(struct cli *cli, const struct format_graph *graph, const char *path);
+int rmg_diff_of(struct cli *cli, const struct format_graph graph[2]);
+int rmg_query_of(struct cli *cli, const struct format_graph *graph, const char *text);
+
 /* A state from the operands, in a format by --from or as the first one tells. Release it
  * whatever comes back; an exit code other than CLI_OK has its error said. report may be NULL. */
 int rmg_load(struct cli *cli, struct format_graph *graph, const struct format **format,

@@ -1,0 +1,112 @@
+#!/bin/sh
+# Goal:   the state at any tick is what the ticks before it made, whichever way it is asked for; and
+#         /time tells what happened in each.
+# Method: a small system with real processes and a checkpoint in its middle. Every rewrite adds 1 to
+#         one value, so at each tick the sum of all values is the sum of what /time says was applied
+#         up to it; a difference, applied as a patch, leads from one tick's root to the other's.
+set -eu
+
+jitos=$(cd "${builddir:-.}" && pwd)/tools/jitos
+jitosd=$(cd "${builddir:-.}" && pwd)/tools/jitosd
+rmg=$(cd "${builddir:-.}" && pwd)/tools/rmg
+top=$(cd "${srcdir:-.}" && pwd)
+dir=$(mktemp -d "${TMPDIR:-/tmp}/jitos-history-XXXXXX")
+trap 'rm -rf "$dir"' EXIT
+
+# shellcheck source=tests/lib/processes.sh
+. "$top/tests/lib/processes.sh"
+
+cd "$dir"
+{
+    echo ":ID,:LABEL,name,hits:long"
+    i=0
+    while [ $i -lt 12 ]; do
+        echo "c$i,Cell,cell $i,0"
+        i=$((i + 1))
+    done
+} >cells.csv
+cat >s.jitos <<END
+system sums
+type Cell { name: text, hits: i64 sum = 0 }
+import "cells.csv" into /world
+rule count(p: f64)
+  match (a:Cell)
+  where chance(p)
+  add a.hits, 1
+process w[2] run count(p = 0.2) apply all over shard(/world)
+grant w: map /world; invoke count on /world
+END
+want 0 "$jitos" run s.jitos --ticks 12 --seed 3 --data a
+want 0 "$jitos" checkpoint -m middle --data a
+want 0 "$jitos" run --data a --ticks 24
+want 0 "$jitos" checkpoint --data a
+
+# sum: of a column of the last want()
+sum() {
+    awk 'NR > 1 { n += $1 } END { print n + 0 }' out
+}
+for tick in 0 1 11 12 13 23 24; do
+    want 0 "$jitos" query 'match (a:Cell) return a.hits' --at $tick --data a
+    hits=$(sum)
+    want 0 "$jitos" query "match (t:tick) where t.tick <= $tick return t.applied" --in /time \
+        --data a
+    [ "$(sum)" = "$hits" ] || fail "tick $tick holds $hits, /time says $(sum)"
+done
+[ "$hits" -gt 24 ] || fail "nothing happened"
+
+# Like files: instances, nodes, values.
+want 0 "$jitos" inspect @0 --data a
+says '/world/'
+want 0 "$jitos" inspect /world@middle --data a --type Cell
+says 'cell 7'
+want 0 "$jitos" inspect /world/c7@0 --data a
+says '"name": "hits"'
+want 0 "$jitos" inspect /world/c7/name --data a
+says 'cell 7'
+want 0 "$jitos" inspect /world/c7/hits@0 --data a --json
+says '"value":0'
+want 0 "$jitos" inspect /world/c7@HEAD~24 --data a --raw name
+[ "$(cat out)" = "cell 7" ] || fail "the bytes of a value are others"
+want 3 "$jitos" inspect /world/c99 --data a
+want 3 "$jitos" inspect /world@25 --data a
+want 3 "$jitos" inspect /world@nothing --data a
+want 3 "$jitos" inspect / --data none
+
+# The difference leads from one to the other.
+want 0 "$jitos" export --to rmg --until 5 -o five.rmg --data a
+want 0 "$jitos" export --to rmg --until 20 -o twenty.rmg --data a
+want 0 "$jitos" diff @5 @20 --data a -o d.patch
+want 0 "$rmg" apply five.rmg d.patch -o there.rmg
+cmp -s there.rmg twenty.rmg || fail "a difference leads elsewhere"
+want 1 "$jitos" diff @5 @20 --data a --stat --exit-code
+says 'values'
+want 0 "$jitos" diff @24 --data a --exit-code --json
+says '"same":true'
+want 0 "$jitos" fork @12 -m other --seed 9 --data a
+want 0 "$jitos" run --data a/branches/other --ticks 24
+want 1 "$jitos" diff @24 @24 --data a --with a/branches/other --exit-code
+
+# /time: each tick but the first has a parent, a branch leaves at its tick, a merge has two.
+want 0 "$jitos" merge HEAD --into main --data a/branches/other
+want 0 "$jitos" query 'match (t:tick)-[:parent]->(u:tick) return count(*)' --in /time --data a
+[ "$(cat out)" = 38 ] || fail "/time has $(cat out) parents"
+want 0 "$jitos" query 'match (t:tick)-[:parent]->(u:tick) where t.tick = 25 return u.tick' \
+    --in /time --data a
+[ "$(sum)" = 48 ] || fail "the merge has other parents: $(cat out)"
+want 0 "$jitos" query 'match (c:checkpoint)-[:of]->(t:tick) return t.tick' --in /time --data a
+[ "$(sum)" = 48 ] || fail "other checkpoints: $(cat out)"
+want 0 "$jitos" query 'match (h:head)-[:at]->(b:branch)-[:at]->(t:tick) return t.tick, b.name' \
+    --in /time --data a
+says '25.*main'
+want 0 "$jitos" inspect /time/@7 --data a
+says q0
+want 0 "$jitos" query 'match (r:request)-[:made]->(o:operation) return count(*)' --in /time/@7 \
+    --data a
+made=$(cat out)
+want 0 "$jitos" query 'match (t:tick) where t.tick = 7 return t.applied' --in /time --data a
+[ "$(sum)" = "$made" ] || fail "tick 7 made $made, /time says $(sum)"
+want 3 "$jitos" inspect /time/@99 --data a
+want 3 "$jitos" inspect /time/nothing --data a
+
+[ $failed = 0 ] && echo "history: ok"
+exit $failed

@@ -1,0 +1,29 @@
+/* tools/moment.h - a state out of a history, as the tools for graphs take it: at a tick of the log,
+ * or /time, the history itself. Spec:  DESIGN 9.1, 9.3; docs/spec/time.md. Layer: tools. */
+#ifndef JIT_TOOLS_MOMENT_H
+#define JIT_TOOLS_MOMENT_H
+
+#include "tools/formats/graph.h"
+#include "tools/history.h"
+
+struct moment {
+    struct format_graph graph;
+    struct shell_system system; /* whose store the graph is in, unless synthetic */
+    bool synthetic;
+    bool open;
+    uint64_t tick;
+};
+
+/* revision NULL: the newest tick. The nearest checkpoint is loaded, what follows is replayed and
+ * compared. Returns an exit code; said. Close it whatever comes back. */
+int moment_open(struct cli *cli, const char *data, const char *revision, struct moment *out);
+/* Likewise of a path: /time and what is below it is made of the log (tools/timegraph.h). */
+int moment_open_path(struct cli *cli, const char *data, const char *revision, const char *path,
+                     struct moment *out);
+void moment_close(struct moment *moment);
+
+/* "/world/bash@40": the path before the last '@' (room: its size and 1) and the revision behind it,
+ * NULL when there is none. A path of nothing is "/". */
+void moment_split(const char *operand, char *path, size_t path_size, const char **revision);
+
+#endif
