@@ -86,6 +86,13 @@ enum jit_err rmg_store_pin(struct rmg_store *store, const struct rmg_version *ve
     return store_pin_any(store, version);
 }
 
+enum jit_err rmg_store_pin_ready(struct rmg_store *store, size_t count)
+{
+    int grown = jit_heap_grow(store->heap, (void **)&store->pins, &store->pin_capacity,
+                              store->pin_count + count, sizeof *store->pins);
+    return grown == 0 ? JIT_OK : JIT_ENOMEM;
+}
+
 enum jit_err store_pin_any(struct rmg_store *store, const struct rmg_version *version)
 {
     size_t at = pin_find(store, version->epoch);
@@ -93,9 +100,9 @@ enum jit_err store_pin_any(struct rmg_store *store, const struct rmg_version *ve
         store->pins[at].count++;
         return JIT_OK;
     }
-    if (jit_heap_grow(store->heap, (void **)&store->pins, &store->pin_capacity,
-                      store->pin_count + 1, sizeof *store->pins) != 0) {
-        return JIT_ENOMEM;
+    enum jit_err err = rmg_store_pin_ready(store, 1);
+    if (err != JIT_OK) {
+        return err;
     }
     memmove(&store->pins[at + 1], &store->pins[at], (store->pin_count - at) * sizeof *store->pins);
     store->pins[at] = (struct pin){.epoch = version->epoch, .count = 1};

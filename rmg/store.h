@@ -67,6 +67,8 @@ struct rmg_version rmg_version_empty(void);
  */
 JIT_MUST_CHECK enum jit_err rmg_store_pin(struct rmg_store *store,
                                           const struct rmg_version *version);
+/* The next `count` pins will need no memory. Errors: JIT_ENOMEM. */
+JIT_MUST_CHECK enum jit_err rmg_store_pin_ready(struct rmg_store *store, size_t count);
 void rmg_store_unpin(struct rmg_store *store, const struct rmg_version *version);
 
 /* One instance of a version; JIT_ENOENT. graph may be NULL. */
@@ -136,6 +138,10 @@ JIT_MUST_CHECK enum jit_err rmg_tx_adopt(struct rmg_tx *tx, const struct rmg_ins
 /* Forget an adopted instance that this line has not changed. Errors: JIT_ENOENT, JIT_ENOMEM,
  * JIT_ENOSPC. */
 JIT_MUST_CHECK enum jit_err rmg_tx_disown(struct rmg_tx *tx, const struct jit_id *id);
+
+/* What seal would judge, and nothing else: after JIT_OK a seal that follows at once cannot fail.
+ * Errors: JIT_EINVALID, JIT_ECORRUPT. */
+JIT_MUST_CHECK enum jit_err rmg_tx_judge(struct rmg_tx *tx);
 
 /* The transaction's own view of an instance, valid until the next change. JIT_ENOENT. */
 JIT_MUST_CHECK enum jit_err rmg_tx_graph(struct rmg_tx *tx, const struct jit_id *instance,

@@ -97,8 +97,6 @@ JIT_MUST_CHECK enum jit_err store_pin_any(struct rmg_store *store,
  * such pin. The list is empty afterwards. */
 void store_bury(struct rmg_store *store, struct dead_list *dead, size_t pin_count);
 
-/* Validity of all that was touched (tx_judge.c). Errors: JIT_EINVALID, JIT_ECORRUPT, JIT_ENOMEM. */
-JIT_MUST_CHECK enum jit_err tx_judge(struct rmg_tx *tx);
 JIT_MUST_CHECK enum jit_err instance_judge(const struct rmg_store *store, uint32_t instances,
                                            const struct leaf_instance *leaf);
 JIT_MUST_CHECK enum jit_err attachment_judge(const struct rmg_attachment *attachment);

@@ -69,7 +69,7 @@ static enum jit_err judge_all_depths(const struct rmg_tx *tx)
     return err == JIT_ENOENT ? JIT_OK : err;
 }
 
-enum jit_err tx_judge(struct rmg_tx *tx)
+enum jit_err rmg_tx_judge(struct rmg_tx *tx)
 {
     if (tx->adopted) {
         return JIT_OK;
@@ -156,7 +156,7 @@ enum jit_err rmg_tx_seal(struct rmg_tx *tx, struct rmg_version *out)
 {
     struct rmg_store *store = tx->store;
     assert(store != NULL);
-    enum jit_err err = tx_judge(tx);
+    enum jit_err err = rmg_tx_judge(tx);
     if (err != JIT_OK) {
         rmg_tx_abort(tx);
         return err;
