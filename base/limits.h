@@ -33,6 +33,11 @@
 #define JIT_CAP_DEPTH_MAX   16u
 #define JIT_CAP_FAN_OUT_MAX 65536u
 
+/* Branches of a worker */
+#define JIT_BRANCHES_MAX     256u
+#define JIT_BRANCH_DEPTH_MAX 16u
+#define JIT_IN_SLOTS_MAX     65536u /* a collapse */
+
 /* Process policies */
 #define JIT_RESTARTS_MAX      1000u    /* of a process ... */
 #define JIT_RESTART_TICKS_MAX 1000000u /* ... within so many ticks */

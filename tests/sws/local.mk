@@ -1,1 +1,7 @@
 # Tests of sws.
+check_PROGRAMS += %D%/test_home %D%/test_space
+%C%_test_home_CFLAGS = $(test_cflags)
+%C%_test_home_LDADD = sws/libsws.la $(test_libs_rmg)
+%C%_test_space_CFLAGS = $(test_cflags)
+%C%_test_space_LDADD = sws/libsws.la $(test_libs_rmg)
+EXTRA_DIST += docs/spec/sws.md

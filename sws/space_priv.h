@@ -1,0 +1,73 @@
+/* sws/space_priv.h - what the files of the space share. Layer: sws. */
+#ifndef JIT_SWS_SPACE_PRIV_H
+#define JIT_SWS_SPACE_PRIV_H
+
+#include "base/check.h"
+#include "sws/space.h"
+
+/* Epochs of the overlay lie above all epochs of the kernel. */
+#define SWS_OVERLAY_EPOCH (UINT64_C(1) << 63)
+
+/* A line of both graphs: the own and the mounted. */
+struct sws_branch {
+    struct sws_branch *parent; /* NULL: the trunk */
+    struct sws_branch *next;   /* of all branches of the space, newest first */
+    struct rmg_branch own;
+    struct rmg_branch shared;
+    uint64_t tick; /* of the mounted instances at the fork */
+    uint32_t depth;
+    struct jit_buf reads; /* slots, encoded one after another */
+    uint32_t read_count;
+};
+
+struct sws_change {
+    bool open;
+    struct sws_branch *branch;
+    struct rmg_tx *own;    /* NULL: not begun */
+    struct rmg_tx *shared; /* likewise */
+    size_t reads_before;   /* of the branch */
+    uint32_t read_count_before;
+};
+
+struct sws {
+    struct sws_options options;
+    struct rmg_store *own;    /* the home's */
+    struct rmg_store *shared; /* in the overlay; NULL: nothing can be mounted */
+    struct rmg_version shown; /* of the mounted instances */
+    uint64_t tick;
+    struct sws_mount *mounts; /* ascending by instance */
+    uint32_t mount_count;
+    struct sws_branch *branches;
+    uint32_t branch_count;
+    struct sws_change change;
+    struct rmg_version *history; /* pinned, the oldest first */
+    uint32_t history_count;
+};
+
+static inline struct rmg_version sws_own_head(const struct sws *space,
+                                              const struct sws_branch *branch)
+{
+    return branch == NULL ? space->options.home->latest : branch->own.head;
+}
+
+static inline struct rmg_version sws_shared_head(const struct sws *space,
+                                                 const struct sws_branch *branch)
+{
+    return branch == NULL ? space->shown : branch->shared.head;
+}
+
+static inline bool sws_is_stale(const struct sws *space, const struct sws_branch *branch)
+{
+    return branch != NULL && space->tick - branch->tick >= space->options.keep;
+}
+
+/* Is the instance mounted, or was it created inside a mounted one on this line? */
+bool sws_is_shared(const struct sws *space, const struct rmg_version *shared,
+                   const struct jit_id *instance);
+/* The mount it lies in; NULL: none. */
+const struct sws_mount *sws_mount_of(const struct sws *space, const struct rmg_version *shared,
+                                     const struct jit_id *instance);
+/* Publish the newest own version, and remember the one before for undo. Two pins are ready. */
+void sws_commit(struct sws *space, const struct rmg_version *version);
+
+#endif
