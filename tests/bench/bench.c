@@ -13,7 +13,7 @@
 static void (*const files[])(const struct bench *bench) = {
     bench_process, /* first: a spawn costs with the memory its caller has touched */
     bench_script,  bench_store,  bench_lmdb,   bench_file, bench_merge, bench_wsc,
-    bench_rule,    bench_engine, bench_kernel, bench_disk, bench_cap,
+    bench_rule,    bench_engine, bench_kernel, bench_disk, bench_cap,   bench_sws,
 };
 
 static clockid_t bench_clock = CLOCK_MONOTONIC;
@@ -49,6 +49,8 @@ static const struct bar bars[] = {
     {"durable_tick", 0, 1.4, "raw_dsync", 0},
     {"durable_rows", 0, 0.2, "sqlite_rows", 0},
     {"spawn", 0, 1, "bwrap", 0},
+    {"sws_fork", 0, 100, NULL, 0},
+    {"collapse100", 1000000, 300e3, NULL, 0},
     {"cap_check", 8, 100, NULL, 0},
     {"cap_revoke", 100000, 1e3, NULL, 0},
 };

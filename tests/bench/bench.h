@@ -35,6 +35,7 @@ void bench_process(const struct bench *bench);
 void bench_rule(const struct bench *bench);
 void bench_script(const struct bench *bench);
 void bench_store(const struct bench *bench);
+void bench_sws(const struct bench *bench);
 void bench_wsc(const struct bench *bench);
 
 #endif
