@@ -158,7 +158,7 @@ static void use_negatives(struct all *a)
         unsigned side = negative->direction == RMG_DIR_OUT ? WORK_OUT : WORK_IN;
         uint32_t node = a->run->match.at[negative->element];
         use_incidence(a, node, r->negative_types[i][0], side, USE_READ);
-        if (!negative->other_typed || !a->nodes) {
+        if (!negative->other_typed || negative->other_matched || !a->nodes) {
             continue;
         }
         struct script_edges edges = script_edges_of(work, node, r->negative_types[i][0], side);

@@ -131,6 +131,10 @@ static void pull(struct script_run *run, const struct script_rule *by, const uin
         case SCRIPT_CREATED:
             script_touch(run, r, trigger->element, created[trigger->source]);
             break;
+        case SCRIPT_LINKED:
+            script_touch(run, r, trigger->element,
+                         run->work->edges[created[trigger->source]].end[trigger->side]);
+            break;
         case SCRIPT_UNLINKED: {
             uint32_t deleted = by->deleted_mask & by->edge_mask;
             uint32_t place = (uint32_t)__builtin_popcount(deleted & ((1u << trigger->source) - 1));

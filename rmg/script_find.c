@@ -168,22 +168,51 @@ static bool bind_whole(struct script_run *run, const struct script_rule *r, uint
 
 /* ---- what must hold of a whole match ---- */
 
-static bool negative_holds(const struct script_run *run, const struct script_rule *r, uint32_t n)
+static uint32_t count_of(const struct rmg_work *work, uint32_t node, uint32_t type, unsigned side)
 {
-    const struct rmg_rule_near *negative = &r->rule->negatives[n];
+    if (type == SCRIPT_ANY) {
+        return work->nodes[node].degree[side];
+    }
+    const struct work_bundle *bundle = work_bundle_find(work, node, type << 1 | side);
+    return bundle == NULL ? 0 : bundle->count;
+}
+
+/* Is this edge, and what is at its far end, what a condition asks for? */
+static bool near_fits(const struct script_run *run, const struct script_rule *r, uint32_t n,
+                      uint32_t edge, uint32_t other)
+{
+    const struct rmg_rule_near *near = &r->rule->negatives[n];
+    if (is_matched(run, r->edge_mask, edge)) {
+        return false;
+    }
+    return near->other_matched
+               ? other == run->match.at[near->other]
+               : script_type_is(r->negative_types[n][1], run->work->nodes[other].type) &&
+                     !is_matched(run, r->node_mask, other);
+}
+
+/* Conditions, NONE or SOME. Between two matched nodes from the one with fewer edges. */
+static bool near_holds(const struct script_run *run, const struct script_rule *r, uint32_t n)
+{
+    const struct rmg_rule_near *near = &r->rule->negatives[n];
     const struct rmg_work *work = run->work;
-    unsigned side = negative->direction == RMG_DIR_OUT ? WORK_OUT : WORK_IN;
+    uint32_t type = r->negative_types[n][0];
+    uint32_t node = run->match.at[near->element];
+    unsigned side = near->direction == RMG_DIR_OUT ? WORK_OUT : WORK_IN;
+    bool far = near->other_matched && count_of(work, run->match.at[near->other], type, side ^ 1u) <
+                                          count_of(work, node, type, side);
     struct script_edges edges =
-        script_edges_of(work, run->match.at[negative->element], r->negative_types[n][0], side);
+        far ? script_edges_of(work, run->match.at[near->other], type, side ^ 1u)
+            : script_edges_of(work, node, type, side);
     for (; edges.at != RMG_WORK_NONE; script_edges_step(work, &edges)) {
-        uint32_t other = work->edges[edges.at].end[side ^ 1u];
+        const struct work_edge *edge = &work->edges[edges.at];
         run->report->looks++;
-        if (script_type_is(r->negative_types[n][1], work->nodes[other].type) &&
-            !is_matched(run, r->edge_mask, edges.at) && !is_matched(run, r->node_mask, other)) {
-            return false;
+        if ((!far || edge->end[side] == node) &&
+            near_fits(run, r, n, edges.at, edge->end[side ^ 1u])) {
+            return near->kind == RMG_NEAR_SOME;
         }
     }
-    return true;
+    return near->kind == RMG_NEAR_NONE;
 }
 
 /* More edges than that are no single rewrite. */
@@ -370,7 +399,7 @@ static bool whole(struct walk *w)
         return true;
     }
     for (uint32_t i = 0; i < r->rule->negative_count; i++) {
-        if (!negative_holds(run, r, i)) {
+        if (!near_holds(run, r, i)) {
             return true;
         }
     }
@@ -420,15 +449,6 @@ static bool try_node(struct walk *w, uint32_t depth, uint32_t node)
     }
     run->bound = bound;
     return go_on;
-}
-
-static uint32_t count_of(const struct rmg_work *work, uint32_t node, uint32_t type, unsigned side)
-{
-    if (type == SCRIPT_ANY) {
-        return work->nodes[node].degree[side];
-    }
-    const struct work_bundle *bundle = work_bundle_find(work, node, type << 1 | side);
-    return bundle == NULL ? 0 : bundle->count;
 }
 
 static bool walk_edges(struct walk *w, uint32_t depth, uint32_t node, unsigned side)

@@ -109,13 +109,19 @@ struct script_conjunct {
     struct script_compare compare;
 };
 
-enum script_event { SCRIPT_CREATED = 1, SCRIPT_UNLINKED, SCRIPT_SET, SCRIPT_SET_LATE };
+enum script_event {
+    SCRIPT_CREATED = 1,
+    SCRIPT_LINKED,
+    SCRIPT_UNLINKED,
+    SCRIPT_SET,
+    SCRIPT_SET_LATE
+};
 
 /* What an effect of this rule may enable: element `element` of a rule is now what was touched. */
 struct script_trigger {
     uint8_t event;
     uint8_t source; /* number of the create, the deleted element, the update */
-    uint8_t side;   /* UNLINKED: which end of the deleted edge */
+    uint8_t side;   /* LINKED, UNLINKED: which end of the edge */
     uint8_t element;
     uint16_t rule;
 };

@@ -12,11 +12,11 @@ const char *rmg_script_refuses(const struct rmg_rule *rule)
     }
     for (uint32_t i = 0; i < rule->negative_count; i++) {
         const struct rmg_rule_near *near = &rule->negatives[i];
-        if (near->kind != RMG_NEAR_NONE) {
-            return "a pattern without `not` in `where`";
+        if (near->alone) {
+            return "a condition on a node alone";
         }
-        if (near->alone || near->other_matched || near->value_count > 0) {
-            return "`not` with values, with both ends matched, or with a node alone";
+        if (near->value_count > 0) {
+            return "a condition with values";
         }
     }
     for (uint32_t i = 0; i < rule->update_count; i++) {
@@ -303,6 +303,27 @@ static void created_triggers(struct triggers *t)
     }
 }
 
+static unsigned side_of(enum rmg_direction direction)
+{
+    return direction == RMG_DIR_OUT ? WORK_OUT : WORK_IN;
+}
+
+/* An edge that is new: positive conditions at its ends may hold. */
+static void linked_triggers(struct triggers *t)
+{
+    const struct rmg_rule *from = t->from->rule;
+    const struct rmg_rule *to = t->to->rule;
+    for (uint32_t c = 0; c < from->create_count; c++) {
+        for (uint32_t n = 0; n < to->negative_count && from->creates[c].is_edge; n++) {
+            const struct rmg_rule_near *near = &to->negatives[n];
+            if (near->kind == RMG_NEAR_SOME &&
+                may_be(t->to->negative_types[n][0], t->from->create_types[c])) {
+                add_trigger(t, SCRIPT_LINKED, c, side_of(near->direction), near->element);
+            }
+        }
+    }
+}
+
 /* An edge that is gone: negative conditions at its ends may hold, and its ends may be deleted. */
 static void unlinked_triggers(struct triggers *t)
 {
@@ -313,9 +334,9 @@ static void unlinked_triggers(struct triggers *t)
             continue;
         }
         for (uint32_t n = 0; n < to->negative_count; n++) {
-            if (may_be(t->to->negative_types[n][0], t->from->types[d])) {
-                add_trigger(t, SCRIPT_UNLINKED, d,
-                            to->negatives[n].direction == RMG_DIR_OUT ? WORK_OUT : WORK_IN,
+            if (to->negatives[n].kind == RMG_NEAR_NONE &&
+                may_be(t->to->negative_types[n][0], t->from->types[d])) {
+                add_trigger(t, SCRIPT_UNLINKED, d, side_of(to->negatives[n].direction),
                             to->negatives[n].element);
             }
         }
@@ -367,6 +388,7 @@ enum jit_err script_triggers_init(struct script_run *run, uint32_t index)
         t.to_number = (uint16_t)i;
         t.to = &run->rules[i];
         created_triggers(&t);
+        linked_triggers(&t);
         unlinked_triggers(&t);
         set_triggers(&t);
     }

@@ -1,8 +1,9 @@
 /* Scripts, from a version to a version with its root: the rules are text of the language, the time
  * is that of reading the version into the working form, running the script, committing with ids and
  * indexes, and hashing. The figure NAME_run is the script alone.
- * sierpinski: generations, in parallel steps; a corner's role is the type of its edge. colour2,
- * acyclic, topsort, reverse: unrooted loops on a grid of n cells whose edges go right and down. */
+ * sts: Varro's mutual exclusion, 5n - 1 rewrites. sierpinski: generations, in parallel steps; a
+ * corner's role is the type of its edge. colour2, acyclic, topsort, reverse: unrooted loops on a
+ * grid of n cells whose edges go right and down. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,6 +14,32 @@
 #include "tests/lib/rule_kit.h"
 
 #define RUNS_MAX 5
+
+static const char sts_text[] =
+    "system sts\n"
+    "type Process\n"
+    "type Resource\n"
+    "edge next, token, held_by, release, request\n"
+    "rule new match (a:Process)-[n:next]->(b:Process)\n"
+    "  delete n create (a)-[:next]->(p:Process)-[:next]->(b)\n"
+    "rule mount match (p:Process) create (r:Resource)-[:token]->(p)\n"
+    "rule ask match (p:Process), (r:Resource)\n"
+    "  where not (r)-[:held_by]->(p) and not (p)-[:request]->(:Resource) and\n"
+    "    not (p)-[:request]->(r)\n"
+    "  create (p)-[:request]->(r)\n"
+    "rule take match (r:Resource)-[t:token]->(p:Process)-[q:request]->(r)\n"
+    "  delete t, q create (r)-[:held_by]->(p)\n"
+    "rule let match (r:Resource)-[h:held_by]->(p:Process)\n"
+    "  where not (p)-[:request]->(:Resource) and not (p)-[:request]->(r)\n"
+    "  delete h create (r)-[:release]->(p)\n"
+    "rule give match (r:Resource)-[l:release]->(a:Process)-[:next]->(b:Process)\n"
+    "  delete l create (r)-[:token]->(b)\n"
+    "script run {\n"
+    "  until none new at most %llu\n"
+    "  once mount\n"
+    "  until none ask\n"
+    "  until none { once take once let once give }\n"
+    "}\n";
 
 static const char sierpinski_text[] =
     "system sierpinski\n"
@@ -94,6 +121,17 @@ static void begin(struct kit_graph *g, uint64_t bytes, struct rmg_bulk *bulk)
     must(rmg_tx_upsert_instance(g->tx, &g->instance, &g->root, NULL));
     must(rmg_tx_load(g->tx, &g->instance, bulk));
     kit_seal(g);
+}
+
+static void begin_sts(struct kit_graph *g, const struct lang_system *system, uint64_t n)
+{
+    struct jit_id process = type_of(system, "Process");
+    struct jit_id next = type_of(system, "next");
+    struct rmg_bulk_node nodes[2] = {{kit_id('n', 0), process}, {kit_id('n', 1), process}};
+    struct rmg_edge edges[2] = {{kit_id('e', 0), nodes[0].id, nodes[1].id, next},
+                                {kit_id('e', 1), nodes[1].id, nodes[0].id, next}};
+    struct rmg_bulk bulk = {.nodes = nodes, .node_count = 2, .edges = edges, .edge_count = 2};
+    begin(g, (n + 1000) * 2000, &bulk);
 }
 
 static void begin_sierpinski(struct kit_graph *g, const struct lang_system *system, uint64_t nodes)
@@ -211,7 +249,11 @@ static void expect(const char *name, uint64_t have, uint64_t want)
 static void check(const char *name, uint64_t n, uint64_t side, const struct outcome *out)
 {
     uint64_t edges = 2 * side * (side - 1);
-    if (strcmp(name, "sierpinski") == 0) {
+    if (strcmp(name, "sts") == 0) {
+        expect("sts rewrites", out->report.rewrites, 5 * n - 1);
+        expect("sts edges", out->counts.edges, n + 1);
+        expect("sts nodes", out->counts.nodes, n + 1);
+    } else if (strcmp(name, "sierpinski") == 0) {
         uint64_t power = 1;
         for (uint64_t i = 0; i < n; i++) {
             power *= 3;
@@ -247,16 +289,21 @@ static void measure(const struct bench *bench, const char *name, uint64_t n)
     double all[RUNS_MAX];
     double alone[RUNS_MAX];
     char run_name[32];
+    bool sts = strcmp(name, "sts") == 0;
     bool sierpinski = strcmp(name, "sierpinski") == 0;
     uint64_t side = (uint64_t)sqrt((double)n);
     if (!bench_wants(bench, name, n)) {
         return;
     }
-    struct lang_system *system = sierpinski ? parse(sierpinski_text, n) : parse(grid_text, 0);
+    struct lang_system *system = sts          ? parse(sts_text, n - 2)
+                                 : sierpinski ? parse(sierpinski_text, n)
+                                              : parse(grid_text, 0);
     size_t runs = n > 200000 ? 3 : RUNS_MAX;
     for (size_t i = 0; i < runs; i++) {
         struct kit_graph g = {0};
-        if (sierpinski) {
+        if (sts) {
+            begin_sts(&g, system, n);
+        } else if (sierpinski) {
             begin_sierpinski(&g, system, (uint64_t)pow(3, (double)n + 1) / 2);
         } else {
             begin_grid(&g, system, side);
@@ -276,6 +323,9 @@ static void measure(const struct bench *bench, const char *name, uint64_t n)
 void bench_script(const struct bench *bench)
 {
     static const char *const grids[] = {"colour2", "acyclic", "topsort", "reverse"};
+    for (uint64_t n = 1000; n <= 1000000; n *= 10) {
+        measure(bench, "sts", n);
+    }
     for (uint64_t g = 8; g <= 12; g += 2) {
         measure(bench, "sierpinski", g);
     }

@@ -556,8 +556,17 @@ static struct rmg_rule *random_rule(unsigned index)
         random_guard(&kit, s.count);
     }
     for (unsigned i = below(2) == 0 ? 1 + below(2) : 0; i > 0; i--) {
-        kit_not(&kit, s.nodes[below(s.node_count)], below(2) == 0 ? RMG_DIR_OUT : RMG_DIR_IN,
-                below(3) == 0 ? 0 : 11 + below(2), below(2) == 0 ? 0 : 1 + below(2));
+        struct rmg_rule_near near = {.kind = below(4) == 0 ? RMG_NEAR_SOME : RMG_NEAR_NONE,
+                                     .element = s.nodes[below(s.node_count)],
+                                     .direction = below(2) == 0 ? RMG_DIR_OUT : RMG_DIR_IN,
+                                     .edge_typed = below(3) != 0,
+                                     .edge_type = kit_type(11 + below(2)),
+                                     .other_matched = below(3) == 0,
+                                     .other = s.nodes[below(s.node_count)],
+                                     .other_typed = below(2) == 0,
+                                     .other_type = kit_type(1 + below(2))};
+        near.other_typed = near.other_typed && !near.other_matched;
+        (void)kit_near(&kit, &near);
     }
     random_deletions(&kit, &s);
     random_equal(&kit, &s);
