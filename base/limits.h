@@ -20,6 +20,7 @@
 #define JIT_RULES_MAX            4096u
 #define JIT_PARAMS_BYTES_MAX     4096u
 #define JIT_VERIFY_SLOTS_MAX     4096u /* budget of one verification */
+#define JIT_RETRY_MAX            100u  /* `on conflict retry n` */
 
 /* Requests */
 #define JIT_REQUESTS_PER_TICK_MAX   (1u << 20)

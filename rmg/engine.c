@@ -22,6 +22,7 @@ enum jit_err rmg_engine_new(struct jit_heap *heap, struct rmg_store *store, stru
     engine->exec = exec;
     rmg_scratch_init(&engine->arena, heap);
     jit_buf_init(&engine->patch, heap, JIT_PATCH_BYTES_MAX);
+    jit_buf_init(&engine->waiting, heap, JIT_ATOM_BYTES_MAX);
     *out = engine;
     return JIT_OK;
 }
@@ -44,6 +45,7 @@ void rmg_engine_free(struct rmg_engine *engine)
     }
     rmg_scratch_release(&engine->arena);
     jit_buf_release(&engine->patch);
+    jit_buf_release(&engine->waiting);
     heap->free(heap, engine->hands);
     heap->free(heap, engine->chunks);
     heap->free(heap, engine->instances);

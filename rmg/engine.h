@@ -47,6 +47,7 @@ struct rmg_request {
     uint64_t nonce;
     struct jit_id process; /* node id of the process */
     uint32_t cap_slot;
+    uint32_t cap_generation;
     uint32_t quota;                   /* index into the input's quotas, or RMG_NO_QUOTA */
     const struct rmg_charge *charges; /* other quotas: all of them can pay, or none is charged */
     uint32_t charge_count;
@@ -54,7 +55,7 @@ struct rmg_request {
     const struct rmg_gate *within; /* what may be matched; NULL: anything */
     const struct rmg_gate *writes; /* what may be written; NULL: anything */
     uint32_t retries; /* how often it lost and was sent again; below rule->retry, a conflict gives
-                         RETRIED */
+                         RETRIED while there is room in `waiting` */
     uint16_t result;  /* APPLIED: go on; else what authorisation said (DENIED, INVALID) */
     uint16_t gate;    /* enum rmg_gate_stop: set when a gate made the result DENIED */
     uint32_t user;    /* the caller's own; comes back with the request in canonical order */
@@ -82,6 +83,13 @@ struct rmg_tick_input {
     const struct jit_id *charged_in;
     uint32_t charged_in_count;
     void *charged_user;
+    /* The node whose attachment `waiting` (rmg/request.h) holds what lost and is tried again: the
+     * tick writes it anew, or takes it away, as its own last operation. NULL: nobody is tried
+     * again, and the slot is as any other. */
+    const struct rmg_waiting_place {
+        struct jit_id instance;
+        struct jit_id node;
+    } * waiting;
 };
 
 struct rmg_tick_output {

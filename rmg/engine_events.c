@@ -1,6 +1,7 @@
 #include "base/check.h"
 #include "rmg/engine_priv.h"
 #include "rmg/patch_priv.h"
+#include "rmg/request.h"
 
 static enum jit_err add_use(struct rmg_engine *engine, struct eng_use use)
 {
@@ -181,11 +182,107 @@ static enum jit_err keep_event(struct rmg_engine *engine, uint32_t index, uint32
     return prior_of(engine, instance, op, &kept->prior);
 }
 
+/* ---- requests that wait for the next tick ---- */
+
+#define WAITING_PATCH_BYTES                                                                        \
+    512u /* at least what its slots and its operation take, but its value                          \
+          */
+
+static const struct rmg_attachment waiting_name = {.name = RMG_WAITING_NAME,
+                                                   .name_size = sizeof RMG_WAITING_NAME - 1};
+
+static struct eng_use waiting_use(const struct rmg_engine *engine)
+{
+    const struct rmg_waiting_place *place = engine->input->waiting;
+    struct eng_use use = {.id = place->node,
+                          .rest = waiting_name.name,
+                          .instance = eng_instance_find(engine, &place->instance),
+                          .kind = RMG_SLOT_ALPHA,
+                          .access = RMG_ACCESS_WRITE,
+                          .name_size = (uint8_t)waiting_name.name_size};
+    use.hash = eng_use_hash(engine, &use);
+    return use;
+}
+
+/* It is the kernel's, whether it comes to be written or not: known only when all have been judged.
+ */
+enum jit_err eng_waiting_hold(struct rmg_engine *engine)
+{
+    struct rmg_value value;
+    engine->late = false;
+    engine->waited = false;
+    jit_buf_reset(&engine->waiting);
+    if (engine->input->waiting == NULL) {
+        return JIT_OK;
+    }
+    const struct eng_use use = waiting_use(engine);
+    const struct eng_instance *instance = &engine->instances[use.instance];
+    assert(instance->exists);
+    enum jit_err err = rmg_attachment_get(&instance->graph, RMG_PLANE_ALPHA, &use.id,
+                                          waiting_name.name, waiting_name.name_size, &value);
+    if (err != JIT_OK && err != JIT_ENOENT) {
+        return err;
+    }
+    engine->waited = err == JIT_OK;
+    rmg_waiting_begin(&engine->waiting);
+    engine->patch_bytes += WAITING_PATCH_BYTES;
+    return engine->waiting.err == JIT_OK ? add_use(engine, use) : JIT_ENOMEM;
+}
+
+/* The slot is written, and its node is read: rules leave the root of an instance where it is. */
+static enum jit_err mark_node(struct rmg_engine *engine, const struct eng_use *slot)
+{
+    struct eng_use *use = rmg_scratch_alloc(&engine->arena, sizeof *use);
+    if (use == NULL) {
+        return JIT_ENOMEM;
+    }
+    *use = (struct eng_use){.id = slot->id,
+                            .instance = slot->instance,
+                            .kind = RMG_SLOT_NODE,
+                            .access = RMG_ACCESS_READ,
+                            .read = true};
+    use->hash = eng_use_hash(engine, use);
+    return eng_mark_event(engine, use);
+}
+
+enum jit_err eng_waiting_write(struct rmg_engine *engine)
+{
+    const struct rmg_tick_input *input = engine->input;
+    const size_t empty = 4; /* its version alone */
+    if (input->waiting == NULL) {
+        return JIT_OK;
+    }
+    if (engine->waiting.err != JIT_OK) {
+        return JIT_ENOMEM;
+    }
+    const struct eng_use use = waiting_use(engine);
+    struct rmg_op op = {.kind = RMG_OP_CLEAR_ATTACHMENT,
+                        .plane = RMG_PLANE_ALPHA,
+                        .instance = input->waiting->instance,
+                        .id = input->waiting->node,
+                        .attachment = waiting_name};
+    if (engine->waiting.size > empty) {
+        op.kind = RMG_OP_SET_ATTACHMENT;
+        op.attachment.value = (struct rmg_value){.kind = RMG_VALUE_ATOM,
+                                                 .type = *rmg_codec_type(RMG_CODEC_BYTES),
+                                                 .bytes = engine->waiting.data,
+                                                 .size = (uint32_t)engine->waiting.size};
+    } else if (!engine->waited) {
+        struct eng_mark *mark = eng_mark_of(engine, &use);
+        mark->access = RMG_ACCESS_READ; /* held for nothing: neither read nor written */
+        mark->read = false;
+        return JIT_OK;
+    }
+    engine->late = true;
+    enum jit_err err = mark_node(engine, &use);
+    return err == JIT_OK ? keep_event(engine, input->event_count, use.instance, &op) : err;
+}
+
 enum jit_err eng_events(struct rmg_engine *engine)
 {
     const struct rmg_tick_input *input = engine->input;
-    enum jit_err err =
-        ENG_ROOM(engine, engine->event_ops, engine->event_op_capacity, input->event_count);
+    enum jit_err err = ENG_ROOM(engine, engine->event_ops, engine->event_op_capacity,
+                                (size_t)input->event_count + 1);
     engine->event_use_count = 0;
     for (uint32_t i = 0; i < input->event_count && err == JIT_OK; i++) {
         const struct rmg_op *op = &input->events[i];
@@ -211,5 +308,5 @@ enum jit_err eng_events(struct rmg_engine *engine)
             err = keep_event(engine, i, instance, op);
         }
     }
-    return err;
+    return err == JIT_OK ? eng_waiting_hold(engine) : err;
 }

@@ -160,6 +160,9 @@ enum jit_err eng_instances_collect(struct rmg_engine *engine)
     for (uint32_t i = 0; i < input->charged_in_count && err == JIT_OK; i++) {
         err = collect_one(&collector, &input->charged_in[i]);
     }
+    if (err == JIT_OK && input->waiting != NULL) {
+        err = collect_one(&collector, &input->waiting->instance);
+    }
     engine->instance_count = (uint32_t)collector.count;
     if (err == JIT_OK && collector.count > 1) {
         err = sort_unique(engine, collector.count);

@@ -114,9 +114,14 @@ static uint64_t op_key(const struct rmg_engine *engine, const struct eng_op *op)
     return eng_prefix(engine, op->kind, op->instance, &shifted);
 }
 
+static uint32_t event_count(const struct rmg_engine *engine)
+{
+    return engine->input->event_count + (engine->late ? 1u : 0u);
+}
+
 static enum jit_err collect_ops(struct rmg_engine *engine)
 {
-    size_t count = engine->input->event_count;
+    size_t count = event_count(engine);
     for (uint32_t i = 0; i < engine->input->request_count; i++) {
         count += engine->reqs[i].result == RMG_APPLIED ? engine->reqs[i].op_count : 0;
     }
@@ -137,7 +142,7 @@ static enum jit_err collect_ops(struct rmg_engine *engine)
             engine->ops[engine->op_count++] = &req->ops[k];
         }
     }
-    for (uint32_t i = 0; i < engine->input->event_count; i++) {
+    for (uint32_t i = 0; i < event_count(engine); i++) {
         engine->ops[engine->op_count++] = &engine->event_ops[i];
     }
     assert(engine->op_count == count);

@@ -174,7 +174,10 @@ struct rmg_engine {
     size_t mark_capacity;
     uint32_t *found; /* cells of the request being checked */
     size_t found_capacity;
-    uint64_t patch_bytes; /* at most, of all that has won */
+    uint64_t patch_bytes;   /* at most, of all that has won */
+    struct jit_buf waiting; /* what lost and is tried again */
+    bool waited;            /* there is such an attachment in the frozen version */
+    bool late;              /* an operation behind those of the input: that attachment's */
     const struct eng_op **ops;
     size_t op_count;
     size_t op_capacity;
@@ -228,6 +231,10 @@ JIT_MUST_CHECK enum jit_err eng_verify(struct rmg_engine *engine, uint64_t *slot
 /* ---- events (engine_events.c) ---- */
 JIT_MUST_CHECK enum jit_err eng_events(struct rmg_engine *engine);
 
+/* The slot of what waits: taken before anybody else may; written when all is known, or let go. */
+JIT_MUST_CHECK enum jit_err eng_waiting_hold(struct rmg_engine *engine);
+JIT_MUST_CHECK enum jit_err eng_waiting_write(struct rmg_engine *engine);
+
 /* ---- reserve (engine_reserve.c) ---- */
 uint64_t eng_use_hash(const struct rmg_engine *engine, const struct eng_use *use);
 size_t eng_slot_size(const struct eng_use *use); /* bytes in a list of a patch */
@@ -236,6 +243,9 @@ void eng_use_slot(const struct rmg_engine *engine, const struct eng_use *use, st
 /* The first bits of a place in the order of a patch: kind, instance, id. */
 uint64_t eng_prefix(const struct rmg_engine *engine, uint64_t kind, uint32_t instance,
                     const struct jit_id *id);
+/* The mark of this slot, or NULL; one of the kernel's own, made or made stronger. */
+struct eng_mark *eng_mark_of(const struct rmg_engine *engine, const struct eng_use *use);
+JIT_MUST_CHECK enum jit_err eng_mark_event(struct rmg_engine *engine, const struct eng_use *use);
 JIT_MUST_CHECK enum jit_err eng_reserve(struct rmg_engine *engine);
 
 /* ---- merge (engine_merge.c) ---- */

@@ -1,6 +1,7 @@
 #include "base/check.h"
 #include "base/le.h"
 #include "rmg/engine_priv.h"
+#include "rmg/request.h"
 
 /* How far ahead of the request at hand its uses, then its cells, are asked for. */
 #define AHEAD_USES  12u
@@ -142,22 +143,32 @@ static enum jit_err mark_new(struct rmg_engine *engine, uint32_t cell, const str
 }
 
 /* Events come first and go together: the strongest use of a slot stands. */
+enum jit_err eng_mark_event(struct rmg_engine *engine, const struct eng_use *use)
+{
+    uint32_t cell = find_cell(engine, use);
+    if (engine->cells[cell].mark == 0) {
+        return mark_new(engine, cell, use, RMG_NO_BLOCKER);
+    }
+    struct eng_mark *mark = &engine->marks[engine->cells[cell].mark - 1];
+    mark->read = mark->read || use->read;
+    if (mark->access != use->access || mark->join != use->join) {
+        mark->access = RMG_ACCESS_WRITE;
+        mark->join = RMG_JOIN_NONE;
+    }
+    return JIT_OK;
+}
+
+struct eng_mark *eng_mark_of(const struct rmg_engine *engine, const struct eng_use *use)
+{
+    uint32_t cell = find_cell(engine, use);
+    return engine->cells[cell].mark == 0 ? NULL : &engine->marks[engine->cells[cell].mark - 1];
+}
+
 static enum jit_err mark_events(struct rmg_engine *engine)
 {
     enum jit_err err = JIT_OK;
     for (size_t i = 0; i < engine->event_use_count && err == JIT_OK; i++) {
-        const struct eng_use *use = &engine->event_uses[i];
-        uint32_t cell = find_cell(engine, use);
-        if (engine->cells[cell].mark == 0) {
-            err = mark_new(engine, cell, use, RMG_NO_BLOCKER);
-            continue;
-        }
-        struct eng_mark *mark = &engine->marks[engine->cells[cell].mark - 1];
-        mark->read = mark->read || use->read;
-        if (mark->access != use->access || mark->join != use->join) {
-            mark->access = RMG_ACCESS_WRITE;
-            mark->join = RMG_JOIN_NONE;
-        }
+        err = eng_mark_event(engine, &engine->event_uses[i]);
     }
     return err;
 }
@@ -252,6 +263,15 @@ static enum jit_err mark_all(struct rmg_engine *engine, const struct eng_req *re
     return err;
 }
 
+/* Is it tried again, and is there room to keep it until then? */
+static bool may_wait(const struct rmg_engine *engine, const struct rmg_request *request)
+{
+    const size_t size = rmg_waiting_size(request);
+    return engine->input->waiting != NULL && request->retries < request->rule->retry &&
+           engine->waiting.size + size <= JIT_ATOM_BYTES_MAX &&
+           engine->patch_bytes + size <= JIT_PATCH_BYTES_MAX;
+}
+
 static enum jit_err reserve_one(struct rmg_engine *engine, uint32_t index)
 {
     const struct rmg_request *request = &engine->input->requests[index];
@@ -267,8 +287,10 @@ static enum jit_err reserve_one(struct rmg_engine *engine, uint32_t index)
     if (!way_is_open(engine, req->instance)) {
         result = RMG_CONFLICT; /* with the kernel, unless somebody else is in the way as well */
     }
-    if (result == RMG_CONFLICT && request->retries < request->rule->retry) {
+    if (result == RMG_CONFLICT && may_wait(engine, request)) {
         result = RMG_RETRIED;
+        engine->patch_bytes += rmg_waiting_size(request);
+        rmg_waiting_add(request, &engine->waiting);
     }
     /* What no longer fits into a patch waits for another tick: load is no reason to fail one. */
     if (result == RMG_APPLIED && engine->patch_bytes + bytes > JIT_PATCH_BYTES_MAX) {
@@ -309,7 +331,7 @@ static void look_ahead(const struct rmg_engine *engine, uint32_t index)
 /* At most half full, whoever wins. */
 static enum jit_err table_ready(struct rmg_engine *engine)
 {
-    uint64_t uses = engine->event_use_count + engine->instance_count; /* and their portals */
+    uint64_t uses = engine->event_use_count + engine->instance_count + 1; /* and portals */
     for (uint32_t i = 0; i < engine->input->request_count; i++) {
         uses += engine->reqs[i].use_count;
     }
@@ -341,5 +363,5 @@ enum jit_err eng_reserve(struct rmg_engine *engine)
             err = reserve_one(engine, i);
         }
     }
-    return err;
+    return err == JIT_OK ? eng_waiting_write(engine) : err;
 }

@@ -263,6 +263,10 @@ void lang_print_rule_head(const struct lang_rule_node *rule, struct jit_buf *out
         snprintf(text, sizeof text, " priority %d", priority);
         lang_put(out, text);
     }
+    if (rule->pub.rule.retry > 0) {
+        lang_put(out, " on conflict retry ");
+        lang_put_number(out, rule->pub.rule.retry);
+    }
 }
 
 void lang_print_equal(const struct lang_equal *equal, struct jit_buf *out)

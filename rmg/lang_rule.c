@@ -62,26 +62,37 @@ static bool parse_priority(struct lang_parser *p, struct lang_rule_node *rule)
     return true;
 }
 
-/* `on conflict retry 2`: read to its end, then refused. */
-static bool parse_conflict(struct lang_parser *p)
+/* `on conflict reject`, `on conflict retry 2` */
+static bool parse_conflict(struct lang_parser *p, struct lang_rule_node *rule)
 {
-    uint32_t at = p->token.at;
+    struct lang_expr *times = NULL;
     lang_next(p);
     if (!lang_take_word(p, "conflict")) {
         return lang_expected(p, "`conflict`");
     }
-    if (lang_take_word(p, "retry")) {
-        lang_take(p, LANG_INTEGER);
-    } else if (!lang_take_word(p, "reject")) {
-        return lang_expected(p, "`retry`");
+    if (lang_take_word(p, "reject")) {
+        return true;
     }
-    return lang_refuse(p, at, p->end - at, "on conflict",
-                       "leave it out: who loses is told so and may ask again in the next tick");
+    if (!lang_take_word(p, "retry")) {
+        return lang_expected(p, "`reject` or `retry 2`");
+    }
+    if (!lang_take_constant(p, "how often it is tried again", &times)) {
+        return false;
+    }
+    if (times->codec != RMG_CODEC_I64 || times->datum.as.i64 < 1 ||
+        times->datum.as.i64 > JIT_RETRY_MAX) {
+        lang_fail(p, times->at, times->size, "a request is tried again 1 to %u times",
+                  JIT_RETRY_MAX);
+        return lang_help(p, "`on conflict reject` is what holds without a word");
+    }
+    rule->pub.rule.retry = (uint32_t)times->datum.as.i64;
+    return true;
 }
 
 static bool parse_head(struct lang_parser *p, struct lang_rule_node *rule)
 {
     bool priority = false;
+    bool conflict = false;
     if (lang_take(p, LANG_C('(')) && !lang_take(p, LANG_C(')')) && !parse_params(p, rule)) {
         return false;
     }
@@ -96,7 +107,11 @@ static bool parse_head(struct lang_parser *p, struct lang_rule_node *rule)
                 return false;
             }
         } else if (lang_at_word(p, "on")) {
-            if (!parse_conflict(p) && lang_stopped(p)) {
+            if (conflict) {
+                return lang_fail(p, word.at, word.size, "this rule has `on conflict` already");
+            }
+            conflict = true;
+            if (!parse_conflict(p, rule)) {
                 return false;
             }
         } else {

@@ -29,7 +29,7 @@ noinst_LTLIBRARIES += %D%/librmg.la
 %C%_librmg_la_SOURCES += \
 	%D%/engine.c %D%/engine.h %D%/engine_events.c %D%/engine_instances.c \
 	%D%/engine_merge.c %D%/engine_order.c %D%/engine_priv.h %D%/engine_reserve.c \
-	%D%/engine_verify.c
+	%D%/engine_verify.c %D%/request.c %D%/request.h
 
 # The dense working form.
 %C%_librmg_la_SOURCES += \

@@ -194,7 +194,7 @@ struct rmg_rule {
     struct jit_id id;   /* BLAKE3("rule:" || name) */
     struct jit_id hash; /* BLAKE3 of the program bytes; set by decode */
     int32_t priority;
-    uint32_t retry; /* on conflict: 0 reject */
+    uint32_t retry; /* on conflict: how often it is tried again, at most JIT_RETRY_MAX; 0 reject */
     uint32_t param_count;
     uint32_t element_count;
     uint32_t equal_count;
@@ -224,7 +224,7 @@ struct rmg_rule {
  * bytes. */
 JIT_MUST_CHECK enum jit_err rmg_rule_encode(const struct rmg_rule *rule, struct jit_buf *buf);
 /* Verified, with everything in memory of its own. Errors: JIT_EFORMAT, JIT_EVERSION, JIT_ELIMIT,
- * JIT_ENOTSUP (what policy 1 has no meaning for yet: retry), JIT_ENOMEM. */
+ * JIT_ENOMEM. */
 JIT_MUST_CHECK enum jit_err rmg_rule_decode(struct jit_heap *heap, const uint8_t *bytes,
                                             size_t size, struct rmg_rule **out);
 void rmg_rule_free(struct jit_heap *heap, struct rmg_rule *rule); /* may be NULL */

@@ -402,8 +402,8 @@ enum jit_err rmg_rule_check(struct rmg_rule *rule)
     if (err == JIT_OK) {
         err = check_updates(rule);
     }
-    if (err == JIT_OK && rule->retry > 0) {
-        err = JIT_ENOTSUP;
+    if (err == JIT_OK && rule->retry > JIT_RETRY_MAX) {
+        err = JIT_ELIMIT;
     }
     if (err == JIT_OK) {
         derive(rule);

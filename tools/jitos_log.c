@@ -375,14 +375,14 @@ static void show_requests(struct showing *s, const struct kern_record_view *view
 {
     struct jit_cursor cur = jit_cursor_of(view->requests, view->requests_size);
     for (uint64_t i = 0; i < view->request_count && i < s->limit; i++) {
-        struct kern_record_request request;
+        struct rmg_asked request;
         struct rmg_receipt receipt;
         char rule[JIT_ID_HEX];
         char key[JIT_ID_HEX];
         char process[JIT_ID_HEX];
         char rule_text[SHOWN_NAME_SIZE];
         char process_text[SHOWN_NAME_SIZE];
-        if (kern_record_next_request(&cur, &request) != JIT_OK ||
+        if (rmg_asked_next(&cur, &request) != JIT_OK ||
             kern_record_receipt(view, i, &receipt) != JIT_OK) {
             return;
         }

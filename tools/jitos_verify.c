@@ -304,9 +304,9 @@ static enum jit_err tally_record(void *user, const struct log_record *record)
     }
     struct jit_cursor cur = jit_cursor_of(view.requests, view.requests_size);
     for (uint64_t i = 0; i < view.request_count; i++) {
-        struct kern_record_request request;
+        struct rmg_asked request;
         struct rmg_receipt receipt;
-        if (kern_record_next_request(&cur, &request) != JIT_OK ||
+        if (rmg_asked_next(&cur, &request) != JIT_OK ||
             kern_record_receipt(&view, i, &receipt) != JIT_OK) {
             return JIT_ECORRUPT;
         }

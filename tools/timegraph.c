@@ -105,7 +105,7 @@ static void request_id(const struct making *m, uint64_t index, struct jit_id *ou
     jit_hash_named("node:", label, (size_t)size, out);
 }
 
-static void add_request(struct making *m, uint64_t index, const struct kern_record_request *request,
+static void add_request(struct making *m, uint64_t index, const struct rmg_asked *request,
                         const struct rmg_receipt *receipt)
 {
     char name[32];
@@ -183,9 +183,9 @@ static enum jit_err add_detail(struct making *m, const struct kern_record_view *
     enum jit_err err = JIT_OK;
     m->has_detail = true;
     for (uint64_t i = 0; err == JIT_OK && i < view->request_count; i++) {
-        struct kern_record_request request;
+        struct rmg_asked request;
         struct rmg_receipt receipt;
-        err = kern_record_next_request(&cur, &request);
+        err = rmg_asked_next(&cur, &request);
         if (err == JIT_OK) {
             err = kern_record_receipt(view, i, &receipt);
         }

@@ -8,14 +8,38 @@
 
 /* ---- requests ---- */
 
-/* Everybody's requests, decoded and authorised. Returns their number, or -1 when memory was
- * refused. */
-static int64_t gather(struct kern_core *core)
+/* One request, decoded; its ids and parameters lie where they were put. False: there was no
+ * memory. */
+static bool take(struct kern_core *core, size_t at, struct kern_source source,
+                 const struct kern_pending *pending, const struct jit_id *ids,
+                 const uint8_t *params)
 {
-    size_t total = 0;
-    for (uint32_t p = 0; p < core->process_count; p++) {
-        total += core->processes[p].pending_count;
-    }
+    core->sources[at] = source;
+    core->requests[at] = (struct rmg_request){
+        .ids = ids,
+        .id_count = pending->id_count,
+        .params = params,
+        .params_size = pending->params_size,
+        .nonce = pending->nonce,
+        .process = core->processes[source.process].config->id,
+        .cap_slot = pending->cap_slot,
+        .cap_generation = pending->cap_generation,
+        .quota = RMG_NO_QUOTA,
+        .retries = source.again ? core->again[source.pending].retries : 0,
+        .user = (uint32_t)at,
+    };
+    return kern_authorise(core, source.process, pending, &core->requests[at], &core->sources[at]);
+}
+
+static const struct kern_pending *pending_of(const struct kern_core *core,
+                                             const struct kern_source *source)
+{
+    return source->again ? &core->again[source->pending].pending
+                         : &core->processes[source->process].pending[source->pending];
+}
+
+static enum jit_err gather_room(struct kern_core *core, size_t total)
+{
     void *requests = core->requests;
     void *sources = core->sources;
     int grown = jit_heap_grow(core->heap, &requests, &core->request_capacity, total,
@@ -26,32 +50,42 @@ static int64_t gather(struct kern_core *core)
                               sizeof *core->sources);
         core->sources = sources;
     }
-    if (grown != 0) {
-        return -1;
+    return grown == 0 ? JIT_OK : JIT_ENOMEM;
+}
+
+/* Everybody's requests and those that are tried again, authorised.
+ * Errors: JIT_ENOMEM, JIT_ECORRUPT. */
+static enum jit_err gather(struct kern_core *core, uint32_t *count)
+{
+    enum jit_err err = kern_again_collect(core);
+    size_t total = core->again_count;
+    for (uint32_t p = 0; p < core->process_count; p++) {
+        total += core->processes[p].pending_count;
+    }
+    if (err == JIT_OK) {
+        err = gather_room(core, total);
     }
     size_t at = 0;
-    for (uint32_t p = 0; p < core->process_count; p++) {
-        struct kern_process *process = &core->processes[p];
-        for (size_t i = 0; i < process->pending_count; i++, at++) {
+    for (uint32_t p = 0; err == JIT_OK && p < core->process_count; p++) {
+        const struct kern_process *process = &core->processes[p];
+        for (size_t i = 0; err == JIT_OK && i < process->pending_count; i++, at++) {
             const struct kern_pending *pending = &process->pending[i];
-            core->sources[at] = (struct kern_source){.process = p, .pending = (uint32_t)i};
-            core->requests[at] = (struct rmg_request){
-                .ids = (const struct jit_id *)(const void *)(process->bytes.data + pending->ids_at),
-                .id_count = pending->id_count,
-                .params = process->bytes.data + pending->params_at,
-                .params_size = pending->params_size,
-                .nonce = pending->nonce,
-                .process = process->config->id,
-                .cap_slot = pending->cap_slot,
-                .quota = RMG_NO_QUOTA,
-                .user = (uint32_t)at,
-            };
-            if (!kern_authorise(core, p, pending, &core->requests[at], &core->sources[at])) {
-                return -1;
-            }
+            const struct kern_source source = {.process = p, .pending = (uint32_t)i};
+            const uint8_t *ids = process->bytes.data + pending->ids_at;
+            bool taken = take(core, at, source, pending, (const struct jit_id *)(const void *)ids,
+                              process->bytes.data + pending->params_at);
+            err = taken ? JIT_OK : JIT_ENOMEM;
         }
     }
-    return (int64_t)total;
+    for (size_t i = 0; err == JIT_OK && i < core->again_count; i++, at++) {
+        const struct kern_again *again = &core->again[i];
+        const struct kern_source source = {
+            .process = again->process, .pending = (uint32_t)i, .again = true};
+        bool taken = take(core, at, source, &again->pending, again->ids, again->params);
+        err = taken ? JIT_OK : JIT_ENOMEM;
+    }
+    *count = (uint32_t)total;
+    return err;
 }
 
 /* ---- events ---- */
@@ -120,7 +154,7 @@ static void settle_receipts(struct kern_core *core, const struct rmg_tick_output
         const struct rmg_request *request = &core->requests[i];
         struct kern_source *source = &core->sources[request->user];
         struct kern_process *process = &core->processes[source->process];
-        const struct kern_pending *pending = &process->pending[source->pending];
+        const struct kern_pending *pending = pending_of(core, source);
         const struct rmg_receipt *receipt = &out->receipts[i];
         assert(receipt->result < RMG_RESULT_COUNT);
         if (receipt->result == RMG_DENIED && source->verdict == SYS_CAP_ALLOWED) {
@@ -247,17 +281,17 @@ void kern_commit_tick(struct kern_core *core)
     if (err == JIT_OK) {
         err = kern_sec_quotas(core);
     }
+    uint32_t count = 0;
+    struct rmg_op *ops = NULL;
+    if (err == JIT_OK) {
+        err = gather(core, &count);
+    }
+    if (err == JIT_OK && core->happened_count > 0) {
+        ops = jit_heap_zalloc(core->heap, core->happened_count, sizeof *ops);
+        err = ops == NULL ? JIT_ENOMEM : JIT_OK;
+    }
     if (err != JIT_OK) {
         refuse(core, err);
-        return;
-    }
-    int64_t count = gather(core);
-    struct rmg_op *ops = NULL;
-    if (count >= 0 && core->happened_count > 0) {
-        ops = jit_heap_zalloc(core->heap, core->happened_count, sizeof *ops);
-    }
-    if (count < 0 || (core->happened_count > 0 && ops == NULL)) {
-        refuse(core, JIT_ENOMEM);
         return;
     }
     uint32_t op_count = event_ops(core, ops);
@@ -269,7 +303,7 @@ void kern_commit_tick(struct kern_core *core)
         .policy = RMG_POLICY,
         .budget = JIT_VERIFY_SLOTS_MAX,
         .requests = core->requests,
-        .request_count = (uint32_t)count,
+        .request_count = count,
         .quotas = core->quotas,
         .quota_count = core->quota_count,
         .events = ops,
@@ -278,6 +312,7 @@ void kern_commit_tick(struct kern_core *core)
         .charged_user = core,
         .charged_in = core->sec_places,
         .charged_in_count = kern_sec_may_write(core) ? 2 : 0,
+        .waiting = core->may_wait ? &core->waiting_place : NULL,
     };
     struct rmg_tick_output out;
     err = make_version(core, &input, &out);
@@ -293,13 +328,13 @@ void kern_commit_tick(struct kern_core *core)
         kern_deviations_note(&core->deviations, core->tick, &core->happened[i]);
     }
     struct kern_report report = {0};
-    settle_receipts(core, &out, (uint32_t)count, &report);
+    settle_receipts(core, &out, count, &report);
     err = kern_publish(core);
     if (err != JIT_OK) {
         kern_stop(core, 5, err, "the new version could not be published");
         return;
     }
-    announce(core, &out, (uint32_t)count, &report);
+    announce(core, &out, count, &report);
     core->happened_count = 0;
     kern_sec_settle(core);
 }

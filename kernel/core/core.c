@@ -465,6 +465,8 @@ enum jit_err kern_core_new(const struct kern_core_options *options, struct kern_
     if (options->deviations != NULL) {
         core->deviations = *options->deviations;
     }
+    jit_buf_init(&core->waiting, core->heap, JIT_ATOM_BYTES_MAX);
+    kern_place_id("/proc", &core->waiting_place.instance, &core->waiting_place.node);
     core->phase = KERN_RESTING;
     void *actions = NULL;
     enum jit_err err =
@@ -474,6 +476,9 @@ enum jit_err kern_core_new(const struct kern_core_options *options, struct kern_
     core->actions = actions;
     if (err == JIT_OK) {
         err = kern_setup(core, where);
+    }
+    if (err == JIT_OK) {
+        core->may_wait = kern_again_may_be(core);
     }
     if (err != JIT_OK) {
         kern_core_free(core);
@@ -492,6 +497,8 @@ void kern_core_free(struct kern_core *core)
         rmg_store_unpin(core->options.store, &core->previous);
     }
     kern_setup_release(core);
+    jit_buf_release(&core->waiting);
+    core->heap->free(core->heap, core->again);
     core->heap->free(core->heap, core);
 }
 

@@ -5,6 +5,7 @@
 
 #include "kernel/core/core.h"
 #include "kernel/core/sec.h"
+#include "rmg/request.h"
 #include "syscall/boot.h"
 #include "syscall/decode.h"
 #include "syscall/view.h"
@@ -128,7 +129,8 @@ struct kern_core {
     struct rmg_request *requests;
     struct kern_source {
         uint32_t process;
-        uint32_t pending;
+        uint32_t pending; /* of the process; of those that are tried again if `again` */
+        bool again;
         enum sys_cap_verdict verdict;
         bool by_gate; /* it was denied for the types of what is there */
     } * sources;
@@ -137,6 +139,18 @@ struct kern_core {
     uint64_t *quotas;
     size_t quota_capacity;
     uint32_t quota_count;
+    bool may_wait; /* some rule is tried again when it loses: then the place is the kernel's */
+    struct rmg_waiting_place waiting_place;
+    struct jit_buf waiting; /* the list in the version that the tick is made from, and */
+    struct kern_again {     /* what lies in it, of processes that go on */
+        struct kern_pending pending;
+        uint32_t process;
+        uint32_t retries;
+        const struct jit_id *ids;
+        const uint8_t *params;
+    } * again;
+    size_t again_count;
+    size_t again_capacity;
     struct kern_record_event *happened;
     size_t happened_count;
     size_t happened_capacity;
@@ -183,6 +197,11 @@ void kern_collect_drain(struct kern_core *core, uint32_t process);
 /* The graph memory has what was asked for. */
 void kern_collect_grew(struct kern_core *core, uint32_t process);
 void kern_collect_reset(struct kern_process *process);
+
+/* again.c: requests that are tried again. Is there any rule that says so? What waits in the newest
+ * version. Errors: JIT_ENOMEM, JIT_ECORRUPT. */
+bool kern_again_may_be(const struct kern_core *core);
+JIT_MUST_CHECK enum jit_err kern_again_collect(struct kern_core *core);
 
 /* commit.c: run the tick that was collected. */
 void kern_commit_tick(struct kern_core *core);

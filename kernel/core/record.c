@@ -6,19 +6,6 @@
 #define EVENT_BYTES    40u
 #define RECEIPT_BYTES  72u
 
-static void encode_request(const struct rmg_request *request, struct jit_buf *buf)
-{
-    jit_buf_put_id(buf, &request->process);
-    jit_buf_put_id(buf, &request->rule_id);
-    jit_buf_put_id(buf, &request->instance);
-    jit_buf_put_u32(buf, request->cap_slot);
-    jit_buf_put_u64(buf, request->nonce);
-    jit_buf_put_u32(buf, request->id_count);
-    jit_buf_put(buf, request->ids, (size_t)request->id_count * JIT_ID_BYTES);
-    jit_buf_put_u32(buf, request->params_size);
-    jit_buf_put(buf, request->params, request->params_size);
-}
-
 static void encode_ask(const struct kern_record_ask *ask, struct jit_buf *buf)
 {
     const uint32_t numbers[] = {ask->call,
@@ -79,7 +66,7 @@ void kern_record_encode(const struct kern_record *record, struct jit_buf *buf)
     size_t size_at = buf->size;
     jit_buf_put_u64(buf, 0);
     for (uint32_t i = 0; i < record->request_count; i++) {
-        encode_request(&record->requests[i], buf);
+        rmg_asked_encode(&record->requests[i], buf);
     }
     if (buf->err == JIT_OK) {
         jit_buf_patch_u64(buf, size_at, buf->size - size_at - 8);
@@ -156,26 +143,6 @@ enum jit_err kern_record_decode(const uint8_t *bytes, size_t size, struct kern_r
         }
     }
     return jit_cursor_done(&cur) ? JIT_OK : JIT_EFORMAT;
-}
-
-enum jit_err kern_record_next_request(struct jit_cursor *cur, struct kern_record_request *out)
-{
-    if (cur->left == 0 && !cur->bad) {
-        return JIT_ENOENT;
-    }
-    jit_get_id(cur, &out->process);
-    jit_get_id(cur, &out->rule_id);
-    jit_get_id(cur, &out->instance);
-    out->cap_slot = jit_get_u32(cur);
-    out->nonce = jit_get_u64(cur);
-    out->id_count = jit_get_u32(cur);
-    /* struct jit_id is bytes only, so any address serves. */
-    static_assert(_Alignof(struct jit_id) == 1, "ids may lie anywhere");
-    out->ids = (const struct jit_id *)(const void *)jit_get_bytes(cur, (uint64_t)out->id_count *
-                                                                           JIT_ID_BYTES);
-    out->params_size = jit_get_u32(cur);
-    out->params = jit_get_bytes(cur, out->params_size);
-    return cur->bad ? JIT_EFORMAT : JIT_OK;
 }
 
 enum jit_err kern_record_receipt(const struct kern_record_view *view, uint64_t index,

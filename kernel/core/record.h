@@ -10,7 +10,7 @@
 #ifndef JIT_KERNEL_CORE_RECORD_H
 #define JIT_KERNEL_CORE_RECORD_H
 
-#include "rmg/engine.h"
+#include "rmg/request.h"
 #include "syscall/cap.h"
 
 #define KERN_RECORD_GENESIS 1u
@@ -77,7 +77,7 @@ struct kern_record_view {
     uint64_t event_count;
     const uint8_t *events; /* 40 bytes each: u32 kind, i32 status, process id */
     uint64_t request_count;
-    const uint8_t *requests;
+    const uint8_t *requests; /* one after another, for rmg_asked_next */
     size_t requests_size;
     const uint8_t *receipts; /* 72 bytes each */
     const uint8_t *patch;
@@ -92,21 +92,6 @@ struct kern_record_view {
 JIT_MUST_CHECK enum jit_err kern_record_decode(const uint8_t *bytes, size_t size,
                                                struct kern_record_view *out);
 
-/* The requests of a record one after another; JIT_ENOENT at the end. ids and params are borrowed;
- * ids may be unaligned bytes of struct jit_id (which has no alignment). */
-struct kern_record_request {
-    struct jit_id process;
-    struct jit_id rule_id;
-    struct jit_id instance;
-    uint32_t cap_slot;
-    uint64_t nonce;
-    const struct jit_id *ids;
-    uint32_t id_count;
-    const uint8_t *params;
-    uint32_t params_size;
-};
-JIT_MUST_CHECK enum jit_err kern_record_next_request(struct jit_cursor *cur,
-                                                     struct kern_record_request *out);
 JIT_MUST_CHECK enum jit_err kern_record_receipt(const struct kern_record_view *view, uint64_t index,
                                                 struct rmg_receipt *out);
 /* Asks one after another; JIT_ENOENT at the end. outcome.tick is 0: it is the record's. */

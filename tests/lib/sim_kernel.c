@@ -141,7 +141,7 @@ static enum jit_err make_core(struct sim_kernel *sim, const struct kern_core_opt
     struct kern_core_options core = *state;
     const char *where = NULL;
     core.heap = sim->heap;
-    core.exec = jit_exec_inline();
+    core.exec = sim->options.exec != NULL ? sim->options.exec : jit_exec_inline();
     enum jit_err err = kern_core_new(&core, &sim->core, &where);
     if (err != JIT_OK) {
         return err;
@@ -453,6 +453,30 @@ bool sim_kernel_kill(struct sim_kernel *sim, uint32_t process, uint64_t steps)
     sim->resting = false;
     sim_kernel_step(sim, &kill);
     return come_to_rest(sim, steps);
+}
+
+void sim_kernel_restart(struct sim_kernel *sim)
+{
+    const char *where = NULL;
+    struct kern_deviations deviations = *kern_core_deviations(sim->core);
+    struct kern_core_options core = {
+        .heap = sim->heap,
+        .exec = sim->options.exec != NULL ? sim->options.exec : jit_exec_inline(),
+        .store = sim->store,
+        .view = &sim->view_arena,
+        .version = kern_core_version(sim->core),
+        .commit = kern_core_commit(sim->core),
+        .tick = kern_core_tick(sim->core),
+        .deviations = &deviations,
+    };
+    for (uint32_t i = 0; i < sim->process_count; i++) {
+        sim_worker_free(sim->workers[i]);
+        sim->workers[i] = NULL;
+    }
+    kern_core_free(sim->core);
+    enum jit_err err = kern_core_new(&core, &sim->core, &where);
+    assert(err == JIT_OK);
+    sim->resting = true;
 }
 
 struct jit_id sim_kernel_world(const struct sim_kernel *sim)

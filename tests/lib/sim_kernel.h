@@ -30,7 +30,8 @@ struct sim_kernel_options {
     uint32_t kill_one_in;     /* a step in so many kills some worker; 0: never */
     /* Called before each step of the scheduler: may end workers and hand events to the core. */
     void (*each_step)(struct sim_kernel *sim);
-    uint64_t exit_from; /* process 0 asks to exit in each tick from this one on; 0: never */
+    struct jit_exec *exec; /* NULL: no threads */
+    uint64_t exit_from;    /* process 0 asks to exit in each tick from this one on; 0: never */
     /* Before each load of a ring by the kernel; may rewrite the ring. */
     void (*before_load)(void *user, struct sys_ring_memory *ring);
     void *user;
@@ -95,6 +96,8 @@ void sim_kernel_genesis(struct jit_heap *heap, const struct sim_kernel_options *
  * rest. */
 bool sim_kernel_run(struct sim_kernel *sim, uint64_t to, uint64_t steps);
 void sim_kernel_step(struct sim_kernel *sim, const struct kern_event *event);
+/* At rest: all workers die and the core with them; a new one goes on from the version alone. */
+void sim_kernel_restart(struct sim_kernel *sim);
 void sim_kernel_end_worker(struct sim_kernel *sim, uint32_t index, const char *how);
 /* An operator kills a process; then likewise. */
 bool sim_kernel_kill(struct sim_kernel *sim, uint32_t process, uint64_t steps);

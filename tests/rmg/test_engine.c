@@ -5,6 +5,7 @@
 
 #include "base/hash.h"
 #include "base/le.h"
+#include "rmg/request.h"
 #include "tests/lib/bed.h"
 #include "tests/lib/tcase.h"
 
@@ -103,6 +104,116 @@ START_TEST(a_blocker_never_lost)
         ck_assert_int_eq(output.receipts[i].result, RMG_CONFLICT);
         ck_assert_uint_eq(output.receipts[i].blocker, 0);
     }
+}
+END_TEST
+
+/* ---- requests that are tried again ---- */
+
+static struct rmg_waiting_place waiting_place;
+
+static struct rmg_tick_input waiting_input(void)
+{
+    struct rmg_instance instance;
+    struct rmg_tick_input input = bed_input(&bed, &batch);
+    must(rmg_store_instance(bed.store, &bed.version, &bed.instance, &instance));
+    waiting_place =
+        (struct rmg_waiting_place){.instance = bed.instance, .node = instance.root_node};
+    input.waiting = &waiting_place;
+    return input;
+}
+
+static size_t count_waiting(uint32_t retries)
+{
+    struct rmg_instance instance;
+    struct rmg_graph graph;
+    struct rmg_value value;
+    struct rmg_waiting waiting;
+    struct jit_cursor cur;
+    size_t count = 0;
+    must(rmg_store_instance(bed.store, &bed.version, &bed.instance, &instance));
+    rmg_store_graph(bed.store, &instance, &graph);
+    if (rmg_attachment_get(&graph, RMG_PLANE_ALPHA, &instance.root_node, RMG_WAITING_NAME,
+                           sizeof RMG_WAITING_NAME - 1, &value) == JIT_ENOENT) {
+        return 0;
+    }
+    must(rmg_waiting_open(value.bytes, value.size, &cur));
+    for (; rmg_waiting_next(&cur, &waiting) == JIT_OK; count++) {
+        ck_assert_uint_eq(waiting.retries, retries);
+        ck_assert_uint_eq(waiting.cap_generation, 7);
+    }
+    return count;
+}
+
+/* Who loses lies in the state until the next tick, and no longer. */
+START_TEST(who_loses_waits_in_the_state)
+{
+    bed.rules[SAMPLE_PUT]->retry = 2;
+    for (uint32_t tick = 0; tick < 5; tick++) {
+        bed_request(&bed, &batch, SAMPLE_PUT, 4);
+        bed_request(&bed, &batch, SAMPLE_PUT, 4)->nonce = 1;
+        for (uint32_t i = 0; i < 2; i++) {
+            batch.requests[i].cap_generation = 7;
+            batch.requests[i].retries = tick;
+        }
+        struct rmg_tick_input input = waiting_input();
+        input.waiting = tick == 4 ? NULL : input.waiting;
+        must(rmg_engine_tick(bed.engine, &input, &output));
+        ck_assert_int_eq(output.receipts[1].result, tick < 2 ? RMG_RETRIED : RMG_CONFLICT);
+        ck_assert_uint_eq(output.receipts[1].blocker, 0);
+        bed_advance(&bed, &output);
+        ck_assert_uint_eq(count_waiting(tick + 1), tick < 2 ? 1 : 0);
+        batch.count = 0;
+    }
+}
+END_TEST
+
+/* A tick in which nobody loses is the one it would be without the place. */
+START_TEST(nobody_lost_nothing_is_said)
+{
+    static struct bed twin;
+    bed_begin(&twin, 12, 12, 3, false);
+    bed_request(&bed, &batch, SAMPLE_PUT, 4);
+    struct rmg_tick_input input = bed_input(&twin, &batch);
+    must(rmg_engine_tick(twin.engine, &input, &output));
+    const struct jit_id plain = output.commit;
+    batch.count = 0;
+    bed_request(&bed, &batch, SAMPLE_PUT, 4);
+    input = waiting_input();
+    must(rmg_engine_tick(bed.engine, &input, &output));
+    ck_assert(jit_id_equal(&output.commit, &plain));
+    bed_end(&twin);
+}
+END_TEST
+
+/* What does not fit into one attachment is turned away, in the canonical order. */
+START_TEST(only_so_many_wait)
+{
+    const uint32_t count = 8000;
+    struct rmg_request *requests = calloc(count, sizeof *requests);
+    ck_assert_ptr_nonnull(requests);
+    bed.rules[SAMPLE_PUT]->retry = 1;
+    for (uint32_t i = 0; i < count; i++) {
+        batch.count = 0;
+        requests[i] = *bed_request(&bed, &batch, SAMPLE_PUT, 4);
+        requests[i].nonce = i;
+        requests[i].cap_generation = 7;
+    }
+    const uint64_t room = (JIT_ATOM_BYTES_MAX - 4) / rmg_waiting_size(&requests[0]);
+    ck_assert_uint_lt(room, count - 2);
+    struct rmg_tick_input input = waiting_input();
+    input.requests = requests;
+    input.request_count = count;
+    must(rmg_engine_tick(bed.engine, &input, &output));
+    ck_assert_uint_eq(output.applied, 1);
+    ck_assert_uint_eq(output.counts[RMG_RETRIED], room);
+    for (uint32_t i = 0; i < count; i++) {
+        ck_assert_int_eq(output.receipts[i].result, i == 0      ? RMG_APPLIED
+                                                    : i <= room ? RMG_RETRIED
+                                                                : RMG_CONFLICT);
+    }
+    bed_advance(&bed, &output);
+    ck_assert_uint_eq(count_waiting(1), room);
+    free(requests);
 }
 END_TEST
 
@@ -445,6 +556,9 @@ static void suite(Suite *s)
     tcase_add_test(t, sent_again_counts_before_its_copy);
     tcase_add_test(t, quotas_are_charged_in_order);
     tcase_add_test(t, a_blocker_never_lost);
+    tcase_add_test(t, who_loses_waits_in_the_state);
+    tcase_add_test(t, nobody_lost_nothing_is_said);
+    tcase_add_test(t, only_so_many_wait);
     tcase_add_test(t, blind_sums_fold_and_overflow_by_name);
     tcase_add_test(t, a_root_node_stays);
     tcase_add_test(t, events_come_first);

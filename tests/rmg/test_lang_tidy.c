@@ -138,6 +138,7 @@ out:
 
 static const char *const files[] = {"tests/rmg/lang/good_design.jitos",
                                     "tests/rmg/lang/good_everything.jitos",
+                                    "tests/rmg/lang/good_modes.jitos",
                                     "tests/rmg/lang/good_conditions.jitos",
                                     "tests/rmg/lang/tidy_comments.jitos",
                                     "tests/rmg/lang/tidy_comments.tidied",

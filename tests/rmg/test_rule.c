@@ -390,7 +390,8 @@ BREAK(raise_text, s->updates[1].expr = (struct rmg_expr)CODE(text_code);
       s->updates[1].kind = RMG_UPDATE_RAISE; s->updates[1].codec = RMG_CODEC_TEXT)
 BREAK(put_to_created, s->updates[1].kind = RMG_UPDATE_PUT;
       s->updates[1].target = RMG_RULE_CREATED | 0)
-BREAK(retry, s->rule.retry = 1)
+BREAK(retry, s->rule.retry = JIT_RETRY_MAX)
+BREAK(retry_more, s->rule.retry = JIT_RETRY_MAX + 1)
 
 #define ROW(name, err)                                                                             \
     {                                                                                              \
@@ -468,7 +469,8 @@ static const struct {
     ROW(put, JIT_OK),
     ROW(raise_text, JIT_EFORMAT),
     ROW(put_to_created, JIT_EFORMAT),
-    ROW(retry, JIT_ENOTSUP),
+    ROW(retry, JIT_OK),
+    ROW(retry_more, JIT_ELIMIT),
 };
 
 START_TEST(broken) /* _i = row */

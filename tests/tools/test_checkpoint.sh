@@ -75,6 +75,43 @@ want 3 "$jitos" restore sixty --data a --into d
 want 2 "$jitos" restore fifty --data a
 want 2 "$jitos" restore --into d --data a
 
+# Requests that wait for another try are part of what is kept: with a checkpoint after any of the
+# ticks, killed or restored, the run goes on as the one that was never stopped.
+cat >r.jitos <<END
+system again
+type Cell { state: i64 = 0 }
+edge NEXT
+import "cells.csv", "next.csv" into /world
+rule count(p: f64) on conflict retry 3
+  match (a:Cell)-[:NEXT]->(b:Cell)
+  where chance(p)
+  set a.state = a.state + 1, b.state = b.state + 1
+process w[2] run count(p = 0.6) apply all over shard(/world)
+grant w: map /world; invoke count on /world
+END
+{
+    echo ":START_ID,:END_ID,:TYPE"
+    i=1
+    while [ $i -lt 40 ]; do
+        echo "c$i,c$((i - 1)),NEXT"
+        i=$((i + 1))
+    done
+} >next.csv
+want 0 "$jitos" run r.jitos --ticks 40 --seed 3 --data again --json
+again=$(key head out)
+for tick in 17 18; do
+    want 0 "$jitos" run r.jitos --ticks "$tick" --seed 3 --data "r$tick"
+    want 0 "$jitos" checkpoint -m kept --data "r$tick"
+    want 0 "$jitos" restore kept --data "r$tick" --into "s$tick" --run-to 40 --json
+    says "\"head\":\"$again\""
+    want 137 "$jitos" run --ticks 40 --data "r$tick" --die-at-log-offset 30000
+    want 0 "$jitos" run --ticks 40 --data "r$tick" --json
+    says "\"head\":\"$again\""
+    want 0 "$jitos" verify --data "r$tick"
+done
+want 0 "$jitos" show @17 --data again --json
+says retried
+
 # Signers.
 want 0 "$rmg" keygen other.key
 want 1 "$jitos" restore --import a.jck --into d --signer other.key.pub
