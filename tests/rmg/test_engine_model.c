@@ -351,7 +351,7 @@ static void compare_receipts(const struct model *model, const struct rmg_tick_ou
 }
 
 /* The winners one after the other, in an order of no meaning. */
-static void apply_in_random_order(struct bed *bed, const struct model *model,
+static void apply_in_random_order(struct jit_random *random, const struct model *model,
                                   struct naive_state *state, const struct jit_id *want)
 {
     uint32_t order[BED_REQUESTS];
@@ -360,7 +360,7 @@ static void apply_in_random_order(struct bed *bed, const struct model *model,
         order[i] = i;
     }
     for (uint32_t i = model->count; i > 1; i--) {
-        uint32_t k = (uint32_t)jit_random_below(&bed->random, i);
+        uint32_t k = (uint32_t)jit_random_below(random, i);
         uint32_t swap = order[i - 1];
         order[i - 1] = order[k];
         order[k] = swap;
@@ -394,7 +394,7 @@ static void tick_against_model(struct bed *bed, struct bed *other, uint64_t seed
                   (unsigned long long)seed);
     ck_assert_uint_eq(output.nodes_total, bed->model.instances[0].node_count);
     ck_assert_uint_eq(output.edges_total, bed->model.instances[0].edge_count);
-    apply_in_random_order(bed, &model, &before, &root);
+    apply_in_random_order(&bed->random, &model, &before, &root);
     naive_release(&before);
     bed_replay(other, &output);
     for (uint32_t i = 0; i < RMG_RESULT_COUNT; i++) {
@@ -426,6 +426,40 @@ START_TEST(model_agrees)
     for (size_t i = 0; i < sizeof reached / sizeof *reached; i++) {
         ck_assert_msg(totals[reached[i]] > 0, "never %s", rmg_result_text(reached[i]));
     }
+}
+END_TEST
+
+/* ---- order of application ---- */
+
+#define ORDERS 1000u
+
+/* What a tick has chosen may be carried out in any order: not even joins and created ids differ. */
+START_TEST(chosen_set_in_any_order) /* _i: seed */
+{
+    static struct bed_batch batch;
+    struct bed bed;
+    struct rmg_tick_output output;
+    bed_begin(&bed, 14, 24, 300 + (uint64_t)_i, true);
+    batch.count = 0;
+    while (batch.count < BED_REQUESTS) { /* two places behind 14 are those of one node */
+        bed_request(&bed, &batch, (enum sample_rule)(batch.count % SAMPLE_RULES),
+                    (size_t)jit_random_below(&bed.random, 28));
+    }
+    struct rmg_tick_input input = bed_input(&bed, &batch);
+    struct naive_state before = naive_copy(&bed.model);
+    struct jit_random random = jit_random_of(900 + (uint64_t)_i);
+    model_tick(&bed, &input, &model, &bed.model);
+    must(rmg_engine_tick(bed.engine, &input, &output));
+    compare_receipts(&model, &output, 300 + (uint64_t)_i);
+    ck_assert_uint_gt(output.applied, 8); /* many more orders than are tried */
+    ck_assert_uint_gt(output.counts[RMG_CONFLICT], 0);
+    for (uint32_t round = 0; round < ORDERS; round++) {
+        struct naive_state state = naive_copy(&before);
+        apply_in_random_order(&random, &model, &state, &output.version.state_root);
+        naive_release(&state);
+    }
+    naive_release(&before);
+    bed_end(&bed);
 }
 END_TEST
 
@@ -509,6 +543,7 @@ static void suite(Suite *s)
 {
     TCase *t = test_case(s, "model", 120);
     tcase_add_test(t, model_agrees);
+    tcase_add_loop_test(t, chosen_set_in_any_order, 0, 3);
     tcase_add_test(t, arrival_does_not_matter);
     tcase_add_test(t, order_of_tasks_does_not_matter);
 }
