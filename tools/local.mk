@@ -36,6 +36,7 @@ bin_PROGRAMS += %D%/jitos
 %C%_jitos_LDADD = tools/formats/libformats.la tools/cli/libcli.la $(tools_libs)
 nobase_dist_pkgdata_DATA = examples/supply-chain/supply-chain.jitos \
 	examples/city/places.csv examples/city/detours.jitos examples/city/roads.csv examples/city/types.jitos \
+	examples/link-click/link-click.jitos examples/link-click/nodes.csv examples/link-click/edges.csv \
 	schemas/pack.jitos
 
 # What the tables of the programs also give: completions, and manual pages where scdoc is.
