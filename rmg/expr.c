@@ -4,8 +4,9 @@
 
 #include "base/check.h"
 #include "base/hash.h"
+#include "rmg/real.h"
 
-#define OP_COUNT 26u /* with 0, which is none */
+#define OP_COUNT 30u /* with 0, which is none */
 
 static const struct {
     uint8_t arity;
@@ -19,7 +20,8 @@ static const struct {
     [RMG_EXPR_LT] = {2, 0},        [RMG_EXPR_LE] = {2, 0},     [RMG_EXPR_GT] = {2, 0},
     [RMG_EXPR_GE] = {2, 0},        [RMG_EXPR_AND] = {2, 0},    [RMG_EXPR_OR] = {2, 0},
     [RMG_EXPR_NOT] = {1, 0},       [RMG_EXPR_CHANCE] = {1, 4}, [RMG_EXPR_RANDOM] = {0, 4},
-    [RMG_EXPR_AGGREGATE] = {0, 1},
+    [RMG_EXPR_AGGREGATE] = {0, 1}, [RMG_EXPR_EXP] = {1, 0},    [RMG_EXPR_LOG] = {1, 0},
+    [RMG_EXPR_SIN] = {1, 0},       [RMG_EXPR_COS] = {1, 0},
 };
 
 bool rmg_expr_next(struct jit_cursor *cur, struct rmg_expr_inst *out)
@@ -105,6 +107,10 @@ static enum rmg_codec type_of_unary(enum rmg_expr_op op, enum rmg_codec a)
     case RMG_EXPR_NEG:
         return is_float || a == RMG_CODEC_I64 ? a : RMG_CODEC_NONE;
     case RMG_EXPR_SQRT:
+    case RMG_EXPR_EXP:
+    case RMG_EXPR_LOG:
+    case RMG_EXPR_SIN:
+    case RMG_EXPR_COS:
         return is_float ? a : RMG_CODEC_NONE;
     case RMG_EXPR_TO_F64:
         return a == RMG_CODEC_I64 || a == RMG_CODEC_F32 ? RMG_CODEC_F64 : RMG_CODEC_NONE;
@@ -346,6 +352,31 @@ static enum rmg_result eval_neg(struct rmg_datum *a)
     return RMG_APPLIED;
 }
 
+/* Of an f32 that of the f64, rounded to f32. */
+static enum rmg_result eval_real(enum rmg_expr_op op, struct rmg_datum *a)
+{
+    double value = a->as.f64;
+    switch (op) {
+    case RMG_EXPR_EXP:
+        value = rmg_real_exp(value);
+        break;
+    case RMG_EXPR_LOG:
+        if (value == 0) {
+            return RMG_OVERFLOW;
+        }
+        value = rmg_real_log(value);
+        break;
+    case RMG_EXPR_SIN:
+        value = rmg_real_sin(value);
+        break;
+    default:
+        value = rmg_real_cos(value);
+        break;
+    }
+    a->as.f64 = rmg_f64_canonical(a->codec == RMG_CODEC_F32 ? (double)(float)value : value);
+    return RMG_APPLIED;
+}
+
 static double draw(const struct rmg_expr_env *env, uint32_t call)
 {
     return env->drawn && env->drawn_call == call ? env->drawn_value
@@ -379,6 +410,11 @@ static enum rmg_result eval_unary(const struct rmg_expr_env *env, const struct r
         a->codec = RMG_CODEC_BOOL;
         a->as.boolean = draw(env, inst->arg) < value;
         return RMG_APPLIED;
+    case RMG_EXPR_EXP:
+    case RMG_EXPR_LOG:
+    case RMG_EXPR_SIN:
+    case RMG_EXPR_COS:
+        return eval_real(inst->op, a);
     default:
         assert(false && "a verified unary operation");
     }

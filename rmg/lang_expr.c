@@ -221,9 +221,7 @@ static bool parse_not(struct lang_parser *p, struct lang_expr **out)
     return finish(p, expr, child);
 }
 
-static const char *const later_functions[][2] = {{"exp", NULL},    {"log", NULL}, {"sin", NULL},
-                                                 {"cos", NULL},    {"id", NULL},  {"exec", NULL},
-                                                 {"explore", NULL}};
+static const char *const later_functions[][2] = {{"id", NULL}, {"exec", NULL}, {"explore", NULL}};
 
 static bool parse_arguments(struct lang_parser *p, struct lang_expr *call, uint32_t wanted)
 {
@@ -287,10 +285,10 @@ static bool parse_call(struct lang_parser *p, const struct lang_name *name, stru
         const char *name;
         enum rmg_expr_op op;
         uint32_t arguments;
-    } functions[] = {{"chance", RMG_EXPR_CHANCE, 1},
-                     {"random", RMG_EXPR_RANDOM, 0},
-                     {"sqrt", RMG_EXPR_SQRT, 1},
-                     {"f64", RMG_EXPR_TO_F64, 1},
+    } functions[] = {{"chance", RMG_EXPR_CHANCE, 1}, {"random", RMG_EXPR_RANDOM, 0},
+                     {"sqrt", RMG_EXPR_SQRT, 1},     {"exp", RMG_EXPR_EXP, 1},
+                     {"log", RMG_EXPR_LOG, 1},       {"sin", RMG_EXPR_SIN, 1},
+                     {"cos", RMG_EXPR_COS, 1},       {"f64", RMG_EXPR_TO_F64, 1},
                      {"f32", RMG_EXPR_TO_F32, 1}};
     struct lang_nearest nearest = lang_nearest_to(name->text, name->size);
     for (size_t i = 0; i < sizeof functions / sizeof functions[0]; i++) {
@@ -325,8 +323,9 @@ static bool parse_call(struct lang_parser *p, const struct lang_name *name, stru
     lang_fail(p, name->at, name->span, "there is no function `%.60s`", name->text);
     return nearest.best != NULL
                ? lang_help(p, "did you mean `%s`?", nearest.best)
-               : lang_help(p, "the functions are chance(p), random(), sqrt(x), f64(x), f32(x), and "
-                              "count, sum, min, max of a pattern");
+               : lang_help(p,
+                           "the functions are chance(p), random(), sqrt(x), exp(x), log(x), "
+                           "sin(x), cos(x), f64(x), f32(x), and count, sum, min, max of a pattern");
 }
 
 static bool parse_named(struct lang_parser *p, struct lang_expr **out)

@@ -74,13 +74,33 @@ static const char *sign_of(enum rmg_expr_op op)
     return signs[op];
 }
 
+const char *lang_real_function(enum rmg_expr_op op)
+{
+    switch (op) {
+    case RMG_EXPR_SQRT:
+        return "sqrt";
+    case RMG_EXPR_EXP:
+        return "exp";
+    case RMG_EXPR_LOG:
+        return "log";
+    case RMG_EXPR_SIN:
+        return "sin";
+    case RMG_EXPR_COS:
+        return "cos";
+    default:
+        return NULL;
+    }
+}
+
 static void print_call(const struct lang_expr *expr, struct jit_buf *out)
 {
-    lang_put(out, expr->op == RMG_EXPR_CHANCE   ? "chance("
-                  : expr->op == RMG_EXPR_RANDOM ? "random("
-                  : expr->op == RMG_EXPR_SQRT   ? "sqrt("
-                  : expr->op == RMG_EXPR_TO_F64 ? "f64("
-                                                : "f32(");
+    const char *real = lang_real_function(expr->op);
+    lang_put(out, real != NULL                  ? real
+                  : expr->op == RMG_EXPR_CHANCE ? "chance"
+                  : expr->op == RMG_EXPR_RANDOM ? "random"
+                  : expr->op == RMG_EXPR_TO_F64 ? "f64"
+                                                : "f32");
+    lang_put(out, "(");
     if (expr->child != NULL) {
         lang_print_expr(expr->child, out);
     }

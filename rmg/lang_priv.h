@@ -506,6 +506,8 @@ void lang_print_rule_head(const struct lang_rule_node *rule, struct jit_buf *out
 void lang_print_equal(const struct lang_equal *equal, struct jit_buf *out);
 void lang_print_path(const struct lang_path *path, struct jit_buf *out);
 void lang_print_expr(const struct lang_expr *expr, struct jit_buf *out);
+/* The word of a function of f64 and f32 that leaves the same; NULL: it is none. */
+const char *lang_real_function(enum rmg_expr_op op);
 void lang_print_conjunct(const struct lang_expr *expr, struct jit_buf *out); /* of a where */
 void lang_print_clause_word(const struct lang_clause *clause, struct jit_buf *out);
 void lang_print_assign(const struct lang_clause *clause, const struct lang_assign *assign,

@@ -262,14 +262,15 @@ static bool check_call(struct lang_scope *scope, struct lang_expr *expr, enum la
         return false;
     }
     enum rmg_codec from = expr->child->codec;
-    if (expr->op == RMG_EXPR_SQRT) {
+    const char *real = lang_real_function(expr->op);
+    if (real != NULL) {
         expr->codec = from;
         if (from == RMG_CODEC_F64 || from == RMG_CODEC_F32) {
             return true;
         }
-        lang_fail(p, expr->child->at, expr->child->size, "sqrt is for f64 and f32, this is %s",
+        lang_fail(p, expr->child->at, expr->child->size, "%s is for f64 and f32, this is %s", real,
                   rmg_codec_name(from));
-        return from == RMG_CODEC_I64 ? lang_help(p, "convert it: sqrt(f64(...))") : false;
+        return from == RMG_CODEC_I64 ? lang_help(p, "convert it: %s(f64(...))", real) : false;
     }
     expr->codec = expr->op == RMG_EXPR_TO_F64 ? RMG_CODEC_F64 : RMG_CODEC_F32;
     if (from == expr->codec) {

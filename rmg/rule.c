@@ -5,6 +5,7 @@
 #include "base/check.h"
 #include "base/cursor.h"
 #include "base/hash.h"
+#include "rmg/expr.h"
 #include "rmg/rule_priv.h"
 
 #define MAGIC          0x4c55524au /* "JRUL" */
@@ -163,6 +164,17 @@ static bool counts_valid(const struct rmg_rule *rule)
            rule->update_count <= RMG_RULE_UPDATES_MAX;
 }
 
+static bool has_newer(struct rmg_expr expr)
+{
+    struct jit_cursor cur = jit_cursor_of(expr.code, expr.size);
+    struct rmg_expr_inst inst;
+    bool newer = false;
+    while (!newer && rmg_expr_next(&cur, &inst)) {
+        newer = inst.op >= RMG_EXPR_AGGREGATE;
+    }
+    return newer;
+}
+
 /* The lowest version that can say it, so that a rule has one program. */
 static uint16_t minor_of(const struct rmg_rule *rule)
 {
@@ -170,6 +182,10 @@ static uint16_t minor_of(const struct rmg_rule *rule)
     for (uint32_t i = 0; i < rule->negative_count; i++) {
         const struct rmg_rule_near *near = &rule->negatives[i];
         newer = newer || near->kind != RMG_NEAR_NONE || near->other_matched || near->alone;
+    }
+    newer = newer || has_newer(rule->guard) || has_newer(rule->draw);
+    for (uint32_t i = 0; i < rule->update_count && !newer; i++) {
+        newer = has_newer(rule->updates[i].expr);
     }
     return newer ? 1 : 0;
 }

@@ -106,11 +106,11 @@ struct rmg_rule_field {
     char name[JIT_NAME_BYTES_MAX + 1];
 };
 
-/* Operands of an operation are of one codec: + - * / neg: i64, f64, f32; mod: i64; sqrt: f64, f32;
- * to_f64: of i64, f32; to_f32: of i64, f64; = and !=: any; < <= > >=: i64, f64, f32, text; and, or,
- * not: bool. docs/spec/program.md has their meaning.
- * Expressions are straight stack code: no jumps; `and` and `or` evaluate both sides, so that
- * whether a rule applies never depends on the order of its conditions. */
+/* Operands of an operation are of one codec: + - * / neg: i64, f64, f32; mod: i64; sqrt, exp, log,
+ * sin, cos: f64, f32; to_f64: of i64, f32; to_f32: of i64, f64; = and !=: any; < <= > >=: i64, f64,
+ * f32, text; and, or, not: bool. docs/spec/program.md has their meaning. Expressions are straight
+ * stack code: no jumps; `and` and `or` evaluate both sides, so that whether a rule applies never
+ * depends on the order of its conditions. */
 /* clang-format off */
 #define RMG_EXPR_MAP(X) \
     X(RMG_EXPR_CONST, 1) /* u16 constant */ \
@@ -137,7 +137,11 @@ struct rmg_rule_field {
     X(RMG_EXPR_NOT, 22) \
     X(RMG_EXPR_CHANCE, 23) /* u32 call; f64 -> bool */ \
     X(RMG_EXPR_RANDOM, 24) /* u32 call; -> f64 */ \
-    X(RMG_EXPR_AGGREGATE, 25) /* u8 aggregate */
+    X(RMG_EXPR_AGGREGATE, 25) /* u8 aggregate */ \
+    X(RMG_EXPR_EXP, 26) \
+    X(RMG_EXPR_LOG, 27) \
+    X(RMG_EXPR_SIN, 28) \
+    X(RMG_EXPR_COS, 29)
 /* clang-format on */
 
 enum rmg_expr_op {

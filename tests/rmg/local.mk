@@ -157,3 +157,16 @@ check_PROGRAMS += %D%/test_script_text
 %C%_test_script_text_CFLAGS = $(test_cflags)
 %C%_test_script_text_LDADD = $(test_libs_rmg)
 EXTRA_DIST += docs/spec/scripts.md
+
+# exp, log, sin and cos, once as the library has them and once each from a compiler that does little
+# and one that does much.
+check_PROGRAMS += %D%/test_real
+%C%_test_real_SOURCES = %D%/test_real.c %D%/real_levels.h
+%C%_test_real_CFLAGS = $(test_cflags)
+%C%_test_real_LDADD = %D%/libreal_0.la %D%/libreal_3.la $(test_libs_rmg)
+check_LTLIBRARIES += %D%/libreal_0.la %D%/libreal_3.la
+%C%_libreal_0_la_SOURCES = %D%/real_level.c
+%C%_libreal_0_la_CFLAGS = $(AM_CFLAGS) -O0 -DREAL_LEVEL=0
+%C%_libreal_3_la_SOURCES = %D%/real_level.c
+%C%_libreal_3_la_CFLAGS = $(AM_CFLAGS) -O3 -DREAL_LEVEL=3
+EXTRA_DIST += %D%/real_vectors.py
