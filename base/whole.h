@@ -31,6 +31,11 @@ JIT_MUST_CHECK enum jit_err jit_whole_write(void *whole, const uint8_t *bytes, s
 /* keep: make it appear; else, and when a write failed, leave nothing. */
 JIT_MUST_CHECK enum jit_err jit_whole_close(struct jit_whole *out, bool keep);
 
+/* For the begin of a program: where it was started with descriptors 0, 1 or 2 closed, its first
+ * files would have these numbers, and words for people would be written into them. They are taken
+ * by what can be neither read nor written. */
+void jit_standard_files_hold(void);
+
 /* The folder that a path lies in: "." for a bare name. folder has JIT_PATH_SIZE bytes. */
 void jit_folder_of(const char *path, char *folder);
 

@@ -11,6 +11,7 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
+#include "base/whole.h"
 #include "base/check.h"
 #include "kernel/supervisor.h"
 
@@ -407,6 +408,7 @@ int main(int argc, char **argv)
                     .uring = true},
         .ready_fd = -1,
     };
+    jit_standard_files_hold();
     int code = parse(argc, argv, &a);
     if (code != 0) {
         return code;

@@ -173,6 +173,34 @@ START_TEST(killed)
 }
 END_TEST
 
+/* A program that was started without standard streams: what it writes to people is refused and not
+ * in its file. */
+START_TEST(no_streams) /* _i = the streams that are closed, a bit each */
+{
+    int status = 0;
+    pid_t child = fork();
+    ck_assert_int_ge(child, 0);
+    if (child == 0) {
+        struct jit_whole file;
+        for (int fd = 0; fd <= 2; fd++) {
+            if ((_i >> fd & 1) != 0) {
+                close(fd);
+            }
+        }
+        jit_standard_files_hold();
+        bool good = jit_whole_open(&file, path) == JIT_OK && file.fd > 2;
+        for (int fd = 0; fd <= 2; fd++) {
+            good = good && ((_i >> fd & 1) == 0 || (write(fd, "words", 5) < 0 && errno == EBADF));
+        }
+        good = good && put(&file, "whole") == JIT_OK && jit_whole_close(&file, true) == JIT_OK;
+        _exit(good ? 0 : 1);
+    }
+    ck_assert_int_eq(waitpid(child, &status, 0), child);
+    ck_assert_int_eq(status, 0);
+    expect("whole");
+}
+END_TEST
+
 START_TEST(folders)
 {
     static const char *const cases[][2] = {{"a", "."}, {"a/b", "a"}, {"/a", "/"}, {"/a/b", "/a"}};
@@ -192,6 +220,7 @@ static void fill_suite(Suite *suite)
     tcase_add_loop_test(tcase, no_place, 0, 2);
     tcase_add_loop_test(tcase, full_disk, 0, 2);
     tcase_add_loop_test(tcase, killed, 0, 2);
+    tcase_add_loop_test(tcase, no_streams, 0, 8);
     tcase_add_test(tcase, folders);
 }
 

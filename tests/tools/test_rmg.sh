@@ -184,13 +184,34 @@ check 'did you mean' 2 '' '*did you mean export?*'
 printf '' >empty
 for words in 'nodes.csv nodes.csv' 'nodes.csv edges.csv --from json' 'none.csv' 'empty' \
     '. -o never.rmg' 'nodes.csv --schema none.jitos' 'nodes.csv --schema empty' \
-    'err.txt --from csv' 'nodes.csv --from none' 'nodes.csv -o .' 'nodes.csv -o nodes.csv/never.rmg' ''; do
+    'err.txt --from csv' 'nodes.csv --from none' 'nodes.csv -o .' \
+    'nodes.csv -o nodes.csv/never.rmg' ''; do
     # shellcheck disable=SC2086 # words
     run "$rmg" import -o never.rmg $words
     check "import that fails: $words" '[1-9]' '' 'rmg import: *
   why: *
   next: *'
 done
+run "$rmg" import --from wordnet empty -o never.rmg
+check 'a WordNet without a word' 2 '' '*empty: no synset in it*'
+# Without a standard stream nothing is written where words for people should go.
+for stream in 0 1 2; do
+    (eval "exec $stream>&-" && "$rmg" import nodes.csv edges.csv -o quiet.rmg -q) >out.txt 2>&1
+    run "$rmg" verify quiet.rmg --root "$root"
+    check "stream $stream is closed" 0 '*' ''
+    rm -f quiet.rmg
+done
+# What has no end is refused by its beginning.
+for format in rmg wsc; do
+    run timeout 20 "$rmg" info --from $format /dev/full
+    check "endless zeros as $format" 2 '' '*header 0, byte 0: it does not begin as *'
+done
+run timeout 20 "$rmg" import --from json /dev/full -o never.rmg
+check 'endless zeros as json' 2 '' '*here should be a { that begins a graph*'
+run timeout 20 "$rmg" import --from graphml /dev/full -o never.rmg
+check 'endless zeros as graphml' 2 '' '*no XML*'
+run "$rmg" import --from csv - -o never.rmg
+check 'csv from stdin' 2 '' '*CSV files are read by name*next: rmg help import'
 run "$rmg" import nodes.csv edges.csv -o nowhere/x.rmg
 check 'no such folder' 3 '' 'rmg import: cannot write nowhere/x.rmg
   why:  there is no folder nowhere

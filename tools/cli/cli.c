@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/check.h"
+#include "base/whole.h"
 
 /* ---- the system ---- */
 
@@ -223,11 +224,6 @@ void cli_report(struct cli *cli, int code)
     FILE *err = cli->env->err;
     char command[128];
     cli_line_clear(cli);
-    if (cli->what[0] == 0 && code == CLI_HOST) {
-        cli_what(cli, "the host failed"); /* where nobody had the memory to say more */
-        cli_why(cli, "%s", jit_err_text(JIT_ENOMEM));
-        cli_next(cli, "free -h; ulimit -a");
-    }
     if (cli->what[0] == 0) {
         return;
     }
@@ -389,6 +385,7 @@ int cli_main(const struct cli_program *program, const struct cli_env *env, int a
     struct cli_listed *listed = calloc((size_t)argc + 1, sizeof *listed);
     int code = CLI_HOST;
     bool done = false;
+    jit_standard_files_hold();
     if (cli == NULL || operands == NULL || listed == NULL) {
         fprintf(env->err, "%s: out of memory\n", program->name);
         goto out;
@@ -410,7 +407,14 @@ int cli_main(const struct cli_program *program, const struct cli_env *env, int a
     }
     cli_report(cli, code);
     int written = out_result(cli, fflush(env->out) == EOF);
-    if (written == CLI_HOST && code == CLI_OK) {
+    bool unsaid = code == CLI_HOST && cli->what[0] == 0;
+    if (unsaid && written == CLI_OK) { /* where nobody had the memory to say more */
+        cli_what(cli, "the host failed");
+        cli_why(cli, "%s", jit_err_text(JIT_ENOMEM));
+        cli_next(cli, "free -h; ulimit -a");
+        cli_report(cli, code);
+    }
+    if (written == CLI_HOST && (code == CLI_OK || unsaid)) {
         fprintf(env->err, "%s: cannot write the output: %s\n", program->name,
                 strerror(cli->out_errno));
     }

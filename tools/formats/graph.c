@@ -62,8 +62,21 @@ enum jit_err format_fail(struct format_error *error, enum jit_err err, const cha
 
 /* ---- files ---- */
 
-static enum jit_err read_fd(struct jit_heap *heap, int fd, uint64_t size_max, uint8_t **bytes,
-                            uint64_t *size)
+/* "RMG", "WSC", "JCK": every file that holds a state begins with three capitals. What does not is
+ * refused by its reader, and a stream of it may have no end. */
+static bool begins_as_state(const uint8_t *bytes, uint64_t size)
+{
+    for (uint64_t i = 0; i < size && i < 3; i++) {
+        if (bytes[i] < 'A' || bytes[i] > 'Z') {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* state: read no further than is needed to see that it is none. */
+static enum jit_err read_fd(struct jit_heap *heap, int fd, uint64_t size_max, bool state,
+                            uint8_t **bytes, uint64_t *size)
 {
     struct stat info;
     size_t capacity = 0;
@@ -88,6 +101,9 @@ static enum jit_err read_fd(struct jit_heap *heap, int fd, uint64_t size_max, ui
             return JIT_EIO;
         }
         used += got > 0 ? (uint64_t)got : 0;
+        if (state && !begins_as_state(data, used)) {
+            break;
+        }
         if (size_max > 0 && used > size_max) {
             heap->free(heap, data);
             return JIT_ELIMIT;
@@ -112,7 +128,7 @@ enum jit_err format_read_file(struct jit_heap *heap, const char *path, uint64_t 
     *size = 0;
     enum jit_err err = open_path(path, &fd);
     if (err == JIT_OK) {
-        err = read_fd(heap, fd, size_max, bytes, size);
+        err = read_fd(heap, fd, size_max, false, bytes, size);
         close(fd);
     }
     return err;
@@ -143,7 +159,7 @@ enum jit_err format_bytes_of_fd(struct jit_heap *heap, int fd, struct format_byt
             return JIT_OK;
         }
     }
-    enum jit_err err = read_fd(heap, fd, 0, &out->read, &out->size);
+    enum jit_err err = read_fd(heap, fd, 0, true, &out->read, &out->size);
     out->bytes = out->read;
     return err;
 }

@@ -300,6 +300,9 @@ static enum jit_err import_wordnet(struct import *im)
         err = import_fail(im, JIT_ENOTSUP, "",
                           "there is no WordNet on this machine: apt-get install wordnet-base");
     }
+    if (err == JIT_OK && im->report->nodes == 0) {
+        err = import_fail(im, JIT_EFORMAT, paths[0], "no synset in it");
+    }
     jit_buf_release(&w.words);
     return err;
 }

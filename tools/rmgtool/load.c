@@ -106,8 +106,10 @@ static int refuse_import(struct cli *cli, enum jit_err err, const struct format_
     cli_what(cli, input->count > 1 ? "cannot import %s and the others" : "cannot import %s",
              input->count > 0 ? input->paths[0] : "what apt knows");
     cli_why(cli, "%s%s%s", error->place, colon, error->what);
-    cli_next(cli, err == JIT_ENOTSUP ? "apt-get update" : "rmg help import");
-    return err == JIT_ENOTSUP ? CLI_NOT_FOUND : (int)cli_exit_of(err);
+    /* With no input named, what this machine should have is not there. */
+    bool absent = err == JIT_ENOTSUP && input->count == 0;
+    cli_next(cli, absent ? "apt-get update" : "rmg help import");
+    return absent ? CLI_NOT_FOUND : err == JIT_ENOTSUP ? CLI_USAGE : (int)cli_exit_of(err);
 }
 
 static int import_all(struct cli *cli, const struct input *input, struct format_graph *graph,
