@@ -292,6 +292,24 @@ static const struct cli_verb verbs[] = {
                   {"jitos diff @40 @40 --data run7 --with run7/branches/faster",
                    "two futures of one past"}},
      .run = jitos_diff},
+    {.name = "why",
+     .operands = "PATH[@REV]|ID|qN@TICK",
+     .summary = "what brought a value or a request about",
+     .about =
+         "From a node or a value to the request that wrote it last, with its rule, process and\n"
+         "capability; from there to what the request read, and who wrote that; and so on. ID is "
+         "at\n"
+         "least 8 digits of a request's key, or a node of /world. Of a request that did not apply "
+         "it\n"
+         "says to which one it lost. Of a value that many add to: the newest tick's requests.\n\n"
+         "--json: events \"cause\" and \"because\" of schema jitos.why/1.",
+     .options = jitos_why_options,
+     .operands_min = 1,
+     .operands_max = 1,
+     .examples = {{"jitos why /world/bash/state --data run7", "why is it as it is?"},
+                  {"jitos why q3@12 --data run7", "what did request 3 of tick 12 rest on?"},
+                  {"jitos why /world/bash/state@40 --dot | dot -Tsvg >why.svg", "as a picture"}},
+     .run = jitos_why},
     {.name = "export",
      .operands = "",
      .summary = "write a state or the history in another format",

@@ -108,5 +108,55 @@ want 0 "$jitos" query 'match (t:tick) where t.tick = 7 return t.applied' --in /t
 want 3 "$jitos" inspect /time/@99 --data a
 want 3 "$jitos" inspect /time/nothing --data a
 
+# why: along a chain each step was made by a request that read what the one before it wrote.
+{
+    echo ":START_ID,:END_ID,:TYPE"
+    echo "c0,c1,R"
+    echo "c1,c2,R"
+    echo "c2,c3,R"
+} >edges.csv
+cat >chain.jitos <<END
+system chain
+type Cell { name: text, hits: i64 = 0, state: i64 = 0 }
+edge R {}
+import "cells.csv", "edges.csv" into /world
+rule begin
+  match (a:Cell)
+  where a.state = 0 and a.name = "cell 0"
+  set a.state = 1
+rule spread
+  match (a:Cell)-[:R]->(b:Cell)
+  where a.state = 1 and b.state = 0
+  set b.state = 1
+process w run begin, spread apply all over shard(/world)
+process out run begin apply all over shard(/world)
+grant w: map /world; invoke begin, spread on /world
+grant out: map /world; invoke spread on /world
+END
+want 0 "$jitos" run chain.jitos --ticks 8 --seed 5 --data b
+want 0 "$jitos" why /world/c3/state --data b --json
+for tick in 4 3 2; do
+    says "\"tick\":$tick,.*\"result\":\"applied\".*\"rule\":\"spread\",\"process\":\"w"
+done
+says '"tick":1,.*"rule":"begin","process":"w'
+[ "$(grep -c '"kind":"request"' out)" = 4 ] || fail "other causes than the chain: $(cat out)"
+says '"kind":"start","tick":0'
+want 0 "$jitos" why /world/c3/state@3 --data b --json
+[ "$(grep -c '"kind":"request"' out)" = 0 ] || fail "a cause in the future"
+want 0 "$jitos" why /world/c3/state --depth 2 --data b
+says 'further back'
+want 0 "$jitos" why /world/c3/state --dot --data b
+says '^  c[0-9]* -> c[0-9]*'
+want 0 "$jitos" why q0@1 --data b
+says 'denied'
+says 'out'
+want 0 "$jitos" why /world/c3/state --data b --json --depth 1
+key=$(sed -n 's/.*"key":"\([0-9a-f]*\)".*/\1/p' out)
+want 0 "$jitos" why "$key" --data b
+says '@4'
+want 3 "$jitos" why q9@2 --data b
+want 3 "$jitos" why q0@99 --data b
+want 3 "$jitos" why /world/none --data b
+
 [ $failed = 0 ] && echo "history: ok"
 exit $failed
