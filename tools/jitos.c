@@ -19,6 +19,11 @@ static const struct cli_option run_options[] = {
      .metavar = "S",
      .fallback = "1",
      .help = "of every draw and order; the same seed gives the same run"},
+    {.name = "param",
+     .letter = 'p',
+     .type = CLI_LIST,
+     .metavar = "K=V",
+     .help = "another value for a parameter than FILE says: p=0.3, or infect.p=0.3"},
     {.name = "data",
      .letter = 'd',
      .type = CLI_TEXT,
@@ -222,6 +227,32 @@ static const struct cli_verb verbs[] = {
                   {"jitos run --data run7 --ticks 1000", "the same, further"},
                   {"jitos run sim.jitos --ticks 50 --json", "an event a tick, nothing kept"}},
      .run = jitos_run},
+    {.name = "sweep",
+     .operands = "FILE",
+     .summary = "run a system with many parameters and seeds",
+     .about =
+         "Every combination of the values of --vary runs with every seed of --seeds. Each run "
+         "gives "
+         "a\n"
+         "row, also one that failed: its parameters, root, counts, and what --measure asks of its "
+         "last\n"
+         "state. DIR/results.csv and DIR/results.ndjson have all of them, in the order of the "
+         "plan. The\n"
+         "same command goes on where it was cut off, and with more values or seeds it adds "
+         "theirs.\n"
+         "Exit 1: a run failed.\n\n"
+         "--json: an event \"row\" a run and one \"done\", of schema jitos.sweep/1.",
+     .options = jitos_sweep_options,
+     .operands_min = 1,
+     .operands_max = 1,
+     .examples = {{"jitos sweep sim.jitos --vary beta=0.1:0.5:0.1 --seeds 1..20 --out s1",
+                   "100 runs"},
+                  {"jitos sweep sim.jitos --vary beta=0.1:0.5:0.1 --seeds 1..40 --jobs 2 --out s1",
+                   "100 more, two at a time"},
+                  {"jitos sweep sim.jitos --out s2 -m 'ill=match (a:P) where a.ill = 1 return "
+                   "count(*)'",
+                   "with a column of its own"}},
+     .run = jitos_sweep},
     {.name = "ps",
      .operands = "",
      .summary = "list processes",

@@ -23,6 +23,7 @@ int jitos_inspect(struct cli *cli);
 int jitos_query(struct cli *cli);
 int jitos_diff(struct cli *cli);
 int jitos_why(struct cli *cli);
+int jitos_sweep(struct cli *cli);
 
 /* Options of the verbs about history, each beside its verb. */
 extern const struct cli_option jitos_checkpoint_options[];
@@ -35,5 +36,6 @@ extern const struct cli_option jitos_inspect_options[];
 extern const struct cli_option jitos_query_options[];
 extern const struct cli_option jitos_diff_options[];
 extern const struct cli_option jitos_why_options[];
+extern const struct cli_option jitos_sweep_options[];
 
 #endif

@@ -88,7 +88,7 @@ static int compare_source(struct cli *cli, const char *data, const struct source
         return other(cli, data, "seed");
     }
     if (then.seed == now->seed && !jit_id_equal(&then.genesis, &now->genesis)) {
-        return other(cli, data, "input (what the system file imports has changed)");
+        return other(cli, data, "input (what the system file imports, or a --param, has changed)");
     }
     return CLI_OK;
 }
@@ -207,11 +207,20 @@ static int keep_source(const struct runner *runner)
     return write_source(runner->cli, runner->data, runner->user);
 }
 
+#define PARAMS_MAX 64u
+
 static int load_and_compare(struct cli *cli, const char *data, bool exists, struct load_made *made,
                             struct source *source)
 {
     struct load_facts facts;
-    struct load_request request = {.file = cli->operands[0], .seed = cli_number(cli, "seed")};
+    const char *set[PARAMS_MAX];
+    struct load_request request = {
+        .file = cli->operands[0], .seed = cli_number(cli, "seed"), .set = set};
+    while (request.set_count < PARAMS_MAX &&
+           cli_list(cli, "param", (uint32_t)request.set_count) != NULL) {
+        set[request.set_count] = cli_list(cli, "param", (uint32_t)request.set_count);
+        request.set_count++;
+    }
     if (exists && !cli_given(cli, "seed")) {
         struct source then;
         if (read_source(data, &then)) {

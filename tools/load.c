@@ -12,6 +12,7 @@
 #include "tools/formats/format.h"
 #include "tools/formats/sources.h"
 #include "tools/genesis.h"
+#include "tools/parameters.h"
 
 #define READ_BYTES 65536u
 
@@ -258,6 +259,28 @@ static int gather(struct cli *cli, const struct load_request *request,
     return add_programs(cli, request, system, collect);
 }
 
+/* The same with the parameters that the request sets. */
+static int gather_set(struct cli *cli, const struct load_request *request,
+                      const struct lang_system *system, struct rmg_collect *collect,
+                      struct load_facts *facts)
+{
+    struct parameters parameters;
+    struct parameters_system with;
+    if (request->set_count == 0) {
+        return gather(cli, request, system, collect, facts);
+    }
+    int code = parameters_begin(&parameters, cli, "param", request->set, request->set_count);
+    if (code == CLI_OK) {
+        code = parameters_apply(&parameters, system, &with);
+        if (code == CLI_OK) {
+            code = gather(cli, request, &with.system, collect, facts);
+        }
+        parameters_system_release(&with);
+    }
+    parameters_release(&parameters);
+    return code;
+}
+
 static bool path_holds(const char *outer, const char *inner)
 {
     size_t n = strlen(outer);
@@ -331,7 +354,7 @@ int load_system(struct cli *cli, const struct load_request *request, struct load
         code = collect_new(cli, out, &out->collect);
     }
     if (code == CLI_OK) {
-        code = gather(cli, request, system, out->collect, facts);
+        code = gather_set(cli, request, system, out->collect, facts);
     }
     if (code == CLI_OK) {
         note_blind(cli, system);

@@ -10,7 +10,9 @@
 struct load_request {
     const char *file;
     uint64_t seed;
-    uint32_t members; /* of processes with more than one member; 0: as written */
+    uint32_t members;       /* of processes with more than one member; 0: as written */
+    const char *const *set; /* parameters in place of those of the file: "p=0.3" */
+    size_t set_count;
 };
 
 struct load_facts {

@@ -1,13 +1,12 @@
 #include "tools/settings.h"
 
-#include <ctype.h>
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/check.h"
 #include "rmg/diff.h"
+#include "tools/parameters.h"
 
 #define PARAMETERS "parameters"
 #define RECORD     "record"
@@ -18,99 +17,10 @@ struct setter {
     struct shell_system *system;
     struct rmg_tx *tx;
     struct kern_config *config;
-    bool *used; /* of each setting: something had this parameter */
+    struct parameters parameters;
 };
 
-/* ---- one value ---- */
-
-static bool parse_datum(enum rmg_codec codec, const char *text, struct rmg_datum *out)
-{
-    char *end = NULL;
-    *out = (struct rmg_datum){.codec = codec};
-    errno = 0;
-    switch (codec) {
-    case RMG_CODEC_BOOL:
-        out->as.boolean = strcmp(text, "true") == 0;
-        return out->as.boolean || strcmp(text, "false") == 0;
-    case RMG_CODEC_I64:
-        out->as.i64 = strtoll(text, &end, 10);
-        break;
-    case RMG_CODEC_F64:
-        out->as.f64 = strtod(text, &end);
-        break;
-    case RMG_CODEC_F32:
-        out->as.f64 = (double)strtof(text, &end);
-        break;
-    case RMG_CODEC_TEXT:
-        out->bytes = (const uint8_t *)text;
-        out->size = (uint32_t)strlen(text);
-        return rmg_utf8_valid(out->bytes, out->size);
-    default:
-        return false;
-    }
-    return errno == 0 && end != text && *end == '\0' && !isspace((unsigned char)text[0]);
-}
-
-/* The value that is set for a parameter of a rule; NULL: none. The last one counts. */
-static const char *value_for(struct setter *s, const char *rule, const char *param)
-{
-    const char *value = NULL;
-    for (size_t i = 0; i < s->settings->set_count; i++) {
-        const char *set = s->settings->set[i];
-        const char *equals = strchr(set, '=');
-        size_t size = (size_t)(equals - set);
-        size_t rule_size = strlen(rule);
-        bool plain = strlen(param) == size && memcmp(set, param, size) == 0;
-        bool full = size == rule_size + 1 + strlen(param) && memcmp(set, rule, rule_size) == 0 &&
-                    set[rule_size] == '.' && memcmp(set + rule_size + 1, param, strlen(param)) == 0;
-        if (plain || full) {
-            s->used[i] = true;
-            value = equals + 1;
-        }
-    }
-    return value;
-}
-
-static int bad_value(struct cli *cli, const struct rmg_rule *rule,
-                     const struct rmg_rule_param *param, const char *value)
-{
-    cli_what(cli, "%s is no value for the parameter %s.%s", value, rule->name, param->name);
-    cli_why(cli, "it is %s", rmg_codec_name(param->codec));
-    cli_next(cli, "jitos help fork");
-    return CLI_USAGE;
-}
-
 /* ---- runs ---- */
-
-/* Bound parameters with what is set in their place. */
-static int bind(struct setter *s, const struct rmg_rule *rule, const struct kern_root_run *run,
-                struct jit_buf *out, bool *changed)
-{
-    struct jit_cursor cur = jit_cursor_of(run->params, run->params_size);
-    for (uint32_t i = 0; i < rule->param_count; i++) {
-        const struct rmg_rule_param *param = &rule->params[i];
-        const char *value = value_for(s, rule->name, param->name);
-        uint64_t size = jit_get_u64(&cur);
-        const uint8_t *bytes = jit_get_bytes(&cur, size);
-        struct rmg_datum datum;
-        if (value == NULL) {
-            jit_buf_put_u64(out, size);
-            jit_buf_put(out, bytes, bytes != NULL ? (size_t)size : 0);
-            continue;
-        }
-        if (!parse_datum(param->codec, value, &datum)) {
-            return bad_value(s->cli, rule, param, value);
-        }
-        size_t at = out->size;
-        jit_buf_put_u64(out, 0);
-        rmg_codec_encode(&datum, out);
-        if (out->err == JIT_OK) {
-            jit_buf_patch_u64(out, at, out->size - at - 8);
-        }
-        *changed = true;
-    }
-    return CLI_OK;
-}
 
 static int failed(struct cli *cli, enum jit_err err)
 {
@@ -220,7 +130,7 @@ static int set_process(struct setter *s, const struct kern_process_config *proce
         bool other = false;
         assert(rule != NULL); /* kern_config_read has seen to it */
         jit_buf_init(&bound, jit_heap_libc(), JIT_PARAMS_BYTES_MAX + 8);
-        code = bind(s, rule, run, &bound, &other);
+        code = parameters_bind(&s->parameters, rule, run->params, run->params_size, &bound, &other);
         err = bound.err;
         if (code == CLI_OK && err == JIT_OK && other) {
             err = rmg_params_check(rule, run->params, run->params_size, &before);
@@ -251,17 +161,7 @@ static int set_all(struct setter *s)
     for (uint32_t i = 0; code == CLI_OK && i < s->config->process_count; i++) {
         code = set_process(s, &s->config->processes[i]);
     }
-    for (size_t i = 0; code == CLI_OK && i < s->settings->set_count; i++) {
-        if (!s->used[i]) {
-            const char *set = s->settings->set[i];
-            cli_what(s->cli, "nothing has the parameter %.*s", (int)strcspn(set, "="), set);
-            cli_why(s->cli, "--set takes the parameter of a rule that a process runs, as p=0.3 or "
-                            "infect.p=0.3");
-            cli_next(s->cli, "jitos help fork");
-            code = CLI_USAGE;
-        }
-    }
-    return code;
+    return code == CLI_OK ? parameters_end(&s->parameters) : code;
 }
 
 static enum jit_err set_seed(struct setter *s)
@@ -296,20 +196,6 @@ static int change(struct setter *s, struct rmg_version *after)
     return err == JIT_OK ? CLI_OK : failed(s->cli, err);
 }
 
-static int check_form(struct cli *cli, const struct settings *settings)
-{
-    for (size_t i = 0; i < settings->set_count; i++) {
-        const char *equals = strchr(settings->set[i], '=');
-        if (equals == NULL || equals == settings->set[i]) {
-            cli_what(cli, "%s sets nothing", settings->set[i]);
-            cli_why(cli, "--set takes NAME=VALUE");
-            cli_next(cli, "jitos help fork");
-            return CLI_USAGE;
-        }
-    }
-    return CLI_OK;
-}
-
 int settings_patch(struct cli *cli, const struct settings *settings, struct shell_system *system,
                    struct jit_buf *patch)
 {
@@ -320,15 +206,12 @@ int settings_patch(struct cli *cli, const struct settings *settings, struct shel
     if (settings->set_count == 0 && !settings->has_seed) {
         return CLI_OK;
     }
-    int code = check_form(cli, settings);
+    int code = parameters_begin(&s.parameters, cli, "set", settings->set, settings->set_count);
     if (code != CLI_OK) {
         return code;
     }
-    s.used = calloc(settings->set_count + 1, sizeof *s.used);
-    enum jit_err err = s.used == NULL ? JIT_ENOMEM : JIT_OK;
-    if (err == JIT_OK) {
-        err = kern_config_read(jit_heap_libc(), system->store, &before.version, &s.config, &where);
-    }
+    enum jit_err err =
+        kern_config_read(jit_heap_libc(), system->store, &before.version, &s.config, &where);
     if (err == JIT_OK) {
         err = rmg_store_pin(system->store, &before.version);
     }
@@ -338,6 +221,6 @@ int settings_patch(struct cli *cli, const struct settings *settings, struct shel
         code = err == JIT_OK ? CLI_OK : failed(cli, err);
     }
     kern_config_free(jit_heap_libc(), s.config);
-    free(s.used);
+    parameters_release(&s.parameters);
     return code;
 }

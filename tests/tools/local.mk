@@ -78,3 +78,6 @@ dist_check_SCRIPTS += %D%/test_branches.sh
 
 # States and events out of a history.
 dist_check_SCRIPTS += %D%/test_history.sh
+
+# Many runs of one system.
+dist_check_SCRIPTS += %D%/test_sweep.sh
