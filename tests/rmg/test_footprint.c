@@ -1,7 +1,9 @@
 /* Goal:   a footprint is all that matters to a match and all that it changes.
  * Method: over random graphs and rules: changes of slots outside the footprint leave the verdict
  *         and the values as they were; of two matches without a conflict either may go first, and
- *         the other still applies with the same values. */
+ *         the other still applies with the same values; a rewrite changes nothing but what its
+ *         footprint writes; and of the table that footprints follow from each cell, left out, is
+ *         missed by one of these three. */
 #include "rmg/patch.h"
 #include "tests/lib/rule_model.h"
 #include "tests/lib/tcase.h"
@@ -45,29 +47,45 @@ static struct rmg_slot slot_of(enum rmg_slot_kind kind, struct jit_id id)
     return (struct rmg_slot){.kind = kind, .instance = model.g.instance, .id = id};
 }
 
-static bool uses_edge(const struct uses *uses, const struct rmg_edge *edge)
+struct outside {
+    const struct uses *uses;
+    const struct rmg_graph *sides[2];
+    bool touched;   /* a slot of the footprint changed */
+    bool unwritten; /* a slot changed that the footprint does not write */
+    bool came;      /* a node or edge came or went */
+    bool retyped;   /* a node that stays has another type */
+};
+
+static bool writes_slot(const struct uses *uses, const struct rmg_slot *slot)
+{
+    for (unsigned i = 0; i < uses->count; i++) {
+        if (rmg_slot_compare(&uses->items[i].slot, slot) == 0) {
+            return uses->items[i].access != RMG_ACCESS_READ;
+        }
+    }
+    return false;
+}
+
+static void note_slot(struct outside *outside, const struct rmg_slot *slot)
+{
+    outside->touched = outside->touched || uses_slot(outside->uses, slot);
+    outside->unwritten = outside->unwritten || !writes_slot(outside->uses, slot);
+}
+
+static void note_edge(struct outside *outside, const struct rmg_edge *edge)
 {
     for (int side = 0; side < 2; side++) {
         struct rmg_slot slot = slot_of(RMG_SLOT_INCIDENCE, side == 0 ? edge->from : edge->to);
         slot.direction = side == 0 ? RMG_DIR_OUT : RMG_DIR_IN;
-        if (uses_slot(uses, &slot)) {
-            return true;
-        }
+        note_slot(outside, &slot);
         slot.type = edge->type;
-        if (uses_slot(uses, &slot)) {
-            return true;
-        }
+        note_slot(outside, &slot);
     }
     struct rmg_slot edge_slot = slot_of(RMG_SLOT_EDGE, edge->id);
     struct rmg_slot extent = slot_of(RMG_SLOT_EXTENT, edge->type);
-    return uses_slot(uses, &edge_slot) || uses_slot(uses, &extent);
+    note_slot(outside, &edge_slot);
+    note_slot(outside, &extent);
 }
-
-struct outside {
-    const struct uses *uses;
-    const struct rmg_graph *sides[2];
-    bool touched; /* a slot of the footprint changed */
-};
 
 static bool note_owner(struct outside *outside, const struct rmg_change *change)
 {
@@ -88,7 +106,7 @@ static bool note_owner(struct outside *outside, const struct rmg_change *change)
             slot_of(plane == RMG_PLANE_ALPHA ? RMG_SLOT_ALPHA : RMG_SLOT_BETA, change->id);
         slot.name = names[i];
         slot.name_size = 1;
-        outside->touched = outside->touched || uses_slot(outside->uses, &slot);
+        note_slot(outside, &slot);
     }
     return true;
 }
@@ -97,6 +115,10 @@ static bool note_owner(struct outside *outside, const struct rmg_change *change)
 static bool note_change(void *user, const struct rmg_change *change)
 {
     struct outside *outside = user;
+    bool is_element = change->map == RMG_NODES || change->map == RMG_EDGES;
+    outside->came = outside->came || (is_element && change->before != change->after);
+    outside->retyped =
+        outside->retyped || (change->map == RMG_NODES && change->before && change->after);
     for (unsigned s = 0; s < 2; s++) {
         if (!(s == 0 ? change->before : change->after)) {
             continue;
@@ -106,26 +128,28 @@ static bool note_change(void *user, const struct rmg_change *change)
             struct rmg_slot slot = slot_of(RMG_SLOT_NODE, change->id);
             ck_assert_int_eq(rmg_node_type(outside->sides[s], &change->id, &type), JIT_OK);
             struct rmg_slot extent = slot_of(RMG_SLOT_EXTENT, type);
-            outside->touched = outside->touched || uses_slot(outside->uses, &slot) ||
-                               uses_slot(outside->uses, &extent);
+            note_slot(outside, &slot);
+            note_slot(outside, &extent);
         } else if (change->map == RMG_EDGES) {
             struct rmg_edge edge;
             ck_assert_int_eq(rmg_edge_get(outside->sides[s], &change->id, &edge), JIT_OK);
-            outside->touched = outside->touched || uses_edge(outside->uses, &edge);
+            note_edge(outside, &edge);
         }
     }
     return change->map == RMG_ALPHA || change->map == RMG_BETA ? note_owner(outside, change) : true;
 }
 
-/* What a trial would write, as bytes. */
-static void same_values(const struct trial *a, const struct trial *b)
+/* Would both write the same bytes? */
+static bool same_values(const struct trial *a, const struct trial *b)
 {
     for (uint32_t i = 0; i < a->match.rule->update_count; i++) {
-        ck_assert_uint_eq(a->effect.value_size[i], b->effect.value_size[i]);
-        ck_assert_int_eq(memcmp(a->values.data + a->effect.value_at[i],
-                                b->values.data + b->effect.value_at[i], a->effect.value_size[i]),
-                         0);
+        if (a->effect.value_size[i] != b->effect.value_size[i] ||
+            memcmp(a->values.data + a->effect.value_at[i], b->values.data + b->effect.value_at[i],
+                   a->effect.value_size[i]) != 0) {
+            return false;
+        }
     }
+    return true;
 }
 
 static unsigned outside_count; /* changes that touched nothing of the footprint */
@@ -140,7 +164,7 @@ static void change_and_compare(struct trial *was, struct trial *now, const struc
     enum rmg_result result = trial_run(now, &model.g, &draw, JIT_VERIFY_SLOTS_MAX);
     if (!outside.touched) {
         ck_assert_int_eq(result, RMG_APPLIED);
-        same_values(was, now);
+        ck_assert(same_values(was, now));
         outside_count++;
     }
 }
@@ -263,7 +287,7 @@ static bool one_after_the_other(const struct candidate *first, const struct cand
         trial_init(&again, &model.heap.heap, second->rule, second->ids);
         apply(&trials[0]);
         ck_assert_int_eq(trial_run(&again, &model.g, &draw, JIT_VERIFY_SLOTS_MAX), RMG_APPLIED);
-        same_values(&trials[1], &again);
+        ck_assert(same_values(&trials[1], &again));
         apply(&again);
         trial_release(&again);
     }
@@ -298,11 +322,276 @@ START_TEST(without_conflict_one_after_the_other) /* _i = seed */
 }
 END_TEST
 
+/* --- each cell of the table is needed --- */
+
+/* A row and a column of docs/spec/footprint.md. Existence and type have one slot, as have the
+ * columns of an element; what tells them apart is what changes. */
+enum cell {
+    WHOLE, /* nothing is left out */
+    EXISTENCE_READ,
+    EXISTENCE_ADD,
+    EXISTENCE_REMOVE,
+    TYPE_READ,
+    ATTRIBUTE_READ,
+    ATTRIBUTE_ADD,
+    ATTRIBUTE_REMOVE,
+    ATTRIBUTE_SET,
+    ATTRIBUTE_BLIND,
+    INCIDENCE_READ,
+    INCIDENCE_ADD,
+    INCIDENCE_REMOVE,
+    EXTENT_READ,
+    EXTENT_ADD,
+    EXTENT_REMOVE,
+    CELLS
+};
+
+static const char *const cell_names[CELLS] = {
+    "whole",          "existence read", "existence add",    "existence remove", "type read",
+    "attribute read", "attribute add",  "attribute remove", "attribute set",    "attribute blind",
+    "incidence read", "incidence add",  "incidence remove", "extent read",      "extent add",
+    "extent remove"};
+
+/* What a rewrite does, as far as it tells cells apart. */
+struct deeds {
+    struct script script;
+    struct rmg_graph before;
+};
+
+static bool does(const struct deeds *deeds, enum rmg_op_kind kind, const struct jit_id *id)
+{
+    for (unsigned i = 0; i < deeds->script.count; i++) {
+        const struct rmg_op *op = &deeds->script.items[i].op;
+        if (op->kind == kind && (id == NULL || jit_id_equal(&op->id, id))) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static enum cell cell_of_element(const struct deeds *deeds, const struct rmg_use *use)
+{
+    bool is_edge = use->slot.kind == RMG_SLOT_EDGE;
+    if (does(deeds, is_edge ? RMG_OP_UPSERT_EDGE : RMG_OP_UPSERT_NODE, &use->slot.id)) {
+        return EXISTENCE_ADD;
+    }
+    return does(deeds, is_edge ? RMG_OP_DELETE_EDGE : RMG_OP_DELETE_NODE, &use->slot.id)
+               ? EXISTENCE_REMOVE
+               : WHOLE;
+}
+
+static enum cell cell_of_attribute(const struct deeds *deeds, const struct rmg_use *use)
+{
+    enum rmg_plane plane = use->slot.kind == RMG_SLOT_ALPHA ? RMG_PLANE_ALPHA : RMG_PLANE_BETA;
+    struct rmg_value value;
+    if (does(deeds, RMG_OP_DELETE_EDGE, &use->slot.id) ||
+        does(deeds, RMG_OP_DELETE_NODE, &use->slot.id)) {
+        return ATTRIBUTE_REMOVE;
+    }
+    return rmg_attachment_get(&deeds->before, plane, &use->slot.id, use->slot.name,
+                              use->slot.name_size, &value) == JIT_OK
+               ? ATTRIBUTE_SET
+               : ATTRIBUTE_ADD;
+}
+
+/* Of a rewrite that makes and deletes edges (nodes) it is not told apart which it was. */
+static enum cell cell_of_members(const struct deeds *deeds, enum cell add, enum cell remove)
+{
+    bool adds = does(deeds, RMG_OP_UPSERT_EDGE, NULL) ||
+                (add == EXTENT_ADD && does(deeds, RMG_OP_UPSERT_NODE, NULL));
+    bool removes = does(deeds, RMG_OP_DELETE_EDGE, NULL) ||
+                   (add == EXTENT_ADD && does(deeds, RMG_OP_DELETE_NODE, NULL));
+    return adds && removes ? WHOLE : adds ? add : remove;
+}
+
+static enum cell written_cell(const struct deeds *deeds, const struct rmg_use *use)
+{
+    switch (use->slot.kind) {
+    case RMG_SLOT_NODE:
+    case RMG_SLOT_EDGE:
+        return cell_of_element(deeds, use);
+    case RMG_SLOT_ALPHA:
+    case RMG_SLOT_BETA:
+        return use->access == RMG_ACCESS_BLIND ? ATTRIBUTE_BLIND : cell_of_attribute(deeds, use);
+    case RMG_SLOT_INCIDENCE:
+        return cell_of_members(deeds, INCIDENCE_ADD, INCIDENCE_REMOVE);
+    case RMG_SLOT_EXTENT:
+        return cell_of_members(deeds, EXTENT_ADD, EXTENT_REMOVE);
+    }
+    return WHOLE;
+}
+
+static bool is_read_cell(const struct rmg_use *use, enum cell cell)
+{
+    switch (use->slot.kind) {
+    case RMG_SLOT_NODE:
+    case RMG_SLOT_EDGE:
+        return cell == EXISTENCE_READ || cell == TYPE_READ;
+    case RMG_SLOT_ALPHA:
+    case RMG_SLOT_BETA:
+        return cell == ATTRIBUTE_READ;
+    case RMG_SLOT_INCIDENCE:
+        return cell == INCIDENCE_READ;
+    case RMG_SLOT_EXTENT:
+        return cell == EXTENT_READ;
+    }
+    return false;
+}
+
+/* The footprint of a table that lacks one cell. */
+static void uses_without(const struct trial *t, enum cell cell, struct uses *uses)
+{
+    static struct deeds deeds;
+    unsigned kept = 0;
+    trial_uses(t, uses);
+    trial_script(t, &deeds.script);
+    deeds.before = kit_graph_of(&model.g, NULL);
+    for (unsigned i = 0; i < uses->count; i++) {
+        struct rmg_use use = uses->items[i];
+        if (use.access == RMG_ACCESS_READ) {
+            if (is_read_cell(&use, cell)) {
+                continue;
+            }
+        } else if (cell != WHOLE && written_cell(&deeds, &use) == cell) {
+            if (!use.read) {
+                continue;
+            }
+            use.access = RMG_ACCESS_READ;
+            use.join = RMG_JOIN_NONE;
+        }
+        uses->items[kept++] = use;
+    }
+    uses->count = kept;
+}
+
+static enum rmg_result try_again(struct trial *again, const struct trial *was, bool *same)
+{
+    trial_init(again, &model.heap.heap, was->match.rule, was->ids);
+    again->match.root_node = was->match.root_node;
+    enum rmg_result result = trial_run(again, &model.g, &draw, JIT_VERIFY_SLOTS_MAX);
+    *same = result == RMG_APPLIED && same_values(was, again);
+    return result;
+}
+
+/* Changes outside what is left of the footprint: how many of them mattered all the same? */
+static unsigned betrayed_by_change(const struct candidate *candidate, enum cell cell)
+{
+    static struct trial was;
+    static struct trial now;
+    static struct uses uses;
+    unsigned betrayed = 0;
+    trial_init(&was, &model.heap.heap, candidate->rule, candidate->ids);
+    for (unsigned i = 0; i < 8; i++) {
+        bool same = false;
+        if (trial_run(&was, &model.g, &draw, JIT_VERIFY_SLOTS_MAX) != RMG_APPLIED) {
+            break;
+        }
+        uses_without(&was, cell, &uses);
+        struct rmg_graph before = kit_graph_of(&model.g, NULL);
+        rm_change(&model, 1);
+        struct rmg_graph after = kit_graph_of(&model.g, NULL);
+        struct outside outside = {.uses = &uses, .sides = {&before, &after}};
+        ck_assert_int_eq(rmg_graph_diff(&before, &after, note_change, &outside), JIT_OK);
+        (void)try_again(&now, &was, &same);
+        betrayed += !outside.touched && !same && (cell != EXISTENCE_READ || outside.came) &&
+                    (cell != TYPE_READ || (outside.retyped && !outside.came));
+        trial_release(&now);
+    }
+    trial_release(&was);
+    return betrayed;
+}
+
+/* A rewrite that changes what the footprint does not write; and another one behind it, that ought
+ * not to mind. */
+static unsigned betrayed_by_rewrite(const struct candidate *first, const struct candidate *second,
+                                    enum cell cell)
+{
+    static struct trial trials[2];
+    static struct trial again;
+    static struct uses uses[2];
+    unsigned betrayed = 0;
+    bool applies = true;
+    for (unsigned i = 0; i < 2; i++) {
+        const struct candidate *candidate = i == 0 ? first : second;
+        trial_init(&trials[i], &model.heap.heap, candidate->rule, candidate->ids);
+        trials[i].match.root_node = &model.g.root;
+        applies =
+            trial_run(&trials[i], &model.g, &draw, JIT_VERIFY_SLOTS_MAX) == RMG_APPLIED && applies;
+        if (applies) {
+            uses_without(&trials[i], cell, &uses[i]);
+        }
+    }
+    if (applies) {
+        bool same = false;
+        struct rmg_graph before = kit_graph_of(&model.g, NULL);
+        apply(&trials[0]);
+        struct rmg_graph after = kit_graph_of(&model.g, NULL);
+        struct outside outside = {.uses = &uses[0], .sides = {&before, &after}};
+        ck_assert_int_eq(rmg_graph_diff(&before, &after, note_change, &outside), JIT_OK);
+        (void)try_again(&again, &trials[1], &same);
+        betrayed = outside.unwritten || (!uses_conflict(&uses[0], &uses[1]) && !same);
+        trial_release(&again);
+    }
+    trial_release(&trials[0]);
+    trial_release(&trials[1]);
+    return betrayed;
+}
+
+/* One random world: how often is it noticed that the cell is missing? */
+static unsigned betrayals(uint64_t seed, enum cell cell)
+{
+    struct rmg_rule *rules[RULES];
+    unsigned betrayed = 0;
+    rm_begin(&model, seed);
+    rm_change(&model, 100);
+    candidate_count = 0;
+    for (unsigned i = 0; i < RULES; i++) {
+        rules[i] = rm_rule(&model, true);
+        gather_candidates(rules[i]);
+    }
+    for (unsigned i = 0; i < 12 && candidate_count > 0; i++) {
+        betrayed += betrayed_by_change(&candidates[rm_roll(&model, candidate_count)], cell);
+    }
+    for (unsigned i = 0; i < 24 && candidate_count > 1; i++) {
+        unsigned a = (unsigned)rm_roll(&model, candidate_count);
+        unsigned b = (unsigned)rm_roll(&model, candidate_count);
+        if (a != b) {
+            betrayed += betrayed_by_rewrite(&candidates[a], &candidates[b], cell);
+        }
+    }
+    for (unsigned i = 0; i < RULES; i++) {
+        rmg_rule_free(&model.heap.heap, rules[i]);
+    }
+    rm_end(&model);
+    return betrayed;
+}
+
+/* Without any one cell of the table something goes wrong, with all of them never. */
+#define WORLDS_WHOLE 150u
+#define WORLDS_MAX   2000u
+START_TEST(each_cell_is_needed) /* _i = cell */
+{
+    unsigned betrayed = 0;
+    if (_i == WHOLE) {
+        for (uint64_t seed = 0; seed < WORLDS_WHOLE; seed++) {
+            betrayed = betrayals(500000 + seed, WHOLE);
+            ck_assert_msg(betrayed == 0, "seed %llu", (unsigned long long)seed);
+        }
+        return;
+    }
+    for (uint64_t seed = 0; seed < WORLDS_MAX && betrayed < 3; seed++) {
+        betrayed += betrayals(500000 + seed, (enum cell)_i);
+    }
+    ck_assert_msg(betrayed >= 3, "%s: nobody misses it", cell_names[_i]);
+}
+END_TEST
+
 static void suite(Suite *s)
 {
     TCase *t = test_case(s, "footprint", 60);
     tcase_add_loop_test(t, outside_changes_nothing, 0, 60);
     tcase_add_loop_test(t, without_conflict_one_after_the_other, 0, 40);
+    tcase_add_loop_test(t, each_cell_is_needed, 0, CELLS);
 }
 
 TEST_MAIN("footprint", suite)
