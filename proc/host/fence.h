@@ -4,8 +4,8 @@
  * Whoever takes over the supervisor, by a defect in what reads a worker's or a client's bytes,
  * finds a process without capabilities to raise: no_new_privs, so no program gives it more;
  * Landlock, so of all files only those below the data folder are there; and seccomp, so it connects
- * to nobody, starts no program and no process, signals none but its own children, makes no ring of
- * its own past this filter, and traces, mounts and loads nothing. Workers are started by
+ * to nobody, starts no program and no process, signals none but its own children, makes no ring
+ * past this filter, and traces, mounts and loads nothing. Workers are started by
  * proc/host/spawner.h, which is outside. What it does over what it has open already is its work. A
  * call that is not allowed fails with EPERM and is not made; the fence is not to be the end of a
  * run. */

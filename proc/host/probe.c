@@ -9,45 +9,75 @@
 static const struct {
     const char *name;
     bool required;
+    const char *means;
     const char *fix;
 } known[HOST_MECHANISMS] = {
     [HOST_SECCOMP] =
-        {"seccomp", true,
+        {"seccomp", true, "a worker could make any system call",
          "a kernel with CONFIG_SECCOMP_FILTER; in a container, allow the call seccomp"},
-    [HOST_NO_NEW_PRIVS] = {"no-new-privs", true, "a kernel from 3.5 on"},
-    [HOST_USER_NS] = {"user-ns", true,
+    [HOST_NO_NEW_PRIVS] = {"no-new-privs", true,
+                           "a set-user-id program could give a worker rights back",
+                           "a kernel from 3.5 on"},
+    [HOST_USER_NS] = {"user-ns", true, "only root could give a worker namespaces of its own",
                       "sysctl user.max_user_namespaces above 0, kernel.unprivileged_userns_clone=1 "
                       "(Debian), kernel.apparmor_restrict_unprivileged_userns=0 (Ubuntu); in a "
                       "container --security-opt seccomp=unconfined; or run as root"},
-    [HOST_MOUNT_NS] = {"mount-ns", true,
+    [HOST_MOUNT_NS] = {"mount-ns", true, "a worker would see the files of this machine",
                        "a kernel with namespaces and tmpfs, /proc mounted; in a container "
                        "--security-opt seccomp=unconfined --security-opt apparmor=unconfined"},
-    [HOST_PID_NS] = {"pid-ns", true, "a kernel with CONFIG_PID_NS; sysctl user.max_pid_namespaces"},
-    [HOST_NET_NS] = {"net-ns", true, "a kernel with CONFIG_NET_NS; sysctl user.max_net_namespaces"},
-    [HOST_IPC_NS] = {"ipc-ns", true, "a kernel with CONFIG_IPC_NS; sysctl user.max_ipc_namespaces"},
-    [HOST_UTS_NS] = {"uts-ns", true, "a kernel with CONFIG_UTS_NS; sysctl user.max_uts_namespaces"},
+    [HOST_PID_NS] = {"pid-ns", true, "a worker would see and could signal other processes",
+                     "a kernel with CONFIG_PID_NS; sysctl user.max_pid_namespaces"},
+    [HOST_NET_NS] = {"net-ns", true, "a worker would have this machine's network",
+                     "a kernel with CONFIG_NET_NS; sysctl user.max_net_namespaces"},
+    [HOST_IPC_NS] = {"ipc-ns", true, "a worker would share System V and POSIX objects with others",
+                     "a kernel with CONFIG_IPC_NS; sysctl user.max_ipc_namespaces"},
+    [HOST_UTS_NS] = {"uts-ns", true, "a worker would see and could set the host's name",
+                     "a kernel with CONFIG_UTS_NS; sysctl user.max_uts_namespaces"},
     [HOST_PIDFD] = {"pidfd", true,
+                    "a worker could not be watched or ended without mistaking it for another",
                     "a kernel from 5.4 on; in a container, allow the calls clone3 and pidfd_open"},
     [HOST_CLOSE_RANGE] = {"close-range", true,
+                          "descriptors of the supervisor could leak into a worker",
                           "a kernel from 5.9 on; in a container, allow the call close_range"},
-    [HOST_SEALS] = {"memfd-seals", true, "a kernel from 5.1 on with CONFIG_MEMFD_CREATE"},
-    [HOST_RLIMITS] = {"rlimits", true, "allow the call prlimit64"},
+    [HOST_SEALS] = {"memfd-seals", true,
+                    "a worker could cut off shared memory, or write to what it may only read",
+                    "a kernel from 5.1 on with CONFIG_MEMFD_CREATE"},
+    [HOST_RLIMITS] = {"rlimits", true,
+                      "a worker's memory, processor time and descriptors would have no bound",
+                      "allow the call prlimit64"},
     [HOST_LANDLOCK] =
-        {"landlock", true,
+        {"landlock", true, "files and sockets would be guarded by the empty root and seccomp alone",
          "a kernel from 5.13 on with CONFIG_SECURITY_LANDLOCK, and landlock in lsm= on "
          "its command line; in a container, allow the landlock calls"},
-    [HOST_UNIQUE_UID] = {"unique-uid", false, "run the supervisor as root of the machine"},
-    [HOST_USERNS_LIMIT] = {"userns-limit", false, "a writable /proc/sys/user"},
-    [HOST_CGROUP_NS] = {"cgroup-ns", false, "a kernel with CONFIG_CGROUPS"},
-    [HOST_LANDLOCK_NET] = {"landlock-net", false, "a kernel from 6.7 on (Landlock ABI 4)"},
-    [HOST_LANDLOCK_SCOPE] = {"landlock-scope", false, "a kernel from 6.12 on (Landlock ABI 6)"},
-    [HOST_NOEXEC_SEAL] = {"noexec-seal", false, "a kernel from 6.3 on"},
-    [HOST_MDWE] = {"mdwe", false, "a kernel from 6.3 on"},
-    [HOST_MSEAL] = {"mseal", false, "a kernel from 6.10 on, 64 bits"},
+    [HOST_UNIQUE_UID] =
+        {"unique-uid", false,
+         "workers have the supervisor's uid outside; namespaces and seccomp alone part them",
+         "run the supervisor as root of the machine"},
+    [HOST_USERNS_LIMIT] = {"userns-limit", false,
+                           "a user namespace inside a worker is kept off by seccomp alone",
+                           "a writable /proc/sys/user"},
+    [HOST_CGROUP_NS] = {"cgroup-ns", false,
+                        "the names of this machine's control groups would be in sight",
+                        "a kernel with CONFIG_CGROUPS"},
+    [HOST_LANDLOCK_NET] = {"landlock-net", false,
+                           "the network is kept off by its namespace and seccomp alone",
+                           "a kernel from 6.7 on (Landlock ABI 4)"},
+    [HOST_LANDLOCK_SCOPE] =
+        {"landlock-scope", false,
+         "signals and abstract sockets are kept off by namespaces and seccomp alone",
+         "a kernel from 6.12 on (Landlock ABI 6)"},
+    [HOST_NOEXEC_SEAL] = {"noexec-seal", false,
+                          "shared memory is kept from being executed by seccomp alone",
+                          "a kernel from 6.3 on"},
+    [HOST_MDWE] = {"mdwe", false, "code made of data is kept off by seccomp alone",
+                   "a kernel from 6.3 on"},
+    [HOST_MSEAL] = {"mseal", false,
+                    "a worker can replace its own view of a map; nobody else sees it",
+                    "a kernel from 6.10 on, 64 bits"},
     [HOST_CGROUP_MEMORY] =
-        {"cgroup-memory", false,
-         "limit the supervisor's own cgroup from outside (systemd-run --scope -p "
-         "MemoryMax=...)"},
+        {"cgroup-memory", false, "a worker's memory is bounded by its limit on address space alone",
+         "start the supervisor in a group of its own: systemd-run --scope -p Delegate=yes "
+         "(--user), or as root where there is version 1"},
 };
 
 static void add_part(struct host_probe *probe, const char *part)
@@ -82,6 +112,9 @@ static void grade(struct host_probe *probe)
             add_part(probe, part);
         }
     }
+    add_part(probe, !probe->facts[HOST_CGROUP_MEMORY].present ? "rlimits"
+                    : probe->cgroup_version == 2              ? "cgroup2"
+                                                              : "cgroup1");
 }
 
 void host_probe(struct host_probe *out)
@@ -91,6 +124,7 @@ void host_probe(struct host_probe *out)
     for (int i = 0; i < HOST_MECHANISMS; i++) {
         out->facts[i].name = known[i].name;
         out->facts[i].required = known[i].required;
+        out->facts[i].means = known[i].means;
         out->facts[i].fix = known[i].fix;
     }
     out->landlock_abi_min = 1;
@@ -198,16 +232,17 @@ void host_probe_print(const struct host_probe *probe, FILE *file, bool json)
         if (json) { /* all of it our own or strerror()'s words: nothing to escape */
             (void)fprintf(file,
                           "{\"mechanism\":\"%s\",\"required\":%s,\"present\":%s,\"detail\":\"%s\","
-                          "\"fix\":\"%s\"}\n",
+                          "\"means\":\"%s\",\"fix\":\"%s\"}\n",
                           fact->name, fact->required ? "true" : "false",
-                          fact->present ? "true" : "false", fact->detail, fact->fix);
+                          fact->present ? "true" : "false", fact->detail, fact->means, fact->fix);
             continue;
         }
         (void)fprintf(file, "%-14s  %-8s  %s%s%s\n", fact->name,
                       fact->required ? "required" : "graded", fact->present ? "yes" : "MISSING",
                       fact->detail[0] != '\0' ? ": " : "", fact->detail);
         if (!fact->present) {
-            (void)fprintf(file, "                to get it: %s\n", fact->fix);
+            (void)fprintf(file, "                without it: %s\n                to get it: %s\n",
+                          fact->means, fact->fix);
         }
     }
     char message[512];

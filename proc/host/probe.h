@@ -44,17 +44,20 @@ struct host_fact {
     bool required; /* by the design or by host_probe_require() */
     bool demanded; /* by host_probe_require() */
     bool present;
-    int os_errno;    /* what the kernel said when it is missing; 0 when nothing was asked */
-    char detail[96]; /* one line, or empty */
-    const char *fix; /* how to get it, one line */
+    int os_errno;      /* what the kernel said when it is missing; 0 when nothing was asked */
+    char detail[96];   /* one line, or empty */
+    const char *means; /* what is lost without it, one line */
+    const char *fix;   /* how to get it, one line */
 };
 
 struct host_probe {
     struct host_fact facts[HOST_MECHANISMS];
     int landlock_abi;     /* 0: none */
     int landlock_abi_min; /* 1, or what was demanded */
-    bool real_root;  /* the other namespaces and a uid of its own work without a user namespace */
-    char grade[160]; /* what confines a worker here: "userns+seccomp+landlock7+mdwe+mseal" */
+    int cgroup_version;   /* 2, 1, or 0: none */
+    bool real_root; /* the other namespaces and a uid of its own work without a user namespace */
+    char
+        grade[160]; /* what confines a worker here: "userns+seccomp+landlock7+mdwe+mseal+cgroup2" */
 };
 
 /* Try everything. Never fails: what could not be tried is missing. Starts and reaps short-lived
@@ -74,7 +77,8 @@ JIT_MUST_CHECK enum jit_err host_probe_check(const struct host_probe *probe, cha
 JIT_MUST_CHECK enum jit_err host_probe_pretend_missing(struct host_probe *probe, const char *name);
 
 /* The report of `jitosd --check`: a table, or one JSON object a line and a last one with the grade:
- * {"mechanism","required","present","detail","fix"} and {"grade","workers": may any be spawned}. */
+ * {"mechanism","required","present","detail","means","fix"} and {"grade","workers": may any be
+ * spawned}. */
 void host_probe_print(const struct host_probe *probe, FILE *file, bool json);
 
 #endif

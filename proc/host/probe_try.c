@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "base/check.h"
+#include "proc/host/cgroup.h"
 #include "proc/host/linux.h"
 #include "proc/host/lockdown_priv.h"
 #include "proc/host/userns_priv.h"
@@ -327,38 +328,57 @@ out:
     trial_free(without);
 }
 
-/* A memory controller is looked for and told, but workers are not put into it: what bounds them is
- * the limit on address space and the sealed size of what they share. So it never counts as present.
- */
-void host_try_cgroups(struct host_probe *probe)
+/* Whether a process is in the groups of this name, in as many hierarchies as there are. */
+static bool is_in(pid_t pid, const struct host_cgroups *groups)
 {
+    char path[40];
     char line[512];
-    const char *found = NULL;
-    FILE *file = fopen("/proc/self/cgroup", "re");
+    int found = 0;
+    (void)snprintf(path, sizeof path, "/proc/%d/cgroup", (int)pid);
+    FILE *file = fopen(path, "re");
     while (file != NULL && fgets(line, sizeof line, file) != NULL) {
-        if (strstr(line, ":memory:") != NULL) {
-            found = "version 1";
-        } else if (strncmp(line, "0::", 3) == 0 && found == NULL) {
-            char path[640];
-            char controllers[256] = "";
-            line[strcspn(line, "\n")] = '\0';
-            (void)snprintf(path, sizeof path, "/sys/fs/cgroup%s/cgroup.controllers", line + 3);
-            FILE *list = fopen(path, "re");
-            if (list != NULL && fgets(controllers, sizeof controllers, list) != NULL &&
-                strstr(controllers, "memory") != NULL) {
-                found = "version 2";
-            }
-            if (list != NULL) {
-                (void)fclose(list);
-            }
-        }
+        found += strstr(line, groups->name) != NULL && strstr(line, "/w0\n") != NULL;
     }
     if (file != NULL) {
         (void)fclose(file);
     }
+    return found == (groups->version == 2 ? 1 : HOST_CGROUP_DIRS);
+}
+
+/* Groups are made, a child is put in, and all is taken away again. */
+void host_try_cgroups(struct host_probe *probe)
+{
+    struct host_cgroups groups;
+    int until[2];
+    int outcome = host_cgroups_open(&host_cgroup_here, getpid(), &groups);
+    int version = groups.version;
+    if (outcome == 0 && pipe2(until, O_CLOEXEC) != 0) {
+        outcome = errno;
+    } else if (outcome == 0) {
+        pid_t pid = fork();
+        if (pid == 0) {
+            char byte;
+            (void)close(until[1]);
+            _exit(read(until[0], &byte, 1) == 0 ? 0 : 1);
+        }
+        if (pid < 0 || host_cgroups_put(&groups, 0, pid, 64u << 20) != JIT_OK) {
+            outcome = errno;
+        } else {
+            outcome = is_in(pid, &groups) ? 0 : EBADE;
+        }
+        (void)close(until[0]);
+        (void)close(until[1]);
+        if (pid > 0) {
+            reap(pid);
+        }
+    }
+    note(probe, HOST_CGROUP_MEMORY, outcome);
     struct host_fact *fact = &probe->facts[HOST_CGROUP_MEMORY];
-    fact->present = false;
-    (void)snprintf(fact->detail, sizeof fact->detail, "%s%s",
-                   found == NULL ? "no memory controller" : found,
-                   found == NULL ? "" : " is there; this version does not use it");
+    if (groups.version == 0) {
+        (void)snprintf(fact->detail, sizeof fact->detail, "%s", groups.detail);
+    } else if (outcome == 0) {
+        (void)snprintf(fact->detail, sizeof fact->detail, "version %d", version);
+        probe->cgroup_version = version;
+    }
+    host_cgroups_close(&groups);
 }

@@ -20,6 +20,7 @@
 #define EXEC_TIMEOUT_MS  30000        /* a last resort: an idle-class child on a busy machine */
 #define RUNTIME_BYTES    (2ull << 20) /* vDSO, relocation, thread block, rounding */
 #define CPU_GRACE_S      1
+#define KERNEL_BYTES     (8ull << 20) /* what a worker costs in the kernel, besides page tables */
 #define CHANNEL_FAILURES "channel to the child"
 
 /* Known ways to fail and what to do about them; the first row that fits is said. */
@@ -41,6 +42,7 @@ static const struct {
     {"empty root", 0,
      "mounting is forbidden: in a container --security-opt apparmor=unconfined, and /proc has to "
      "be mounted"},
+    {"control group", 0, "somebody changed the groups of the supervisor: start it again"},
     {"execution of the loader", EACCES, "sysctl vm.memfd_noexec must not be 2"},
     {"execution of the loader", ENOMEM, "the limit on address space is below the loader's needs"},
 };
@@ -152,8 +154,8 @@ static enum jit_err await_exec(int channel, struct host_fault *fault)
 }
 
 /* From clone to exec; the child exists when this returns, also on error, unless *out is none. */
-static enum jit_err start(const struct host_lockdown_plan *plan, bool sibling,
-                          struct host_child *out, struct host_fault *fault)
+static enum jit_err start(const struct host_spawn_spec *spec, const struct host_lockdown_plan *plan,
+                          bool sibling, struct host_child *out, struct host_fault *fault)
 {
     uint64_t namespaces = plan->confined ? (uint64_t)HOST_NS_OTHERS : 0;
     if (plan->confined && plan->user_ns) {
@@ -172,6 +174,13 @@ static enum jit_err start(const struct host_lockdown_plan *plan, bool sibling,
         const char *file = host_userns_map(out->pid, plan->unique_uid, plan->kuid);
         if (file != NULL) {
             return failed(fault, file, errno);
+        }
+    }
+    if (plan->confined && spec->cgroups != NULL) {
+        uint64_t memory = spec->heap_bytes + spec->stack_bytes + spec->loader->image_size +
+                          RUNTIME_BYTES + KERNEL_BYTES + spec->shared_bytes_max / 256;
+        if (host_cgroups_put(spec->cgroups, spec->slot, out->pid, memory) != JIT_OK) {
+            return failed(fault, "control group", errno);
         }
     }
     if (send(plan->channel_parent, "g", 1, MSG_NOSIGNAL) != 1) {
@@ -201,7 +210,7 @@ static enum jit_err spawn(const struct host_spawn_spec *spec, bool sibling, stru
         return failed(fault, CHANNEL_FAILURES, errno);
     }
     make_plan(spec, channel, &plan);
-    err = start(&plan, sibling, out, fault);
+    err = start(spec, &plan, sibling, out, fault);
     (void)close(channel[1]);
     if (err == JIT_OK) {
         err = await_exec(channel[0], fault);

@@ -21,6 +21,7 @@
 #include <sys/types.h>
 
 #include "base/err.h"
+#include "proc/host/cgroup.h"
 #include "proc/host/filter.h"
 #include "proc/host/loader.h"
 #include "proc/host/probe.h"
@@ -35,7 +36,8 @@ enum host_sched {
 struct host_spawn_spec {
     const struct host_probe *probe; /* what may be relied on; host_probe_check() must be content */
     const struct host_loader *loader;
-    const struct host_filter *start; /* HOST_FILTER_START, or HOST_FILTER_NATIVE */
+    const struct host_filter *start;    /* HOST_FILTER_START, or HOST_FILTER_NATIVE */
+    const struct host_cgroups *cgroups; /* NULL: none */
     int ring_fd;
     int graph_fd;
     int view_fd;    /* read-only: host_memory.fd_worker */

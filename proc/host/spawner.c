@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "base/check.h"
+#include "proc/host/cgroup.h"
 #include "proc/host/oserr_priv.h"
 #include "proc/host/spawn_priv.h"
 
@@ -103,7 +104,7 @@ static void close_all(const int *fds, int count)
 /* ---- the spawner's side ---- */
 
 static bool serve_one(const struct host_probe *probe, const struct host_filter *start,
-                      const struct host_filter *native)
+                      const struct host_filter *native, const struct host_cgroups *cgroups)
 {
     struct request request;
     struct reply reply;
@@ -118,6 +119,7 @@ static bool serve_one(const struct host_probe *probe, const struct host_filter *
         .probe = probe,
         .loader = &loader,
         .start = request.native ? native : start,
+        .cgroups = cgroups->version != 0 ? cgroups : NULL,
         .ring_fd = fds[0],
         .graph_fd = fds[1],
         .view_fd = fds[2],
@@ -155,8 +157,14 @@ static _Noreturn void serve(int fd, const struct host_probe *probe, const struct
         syscall(SYS_close_range, OWN_FD + 1, ~0u, 0) != 0) {
         _exit(1);
     }
-    while (serve_one(probe, start, native)) {
+    struct host_cgroups cgroups = HOST_CGROUPS_NONE;
+    if (probe->facts[HOST_CGROUP_MEMORY].present &&
+        host_cgroups_open(&host_cgroup_here, getppid(), &cgroups) != 0) {
+        _exit(1); /* what the grade says is not to be had */
     }
+    while (serve_one(probe, start, native, &cgroups)) {
+    }
+    host_cgroups_close(&cgroups);
     _exit(0);
 }
 
