@@ -14,9 +14,13 @@
 #include "base/whole.h"
 #include "base/check.h"
 #include "kernel/supervisor.h"
+#include "tools/selftest/selftest.h"
 
 #ifndef JIT_LOADER_PATH
 #error "the build says where the workers' program is installed"
+#endif
+#ifndef JIT_ATTACKER_PATH
+#error "and where the one that attacks is"
 #endif
 
 struct arguments {
@@ -33,6 +37,7 @@ struct arguments {
 static const char usage[] =
     "usage: jitosd --data DIR [options]      hold a system and serve its hub\n"
     "       jitosd --check [--json]          can this machine lock workers in?\n"
+    "       jitosd sandbox --selftest [--json]   attack the sandbox from inside, layer by layer\n"
     "\n"
     "  --data DIR              the data folder; made if it is not there\n"
     "  --durability MODE       tick (default), group or none: when a tick counts as done\n"
@@ -54,8 +59,13 @@ static const char usage[] =
     "  -h, --help              this text\n"
     "      --version           print the version\n"
     "\n"
+    "sandbox --selftest tries every attack of its list in real workers, with all layers on, with\n"
+    "seccomp off and with Landlock off, and looks at what came of it.\n"
+    "Exit codes: 0 yes, it holds; 1 something got through; 2 usage; 125 no worker can be started.\n"
+    "\n"
     "Examples:\n"
     "  jitosd --check\n"
+    "  jitosd sandbox --selftest\n"
     "  jitosd --data run1\n"
     "  jitosd --data run1 --require landlock6 --durability group\n";
 
@@ -281,9 +291,16 @@ static void raise_files(void)
     }
 }
 
-/* In the tree the workers' program lies beside its sources, installed in the package's own folder;
+/* In the tree a worker's program lies beside its sources, installed in the package's own folder;
  * in a tree of installed files that was moved or staged, beside us. */
-static const char *find_loader(char *space, size_t size)
+struct program {
+    const char *in_tree; /* from our folder */
+    const char *installed;
+};
+static const struct program loader_program = {"../proc/guest/jitos-loader", JIT_LOADER_PATH};
+static const struct program attacker_program = {"selftest/jitos-attacker", JIT_ATTACKER_PATH};
+
+static const char *find_program(const struct program *program, char *space, size_t size)
 {
     char self[4096];
     ssize_t n = readlink("/proc/self/exe", self, sizeof self - 1);
@@ -291,16 +308,17 @@ static const char *find_loader(char *space, size_t size)
     char *slash = strrchr(self, '/');
     if (slash != NULL) {
         *slash = '\0';
-        snprintf(space, size, "%.3900s/../proc/guest/jitos-loader", self);
+        snprintf(space, size, "%.3900s/%s", self, program->in_tree);
         if (access(space, R_OK) == 0) {
             return space;
         }
-        snprintf(space, size, "%.3900s/../libexec/" PACKAGE "/jitos-loader", self);
-        if (access(JIT_LOADER_PATH, R_OK) != 0 && access(space, R_OK) == 0) {
+        snprintf(space, size, "%.3900s/../libexec/" PACKAGE "%s", self,
+                 strrchr(program->in_tree, '/'));
+        if (access(program->installed, R_OK) != 0 && access(space, R_OK) == 0) {
             return space;
         }
     }
-    return JIT_LOADER_PATH;
+    return program->installed;
 }
 
 static void say_recovered(const struct shell_system *system)
@@ -393,6 +411,31 @@ static int serve(struct arguments *a)
     return code;
 }
 
+/* jitosd sandbox --selftest [--json] */
+static int sandbox(int argc, char **argv)
+{
+    char attacker[4200];
+    bool selftest = false;
+    bool json = false;
+    for (int i = 2; i < argc; i++) {
+        if (strcmp(argv[i], "-h") == 0 || strcmp(argv[i], "--help") == 0) {
+            fputs(usage, stdout);
+            return 0;
+        }
+        if (strcmp(argv[i], "--selftest") == 0) {
+            selftest = true;
+        } else if (strcmp(argv[i], "--json") == 0) {
+            json = true;
+        } else {
+            return complain(argv[i], "there is no such option", "jitosd sandbox --selftest");
+        }
+    }
+    if (!selftest) {
+        return complain("sandbox", "nothing is to be done", "jitosd sandbox --selftest");
+    }
+    return selftest_report(find_program(&attacker_program, attacker, sizeof attacker), json);
+}
+
 int main(int argc, char **argv)
 {
     static struct host_probe probe;
@@ -409,12 +452,15 @@ int main(int argc, char **argv)
         .ready_fd = -1,
     };
     jit_standard_files_hold();
+    if (argc > 1 && strcmp(argv[1], "sandbox") == 0) {
+        return sandbox(argc, argv);
+    }
     int code = parse(argc, argv, &a);
     if (code != 0) {
         return code;
     }
     if (a.options.loader == NULL) {
-        a.options.loader = find_loader(loader, sizeof loader);
+        a.options.loader = find_program(&loader_program, loader, sizeof loader);
     }
     host_probe(&probe);
     for (size_t i = 0; i < a.require_count; i++) {

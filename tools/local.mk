@@ -2,6 +2,7 @@
 include $(srcdir)/tools/cli/local.mk
 include $(srcdir)/tools/formats/local.mk
 include $(srcdir)/tools/rmgtool/local.mk
+include $(srcdir)/tools/selftest/local.mk
 
 tools_libs = kernel/libkernel.la kernel/core/libcore.la proc/host/libhost.la \
 	syscall/libsyscall.la rmg/librmg.la base/libbase.la
@@ -9,8 +10,9 @@ tools_libs = kernel/libkernel.la kernel/core/libcore.la proc/host/libhost.la \
 # The supervisor.
 bin_PROGRAMS += %D%/jitosd
 %C%_jitosd_SOURCES = %D%/jitosd.c
-%C%_jitosd_CFLAGS = $(AM_CFLAGS) $(CBOR_CFLAGS) -DJIT_LOADER_PATH='"$(pkglibexecdir)/jitos-loader"'
-%C%_jitosd_LDADD = $(tools_libs)
+%C%_jitosd_CFLAGS = $(AM_CFLAGS) $(CBOR_CFLAGS) -DJIT_LOADER_PATH='"$(pkglibexecdir)/jitos-loader"' \
+	-DJIT_ATTACKER_PATH='"$(pkglibexecdir)/jitos-attacker"'
+%C%_jitosd_LDADD = tools/selftest/libselftest.la $(tools_libs)
 
 # The client.
 bin_PROGRAMS += %D%/jitos

@@ -29,7 +29,7 @@ struct host_memory cage_view = HOST_MEMORY_NONE, cage_program = HOST_MEMORY_NONE
 struct host_child cage_child = HOST_CHILD_NONE;
 struct host_fault cage_fault;
 struct host_spawn_spec cage_spec;
-struct loader_ring *cage_words;
+struct attacker_ring *cage_words;
 
 static void make_program(const struct host_filter *filter)
 {
@@ -40,15 +40,16 @@ static void make_program(const struct host_filter *filter)
 void cage_setup(void)
 {
     ck_assert_int_eq(
-        host_memory_create(HOST_RING, LOADER_RING_BYTES, LOADER_RING_BYTES, &cage_ring), JIT_OK);
-    ck_assert_int_eq(
-        host_memory_create(HOST_GRAPH, LOADER_GRAPH_BYTES, LOADER_GRAPH_BYTES_MAX, &cage_graph),
+        host_memory_create(HOST_RING, ATTACKER_RING_BYTES, ATTACKER_RING_BYTES, &cage_ring),
         JIT_OK);
     ck_assert_int_eq(
-        host_memory_create(HOST_VIEW, LOADER_VIEW_BYTES, LOADER_VIEW_BYTES_MAX, &cage_view),
+        host_memory_create(HOST_GRAPH, ATTACKER_GRAPH_BYTES, ATTACKER_GRAPH_BYTES_MAX, &cage_graph),
+        JIT_OK);
+    ck_assert_int_eq(
+        host_memory_create(HOST_VIEW, ATTACKER_VIEW_BYTES, ATTACKER_VIEW_BYTES_MAX, &cage_view),
         JIT_OK);
     make_program(&cage_final_filter);
-    cage_words = (struct loader_ring *)(void *)cage_ring.base;
+    cage_words = (struct attacker_ring *)(void *)cage_ring.base;
     cage_words->program_bytes = (uint32_t)cage_program.size;
     cage_words->mseal_required = cage_probe.facts[HOST_MSEAL].present;
     cage_spec = (struct host_spawn_spec){
@@ -90,8 +91,8 @@ void cage_teardown(void)
 
 void cage_start(const char *const *argv)
 {
-    const char *all[CAGE_ARGS_MAX + 2] = {"worker"};
-    for (int i = 0; i < CAGE_ARGS_MAX && argv[i] != NULL; i++) {
+    const char *all[ATTACK_ARGS_MAX + 2] = {"worker"};
+    for (int i = 0; i < ATTACK_ARGS_MAX && argv[i] != NULL; i++) {
         all[i + 1] = argv[i];
     }
     cage_spec.argv = (char *const *)(uintptr_t)all;
@@ -234,8 +235,8 @@ int cage_main(const char *name, void (*fill)(Suite *suite, bool first))
     if (host_filter_build(HOST_FILTER_START, &cage_start_filter) != JIT_OK ||
         host_filter_build(HOST_FILTER_FINAL, &cage_final_filter) != JIT_OK ||
         host_filter_build(HOST_FILTER_NATIVE, &cage_native_filter) != JIT_OK ||
-        host_loader_open("tests/proc/loader", &cage_loader, &why) != JIT_OK) {
-        (void)printf("cannot make the filters or open tests/proc/loader\n");
+        host_loader_open("tools/selftest/jitos-attacker", &cage_loader, &why) != JIT_OK) {
+        (void)printf("cannot make the filters or open tools/selftest/jitos-attacker\n");
         return EXIT_FAILURE;
     }
     int result = run(geteuid() == 0 ? "root" : "an ordinary user", true);

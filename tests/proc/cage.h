@@ -9,13 +9,14 @@
 #include "proc/host/memory.h"
 #include "proc/host/spawn.h"
 #include "tests/lib/tcase.h"
-#include "tests/proc/loader.h"
+#include "tools/selftest/attacker.h"
+#include "tools/selftest/attacks.h"
 
 #define CAGE_PATIENCE  60.0 /* seconds; the machine may be busy */
 #define CAGE_KUID_BASE 0x60000000u
-#define CAGE_ARGS_MAX  12
 
-/* What the machine offers, the program (tests/proc/loader), the filters: made once a run. */
+/* What the machine offers, the program (tools/selftest/jitos-attacker), the filters: made once a
+ * run. */
 extern struct host_probe cage_probe;
 extern struct host_loader cage_loader;
 extern struct host_filter cage_start_filter, cage_final_filter, cage_native_filter;
@@ -26,7 +27,7 @@ extern struct host_memory cage_ring, cage_graph, cage_view, cage_program;
 extern struct host_child cage_child;
 extern struct host_fault cage_fault;
 extern struct host_spawn_spec cage_spec;
-extern struct loader_ring *cage_words;
+extern struct attacker_ring *cage_words;
 
 void cage_setup(void); /* profile A, all layers */
 void cage_teardown(void);

@@ -1,23 +1,15 @@
-# Tests of proc. The loader is a program the tests start inside the sandbox: static-pie, as it has to be.
+# Tests of proc.
 test_libs_host = tests/libtest.la proc/host/libhost.la base/libbase.la $(CHECK_LIBS)
 
-noinst_PROGRAMS += %D%/loader
-%C%_loader_SOURCES = %D%/loader.c %D%/loader.h
-%C%_loader_CFLAGS = $(AM_CFLAGS) -fPIE
-%C%_loader_LDADD = proc/guest/libguest.la
-if !SANITIZED
-%C%_loader_LDFLAGS = $(AM_LDFLAGS) -static-pie
-endif
-
 check_PROGRAMS += %D%/test_spawn
-cage = %D%/cage.c %D%/cage.h %D%/loader.h
+cage = %D%/cage.c %D%/cage.h
 %C%_test_spawn_SOURCES = %D%/test_spawn.c $(cage)
 %C%_test_spawn_CFLAGS = $(test_cflags)
 %C%_test_spawn_LDADD = $(test_libs_host)
 check_PROGRAMS += %D%/test_attacks
-%C%_test_attacks_SOURCES = %D%/test_attacks.c %D%/attacks.c %D%/attacks.h $(cage)
+%C%_test_attacks_SOURCES = %D%/test_attacks.c $(cage)
 %C%_test_attacks_CFLAGS = $(test_cflags)
-%C%_test_attacks_LDADD = $(test_libs_host)
+%C%_test_attacks_LDADD = tools/selftest/libselftest.la $(test_libs_host)
 check_PROGRAMS += %D%/test_spawner
 %C%_test_spawner_SOURCES = %D%/test_spawner.c $(cage)
 %C%_test_spawner_CFLAGS = $(test_cflags)

@@ -1,254 +1,90 @@
 /* Goal:   whatever a worker tries, nobody else notices, and each layer of the sandbox holds without
- *         the others. Method: every row of tests/proc/attacks.c in a real worker: {trusted loader,
- *         program that nobody vouches for} x {all layers, seccomp off, Landlock off, a kernel of
- *         6.1}, each as root, as root without user namespaces and as an ordinary user. Judged by
- *         effect: the supervisor, a bystander with a file, a name to connect to, a hostname, limits
- *         and a word in memory, looks itself over after each; and inside, a call that was to fail
- *         must not have worked. Without JIT_ATTACKS=all what is tried in make check leaves out
+ *         the others. Method: every row of tools/selftest/attacks.c in a real worker: {trusted
+ *         loader, program that nobody vouches for} x {all layers, seccomp off, Landlock off, a
+ * kernel of 6.1}, each as root, as root without user namespaces and as an ordinary user. Judged by
+ *         effect: a bystander (tools/selftest/bystander.h) looks itself over after each; and
+ * inside, a call that was to fail must not have worked. And every case of the list of attacks is
+ *         tried somewhere. Without JIT_ATTACKS=all what is tried in make check leaves out
  *         combinations that differ from those tried in one layer and one user at once. */
+#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
+#include <sys/mman.h>
+#include <sys/ptrace.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/un.h>
-#include <sys/utsname.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
-#include "tests/proc/attacks.h"
+#include "tests/proc/cage.h"
+#include "tools/selftest/selftest.h"
 
-enum profile { TRUSTED, NATIVE, PROFILES };
-enum layers_on { ALL, NO_SECCOMP, NO_LANDLOCK, OLDER, CONFIGS };
-static const char *const config_names[] = {"all layers", "seccomp off", "Landlock off",
-                                           "a kernel of 6.1"};
-static const char *const profile_names[] = {"trusted", "native"};
+#define TEXT(x)   #x
+#define NUMBER(x) TEXT(x)
 
-/* ---- the bystander ---- */
-
-#define SECRET "nobody has read this"
-static char canary[64];
-static int listener = -1;
-static volatile sig_atomic_t signals;
-static volatile uint64_t target = 0x1234;
-static struct stat canary_was;
-static struct utsname host_was;
-static struct rlimit files_was;
-static int64_t clock_was;
-
-static void heard(int number)
-{
-    (void)number;
-    signals++;
-}
-
-/* How far the wall clock is ahead of the other one, in milliseconds. */
-static int64_t clock_offset(void)
-{
-    struct timespec wall;
-    struct timespec steady;
-    ck_assert_int_eq(clock_gettime(CLOCK_REALTIME, &wall), 0);
-    ck_assert_int_eq(clock_gettime(CLOCK_MONOTONIC, &steady), 0);
-    return (wall.tv_sec - steady.tv_sec) * 1000 + (wall.tv_nsec - steady.tv_nsec) / 1000000;
-}
-
-static void stand_by(void)
-{
-    struct sockaddr_un name = {.sun_family = AF_UNIX};
-    struct sigaction action = {.sa_handler = heard};
-    (void)snprintf(canary, sizeof canary, "s:/tmp/jitos-canary-XXXXXX");
-    int fd = mkstemp(canary + 2);
-    ck_assert_int_ge(fd, 0);
-    ck_assert_int_eq(write(fd, SECRET, sizeof SECRET), sizeof SECRET);
-    ck_assert_int_eq(fchmod(fd, 0666), 0);
-    ck_assert_int_eq(fstat(fd, &canary_was), 0);
-    (void)close(fd);
-    memcpy(name.sun_path + 1, LOADER_NAME, sizeof LOADER_NAME - 1);
-    listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    socklen_t size = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + sizeof LOADER_NAME);
-    ck_assert_int_eq(bind(listener, (struct sockaddr *)&name, size), 0);
-    ck_assert_int_eq(listen(listener, 8), 0);
-    ck_assert_int_eq(sigaction(SIGUSR1, &action, NULL), 0);
-    ck_assert_int_eq(uname(&host_was), 0);
-    ck_assert_int_eq(getrlimit(RLIMIT_NOFILE, &files_was), 0);
-    clock_was = clock_offset();
-    cage_view.base[0] = 'v';
-}
-
-static void stand_down(void)
-{
-    (void)unlink(canary + 2);
-    (void)close(listener);
-    cage_teardown();
-}
-
-static const char *harmed(void)
-{
-    struct stat now;
-    struct utsname host;
-    struct rlimit files;
-    uint8_t sum = 0; /* what it cut off would be a SIGBUS here */
-    if (stat(canary + 2, &now) != 0 || now.st_size != canary_was.st_size ||
-        now.st_mode != canary_was.st_mode || now.st_mtim.tv_nsec != canary_was.st_mtim.tv_nsec ||
-        now.st_ino != canary_was.st_ino) {
-        return "a file outside was changed";
-    }
-    if (accept(listener, NULL, NULL) >= 0 || errno != EAGAIN) {
-        return "it got a connection to the outside";
-    }
-    if (signals != 0) {
-        return "the supervisor got a signal";
-    }
-    if (strcmp(cage_status_line(getpid(), "TracerPid"), "0") != 0) {
-        return "the supervisor is traced";
-    }
-    if (target != 0x1234) {
-        return "the supervisor's memory was written";
-    }
-    if (uname(&host) != 0 || strcmp(host.nodename, host_was.nodename) != 0) {
-        return "the host has another name";
-    }
-    if (getrlimit(RLIMIT_NOFILE, &files) != 0 || files.rlim_cur != files_was.rlim_cur ||
-        files.rlim_max != files_was.rlim_max) {
-        return "the supervisor has other limits";
-    }
-    if (llabs(clock_offset() - clock_was) > 60000) {
-        return "the clock was set";
-    }
-    if (cage_view.base[0] != 'v') {
-        return "the view was written";
-    }
-    for (uint64_t i = 0; i < cage_ring.size; i += 4096) {
-        sum = (uint8_t)(sum + *(volatile uint8_t *)&cage_ring.base[i]);
-    }
-    for (uint64_t i = 0; i < cage_graph.size; i += 4096) {
-        sum = (uint8_t)(sum + *(volatile uint8_t *)&cage_graph.base[i]);
-    }
-    (void)sum;
-    if ((fcntl(cage_ring.fd, F_GET_SEALS) & F_SEAL_SEAL) == 0 ||
-        (fcntl(cage_view.fd, F_GET_SEALS) & F_SEAL_FUTURE_WRITE) == 0) {
-        return "a seal is gone";
-    }
-    if (waitpid(-1, NULL, WNOHANG) >= 0 || errno != ECHILD) {
-        return "somebody is left behind";
-    }
-    return NULL;
-}
-
-/* ---- one attack ---- */
-
+static struct selftest test;
 static char told[16384];
 
-static void tell(const struct attack *row, const char *what)
+static void tell(void *user, const struct attack *row, const char *what)
 {
+    (void)user;
     size_t used = strlen(told);
     (void)snprintf(told + used, sizeof told - used, "\n  %u %s: %s", row->number, row->name, what);
 }
 
-/* The words of a row that only the supervisor can know. */
-static const char *resolve(const char *word)
+static void begin(const struct host_probe *probe, const struct host_loader *attacker)
 {
-    static char supervisor[16];
-    static char address[24];
-    if (word != NULL && strcmp(word, "supervisor") == 0) {
-        (void)snprintf(supervisor, sizeof supervisor, "%d", (int)getpid());
-        return supervisor;
-    }
-    if (word != NULL && strcmp(word, "target") == 0) {
-        (void)snprintf(address, sizeof address, "%p", (void *)(uintptr_t)&target);
-        return address;
-    }
-    return word != NULL && strcmp(word, "canary") == 0 ? canary : word;
-}
-
-static struct host_exit run_one(const struct attack *row, enum profile profile)
-{
-    const char *argv[CAGE_ARGS_MAX + 1] = {NULL};
-    int n = 0;
-    if (profile == NATIVE) {
-        argv[n++] = "native";
-    }
-    for (int i = 0; i < CAGE_ARGS_MAX && row->argv[i] != NULL; i++) {
-        argv[n++] = resolve(row->argv[i]);
-    }
-    atomic_store(&cage_words->state, LOADER_NOT_YET);
-    cage_start(argv);
-    return cage_finish();
-}
-
-/* All layers: exactly as the table says. */
-static void judge_exactly(const struct attack *row, enum profile profile, struct host_exit end)
-{
-    bool differs = profile == NATIVE && row->native_differs;
-    bool killed = row->killed && !differs;
-    int code = differs ? row->native_code : row->code;
-    char line[160];
-    /* Without mseal its maps are its own to change, as a native program's are. */
-    if (row->native_differs && row->code == EPERM && !cage_probe.facts[HOST_MSEAL].present) {
-        code = 0;
-    }
-    if (end.killed != killed || (end.code != code && code != ATTACK_ANY)) {
-        (void)snprintf(line, sizeof line, "wanted %s %d, it %s", killed ? "signal" : "status", code,
-                       end.text);
-        tell(row, line);
-    }
-    if (atomic_load(&cage_words->state) < LOADER_LOCKED) {
-        tell(row, "it died too early");
-    }
-}
-
-/* A layer is off: what was to be refused did not work, unless it concerns nobody else. */
-static void judge_loosely(const struct attack *row, struct host_exit end)
-{
-    if (!end.killed && end.code == 0 && !row->surface) {
-        tell(row, "it worked");
-    }
-}
-
-static void run_all(enum profile profile, enum layers_on config)
-{
-    struct host_filter allow = cage_allow_all;
-    struct host_probe less = cage_probe;
+    char message[256];
     told[0] = '\0';
-    cage_spec.start = profile == NATIVE ? &cage_native_filter : &cage_start_filter;
-    if (config == NO_SECCOMP) {
-        cage_spec.start = &allow;
-        cage_final(&allow);
-    }
-    if (config == NO_LANDLOCK) {
-        ck_assert_int_eq(host_probe_pretend_missing(&less, "landlock"), JIT_OK);
-        less.facts[HOST_LANDLOCK].required = false;
-        less.landlock_abi_min = 0;
-        cage_spec.probe = &less;
-    }
-    for (size_t i = 0; i < attacks_count; i++) {
-        const struct attack *row = &attacks[i];
-        bool early = strcmp(row->argv[0], "early") == 0;
-        if (early && (profile == NATIVE || config == NO_SECCOMP)) {
-            continue; /* it has no last steps; what holds before them is in layers[] */
-        }
-        struct host_exit end = run_one(row, profile);
-        if (config == NO_SECCOMP) {
-            judge_loosely(row, end);
-        } else {
-            judge_exactly(row, profile, end);
-        }
-        const char *what = harmed();
-        if (what != NULL) {
-            tell(row, what);
-            break;
-        }
-    }
-    ck_assert_msg(told[0] == '\0', "%s, %s:%s", profile_names[profile], config_names[config], told);
+    ck_assert_msg(selftest_open(probe, attacker, &test, message, sizeof message) == JIT_OK, "%s",
+                  message);
+    test.tell = tell;
 }
 
-START_TEST(attacked) /* _i: profile and configuration */
+static void setup(void)
 {
-    run_all((enum profile)(_i % PROFILES), (enum layers_on)(_i / PROFILES));
+    begin(&cage_probe, &cage_loader);
+}
+
+static void teardown(void)
+{
+    selftest_close(&test);
+}
+
+static void run_all(enum selftest_profile profile, enum selftest_layers layers, const char *where)
+{
+    struct selftest_tally tally = {0};
+    enum jit_err err = selftest_run(&test, profile, layers, &tally);
+    ck_assert_msg(err == JIT_OK && told[0] == '\0', "%s, %s:%s", selftest_profile_names[profile],
+                  where, told);
+    ck_assert_uint_eq(tally.through, 0);
+    ck_assert_uint_gt(tally.stopped, 50);
+    ck_assert_uint_eq(tally.tried, tally.stopped + tally.harmless);
+}
+
+#ifndef JIT_SANITIZED
+
+static ssize_t send_packet(uint16_t port)
+{
+    struct sockaddr_in to = {
+        .sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    ssize_t n = sendto(fd, "x", 1, 0, (struct sockaddr *)&to, sizeof to);
+    (void)close(fd);
+    return n;
+}
+
+START_TEST(attacked) /* _i: profile and layers */
+{
+    enum selftest_layers layers = (enum selftest_layers)(_i / SELFTEST_PROFILES);
+    run_all((enum selftest_profile)(_i % SELFTEST_PROFILES), layers, selftest_layer_names[layers]);
 }
 END_TEST
 
@@ -258,7 +94,7 @@ START_TEST(attacked_on_an_older_kernel) /* _i: profile */
     struct host_probe was = cage_probe;
     struct host_loader image;
     const char *why;
-    cage_teardown();
+    selftest_close(&test);
     cage_older_kernel();
     host_probe(&cage_probe);
     ck_assert(!cage_probe.facts[HOST_MSEAL].present && !cage_probe.facts[HOST_MDWE].present);
@@ -267,10 +103,8 @@ START_TEST(attacked_on_an_older_kernel) /* _i: profile */
         ck_assert_int_eq(host_probe_pretend_missing(&cage_probe, "user-ns"), JIT_OK);
     }
     ck_assert_int_eq(host_loader_open_fd(cage_loader.fd, &image, &why), JIT_OK);
-    cage_setup();
-    cage_view.base[0] = 'v';
-    cage_spec.loader = &image;
-    run_all((enum profile)_i, OLDER);
+    begin(&cage_probe, &image);
+    run_all((enum selftest_profile)_i, SELFTEST_ALL, "a kernel of 6.1");
     host_loader_close(&image);
 }
 END_TEST
@@ -279,51 +113,247 @@ END_TEST
  * to be seen from in here: whoever has no descriptor left and an empty root asks it nothing. */
 START_TEST(each_layer_by_itself)
 {
-    struct host_filter allow = cage_allow_all;
     char line[160];
-    told[0] = '\0';
-    cage_spec.start = &allow;
-    for (size_t i = 0; i < layers_count; i++) {
-        const struct attack *row = &layers[i].attack;
-        enum host_mechanism needs = layers[i].needs;
+    ck_assert_int_eq(selftest_set(&test, SELFTEST_TRUSTED, SELFTEST_NO_SECCOMP), JIT_OK);
+    for (size_t i = 0; i < attack_layers_count; i++) {
+        const struct attack *row = &attack_layers[i].attack;
+        enum host_mechanism needs = attack_layers[i].needs;
+        struct host_exit end;
         if ((needs == HOST_USERNS_LIMIT && !cage_probe.facts[HOST_USER_NS].present) ||
             (needs != HOST_MECHANISMS && !cage_probe.facts[needs].present)) {
             continue;
         }
-        struct host_exit end = run_one(row, TRUSTED);
+        ck_assert_int_eq(selftest_try(&test, row, SELFTEST_TRUSTED, &end), JIT_OK);
         if (end.killed != row->killed || end.code != row->code) {
             (void)snprintf(line, sizeof line, "wanted status %d, it %s", row->code, end.text);
-            tell(row, line);
+            tell(NULL, row, line);
         }
     }
     ck_assert_msg(told[0] == '\0', "%s", told);
 }
 END_TEST
 
-static void setup(void)
+/* A second worker, with a slot of its own, that runs until it is ended. */
+static struct host_child start_another(uint32_t slot)
 {
-    cage_setup();
-    stand_by();
+    static const char *const argv[] = {"worker", "loop", NULL};
+    struct host_child child = HOST_CHILD_NONE;
+    struct host_fault fault;
+    struct host_spawn_spec spec = test.spec;
+    spec.argv = (char *const *)(uintptr_t)argv;
+    spec.slot = slot;
+    atomic_store(&test.words->state, ATTACKER_NOT_YET);
+    ck_assert_msg(host_spawn(&spec, &child, &fault) == JIT_OK, "%s", fault.text);
+    while (atomic_load(&test.words->state) < ATTACKER_RUNNING) {
+        (void)sched_yield();
+    }
+    return child;
 }
+
+static void end_another(struct host_child *child)
+{
+    struct host_exit end;
+    struct pollfd ended = {.fd = child->pidfd, .events = POLLIN};
+    ck_assert_msg(poll(&ended, 1, 0) == 0, "the other worker has ended");
+    host_child_kill(child);
+    ck_assert_int_eq(host_child_reap(child, true, &end), JIT_OK);
+}
+
+/* Case 100, with seccomp off: by number there is nobody, and as root each has a uid of its own. */
+START_TEST(workers_cannot_reach_each_other)
+{
+    static const char *const calls[] = {NUMBER(SYS_kill), NUMBER(SYS_ptrace)};
+    char other[16];
+    char uid[64];
+    struct host_exit end;
+    ck_assert_int_eq(selftest_set(&test, SELFTEST_TRUSTED, SELFTEST_NO_SECCOMP), JIT_OK);
+    struct host_child child = start_another(4);
+    (void)snprintf(other, sizeof other, "%d", (int)child.pid);
+    for (int i = 0; i < 2; i++) {
+        const struct attack row = {
+            .name = "another worker",
+            .argv = {"call", calls[i], i == 0 ? other : "16", i == 0 ? "9" : other, "0", "0"}};
+        ck_assert_int_eq(selftest_try(&test, &row, SELFTEST_TRUSTED, &end), JIT_OK);
+        ck_assert_msg(!end.killed && end.code == ESRCH, "%s", end.text);
+    }
+    struct host_child third = start_another(5);
+    (void)snprintf(uid, sizeof uid, "%s", cage_status_line(child.pid, "Uid"));
+    ck_assert_int_eq(strcmp(uid, cage_status_line(third.pid, "Uid")) != 0, geteuid() == 0);
+    end_another(&third);
+    end_another(&child);
+}
+END_TEST
+
+/* Case 102: neither the user who started it nor anybody else opens its memory or descriptors. The
+ * user who started it owns its user namespace and so may trace it, as he may the supervisor. */
+START_TEST(its_memory_is_closed_to_others)
+{
+    static const char *const files[] = {"mem", "fd", "environ", "maps"};
+    bool root = geteuid() == 0;
+    struct host_child child = start_another(4);
+    pid_t pid = fork();
+    if (pid == 0) {
+        char path[48];
+        int got = 0;
+        if (geteuid() == 0 &&
+            (setresgid(65534, 65534, 65534) != 0 || setresuid(65534, 65534, 65534) != 0)) {
+            _exit(99);
+        }
+        for (int i = 0; i < (root ? 4 : 3); i++) {
+            (void)snprintf(path, sizeof path, "/proc/%d/%s", (int)child.pid, files[i]);
+            got |= (open(path, O_RDONLY | O_CLOEXEC) >= 0) << i;
+        }
+        _exit(got | (root && ptrace(PTRACE_ATTACH, child.pid, 0, 0) == 0) << 4);
+    }
+    int status = 0;
+    ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+    ck_assert_msg(WIFEXITED(status) && WEXITSTATUS(status) == 0, "%x", status);
+    end_another(&child);
+}
+END_TEST
+
+/* Case 96: what a worker executes is sealed, also for whoever finds a way to its file. */
+START_TEST(the_program_cannot_be_overwritten)
+{
+    char path[40];
+    (void)snprintf(path, sizeof path, "/proc/self/fd/%d", cage_loader.fd);
+    ck_assert_int_lt(write(cage_loader.fd, "x", 1), 0);
+    int fd = open(path, O_RDWR | O_CLOEXEC);
+    ck_assert(fd < 0 || (write(fd, "x", 1) < 0 && errno == EPERM && ftruncate(fd, 0) != 0));
+    ck_assert_int_eq(fallocate(fd >= 0 ? fd : cage_loader.fd, 3, 0, 4096), -1);
+    ck_assert_ptr_eq(mmap(NULL, 4096, PROT_WRITE, MAP_SHARED, fd >= 0 ? fd : cage_loader.fd, 0),
+                     MAP_FAILED);
+}
+END_TEST
+
+/* Case 86: with seccomp off a worker may punch its ring while the supervisor reads it: zeros, and
+ * no SIGBUS. */
+START_TEST(a_ring_that_turns_to_zero)
+{
+    static const char *const rows[][7] = {
+        {"call", NUMBER(SYS_madvise), "ring", "65536", "9"},
+        {"call", NUMBER(SYS_madvise), "graph", "65536", "9"},
+    };
+    struct host_exit end;
+    ck_assert_int_eq(selftest_set(&test, SELFTEST_TRUSTED, SELFTEST_NO_SECCOMP), JIT_OK);
+    for (int i = 0; i < 2; i++) {
+        struct host_memory *memory = i == 0 ? &test.ring : &test.graph;
+        struct attack row = {.name = "punch"};
+        memcpy(row.argv, rows[i], sizeof rows[i]);
+        memset(memory->base + 4096, 0xee, (size_t)memory->size - 4096);
+        ck_assert_int_eq(selftest_try(&test, &row, SELFTEST_TRUSTED, &end), JIT_OK);
+        ck_assert_msg(!end.killed && end.code == 0, "%s", end.text);
+        for (uint64_t at = 0; at < memory->size; at++) {
+            ck_assert_uint_eq(memory->base[at], 0); /* it worked, and reading goes on */
+        }
+    }
+}
+END_TEST
+
+/* A bystander that notices nothing would make all of this pass. */
+START_TEST(the_bystander_notices) /* _i: what is done to it */
+{
+    FILE *file;
+    const char *harm;
+    struct host_memory *ring = &test.ring;
+    ck_assert_ptr_null(bystander_harm(&test.by, ring, &test.graph, &test.view));
+    switch (_i) {
+    case 0:
+        file = fopen(test.by.canary, "ae");
+        (void)fputc('x', file);
+        (void)fclose(file);
+        break;
+    case 1:
+        ck_assert_int_eq(kill(test.by.victim, SIGKILL), 0);
+        (void)waitid(P_PID, (id_t)test.by.victim, &(siginfo_t){0}, WEXITED | WNOWAIT);
+        break;
+    case 2:
+        ck_assert_int_eq(raise(SIGUSR1), 0);
+        break;
+    case 3:
+        test.by.word++;
+        break;
+    case 4:
+        test.view.base[test.view.size - 1] = 'w';
+        break;
+    case 5:
+        file = fopen(test.by.made, "we");
+        (void)fclose(file);
+        break;
+    default:
+        ck_assert_int_eq(send_packet(test.by.port), 1);
+        break;
+    }
+    harm = bystander_harm(&test.by, ring, &test.graph, &test.view);
+    (void)unlink(test.by.made);
+    ck_assert_ptr_nonnull(harm);
+}
+END_TEST
+
+#endif
+
+/* Every case of the list has a row, or is tried where cases_elsewhere[] says. */
+START_TEST(no_case_is_left_out)
+{
+    for (unsigned number = 1; number <= ATTACK_CASES; number++) {
+        bool found = false;
+        for (size_t i = 0; i < attacks_count && !found; i++) {
+            found = attacks[i].number == number;
+        }
+        for (size_t i = 0; i < cases_elsewhere_count && !found; i++) {
+            found = cases_elsewhere[i].number == number;
+        }
+        ck_assert_msg(found, "nobody tries case %u", number);
+    }
+}
+END_TEST
+
+/* And the tests that are named are there. */
+START_TEST(named_tests_exist) /* _i: a row of cases_elsewhere[] */
+{
+    char path[256];
+    char wanted[128];
+    char *text = NULL;
+    size_t size = 0;
+    const char *top = getenv("top_srcdir") != NULL ? getenv("top_srcdir") : ".";
+    (void)snprintf(path, sizeof path, "%s/%s", top, cases_elsewhere[_i].file);
+    (void)snprintf(wanted, sizeof wanted, "START_TEST(%s)", cases_elsewhere[_i].test);
+    FILE *file = fopen(path, "re");
+    ck_assert_msg(file != NULL, "no %s", path);
+    ck_assert_int_gt(getdelim(&text, &size, '\0', file), 0);
+    (void)fclose(file);
+    ck_assert_msg(strstr(text, wanted) != NULL, "%s has no %s", path, cases_elsewhere[_i].test);
+    free(text);
+}
+END_TEST
 
 static void fill(Suite *suite, bool first)
 {
     TCase *tcase = test_case(suite, "attacks", 2 * CAGE_PATIENCE);
-    tcase_add_checked_fixture(tcase, setup, stand_down);
+    tcase_add_checked_fixture(tcase, setup, teardown);
 #ifndef JIT_SANITIZED
     const char *wanted = getenv("JIT_ATTACKS");
     bool all = wanted != NULL && strcmp(wanted, "all") == 0;
     bool nobody = geteuid() != 0;
     tcase_add_loop_test(tcase, attacked, 0,
-                        (first || nobody || all ? NO_LANDLOCK + 1 : 1) * PROFILES);
+                        (first || nobody || all ? SELFTEST_LAYERS : 1) * SELFTEST_PROFILES);
     if (first || all) {
-        tcase_add_loop_test(tcase, attacked_on_an_older_kernel, 0, PROFILES);
+        tcase_add_loop_test(tcase, attacked_on_an_older_kernel, 0, SELFTEST_PROFILES);
+        tcase_add_loop_test(tcase, the_bystander_notices, 0, 7);
     }
     tcase_add_test(tcase, each_layer_by_itself);
+    tcase_add_test(tcase, workers_cannot_reach_each_other);
+    tcase_add_test(tcase, its_memory_is_closed_to_others);
+    tcase_add_test(tcase, the_program_cannot_be_overwritten);
+    tcase_add_test(tcase, a_ring_that_turns_to_zero);
 #else
-    (void)first;
-    (void)each_layer_by_itself_fn;
+    (void)run_all;
 #endif
+    if (first) {
+        TCase *list = test_case(suite, "list", CAGE_PATIENCE);
+        tcase_add_test(list, no_case_is_left_out);
+        tcase_add_loop_test(list, named_tests_exist, 0, (int)cases_elsewhere_count);
+    }
 }
 
 int main(void)

@@ -27,15 +27,15 @@
 
 #include "tests/proc/cage.h"
 
-#define START(...) cage_start((const char *const[CAGE_ARGS_MAX]){__VA_ARGS__})
+#define START(...) cage_start((const char *const[ATTACK_ARGS_MAX]){__VA_ARGS__})
 
 START_TEST(works_and_sees_the_view_grow)
 {
     START("work");
-    cage_await(LOADER_RUNNING);
+    cage_await(ATTACKER_RUNNING);
     ck_assert_uint_eq(cage_graph.base[100], 7);
-    ck_assert_int_eq(host_memory_extend(&cage_view, LOADER_VIEW_BYTES_MAX), JIT_OK);
-    cage_view.base[LOADER_VIEW_BYTES_MAX - 1] = 42;
+    ck_assert_int_eq(host_memory_extend(&cage_view, ATTACKER_VIEW_BYTES_MAX), JIT_OK);
+    cage_view.base[ATTACKER_VIEW_BYTES_MAX - 1] = 42;
     atomic_store(&cage_words->bell, 1);
     (void)syscall(SYS_futex, &cage_words->bell, FUTEX_WAKE, 1, NULL, NULL, 0);
     struct host_exit end = cage_finish();
@@ -76,7 +76,7 @@ START_TEST(nothing_is_left_to_it)
     sigaddset(&some, SIGUSR1);
     ck_assert_int_eq(sigprocmask(SIG_BLOCK, &some, NULL), 0);
     START("wait");
-    cage_await(LOADER_RUNNING);
+    cage_await(ATTACKER_RUNNING);
     for (size_t i = 0; i < sizeof caps / sizeof caps[0]; i++) {
         ck_assert_str_eq(cage_status_line(cage_child.pid, caps[i]), "0000000000000000");
     }
@@ -129,7 +129,7 @@ START_TEST(seen_from_outside)
     char its[64] = "";
     char ours[64] = "";
     START("wait");
-    cage_await(LOADER_RUNNING);
+    cage_await(ATTACKER_RUNNING);
     (void)snprintf(path, sizeof path, "/proc/%d/mem", (int)cage_child.pid);
     int count_fds = entries("fd");
     if (geteuid() != 0 || count_fds == -EACCES) { /* the same user, and still a stranger */
@@ -158,7 +158,7 @@ START_TEST(native_seen_from_outside)
     char path[64];
     cage_spec.start = &cage_native_filter;
     START("native", "wait");
-    cage_await(LOADER_RUNNING);
+    cage_await(ATTACKER_RUNNING);
     ck_assert_str_eq(cage_status_line(cage_child.pid, "CapEff"), "0000000000000000");
     ck_assert_str_eq(cage_status_line(cage_child.pid, "NoNewPrivs"), "1");
     ck_assert_str_eq(cage_status_line(cage_child.pid, "Seccomp"), "2");
@@ -184,9 +184,9 @@ START_TEST(native_works)
 {
     cage_spec.start = &cage_native_filter;
     START("native", "work");
-    cage_await(LOADER_RUNNING);
-    ck_assert_int_eq(host_memory_extend(&cage_view, LOADER_VIEW_BYTES_MAX), JIT_OK);
-    cage_view.base[LOADER_VIEW_BYTES_MAX - 1] = 42;
+    cage_await(ATTACKER_RUNNING);
+    ck_assert_int_eq(host_memory_extend(&cage_view, ATTACKER_VIEW_BYTES_MAX), JIT_OK);
+    cage_view.base[ATTACKER_VIEW_BYTES_MAX - 1] = 42;
     atomic_store(&cage_words->bell, 1);
     (void)syscall(SYS_futex, &cage_words->bell, FUTEX_WAKE, 1, NULL, NULL, 0);
     struct host_exit end = cage_finish();
@@ -205,7 +205,7 @@ END_TEST
 START_TEST(stop_and_continue)
 {
     START("nap");
-    cage_await(LOADER_RUNNING);
+    cage_await(ATTACKER_RUNNING);
     siginfo_t info;
     ck_assert_int_eq((int)syscall(SYS_pidfd_send_signal, cage_child.pidfd, SIGSTOP, NULL, 0), 0);
     ck_assert_int_eq(waitid(P_PIDFD, (id_t)cage_child.pidfd, &info, WSTOPPED), 0);
@@ -220,7 +220,7 @@ START_TEST(cpu_limit)
     uint64_t used_ns = 0;
     cage_spec.cpu_seconds = 1;
     START("loop");
-    cage_await(LOADER_RUNNING);
+    cage_await(ATTACKER_RUNNING);
     ck_assert_int_eq(host_child_cpu_ns(&cage_child, &used_ns), JIT_OK);
     struct host_exit end = cage_finish();
     ck_assert_msg(end.killed && end.code == SIGKILL, "%s", end.text);
@@ -266,7 +266,7 @@ START_TEST(dies_with_its_supervisor)
     if (supervisor == 0) {
         cage_spec.argv = (char *[]){(char[]){"worker"}, (char[]){"wait"}, NULL};
         if (host_spawn(&cage_spec, &cage_child, &cage_fault) == JIT_OK) {
-            cage_await(LOADER_RUNNING);
+            cage_await(ATTACKER_RUNNING);
             (void)!write(said[1], &cage_child.pid, sizeof cage_child.pid);
         }
         (void)raise(SIGKILL);
@@ -383,7 +383,7 @@ START_TEST(older_kernel)
     ck_assert_msg(end.killed && end.code == SIGSEGV, "%s", end.text);
     cage_words->mseal_required = 1; /* the loader refuses then, too */
     START("exit", "5");
-    ck_assert_int_eq(cage_finish().code, LOADER_EXIT_LOCKDOWN);
+    ck_assert_int_eq(cage_finish().code, ATTACKER_EXIT_LOCKDOWN);
     host_loader_close(&image);
 }
 END_TEST

@@ -46,11 +46,11 @@ START_TEST(a_child_of_ours)
 {
     must_spawn();
     struct host_exit end = cage_finish();
-    ck_assert_msg(!end.killed && end.code == LOADER_EXIT_UNKNOWN, "%s", end.text);
+    ck_assert_msg(!end.killed && end.code == ATTACKER_EXIT_UNKNOWN, "%s", end.text);
     cage_spec.start = &cage_native_filter;
     must_spawn();
     end = cage_finish();
-    ck_assert_msg(!end.killed && end.code == LOADER_EXIT_UNKNOWN, "%s", end.text);
+    ck_assert_msg(!end.killed && end.code == ATTACKER_EXIT_UNKNOWN, "%s", end.text);
 }
 END_TEST
 

@@ -4,9 +4,11 @@
  * last steps; "native": as a program that nobody vouches for, which has none. The exit status is 0
  * when what was tried worked, else its errno; a ring word says how far the loader got, for deaths
  * that have no status. */
+#include <arpa/inet.h>
 #include <errno.h>
 #include <limits.h>
 #include <linux/futex.h>
+#include <netinet/in.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -24,10 +26,10 @@
 
 #include "proc/guest/lockdown.h"
 #include "syscall/abi.h"
-#include "tests/proc/loader.h"
+#include "tools/selftest/attacker.h"
 
 static uint8_t *maps[4]; /* ring, graph, view, program */
-static struct loader_ring *ring;
+static struct attacker_ring *ring;
 
 static void say(uint32_t state)
 {
@@ -37,13 +39,13 @@ static void say(uint32_t state)
 
 static int map_all(bool native)
 {
-    static const size_t sizes[4] = {LOADER_RING_BYTES, LOADER_GRAPH_BYTES_MAX,
-                                    LOADER_VIEW_BYTES_MAX, 0};
+    static const size_t sizes[4] = {ATTACKER_RING_BYTES, ATTACKER_GRAPH_BYTES_MAX,
+                                    ATTACKER_VIEW_BYTES_MAX, 0};
     for (int i = 0; i < 4; i++) {
         struct stat st;
         size_t size = sizes[i];
         if (size == 0 && native) {
-            size = ((struct loader_ring *)(void *)maps[0])->program_bytes;
+            size = ((struct attacker_ring *)(void *)maps[0])->program_bytes;
         } else if (size == 0) {
             if (fstat(SYS_FD_RING + i, &st) != 0) {
                 return -1;
@@ -57,15 +59,15 @@ static int map_all(bool native)
         }
         maps[i] = map;
     }
-    ring = (struct loader_ring *)(void *)maps[0];
+    ring = (struct attacker_ring *)(void *)maps[0];
     return 0;
 }
 
 static int lock_down(void)
 {
-    const struct guest_range ranges[] = {{maps[0], LOADER_RING_BYTES},
-                                         {maps[1], LOADER_GRAPH_BYTES_MAX},
-                                         {maps[2], LOADER_VIEW_BYTES_MAX}};
+    const struct guest_range ranges[] = {{maps[0], ATTACKER_RING_BYTES},
+                                         {maps[1], ATTACKER_GRAPH_BYTES_MAX},
+                                         {maps[2], ATTACKER_VIEW_BYTES_MAX}};
     uint16_t count;
     memcpy(&count, maps[3], sizeof count);
     const struct guest_lockdown what = {
@@ -118,7 +120,7 @@ static long argument(const char *text)
     char *end = NULL;
     long value = (long)strtoull(text, &end, 0);
     if (*end != '\0' || end == text) {
-        _exit(LOADER_EXIT_UNKNOWN);
+        _exit(ATTACKER_EXIT_UNKNOWN);
     }
     return value;
 }
@@ -151,14 +153,28 @@ static int try_int80(long number)
 #endif
 }
 
-/* A name that somebody outside listens on (LOADER_NAME). */
-static int try_connect(void)
+/* A name that somebody outside listens on. */
+static int try_connect(const char *name)
 {
     struct sockaddr_un to = {.sun_family = AF_UNIX};
-    memcpy(to.sun_path + 1, LOADER_NAME, sizeof LOADER_NAME - 1);
+    size_t length = strlen(name);
+    if (length >= sizeof to.sun_path) {
+        return ENAMETOOLONG;
+    }
+    memcpy(to.sun_path + 1, name, length);
     int fd = socket(AF_UNIX, SOCK_STREAM, 0);
-    socklen_t size = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + sizeof LOADER_NAME);
+    socklen_t size = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1 + length);
     return fd < 0 || connect(fd, (struct sockaddr *)&to, size) != 0 ? errno : 0;
+}
+
+/* A datagram to a port of the loopback that somebody outside reads. */
+static int try_packet(long port)
+{
+    struct sockaddr_in to = {.sin_family = AF_INET,
+                             .sin_port = htons((uint16_t)port),
+                             .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    int fd = socket(AF_INET, SOCK_DGRAM, 0);
+    return fd < 0 || sendto(fd, "x", 1, 0, (struct sockaddr *)&to, sizeof to) < 0 ? errno : 0;
 }
 
 static int try_writev(long pid, long address)
@@ -204,11 +220,11 @@ static int try_work(void)
     }
     futex_wait(&zero, 0, &moment);
     maps[1][100] = 7;
-    say(LOADER_RUNNING);
+    say(ATTACKER_RUNNING);
     while (atomic_load(&ring->bell) == 0) {
         futex_wait(&ring->bell, 0, NULL);
     }
-    return maps[2][LOADER_VIEW_BYTES_MAX - 1] == 42 ? 0 : EBADMSG;
+    return maps[2][ATTACKER_VIEW_BYTES_MAX - 1] == 42 ? 0 : EBADMSG;
 }
 
 /* Sleep in a timed wait, so that a stop and a continue go through restart_syscall. */
@@ -216,7 +232,7 @@ static int try_nap(void)
 {
     const struct timespec nap = {0, 300000000};
     _Atomic uint32_t zero = 0;
-    say(LOADER_RUNNING);
+    say(ATTACKER_RUNNING);
     futex_wait(&zero, 0, &nap);
     return 0;
 }
@@ -246,7 +262,7 @@ static int try_stack(unsigned depth)
 
 static _Noreturn void try_loop(void)
 {
-    say(LOADER_RUNNING);
+    say(ATTACKER_RUNNING);
     for (;;) {
         __asm__ volatile("" ::: "memory");
     }
@@ -255,7 +271,7 @@ static _Noreturn void try_loop(void)
 static _Noreturn void try_wait(void)
 {
     for (;;) {
-        say(LOADER_RUNNING);
+        say(ATTACKER_RUNNING);
         futex_wait(&ring->bell, 0, NULL);
     }
 }
@@ -268,7 +284,7 @@ static int attempt(char **argv)
         return try_call(argv + 1, &value);
     }
     if (strcmp(what, "value") == 0) { /* what the call answered, not whether it did */
-        return try_call(argv + 1, &value) != 0 ? LOADER_EXIT_UNKNOWN : (int)(value & 0xff);
+        return try_call(argv + 1, &value) != 0 ? ATTACKER_EXIT_UNKNOWN : (int)(value & 0xff);
     }
     if (strcmp(what, "int80") == 0) {
         return try_int80(argument(argv[1]));
@@ -279,6 +295,13 @@ static int attempt(char **argv)
     }
     if (strcmp(what, "writev") == 0) {
         return try_writev(argument(argv[1]), argument(argv[2]));
+    }
+    if (strcmp(what, "connect") == 0) {
+        const char *name = (const char *)(intptr_t)argument(argv[1]);
+        return try_connect(name);
+    }
+    if (strcmp(what, "packet") == 0) {
+        return try_packet(argument(argv[1]));
     }
     if (strcmp(what, "illegal") == 0) {
         __builtin_trap();
@@ -294,33 +317,32 @@ static int attempt(char **argv)
     }
     return strcmp(what, "work") == 0       ? try_work()
            : strcmp(what, "nap") == 0      ? try_nap()
-           : strcmp(what, "connect") == 0  ? try_connect()
            : strcmp(what, "vsyscall") == 0 ? try_vsyscall()
            : strcmp(what, "memory") == 0   ? try_memory()
            : strcmp(what, "stack") == 0    ? try_stack(4096)
            : strcmp(what, "exit") == 0     ? (int)argument(argv[1])
-                                           : LOADER_EXIT_UNKNOWN;
+                                           : ATTACKER_EXIT_UNKNOWN;
 }
 
 int main(int argc, char **argv)
 {
     if (argc < 2) {
-        return LOADER_EXIT_UNKNOWN;
+        return ATTACKER_EXIT_UNKNOWN;
     }
     if (strcmp(argv[1], "nothing") == 0) {
         return 0;
     }
     bool native = strcmp(argv[1], "native") == 0;
     if (map_all(native) != 0) {
-        return LOADER_EXIT_MAPS;
+        return ATTACKER_EXIT_MAPS;
     }
     if (native || strcmp(argv[1], "early") == 0) {
-        say(LOADER_LOCKED);
+        say(ATTACKER_LOCKED);
         return attempt(argv + 2);
     }
     if (lock_down() != 0) {
-        return LOADER_EXIT_LOCKDOWN;
+        return ATTACKER_EXIT_LOCKDOWN;
     }
-    say(LOADER_LOCKED);
+    say(ATTACKER_LOCKED);
     return attempt(argv + 1);
 }

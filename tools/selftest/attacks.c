@@ -1,9 +1,11 @@
-#include "tests/proc/attacks.h"
+#include "tools/selftest/attacks.h"
 
 #include <errno.h>
 #include <linux/futex.h>
 #include <signal.h>
 #include <sys/syscall.h>
+
+#include "tools/selftest/attacker.h"
 
 #define TEXT_OF(x)   #x
 #define NUMBER_OF(x) TEXT_OF(x)
@@ -80,6 +82,7 @@ const struct attack attacks[] = {
     FORBIDDEN(9, openat, "-100", "canary", "2" /* RDWR */),
     FORBIDDEN(10, openat, "-100", "s:/", "0x10000" /* DIRECTORY */),
     FORBIDDEN(11, openat, "-100", "s:/new", "0x42" /* CREAT, RDWR */, "0x1b6"),
+    FORBIDDEN(11, openat, "-100", "made", "0x42", "0x1b6"),
     FORBIDDEN(12, openat2, "-100", "path", "ring", "24"),
     FORBIDDEN(13, openat, "-100", "s:/proc/self/mem", "2"),
     FORBIDDEN(0, unlinkat, "-100", "canary", "0"),
@@ -90,8 +93,9 @@ const struct attack attacks[] = {
     FORBIDDEN(14, socket, "2", "1", "0"),
     FORBIDDEN(14, socket, "10", "1", "0"),
     FORBIDDEN(15, socket, "1", "1", "0"),
-    TRY(15, "connect to an abstract name", true, SIGSYS, "connect"),
+    TRY(15, "connect to an abstract name", true, SIGSYS, "connect", "abstract"),
     FORBIDDEN(16, socket, "16", "3", "0"),
+    TRY(14, "a packet to the loopback", true, SIGSYS, "packet", "port"),
     FORBIDDEN(17, socket, "40", "1", "0"),
     FORBIDDEN(18, socket, "38", "5", "0"),
     FORBIDDEN(19, socketpair, "1", "1", "0", "ring"),
@@ -102,6 +106,9 @@ const struct attack attacks[] = {
     TRY(22, "process_vm_writev", true, SIGSYS, "writev", "supervisor", "target"),
     FORBIDDEN(23, kill, "-1", "10"),
     FORBIDDEN(24, kill, "supervisor", "10"),
+    FORBIDDEN(24, kill, "victim", "9"),
+    FORBIDDEN(23, kill, "-1", "9"),
+    FORBIDDEN(20, ptrace, "16" /* ATTACH */, "victim", "0", "0"),
     FORBIDDEN(24, tgkill, "supervisor", "supervisor", "10"),
     FORBIDDEN(25, pidfd_open, "supervisor", "0"),
     FORBIDDEN(26, kcmp, "1", "supervisor", "0"),
@@ -140,8 +147,10 @@ const struct attack attacks[] = {
     TRY(47, "store to the view", true, SIGSEGV, "store", "view", "0"),
     TRY(47, "store to the program", true, SIGSEGV, "store", "program", "0"),
     TRY(0, "store past the graph", true, SIGBUS, "store", "graph", "0x100000"),
-    ANSWERED(mprotect, EACCES, "view", "4096", "3"),
-    ANSWERED(mprotect, EACCES, "program", "4096", "3"),
+    TRY(48, "mprotect of the view", false, EACCES, "call", NUMBER_OF(SYS_mprotect), "view", "4096",
+        "3"),
+    TRY(48, "mprotect of the program", false, EACCES, "call", NUMBER_OF(SYS_mprotect), "program",
+        "4096", "3"),
     NATIVE(0, mprotect, false, EPERM, 0, "graph", "4096", "1"),
     NATIVE(0, munmap, false, EPERM, 0, "view", "4096"),
     NATIVE(0, munmap, false, EPERM, 0, "ring", "4096"),
@@ -184,6 +193,8 @@ const struct attack attacks[] = {
     FORBIDDEN(62, prctl, "47" /* CAP_AMBIENT */, "2", "21", "0", "0"),
     FORBIDDEN(0, capset, "ring", "ring"),
     SURFACE(63, shmget, "0", "4096", "0x3ff"),
+    SURFACE(63, shmget, ATTACKER_KEY, "4096", "0x3ff"),
+    SURFACE(63, msgget, ATTACKER_KEY, "0x3ff"),
     SURFACE(63, msgget, "0", "0x3ff"),
     FORBIDDEN(63, mq_open, "s:q", "0x42", "0x1b6", "0"),
     FORBIDDEN(64, sched_setscheduler, "0", "1" /* FIFO */, "one"),
@@ -254,7 +265,7 @@ const size_t attacks_count = sizeof attacks / sizeof attacks[0];
 
 #define ALWAYS HOST_MECHANISMS
 
-const struct layer layers[] = {
+const struct layer attack_layers[] = {
     /* limits: no process, no descriptor, no larger file */
     {ALWAYS, EARLY_ANSWERED(clone, EAGAIN, "17" /* SIGCHLD */)},
     {ALWAYS, EARLY_ANSWERED(memfd_create, EMFILE, "path", "0")},
@@ -297,4 +308,34 @@ const struct layer layers[] = {
     {ALWAYS, EARLY_ANSWERED(execveat, EACCES, "4", "empty", "0", "0", "0x1000")},
 };
 
-const size_t layers_count = sizeof layers / sizeof layers[0];
+const size_t attack_layers_count = sizeof attack_layers / sizeof attack_layers[0];
+
+const struct case_elsewhere cases_elsewhere[] = {
+    {75, "tests/proc/test_spawn.c", "cpu_limit"},
+    {81, "tests/syscall/test_ring.c", "hostile_words"},
+    {82, "tests/syscall/test_ring.c", "flipping_slot"},
+    {83, "tests/syscall/test_ring.c", "far_bounds"},
+    {84, "tests/proc/test_guest.c", "damaged_arena"},
+    {85, "tests/syscall/test_cap.c", "generations"},
+    {85, "tests/kernel/test_core.c", "what_was_not_granted_is_denied"},
+    {86, "tests/proc/test_attacks.c", "a_ring_that_turns_to_zero"},
+    {87, "tests/tools/test_supervisor.c", "a_bell_that_rings_at_rest_is_not_heard"},
+    {88, "tests/syscall/test_ring.c", "full_and_one_more"},
+    {89, "tests/kernel/test_core.c", "a_worker_that_hangs_stops_the_run"},
+    {90, "tests/kernel/test_core.c", "workers_that_die_leave_no_trace"},
+    {91, "tests/proc/test_spawn.c", "dies_with_its_supervisor"},
+    {91, "tests/proc/test_spawner.c", "dies_with_the_supervisor"},
+    {92, "tests/proc/test_spawner.c", "outlives_the_spawner"},
+    {93, "tests/proc/test_spawn.c", "nothing_is_left_to_it"},
+    {93, "tests/proc/test_spawn.c", "native_seen_from_outside"},
+    {94, "tests/proc/test_spawn.c", "seen_from_outside"},
+    {95, "tests/proc/test_elf.c", "each_field_is_judged"},
+    {96, "tests/proc/test_attacks.c", "the_program_cannot_be_overwritten"},
+    {98, "tests/proc/test_spawn.c", "missing_mechanism_is_named"},
+    {99, "tests/proc/test_spawner.c", "cycles_leave_nothing"},
+    {100, "tests/proc/test_attacks.c", "workers_cannot_reach_each_other"},
+    {102, "tests/proc/test_attacks.c", "its_memory_is_closed_to_others"},
+    {103, "tests/kernel/test_checkpoint.c", "every_flipped_byte"},
+};
+
+const size_t cases_elsewhere_count = sizeof cases_elsewhere / sizeof cases_elsewhere[0];

@@ -1,9 +1,14 @@
-/* tests/proc/attacks.h - what a worker may try, and what has to come of it: the list of SANDBOX 3
- * by its numbers, as far as one worker can try it alone (80 of its cases are in here). */
-#ifndef JIT_TESTS_PROC_ATTACKS_H
-#define JIT_TESTS_PROC_ATTACKS_H
+/* tools/selftest/attacks.h - what a worker may try, and what has to come of it: the list of SANDBOX
+ * 3 by its numbers, as far as one worker can try it alone. */
+#ifndef JIT_TOOLS_SELFTEST_ATTACKS_H
+#define JIT_TOOLS_SELFTEST_ATTACKS_H
 
-#include "tests/proc/cage.h"
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "proc/host/probe.h"
+
+#define ATTACK_ARGS_MAX 12
 
 #define ATTACK_ANY (-1) /* whatever the signal */
 
@@ -12,7 +17,7 @@ struct attack {
     const char *name;
     bool killed; /* by a signal, else it exits */
     int code;    /* the signal, or the exit status: an errno, or 0 for what is allowed */
-    const char *argv[CAGE_ARGS_MAX]; /* after the program's name */
+    const char *argv[ATTACK_ARGS_MAX]; /* after the program's name */
     /* A program that nobody vouches for ends otherwise: with this status. */
     bool native_differs;
     int native_code;
@@ -29,7 +34,18 @@ struct layer {
     enum host_mechanism needs; /* or HOST_MECHANISMS */
     struct attack attack;
 };
-extern const struct layer layers[];
-extern const size_t layers_count;
+extern const struct layer attack_layers[];
+extern const size_t attack_layers_count;
+
+#define ATTACK_CASES 103 /* of SANDBOX 3 */
+
+/* Cases that one worker's call is not enough for: the test that tries it. */
+struct case_elsewhere {
+    unsigned number;
+    const char *file;
+    const char *test;
+};
+extern const struct case_elsewhere cases_elsewhere[];
+extern const size_t cases_elsewhere_count;
 
 #endif
