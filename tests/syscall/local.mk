@@ -2,11 +2,13 @@
 test_libs_syscall = syscall/libsyscall.la $(test_libs_base)
 
 check_PROGRAMS += %D%/test_abi %D%/test_ring %D%/test_boot %D%/test_decode %D%/test_cap \
-	%D%/test_cap_model %D%/test_view
+	%D%/test_cap_model %D%/test_hostile_ring %D%/test_view
 %C%_test_abi_CFLAGS = $(test_cflags)
 %C%_test_abi_LDADD = $(test_libs_syscall)
 %C%_test_ring_CFLAGS = $(test_cflags)
 %C%_test_ring_LDADD = $(test_libs_syscall)
+%C%_test_hostile_ring_CFLAGS = $(test_cflags)
+%C%_test_hostile_ring_LDADD = $(test_libs_syscall)
 %C%_test_boot_CFLAGS = $(test_cflags)
 %C%_test_boot_LDADD = $(test_libs_syscall)
 %C%_test_decode_CFLAGS = $(test_cflags)
@@ -17,3 +19,12 @@ check_PROGRAMS += %D%/test_abi %D%/test_ring %D%/test_boot %D%/test_decode %D%/t
 %C%_test_cap_model_LDADD = $(test_libs_syscall)
 %C%_test_view_CFLAGS = $(test_cflags)
 %C%_test_view_LDADD = $(test_libs_syscall)
+
+# The longer jobs: ten million executions against the ring, ten thousand workers, every attack in every
+# combination of users and layers. Not part of `make check`, which does a share of each.
+.PHONY: hostile
+hostile: %D%/test_hostile_ring$(EXEEXT) tests/proc/test_spawner$(EXEEXT) \
+	tests/proc/test_attacks$(EXEEXT) tools/selftest/jitos-attacker$(EXEEXT)
+	JIT_HOSTILE_RUNS=10000000 %D%/test_hostile_ring$(EXEEXT)
+	JIT_SPAWN_CYCLES=10000 CK_TIMEOUT_MULTIPLIER=20 tests/proc/test_spawner$(EXEEXT)
+	JIT_ATTACKS=all CK_TIMEOUT_MULTIPLIER=5 tests/proc/test_attacks$(EXEEXT)

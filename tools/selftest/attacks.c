@@ -314,6 +314,7 @@ const struct case_elsewhere cases_elsewhere[] = {
     {75, "tests/proc/test_spawn.c", "cpu_limit"},
     {81, "tests/syscall/test_ring.c", "hostile_words"},
     {82, "tests/syscall/test_ring.c", "flipping_slot"},
+    {82, "tests/syscall/test_hostile_ring.c", "every_load_is_preceded_by_an_attack"},
     {83, "tests/syscall/test_ring.c", "far_bounds"},
     {84, "tests/proc/test_guest.c", "damaged_arena"},
     {85, "tests/syscall/test_cap.c", "generations"},
