@@ -460,6 +460,43 @@ static const struct cli_verb verbs[] = {
                   {"jitos merge @90 --into ../other/run --data run7 --dry-run", "what would come"},
                   {"jitos merge HEAD --into main -s ours --data b", "ours wins"}},
      .run = jitos_merge},
+    {.name = "bisect",
+     .operands = "start GOOD BAD | run CMD... | reset",
+     .summary = "find the tick at which something went wrong",
+     .about =
+         "start says between which two ticks to look. run tries CMD in the middle, again and "
+         "again:\n"
+         "JITOS_TICK is the tick, JITOS_STATE a file with its state for rmg, JITOS_DATA the "
+         "folder. Its\n"
+         "exit code says: 0 good, 1 to 127 bad, 125 cannot say. What is known so far is kept, so "
+         "a\n"
+         "search goes on where it was cut off. Its output goes to standard error. Put -- before a "
+         "CMD\n"
+         "with options. Exit 1: the ticks that were skipped leave it open.\n\n"
+         "--json: events \"tick\" and \"done\" of schema jitos.bisect/1.",
+     .options = jitos_bisect_options,
+     .operands_min = 1,
+     .operands_max = CLI_OPERANDS_ANY,
+     .examples = {{"jitos bisect start @0 HEAD --data run7", "between the first and the newest"},
+                  {"jitos bisect run --data run7 ./no-negative-cash.sh", "with a script"},
+                  {"jitos bisect reset --data run7", "forget it"}},
+     .run = jitos_bisect},
+    {.name = "gc",
+     .operands = "",
+     .summary = "remove checkpoints, and what only they needed",
+     .about =
+         "Checkpoints with a name stay, and the one that a restored folder begins with; of the "
+         "others\n"
+         "the newest N of --keep. Without --keep only what no checkpoint needs goes: files of a "
+         "try\n"
+         "that was cut off. Manifests go first: whatever is cut off, those that are left can be "
+         "restored.\n"
+         "The log is not touched. It says the memory that it takes at most.\n\n"
+         "--json: an event \"done\" of schema jitos.gc/1.",
+     .options = jitos_gc_options,
+     .examples = {{"jitos gc --keep 10 --dry-run --data run7", "what would go?"},
+                  {"jitos gc --keep 10 --data run7", "the newest ten stay"}},
+     .run = jitos_gc},
     {.name = "verify",
      .operands = "",
      .summary = "check chain, checkpoints, hashes and indexes of a folder",

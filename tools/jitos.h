@@ -23,6 +23,8 @@ int jitos_inspect(struct cli *cli);
 int jitos_query(struct cli *cli);
 int jitos_diff(struct cli *cli);
 int jitos_why(struct cli *cli);
+int jitos_bisect(struct cli *cli);
+int jitos_gc(struct cli *cli);
 int jitos_sweep(struct cli *cli);
 
 /* Options of the verbs about history, each beside its verb. */
@@ -36,6 +38,8 @@ extern const struct cli_option jitos_inspect_options[];
 extern const struct cli_option jitos_query_options[];
 extern const struct cli_option jitos_diff_options[];
 extern const struct cli_option jitos_why_options[];
+extern const struct cli_option jitos_bisect_options[];
+extern const struct cli_option jitos_gc_options[];
 extern const struct cli_option jitos_sweep_options[];
 
 #endif

@@ -158,5 +158,58 @@ want 3 "$jitos" why q9@2 --data b
 want 3 "$jitos" why q0@99 --data b
 want 3 "$jitos" why /world/none --data b
 
+# bisect: the chain reaches c3 in tick 4.
+cat >reached.sh <<END
+#!/bin/sh
+echo "tick \$JITOS_TICK" >>tried
+[ "\$("$rmg" query -i /world "\$JITOS_STATE" \
+    'match (a:Cell) where a.name = "cell 3" and a.state = 1 return count(*)')" = 0 ]
+END
+chmod +x reached.sh
+want 2 "$jitos" bisect run ./reached.sh --data b
+want 2 "$jitos" bisect start @5 @5 --data b
+want 3 "$jitos" bisect start @0 @50 --data b
+want 0 "$jitos" bisect start @0 HEAD --data b
+want 0 "$jitos" bisect run ./reached.sh --data b --json
+says '"good":3,"bad":4,"skipped":0,"found":true'
+[ "$(wc -l <tried)" -le 3 ] || fail "8 ticks took $(wc -l <tried) tries"
+want 0 "$jitos" bisect start @0 HEAD --data b
+want 1 "$jitos" bisect run --data b -- sh -c 'test "$JITOS_TICK" != 4 || exit 125; ./reached.sh'
+says '@5'
+want 0 "$jitos" bisect start @0 HEAD --data b
+want 2 "$jitos" bisect run ./no-such-command --data b
+want 0 "$jitos" bisect run ./reached.sh --data b
+says '@4'
+want 0 "$jitos" bisect reset --data b
+
+# gc: named ones stay, what is left leads to every tick, and what no checkpoint needs goes.
+for n in 1 2 3; do
+    want 0 "$jitos" checkpoint --data b
+    want 0 "$jitos" run --data b --ticks $((8 + n))
+done
+want 0 "$jitos" checkpoint -m kept --data b
+want 0 "$jitos" run --data b --ticks 12
+want 0 "$jitos" checkpoint --data b
+root=$(sed -n 's/^root *//p' out)
+echo rest >b/ckpt/tmp-7
+before=$(find b/ckpt -type f | wc -l)
+want 0 "$jitos" gc --keep 1 --dry-run --data b --json
+says '"dry_run":true.*"checkpoints":5,"kept":2,"peak_bytes"'
+would=$(key files out)
+[ "$(find b/ckpt -type f | wc -l)" = "$before" ] || fail "a dry run removed something"
+want 0 "$jitos" gc --keep 1 --data b --json
+[ "$(key files out)" = "$would" ] || fail "more or less went than was said"
+[ "$(find b/ckpt -type f | wc -l)" = $((before - would)) ] || fail "other files went"
+want 0 "$jitos" verify --deep --data b
+says '2 checkpoints'
+want 0 "$jitos" inspect /world@4 --data b
+want 0 "$jitos" restore kept --data b --into c --run-to 12
+want 0 "$jitos" diff @12 @12 --data b --with c --exit-code
+want 0 "$jitos" gc --keep 0 --data c --json
+says '"kept":1'
+want 0 "$jitos" verify --deep --data c
+want 3 "$jitos" gc --data none
+[ ! -e none ] || fail "gc made a folder"
+
 [ $failed = 0 ] && echo "history: ok"
 exit $failed
