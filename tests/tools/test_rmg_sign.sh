@@ -107,4 +107,22 @@ for file in p q i v; do
     check "holds: $file" 0 '*' ''
 done
 
+# Who signs at the same time does not take away another's signature.
+signers=()
+for i in 1 2 3 4 5 6; do
+    "$rmg" keygen "at$i" -q >/dev/null
+    signers+=(--signer "at$i.pub")
+done
+for i in 1 2 3 4 5 6; do
+    "$rmg" sign g.rmg --key "at$i" -o at.sig -q >/dev/null &
+done
+wait
+run "$rmg" verify g.rmg --signatures at.sig "${signers[@]}"
+check 'six at once' 0 '*signed by all 6*' ''
+exec 8<.
+flock -x 8
+run "$rmg" sign g.rmg --key at1 -o at.sig
+check 'a folder that is held' 8 '' '*somebody else holds a lock*'
+exec 8<&-
+
 finish

@@ -2,11 +2,14 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/check.h"
+#include "base/whole.h"
 
 #define KEY_FILE_MAX 256u
 
@@ -178,6 +181,36 @@ static int say_signed(struct cli *cli, const char *path, const struct jit_buf *b
     return cli_emit(cli, event);
 }
 
+#define HOLD_STEP_MS 20
+#define HOLD_STEPS   100
+
+/* Two who sign at once must not lose each other's signature between reading and writing: the folder
+ * of the envelope is locked meanwhile. Where it cannot be opened, nothing can be locked (-1), and
+ * who may write there is told so later. */
+static int hold_folder(struct cli *cli, const char *path, int *held)
+{
+    char folder[JIT_PATH_SIZE];
+    *held = -1;
+    if (strlen(path) >= sizeof folder) {
+        return CLI_OK; /* refused where it is opened */
+    }
+    jit_folder_of(path, folder);
+    *held = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    for (unsigned step = 0; *held >= 0 && flock(*held, LOCK_EX | LOCK_NB) != 0; step++) {
+        if (errno != EWOULDBLOCK && errno != EINTR) {
+            break; /* a file system without locks */
+        }
+        if (step == HOLD_STEPS) {
+            cli_what(cli, "cannot add a signature in %s", folder);
+            cli_why(cli, "somebody else holds a lock on that folder");
+            cli_next(cli, "fuser -v %s", folder);
+            return CLI_HOST;
+        }
+        (void)poll(NULL, 0, HOLD_STEP_MS);
+    }
+    return CLI_OK;
+}
+
 int rmg_sign_verb(struct cli *cli)
 {
     const char *file = cli->operands[0];
@@ -185,6 +218,7 @@ int rmg_sign_verb(struct cli *cli)
     struct format_graph graph = {.mapped = 0};
     const struct format *format = NULL;
     struct keys_envelope envelope = {.heap = jit_heap_libc()};
+    int held = -1;
     struct jit_buf buf;
     uint8_t seed[JIT_SIGN_SEED_BYTES];
     uint8_t key[JIT_SIGN_PUBLIC_BYTES];
@@ -203,6 +237,9 @@ int rmg_sign_verb(struct cli *cli)
     /* Nobody signs what does not verify. */
     code = rmg_load_path(cli, file, &graph, &format);
     if (code == CLI_OK) {
+        code = hold_folder(cli, out != NULL ? out : file, &held);
+    }
+    if (code == CLI_OK) {
         code = keys_envelope_load(cli, file, out, false, &envelope);
     }
     if (code == CLI_OK) {
@@ -219,6 +256,9 @@ int rmg_sign_verb(struct cli *cli)
     jit_sign_forget(seed, sizeof seed);
     if (code == CLI_OK) {
         code = rmg_output_all(cli, envelope.path, buf.data, buf.size);
+    }
+    if (held >= 0) {
+        close(held);
     }
     if (code == CLI_OK) {
         code = say_signed(cli, envelope.path, &buf, key);
