@@ -194,6 +194,11 @@ static const struct cli_option rules_options[] = {
     {.name = "strict",
      .type = CLI_FLAG,
      .help = "check: exit 1 also when matches of rules may conflict"},
+    {.name = "out",
+     .letter = 'o',
+     .type = CLI_TEXT,
+     .metavar = "OUT.rmg",
+     .help = "graph: write the graphs as a state, for rmg export and all others"},
     {.name = NULL},
 };
 
@@ -363,8 +368,8 @@ static const struct cli_verb verbs[] = {
      .examples = {{"jitos replay --data run7 --verify", "is it what it was?"}},
      .run = jitos_replay},
     {.name = "rules",
-     .operands = "check|fmt [FILE]...",
-     .summary = "check the rules of a system file, or tidy its text",
+     .operands = "check|fmt|graph [FILE]...",
+     .summary = "check the rules of a system file, tidy its text, show them as graphs",
      .about =
          "check compiles FILE and tells of each rule what its matches keep, read and write (the\n"
          "footprint), then warns of rules that never apply, and of pairs of rules whose matches "
@@ -375,13 +380,19 @@ static const struct cli_verb verbs[] = {
          "one way to write each thing, comments kept beside what they are about. It judges the\n"
          "grammar alone and reads no other file. Exit 0; with --check 1 if a file is not "
          "canonical.\n\n"
-         "--json: events of schemas jitos.rules.check/1 and jitos.rules.fmt/1.",
+         "graph makes of each rule what it is, a graph: L, what it matches, K, what stays of "
+         "that,\n"
+         "and R, what there is afterwards; it tells the hash of the graph and of the program. The\n"
+         "same rule has the same hash everywhere.\n\n"
+         "--json: events of schemas jitos.rules.check/1, jitos.rules.fmt/1 and\n"
+         "jitos.rules.graph/1.",
      .options = rules_options,
      .operands_min = 1,
      .operands_max = CLI_OPERANDS_ANY,
      .examples = {{"jitos rules check sim.jitos", "what do its rules do to one another?"},
                   {"jitos rules fmt --write *.jitos", "make them canonical"},
-                  {"jitos rules fmt --check *.jitos", "is all canonical? For a test"}},
+                  {"jitos rules fmt --check *.jitos", "is all canonical? For a test"},
+                  {"jitos rules graph sim.jitos -o rules.rmg", "rules as graphs; rmg draws them"}},
      .run = jitos_rules},
     {.name = "checkpoint",
      .operands = "",

@@ -20,7 +20,7 @@ EXTRA_DIST += docs/spec/state-root.md
 %C%_test_store_faults_LDADD = $(test_libs_rmg)
 
 # Rules.
-check_PROGRAMS += %D%/test_codec %D%/test_expr %D%/test_footprint %D%/test_match %D%/test_match_more %D%/test_rule %D%/test_rule_static %D%/test_search
+check_PROGRAMS += %D%/test_codec %D%/test_expr %D%/test_footprint %D%/test_match %D%/test_match_more %D%/test_rule %D%/test_rule_graph %D%/test_rule_static %D%/test_search
 %C%_test_rule_static_SOURCES = %D%/test_rule_static.c %D%/lang_fixture.h
 %C%_test_rule_static_CFLAGS = $(test_cflags)
 %C%_test_rule_static_LDADD = $(test_libs_rmg)
@@ -36,6 +36,8 @@ check_PROGRAMS += %D%/test_codec %D%/test_expr %D%/test_footprint %D%/test_match
 %C%_test_match_SOURCES = %D%/test_match.c %D%/match_scene.h
 %C%_test_match_CFLAGS = $(test_cflags)
 %C%_test_match_LDADD = $(test_libs_rmg)
+%C%_test_rule_graph_CFLAGS = $(test_cflags)
+%C%_test_rule_graph_LDADD = $(test_libs_rmg)
 %C%_test_rule_CFLAGS = $(test_cflags)
 %C%_test_rule_LDADD = $(test_libs_rmg)
 %C%_test_search_CFLAGS = $(test_cflags)

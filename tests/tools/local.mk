@@ -71,7 +71,7 @@ if !SANITIZED
 %C%_rogue_LDFLAGS = $(AM_LDFLAGS) -static-pie
 endif
 dist_check_SCRIPTS += %D%/test_native.sh %D%/test_link_click.sh %D%/test_selftest.sh
-EXTRA_DIST += docs/link-click.md
+EXTRA_DIST += docs/link-click.md docs/spec/program.md
 
 # Forks, rollbacks and merges with real processes.
 dist_check_SCRIPTS += %D%/test_branches.sh

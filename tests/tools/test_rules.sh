@@ -6,6 +6,7 @@
 set -u
 jitos=$PWD/tools/jitos
 here=$(cd "${top_srcdir:-.}/tests/tools" && pwd)
+docs=$(cd "${top_srcdir:-.}/docs" && pwd)
 examples=$(cd "${top_srcdir:-.}/examples" && pwd)
 JITOS_SCHEMAS=$(cd "${top_srcdir:-.}/schemas" && pwd)
 export JITOS_SCHEMAS
@@ -103,5 +104,43 @@ run "$jitos" rules check good.jitos sim.jitos
 check 'two files' 2 '' '*takes one FILE*'
 run "$jitos" rules check "$JITOS_SCHEMAS/pack.jitos"
 check 'no rules at all' 0 '0 rules, 0 pairs in conflict, 0 other warnings' ''
+
+# ---- graph ----
+cat >heal.jitos <<'END'
+system s
+type Cell { state: i64 = 0 }
+edge NEXT
+rule heal(q: f64)
+  match (a:Cell)
+  where a.state = 1 and chance(q)
+  set a.state = 0
+rule schema match (a)-[e:NEXT]->(b:Cell) delete e create (b)-[:NEXT]->(c:Cell)
+END
+heal=$(sed -n 's/^heal graph = //p' "$docs/spec/program.md")
+run "$jitos" rules graph heal.jitos -o heal.rmg
+check 'as graphs' 0 "heal
+  graph    $heal
+  program  *
+  L        1 nodes, 0 edges
+  K        1 nodes, 0 edges
+  R        1 nodes, 0 edges
+schema
+*
+  L        2 nodes, 1 edges
+  K        2 nodes, 0 edges
+  R        3 nodes, 1 edges" ''
+root=$("${jitos%jitos}rmg" hash heal.rmg | sed 's/.* //')
+run "$jitos" rules graph heal.jitos --json
+check 'as graphs, json' 0 '{"event":"rule","schema":"jitos.rules.graph/1","rule":"heal",'\
+'"graph":"'"$heal"'","program":"*","matched":{"nodes":1,"edges":0},'\
+'"kept":{"nodes":1,"edges":0},"result":{"nodes":1,"edges":0}}
+*
+{"event":"done","schema":"jitos.rules.graph/1","rules":2,"root":"'"$root"'"}' ''
+run "${jitos%jitos}rmg" export heal.rmg --to dot
+check 'as a picture' 0 '*digraph*label="L"*"rmg-type"="Cell"*' ''
+run "$jitos" rules graph
+check 'no file' 2 '' '*takes one FILE*'
+run "$jitos" rules check heal.jitos -o x.rmg
+check 'another option' 2 '' '*check takes no --out*belongs to jitos rules graph*'
 
 finish
