@@ -76,8 +76,8 @@ void bench_worker_start(struct bench_host *host, struct bench_worker *worker,
     struct host_fault fault = {.text = ""};
     shell_worker_init(&worker->worker);
     worker->bell_seen = 0;
-    enum jit_err err =
-        shell_worker_spawn(&worker->worker, jit_heap_libc(), &host->nursery, NULL, 0, spec, &fault);
+    enum jit_err err = shell_worker_spawn(&worker->worker, jit_heap_libc(), &host->nursery,
+                                          host->image, host->slot++ % 1024, spec, &fault);
     if (err != JIT_OK) {
         fprintf(stderr, "bench: a worker could not be started: %s\n", fault.text);
     }

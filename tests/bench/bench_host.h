@@ -15,6 +15,8 @@ struct bench_host {
     struct host_loader loader;
     struct shell_nursery nursery;
     struct host_memory view;
+    const struct shell_image *image; /* of workers started from now on; NULL: the rules loader */
+    uint32_t slot;                   /* of the next one */
     struct shell_loop *loop;
     struct shell_waiter *waiter;
     int bell_fd;

@@ -1,10 +1,15 @@
-/* A worker's start, in turns with bubblewrap's. spawn: from making its memories until a rules
- * loader, locked in, has searched /world once, asked for its match and said done; bwrap: from
- * starting `bwrap --unshare-all --ro-bind / / --proc /proc --dev /dev true` until it is reaped. */
+/* A worker's start, in turns with bubblewrap's. spawn_a: from making its memories until a rules
+ * loader, locked in, has searched /world once, asked for its match and said done; spawn_b: the same
+ * of a program of its own; both through the spawner, everything on; n: gigabytes that this process
+ * holds meanwhile. bwrap: from starting `bwrap --unshare-all --ro-bind / / --proc /proc --dev /dev
+ * true` until it is reaped.
+ * flood_p99: the 99th percentile of another worker's round trip while a worker rings its bell for
+ * ever; quiet_p99: while nobody does. In turns. */
 #include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -15,7 +20,8 @@
 #include "tests/bench/bench_bed.h"
 #include "tests/bench/bench_host.h"
 
-#define RUNS 20u
+#define RUNS    20u
+#define HELD_GB UINT64_C(4)
 
 struct spawn_bed {
     struct bench_host host;
@@ -62,7 +68,7 @@ static void spawn_bed_end(struct spawn_bed *bed)
     bench_host_end(&bed->host);
 }
 
-static double spawn_once(struct spawn_bed *bed)
+static double spawn_once(struct spawn_bed *bed, const struct shell_image *image)
 {
     static const uint64_t counts[16];
     uint8_t params[32];
@@ -84,6 +90,7 @@ static double spawn_once(struct spawn_bed *bed)
     struct sys_ring_host ring;
     struct sys_slot slot;
     uint64_t begin = bench_wall_ns();
+    bed->host.image = image;
     bench_worker_start(&bed->host, &worker, &spec);
     struct sys_ring_memory memory = bench_worker_ring(&worker);
     sys_ring_host_init(&ring, &memory);
@@ -128,27 +135,196 @@ static double bwrap_once(void)
     return (double)(bench_wall_ns() - begin);
 }
 
-void bench_process(const struct bench *bench)
+/* In turns, this process being as large as it is. */
+static void spawn_figures(const struct bench *bench, struct spawn_bed *bed, uint64_t gigabytes)
 {
-    double ours[RUNS], theirs[RUNS];
-    struct spawn_bed bed;
-    if ((!bench_wants(bench, "spawn", 1) && !bench_wants(bench, "bwrap", 1)) ||
-        !bench_host_begin(&bed.host, SYS_VIEW_EXTENT_BYTES, "spawn")) {
-        return;
-    }
-    spawn_bed_begin(&bed);
+    static double a[RUNS], b[RUNS], theirs[RUNS];
+    struct shell_image native = {.loader = HOST_LOADER_NONE};
+    const char *why = NULL;
     bool beside = bwrap_once() > 0;
+    bench_must(host_loader_open("tests/bench/bench_native", &native.loader, &why));
     if (!beside) {
         fprintf(stderr, "bench: bwrap is left out: it is not installed, or may not run here\n");
     }
     for (size_t i = 0; i < RUNS; i++) {
-        ours[i] = spawn_once(&bed);
+        a[i] = spawn_once(bed, NULL);
+        b[i] = spawn_once(bed, &native);
         theirs[i] = beside ? bwrap_once() : 0;
         assert(!beside || theirs[i] > 0);
     }
-    spawn_bed_end(&bed);
-    bench_report(bench, "spawn", 1, ours, RUNS);
+    host_loader_close(&native.loader);
+    bench_report(bench, "spawn_a", gigabytes, a, RUNS);
+    bench_report(bench, "spawn_b", gigabytes, b, RUNS);
     if (beside) {
-        bench_report(bench, "bwrap", 1, theirs, RUNS);
+        bench_report(bench, "bwrap", gigabytes, theirs, RUNS);
     }
+}
+
+static void bench_spawn(const struct bench *bench)
+{
+    struct spawn_bed bed;
+    struct host_spawner spawner;
+    if ((!bench_wants(bench, "spawn_a", 0) && !bench_wants(bench, "spawn_b", 0) &&
+         !bench_wants(bench, "bwrap", 0)) ||
+        !bench_host_begin(&bed.host, SYS_VIEW_EXTENT_BYTES, "spawn")) {
+        return;
+    }
+    bench_must(host_filter_build(HOST_FILTER_NATIVE, &bed.host.nursery.native));
+    bench_must(host_spawner_new(&bed.host.probe, &bed.host.nursery.start, &bed.host.nursery.native,
+                                &spawner));
+    bed.host.nursery.spawner = &spawner;
+    spawn_bed_begin(&bed);
+    spawn_figures(bench, &bed, 0);
+    if (bench->n_max >= HELD_GB) {
+        uint8_t *held = mmap(NULL, HELD_GB << 30, PROT_READ | PROT_WRITE,
+                             MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+        assert(held != MAP_FAILED);
+        (void)madvise(held, HELD_GB << 30, MADV_NOHUGEPAGE); /* the worst case for a clone */
+        for (uint64_t at = 0; at < HELD_GB << 30; at += 4096) {
+            held[at] = 1;
+        }
+        spawn_figures(bench, &bed, HELD_GB);
+        (void)munmap(held, HELD_GB << 30);
+    }
+    spawn_bed_end(&bed);
+    host_spawner_close(&spawner);
+}
+
+/* ---- a flood ---- */
+
+#define FLOOD_ROUNDS 10u
+#define FLOOD_TRIPS  400u
+
+struct peer {
+    struct bench_worker worker;
+    struct sys_ring_host ring;
+    bool working;
+};
+
+static void peer_start(struct bench_host *host, struct peer *peer, const struct shell_image *image)
+{
+    struct sys_boot_spec spec = {.process = bench_id("node:", 1), .count = 1, .start_tick = 1};
+    *peer = (struct peer){.working = false};
+    host->image = image;
+    bench_worker_start(host, &peer->worker, &spec);
+    struct sys_ring_memory memory = bench_worker_ring(&peer->worker);
+    sys_ring_host_init(&peer->ring, &memory);
+}
+
+/* Look at those whose bells have rung; true: the first one is done. */
+static bool look(struct peer *peers, unsigned count)
+{
+    for (unsigned i = 0; i < count; i++) {
+        uint32_t bell = sys_ring_host_bell_value(&peers[i].ring);
+        if (peers[i].working && bell != peers[i].worker.bell_seen) {
+            peers[i].worker.bell_seen = bell;
+            peers[i].working = sys_ring_host_done(&peers[i].ring) == 0;
+        }
+    }
+    return !peers[0].working;
+}
+
+/* As the supervisor sleeps: it hears the bells of those who work. */
+static void sleep_for(struct bench_host *host, struct peer *peers, unsigned count)
+{
+    struct shell_bell bells[2];
+    uint32_t armed = 0;
+    bool rang = false;
+    for (unsigned i = 0; i < count; i++) {
+        sys_ring_host_announce(&peers[i].ring, true);
+        if (peers[i].working) {
+            bells[armed++] = (struct shell_bell){.word = sys_ring_host_bell(&peers[i].ring),
+                                                 .value = peers[i].worker.bell_seen};
+        }
+    }
+    for (uint32_t i = 0; i < armed; i++) {
+        rang = rang || __atomic_load_n(bells[i].word, __ATOMIC_SEQ_CST) != bells[i].value;
+    }
+    if (!rang) {
+        bench_must(shell_waiter_arm(host->waiter, bells, armed));
+        shell_loop_run(host->loop, 1000000000u);
+    }
+    for (unsigned i = 0; i < count; i++) {
+        sys_ring_host_announce(&peers[i].ring, false);
+    }
+}
+
+/* A tick of all; the first one's round trip. */
+static double trip(struct bench_host *host, struct peer *peers, unsigned count, uint64_t tick)
+{
+    static const uint64_t counts[16];
+    uint64_t begin = bench_wall_ns();
+    for (unsigned i = count; i-- > 0;) { /* the first one last: the flood is on by then */
+        sys_ring_host_begin(&peers[i].ring, tick, counts);
+        peers[i].working = true;
+        if (sys_ring_host_ring(&peers[i].ring)) {
+            bench_worker_wake(&peers[i].worker);
+        }
+    }
+    while (!look(peers, count)) {
+        if (bench_wall_ns() - begin >= BENCH_SPIN_NS) {
+            sleep_for(host, peers, count);
+        }
+    }
+    double took = (double)(bench_wall_ns() - begin);
+    while (count > 1 && peers[1].working) {
+        (void)look(peers, count);
+    }
+    return took;
+}
+
+static int by_size(const void *a, const void *b)
+{
+    double x = *(const double *)a;
+    double y = *(const double *)b;
+    return x < y ? -1 : x > y;
+}
+
+static double p99(struct bench_host *host, struct peer *peers, unsigned count, uint64_t *tick)
+{
+    static double took[FLOOD_TRIPS];
+    for (size_t i = 0; i < FLOOD_TRIPS; i++) {
+        took[i] = trip(host, peers, count, ++*tick);
+    }
+    qsort(took, FLOOD_TRIPS, sizeof took[0], by_size);
+    return took[FLOOD_TRIPS * 99 / 100];
+}
+
+static void bench_flood(const struct bench *bench)
+{
+    static double quiet[FLOOD_ROUNDS], flood[FLOOD_ROUNDS];
+    struct bench_host host;
+    struct shell_image native = {.loader = HOST_LOADER_NONE};
+    struct peer peers[2];
+    const char *why = NULL;
+    uint64_t tick = 1;
+    if ((!bench_wants(bench, "flood_p99", 1) && !bench_wants(bench, "quiet_p99", 1)) ||
+        !bench_host_begin(&host, SYS_VIEW_EXTENT_BYTES, "flood_p99")) {
+        return;
+    }
+    struct sys_view_host view;
+    bench_must(host_filter_build(HOST_FILTER_NATIVE, &host.nursery.native));
+    bench_must(host_loader_open("tests/bench/bench_flooder", &native.loader, &why));
+    sys_view_host_init(&view, host.view.base, host.view.size_max);
+    sys_view_host_publish(&view, 0, host.view.size, NULL, 0);
+    peer_start(&host, &peers[0], NULL);
+    (void)p99(&host, peers, 1, &tick);
+    for (size_t i = 0; i < FLOOD_ROUNDS; i++) {
+        quiet[i] = p99(&host, peers, 1, &tick);
+        peer_start(&host, &peers[1], &native);
+        (void)trip(&host, peers, 2, ++tick); /* it has started */
+        flood[i] = p99(&host, peers, 2, &tick);
+        bench_worker_end(&host, &peers[1].worker);
+    }
+    bench_worker_end(&host, &peers[0].worker);
+    host_loader_close(&native.loader);
+    bench_host_end(&host);
+    bench_report(bench, "quiet_p99", 1, quiet, FLOOD_ROUNDS);
+    bench_report(bench, "flood_p99", 1, flood, FLOOD_ROUNDS);
+}
+
+void bench_process(const struct bench *bench)
+{
+    bench_spawn(bench);
+    bench_flood(bench);
 }

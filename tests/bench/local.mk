@@ -17,6 +17,18 @@ if HAVE_LMDB
 %C%_bench_LDADD += $(LMDB_LIBS)
 endif
 
+# Programs of their own that it starts as workers.
+EXTRA_PROGRAMS += %D%/bench_native %D%/bench_flooder
+%C%_bench_native_CFLAGS = $(AM_CFLAGS) -fPIE
+%C%_bench_native_LDADD = proc/guest/libjitos.la
+%C%_bench_flooder_CFLAGS = $(AM_CFLAGS) -fPIE
+%C%_bench_flooder_LDADD = proc/guest/libjitos.la
+if !SANITIZED
+%C%_bench_native_LDFLAGS = $(AM_LDFLAGS) -static-pie
+%C%_bench_flooder_LDFLAGS = $(AM_LDFLAGS) -static-pie
+endif
+
 .PHONY: bench
-bench: %D%/bench$(EXEEXT) proc/guest/jitos-loader$(EXEEXT)
+bench: %D%/bench$(EXEEXT) %D%/bench_native$(EXEEXT) %D%/bench_flooder$(EXEEXT) \
+	proc/guest/jitos-loader$(EXEEXT)
 	$(AM_V_GEN)%D%/bench$(EXEEXT) | tee bench.ndjson

@@ -14,6 +14,18 @@ fail() {
     failed=1
 }
 
+# children PID: of a process, one a line, but for the one that starts a supervisor's workers
+children() {
+    for stat in /proc/[0-9]*/stat; do
+        # The name in parentheses is one word for all that run here.
+        # shellcheck disable=SC2034
+        { read -r pid name state parent rest <"$stat"; } 2>/dev/null || continue
+        if [ "$parent" = "$1" ] && [ "$name" != "(jitos-spawn)" ] && [ "$state" != Z ]; then
+            echo "$pid"
+        fi
+    done
+}
+
 # want CODE COMMAND...: its output in $dir/out, its messages in $dir/err
 want() {
     code=$1

@@ -21,10 +21,11 @@ check_PROGRAMS += %D%/test_abi %D%/test_ring %D%/test_boot %D%/test_decode %D%/t
 %C%_test_view_LDADD = $(test_libs_syscall)
 
 # The longer jobs: ten million executions against the ring, ten thousand workers, every attack in every
-# combination of users and layers. Not part of `make check`, which does a share of each.
+# combination of users and layers, a thousand deaths. Not part of `make check`, which does a share of each.
 .PHONY: hostile
 hostile: %D%/test_hostile_ring$(EXEEXT) tests/proc/test_spawner$(EXEEXT) \
-	tests/proc/test_attacks$(EXEEXT) tools/selftest/jitos-attacker$(EXEEXT)
+	tests/proc/test_attacks$(EXEEXT) tools/selftest/jitos-attacker$(EXEEXT) all
 	JIT_HOSTILE_RUNS=10000000 %D%/test_hostile_ring$(EXEEXT)
 	JIT_SPAWN_CYCLES=10000 CK_TIMEOUT_MULTIPLIER=20 tests/proc/test_spawner$(EXEEXT)
 	JIT_ATTACKS=all CK_TIMEOUT_MULTIPLIER=5 tests/proc/test_attacks$(EXEEXT)
+	JIT_KILLS=1000 top_srcdir='$(top_srcdir)' $(top_srcdir)/tests/tools/test_kills.sh

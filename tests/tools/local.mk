@@ -70,7 +70,8 @@ noinst_PROGRAMS += %D%/rogue
 if !SANITIZED
 %C%_rogue_LDFLAGS = $(AM_LDFLAGS) -static-pie
 endif
-dist_check_SCRIPTS += %D%/test_native.sh %D%/test_link_click.sh %D%/test_selftest.sh
+dist_check_SCRIPTS += %D%/test_native.sh %D%/test_link_click.sh %D%/test_selftest.sh \
+	%D%/test_kills.sh
 EXTRA_DIST += docs/link-click.md docs/spec/program.md
 
 # Forks, rollbacks and merges with real processes.

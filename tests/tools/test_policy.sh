@@ -45,17 +45,6 @@ grant w: map /world; invoke count on /world
 END
 }
 
-# children PID: of a process, one a line
-children() {
-    for stat in /proc/[0-9]*/stat; do
-        # The name in parentheses is one word for all that run here.
-        { read -r pid name state parent rest <"$stat"; } 2>/dev/null || continue
-        if [ "$parent" = "$1" ]; then
-            echo "$pid"
-        fi
-    done
-}
-
 # disturb NAME SIGNAL: runs NAME.jitos in the folder NAME, and one of its workers gets the signal
 # when 20 ticks are over. The exit code in $got, the events in NAME.json, messages in NAME.err.
 disturb() {
