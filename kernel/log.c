@@ -460,6 +460,14 @@ const struct jit_id *log_chain(const struct log *log)
     return &log->chain;
 }
 
+/* The log's start has one form: what its chain begins with is in the segment's header. */
+static void mark_canonical(struct log_mark *mark)
+{
+    if (mark->number == 0) {
+        mark->chain = (struct jit_id){{0}};
+    }
+}
+
 void log_next_mark(const struct log *log, struct log_mark *out)
 {
     const struct log_batch *batch = &log->batches[log->filling];
@@ -469,11 +477,13 @@ void log_next_mark(const struct log *log, struct log_mark *out)
                              .tick = log->tick_end - (batch->seal ? 0 : batch->count),
                              .chain = log->chain,
                              .sealed = log->sealed};
+    mark_canonical(out);
 }
 
 void log_opened_mark(const struct log *log, struct log_mark *out)
 {
     *out = log->opened;
+    mark_canonical(out);
 }
 
 void log_next_write(const struct log *log, struct log_place *out)

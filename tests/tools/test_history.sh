@@ -158,6 +158,14 @@ want 3 "$jitos" why q9@2 --data b
 want 3 "$jitos" why q0@99 --data b
 want 3 "$jitos" why /world/none --data b
 
+# A checkpoint of the genesis is one like others.
+want 0 "$jitos" run chain.jitos --ticks 0 --seed 5 --data z
+want 0 "$jitos" checkpoint -m first --data z
+want 0 "$jitos" verify --deep --data z
+says '1 checkpoints'
+want 0 "$jitos" restore first --data z --into zz --run-to 8
+want 0 "$jitos" diff @8 @8 --data b --with zz --exit-code
+
 # bisect: the chain reaches c3 in tick 4.
 cat >reached.sh <<END
 #!/bin/sh
