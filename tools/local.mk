@@ -41,9 +41,12 @@ bin_PROGRAMS += %D%/jitos
 	-DJIT_DATA_PATH='"$(pkgdatadir)"'
 %C%_jitos_LDADD = tools/formats/libformats.la tools/cli/libcli.la $(tools_libs)
 nobase_dist_pkgdata_DATA = examples/supply-chain/supply-chain.jitos \
+	examples/kill9/kill9.jitos examples/kill9/people.csv examples/kill9/knows.csv \
 	examples/city/places.csv examples/city/detours.jitos examples/city/roads.csv examples/city/types.jitos \
 	examples/link-click/link-click.jitos examples/link-click/nodes.csv examples/link-click/edges.csv \
 	schemas/pack.jitos
+
+nobase_dist_pkgdata_SCRIPTS = examples/kill9/kill9.sh
 
 # What the tables of the programs also give: completions, and manual pages where scdoc is.
 bashcompletiondir = $(datadir)/bash-completion/completions

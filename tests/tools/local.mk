@@ -80,5 +80,8 @@ dist_check_SCRIPTS += %D%/test_branches.sh
 # States and events out of a history.
 dist_check_SCRIPTS += %D%/test_history.sh
 
+# A run killed at random instants.
+dist_check_SCRIPTS += %D%/test_kill9.sh
+
 # Many runs of one system.
 dist_check_SCRIPTS += %D%/test_sweep.sh
