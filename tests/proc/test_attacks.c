@@ -317,7 +317,9 @@ START_TEST(named_tests_exist) /* _i: a row of cases_elsewhere[] */
     size_t size = 0;
     const char *top = getenv("top_srcdir") != NULL ? getenv("top_srcdir") : ".";
     (void)snprintf(path, sizeof path, "%s/%s", top, cases_elsewhere[_i].file);
-    (void)snprintf(wanted, sizeof wanted, "START_TEST(%s)", cases_elsewhere[_i].test);
+    bool check = strstr(path, "/test_") != NULL && strstr(path, ".c") != NULL; /* else a worker's */
+    (void)snprintf(wanted, sizeof wanted, "%s%s%s", check ? "START_TEST(" : "",
+                   cases_elsewhere[_i].test, check ? ")" : "");
     FILE *file = fopen(path, "re");
     ck_assert_msg(file != NULL, "no %s", path);
     ck_assert_int_gt(getdelim(&text, &size, '\0', file), 0);

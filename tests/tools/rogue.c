@@ -39,6 +39,20 @@ static void nonsense_request(void)
     bell();
 }
 
+/* One request that says it lies in the graph arena, there. */
+static void far_request(uint64_t at, uint64_t size, uint32_t length)
+{
+    uint32_t tail = words()->request_tail;
+    struct sys_slot *slot = (struct sys_slot *)(void *)(ring() + SYS_RING_REQUEST_OFFSET);
+    slot += tail & (SYS_REQUEST_SLOTS - 1);
+    slot->kind = SYS_CALL_apply;
+    slot->length = length;
+    slot->body.far.at = at;
+    slot->body.far.size = size;
+    __atomic_store_n(&words()->request_tail, tail + 1, __ATOMIC_SEQ_CST);
+    bell();
+}
+
 static uintptr_t volatile nowhere = 8;
 
 static void misbehave(uint32_t index)
@@ -65,6 +79,23 @@ static void misbehave(uint32_t index)
         _exit(3);
     case 6: /* a store to nowhere */
         *(volatile uint8_t *)nowhere = 1;
+        break;
+    case 7: /* a counter that goes back */
+        __atomic_fetch_sub(&words()->request_tail, 5, __ATOMIC_SEQ_CST);
+        bell();
+        break;
+    case 8: /* far bytes whose end wraps */
+        far_request(UINT64_MAX - 100, 4096, 4096);
+        break;
+    case 9: /* far bytes out of the arena, not aligned */
+        far_request((UINT64_C(1) << 40) + 3, 4096, 4096);
+        break;
+    case 10: /* two sizes */
+        far_request(0, 64, 4096);
+        break;
+    case 11: /* all ones, everywhere */
+        memset(ring(), 0xff, SYS_RING_BYTES);
+        bell();
         break;
     default: /* code made of data */
         (void)mprotect((void *)((uintptr_t)ring() & ~4095ul), 4096, PROT_READ | PROT_EXEC);

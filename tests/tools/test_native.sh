@@ -72,7 +72,7 @@ cp "${builddir:-.}/examples/native/ants" "$dir"
 # Beside rogues: each dies, is started again, and is given up in the end; the ants go their way.
 sed -e 's/process colony\[2\]/process colony[1]/' "$example/ants.jitos" >"$dir/rogue.jitos"
 cat >>"$dir/rogue.jitos" <<'END'
-process rogue[8] exec("./rogue") run step over shard(/world)
+process rogue[13] exec("./rogue") run step over shard(/world)
   restart on failure at most 1 in 100 ticks
 grant rogue: map /world
 END
@@ -80,7 +80,7 @@ run beside "$dir/rogue.jitos" 40
 [ $got = 0 ] || fail "beside rogues: exit $got: $(cat "$dir/beside.err")"
 [ "$(field world "$dir/beside.json")" = "$world" ] || fail "beside rogues: they disturbed the ants"
 dead=$(tail -1 "$dir/beside.json" | grep -o '"what":"failed"' | wc -l)
-[ "$dead" = 8 ] || fail "beside rogues: $dead of 8 were given up"
+[ "$dead" = 13 ] || fail "beside rogues: $dead of 13 were given up"
 "$jitos" replay --data "$dir/beside" --verify >"$dir/replay" 2>&1 ||
     fail "beside rogues: replay: $(cat "$dir/replay")"
 

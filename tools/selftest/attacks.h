@@ -43,7 +43,7 @@ extern const size_t attack_layers_count;
 struct case_elsewhere {
     unsigned number;
     const char *file;
-    const char *test;
+    const char *test; /* its name, or words of what a hostile worker or a script does */
 };
 extern const struct case_elsewhere cases_elsewhere[];
 extern const size_t cases_elsewhere_count;
