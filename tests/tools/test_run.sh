@@ -9,12 +9,8 @@ jitos=${builddir:-.}/tools/jitos
 jitosd=${builddir:-.}/tools/jitosd
 dir=$(mktemp -d "${TMPDIR:-/tmp}/jitos-run-XXXXXX")
 trap 'rm -rf "$dir"' EXIT
-failed=0
-
-fail() {
-    echo "FAIL: $*"
-    failed=1
-}
+# shellcheck source=tests/lib/processes.sh
+. "${top_srcdir:-.}/tests/lib/processes.sh"
 
 # want CODE WORDS COMMAND...: the exit code and a piece of what it says
 want() {
@@ -28,9 +24,6 @@ want() {
         sed 's/^/    /' "$dir/out"
     fi
 }
-
-# shellcheck source=tests/lib/processes.sh
-. "${top_srcdir:-.}/tests/lib/processes.sh"
 
 {
     echo ":ID,:LABEL,state:long"
