@@ -20,10 +20,13 @@ sed -e 's/process colony\[2\]\(.*\)$/process colony[4]\1\n  RESTART/' \
     -e 's/RESTART/restart on failure at most 1000 in 100 ticks/' \
     "$example/ants.jitos" >"$dir/ants.jitos"
 
-# workers RUN: the supervisor's children
+# workers RUN: the supervisor's children, but for those by which it finds out at its start what this
+# machine offers, which bear its own name
 workers() {
     for supervisor in $(children "$1"); do
-        children "$supervisor"
+        for pid in $(children "$supervisor"); do
+            [ "$(cat "/proc/$pid/comm" 2>/dev/null)" = jitosd ] || echo "$pid"
+        done
     done
 }
 
