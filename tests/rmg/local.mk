@@ -172,3 +172,8 @@ check_LTLIBRARIES += %D%/libreal_0.la %D%/libreal_3.la
 %C%_libreal_3_la_SOURCES = %D%/real_level.c
 %C%_libreal_3_la_CFLAGS = $(AM_CFLAGS) -O3 -DREAL_LEVEL=3
 EXTRA_DIST += %D%/real_vectors.py
+
+# Bad input.
+check_PROGRAMS += %D%/test_hostile
+%C%_test_hostile_CFLAGS = $(test_cflags)
+%C%_test_hostile_LDADD = $(test_libs_rmg)

@@ -184,6 +184,63 @@ START_TEST(aggregates)
 }
 END_TEST
 
+/* Floats are added one by one; of a NaN among them min and max are NaN; too much is infinity. */
+START_TEST(aggregates_of_floats)
+{
+    static const struct {
+        enum rmg_codec codec;
+        double values[3];
+        double sum, min, max;
+    } rows[] = {
+        {RMG_CODEC_F64, {0.1, 0.2, -3}, 0.1 + 0.2 - 3, -3, 0.2},
+        {RMG_CODEC_F64, {1e308, 1e308, -1}, INFINITY, -1, 1e308},
+        {RMG_CODEC_F64, {INFINITY, -INFINITY, 1}, NAN, -INFINITY, INFINITY},
+        {RMG_CODEC_F64, {1, NAN, 2}, NAN, NAN, NAN},
+        {RMG_CODEC_F32, {16777216, 1, 1}, 16777216, 1, 16777216},
+        {RMG_CODEC_F32,
+         {(double)0x1.fffffep127f, (double)0x1.fffffep127f, 0},
+         INFINITY,
+         0,
+         (double)0x1.fffffep127f},
+    };
+    static const enum rmg_near_kind kinds[] = {RMG_NEAR_SUM, RMG_NEAR_MIN, RMG_NEAR_MAX};
+    for (unsigned i = 0; i < sizeof rows / sizeof rows[0] * 3; i++) {
+        double want = i % 3 == 0 ? rows[i / 3].sum : i % 3 == 1 ? rows[i / 3].min : rows[i / 3].max;
+        struct rmg_datum datum = {.codec = rows[i / 3].codec};
+        struct rmg_rule_near near = {.kind = kinds[i % 3],
+                                     .element = 0,
+                                     .direction = RMG_DIR_OUT,
+                                     .edge_typed = true,
+                                     .edge_type = kit_type(13),
+                                     .codec = datum.codec,
+                                     .of_edge = true,
+                                     .name_size = 1,
+                                     .name = "x"};
+        kit_open(&g);
+        for (unsigned k = 0; k < 3; k++) { /* listed by the id of the other end */
+            datum.as.f64 = rmg_f64_canonical(rows[i / 3].values[k]);
+            if (i == 0) {
+                kit_put_node(&g, (struct jit_id){{(uint8_t)(k + 1)}}, 5);
+                kit_put_edge(&g, kit_id('k', k), A, 13, (struct jit_id){{(uint8_t)(k + 1)}});
+            }
+            kit_put_atom(&g, RMG_PLANE_BETA, kit_id('k', k), "x", &datum);
+        }
+        kit_seal(&g);
+        kit_begin(&kit, "r");
+        (void)kit_node(&kit, 1);
+        (void)kit_near(&kit, &near);
+        kit_push_aggregate(&kit, 0);
+        if (datum.codec == RMG_CODEC_F32) {
+            kit_op(&kit, RMG_EXPR_TO_F64);
+        }
+        kit_push_f64(&kit, rmg_f64_canonical(want));
+        kit_op(&kit, RMG_EXPR_EQ);
+        kit_guard(&kit);
+        ck_assert_msg(verify(IDS(A), NULL) == RMG_APPLIED, "row %u", i);
+    }
+}
+END_TEST
+
 /* (x), (y), which may be one: then each slot is there once, and a join of what is read under the
  * other name is a set of the outcome. */
 START_TEST(may_equal)
@@ -227,6 +284,7 @@ static void suite(Suite *s)
     tcase_add_test(t, detach_in_order);
     tcase_add_test(t, beside_the_match);
     tcase_add_test(t, aggregates);
+    tcase_add_test(t, aggregates_of_floats);
     tcase_add_test(t, may_equal);
 }
 
