@@ -128,18 +128,43 @@ enum lang_right_kind {
     LANG_RIGHT_INVOKE = 4
 };
 
+/* A parameter that a grant binds. */
+struct lang_bound {
+    uint32_t param;       /* its number, in declared order */
+    const uint8_t *bytes; /* canonical */
+    uint32_t size;
+};
+struct lang_invoke {
+    const struct lang_bound *bound; /* ascending by parameter */
+    uint32_t bound_count;           /* 0: as the process runs it */
+};
+
 struct lang_right {
     enum lang_right_kind kind;
     struct lang_place place;
-    const uint32_t *rules; /* INVOKE: indexes into the system's rules */
+    const uint32_t *rules;            /* INVOKE: indexes into the system's rules */
+    const struct lang_invoke *invoke; /* INVOKE: of each of them */
     uint32_t rule_count;
     struct lang_pos pos;
+};
+
+/* What narrows all rights of a grant; each once. */
+enum lang_narrow {
+    LANG_NARROW_LIMIT,    /* limit N per tick */
+    LANG_NARROW_TOTAL,    /* limit N in all */
+    LANG_NARROW_UNTIL,    /* until N: the last tick */
+    LANG_NARROW_PRIORITY, /* priority N: of a rule that is invoked, at most */
+    LANG_NARROW_COUNT
 };
 
 /* Several grants may name one process: the rights add up, each grant with its own limit. */
 struct lang_grant {
     uint32_t process; /* index into the system's processes */
     uint64_t limit;   /* requests a tick of all its rights together; LANG_LIMIT_NONE */
+    uint32_t narrows; /* bits 1 << enum lang_narrow: which of these are given */
+    uint64_t total;   /* requests in all, of each of its rights */
+    uint64_t until;   /* the last tick it counts in */
+    int32_t priority;
     const struct lang_right *rights;
     uint32_t right_count;
     struct lang_pos pos;

@@ -455,6 +455,46 @@ static void print_process(const struct lang_system *system, const struct lang_pr
 
 const char *const lang_right_words[] = {"", "map ", "read ", "write ", "invoke "};
 
+bool lang_print_narrow(const struct lang_grant *grant, unsigned narrow, struct jit_buf *out)
+{
+    static const char *const words[] = {"limit ", "limit ", "until ", "priority "};
+    const struct rmg_datum priority = {.codec = RMG_CODEC_I64, .as.i64 = grant->priority};
+    if ((grant->narrows & 1u << narrow) == 0) {
+        return false;
+    }
+    lang_put(out, words[narrow]);
+    switch (narrow) {
+    case LANG_NARROW_LIMIT:
+        lang_put_number(out, grant->limit);
+        lang_put(out, " per tick");
+        break;
+    case LANG_NARROW_TOTAL:
+        lang_put_number(out, grant->total);
+        lang_put(out, " in all");
+        break;
+    case LANG_NARROW_UNTIL:
+        lang_put_number(out, grant->until);
+        break;
+    default:
+        lang_print_datum(&priority, out);
+        break;
+    }
+    return true;
+}
+
+static void print_bound(const struct rmg_rule *rule, const struct lang_invoke *invoke,
+                        struct jit_buf *out)
+{
+    for (uint32_t i = 0; i < invoke->bound_count; i++) {
+        const struct lang_bound *bound = &invoke->bound[i];
+        lang_put(out, i == 0 ? "(" : ", ");
+        lang_put(out, rule->params[bound->param].name);
+        lang_put(out, " = ");
+        print_value(rule->params[bound->param].codec, bound->bytes, bound->size, out);
+    }
+    lang_put(out, invoke->bound_count > 0 ? ")" : "");
+}
+
 static void print_grant(const struct lang_system *system, const struct lang_grant *grant,
                         struct jit_buf *out)
 {
@@ -467,14 +507,18 @@ static void print_grant(const struct lang_system *system, const struct lang_gran
         for (uint32_t k = 0; k < right->rule_count; k++) {
             lang_put(out, k == 0 ? "" : ", ");
             lang_put(out, system->rules[right->rules[k]].rule.name);
+            print_bound(&system->rules[right->rules[k]].rule, &right->invoke[k], out);
         }
         lang_put(out, right->rule_count > 0 ? " on " : "");
         lang_put(out, right->place.path);
     }
-    if (grant->limit != LANG_LIMIT_NONE) {
-        lang_put(out, grant->right_count > 0 ? "; limit " : ": limit ");
-        lang_put_number(out, grant->limit);
-        lang_put(out, " per tick");
+    bool first = grant->right_count == 0;
+    for (unsigned i = 0; i < LANG_NARROW_COUNT; i++) {
+        if ((grant->narrows & 1u << i) != 0) {
+            lang_put(out, first ? ": " : "; ");
+            (void)lang_print_narrow(grant, i, out);
+            first = false;
+        }
     }
     lang_put(out, "\n");
 }

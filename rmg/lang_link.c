@@ -21,9 +21,8 @@ static struct lang_rule_node *find_rule(struct lang_parser *p, const struct lang
     return NULL;
 }
 
-static struct lang_binding *find_binding(struct lang_run_node *run, const struct lang_name *name)
+static struct lang_binding *find_binding(struct lang_binding *binding, const struct lang_name *name)
 {
-    struct lang_binding *binding = run->bindings;
     while (binding != NULL && !lang_name_equal(&binding->name, name)) {
         binding = binding->next;
     }
@@ -32,9 +31,9 @@ static struct lang_binding *find_binding(struct lang_run_node *run, const struct
 
 /* Every binding names a parameter, once. */
 static bool check_bindings(struct lang_parser *p, const struct lang_rule_node *rule,
-                           struct lang_run_node *run)
+                           struct lang_binding *bindings)
 {
-    for (struct lang_binding *binding = run->bindings; binding != NULL; binding = binding->next) {
+    for (struct lang_binding *binding = bindings; binding != NULL; binding = binding->next) {
         struct lang_nearest nearest = lang_nearest_to(binding->name.text, binding->name.size);
         const struct lang_param *param = rule->params;
         while (param != NULL && !lang_name_equal(&param->name, &binding->name)) {
@@ -46,7 +45,7 @@ static bool check_bindings(struct lang_parser *p, const struct lang_rule_node *r
                       "rule `%.60s` has no parameter `%.60s`", rule->name.text, binding->name.text);
             return nearest.best != NULL && lang_help(p, "did you mean `%.60s`?", nearest.best);
         }
-        if (find_binding(run, &binding->name) != binding) {
+        if (find_binding(bindings, &binding->name) != binding) {
             return lang_fail(p, binding->name.at, binding->name.span,
                              "the parameter `%.60s` is given twice", binding->name.text);
         }
@@ -58,7 +57,7 @@ static bool bind_params(struct lang_parser *p, const struct lang_rule_node *rule
                         struct lang_run_node *run, struct jit_buf *buf)
 {
     for (const struct lang_param *param = rule->params; param != NULL; param = param->next) {
-        struct lang_binding *binding = find_binding(run, &param->name);
+        struct lang_binding *binding = find_binding(run->bindings, &param->name);
         if (binding == NULL) {
             lang_fail(p, run->rule.at, run->rule.span,
                       "the parameter `%.60s` of rule `%.60s` is "
@@ -86,7 +85,7 @@ static bool link_rule(struct lang_parser *p, struct lang_rule_node *rule,
                       struct lang_run_node *node, struct lang_run *run)
 {
     run->rule = rule->index;
-    if (rule->broken || !check_bindings(p, rule, node)) {
+    if (rule->broken || !check_bindings(p, rule, node->bindings)) {
         return false;
     }
     struct jit_buf buf;
@@ -144,20 +143,67 @@ static bool link_process(struct lang_parser *p, struct lang_process_node *proces
     return good;
 }
 
+/* What a grant binds of a rule's parameters; the others are free. */
+static bool bind_some(struct lang_parser *p, const struct lang_rule_node *rule,
+                      const struct lang_rule_ref *ref, struct lang_invoke *out)
+{
+    struct jit_buf buf;
+    bool good = true;
+    uint32_t index = 0;
+    if (ref->bindings == NULL || rule->broken) {
+        return true;
+    }
+    if (!check_bindings(p, rule, ref->bindings)) {
+        return false;
+    }
+    struct lang_bound *bound = lang_alloc(p->arena, rule->param_count, sizeof *bound);
+    if (bound == NULL) {
+        return lang_no_memory(p);
+    }
+    jit_buf_init(&buf, p->arena->heap, JIT_PARAMS_BYTES_MAX);
+    for (const struct lang_param *param = rule->params; good && param != NULL;
+         param = param->next, index++) {
+        struct lang_binding *binding = find_binding(ref->bindings, &param->name);
+        if (binding == NULL) {
+            continue;
+        }
+        size_t at = buf.size;
+        good = lang_fit_constant(p, binding->value, param->codec, "this parameter");
+        if (good) {
+            rmg_codec_encode(&binding->value->datum, &buf);
+            uint8_t *bytes = (uint8_t *)lang_copy(p->arena, buf.data + at, buf.size - at);
+            if (buf.err == JIT_ELIMIT) {
+                good = lang_fail(p, binding->value->at, binding->value->size,
+                                 "the parameters of a rule have at most %u bytes in all",
+                                 JIT_PARAMS_BYTES_MAX);
+            } else {
+                good = (buf.err == JIT_OK && bytes != NULL) || lang_no_memory(p);
+            }
+            bound[out->bound_count++] = (struct lang_bound){
+                .param = index, .bytes = bytes, .size = (uint32_t)(buf.size - at)};
+        }
+    }
+    jit_buf_release(&buf);
+    out->bound = bound;
+    return good;
+}
+
 static bool link_right(struct lang_parser *p, struct lang_right_node *right)
 {
     uint32_t *rules = lang_alloc(p->arena, right->pub.rule_count, sizeof *rules);
-    if (rules == NULL) {
+    struct lang_invoke *invoke = lang_alloc(p->arena, right->pub.rule_count, sizeof *invoke);
+    if (rules == NULL || invoke == NULL) {
         return lang_no_memory(p);
     }
     bool good = true;
     uint32_t i = 0;
     for (struct lang_rule_ref *ref = right->rules; ref != NULL; ref = ref->next, i++) {
         struct lang_rule_node *rule = find_rule(p, &ref->name);
-        good = rule != NULL && good;
+        good = rule != NULL && bind_some(p, rule, ref, &invoke[i]) && good;
         rules[i] = rule == NULL ? 0 : rule->index;
     }
     right->pub.rules = rules;
+    right->pub.invoke = invoke;
     return good;
 }
 

@@ -252,6 +252,7 @@ struct lang_script_node {
 };
 struct lang_rule_ref {
     struct lang_name name;
+    struct lang_binding *bindings; /* by the grant */
     struct lang_rule_ref *next;
 };
 struct lang_right_node {
@@ -264,7 +265,7 @@ struct lang_grant_node {
     struct lang_grant pub;
     struct lang_name process;
     uint32_t at;
-    uint32_t limit_at;
+    uint32_t narrow_at[LANG_NARROW_COUNT];
     uint32_t end;
     struct lang_right_node *rights;
     struct lang_grant_node *next;
@@ -524,6 +525,8 @@ void lang_print_script_head(const struct lang_script *script, struct jit_buf *ou
 void lang_print_step_word(enum rmg_script_mode mode, struct jit_buf *out);
 void lang_print_step_end(enum rmg_script_mode mode, uint64_t at_most, struct jit_buf *out);
 extern const char *const lang_right_words[]; /* "map " */
+/* One of enum lang_narrow, as it is written; false: the grant has none. */
+bool lang_print_narrow(const struct lang_grant *grant, unsigned narrow, struct jit_buf *out);
 /* The conjuncts of a where: the first, and whether the others are its siblings. */
 const struct lang_expr *lang_conjuncts(const struct lang_expr *where, bool *several);
 void lang_print_name(const char *name, size_t size, struct jit_buf *out); /* quoted if need be */

@@ -3,9 +3,8 @@
 
 #include "base/check.h"
 
-static bool parse_bindings(struct lang_parser *p, struct lang_run_node *run)
+static bool parse_bindings(struct lang_parser *p, struct lang_binding **end)
 {
-    struct lang_binding **end = &run->bindings;
     while (!lang_at(p, LANG_C(')'))) {
         struct lang_binding *binding = lang_alloc(p->arena, 1, sizeof *binding);
         if (binding == NULL) {
@@ -38,7 +37,7 @@ bool lang_parse_call(struct lang_parser *p, struct lang_run_node **out)
         return lang_no_memory(p);
     }
     return lang_take_name(p, "the name of a rule", &run->rule) &&
-           (!lang_take(p, LANG_C('(')) || parse_bindings(p, run));
+           (!lang_take(p, LANG_C('(')) || parse_bindings(p, &run->bindings));
 }
 
 static bool parse_runs(struct lang_parser *p, struct lang_process_node *process)
@@ -265,6 +264,9 @@ static bool parse_invoke(struct lang_parser *p, struct lang_right_node *right)
         if (!lang_take_name(p, "the name of a rule", &ref->name)) {
             return false;
         }
+        if (lang_take(p, LANG_C('(')) && !parse_bindings(p, &ref->bindings)) {
+            return false;
+        }
         *end = ref;
         end = &ref->next;
         right->pub.rule_count++;
@@ -276,22 +278,57 @@ static bool parse_invoke(struct lang_parser *p, struct lang_right_node *right)
     return lang_take_path(p, "the path of an instance", &right->pub.place);
 }
 
-static bool parse_limit(struct lang_parser *p, struct lang_grant_node *grant, uint32_t at)
+/* limit N per tick / limit N in all / until N / priority N: each once. */
+static bool parse_narrow(struct lang_parser *p, struct lang_grant_node *grant)
 {
+    uint32_t at = p->token.at;
+    bool limit = lang_take_word(p, "limit");
+    bool until = !limit && lang_take_word(p, "until");
+    unsigned narrow = until ? LANG_NARROW_UNTIL : LANG_NARROW_PRIORITY;
     struct lang_expr *value = NULL;
-    grant->limit_at = at;
-    if (grant->pub.limit != LANG_LIMIT_NONE) {
-        return lang_fail(p, at, p->end - at, "this grant has a limit already");
+    if (!limit && !until) {
+        lang_next(p); /* priority */
     }
-    if (!lang_take_constant(p, "how many requests a tick", &value)) {
+    if (!lang_take_constant(p,
+                            limit   ? "how many requests"
+                            : until ? "the last tick"
+                                    : "the highest priority",
+                            &value)) {
         return false;
     }
-    if (value->codec != RMG_CODEC_I64 || value->datum.as.i64 < 0) {
-        return lang_fail(p, value->at, value->size, "a limit is a whole number, 0 or more");
+    int64_t least = narrow == LANG_NARROW_PRIORITY && !limit ? INT32_MIN : 0;
+    int64_t most = narrow == LANG_NARROW_PRIORITY && !limit ? INT32_MAX : INT64_MAX;
+    if (value->codec != RMG_CODEC_I64 || value->datum.as.i64 < least ||
+        value->datum.as.i64 > most) {
+        return lang_fail(p, value->at, value->size,
+                         limit   ? "a limit is a whole number, 0 or more"
+                         : until ? "a tick is a whole number, 0 or more"
+                                 : "a priority is a whole number");
     }
-    grant->pub.limit = (uint64_t)value->datum.as.i64;
-    if (!lang_take_word(p, "per") || !lang_take_word(p, "tick")) {
-        return lang_expected(p, "`per tick`");
+    if (limit) {
+        bool all = lang_take_word(p, "in");
+        narrow = all ? LANG_NARROW_TOTAL : LANG_NARROW_LIMIT;
+        if (!(all ? lang_take_word(p, "all")
+                  : lang_take_word(p, "per") && lang_take_word(p, "tick"))) {
+            return lang_expected(p, all ? "`all`" : "`per tick` or `in all`");
+        }
+    }
+    if ((grant->pub.narrows & 1u << narrow) != 0) {
+        static const char *const twice[] = {
+            "this grant has a limit already", "this grant has a limit in all already",
+            "this grant has a last tick already", "this grant has a highest priority already"};
+        return lang_fail(p, at, p->end - at, "%s", twice[narrow]);
+    }
+    grant->pub.narrows |= 1u << narrow;
+    grant->narrow_at[narrow] = at;
+    if (narrow == LANG_NARROW_LIMIT) {
+        grant->pub.limit = (uint64_t)value->datum.as.i64;
+    } else if (narrow == LANG_NARROW_TOTAL) {
+        grant->pub.total = (uint64_t)value->datum.as.i64;
+    } else if (narrow == LANG_NARROW_UNTIL) {
+        grant->pub.until = (uint64_t)value->datum.as.i64;
+    } else {
+        grant->pub.priority = (int32_t)value->datum.as.i64;
     }
     return true;
 }
@@ -312,22 +349,21 @@ static bool add_right(struct lang_parser *p, struct lang_grant_node *grant,
     return true;
 }
 
-/* One of: map P, ... / read P, ... / write P, ... / invoke r, ... on P / limit n per tick. */
+/* One of: map P, ... / read P, ... / write P, ... / invoke r, ... on P / what narrows them. */
 static bool parse_item(struct lang_parser *p, struct lang_grant_node *grant,
                        struct lang_right_node ***end)
 {
     static const char *const words[] = {NULL, "map", "read", "write", "invoke"};
     struct lang_right_node *right = NULL;
-    uint32_t at = p->token.at;
     int kind = LANG_RIGHT_INVOKE;
     while (kind > 0 && !lang_at_word(p, words[kind])) {
         kind--;
     }
     if (kind == 0) {
-        if (lang_take_word(p, "limit")) {
-            return parse_limit(p, grant, at);
+        if (lang_at_word(p, "limit") || lang_at_word(p, "until") || lang_at_word(p, "priority")) {
+            return parse_narrow(p, grant);
         }
-        return lang_expected(p, "`map`, `invoke`, `read`, `write` or `limit`");
+        return lang_expected(p, "`map`, `invoke`, `read`, `write`, `limit`, `until` or `priority`");
     }
     if (kind == LANG_RIGHT_INVOKE) {
         if (!add_right(p, grant, end, &right)) {

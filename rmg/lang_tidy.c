@@ -312,10 +312,9 @@ static void tidy_type(struct tidy *t, const struct lang_type_node *node)
     put(t, broken ? "}" : " }");
 }
 
-static struct lang_binding *binding_of(const struct lang_run_node *run,
-                                       const struct lang_param *param)
+static const struct lang_binding *binding_of(const struct lang_binding *binding,
+                                             const struct lang_param *param)
 {
-    struct lang_binding *binding = run->bindings;
     while (binding != NULL && !lang_name_equal(&binding->name, &param->name)) {
         binding = binding->next;
     }
@@ -332,31 +331,32 @@ static void tidy_binding(struct tidy *t, const struct lang_binding *binding, boo
 
 /* In the order in which the rule declares them; of a rule that is not there, or has others, in
  * their own. */
-static void tidy_run(struct tidy *t, const struct lang_run_node *run)
+static void tidy_call(struct tidy *t, const struct lang_name *name,
+                      const struct lang_binding *bindings)
 {
     const struct lang_rule_node *rule =
-        lang_index_get(&t->p->index, LANG_INDEX_RULE, run->rule.text, run->rule.size);
+        lang_index_get(&t->p->index, LANG_INDEX_RULE, name->text, name->size);
     uint32_t given = 0;
     uint32_t known = 0;
-    for (const struct lang_binding *b = run->bindings; b != NULL; b = b->next) {
+    for (const struct lang_binding *b = bindings; b != NULL; b = b->next) {
         given++;
     }
     for (const struct lang_param *param = rule == NULL ? NULL : rule->params; param != NULL;
          param = param->next) {
-        known += binding_of(run, param) != NULL;
+        known += binding_of(bindings, param) != NULL;
     }
-    jit_buf_put(&t->text, run->rule.text, run->rule.size);
+    jit_buf_put(&t->text, name->text, name->size);
     if (known == given && rule != NULL) {
         bool first = true;
         for (const struct lang_param *param = rule->params; param != NULL; param = param->next) {
-            if (binding_of(run, param) != NULL) {
-                tidy_binding(t, binding_of(run, param), first);
+            if (binding_of(bindings, param) != NULL) {
+                tidy_binding(t, binding_of(bindings, param), first);
                 first = false;
             }
         }
     } else {
-        for (const struct lang_binding *b = run->bindings; b != NULL; b = b->next) {
-            tidy_binding(t, b, b == run->bindings);
+        for (const struct lang_binding *b = bindings; b != NULL; b = b->next) {
+            tidy_binding(t, b, b == bindings);
         }
     }
     put(t, given > 0 ? ")" : "");
@@ -380,7 +380,7 @@ static void tidy_process(struct tidy *t, const struct lang_process_node *node)
         if (run != node->runs) {
             next_item(t, broken, run->rule.at, 4, ",");
         }
-        tidy_run(t, run);
+        tidy_call(t, &run->rule, run->bindings);
     }
     if (broken) {
         line(t, node->over_at, 4);
@@ -408,7 +408,7 @@ static void tidy_right(struct tidy *t, const struct lang_right_node *right)
 {
     put(t, lang_right_words[right->pub.kind]);
     for (const struct lang_rule_ref *ref = right->rules; ref != NULL; ref = ref->next) {
-        jit_buf_put(&t->text, ref->name.text, ref->name.size);
+        tidy_call(t, &ref->name, ref->bindings);
         put(t, ref->next == NULL ? " on " : ", ");
     }
     put(t, right->pub.place.path);
@@ -417,11 +417,11 @@ static void tidy_right(struct tidy *t, const struct lang_right_node *right)
 static void tidy_grant(struct tidy *t, const struct lang_grant_node *node)
 {
     const struct lang_right_node *first = node->rights;
-    bool limited = node->pub.limit != LANG_LIMIT_NONE;
-    uint32_t second = first == NULL         ? node->end
-                      : first->next != NULL ? first->next->at
-                      : limited             ? node->limit_at
-                                            : node->end;
+    uint32_t second = node->end;
+    for (unsigned i = LANG_NARROW_COUNT; i-- > 0;) {
+        second = first != NULL && (node->pub.narrows & 1u << i) != 0 ? node->narrow_at[i] : second;
+    }
+    second = first != NULL && first->next != NULL ? first->next->at : second;
     bool broken = breaks(t, second, node->end);
     put(t, "grant ");
     jit_buf_put(&t->text, node->process.text, node->process.size);
@@ -432,13 +432,15 @@ static void tidy_grant(struct tidy *t, const struct lang_grant_node *node)
         }
         tidy_right(t, right);
     }
-    if (limited) {
-        if (first != NULL) {
-            next_item(t, broken, node->limit_at, 4, ";");
+    bool any = first != NULL;
+    for (unsigned i = 0; i < LANG_NARROW_COUNT; i++) {
+        if ((node->pub.narrows & 1u << i) != 0) {
+            if (any) {
+                next_item(t, broken, node->narrow_at[i], 4, ";");
+            }
+            (void)lang_print_narrow(&node->pub, i, &t->text);
+            any = true;
         }
-        put(t, "limit ");
-        lang_put_number(&t->text, node->pub.limit);
-        put(t, " per tick");
     }
 }
 
@@ -451,7 +453,7 @@ static void tidy_steps(struct tidy *t, const struct lang_step_node *first, uint3
         lang_print_step_word(step->mode, &t->text);
         for (const struct lang_run_node *run = step->runs; run != NULL; run = run->next) {
             put(t, run == step->runs ? "" : " | ");
-            tidy_run(t, run);
+            tidy_call(t, &run->rule, run->bindings);
         }
         if (step->mode == RMG_SCRIPT_BLOCK) {
             tidy_steps(t, step->steps, indent + 2);

@@ -65,22 +65,78 @@ static enum jit_err hold(struct holder *holder, const struct kern_root_capabilit
         return JIT_ENOMEM;
     }
     holder->items = data;
+    struct sys_attenuators *own = NULL;
+    if (capability->attenuators != NULL) {
+        enum jit_err err = sys_attenuators_copy(holder->heap, capability->attenuators, &own);
+        if (err != JIT_OK) {
+            return err;
+        }
+    }
     holder->items[holder->count] = *capability;
+    holder->items[holder->count].attenuators = own;
     holder->items[holder->count].slot = (uint32_t)holder->count;
     holder->items[holder->count].generation = 1;
     holder->count++;
     return JIT_OK;
 }
 
-/* One capability for each run of the rule, which holds that run's parameters (14.5). A rule the
- * process does not run gets one whose parameters are free. */
+/* What narrows a grant's rights; priority is of those to invoke. True: something does. */
+static bool narrowed(const struct lang_grant *grant, enum lang_right_kind kind,
+                     struct sys_attenuators *out)
+{
+    *out = (struct sys_attenuators){
+        .operations = grant->total, .last_tick = grant->until, .priority_max = grant->priority};
+    out->given = (grant->narrows & 1u << LANG_NARROW_TOTAL) != 0 ? SYS_GIVEN_OPERATIONS : 0;
+    if ((grant->narrows & 1u << LANG_NARROW_UNTIL) != 0) {
+        out->given |= SYS_GIVEN_LAST_TICK;
+    }
+    if (kind == LANG_RIGHT_INVOKE && (grant->narrows & 1u << LANG_NARROW_PRIORITY) != 0) {
+        out->given |= SYS_GIVEN_PRIORITY;
+    }
+    return out->given != 0;
+}
+
+/* What the grant binds, others free. */
+static enum jit_err hold_bound(struct holder *holder, const struct lang_invoke *invoke,
+                               const struct kern_root_capability *like)
+{
+    struct kern_root_capability capability = *like;
+    struct sys_attenuators narrow = {0};
+    struct sys_bound *bound = jit_heap_zalloc(holder->heap, invoke->bound_count, sizeof *bound);
+    if (bound == NULL) {
+        return JIT_ENOMEM;
+    }
+    for (uint32_t i = 0; i < invoke->bound_count; i++) {
+        bound[i] = (struct sys_bound){.index = invoke->bound[i].param,
+                                      .bytes = invoke->bound[i].bytes,
+                                      .size = invoke->bound[i].size};
+    }
+    if (like->attenuators != NULL) {
+        narrow = *like->attenuators;
+    }
+    narrow.given |= SYS_GIVEN_BOUND;
+    narrow.bound = bound;
+    narrow.bound_count = invoke->bound_count;
+    capability.attenuators = &narrow;
+    enum jit_err err = hold(holder, &capability);
+    holder->heap->free(holder->heap, bound);
+    return err;
+}
+
+/* Where the grant binds parameters, one capability. Else one for each run of the rule, which holds
+ * that run's parameters (14.5). A rule the process does not run gets one whose parameters are free.
+ */
 static enum jit_err hold_invoke(struct holder *holder, const struct lang_system *system,
                                 const struct lang_process *process,
+                                const struct lang_invoke *invoke,
                                 const struct kern_root_capability *like, uint32_t rule)
 {
     struct kern_root_capability capability = *like;
     bool runs = false;
     capability.rule_id = system->rules[rule].rule.id;
+    if (invoke->bound_count > 0) {
+        return hold_bound(holder, invoke, &capability);
+    }
     for (uint32_t i = 0; i < process->run_count; i++) {
         if (process->runs[i].rule != rule) {
             continue;
@@ -127,13 +183,15 @@ static enum jit_err hold_all(struct holder *holder, const struct lang_system *sy
                 .limit = grant->limit,
                 .instance = right->place.instance,
             };
+            struct sys_attenuators narrow;
             enum jit_err err = JIT_OK;
+            capability.attenuators = narrowed(grant, right->kind, &narrow) ? &narrow : NULL;
             if (right->kind != LANG_RIGHT_INVOKE) {
                 err = hold(holder, &capability);
             }
             for (uint32_t i = 0; err == JIT_OK && i < right->rule_count; i++) {
-                err = hold_invoke(holder, system, &system->processes[process], &capability,
-                                  right->rules[i]);
+                err = hold_invoke(holder, system, &system->processes[process], &right->invoke[i],
+                                  &capability, right->rules[i]);
             }
             if (err != JIT_OK) {
                 return err;
@@ -184,6 +242,9 @@ static enum jit_err put_process(const struct lang_system *system, uint32_t index
                                 holder.items, (uint32_t)holder.count, &policy);
     }
     heap->free(heap, runs);
+    for (size_t i = 0; i < holder.count; i++) {
+        heap->free(heap, (void *)(uintptr_t)holder.items[i].attenuators);
+    }
     heap->free(heap, holder.items);
     return err;
 }
