@@ -67,7 +67,7 @@ static bool step_posted(struct shell_supervisor *s)
         supervisor_step(s, &posted.event);
         release_ended(s, &posted.event);
         if (posted.asker != NULL) {
-            supervisor_answer_later(s, posted.asker);
+            supervisor_answer_later(s, posted.asker, posted.serial);
         }
         any = true;
     }

@@ -17,6 +17,7 @@ void supervisor_post(struct shell_supervisor *s, const struct kern_event *event)
         &s->events[(s->event_at + s->event_count++) % s->event_capacity];
     place->event = *event;
     place->asker = NULL;
+    place->serial = 0;
     place->text[0] = '\0';
     if (event->text != NULL) {
         snprintf(place->text, sizeof place->text, "%s", event->text);

@@ -358,13 +358,39 @@ void supervisor_tell_end(struct shell_supervisor *s)
 
 /* ---- answers that wait until something is durable ---- */
 
-void supervisor_answer_later(struct shell_supervisor *s, struct hub_conn *asker)
+/* What became of what somebody asked about capabilities. */
+static void answer_cap(struct shell_supervisor *s, const struct supervisor_answer *answer)
+{
+    struct kern_outcome outcome;
+    struct hub_writer w;
+    if (!kern_core_outcome(s->core, answer->serial, &outcome)) {
+        fail(s, answer->conn, "busy", "it was carried out, and what became of it is forgotten");
+        return;
+    }
+    jit_buf_reset(&s->frame);
+    hub_begin(&w, &s->frame, 7);
+    hub_text(&w, "t", "cap");
+    hub_uint(&w, "slot", outcome.slot);
+    hub_uint(&w, "tick", outcome.tick);
+    hub_uint(&w, "excess", (uint64_t)outcome.excess);
+    hub_uint(&w, "result", (uint64_t)outcome.result);
+    hub_uint(&w, "verdict", (uint64_t)outcome.verdict);
+    hub_uint(&w, "generation", outcome.generation);
+    hub_end(&w);
+    if (s->frame.err == JIT_OK) {
+        hub_send(answer->conn, &s->frame);
+    }
+}
+
+void supervisor_answer_later(struct shell_supervisor *s, struct hub_conn *asker, uint64_t serial)
 {
     assert(s->answer_count < SUPERVISOR_COMMANDS_MAX);
     /* After a stop the core takes no command: there is no tick that has it. */
     bool heard = s->core != NULL && !s->stopped;
-    s->answers[s->answer_count++] = (struct supervisor_answer){
-        .conn = asker, .tick = heard ? kern_core_recorded_by(s->core) : UINT64_MAX};
+    s->answers[s->answer_count++] =
+        (struct supervisor_answer){.conn = asker,
+                                   .tick = heard ? kern_core_recorded_by(s->core) : UINT64_MAX,
+                                   .serial = serial};
     supervisor_answer(s);
 }
 
@@ -381,7 +407,9 @@ void supervisor_answer(struct shell_supervisor *s)
             s->answers[kept++] = answer;
             continue;
         }
-        if (durable) {
+        if (durable && answer.serial != 0) {
+            answer_cap(s, &answer);
+        } else if (durable) {
             answer_status(s, answer.conn, "status");
         } else if (s->stopped) {
             fail_stopped(s, answer.conn);
@@ -574,6 +602,69 @@ static void on_kill(struct shell_supervisor *s, struct hub_conn *conn, const cbo
     fail(s, conn, "missing", "there is no such process");
 }
 
+/* The number of a process; SYS_CAP_NONE: the message names none, or one that is not there. */
+static uint32_t process_of(const struct shell_supervisor *s, const cbor_item_t *message,
+                           const char *key)
+{
+    const struct kern_config *config = kern_core_config(s->core);
+    struct jit_id id;
+    uint32_t p = 0;
+    if (!hub_get_id(message, key, &id)) {
+        return SYS_CAP_NONE;
+    }
+    while (p < config->process_count && !jit_id_equal(&config->processes[p].id, &id)) {
+        p++;
+    }
+    return p < config->process_count ? p : SYS_CAP_NONE;
+}
+
+static void on_cap(struct shell_supervisor *s, struct hub_conn *conn, const cbor_item_t *message)
+{
+    uint64_t call = 0;
+    uint64_t object = 0;
+    size_t size = 0;
+    struct kern_operator_ask ask = {.call = 0};
+    if (s->core == NULL) {
+        fail(s, conn, "fresh", "there is no system yet: send one with genesis_begin");
+        return;
+    }
+    if (s->stopped) {
+        fail_stopped(s, conn);
+        return;
+    }
+    ask.holder = process_of(s, message, "holder");
+    ask.target = process_of(s, message, "target");
+    if (!hub_get_uint(message, "call", &call) || call > UINT32_MAX ||
+        !hub_get_uint(message, "object", &object) || object >= SYS_OBJECT_COUNT ||
+        !hub_get_bytes(message, "data", &ask.bytes, &size) || size > UINT32_MAX ||
+        (hub_field(message, "holder") != NULL && ask.holder == SYS_CAP_NONE)) {
+        fail(s, conn, "format", "cap wants call, object, data, and processes that are there");
+        return;
+    }
+    if (s->event_count + s->answer_count >= SUPERVISOR_COMMANDS_MAX) {
+        fail(s, conn, "busy", BUSY_TEXT);
+        return;
+    }
+    ask.call = (uint32_t)call;
+    ask.object = (enum sys_object)object;
+    ask.size = (uint32_t)size;
+    uint64_t serial = 0;
+    enum jit_err err = kern_core_ask(s->core, &ask, &serial);
+    if (err != JIT_OK) {
+        fail(s, conn,
+             err == JIT_EINVALID ? "format"
+             : err == JIT_EBUSY  ? "busy"
+                                 : "io",
+             err == JIT_EINVALID ? "what is asked does not follow the specification"
+                                 : jit_err_text(err));
+        return;
+    }
+    struct kern_event event = {.kind = KERN_EVENT_ASKED};
+    bool taken = supervisor_command(s, &event, conn);
+    assert(taken); /* there was room */
+    s->events[(s->event_at + s->event_count - 1) % s->event_capacity].serial = serial;
+}
+
 static void on_checkpoint(struct shell_supervisor *s, struct hub_conn *conn,
                           const cbor_item_t *message)
 {
@@ -609,6 +700,8 @@ static void on_message(void *user, struct hub_conn *conn, const cbor_item_t *mes
         answer_ps(s, conn);
     } else if (hub_is(message, "t", "kill")) {
         on_kill(s, conn, message);
+    } else if (hub_is(message, "t", "cap")) {
+        on_cap(s, conn, message);
     } else if (hub_is(message, "t", "checkpoint")) {
         on_checkpoint(s, conn, message);
     } else if (hub_is(message, "t", "genesis_begin")) {

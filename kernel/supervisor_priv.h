@@ -45,13 +45,15 @@ struct supervisor_told {
 struct supervisor_event {
     struct kern_event event;
     struct hub_conn *asker; /* of a command that is answered when it is durable; NULL: nobody */
+    uint64_t serial;        /* as in struct supervisor_answer */
     char text[160];
 };
 
 /* Somebody waits for the answer to a command that is an event of a tick. */
 struct supervisor_answer {
     struct hub_conn *conn;
-    uint64_t tick; /* to be durable first */
+    uint64_t tick;   /* to be durable first */
+    uint64_t serial; /* of what it asked about capabilities; 0: it is told the status */
 };
 
 struct supervisor_checkpoint; /* supervisor_checkpoint.c */
@@ -152,7 +154,7 @@ void supervisor_tell_end(struct shell_supervisor *s);
 void supervisor_write_tick(struct shell_supervisor *s, const struct kern_report *report,
                            uint32_t subscription, struct jit_buf *frames);
 /* A command has reached the core: who asked is answered as soon as it is durable. */
-void supervisor_answer_later(struct shell_supervisor *s, struct hub_conn *asker);
+void supervisor_answer_later(struct shell_supervisor *s, struct hub_conn *asker, uint64_t serial);
 /* Answer all whose ticks are durable, and refuse those whose ticks never will be. */
 void supervisor_answer(struct shell_supervisor *s);
 

@@ -49,6 +49,9 @@ static const struct cli_option run_options[] = {
      .metavar = "SECONDS",
      .max = 86400,
      .help = "a worker that takes longer for a tick hangs: exit 7, or its policy (default 60)"},
+    {.name = "dry-run",
+     .type = CLI_FLAG,
+     .help = "run nothing: say which runs of FILE would be denied, and why; exit 1 if any"},
     {.name = "die-at-log-offset",
      .type = CLI_NUMBER,
      .metavar = "B",
@@ -508,6 +511,28 @@ static const struct cli_verb verbs[] = {
      .examples = {{"jitos gc --keep 10 --dry-run --data run7", "what would go?"},
                   {"jitos gc --keep 10 --data run7", "the newest ten stay"}},
      .run = jitos_gc},
+    {.name = "cap",
+     .operands = "VERB [...]",
+     .summary = "who may do what: list, ask, explain, grant, revoke, audit",
+     .about =
+         "ls [PROCESS], tree [CAP]: what is held. CAP is called PROCESS/SLOT: 'w[1]/3'.\n"
+         "who-can RIGHT [RULE]: who holds it. RULE as in a system file: 'retire(n = 1)'.\n"
+         "explain PROCESS RIGHT [RULE], explain @TICK:N (request N of a tick): may it, and the\n"
+         "chain of capabilities with the first check that fails. Exit 0 allowed, 1 denied.\n"
+         "grant PROCESS RIGHT [RULE]: from the operator's authority, or --from CAP.\n"
+         "derive CAP [RIGHT [RULE]]: a narrower one beside it; more is refused: exit 1.\n"
+         "revoke CAP: it, and all that was derived from it, at once.\n"
+         "audit: the smallest set of grants under which the run would have passed, shown by\n"
+         "running it again under exactly these.\n\n"
+         "Rights: map, read, write, invoke. A supervisor that runs is asked; at rest one tick is\n"
+         "made for a change.",
+     .options = jitos_cap_options,
+     .operands_min = 1,
+     .operands_max = 4,
+     .examples = {{"jitos cap tree --data run7", "who holds what, and from whom"},
+                  {"jitos cap explain @12:0 --data run7", "why was this denied?"},
+                  {"jitos cap audit --data run7", "what would have been enough?"}},
+     .run = jitos_cap},
     {.name = "verify",
      .operands = "",
      .summary = "check chain, checkpoints, hashes and indexes of a folder",

@@ -15,6 +15,8 @@ int jitos_replay(struct cli *cli);
 int jitos_verify(struct cli *cli);
 int jitos_checkpoint(struct cli *cli);
 int jitos_restore(struct cli *cli);
+int jitos_cap(struct cli *cli);
+int jitos_dry_run(struct cli *cli); /* run --dry-run FILE */
 int jitos_fork(struct cli *cli);
 int jitos_branch(struct cli *cli);
 int jitos_rollback(struct cli *cli);
@@ -30,6 +32,7 @@ int jitos_sweep(struct cli *cli);
 /* Options of the verbs about history, each beside its verb. */
 extern const struct cli_option jitos_checkpoint_options[];
 extern const struct cli_option jitos_restore_options[];
+extern const struct cli_option jitos_cap_options[];
 extern const struct cli_option jitos_fork_options[];
 extern const struct cli_option jitos_branch_options[];
 extern const struct cli_option jitos_rollback_options[];

@@ -248,6 +248,9 @@ int jitos_run(struct cli *cli)
     struct load_made made = {.collect = NULL};
     struct source source = {.seed = 0};
     int code = CLI_OK;
+    if (cli_given(cli, "dry-run")) {
+        return jitos_dry_run(cli);
+    }
     if (temporary) {
         code = temporary_folder(cli, &folder);
         if (code != CLI_OK) {

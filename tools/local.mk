@@ -23,6 +23,9 @@ bin_PROGRAMS += %D%/jitos
 	%D%/rmgtool/export_write.c %D%/rmgtool/output.c %D%/rmgtool/path.c \
 	%D%/rmgtool/path.h %D%/rmgtool/rmg.h \
 	%D%/temporary.c %D%/temporary.h
+# Capabilities.
+%C%_jitos_SOURCES += %D%/authority.c %D%/authority.h %D%/jitos_audit.c %D%/jitos_cap.c \
+	%D%/jitos_cap.h %D%/jitos_dry_run.c %D%/jitos_explain.c %D%/jitos_grant.c
 # Checkpoints and history.
 %C%_jitos_SOURCES += %D%/ancestry.c %D%/ancestry.h %D%/branches.c %D%/branches.h %D%/forks.h \
 	%D%/jitos_fork.c %D%/jitos_merge.c %D%/settings.c %D%/settings.h \
@@ -44,7 +47,8 @@ nobase_dist_pkgdata_DATA = examples/supply-chain/supply-chain.jitos \
 	examples/kill9/kill9.jitos examples/kill9/people.csv examples/kill9/knows.csv \
 	examples/city/places.csv examples/city/detours.jitos examples/city/roads.csv examples/city/types.jitos \
 	examples/link-click/link-click.jitos examples/link-click/nodes.csv examples/link-click/edges.csv \
-	schemas/pack.jitos
+	examples/on-a-leash/depends.csv examples/on-a-leash/leash.jitos \
+	examples/on-a-leash/packages.csv schemas/pack.jitos
 
 nobase_dist_pkgdata_SCRIPTS = examples/kill9/kill9.sh
 

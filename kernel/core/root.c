@@ -200,9 +200,9 @@ static enum jit_err put_attenuators(struct rmg_collect *collect, const struct ji
     return err;
 }
 
-static enum jit_err put_capability(struct rmg_collect *collect, const char *name, uint32_t index,
-                                   const struct jit_id *process,
-                                   const struct kern_root_capability *cap)
+enum jit_err kern_root_capability(struct rmg_collect *collect, const char *name, uint32_t index,
+                                  const struct jit_id *process,
+                                  const struct kern_root_capability *cap)
 {
     struct jit_id instance;
     struct jit_id root_node;
@@ -358,7 +358,7 @@ enum jit_err kern_root_process(struct rmg_collect *collect, const char *name, ui
         err = put_policy(collect, &instance, &id, policy);
     }
     for (uint32_t i = 0; err == JIT_OK && i < capability_count; i++) {
-        err = put_capability(collect, name, index, &id, &capabilities[i]);
+        err = kern_root_capability(collect, name, index, &id, &capabilities[i]);
     }
     jit_buf_release(&program);
     jit_buf_release(&params);

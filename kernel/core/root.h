@@ -161,6 +161,10 @@ size_t kern_config_cap_count(const struct kern_config *config);
 JIT_MUST_CHECK enum jit_err kern_root_owned(struct rmg_collect *collect, const char *type,
                                             const struct jit_id *object,
                                             const struct jit_id *capability);
+/* One capability of a process, alone: its node and atoms in /sec. */
+JIT_MUST_CHECK enum jit_err kern_root_capability(struct rmg_collect *collect, const char *name,
+                                                 uint32_t index, const struct jit_id *process,
+                                                 const struct kern_root_capability *cap);
 /* BLAKE3("node:/sec/NAME/INDEX/SLOT"): of a capability that is there from genesis. */
 void kern_capability_id(const char *name, uint32_t index, uint32_t slot, struct jit_id *out);
 

@@ -74,6 +74,10 @@ dist_check_SCRIPTS += %D%/test_native.sh %D%/test_link_click.sh %D%/test_selftes
 	%D%/test_kills.sh
 EXTRA_DIST += docs/link-click.md docs/spec/program.md
 
+# Capabilities: the page shows what the programs print.
+dist_check_SCRIPTS += %D%/test_cap.sh
+EXTRA_DIST += docs/capabilities.md
+
 # Forks, rollbacks and merges with real processes.
 dist_check_SCRIPTS += %D%/test_branches.sh
 
