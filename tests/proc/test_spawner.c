@@ -5,6 +5,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <poll.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -219,7 +220,11 @@ START_TEST(cycles_leave_nothing)
     long grown = strtol(cage_status_line(spawner.pid, "VmRSS"), NULL, 10) - strtol(rss, NULL, 10);
     ck_assert_msg(grown < 512, "the spawner has grown by %ld KiB in %u cycles", grown, cycles);
     ck_assert_int_eq(waitpid(-1, NULL, WNOHANG), 0); /* the spawner, and nobody who has ended */
-    ck_assert_int_eq(descriptors_of(spawner.pid), theirs);
+    /* It closes what it was handed after it has answered. */
+    for (int i = 0; i < 100000 && descriptors_of(spawner.pid) > theirs; i++) {
+        (void)sched_yield();
+    }
+    ck_assert_int_le(descriptors_of(spawner.pid), theirs);
 }
 END_TEST
 

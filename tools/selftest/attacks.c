@@ -127,7 +127,8 @@ const struct attack attacks[] = {
     /* identity, namespaces, mounts, terminals */
     FORBIDDEN(37, setuid, "0"),
     FORBIDDEN(37, setresgid, "0", "0", "0"),
-    FORBIDDEN(38, unshare, "0x10000000"),
+    {38, "unshare NEWUSER", true, SIGSYS, CALL(unshare, "0x10000000"), false, 0,
+     ATTACK_SURFACE_WITHOUT_USERNS},
     FORBIDDEN(38, unshare, "0x20000"),
     FORBIDDEN(39, mount, "path", "s:/", "s:tmpfs", "0", "0"),
     FORBIDDEN(40, fsopen, "s:tmpfs", "0"),

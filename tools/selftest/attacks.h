@@ -12,6 +12,12 @@
 
 #define ATTACK_ANY (-1) /* whatever the signal */
 
+enum attack_surface {
+    ATTACK_GUARDED,
+    ATTACK_SURFACE,
+    ATTACK_SURFACE_WITHOUT_USERNS /* only where a worker has no user namespace of its own */
+};
+
 struct attack {
     unsigned number; /* in SANDBOX 3; 0: none, an honest thing or one more of a kind */
     const char *name;
@@ -23,7 +29,7 @@ struct attack {
     int native_code;
     /* With the filters switched off it succeeds: a part of the kernel that no other layer guards,
      * or its own memory. What it does must be seen by nobody else all the same. */
-    bool surface;
+    enum attack_surface surface;
 };
 extern const struct attack attacks[];
 extern const size_t attacks_count;
