@@ -187,6 +187,10 @@ struct rmg_load;
 JIT_MUST_CHECK enum jit_err rmg_load_begin(struct rmg_tx *tx, struct rmg_load **out);
 JIT_MUST_CHECK enum jit_err rmg_load_open(struct rmg_load *load, const struct jit_id *instance,
                                           enum rmg_map map);
+/* The same for a map that has content, which is deleted: what comes takes its place. EDGES alone;
+ * leaving it is JIT_EINVALID when an edge that has attachments has not come again. */
+JIT_MUST_CHECK enum jit_err rmg_load_replace(struct rmg_load *load, const struct jit_id *instance,
+                                             enum rmg_map map);
 JIT_MUST_CHECK enum jit_err rmg_load_node(struct rmg_load *load, const struct jit_id *id,
                                           const struct jit_id *type);
 JIT_MUST_CHECK enum jit_err rmg_load_edge(struct rmg_load *load, const struct rmg_edge *edge);

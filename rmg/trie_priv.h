@@ -401,6 +401,10 @@ JIT_MUST_CHECK enum jit_err trie_own_top(struct trie_pen *pen, const struct trie
 /* Release all nodes of this epoch; leaf() is told of every leaf under an owned node. */
 void trie_abandon(struct trie_pen *pen, const struct trie_spec *spec, uint32_t root,
                   void (*leaf)(void *user, uint32_t ref), void *user);
+/* Drop all nodes of a map that are older than this epoch and, of a hashed one, such leaves of its
+ * own; trie_abandon() releases the rest. Errors: JIT_ENOMEM; the map means what it did. */
+JIT_MUST_CHECK enum jit_err trie_bury(struct trie_pen *pen, const struct trie_spec *spec,
+                                      uint32_t root);
 
 /* ---- building (trie_build.c) ---- */
 

@@ -395,3 +395,25 @@ void trie_abandon(struct trie_pen *pen, const struct trie_spec *spec, uint32_t r
     }
     rmg_arena_release(pen->arena, root, trie_node_size(spec, children, node->depth));
 }
+
+enum jit_err trie_bury(struct trie_pen *pen, const struct trie_spec *spec, uint32_t root)
+{
+    const struct trie_node *node = root == 0 ? NULL : node_at(pen, root);
+    enum jit_err err = JIT_OK;
+    if (node == NULL) {
+        return JIT_OK;
+    }
+    unsigned children = trie_count16(node->map);
+    unsigned map = node->map;
+    for (unsigned i = 0; i < children && err == JIT_OK; i++, map &= map - 1) {
+        uint32_t child = trie_refs(spec, node)[i];
+        if (!trie_has(node->leaf, (unsigned)__builtin_ctz(map))) {
+            err = trie_bury(pen, spec, child);
+        } else if (spec->hashed && !owned(pen, rmg_arena_at(pen->arena, child))) {
+            err = trie_cell_drop(pen, child, spec->leaf_size);
+        }
+    }
+    return err != JIT_OK || owned(pen, node)
+               ? err
+               : trie_cell_drop(pen, root, trie_node_size(spec, children, node->depth));
+}

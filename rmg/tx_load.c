@@ -13,6 +13,7 @@ struct rmg_load {
     struct load_owner owner;
     struct jit_id instance;
     enum rmg_map map; /* RMG_MAPS: none is open */
+    bool replaces;    /* it had content */
     struct load_list list;
 };
 
@@ -143,6 +144,16 @@ static void leaf_free(void *user, uint32_t ref)
     }
 }
 
+/* Of a map that was there before: some leaves are older. */
+static void leaf_free_own(void *user, uint32_t ref)
+{
+    const struct leaf_end *end = user;
+    const struct leaf_node *leaf = rmg_arena_at(end->pen->arena, ref);
+    if (leaf->epoch >= end->pen->epoch) {
+        leaf_free(user, ref);
+    }
+}
+
 /* Take the leaves from the list, in order. */
 static enum jit_err build_map(struct load_build *build, enum rmg_map map, struct load_list *list)
 {
@@ -229,9 +240,27 @@ enum jit_err rmg_load_begin(struct rmg_tx *tx, struct rmg_load **out)
     load->build.tx = tx;
     load->build.owner = &load->owner;
     load->map = RMG_MAPS;
+    load->replaces = false;
     load->list = (struct load_list){.first = 0};
     load_owner_init(&load->owner, heap);
     return JIT_OK;
+}
+
+/* Every edge that has attachments is there. */
+static enum jit_err owners_stay(const struct rmg_tx *tx)
+{
+    struct among edges;
+    struct among owners;
+    among_begin(&edges, tx, RMG_EDGES);
+    among_begin(&owners, tx, RMG_BETA);
+    while (owners.leaf != NULL &&
+           among_has(&edges, owners.leaf + offsetof(struct leaf_owner, id))) {
+        among_step(&owners);
+    }
+    if (owners.err != JIT_OK || edges.err != JIT_OK) {
+        return owners.err != JIT_OK ? owners.err : edges.err;
+    }
+    return owners.leaf == NULL ? JIT_OK : JIT_EINVALID;
 }
 
 enum jit_err rmg_load_close(struct rmg_load *load)
@@ -249,10 +278,38 @@ enum jit_err rmg_load_close(struct rmg_load *load)
         load->map = RMG_MAPS;
         err = load_build(&load->build, map, &load->list, &twin);
     }
+    if (err == JIT_OK && load->replaces) {
+        err = owners_stay(load->build.tx);
+    }
+    load->replaces = false;
     return err;
 }
 
-enum jit_err rmg_load_open(struct rmg_load *load, const struct jit_id *instance, enum rmg_map map)
+/* The content goes, of the map and its indexes. */
+static enum jit_err empty_edges(struct rmg_load *load)
+{
+    static const enum rmg_map maps[] = {RMG_OUT, RMG_IN, RMG_EDGE_TYPES, RMG_EDGES};
+    struct rmg_tx *tx = load->build.tx;
+    struct trie_pen *pen = &load->build.pen;
+    struct leaf_end end = {.pen = pen, .map = RMG_EDGES};
+    enum jit_err err = JIT_OK;
+    /* What can fail comes first. */
+    for (size_t i = 0; i < sizeof maps / sizeof maps[0] && err == JIT_OK; i++) {
+        err = trie_bury(pen, &trie_specs[maps[i]], tx->at->roots.ref[maps[i]]);
+    }
+    for (size_t i = 0; i < sizeof maps / sizeof maps[0] && err == JIT_OK; i++) {
+        trie_abandon(pen, &trie_specs[maps[i]], tx->at->roots.ref[maps[i]],
+                     maps[i] == RMG_EDGES ? leaf_free_own : NULL, &end);
+        tx->at->roots.ref[maps[i]] = 0;
+    }
+    if (err == JIT_OK) {
+        tx->at->roots.edge_count = 0;
+    }
+    return err;
+}
+
+static enum jit_err load_open(struct rmg_load *load, const struct jit_id *instance,
+                              enum rmg_map map, bool replace)
 {
     struct rmg_tx *tx = load->build.tx;
     assert(map < RMG_MAPS_HASHED);
@@ -260,7 +317,7 @@ enum jit_err rmg_load_open(struct rmg_load *load, const struct jit_id *instance,
     if (err == JIT_OK) {
         err = tx_find(tx, instance);
     }
-    if (err == JIT_OK && tx->at->roots.ref[map] != 0) {
+    if (err == JIT_OK && tx->at->roots.ref[map] != 0 && !replace) {
         err = JIT_EINVALID;
     }
     if (err == JIT_OK && tx->at->epoch != tx->epoch) {
@@ -271,10 +328,26 @@ enum jit_err rmg_load_open(struct rmg_load *load, const struct jit_id *instance,
     }
     if (err == JIT_OK) {
         load->build.pen = tx_pen(tx, tx->at->arena);
+        err = replace ? empty_edges(load) : JIT_OK;
+    }
+    if (err == JIT_OK) {
         load->instance = *instance;
         load->map = map;
+        load->replaces = replace;
     }
     return err;
+}
+
+enum jit_err rmg_load_open(struct rmg_load *load, const struct jit_id *instance, enum rmg_map map)
+{
+    return load_open(load, instance, map, false);
+}
+
+enum jit_err rmg_load_replace(struct rmg_load *load, const struct jit_id *instance,
+                              enum rmg_map map)
+{
+    assert(map == RMG_EDGES);
+    return load_open(load, instance, map, true);
 }
 
 enum jit_err rmg_load_node(struct rmg_load *load, const struct jit_id *id,

@@ -4,14 +4,16 @@
  *
  * Shape:  nodes and edges are numbers (handles) into arrays; a node's edges hang in lists by
  *         (direction, type); attributes lie in columns by name, read from the version when a name
- * is first asked for. Handles rise with age: first the elements of the version by their ids, then
- * what is made, in the order it is made. They are never used again, so lists by handle are lists by
- * age, and whatever is decided by age is the same on every machine. Ids:    what is made gets its
- * id at commit, a function of the key, the number of the rewrite that made it and its place in that
- * rewrite; what does not survive costs no hash. Commit: goes through rmg_tx: as single changes by
- * ascending ids, or, where nearly all is new, as a bulk build. Dropping the form instead leaves no
- * trace: nothing else was touched. Owns:   all memory comes from the heap and is given back by
- * rmg_work_free(). The version must stay readable (pinned) as long. */
+ *         is first asked for. Handles rise with age: first the elements of the version by their
+ *         ids, then what is made, in the order it is made. They are never used again, so lists by
+ *         handle are lists by age, and whatever is decided by age is the same on every machine.
+ * Ids:    what is made gets its id at commit, a function of the key, the number of the rewrite that
+ *         made it and its place in that rewrite; what does not survive costs no hash.
+ * Commit: goes through rmg_tx, by ascending ids: as single changes; all edges as a bulk build where
+ *         many of them came or went; everything where nearly all is new. Dropping the form instead
+ *         leaves no trace: nothing else was touched.
+ * Owns:   all memory comes from the heap and is given back by rmg_work_free(). The version must
+ *         stay readable (pinned) as long. */
 #ifndef JIT_RMG_WORK_H
 #define JIT_RMG_WORK_H
 

@@ -9,6 +9,8 @@
 /* Where nearly all is new, what little there was is deleted and the whole is built in bulk. */
 #define BULK_FACTOR  4u
 #define BULK_COLUMNS 64u /* every name of the version becomes a column then */
+/* Where more than one in so many edges came or went, all edges are built anew. */
+#define EDGES_FACTOR 4u
 
 /* Elements to be written, in the order of their ids. */
 struct batch {
@@ -21,10 +23,14 @@ struct batch {
 struct commit {
     struct rmg_work *work;
     struct rmg_tx *tx;
-    struct rmg_load *load; /* NULL: as single changes */
-    struct batch nodes;
+    struct rmg_load *load; /* of what is built in bulk; NULL: nothing */
+    bool all;              /* everything is */
+    bool all_edges;        /* the map of edges is, whatever the others are */
+    uint32_t node_first;   /* those before it are as they were, but for what is gone */
+    uint32_t edge_first;
+    struct batch nodes; /* the others */
     struct batch edges;
-    uint32_t *node_place; /* of a made node its place in nodes, by handle - base_nodes */
+    uint32_t *node_place; /* of a node its place in nodes, by handle - node_first */
     struct jit_buf bytes; /* a value */
 };
 
@@ -130,24 +136,19 @@ static enum jit_err batch_fresh(const struct rmg_work *work, bool is_edge,
 
 static const struct jit_id *node_id(const struct commit *c, uint32_t node)
 {
-    uint32_t base = c->work->base_nodes;
-    if (node < base && c->load == NULL) {
-        return &c->work->ids[node];
-    }
-    uint32_t first = c->load == NULL ? base : 0;
-    return &c->nodes.ids[c->node_place[node - first]];
+    return node < c->node_first ? &c->work->ids[node]
+                                : &c->nodes.ids[c->node_place[node - c->node_first]];
 }
 
 static enum jit_err place_nodes(struct commit *c)
 {
-    uint32_t first = c->load == NULL ? c->work->base_nodes : 0;
-    c->node_place = c->work->heap->alloc(c->work->heap, (c->work->node_count - first + 1ul) *
-                                                            sizeof *c->node_place);
+    c->node_place = c->work->heap->alloc(
+        c->work->heap, (c->work->node_count - c->node_first + 1ul) * sizeof *c->node_place);
     if (c->node_place == NULL) {
         return JIT_ENOMEM;
     }
     for (uint32_t i = 0; i < c->nodes.count; i++) {
-        c->node_place[c->nodes.handles[i] - first] = i;
+        c->node_place[c->nodes.handles[i] - c->node_first] = i;
     }
     return JIT_OK;
 }
@@ -172,16 +173,24 @@ static enum jit_err clear_all(const struct commit *c, enum rmg_plane plane, cons
     return err == JIT_ENOENT ? JIT_OK : err;
 }
 
+/* Where the map is built anew a deleted edge just does not come again, but no node is deleted that
+ * has one. */
+static bool goes_alone(const struct commit *c, const struct work_edge *edge)
+{
+    return c->all || !c->all_edges || !work_node_live(c->work, edge->end[WORK_OUT]) ||
+           !work_node_live(c->work, edge->end[WORK_IN]);
+}
+
 static enum jit_err write_deletions(const struct commit *c)
 {
     const struct rmg_work *work = c->work;
-    const bool all = c->load != NULL;
+    const bool all = c->all;
     enum jit_err err = JIT_OK;
     for (uint32_t i = 0; i < work->base_edges && err == JIT_OK; i++) {
         const struct jit_id *id = &work->ids[work->base_nodes + i];
         if (all || !work_edge_live(work, i)) {
             err = clear_all(c, RMG_PLANE_BETA, id);
-            if (err == JIT_OK) {
+            if (err == JIT_OK && goes_alone(c, &work->edges[i])) {
                 err = rmg_tx_delete_edge(c->tx, &work->base.instance, id);
             }
         }
@@ -210,8 +219,8 @@ static enum jit_err write_nodes(const struct commit *c)
         uint32_t place = c->nodes.order[i].index;
         const struct jit_id *id = &c->nodes.ids[place];
         const struct jit_id *type = &work->types[work->nodes[c->nodes.handles[place]].type].id;
-        err = c->load != NULL ? rmg_load_node(c->load, id, type)
-                              : rmg_tx_upsert_node(c->tx, &work->base.instance, id, type);
+        err = c->all ? rmg_load_node(c->load, id, type)
+                     : rmg_tx_upsert_node(c->tx, &work->base.instance, id, type);
     }
     return err;
 }
@@ -236,8 +245,8 @@ static enum jit_err write_edges(const struct commit *c)
                                       .from = *node_id(c, at->end[WORK_OUT]),
                                       .to = *node_id(c, at->end[WORK_IN]),
                                       .type = work->types[at->type].id};
-        err = c->load != NULL ? rmg_load_edge(c->load, &edge)
-                              : rmg_tx_upsert_edge(c->tx, &work->base.instance, &edge);
+        err = c->all_edges ? rmg_load_edge(c->load, &edge)
+                           : rmg_tx_upsert_edge(c->tx, &work->base.instance, &edge);
     }
     return err;
 }
@@ -248,21 +257,20 @@ static enum jit_err write_slot(struct commit *c, const struct work_column *colum
     const struct work_slot *slot = work_slot_at(column, owner);
     const struct jit_id *instance = &c->work->base.instance;
     struct rmg_attachment attachment = {.name = column->name, .name_size = column->name_size};
-    if (slot == NULL || slot->state == WORK_ABSENT ||
-        (slot->state == WORK_SAME && c->load == NULL)) {
+    if (slot == NULL || slot->state == WORK_ABSENT || (slot->state == WORK_SAME && !c->all)) {
         return JIT_OK;
     }
     if (slot->state == WORK_CLEARED) {
-        return c->load != NULL ? JIT_OK
-                               : rmg_tx_clear_attachment(c->tx, instance, column->plane, id,
-                                                         column->name, column->name_size);
+        return c->all ? JIT_OK
+                      : rmg_tx_clear_attachment(c->tx, instance, column->plane, id, column->name,
+                                                column->name_size);
     }
     work_slot_value(slot, &c->bytes, &attachment.value);
     if (c->bytes.err != JIT_OK) {
         return c->bytes.err;
     }
-    return c->load != NULL ? rmg_load_attachment(c->load, id, &attachment)
-                           : rmg_tx_set_attachment(c->tx, instance, column->plane, id, &attachment);
+    return c->all ? rmg_load_attachment(c->load, id, &attachment)
+                  : rmg_tx_set_attachment(c->tx, instance, column->plane, id, &attachment);
 }
 
 static int compare_names(const struct work_column *a, const struct work_column *b)
@@ -306,19 +314,16 @@ static enum jit_err write_attachments(struct commit *c, enum rmg_plane plane)
     struct rmg_work *work = c->work;
     const bool is_edge = plane == RMG_PLANE_BETA;
     const struct batch *batch = is_edge ? &c->edges : &c->nodes;
-    uint32_t base = is_edge ? work->base_edges : work->base_nodes;
+    uint32_t first = is_edge ? c->edge_first : c->node_first;
     uint32_t *columns = work->heap->alloc(work->heap, (work->column_count + 1ul) * sizeof *columns);
     enum jit_err err = columns == NULL ? JIT_ENOMEM : JIT_OK;
     uint32_t count = columns == NULL ? 0 : sort_columns(c, plane, columns);
     if (count == 0) {
         goto out;
     }
-    if (c->load == NULL) {
-        const struct jit_id *ids = is_edge ? work->ids + work->base_nodes : work->ids;
-        for (uint32_t i = 0; i < base && err == JIT_OK; i++) {
-            if (is_edge ? work_edge_live(work, i) : work_node_live(work, i)) {
-                err = write_owner(c, columns, count, i, &ids[i]);
-            }
+    for (uint32_t i = 0; i < first && err == JIT_OK; i++) {
+        if (is_edge ? work_edge_live(work, i) : work_node_live(work, i)) {
+            err = write_owner(c, columns, count, i, &work->ids[is_edge ? work->base_nodes + i : i]);
         }
     }
     for (uint32_t i = 0; i < batch->count && err == JIT_OK; i++) {
@@ -332,9 +337,14 @@ out:
 
 static enum jit_err write_map(struct commit *c, enum rmg_map map)
 {
+    const struct jit_id *instance = &c->work->base.instance;
+    const bool replaces = map == RMG_EDGES && c->all_edges && !c->all;
     enum jit_err err = JIT_OK;
-    if (c->load != NULL) {
-        err = rmg_load_open(c->load, &c->work->base.instance, map);
+    if (c->all) {
+        err = rmg_load_open(c->load, instance, map);
+    } else if (replaces) {
+        err = rmg_load_begin(c->tx, &c->load);
+        err = err == JIT_OK ? rmg_load_replace(c->load, instance, map) : err;
     }
     if (err != JIT_OK) {
         return err;
@@ -343,12 +353,18 @@ static enum jit_err write_map(struct commit *c, enum rmg_map map)
     case RMG_NODES:
         return write_nodes(c);
     case RMG_EDGES:
-        return write_edges(c);
+        err = write_edges(c);
+        break;
     case RMG_ALPHA:
         return write_attachments(c, RMG_PLANE_ALPHA);
     default:
         return write_attachments(c, RMG_PLANE_BETA);
     }
+    if (replaces && err == JIT_OK) {
+        err = rmg_load_end(c->load);
+        c->load = NULL;
+    }
+    return err;
 }
 
 /* ---- which way ---- */
@@ -383,19 +399,30 @@ static enum jit_err know_names(struct rmg_work *work, enum rmg_map map, enum rmg
     return err == JIT_ENOENT ? JIT_OK : err;
 }
 
-/* Is the whole to be built anew? Then every attachment lies in a column. */
-static enum jit_err choose(struct rmg_work *work, bool *bulk)
+static uint64_t edges_changed(const struct rmg_work *work)
 {
+    uint64_t gone = 0;
+    for (uint32_t i = 0; i < work->base_edges; i++) {
+        gone += !work_edge_live(work, i);
+    }
+    return gone + work->edges_live - (work->base_edges - gone);
+}
+
+/* Is the whole to be built anew, or all edges? For the whole every attachment lies in a column. */
+static enum jit_err choose(struct commit *c)
+{
+    struct rmg_work *work = c->work;
     uint64_t base = (uint64_t)work->base_nodes + work->base_edges;
-    *bulk = false;
-    if (work->nodes_live + work->edges_live < (base + 1) * BULK_FACTOR) {
-        return JIT_OK;
+    enum jit_err err = JIT_ELIMIT;
+    if (work->nodes_live + work->edges_live >= (base + 1) * BULK_FACTOR) {
+        err = know_names(work, RMG_ALPHA, RMG_PLANE_ALPHA);
+        err = err == JIT_OK ? know_names(work, RMG_BETA, RMG_PLANE_BETA) : err;
     }
-    enum jit_err err = know_names(work, RMG_ALPHA, RMG_PLANE_ALPHA);
-    if (err == JIT_OK) {
-        err = know_names(work, RMG_BETA, RMG_PLANE_BETA);
-    }
-    *bulk = err == JIT_OK;
+    c->all = err == JIT_OK;
+    c->all_edges = c->all || edges_changed(work) * EDGES_FACTOR >
+                                 work->base_edges + work->base_nodes / EDGES_FACTOR;
+    c->node_first = c->all ? 0 : work->base_nodes;
+    c->edge_first = c->all_edges ? 0 : work->base_edges;
     return err == JIT_ELIMIT ? JIT_OK : err; /* a portal, too many names */
 }
 
@@ -403,25 +430,24 @@ enum jit_err rmg_work_commit(struct rmg_work *work, struct rmg_tx *tx)
 {
     static const enum rmg_map maps[] = {RMG_NODES, RMG_EDGES, RMG_ALPHA, RMG_BETA};
     struct commit c = {.work = work, .tx = tx};
-    bool bulk = false;
     jit_buf_init(&c.bytes, work->heap, JIT_ATOM_BYTES_MAX);
-    enum jit_err err = choose(work, &bulk);
-    if (err == JIT_OK && bulk) {
+    enum jit_err err = choose(&c);
+    if (err == JIT_OK && c.all) {
         err = rmg_load_begin(tx, &c.load);
     }
     if (err == JIT_OK) {
-        err = batch_fill(work, false, bulk ? 0 : work->base_nodes, &c.nodes);
+        err = batch_fill(work, false, c.node_first, &c.nodes);
     }
     if (err == JIT_OK) {
-        err = batch_fill(work, true, bulk ? 0 : work->base_edges, &c.edges);
+        err = batch_fill(work, true, c.edge_first, &c.edges);
     }
     if (err == JIT_OK) {
         err = place_nodes(&c);
     }
-    if (err == JIT_OK && !bulk) {
+    if (err == JIT_OK && !c.all) {
         err = batch_fresh(work, false, &c.nodes);
     }
-    if (err == JIT_OK && !bulk) {
+    if (err == JIT_OK && !c.all_edges) {
         err = batch_fresh(work, true, &c.edges);
     }
     if (err == JIT_OK) {

@@ -415,6 +415,71 @@ START_TEST(no_trace)
 END_TEST
 
 /* An id that is there already, in the version or twice among what was made. */
+static enum jit_err load_edges(struct kit_graph *g, uint32_t first, uint32_t end)
+{
+    struct rmg_load *load = NULL;
+    enum jit_err err = rmg_load_begin(g->tx, &load);
+    err = err == JIT_OK ? rmg_load_replace(load, &g->instance, RMG_EDGES) : err;
+    for (uint32_t i = first; i < end && err == JIT_OK; i++) {
+        const struct rmg_edge edge = {kit_id('e', i), kit_id('n', i % 7), kit_id('n', i % 5),
+                                      kit_type(11 + i % 2)};
+        err = rmg_load_edge(load, &edge);
+    }
+    if (err == JIT_OK) {
+        return rmg_load_end(load);
+    }
+    rmg_load_abort(load);
+    return err;
+}
+
+/* All edges anew: the root and the memory are those of the same content made any other way; what
+ * would leave attachments without their edge is refused, and an abort leaves what there was. */
+START_TEST(edges_anew)
+{
+    struct kit_graph g;
+    struct rmg_fault fault;
+    kit_graph_begin(&g, jit_heap_libc(), 1u << 24);
+    kit_open(&g);
+    for (uint32_t i = 0; i < 7; i++) {
+        kit_put_node(&g, kit_id('n', i), 1);
+    }
+    for (uint32_t i = 0; i < 200; i++) {
+        kit_put_edge(&g, kit_id('e', i), kit_id('n', i % 7), 11 + i % 2, kit_id('n', i % 5));
+    }
+    kit_put_i64(&g, RMG_PLANE_BETA, kit_id('e', 150), "w", 3);
+    kit_seal(&g);
+    struct jit_id root = g.version.state_root;
+    uint64_t live = g.arena->live;
+    for (unsigned round = 0; round < 5; round++) {
+        must(rmg_tx_begin(g.store, &g.version, &g.tx)); /* nobody needs the old one */
+        if (round == 3) { /* with edges of this transaction among them */
+            kit_put_edge(&g, kit_id('f', 1), kit_id('n', 1), 11, kit_id('n', 2));
+        }
+        must(load_edges(&g, round == 2 ? 100 : 0, 200));
+        if (round == 2) { /* and changed afterwards */
+            for (uint32_t i = 0; i < 100; i++) {
+                kit_put_edge(&g, kit_id('e', i), kit_id('n', i % 7), 11 + i % 2,
+                             kit_id('n', i % 5));
+            }
+        }
+        kit_seal(&g);
+        ck_assert(jit_id_equal(&root, &g.version.state_root));
+        must(rmg_store_verify(g.store, &g.version, &fault));
+        ck_assert_uint_eq(g.arena->live, live);
+    }
+    must(rmg_tx_begin(g.store, &g.version, &g.tx));
+    ck_assert_int_eq(load_edges(&g, 0, 150), JIT_EINVALID);
+    rmg_tx_abort(g.tx);
+    must(rmg_tx_begin(g.store, &g.version, &g.tx));
+    must(load_edges(&g, 0, 190));
+    rmg_tx_abort(g.tx);
+    g.tx = NULL;
+    ck_assert_uint_eq(g.arena->live, live);
+    must(rmg_store_verify(g.store, &g.version, &fault));
+    kit_graph_end(&g);
+}
+END_TEST
+
 START_TEST(an_id_twice)
 {
     struct model *m = &model;
@@ -518,6 +583,7 @@ static void fill(Suite *suite)
     tcase_add_test(tcase, random_operations);
     tcase_add_test(tcase, ids_are_the_formula);
     tcase_add_test(tcase, no_trace);
+    tcase_add_test(tcase, edges_anew);
     tcase_add_test(tcase, an_id_twice);
     tcase_add_test(tcase, bounds);
     tcase_add_test(tcase, refused_memory);
