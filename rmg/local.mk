@@ -33,7 +33,7 @@ noinst_LTLIBRARIES += %D%/librmg.la
 
 # The dense working form.
 %C%_librmg_la_SOURCES += \
-	%D%/work.c %D%/work.h %D%/work_commit.c %D%/work_field.c %D%/work_load.c %D%/work_priv.h
+	%D%/native.c %D%/native.h %D%/work.c %D%/work.h %D%/work_commit.c %D%/work_field.c %D%/work_load.c %D%/work_priv.h
 
 # Local scripts.
 %C%_librmg_la_SOURCES += \
