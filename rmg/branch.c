@@ -18,11 +18,34 @@ enum jit_err rmg_branch_fork(struct rmg_store *store, const struct rmg_version *
 void rmg_branch_drop(struct rmg_store *store, struct rmg_branch *branch)
 {
     assert(store->tx.store == NULL);
+    if (branch->over) {
+        return;
+    }
     store->tx.store = store; /* a pen needs one */
     tx_abandon(&store->tx, branch->head.instances, branch->base.epoch + 1);
     store->tx.store = NULL;
+    store_lost_drop(store, branch);
     rmg_store_unpin(store, &branch->base);
-    *branch = (struct rmg_branch){.base = rmg_version_empty()};
+    *branch = (struct rmg_branch){.over = true};
+}
+
+/* What the branch made is then younger than the fork of `into`, and reachable from its head: as if
+ * `into` had made it. What the branch replaced is dead for `into` too, since its head is not the
+ * branch's base any more. */
+void rmg_branch_adopt(struct rmg_store *store, struct rmg_branch *branch, struct rmg_branch *into)
+{
+    struct rmg_version *line = into == NULL ? &store->newest : &into->head;
+    struct dead_list lost = {.head = branch->lost};
+    assert(store->tx.store == NULL && !branch->over);
+    assert(line->epoch == branch->base.epoch);
+    *line = branch->head;
+    rmg_store_unpin(store, &branch->base);
+    if (into == NULL) {
+        store_bury(store, &lost, store->pin_count);
+    } else {
+        store_lose(store, &lost, into);
+    }
+    *branch = (struct rmg_branch){.over = true};
 }
 
 /* ---- what lies there already ---- */

@@ -169,6 +169,48 @@ void store_bury(struct rmg_store *store, struct dead_list *dead, size_t pin_coun
     }
 }
 
+void store_lose(struct rmg_store *store, struct dead_list *lost, struct rmg_branch *branch)
+{
+    uint64_t newest = store->pin_count == 0 ? 0 : store->pins[store->pin_count - 1].epoch;
+    uint64_t needed = newest > branch->base.epoch ? newest : branch->base.epoch;
+    struct dead_list list = {.head = branch->lost};
+    while (lost->head != NULL) {
+        struct dead_chunk *chunk = lost->head;
+        uint32_t kept = 0;
+        lost->head = chunk->next;
+        for (uint32_t i = 0; i < chunk->count; i++) {
+            struct dead_cell cell = chunk->cells[i];
+            if (cell.birth <= needed) {
+                chunk->cells[kept++] = cell;
+            } else {
+                cell_release(store, &cell, chunk->hand);
+            }
+        }
+        chunk->count = kept;
+        if (kept == 0 || chunk_merge(chunk, &list)) {
+            chunk_spare(store, chunk);
+        } else {
+            chunk->next = list.head;
+            list.head = chunk;
+        }
+    }
+    branch->lost = list.head;
+}
+
+void store_lost_drop(struct rmg_store *store, struct rmg_branch *branch)
+{
+    while (branch->lost != NULL) {
+        struct dead_chunk *chunk = branch->lost;
+        branch->lost = chunk->next;
+        for (uint32_t i = 0; i < chunk->count; i++) {
+            if (chunk->cells[i].birth > branch->base.epoch) {
+                cell_release(store, &chunk->cells[i], chunk->hand);
+            }
+        }
+        chunk_spare(store, chunk);
+    }
+}
+
 void rmg_store_unpin(struct rmg_store *store, const struct rmg_version *version)
 {
     size_t at = pin_find(store, version->epoch);

@@ -114,16 +114,22 @@ JIT_MUST_CHECK enum jit_err rmg_tx_seal(struct rmg_tx *tx, struct rmg_version *o
 struct rmg_branch {
     struct rmg_version base; /* pinned while the branch lives */
     struct rmg_version head; /* readable until the branch's next seal, or while it is pinned */
+    struct dead_chunk *lost; /* what it no longer has of its base */
+    bool over;               /* dropped or adopted */
 };
 /* O(1). from: a version that is pinned, the newest, or the head of a branch. Errors: JIT_ENOMEM. */
 JIT_MUST_CHECK enum jit_err rmg_branch_fork(struct rmg_store *store, const struct rmg_version *from,
                                             struct rmg_branch *out);
 /* A transaction on the branch's head; what seal gives is the caller's to put there. Errors: as
  * rmg_tx_begin(). */
-JIT_MUST_CHECK enum jit_err rmg_branch_begin(struct rmg_store *store,
-                                             const struct rmg_branch *branch, struct rmg_tx **out);
+JIT_MUST_CHECK enum jit_err rmg_branch_begin(struct rmg_store *store, struct rmg_branch *branch,
+                                             struct rmg_tx **out);
+/* The branch's head becomes the head of `into`, or with NULL the newest version, as it is: what it
+ * was forked from has not moved since. O(what it replaced); the branch is over. Branches forked
+ * from its versions live on. */
+void rmg_branch_adopt(struct rmg_store *store, struct rmg_branch *branch, struct rmg_branch *into);
 /* Gives back all that the branch made: O(what it changed). Branches forked from its versions must
- * be gone, and pins of them. */
+ * be gone, and pins of them. Nothing happens to one that is over. */
 void rmg_branch_drop(struct rmg_store *store, struct rmg_branch *branch);
 
 /* Versions that lie in the arenas already: of a store that lived in this memory before. Arenas are

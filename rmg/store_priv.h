@@ -19,10 +19,10 @@ struct rmg_tx {
     struct rmg_store *store; /* NULL: no transaction runs */
     struct rmg_version base;
     uint64_t epoch;
-    uint64_t fork;      /* what is not younger belongs to the version the branch was forked from */
-    bool branch;        /* the newest version stays what it is */
-    bool adopted;       /* validity across instances is not judged */
-    uint32_t instances; /* root of the map of instances, as it stands */
+    uint64_t fork; /* what is not younger belongs to the version the branch was forked from */
+    struct rmg_branch *line; /* NULL: the store's own */
+    bool adopted;            /* validity across instances is not judged */
+    uint32_t instances;      /* root of the map of instances, as it stands */
     uint64_t instance_count;
     /* Validity across instances is judged at seal, from what was touched alone: */
     int64_t portal_delta; /* portals set less portals cleared */
@@ -32,6 +32,7 @@ struct rmg_tx {
     size_t touched_count;
     size_t touched_capacity;
     struct dead_list dead;
+    struct dead_list lost; /* of the version the branch was forked from */
     struct jit_exec *exec; /* NULL: the caller's thread does everything */
     uint64_t spare_bytes;  /* reserved beyond what the operations need, for hands */
     /* The instance of the last operation. */
@@ -44,6 +45,7 @@ struct rmg_tx {
 struct tx_hand {
     struct rmg_arena arena; /* a part of the one it writes to; live counts from HAND_LIVE */
     struct dead_list dead;
+    struct dead_list lost;
     struct dead_chunk *spare;
     struct rmg_counters counters;
 };
@@ -96,6 +98,11 @@ JIT_MUST_CHECK enum jit_err store_pin_any(struct rmg_store *store,
 /* Give back cells that no pinned version before `epoch` needs; keep the others with the newest
  * such pin. The list is empty afterwards. */
 void store_bury(struct rmg_store *store, struct dead_list *dead, size_t pin_count);
+/* Cells that the branch no longer refers to, for its list. Of those that it made itself, what no
+ * pinned version needs is given back. The list is empty afterwards. */
+void store_lose(struct rmg_store *store, struct dead_list *lost, struct rmg_branch *branch);
+/* The branch is over and nothing of it is needed: what it made itself is given back. */
+void store_lost_drop(struct rmg_store *store, struct rmg_branch *branch);
 
 JIT_MUST_CHECK enum jit_err instance_judge(const struct rmg_store *store, uint32_t instances,
                                            const struct leaf_instance *leaf);

@@ -368,6 +368,7 @@ struct trie_pen {
     uint64_t epoch;
     uint64_t fork; /* cells up to this epoch are another line's: never released here */
     struct dead_list *dead;
+    struct dead_list *lost;    /* what is another line's, to remember it; NULL: there is no other */
     struct dead_chunk **spare; /* chunks kept for reuse */
     struct rmg_counters *counters;
     uint32_t hand; /* as in dead_chunk */

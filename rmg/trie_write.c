@@ -27,10 +27,9 @@ enum jit_err trie_cell_new(struct trie_pen *pen, uint32_t size, uint32_t *ref)
     return err;
 }
 
-/* Room for one dead cell, so that what follows cannot fail half way. */
-static enum jit_err dead_ready(struct trie_pen *pen)
+static enum jit_err list_ready(struct trie_pen *pen, struct dead_list *list)
 {
-    struct dead_chunk *chunk = pen->dead->head;
+    struct dead_chunk *chunk = list->head;
     if (chunk != NULL && chunk->hand == pen->hand && chunk->count < DEAD_PER_CHUNK) {
         return JIT_OK;
     }
@@ -45,9 +44,16 @@ static enum jit_err dead_ready(struct trie_pen *pen)
     }
     chunk->count = 0;
     chunk->hand = pen->hand;
-    chunk->next = pen->dead->head;
-    pen->dead->head = chunk;
+    chunk->next = list->head;
+    list->head = chunk;
     return JIT_OK;
+}
+
+/* Room for one dead cell, so that what follows cannot fail half way. */
+static enum jit_err dead_ready(struct trie_pen *pen)
+{
+    enum jit_err err = list_ready(pen, pen->dead);
+    return err == JIT_OK && pen->lost != NULL ? list_ready(pen, pen->lost) : err;
 }
 
 static void cell_bury(struct trie_pen *pen, uint32_t ref, uint32_t size)
@@ -58,10 +64,8 @@ static void cell_bury(struct trie_pen *pen, uint32_t ref, uint32_t size)
         return;
     }
     uint64_t birth = birth_of(cell);
-    if (birth <= pen->fork) {
-        return;
-    }
-    struct dead_cell *dead = &pen->dead->head->cells[pen->dead->head->count++];
+    struct dead_list *list = birth <= pen->fork ? pen->lost : pen->dead;
+    struct dead_cell *dead = &list->head->cells[list->head->count++];
     dead->birth = birth;
     dead->ref = ref;
     dead->where = pen->arena_index << 28u | (size + RMG_GRANULE - 1) / RMG_GRANULE;

@@ -9,6 +9,7 @@ struct trie_pen tx_pen(struct rmg_tx *tx, uint32_t arena)
                              .epoch = tx->epoch,
                              .fork = tx->fork,
                              .dead = &tx->dead,
+                             .lost = tx->line == NULL ? NULL : &tx->lost,
                              .spare = &store->spare,
                              .counters = &store->counters};
 }
@@ -38,15 +39,15 @@ enum jit_err rmg_tx_begin(struct rmg_store *store, const struct rmg_version *bas
     return JIT_OK;
 }
 
-enum jit_err rmg_branch_begin(struct rmg_store *store, const struct rmg_branch *branch,
+enum jit_err rmg_branch_begin(struct rmg_store *store, struct rmg_branch *branch,
                               struct rmg_tx **out)
 {
     struct rmg_tx *tx = &store->tx;
     *out = NULL;
-    assert(tx->store == NULL);
+    assert(tx->store == NULL && !branch->over);
     tx_open(tx, store, &branch->head);
     tx->fork = branch->base.epoch;
-    tx->branch = true;
+    tx->line = branch;
     *out = tx;
     return JIT_OK;
 }
@@ -154,6 +155,15 @@ static void tx_end(struct rmg_tx *tx)
     tx->at = NULL;
 }
 
+static void dead_free(struct rmg_tx *tx, struct dead_list *list)
+{
+    while (list->head != NULL) {
+        struct dead_chunk *chunk = list->head;
+        list->head = chunk->next;
+        tx->store->heap->free(tx->store->heap, chunk);
+    }
+}
+
 void rmg_tx_abort(struct rmg_tx *tx)
 {
     if (tx == NULL) {
@@ -161,11 +171,8 @@ void rmg_tx_abort(struct rmg_tx *tx)
     }
     assert(tx->store != NULL);
     tx_abandon(tx, tx->instances, tx->epoch);
-    while (tx->dead.head != NULL) {
-        struct dead_chunk *chunk = tx->dead.head;
-        tx->dead.head = chunk->next;
-        tx->store->heap->free(tx->store->heap, chunk);
-    }
+    dead_free(tx, &tx->dead);
+    dead_free(tx, &tx->lost);
     tx_end(tx);
 }
 

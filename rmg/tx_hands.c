@@ -184,6 +184,7 @@ enum jit_err rmg_hands_set(struct rmg_hands *hands, const struct jit_id *owner,
                            .epoch = hands->tx->epoch,
                            .fork = hands->tx->fork,
                            .dead = &hand->dead,
+                           .lost = hands->tx->line == NULL ? NULL : &hand->lost,
                            .spare = &hand->spare,
                            .counters = &hand->counters,
                            .hand = number + 1};
@@ -218,6 +219,7 @@ void rmg_hands_close(struct rmg_hands *hands)
         struct tx_hand *hand = &hands->hands[h];
         hand_settle(store->options.arenas[hands->arena], &hand->arena);
         dead_join(&hands->tx->dead, &hand->dead);
+        dead_join(&hands->tx->lost, &hand->lost);
         store->counters.nodes_copied += hand->counters.nodes_copied;
         store->counters.leaves_made += hand->counters.leaves_made;
         store->counters.hashes += hand->counters.hashes;

@@ -177,8 +177,11 @@ enum jit_err rmg_tx_seal(struct rmg_tx *tx, struct rmg_version *out)
     trie_hasher_add(store->hasher, &mem, TRIE_INSTANCES, tx->instances, &version.state_root);
     trie_hasher_finish(store->hasher, &store->counters);
     store_bury(store, &tx->dead, store->pin_count);
+    if (tx->line != NULL) {
+        store_lose(store, &tx->lost, tx->line);
+    }
     store->epoch = version.epoch;
-    if (!tx->branch) {
+    if (tx->line == NULL) {
         store->newest = version;
     }
     tx->store = NULL;

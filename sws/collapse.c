@@ -163,9 +163,9 @@ static enum jit_err request_make(const struct sws *space, const struct sws_branc
 struct line {
     struct sws *space;
     struct rmg_store *store;
-    const struct rmg_branch *branch; /* what is collapsed */
-    struct rmg_branch *into;         /* NULL: the store's own line */
-    struct rmg_version head;         /* of what it goes into */
+    struct rmg_branch *branch; /* what is collapsed */
+    struct rmg_branch *into;   /* NULL: the store's own line */
+    struct rmg_version head;   /* of what it goes into */
 };
 
 /* A transaction on the line, with the patch performed, not sealed. */
@@ -233,27 +233,45 @@ static enum jit_err line_merge(const struct line *line, struct jit_buf *patch,
     return err;
 }
 
-/* *tx: ready to be sealed; NULL: the branch changed nothing here. */
-static enum jit_err line_ready(const struct line *line, struct rmg_tx **tx, uint64_t *operations,
+static bool count_one(void *user, const struct rmg_difference *difference)
+{
+    (void)difference;
+    ++*(uint64_t *)user;
+    return true;
+}
+
+/* What cannot fail any more: line_finish(). */
+struct ready {
+    struct line line;
+    struct rmg_tx *tx; /* to be sealed; NULL: none */
+    bool adopt;        /* nothing else has moved: the branch's version is what comes out */
+};
+
+static enum jit_err line_ready(const struct line *line, struct ready *ready, uint64_t *operations,
                                struct rmg_merge_result *conflict)
 {
     struct jit_buf patch;
-    *tx = NULL;
+    *ready = (struct ready){.line = *line};
     *operations = 0;
     if (line->store == NULL || line->branch->base.epoch == line->branch->head.epoch) {
         return JIT_OK;
     }
     const struct rmg_state before = {line->store, line->branch->base};
     const struct rmg_state after = {line->store, line->branch->head};
+    if (line->head.epoch == line->branch->base.epoch) {
+        enum jit_err err = rmg_diff(&before, &after, count_one, operations, NULL);
+        ready->adopt = err == JIT_OK && *operations > 0;
+        return err;
+    }
     jit_buf_init(&patch, line->space->options.heap, JIT_PATCH_BYTES_MAX);
     enum jit_err err =
         rmg_diff_patch(line->space->options.heap, &before, &after, &patch, operations);
-    if (err == JIT_OK && line->head.epoch != line->branch->base.epoch) {
+    if (err == JIT_OK) {
         jit_buf_reset(&patch);
         err = line_merge(line, &patch, conflict);
     }
     if (err == JIT_OK && *operations > 0) {
-        err = line_apply(line, patch.data, patch.size, tx);
+        err = line_apply(line, patch.data, patch.size, &ready->tx);
     }
     jit_buf_release(&patch);
     return err;
@@ -263,6 +281,22 @@ static void must_seal(struct rmg_tx *tx, struct rmg_version *out)
 {
     enum jit_err err = rmg_tx_seal(tx, out);
     assert(err == JIT_OK); /* it was judged */
+}
+
+/* True: there is a new version. */
+static bool line_finish(struct ready *ready, struct rmg_version *version)
+{
+    struct line *line = &ready->line;
+    if (ready->adopt) {
+        *version = line->branch->head;
+        rmg_branch_adopt(line->store, line->branch, line->into);
+    } else if (ready->tx != NULL) {
+        must_seal(ready->tx, version);
+        if (line->into != NULL) {
+            line->into->head = *version;
+        }
+    }
+    return ready->adopt || ready->tx != NULL;
 }
 
 /* What the branch's conclusions rest on, the conclusions of its parent rest on too. */
@@ -301,8 +335,9 @@ static enum jit_err into_branch(struct sws *space, struct sws_branch *branch,
                                 struct sws_collapse *out)
 {
     struct sws_branch *parent = branch->parent;
-    struct rmg_tx *own = NULL;
-    struct rmg_tx *shared = NULL;
+    struct rmg_version version;
+    struct ready own = {.tx = NULL};
+    struct ready shared = {.tx = NULL};
     struct line line = {space, space->own, &branch->own, &parent->own, parent->own.head};
     enum jit_err err = line_ready(&line, &own, &out->local_operations, &out->conflict);
     if (err == JIT_OK) {
@@ -316,16 +351,13 @@ static enum jit_err into_branch(struct sws *space, struct sws_branch *branch,
         err = reads_hand_up(branch);
     }
     if (err != JIT_OK) {
-        rmg_tx_abort(own);
-        rmg_tx_abort(shared);
+        rmg_tx_abort(own.tx);
+        rmg_tx_abort(shared.tx);
         return err;
     }
-    if (own != NULL) {
-        must_seal(own, &parent->own.head);
-    }
-    if (shared != NULL) {
-        must_seal(shared, &parent->shared.head);
-    }
+    drop_below(space, branch);
+    line_finish(&own, &version);
+    line_finish(&shared, &version);
     return JIT_OK;
 }
 
@@ -334,7 +366,8 @@ static enum jit_err into_trunk(struct sws *space, struct sws_branch *branch,
 {
     const struct rmg_version latest = space->options.home->latest;
     const struct line line = {space, space->own, &branch->own, NULL, latest};
-    struct rmg_tx *own = NULL;
+    struct ready own = {.tx = NULL};
+    struct rmg_version version;
     size_t before = request->size;
     enum jit_err err = request_make(space, branch, request, &out->shared_operations);
     if (err == JIT_OK) {
@@ -347,9 +380,8 @@ static enum jit_err into_trunk(struct sws *space, struct sws_branch *branch,
         request->size = before;
         return err;
     }
-    if (own != NULL) {
-        struct rmg_version version;
-        must_seal(own, &version);
+    drop_below(space, branch);
+    if (line_finish(&own, &version)) {
         sws_commit(space, &version);
     }
     return JIT_OK;
@@ -363,7 +395,6 @@ enum jit_err sws_collapse(struct sws *space, struct sws_branch *branch, struct j
     enum jit_err err = branch->parent == NULL ? into_trunk(space, branch, request, out)
                                               : into_branch(space, branch, out);
     if (err == JIT_OK) {
-        drop_below(space, branch);
         sws_drop(space, branch);
     }
     return err;

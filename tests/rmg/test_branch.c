@@ -17,6 +17,7 @@ struct line {
 
 static struct world world;
 static struct line lines[LINES];
+static unsigned adoptions;
 
 static void must(enum jit_err err)
 {
@@ -116,6 +117,35 @@ static void drop_line(unsigned at)
     lines[at].alive = false;
 }
 
+/* Where it was forked from has not moved: it takes over what the line is, and its branches. */
+static void adopt_line(unsigned at)
+{
+    struct line *line = &lines[at];
+    struct line *into = line->parent == LINES ? NULL : &lines[line->parent];
+    struct rmg_version *head = into == NULL ? &world.version : &into->branch.head;
+    struct naive_state *model = into == NULL ? &world.model : &into->model;
+    if (head->epoch != line->branch.base.epoch) {
+        return;
+    }
+    uint64_t hashes = rmg_store_counters(world.store)->hashes;
+    const struct rmg_version taken = line->branch.head;
+    rmg_branch_adopt(world.store, &line->branch, into == NULL ? NULL : &into->branch);
+    ck_assert_uint_eq(rmg_store_counters(world.store)->hashes, hashes);
+    if (into == NULL) {
+        world.version = taken;
+    }
+    ck_assert_uint_eq(head->epoch, taken.epoch);
+    naive_release(model);
+    *model = line->model;
+    line->alive = false;
+    for (unsigned i = 0; i < LINES; i++) {
+        if (lines[i].alive && lines[i].parent == at) {
+            lines[i].parent = line->parent;
+        }
+    }
+    adoptions++;
+}
+
 /* Memory of the same state, built in one go elsewhere. */
 static uint64_t live_anew(void)
 {
@@ -156,6 +186,7 @@ START_TEST(lines_are_apart)
 {
     world_begin(&world, (enum world_ids)(_i % WORLD_IDS), (uint64_t)_i, 16u << 20);
     memset(lines, 0, sizeof lines);
+    adoptions = 0;
     for (unsigned step = 0; step < STEPS; step++) {
         unsigned at = (unsigned)jit_random_below(&world.random, LINES + 1);
         uint64_t pick = jit_random_below(&world.random, 10);
@@ -166,6 +197,8 @@ START_TEST(lines_are_apart)
             fork_line(at);
         } else if (pick == 2 && at < LINES) {
             drop_line(at);
+        } else if (pick == 3 && at < LINES) {
+            adopt_line(at);
         } else {
             change_line(at);
         }
@@ -185,6 +218,7 @@ START_TEST(lines_are_apart)
     }
     compare(&world.model, &world.version);
     ck_assert_uint_eq(live(), live_anew());
+    ck_assert_uint_gt(adoptions, 0);
     world_end(&world);
 }
 END_TEST
