@@ -363,15 +363,14 @@ static void arm(struct universe *u)
 /* Requests of the process without a capability that changed something. */
 static uint64_t thief_applied(const struct universe *u)
 {
-    for (uint32_t i = 0; i < u->sim.process_count; i++) {
-        struct kern_process_status status;
+    struct kern_process_status status = {.config = NULL};
+    bool thief = false;
+    for (uint32_t i = 0; !thief && i < u->sim.process_count; i++) {
         kern_core_process(u->sim.core, i, &status);
-        if (strcmp(status.config->name, "thief") == 0) {
-            return status.applied;
-        }
+        thief = strcmp(status.config->name, "thief") == 0;
     }
-    assert(!"there is no thief");
-    return 0;
+    assert(thief);
+    return status.applied;
 }
 
 static void look_at(struct universe *u, const struct kern_log_record *record)
