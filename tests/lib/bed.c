@@ -15,7 +15,9 @@ static void must(enum jit_err err)
 static struct jit_id numbered(const char *prefix, uint64_t seed, uint64_t number)
 {
     struct jit_id id;
-    uint64_t label[2] = {seed, number};
+    uint8_t label[16];
+    jit_put_le64(label, seed);
+    jit_put_le64(label + 8, number);
     jit_hash_named(prefix, label, sizeof label, &id);
     return id;
 }

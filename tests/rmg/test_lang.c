@@ -410,7 +410,7 @@ START_TEST(precedence)
     CODE(r->updates[0].expr, RMG_EXPR_FIELD, 0, 0, RMG_EXPR_TO_F64, K(0), RMG_EXPR_DIV);
     CODE(r->updates[1].expr, RMG_EXPR_FIELD, 1, 0, RMG_EXPR_TO_F32, K(1), RMG_EXPR_MUL);
     ck_assert_int_eq(r->constants[1].codec, RMG_CODEC_F32);
-    ck_assert(r->constants[1].as.f64 == (double)0.1f);
+    ck_assert(r->constants[1].as.f64 == (double)(float)0.1f);
 #undef K
 }
 END_TEST
