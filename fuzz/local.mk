@@ -1,6 +1,5 @@
 # Fuzz targets. Without a fuzzing engine each is linked to replay_main.c and runs over its corpus as a
-# test; `make fuzz-smoke` runs them alone. With one: clang -fsanitize=fuzzer,address fuzz/fuzz_NAME.c
-# and the libraries, then ./fuzz_NAME fuzz/corpus/NAME.
+# test; `make fuzz-smoke` runs them alone. `make fuzz MINUTES=n` builds them with one and runs them.
 fuzz_imports = %D%/fuzz_csv %D%/fuzz_gexf %D%/fuzz_graphml %D%/fuzz_json %D%/fuzz_ndjson
 fuzz_programs = %D%/fuzz_choices %D%/fuzz_elf %D%/fuzz_envelope %D%/fuzz_lang %D%/fuzz_patch %D%/fuzz_proof %D%/fuzz_rmg \
 	%D%/fuzz_query %D%/fuzz_schema \
@@ -40,9 +39,20 @@ fuzz_import_libs = tools/formats/libformats.la rmg/librmg.la base/libbase.la $(J
 %C%_fuzz_ndjson_SOURCES = %D%/fuzz_ndjson.c %D%/fuzz.h %D%/import_fuzz.h %D%/replay_main.c
 %C%_fuzz_ndjson_LDADD = $(fuzz_import_libs)
 
-EXTRA_DIST += %D%/corpus
+EXTRA_DIST += %D%/corpus %D%/run.sh
 
-.PHONY: fuzz-smoke
+# From the sources as they are packed, since a tree that is configured takes no second build folder.
+# TARGETS='csv lang' runs these only.
+MINUTES = 10
+TARGETS =
+fuzz:
+	$(MAKE) $(AM_MAKEFLAGS) -s distdir
+	mkdir -p build-fuzz
+	chmod -R u+w build-fuzz/src 2>/dev/null; rm -rf build-fuzz/src
+	mv $(distdir) build-fuzz/src
+	$(srcdir)/%D%/run.sh build-fuzz/src '$(MINUTES)' $(TARGETS)
+
+.PHONY: fuzz fuzz-smoke
 fuzz-smoke: $(fuzz_programs)
 	@for program in $(fuzz_programs); do \
 	    echo "$$program" && top_srcdir='$(top_srcdir)' ./$$program || exit 1; \

@@ -1,6 +1,7 @@
 /* Runs a fuzz target over files: those named, else its stored corpus under $top_srcdir; each file
  * as it is, then cut off at 64 places, then with one byte changed at 64 places. Says how many
  * inputs there were; none is an error, since then nothing was tried. */
+#ifndef JIT_FUZZ_ENGINE /* which has its own main() */
 #include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -112,3 +113,5 @@ int main(int argc, char **argv)
     printf("%llu inputs\n", (unsigned long long)inputs);
     return failed != 0 || inputs == 0 ? EXIT_FAILURE : EXIT_SUCCESS;
 }
+
+#endif
