@@ -19,16 +19,25 @@
 #define DEEP    150u
 #endif
 
+/* JIT_CRASH_ROUNDS: each work so many times, each time with other seeds. */
+static unsigned rounds(void)
+{
+    const char *text = getenv("JIT_CRASH_ROUNDS");
+    return text == NULL ? 1 : (unsigned)strtoul(text, NULL, 10);
+}
+
 START_TEST(crashes)
 {
     struct crash_count count = {.stop_at_failure = true};
     clock_t start = clock();
-    for (size_t i = 0; i < WORKS_COUNT; i++) {
-        model_crashes(&works[i], SECTORS, DEEP, &count);
-        ck_assert_msg(!count.failed, "%s", count.what);
+    for (unsigned round = 0; round < rounds(); round++) {
+        for (size_t i = 0; i <= WORKS_COUNT; i++) {
+            struct work work = i < WORKS_COUNT ? works[i] : lazy_work;
+            work.seed += 1000u * round;
+            model_crashes(&work, SECTORS, DEEP, &count);
+            ck_assert_msg(!count.failed, "%s", count.what);
+        }
     }
-    model_crashes(&lazy_work, SECTORS, DEEP, &count);
-    ck_assert_msg(!count.failed, "%s", count.what);
     printf("crash states %" PRIu64 " at %" PRIu64 " operations, %" PRIu64 " torn, %" PRIu64
            " worked on and crashed again: no failure, %.1f s\n",
            count.states, count.points, count.torn, count.resumed,

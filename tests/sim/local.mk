@@ -15,3 +15,10 @@ EXTRA_PROGRAMS += %D%/jitos-sim
 %C%_jitos_sim_CFLAGS = $(test_cflags)
 %C%_jitos_sim_LDADD = $(sim_libs)
 CLEANFILES += %D%/jitos-sim
+
+# The longer job: at least a million crash states, twenty thousand universes, and what tests/syscall
+# calls hostile.
+.PHONY: night
+night: tests/kernel/test_crash$(EXEEXT) %D%/jitos-sim$(EXEEXT) hostile
+	JIT_CRASH_ROUNDS=6 CK_TIMEOUT_MULTIPLIER=20 tests/kernel/test_crash$(EXEEXT)
+	%D%/jitos-sim$(EXEEXT) --seed 1 --seeds 20000
