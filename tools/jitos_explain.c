@@ -14,7 +14,17 @@ struct answer {
     uint32_t node; /* SYS_CAP_NONE: no capability was looked at */
     uint32_t process;
     const char *asked; /* "invoke retire(...) on /world" */
+    /* A logged denial that none of the checks here repeats: what it matched, or would have written,
+     * was not covered. The log keeps the result, not which of these it was. */
+    bool of_the_match;
 };
+
+static const char *why_of(const struct answer *answer)
+{
+    return answer->of_the_match ? "what it matched or would have written is not covered: the type "
+                                  "of an element, an effect, or a right of the rule's owner"
+                                : sys_cap_verdict_text(answer->verdict);
+}
 
 static void print_chain(struct cli *cli, const struct authority *a, const struct answer *answer)
 {
@@ -32,7 +42,7 @@ static void print_chain(struct cli *cli, const struct authority *a, const struct
             !found && (live != SYS_CAP_ALLOWED || (last && answer->verdict != SYS_CAP_ALLOWED));
         const char *why = !fails                    ? ""
                           : live != SYS_CAP_ALLOWED ? sys_cap_verdict_text(live)
-                                                    : sys_cap_verdict_text(answer->verdict);
+                                                    : why_of(answer);
         found = found || fails;
         authority_process(a, node->holder, process);
         authority_cap(a, chain[i], text);
@@ -72,7 +82,7 @@ static int print_answer(struct cli *cli, const struct authority *a, const struct
     cli_put_bool(event, "allowed", allowed);
     cli_put_text(event, "process", process);
     cli_put_text(event, "asked", answer->asked);
-    cli_put_text(event, "why", sys_cap_verdict_text(answer->verdict));
+    cli_put_text(event, "why", why_of(answer));
     int code = cli_emit(cli, event);
     return code != CLI_OK ? code : allowed ? CLI_OK : CLI_NO;
 }
@@ -236,7 +246,8 @@ static int explain_logged(struct cli *cli)
     if (l.receipt.result == RMG_OVER_QUOTA) {
         answer.verdict = SYS_CAP_OVER_LIMIT;
     } else if (l.receipt.result == RMG_DENIED && answer.verdict == SYS_CAP_ALLOWED) {
-        answer.verdict = SYS_CAP_NODE_TYPE; /* of an element whose type the rule leaves open */
+        answer.verdict = SYS_CAP_NODE_TYPE;
+        answer.of_the_match = true;
     }
     if (need.rule != NULL) {
         authority_call(need.rule, need.params, need.params_size, text);
