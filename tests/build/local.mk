@@ -6,7 +6,7 @@ EXTRA_DIST += %D%/cross.sh %D%/test_configure.sh
 check-configure:
 	top_srcdir='$(abs_top_srcdir)' CC='$(CC)' $(SHELL) $(srcdir)/%D%/test_configure.sh
 
-# Compiles base and rmg for two other machines and runs their tests under emulation; CI runs it. From
+# Compiles base and rmg for two other machines and runs their tests under emulation. From
 # the sources as they are packed, since a tree that is configured takes no second build folder.
 check-cross:
 	$(MAKE) $(AM_MAKEFLAGS) -s distdir
