@@ -16,7 +16,7 @@ if BLAKE3_SOURCE
 noinst_LTLIBRARIES += %D%/libb3.la
 %C%_libb3_la_SOURCES = $(base_libb3_la_SOURCES)
 %C%_libb3_la_CFLAGS = $(base_libb3_la_CFLAGS)
-%C%_libb3_la_CPPFLAGS =
+%C%_libb3_la_CPPFLAGS = -DBLAKE3_USE_NEON=0
 %C%_libb3_la_CCASFLAGS = $(base_libb3_la_CCASFLAGS)
 %C%_libb3_la_LIBTOOLFLAGS =
 %C%_librmg_la_LIBADD += %D%/libb3.la
