@@ -2,6 +2,7 @@
 
 #include "base/check.h"
 #include "rmg/match_priv.h"
+#include "rmg/number_priv.h"
 #include "rmg/probe.h"
 
 /* From here on a rewrite that gives an owner one more attachment has the owner to itself, so that
@@ -184,43 +185,6 @@ static enum rmg_result look_at_target(struct verify *v, const struct rmg_rule_up
     return RMG_APPLIED;
 }
 
-static bool is_float(enum rmg_codec codec)
-{
-    return codec == RMG_CODEC_F64 || codec == RMG_CODEC_F32;
-}
-
-/* What is no number has no place in an order. */
-static bool is_nan(const struct rmg_datum *datum)
-{
-    return is_float(datum->codec) && datum->as.f64 != datum->as.f64;
-}
-
-static bool is_less(const struct rmg_datum *a, const struct rmg_datum *b)
-{
-    return is_float(a->codec) ? a->as.f64 < b->as.f64 : a->as.i64 < b->as.i64;
-}
-
-/* The new value of a slot that the rule reads as well. */
-static enum rmg_result join_now(const struct rmg_rule_update *update, const struct rmg_datum *now,
-                                struct rmg_datum *datum)
-{
-    switch (update->kind) {
-    case RMG_UPDATE_ADD:
-        return __builtin_add_overflow(now->as.i64, datum->as.i64, &datum->as.i64) ? RMG_OVERFLOW
-                                                                                  : RMG_APPLIED;
-    case RMG_UPDATE_RAISE:
-        *datum = is_less(now, datum) ? *datum : *now;
-        return RMG_APPLIED;
-    case RMG_UPDATE_LOWER:
-        *datum = is_less(datum, now) ? *datum : *now;
-        return RMG_APPLIED;
-    case RMG_UPDATE_PUT: /* stays a join: it has the slot to itself */
-    case RMG_UPDATE_SET:
-        break;
-    }
-    return RMG_APPLIED;
-}
-
 /* A join: the value stays what is joined, unless the rule reads the slot; then it is a set of the
  * outcome. */
 static enum rmg_result verify_join(struct verify *v, const struct rmg_rule_update *update,
@@ -235,13 +199,15 @@ static enum rmg_result verify_join(struct verify *v, const struct rmg_rule_updat
     if (result != RMG_APPLIED) {
         return result;
     }
-    if (now.codec != codec || is_nan(&now)) {
+    if (now.codec != codec || rmg_number_is_nan(&now)) {
         return RMG_GUARD_FALSE;
     }
-    if (update->kind != RMG_UPDATE_ADD && update->kind != RMG_UPDATE_PUT && is_nan(datum)) {
+    if (update->kind != RMG_UPDATE_ADD && update->kind != RMG_UPDATE_PUT &&
+        rmg_number_is_nan(datum)) {
         return RMG_OVERFLOW;
     }
-    return field == RMG_NO_FIELD ? RMG_APPLIED : join_now(update, &now, datum);
+    return field == RMG_NO_FIELD || rmg_number_join(update->kind, &now, datum) ? RMG_APPLIED
+                                                                               : RMG_OVERFLOW;
 }
 
 /* The bytes of update `index`: a value; of a put the list of what is put. */

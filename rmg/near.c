@@ -3,6 +3,7 @@
 #include <math.h>
 
 #include "base/check.h"
+#include "rmg/number_priv.h"
 #include "rmg/probe.h"
 
 struct near_look {
@@ -115,17 +116,11 @@ static enum rmg_result edge_fits(struct near_look *look, const struct rmg_edge *
     return values_fit(look, &edge->id, other, fits);
 }
 
-static bool is_less(const struct rmg_datum *a, const struct rmg_datum *b)
-{
-    return a->codec == RMG_CODEC_I64 ? a->as.i64 < b->as.i64 : a->as.f64 < b->as.f64;
-}
-
 /* A number more, in the order of the listing. */
 static void take_number(struct near_look *look, const struct rmg_datum *datum)
 {
     bool smallest = look->near->kind == RMG_NEAR_MIN;
-    look->is_nan =
-        look->is_nan || (datum->codec != RMG_CODEC_I64 && datum->as.f64 != datum->as.f64);
+    look->is_nan = look->is_nan || rmg_number_is_nan(datum);
     if (datum->codec == RMG_CODEC_I64) {
         look->sum += datum->as.i64;
     } else if (datum->codec == RMG_CODEC_F64) {
@@ -133,7 +128,8 @@ static void take_number(struct near_look *look, const struct rmg_datum *datum)
     } else {
         look->total = rmg_f64_canonical((double)((float)look->total + (float)datum->as.f64));
     }
-    if (look->found == 1 || (smallest ? is_less(datum, &look->at) : is_less(&look->at, datum))) {
+    if (look->found == 1 ||
+        (smallest ? rmg_number_is_less(datum, &look->at) : rmg_number_is_less(&look->at, datum))) {
         look->at = *datum;
     }
 }

@@ -1,6 +1,7 @@
 /* rmg/script_find.c - the next match of a rule. Candidates are anchors that may have one; the
  * smallest is looked at first, and the first that has a match has the smallest. */
 #include "base/random.h"
+#include "rmg/number_priv.h"
 #include "rmg/script_priv.h"
 
 /* ---- conditions of the match at hand ---- */
@@ -120,30 +121,28 @@ static bool clashes(const struct script_run *run, const struct script_rule *r, u
     return false;
 }
 
-static bool bind_node(struct script_run *run, const struct script_rule *r, uint32_t element,
-                      uint32_t node)
+static bool bind(struct script_run *run, const struct script_rule *r, uint32_t element,
+                 uint32_t handle, uint32_t type, uint32_t mask)
 {
-    if (!script_type_is(r->types[element], run->work->nodes[node].type) ||
-        clashes(run, r, r->node_mask, element, node)) {
+    if (!script_type_is(r->types[element], type) || clashes(run, r, mask, element, handle)) {
         return false;
     }
-    run->match.at[element] = node;
+    run->match.at[element] = handle;
     run->bound |= 1u << element;
     run->id_mask &= ~(1u << element);
     return true;
 }
 
+static bool bind_node(struct script_run *run, const struct script_rule *r, uint32_t element,
+                      uint32_t node)
+{
+    return bind(run, r, element, node, run->work->nodes[node].type, r->node_mask);
+}
+
 static bool bind_edge(struct script_run *run, const struct script_rule *r, uint32_t element,
                       uint32_t edge)
 {
-    if (!script_type_is(r->types[element], run->work->edges[edge].type) ||
-        clashes(run, r, r->edge_mask, element, edge)) {
-        return false;
-    }
-    run->match.at[element] = edge;
-    run->bound |= 1u << element;
-    run->id_mask &= ~(1u << element);
-    return true;
+    return bind(run, r, element, edge, run->work->edges[edge].type, r->edge_mask);
 }
 
 /* An edge and both its ends, some of which may be bound; a loop has one. */
@@ -268,21 +267,6 @@ static bool deletions_hold(const struct script_run *run, const struct script_rul
 
 /* ---- values ---- */
 
-static bool is_float(enum rmg_codec codec)
-{
-    return codec == RMG_CODEC_F64 || codec == RMG_CODEC_F32;
-}
-
-static bool is_nan(const struct rmg_datum *datum)
-{
-    return is_float(datum->codec) && datum->as.f64 != datum->as.f64;
-}
-
-static bool is_less(const struct rmg_datum *a, const struct rmg_datum *b)
-{
-    return is_float(a->codec) ? a->as.f64 < b->as.f64 : a->as.i64 < b->as.i64;
-}
-
 /* What is joined becomes the outcome. */
 static bool join(enum rmg_update_kind kind, const struct work_slot *slot, struct rmg_datum *datum)
 {
@@ -291,19 +275,10 @@ static bool join(enum rmg_update_kind kind, const struct work_slot *slot, struct
         return false;
     }
     work_slot_datum(slot, &now);
-    if (is_nan(&now)) {
+    if (rmg_number_is_nan(&now) || (kind != RMG_UPDATE_ADD && rmg_number_is_nan(datum))) {
         return false;
     }
-    switch (kind) {
-    case RMG_UPDATE_ADD:
-        return !__builtin_add_overflow(now.as.i64, datum->as.i64, &datum->as.i64);
-    case RMG_UPDATE_RAISE:
-        *datum = is_less(&now, datum) || is_nan(datum) ? *datum : now;
-        return !is_nan(datum);
-    default:
-        *datum = is_less(datum, &now) || is_nan(datum) ? *datum : now;
-        return !is_nan(datum);
-    }
+    return rmg_number_join(kind, &now, datum);
 }
 
 static bool is_portal(const struct work_slot *slot)
