@@ -14,6 +14,7 @@
 
 #include "base/check.h"
 #include "proc/host/oserr_priv.h"
+#include "proc/host/put_priv.h"
 
 const struct host_cgroup_where host_cgroup_here = {"/proc/self/mounts", "/proc/self/cgroup"};
 
@@ -21,24 +22,11 @@ const struct host_cgroup_where host_cgroup_here = {"/proc/self/mounts", "/proc/s
 
 /* ---- files of a group ---- */
 
-static int put_text(int dir, const char *file, const char *text)
-{
-    int fd = openat(dir, file, O_WRONLY | O_CLOEXEC);
-    if (fd < 0) {
-        return -1;
-    }
-    ssize_t n = write(fd, text, strlen(text));
-    int saved = errno;
-    (void)close(fd);
-    errno = saved;
-    return n == (ssize_t)strlen(text) ? 0 : -1;
-}
-
 static int put_number(int dir, const char *file, uint64_t number)
 {
     char text[24];
     (void)snprintf(text, sizeof text, "%llu", (unsigned long long)number);
-    return put_text(dir, file, text);
+    return host_put_text(dir, file, text);
 }
 
 /* The first bytes of a file, as text; empty when it cannot be read. */
@@ -200,7 +188,7 @@ static int hand_down(struct host_cgroups *g, pid_t id)
     char text[512];
     get_text(g->own[0], "cgroup.subtree_control", text, sizeof text);
     if ((has_word(text, "memory") && has_word(text, "pids")) ||
-        put_text(g->own[0], "cgroup.subtree_control", both) == 0) {
+        host_put_text(g->own[0], "cgroup.subtree_control", both) == 0) {
         return 0;
     }
     if (errno != EBUSY || !alone(g->own[0], id)) {
@@ -217,7 +205,7 @@ static int hand_down(struct host_cgroups *g, pid_t id)
         result = put_number(leaf, "cgroup.procs", (uint64_t)id);
     }
     (void)close(leaf);
-    return result == 0 ? put_text(g->own[0], "cgroup.subtree_control", both) : -1;
+    return result == 0 ? host_put_text(g->own[0], "cgroup.subtree_control", both) : -1;
 }
 
 static int open_v2(const struct host_cgroup_where *where, pid_t id, struct host_cgroups *g)
@@ -237,7 +225,7 @@ static int open_v2(const struct host_cgroup_where *where, pid_t id, struct host_
     if (g->dirs[0] < 0 || hand_down(g, id) != 0) {
         return -1;
     }
-    return put_text(g->dirs[0], "cgroup.subtree_control", "+memory +pids");
+    return host_put_text(g->dirs[0], "cgroup.subtree_control", "+memory +pids");
 }
 
 static int open_v1(const struct host_cgroup_where *where, pid_t id, struct host_cgroups *g)
@@ -342,7 +330,7 @@ void host_cgroups_close(struct host_cgroups *groups)
         }
     }
     if (groups->leaf[0] != '\0') { /* back, if the other one is gone or comes along */
-        (void)put_text(groups->own[0], "cgroup.subtree_control", "-memory -pids");
+        (void)host_put_text(groups->own[0], "cgroup.subtree_control", "-memory -pids");
         (void)put_number(groups->own[0], "cgroup.procs", (uint64_t)getpid());
         (void)unlinkat(groups->own[0], groups->leaf, AT_REMOVEDIR);
     }

@@ -8,20 +8,13 @@
 #include <unistd.h>
 
 #include "proc/host/lockdown_priv.h"
+#include "proc/host/put_priv.h"
 
 static int write_file(pid_t pid, const char *name, const char *text)
 {
     char path[48];
     (void)snprintf(path, sizeof path, "/proc/%d/%s", (int)pid, name);
-    int fd = open(path, O_WRONLY | O_CLOEXEC);
-    if (fd < 0) {
-        return -1;
-    }
-    ssize_t n = write(fd, text, strlen(text));
-    int saved = errno;
-    (void)close(fd);
-    errno = saved;
-    return n == (ssize_t)strlen(text) ? 0 : -1;
+    return host_put_text(AT_FDCWD, path, text);
 }
 
 const char *host_userns_map(pid_t pid, bool unique, uint32_t kuid)
