@@ -264,13 +264,10 @@ static void gather_candidates(const struct rmg_rule *rule)
     }
 }
 
-/* The first one goes; the second one still applies, with the same values. False: one of them does
- * not apply, or they conflict. */
-static bool one_after_the_other(const struct candidate *first, const struct candidate *second)
+/* Both verified in the same state; true: both apply. To be released whatever comes back. */
+static bool try_both(const struct candidate *first, const struct candidate *second,
+                     struct trial trials[2])
 {
-    static struct trial trials[2];
-    static struct trial again;
-    static struct uses uses[2];
     bool applies = true;
     for (unsigned i = 0; i < 2; i++) {
         const struct candidate *candidate = i == 0 ? first : second;
@@ -278,9 +275,20 @@ static bool one_after_the_other(const struct candidate *first, const struct cand
         trials[i].match.root_node = &model.g.root;
         applies =
             trial_run(&trials[i], &model.g, &draw, JIT_VERIFY_SLOTS_MAX) == RMG_APPLIED && applies;
-        if (applies) {
-            trial_uses(&trials[i], &uses[i]);
-        }
+    }
+    return applies;
+}
+
+/* The first one goes; the second one still applies, with the same values. False: one of them does
+ * not apply, or they conflict. */
+static bool one_after_the_other(const struct candidate *first, const struct candidate *second)
+{
+    static struct trial trials[2];
+    static struct trial again;
+    static struct uses uses[2];
+    bool applies = try_both(first, second, trials);
+    for (unsigned i = 0; i < 2 && applies; i++) {
+        trial_uses(&trials[i], &uses[i]);
     }
     applies = applies && !uses_conflict(&uses[0], &uses[1]);
     if (applies) {
@@ -510,16 +518,9 @@ static unsigned betrayed_by_rewrite(const struct candidate *first, const struct 
     static struct trial again;
     static struct uses uses[2];
     unsigned betrayed = 0;
-    bool applies = true;
-    for (unsigned i = 0; i < 2; i++) {
-        const struct candidate *candidate = i == 0 ? first : second;
-        trial_init(&trials[i], &model.heap.heap, candidate->rule, candidate->ids);
-        trials[i].match.root_node = &model.g.root;
-        applies =
-            trial_run(&trials[i], &model.g, &draw, JIT_VERIFY_SLOTS_MAX) == RMG_APPLIED && applies;
-        if (applies) {
-            uses_without(&trials[i], cell, &uses[i]);
-        }
+    bool applies = try_both(first, second, trials);
+    for (unsigned i = 0; i < 2 && applies; i++) {
+        uses_without(&trials[i], cell, &uses[i]);
     }
     if (applies) {
         bool same = false;
