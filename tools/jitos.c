@@ -96,22 +96,16 @@ static const struct cli_option demo_options[] = {
     {.name = NULL},
 };
 
-#define DATA_OPTION                                                                                \
-    {                                                                                              \
-        .name = "data", .letter = 'd', .type = CLI_TEXT, .metavar = "DIR", .fallback = ".",        \
-        .help = "the data folder"                                                                  \
-    }
-
-static const struct cli_option ps_options[] = {DATA_OPTION, {.name = NULL}};
+static const struct cli_option ps_options[] = {JITOS_DATA, {.name = NULL}};
 
 static const struct cli_option verify_options[] = {
-    DATA_OPTION,
+    JITOS_DATA,
     {.name = "deep", .type = CLI_FLAG, .help = "build the state of every checkpoint as well"},
     {.name = NULL},
 };
 
 static const struct cli_option log_options[] = {
-    DATA_OPTION,
+    JITOS_DATA,
     {.name = "number",
      .letter = 'n',
      .type = CLI_NUMBER,
@@ -128,7 +122,7 @@ static const struct cli_option log_options[] = {
 };
 
 static const struct cli_option show_options[] = {
-    DATA_OPTION,
+    JITOS_DATA,
     {.name = "limit",
      .letter = 'l',
      .type = CLI_NUMBER,
@@ -143,7 +137,7 @@ static const char *to_choices[FORMATS_MAX + 1];
 static char to_help[256];
 
 static const struct cli_option export_options[] = {
-    DATA_OPTION,
+    JITOS_DATA,
     {.name = "to",
      .letter = 't',
      .type = CLI_CHOICE,
@@ -179,7 +173,7 @@ static const struct cli_option export_options[] = {
 };
 
 static const struct cli_option replay_options[] = {
-    DATA_OPTION,
+    JITOS_DATA,
     {.name = "verify",
      .type = CLI_FLAG,
      .help = "as without it: from nothing, every root compared"},

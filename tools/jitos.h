@@ -29,6 +29,13 @@ int jitos_bisect(struct cli *cli);
 int jitos_gc(struct cli *cli);
 int jitos_sweep(struct cli *cli);
 
+/* The option that most verbs have. */
+#define JITOS_DATA                                                                                 \
+    {                                                                                              \
+        .name = "data", .letter = 'd', .type = CLI_TEXT, .metavar = "DIR", .fallback = ".",        \
+        .help = "the data folder"                                                                  \
+    }
+
 /* Options of the verbs about history, each beside its verb. */
 extern const struct cli_option jitos_checkpoint_options[];
 extern const struct cli_option jitos_restore_options[];

@@ -10,12 +10,7 @@
 #include "tools/history.h"
 
 const struct cli_option jitos_cap_options[] = {
-    {.name = "data",
-     .letter = 'd',
-     .type = CLI_TEXT,
-     .metavar = "DIR",
-     .fallback = ".",
-     .help = "the data folder"},
+    JITOS_DATA,
     {.name = "at", .type = CLI_NUMBER, .metavar = "TICK", .help = "as it was after this tick"},
     {.name = "on",
      .type = CLI_TEXT,

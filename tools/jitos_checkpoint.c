@@ -11,12 +11,7 @@
 #include "tools/rmgtool/rmg.h"
 
 const struct cli_option jitos_checkpoint_options[] = {
-    {.name = "data",
-     .letter = 'd',
-     .type = CLI_TEXT,
-     .metavar = "DIR",
-     .fallback = ".",
-     .help = "the data folder"},
+    JITOS_DATA,
     {.name = "name",
      .letter = 'm',
      .type = CLI_TEXT,

@@ -15,11 +15,6 @@
 #include "tools/history.h"
 #include "tools/jitos.h"
 
-#define DATA                                                                                       \
-    {                                                                                              \
-        .name = "data", .letter = 'd', .type = CLI_TEXT, .metavar = "DIR", .fallback = ".",        \
-        .help = "the data folder"                                                                  \
-    }
 #define NAME                                                                                       \
     {                                                                                              \
         .name = "name", .letter = 'm', .type = CLI_TEXT, .metavar = "NAME",                        \
@@ -27,7 +22,7 @@
     }
 
 const struct cli_option jitos_fork_options[] = {
-    DATA,
+    JITOS_DATA,
     NAME,
     {.name = "into",
      .letter = 'i',
@@ -47,14 +42,14 @@ const struct cli_option jitos_fork_options[] = {
 };
 
 const struct cli_option jitos_branch_options[] = {
-    DATA,
+    JITOS_DATA,
     {.name = "switch",
      .type = CLI_FLAG,
      .help = "make NAME the branch that --data DIR means from now on"},
     {.name = NULL},
 };
 
-const struct cli_option jitos_rollback_options[] = {DATA, NAME, {.name = NULL}};
+const struct cli_option jitos_rollback_options[] = {JITOS_DATA, NAME, {.name = NULL}};
 
 /* ---- making one ---- */
 

@@ -9,11 +9,6 @@
 
 #define PATH_MAX_SIZE 4096u
 
-#define DATA                                                                                       \
-    {                                                                                              \
-        .name = "data", .letter = 'd', .type = CLI_TEXT, .metavar = "DIR", .fallback = ".",        \
-        .help = "the data folder"                                                                  \
-    }
 #define LIMIT                                                                                      \
     {                                                                                              \
         .name = "limit", .letter = 'n', .type = CLI_NUMBER, .metavar = "N", .fallback = "1000",    \
@@ -21,29 +16,11 @@
     }
 
 const struct cli_option jitos_inspect_options[] = {
-    DATA,
-    LIMIT,
-    {.name = "long",
-     .letter = 'l',
-     .type = CLI_FLAG,
-     .help = "also how many edges leave and enter"},
-    {.name = "recursive",
-     .letter = 'R',
-     .type = CLI_FLAG,
-     .help = "also the instances that are nested in it"},
-    {.name = "type",
-     .type = CLI_TEXT,
-     .metavar = "TYPE",
-     .help = "only nodes of this type: its name or 64 hex digits"},
-    {.name = "raw",
-     .type = CLI_TEXT,
-     .metavar = "NAME",
-     .help = "only the bytes of the value of that name, as they are"},
-    {.name = NULL},
+    JITOS_DATA, LIMIT, RMG_LS_OPTIONS, RMG_CAT_OPTIONS, {.name = NULL},
 };
 
 const struct cli_option jitos_query_options[] = {
-    DATA,
+    JITOS_DATA,
     LIMIT,
     {.name = "in",
      .letter = 'i',
@@ -55,37 +32,17 @@ const struct cli_option jitos_query_options[] = {
      .type = CLI_TEXT,
      .metavar = "REV",
      .help = "the state at this tick, in place of the newest"},
-    {.name = "budget",
-     .letter = 'b',
-     .type = CLI_NUMBER,
-     .metavar = "N",
-     .fallback = "50000000",
-     .min = 1,
-     .help = "stop after looking at N nodes and edges"},
+    RMG_QUERY_OPTIONS,
     {.name = NULL},
 };
 
-static const char *const dot[] = {"dot", NULL};
 const struct cli_option jitos_diff_options[] = {
-    DATA,
+    JITOS_DATA,
     {.name = "with",
      .type = CLI_TEXT,
      .metavar = "DIR",
      .help = "B is a tick of this folder or branch"},
-    {.name = "stat", .letter = 's', .type = CLI_FLAG, .help = "numbers only, an instance a line"},
-    {.name = "names", .type = CLI_FLAG, .help = "what changed, not how"},
-    {.name = "graph",
-     .letter = 'g',
-     .type = CLI_CHOICE,
-     .metavar = "dot",
-     .choices = dot,
-     .help = "a picture for Graphviz on stdout: came, went, changed"},
-    {.name = "exit-code", .type = CLI_FLAG, .help = "exit 1 when something differs"},
-    {.name = "out",
-     .letter = 'o',
-     .type = CLI_TEXT,
-     .metavar = "OUT.patch",
-     .help = "write the difference as a patch, for rmg apply"},
+    RMG_DIFF_OPTIONS,
     {.name = NULL},
 };
 

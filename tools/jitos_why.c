@@ -12,12 +12,7 @@
 #include "tools/rmgtool/path.h"
 
 const struct cli_option jitos_why_options[] = {
-    {.name = "data",
-     .letter = 'd',
-     .type = CLI_TEXT,
-     .metavar = "DIR",
-     .fallback = ".",
-     .help = "the data folder"},
+    JITOS_DATA,
     {.name = "depth",
      .type = CLI_NUMBER,
      .metavar = "N",

@@ -12,6 +12,8 @@ static const enum cli_style change_styles[CHANGES] = {CLI_GREEN, CLI_RED, CLI_YE
 enum counted { COUNT_INSTANCES, COUNT_NODES, COUNT_EDGES, COUNT_VALUES, COUNTED };
 static const char *const counted_words[COUNTED] = {"instances", "nodes", "edges", "values"};
 
+const char *const rmg_diff_pictures[] = {"dot", NULL};
+
 struct counts {
     uint64_t of[COUNTED][CHANGES];
 };

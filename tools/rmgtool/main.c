@@ -39,18 +39,7 @@ static const struct cli_option verify_options[] = {
     {0},
 };
 static const struct cli_option ls_options[] = {
-    {.name = "long",
-     .letter = 'l',
-     .type = CLI_FLAG,
-     .help = "also how many edges leave and enter"},
-    {.name = "recursive",
-     .letter = 'R',
-     .type = CLI_FLAG,
-     .help = "also the instances that are nested in it"},
-    {.name = "type",
-     .type = CLI_TEXT,
-     .metavar = "TYPE",
-     .help = "only nodes of this type: its name or 64 hex digits"},
+    RMG_LS_OPTIONS,
     {.name = "limit",
      .letter = 'n',
      .type = CLI_NUMBER,
@@ -60,10 +49,7 @@ static const struct cli_option ls_options[] = {
     {0},
 };
 static const struct cli_option cat_options[] = {
-    {.name = "raw",
-     .type = CLI_TEXT,
-     .metavar = "NAME",
-     .help = "only the bytes of the value of that name, as they are"},
+    RMG_CAT_OPTIONS,
     {.name = "limit",
      .letter = 'n',
      .type = CLI_NUMBER,
@@ -198,13 +184,7 @@ static const struct cli_option query_options[] = {
      .metavar = "N",
      .fallback = "1000",
      .help = "show N rows where the query has no limit; 0 shows all"},
-    {.name = "budget",
-     .letter = 'b',
-     .type = CLI_NUMBER,
-     .metavar = "N",
-     .fallback = "50000000",
-     .min = 1,
-     .help = "stop after looking at N nodes and edges"},
+    RMG_QUERY_OPTIONS,
     {0},
 };
 static const struct cli_option run_options[] = {
@@ -251,23 +231,9 @@ static const struct cli_option check_options[] = {
     {0},
 };
 
-static const char *const dot[] = {"dot", NULL};
 static const struct cli_option diff_options[] = {
     FROM,
-    {.name = "stat", .letter = 's', .type = CLI_FLAG, .help = "numbers only, an instance a line"},
-    {.name = "names", .type = CLI_FLAG, .help = "what changed, not how"},
-    {.name = "graph",
-     .letter = 'g',
-     .type = CLI_CHOICE,
-     .metavar = "dot",
-     .choices = dot,
-     .help = "a picture for Graphviz on stdout: came, went, changed"},
-    {.name = "exit-code", .type = CLI_FLAG, .help = "exit 1 when something differs"},
-    {.name = "out",
-     .letter = 'o',
-     .type = CLI_TEXT,
-     .metavar = "OUT.patch",
-     .help = "write the difference as a patch, for rmg apply"},
+    RMG_DIFF_OPTIONS,
     {0},
 };
 static const char *const sides[] = {"ours", "theirs", NULL};

@@ -27,7 +27,46 @@ int rmg_verify_proof(struct cli *cli); /* verify --proof */
 int rmg_query_verb(struct cli *cli);
 int rmg_run_verb(struct cli *cli);
 
-/* The same on states that are there already, with the options of those verbs. */
+/* The same on states that are there already, with the options of those verbs: whoever calls one
+ * has RMG_x_OPTIONS in its table, and "limit" where there is something to list. */
+#define RMG_LS_OPTIONS                                                                             \
+    {.name = "long",                                                                               \
+     .letter = 'l',                                                                                \
+     .type = CLI_FLAG,                                                                             \
+     .help = "also how many edges leave and enter"},                                               \
+        {.name = "recursive",                                                                      \
+         .letter = 'R',                                                                            \
+         .type = CLI_FLAG,                                                                         \
+         .help = "also the instances that are nested in it"},                                      \
+    {                                                                                              \
+        .name = "type", .type = CLI_TEXT, .metavar = "TYPE",                                       \
+        .help = "only nodes of this type: its name or 64 hex digits"                               \
+    }
+#define RMG_CAT_OPTIONS                                                                            \
+    {                                                                                              \
+        .name = "raw", .type = CLI_TEXT, .metavar = "NAME",                                        \
+        .help = "only the bytes of the value of that name, as they are"                            \
+    }
+#define RMG_QUERY_OPTIONS                                                                          \
+    {                                                                                              \
+        .name = "budget", .letter = 'b', .type = CLI_NUMBER, .metavar = "N",                       \
+        .fallback = "50000000", .min = 1, .help = "stop after looking at N nodes and edges"        \
+    }
+extern const char *const rmg_diff_pictures[];
+#define RMG_DIFF_OPTIONS                                                                           \
+    {.name = "stat", .letter = 's', .type = CLI_FLAG, .help = "numbers only, an instance a line"}, \
+        {.name = "names", .type = CLI_FLAG, .help = "what changed, not how"},                      \
+        {.name = "graph",                                                                          \
+         .letter = 'g',                                                                            \
+         .type = CLI_CHOICE,                                                                       \
+         .metavar = "dot",                                                                         \
+         .choices = rmg_diff_pictures,                                                             \
+         .help = "a picture for Graphviz on stdout: came, went, changed"},                         \
+        {.name = "exit-code", .type = CLI_FLAG, .help = "exit 1 when something differs"},          \
+    {                                                                                              \
+        .name = "out", .letter = 'o', .type = CLI_TEXT, .metavar = "OUT.patch",                    \
+        .help = "write the difference as a patch, for rmg apply"                                   \
+    }
 int rmg_ls_of(struct cli *cli, const struct format_graph *graph, const char *path);
 int rmg_cat_of(struct cli *cli, const struct format_graph *graph, const char *path);
 int rmg_diff_of(struct cli *cli, const struct format_graph graph[2]);
