@@ -11,14 +11,15 @@
 #include <unistd.h>
 
 #include "base/check.h"
+#include "kernel/io_posix.h"
 
 #define LOCK_PAUSE_NS 5000000
 #define LOCK_TRIES    600u /* 3 s */
 
 /* What an interrupted first start may leave behind does not count. */
-static const char *const leftovers[] = {".",          "..",    "LOCK",     "FORMAT.tmp",
-                                        "log",        "blobs", "hub.sock", "SOURCE",
-                                        "SOURCE.tmp", "ckpt",  "KEY",      "KEY.tmp"};
+static const char *const leftovers[] = {".",     "..",       "LOCK",       "FORMAT.tmp", "log",
+                                        "blobs", "hub.sock", "SOURCE",     "SOURCE.tmp", "ckpt",
+                                        "KEY",   "KEY.tmp",  IO_PROBE_NAME};
 
 static enum jit_err say(enum jit_err err, char *message, size_t size, const char *path,
                         const char *what)

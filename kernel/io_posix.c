@@ -12,8 +12,6 @@
 
 #include "base/check.h"
 
-#define PROBE_NAME "probe.tmp"
-
 static struct io_posix *of(struct jit_io *io)
 {
     return (struct io_posix *)io;
@@ -308,14 +306,15 @@ static enum jit_err probe_direct(struct io_posix *posix, bool *out)
 {
     static _Alignas(4096) const uint8_t block[4096];
     *out = false;
-    int fd = openat(posix->dirfd, PROBE_NAME, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_DIRECT,
-                    0600);
+    int fd = openat(posix->dirfd, IO_PROBE_NAME,
+                    O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_DIRECT, 0600);
     if (fd < 0) {
+        int error = errno;
         /* A full disk is no reason to refuse a folder: buffered writes are as durable. */
-        bool refused = errno == EINVAL || errno == EOPNOTSUPP || errno == ENOSPC || errno == EDQUOT;
+        bool refused = error == EINVAL || error == EOPNOTSUPP || error == ENOSPC || error == EDQUOT;
         /* Some create the file before they refuse. */
-        (void)unlinkat(posix->dirfd, PROBE_NAME, 0);
-        return refused ? JIT_OK : jit_err_of_errno(errno);
+        (void)unlinkat(posix->dirfd, IO_PROBE_NAME, 0);
+        return refused ? JIT_OK : jit_err_of_errno(error);
     }
     ssize_t got = pwrite(fd, block, sizeof block, 0);
     enum jit_err err = JIT_OK;
@@ -325,7 +324,7 @@ static enum jit_err probe_direct(struct io_posix *posix, bool *out)
     }
     *out = got == (ssize_t)sizeof block;
     (void)close(fd);
-    (void)unlinkat(posix->dirfd, PROBE_NAME, 0);
+    (void)unlinkat(posix->dirfd, IO_PROBE_NAME, 0);
     return err;
 }
 

@@ -13,6 +13,9 @@
 
 #define IO_DIE_NEVER UINT64_MAX
 
+/* There while a folder is being opened; whoever is killed then leaves it behind. */
+#define IO_PROBE_NAME "probe.tmp"
+
 struct io_options {
     bool direct;    /* honour JIT_IO_DIRECT if a probe in the folder shows that it works */
     bool read_only; /* nothing is written, and nobody need permit it */

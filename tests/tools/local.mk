@@ -89,3 +89,8 @@ dist_check_SCRIPTS += %D%/test_kill9.sh
 
 # Many runs of one system.
 dist_check_SCRIPTS += %D%/test_sweep.sh
+
+# Commands killed before each of their steps.
+noinst_PROGRAMS += %D%/kill_at
+%C%_kill_at_CFLAGS = $(AM_CFLAGS)
+dist_check_SCRIPTS += %D%/test_first_start.sh
