@@ -2,7 +2,7 @@
  * judged, and signing it once more gives an envelope that reads. */
 #include "base/check.h"
 #include "fuzz/fuzz.h"
-#include "rmg/envelope.h"
+#include "rmg/file/envelope.h"
 
 const char *const fuzz_corpus[] = {"fuzz/corpus/envelope", NULL};
 

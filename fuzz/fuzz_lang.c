@@ -3,9 +3,9 @@
  * or its own tidied text, which means the same. */
 #include "base/check.h"
 #include "fuzz/fuzz.h"
-#include "rmg/lang_advise.h"
+#include "rmg/lang/lang_advise.h"
 
-const char *const fuzz_corpus[] = {"fuzz/corpus/lang", "tests/rmg/lang", "examples/supply-chain",
+const char *const fuzz_corpus[] = {"fuzz/corpus/lang", "tests/rmg/texts", "examples/supply-chain",
                                    NULL};
 
 #define FORMATTED_BYTES_MAX (64u << 20)

@@ -2,7 +2,7 @@
  * proof of the corpus must not be all that leads anywhere. */
 #include "base/check.h"
 #include "fuzz/fuzz.h"
-#include "rmg/proof.h"
+#include "rmg/file/proof.h"
 
 const char *const fuzz_corpus[] = {"fuzz/corpus/proof", NULL};
 

@@ -3,8 +3,8 @@
 #include "base/check.h"
 #include "base/hash.h"
 #include "fuzz/fuzz.h"
-#include "rmg/arena.h"
-#include "rmg/lang_query.h"
+#include "rmg/store/arena.h"
+#include "rmg/lang/lang_query.h"
 
 const char *const fuzz_corpus[] = {"fuzz/corpus/query", NULL};
 

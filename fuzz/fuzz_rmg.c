@@ -3,7 +3,7 @@
 #include "base/buf.h"
 #include "base/check.h"
 #include "fuzz/fuzz.h"
-#include "rmg/file.h"
+#include "rmg/file/file.h"
 
 const char *const fuzz_corpus[] = {"fuzz/corpus/rmg", "tests/rmg/golden", NULL};
 

@@ -5,8 +5,8 @@
 #include "base/cursor.h"
 #include "base/hash.h"
 #include "fuzz/fuzz.h"
-#include "rmg/arena.h"
-#include "rmg/schema_check.h"
+#include "rmg/store/arena.h"
+#include "rmg/schema/schema_check.h"
 
 const char *const fuzz_corpus[] = {"fuzz/corpus/schema", NULL};
 

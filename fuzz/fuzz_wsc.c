@@ -3,8 +3,8 @@
 #include "base/buf.h"
 #include "base/check.h"
 #include "fuzz/fuzz.h"
-#include "rmg/foreign_root.h"
-#include "rmg/wsc.h"
+#include "rmg/file/foreign_root.h"
+#include "rmg/file/wsc.h"
 
 const char *const fuzz_corpus[] = {"fuzz/corpus/wsc", "tests/rmg/golden", NULL};
 

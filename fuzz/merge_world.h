@@ -8,8 +8,8 @@
 #include "base/check.h"
 #include "base/hash.h"
 #include "base/le.h"
-#include "rmg/codec.h"
-#include "rmg/merge.h"
+#include "rmg/store/codec.h"
+#include "rmg/change/merge.h"
 
 #define WORLD_ARENA_BYTES (1u << 20)
 

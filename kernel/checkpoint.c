@@ -8,8 +8,8 @@
 #include "base/check.h"
 #include "kernel/blob.h"
 #include "kernel/log_priv.h"
-#include "rmg/envelope.h"
-#include "rmg/file.h"
+#include "rmg/file/envelope.h"
+#include "rmg/file/file.h"
 
 #define CKPT_SUFFIX ".ckpt"
 #define CKPT_TMP    CKPT_DIR "/tmp-9999999999" /* no writer of segments has this number */

@@ -14,7 +14,7 @@
 #include "base/sign.h"
 #include "kernel/core/replay.h"
 #include "kernel/log.h"
-#include "rmg/diff.h"
+#include "rmg/change/diff.h"
 
 #define CKPT_DIR           "ckpt"
 #define CKPT_NAME_MAX      64u

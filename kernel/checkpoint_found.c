@@ -7,8 +7,8 @@
 #include "base/le.h"
 #include "kernel/blob.h"
 #include "kernel/checkpoint.h"
-#include "rmg/envelope.h"
-#include "rmg/file.h"
+#include "rmg/file/envelope.h"
+#include "rmg/file/file.h"
 
 #define BUNDLE_MAGIC 0x584B434Au /* "JCKX" */
 #define BUNDLE_MAJOR 1u

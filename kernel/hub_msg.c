@@ -2,7 +2,7 @@
 
 #include "base/check.h"
 #include "base/cursor.h"
-#include "rmg/codec.h"
+#include "rmg/store/codec.h"
 
 #define DEPTH_MAX 8u
 

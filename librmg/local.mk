@@ -29,6 +29,6 @@ pkgconfig_DATA = %D%/librmg.pc
 librmgincludedir = $(includedir)/librmg
 librmginclude_HEADERS = %D%/rmg.h
 nobase_librmginclude_HEADERS = base/buf.h base/cursor.h base/err.h base/hash.h base/heap.h base/id.h \
-	base/le.h base/limits.h base/sign.h rmg/arena.h rmg/codec.h rmg/collect.h rmg/diff.h rmg/envelope.h \
-	rmg/file.h rmg/foreign_root.h rmg/graph.h rmg/merge.h rmg/mount.h rmg/patch.h rmg/proof.h \
-	rmg/schema.h rmg/schema_check.h rmg/schema_infer.h rmg/scratch.h rmg/slot.h rmg/store.h rmg/wsc.h
+	base/le.h base/limits.h base/sign.h rmg/store/arena.h rmg/store/codec.h rmg/change/collect.h rmg/change/diff.h rmg/file/envelope.h \
+	rmg/file/file.h rmg/file/foreign_root.h rmg/store/graph.h rmg/change/merge.h rmg/file/mount.h rmg/change/patch.h rmg/file/proof.h \
+	rmg/schema/schema.h rmg/schema/schema_check.h rmg/schema/schema_infer.h rmg/store/scratch.h rmg/store/slot.h rmg/store/store.h rmg/file/wsc.h

@@ -4,8 +4,8 @@
  * Layer: librmg; base and rmg. Here is what needs files; all else is in the headers below.
  *
  * A `struct rmg_space` is memory for states; its version is the newest one. Copying a version is a
- * fork, O(1); pin it to keep it readable. Changes go through a transaction (rmg/store.h), which
- * ends in a new version or without a trace.
+ * fork, O(1); pin it to keep it readable. Changes go through a transaction (rmg/store/store.h),
+ * which ends in a new version or without a trace.
  *
  * Hostile input: files and patches are verified while they are read. Threads: a space belongs to
  * one thread at a time; different spaces share nothing. Errors: enum jit_err, never errno. */
@@ -13,18 +13,18 @@
 #define JIT_LIBRMG_RMG_H
 
 #include "base/hash.h"
-#include "rmg/codec.h"
-#include "rmg/collect.h"
-#include "rmg/diff.h"
-#include "rmg/envelope.h"
-#include "rmg/file.h"
-#include "rmg/foreign_root.h"
-#include "rmg/merge.h"
-#include "rmg/mount.h"
-#include "rmg/patch.h"
-#include "rmg/proof.h"
-#include "rmg/store.h"
-#include "rmg/wsc.h"
+#include "rmg/store/codec.h"
+#include "rmg/change/collect.h"
+#include "rmg/change/diff.h"
+#include "rmg/file/envelope.h"
+#include "rmg/file/file.h"
+#include "rmg/file/foreign_root.h"
+#include "rmg/change/merge.h"
+#include "rmg/file/mount.h"
+#include "rmg/change/patch.h"
+#include "rmg/file/proof.h"
+#include "rmg/store/store.h"
+#include "rmg/file/wsc.h"
 
 struct rmg_space {
     struct jit_heap *heap;

@@ -14,7 +14,7 @@
 
 #include <assert.h>
 
-#include "rmg/store.h"
+#include "rmg/store/store.h"
 
 /* A version as the page keeps it. 96 bytes, little-endian. */
 struct sws_root {

@@ -13,7 +13,7 @@
 #ifndef JIT_SWS_SPACE_H
 #define JIT_SWS_SPACE_H
 
-#include "rmg/merge.h"
+#include "rmg/change/merge.h"
 #include "sws/home.h"
 
 struct sws;
@@ -68,7 +68,7 @@ JIT_MUST_CHECK enum jit_err sws_graph(const struct sws *space, const struct sws_
 void sws_change_begin(struct sws *space, struct sws_branch *branch);
 /* One operation (without origins and prior). An upserted instance lies where its parent lies.
  * Errors: JIT_ECAP (mounted, but not to be changed here), JIT_ESTALE, the transaction's
- * (rmg/store.h says after which of them the change may go on). */
+ * (rmg/store/store.h says after which of them the change may go on). */
 JIT_MUST_CHECK enum jit_err sws_change_op(struct sws *space, const struct rmg_op *op);
 /* The change depends on what is in this slot: if it lies in a mounted instance, a collapse is
  * refused when the slot has changed since. Errors: JIT_ENOMEM, JIT_ELIMIT (JIT_IN_SLOTS_MAX). */

@@ -4,7 +4,7 @@
 
 #include "base/check.h"
 
-#define GRANULE 16u /* of the arena's references (rmg/arena.h) */
+#define GRANULE 16u /* of the arena's references (rmg/store/arena.h) */
 
 static_assert(sizeof(struct sys_view_roots) == sizeof(struct rmg_roots), "the same shape");
 static_assert(offsetof(struct sys_view_roots, node_count) == offsetof(struct rmg_roots, node_count),

@@ -1,6 +1,6 @@
 /* syscall/view.h - the view's control page: how the kernel publishes versions and a worker reads
  * them without a system call. Spec:  DESIGN 7.1, 14.9; docs/spec/ring.md "View". Layer: syscall;
- * base and rmg/graph.h.
+ * base and rmg/store/graph.h.
  *
  * One release-store of `tick` publishes all instances at once. An entry keeps two places, so that
  * the newest version stands still while the next one is written beside it. */
@@ -8,7 +8,7 @@
 #define JIT_SYSCALL_VIEW_H
 
 #include "base/err.h"
-#include "rmg/graph.h"
+#include "rmg/store/graph.h"
 #include "syscall/abi.h"
 
 /* ---- the kernel's side: the memory is its own, nobody else can write it ---- */

@@ -9,7 +9,7 @@
 
 #include "base/check.h"
 #include "base/hash.h"
-#include "rmg/codec.h"
+#include "rmg/store/codec.h"
 
 int authority_read(struct cli *cli, const struct rmg_store *store,
                    const struct rmg_version *version, uint64_t tick, struct authority *out)

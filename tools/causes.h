@@ -8,7 +8,7 @@
 #ifndef JIT_TOOLS_CAUSES_H
 #define JIT_TOOLS_CAUSES_H
 
-#include "rmg/slot.h"
+#include "rmg/store/slot.h"
 #include "tools/history.h"
 
 #define CAUSES_MAX    10000u

@@ -4,8 +4,8 @@
 #ifndef JIT_TOOLS_GENESIS_H
 #define JIT_TOOLS_GENESIS_H
 
-#include "rmg/collect.h"
-#include "rmg/lang.h"
+#include "rmg/change/collect.h"
+#include "rmg/lang/lang.h"
 
 /* Schema, rules, processes and capabilities of a system, into an empty collection; imports are the
  * caller's. what: on JIT_EINVALID or JIT_EEXIST, what is wrong with which declaration. Errors:

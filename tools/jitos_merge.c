@@ -2,7 +2,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "rmg/merge.h"
+#include "rmg/change/merge.h"
 #include "tools/ancestry.h"
 #include "tools/branches.h"
 #include "tools/history.h"

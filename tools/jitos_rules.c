@@ -3,8 +3,8 @@
 #include <string.h>
 
 #include "base/hash.h"
-#include "rmg/lang_advise.h"
-#include "rmg/rule_graph.h"
+#include "rmg/lang/lang_advise.h"
+#include "rmg/rules/rule_graph.h"
 #include "tools/formats/sources.h"
 #include "tools/jitos.h"
 #include "tools/load.h"

@@ -3,7 +3,7 @@
 #ifndef JIT_TOOLS_LOAD_H
 #define JIT_TOOLS_LOAD_H
 
-#include "rmg/collect.h"
+#include "rmg/change/collect.h"
 #include "tools/cli/cli.h"
 #include "tools/formats/graph.h"
 

@@ -4,7 +4,7 @@
 #ifndef JIT_TOOLS_PARAMETERS_H
 #define JIT_TOOLS_PARAMETERS_H
 
-#include "rmg/lang.h"
+#include "rmg/lang/lang.h"
 #include "tools/cli/cli.h"
 
 struct parameters {

@@ -8,7 +8,7 @@
 #include "base/limits.h"
 #include "kernel/core/replay.h"
 #include "kernel/hub_client.h"
-#include "rmg/receipt.h"
+#include "rmg/change/receipt.h"
 
 struct session_options {
     const char *program; /* path of jitosd */

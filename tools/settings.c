@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "base/check.h"
-#include "rmg/diff.h"
+#include "rmg/change/diff.h"
 #include "tools/parameters.h"
 
 #define PARAMETERS "parameters"

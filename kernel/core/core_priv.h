@@ -5,7 +5,7 @@
 
 #include "kernel/core/core.h"
 #include "kernel/core/sec.h"
-#include "rmg/request.h"
+#include "rmg/engine/request.h"
 #include "syscall/boot.h"
 #include "syscall/decode.h"
 #include "syscall/view.h"

@@ -5,7 +5,7 @@
 #include "base/check.h"
 #include "base/hash.h"
 #include "kernel/core/root_priv.h"
-#include "rmg/schema.h"
+#include "rmg/schema/schema.h"
 
 #define PART_BYTES ((size_t)1 << 20)
 #define PART_NAME  8u

@@ -9,8 +9,8 @@
 #define JIT_KERNEL_CORE_IMAGE_H
 
 #include "base/buf.h"
-#include "rmg/collect.h"
-#include "rmg/store.h"
+#include "rmg/change/collect.h"
+#include "rmg/store/store.h"
 
 #define KERN_IMAGE_BYTES_MAX ((size_t)64 << 20)
 

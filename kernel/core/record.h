@@ -10,7 +10,7 @@
 #ifndef JIT_KERNEL_CORE_RECORD_H
 #define JIT_KERNEL_CORE_RECORD_H
 
-#include "rmg/request.h"
+#include "rmg/engine/request.h"
 #include "syscall/cap.h"
 
 #define KERN_RECORD_GENESIS 1u

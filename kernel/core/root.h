@@ -8,9 +8,9 @@
 #ifndef JIT_KERNEL_CORE_ROOT_H
 #define JIT_KERNEL_CORE_ROOT_H
 
-#include "rmg/collect.h"
-#include "rmg/rule.h"
-#include "rmg/schema.h"
+#include "rmg/change/collect.h"
+#include "rmg/rules/rule.h"
+#include "rmg/schema/schema.h"
 #include "syscall/cap.h"
 
 /* The instances there from genesis, in the order of enum kern_place. */

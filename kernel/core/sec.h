@@ -10,7 +10,7 @@
 
 #include "kernel/core/record.h"
 #include "kernel/core/root.h"
-#include "rmg/scratch.h"
+#include "rmg/store/scratch.h"
 #include "syscall/decode.h"
 
 #define KERN_SEC_SWEEP_MAX 1024u /* dead nodes taken away a tick */

@@ -36,7 +36,7 @@
 
 #include "base/err.h"
 #include "base/id.h"
-#include "rmg/graph.h"
+#include "rmg/store/graph.h"
 
 struct jitos; /* there is one in a process */
 
@@ -66,9 +66,9 @@ void jitos_done(struct jitos *jitos);
  * known to be on disk. */
 void jitos_view(const struct jitos *jitos, uint64_t *version, uint64_t *durable);
 
-/* The instance that a run works on, at this version (rmg/graph.h reads it). Bytes it lends out are
- * good until done; nothing else has to be released.
- * Errors: JIT_ENOENT (no grant lets this process map it), JIT_ESTALE, JIT_ECORRUPT. */
+/* The instance that a run works on, at this version (rmg/store/graph.h reads it). Bytes it lends
+ * out are good until done; nothing else has to be released. Errors: JIT_ENOENT (no grant lets this
+ * process map it), JIT_ESTALE, JIT_ECORRUPT. */
 JIT_MUST_CHECK enum jit_err jitos_graph(const struct jitos *jitos, uint32_t run,
                                         struct rmg_graph *out);
 /* Every match of a run's rule in this worker's shard, as a worker without a program of its own

@@ -3,7 +3,7 @@
 #include "base/check.h"
 #include "base/le.h"
 #include "base/limits.h"
-#include "rmg/search.h"
+#include "rmg/rules/search.h"
 #include "syscall/decode.h"
 
 /* One `run` of the boot record. */

@@ -4,7 +4,7 @@
 #define JIT_TESTS_BENCH_BED_H
 
 #include "base/random.h"
-#include "rmg/engine.h"
+#include "rmg/engine/engine.h"
 #include "tests/bench/bench.h"
 #include "tests/lib/sample_rules.h"
 

@@ -6,7 +6,7 @@
 #include <sys/mman.h>
 
 #include "base/check.h"
-#include "rmg/file.h"
+#include "rmg/file/file.h"
 #include "tests/bench/bench_bed.h"
 
 struct sink {

@@ -16,7 +16,7 @@
 #include "base/check.h"
 #include "base/hash.h"
 #include "kernel/core/core.h"
-#include "rmg/lang.h"
+#include "rmg/lang/lang.h"
 #include "syscall/view.h"
 #include "tests/bench/bench_bed.h"
 #include "tests/bench/bench_host.h"

@@ -14,8 +14,8 @@
 #include "base/hash.h"
 #include "base/le.h"
 #include "base/random.h"
-#include "rmg/codec.h"
-#include "rmg/merge.h"
+#include "rmg/store/codec.h"
+#include "rmg/change/merge.h"
 #include "tests/bench/bench.h"
 
 #define CHANGES  10u

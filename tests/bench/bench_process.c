@@ -15,7 +15,7 @@
 
 #include "base/check.h"
 #include "base/hash.h"
-#include "rmg/store.h"
+#include "rmg/store/store.h"
 #include "syscall/view.h"
 #include "tests/bench/bench_bed.h"
 #include "tests/bench/bench_host.h"

@@ -6,7 +6,7 @@
 
 #include "base/check.h"
 #include "base/random.h"
-#include "rmg/search.h"
+#include "rmg/rules/search.h"
 #include "tests/bench/bench.h"
 #include "tests/lib/rule_kit.h"
 

@@ -9,7 +9,7 @@
 #include <stdlib.h>
 
 #include "base/check.h"
-#include "rmg/lang.h"
+#include "rmg/lang/lang.h"
 #include "tests/bench/bench.h"
 #include "tests/lib/rule_kit.h"
 

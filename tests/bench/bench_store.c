@@ -6,7 +6,7 @@
 #include "base/hash.h"
 #include "base/le.h"
 #include "base/random.h"
-#include "rmg/store.h"
+#include "rmg/store/store.h"
 #include "tests/bench/bench.h"
 
 #define RUNS_MAX 1001

@@ -9,7 +9,7 @@
 #include "base/check.h"
 #include "base/hash.h"
 #include "base/le.h"
-#include "rmg/wsc.h"
+#include "rmg/file/wsc.h"
 #include "tests/bench/bench.h"
 
 #define RUNS_MAX 1001u

@@ -10,10 +10,12 @@ fail()
     exit 1
 }
 
-tests=(base/test_bytes base/test_hash rmg/test_codec rmg/test_engine_model rmg/test_envelope
-    rmg/test_expr rmg/test_file rmg/test_forms rmg/test_lang rmg/test_lang_query rmg/test_lang_run
-    rmg/test_match rmg/test_merge_patch rmg/test_patch rmg/test_patch_apply rmg/test_proof
-    rmg/test_radix rmg/test_receipt rmg/test_rule rmg/test_schema rmg/test_state_root rmg/test_wsc)
+tests=(base/test_bytes base/test_hash rmg/store/test_codec rmg/engine/test_engine_model
+    rmg/file/test_envelope rmg/rules/test_expr rmg/file/test_file rmg/file/test_forms
+    rmg/lang/test_lang rmg/lang/test_lang_query rmg/lang/test_lang_run rmg/rules/test_match
+    rmg/change/test_merge_patch rmg/change/test_patch rmg/change/test_patch_apply
+    rmg/file/test_proof rmg/store/test_radix rmg/change/test_receipt rmg/rules/test_rule
+    rmg/schema/test_schema rmg/store/test_state_root rmg/file/test_wsc)
 jobs=$(nproc)
 
 # The libraries that the tests link, for the other machine, beside those of this one.

@@ -21,7 +21,7 @@ failed=0
 make_tree()
 {
     rm -rf "${tree:?}"/* .clang-format
-    mkdir build-aux base rmg sws kernel kernel/core proc proc/host tests tests/rmg tools
+    mkdir -p build-aux base rmg/store rmg/rules sws kernel/core proc/host tests/rmg/store tools
     for name in layers headers words files format lib.sh; do
         cp "$real/build-aux/check-$name" build-aux/
     done
@@ -32,15 +32,15 @@ make_tree()
         >base/id.h
     printf '#include "base/id.h"\n\nint id_get(void)\n{\n    return 1; /* strcpy(a, b) */\n}\n' \
         >base/id.c
-    printf '#include "base/id.h"\n#include <stdint.h>\n' >rmg/edges.c
-    printf '#include "rmg/edges_priv.h"\n' >tests/rmg/test_edges.c
-    printf '/* rmg/edges_priv.h - for edges.c. */\n' >rmg/edges_priv.h
+    printf '#include "base/id.h"\n#include <stdint.h>\n' >rmg/store/edges.c
+    printf '#include "rmg/store/edges_priv.h"\n' >tests/rmg/store/test_edges.c
+    printf '/* rmg/store/edges_priv.h - for edges.c. */\n' >rmg/store/edges_priv.h
     printf '/* sws/overlay.h - a branch. */\n' >sws/overlay.h
     # shellcheck disable=SC2016 # make expands it
-    printf 'include $(srcdir)/base/local.mk\ninclude $(srcdir)/rmg/local.mk\n' >Makefile.am
+    printf 'include $(srcdir)/base/local.mk\ninclude $(srcdir)/rmg/store/local.mk\n' >Makefile.am
     printf 'x_SOURCES = %%D%%/id.c %%D%%/id.h\n' >base/local.mk
-    printf 'y = %%D%%/edges.c %%D%%/edges_priv.h sws/overlay.h \\\n\ttests/rmg/test_edges\n' \
-        >rmg/local.mk
+    printf 'y = %%D%%/edges.c %%D%%/edges_priv.h sws/overlay.h \\\n\ttests/rmg/store/test_edges\n' \
+        >rmg/store/local.mk
 }
 
 # expect CHECK STATUS LINE...: CHECK ends so, and prints these lines and no others.
@@ -86,12 +86,18 @@ accept()
 # --- check-layers ---
 make_tree
 expect check-layers 0 '6 files keep to build-aux/layers.txt'
-refuse check-layers rmg/edges.c '\n\n#include "sws/overlay.h"\n' \
-    'rmg/edges.c:3: layer rmg may not include sws/overlay.h'
-refuse check-layers base/id.c '#  include <rmg/edges.h>\n' \
-    'base/id.c:1: layer base may not include rmg/edges.h'
-refuse check-layers proc/host/spawn.c '#include "rmg/edges.h"\n#include <seccomp.h>\n' \
-    'proc/host/spawn.c:1: layer proc/host may not include rmg/edges.h'
+refuse check-layers rmg/store/edges.c '\n\n#include "sws/overlay.h"\n' \
+    'rmg/store/edges.c:3: layer rmg/store may not include sws/overlay.h'
+accept check-layers rmg/rules/rule.c '#include "rmg/store/edges_priv.h"\n' \
+    '7 files keep to build-aux/layers.txt'
+refuse check-layers rmg/store/edges.c '#include "rmg/rules/rule.h"\n' \
+    'rmg/store/edges.c:1: layer rmg/store may not include rmg/rules/rule.h'
+refuse check-layers rmg/store/edges.c '#include "rmg/rules/rule_priv.h"\n' \
+    'rmg/store/edges.c:1: layer rmg/store may not include rmg/rules/rule_priv.h'
+refuse check-layers base/id.c '#  include <rmg/store/edges.h>\n' \
+    'base/id.c:1: layer base may not include rmg/store/edges.h'
+refuse check-layers proc/host/spawn.c '#include "rmg/store/edges.h"\n#include <seccomp.h>\n' \
+    'proc/host/spawn.c:1: layer proc/host may not include rmg/store/edges.h'
 refuse check-layers kernel/core/step.c '#include "kernel/log.h"\n#include "kernel/core/step.h"\n' \
     'kernel/core/step.c:1: layer kernel/core may not include kernel/log.h'
 accept check-layers kernel/loop.c \
@@ -102,18 +108,18 @@ refuse check-layers kernel/core/step.c '#include <liburing.h>\n' \
 refuse check-layers kernel/core/step.c '#include <time.h>\n#include <sys/mman.h>\n' \
     'kernel/core/step.c:1: layer kernel/core may not include <time.h>' \
     'kernel/core/step.c:2: layer kernel/core may not include <sys/mman.h>'
-refuse check-layers rmg/edges.c '#include <pthread.h>\n' \
-    'rmg/edges.c:1: layer rmg may not include <pthread.h>'
+refuse check-layers rmg/store/edges.c '#include <pthread.h>\n' \
+    'rmg/store/edges.c:1: layer rmg/store may not include <pthread.h>'
 refuse check-layers sws/a.c '#include <seccomp.h>\n' \
     'sws/a.c:1: <seccomp.h> belongs to proc/host tests'
 refuse check-layers tools/a.c '#include <sodium.h>\n' \
     'tools/a.c:1: <sodium.h> belongs to base tests'
-refuse check-layers sws/a.c '#include "rmg/edges_priv.h"\n' \
-    'sws/a.c:1: rmg/edges_priv.h is private to rmg'
-refuse check-layers tests/sws_a.c '#include "rmg/edges_priv.h"\n' \
-    'tests/sws_a.c:1: rmg/edges_priv.h is private to rmg'
-refuse check-layers rmg/edges.c '#include "edges.h"\n' \
-    'rmg/edges.c:1: "edges.h" is no path from the top of the tree to a folder of layers.txt'
+refuse check-layers sws/a.c '#include "rmg/store/edges_priv.h"\n' \
+    'sws/a.c:1: rmg/store/edges_priv.h is private to rmg/store'
+refuse check-layers tests/sws_a.c '#include "rmg/store/edges_priv.h"\n' \
+    'tests/sws_a.c:1: rmg/store/edges_priv.h is private to rmg/store'
+refuse check-layers rmg/store/edges.c '#include "edges.h"\n' \
+    'rmg/store/edges.c:1: "edges.h" is no path from the top of the tree to a folder of layers.txt'
 refuse check-layers proc/a.c 'int x;\n' 'proc/a.c:1: no folder of layers.txt holds this file'
 for file in syscall/ring.c syscall/ring.h; do
     make_tree
@@ -152,12 +158,12 @@ sleep waiting is for an event, not for a time
 usleep waiting is for an event, not for a time
 setjmp jumps over every out: label
 END
-for file in rmg/edges.c sws/a.c kernel/core/a.c; do
+for file in rmg/store/edges.c sws/a.c kernel/core/a.c; do
     refuse check-words $file 'x = malloc (1);\ny = getenv("X");\n' \
         "$file:1: malloc(): the heap is a parameter here" \
         "$file:2: getenv(): there is no environment here"
 done
-accept check-words tests/rmg/test_edges.c 'a = setjmp(b);\nb = malloc(1);\n' \
+accept check-words tests/rmg/store/test_edges.c 'a = setjmp(b);\nb = malloc(1);\n' \
     "$((9 + aux)) files keep to build-aux/words.txt"
 accept check-words base/id.c \
     'x = my_system(1);\nio->rename(io);\ny = "gets(x)";\n// atoi(x)\nint strtok_free(void);\n' \
@@ -181,7 +187,7 @@ refuse check-words base/id.h '/* an id */\n' \
 # --- check-files ---
 make_tree
 expect check-files 0 '6 source files, all of them in the build or the release'
-refuse check-files rmg/old.c 'int x;\n' 'rmg/old.c: no Makefile.am or local.mk names it'
+refuse check-files rmg/store/old.c 'int x;\n' 'rmg/store/old.c: no Makefile.am or local.mk names it'
 make_tree # a local.mk that nobody includes names nothing
 printf 'z = %%D%%/a.c\n' >sws/local.mk
 : >sws/a.c
@@ -195,7 +201,7 @@ rm sws/a.c
 expect check-files 0 '7 source files, all of them in the build or the release'
 : >sws/data/a.c
 expect check-files 1 'sws/data/a.c: no Makefile.am or local.mk names it'
-refuse check-files 'rmg/a b.c' '' 'rmg/a b.c: a blank in its name'
+refuse check-files 'rmg/store/a b.c' '' 'rmg/store/a b.c: a blank in its name'
 
 # --- check-format ---
 if command -v clang-format-14 >/dev/null; then

@@ -6,7 +6,7 @@
 #include "base/le.h"
 #include "kernel/blob.h"
 #include "kernel/head.h"
-#include "rmg/envelope.h"
+#include "rmg/file/envelope.h"
 #include "tests/kernel/checkpoint_world.h"
 
 static struct world w;

@@ -4,7 +4,7 @@
  */
 #include "kernel/core/image.h"
 #include "kernel/core/root.h"
-#include "rmg/store.h"
+#include "rmg/store/store.h"
 #include "tests/lib/tcase.h"
 
 #define PART ((size_t)1 << 20)

@@ -7,7 +7,7 @@
 
 #include "base/le.h"
 #include "kernel/pool.h"
-#include "rmg/request.h"
+#include "rmg/engine/request.h"
 #include "tests/lib/fault_heap.h"
 #include "tests/lib/sim_kernel.h"
 #include "tests/lib/tcase.h"

@@ -9,7 +9,7 @@
 #include "base/le.h"
 #include "kernel/core/replay.h"
 #include "kernel/core/root.h"
-#include "rmg/arena.h"
+#include "rmg/store/arena.h"
 #include "syscall/abi.h"
 #include "tests/lib/fault_heap.h"
 #include "tests/lib/tcase.h"

@@ -4,7 +4,7 @@
 #define JIT_TESTS_BED_H
 
 #include "base/random.h"
-#include "rmg/engine.h"
+#include "rmg/engine/engine.h"
 #include "tests/lib/fault_heap.h"
 #include "tests/lib/naive_root.h"
 #include "tests/lib/sample_rules.h"

@@ -5,7 +5,7 @@
 #ifndef JIT_TESTS_NAIVE_ROOT_H
 #define JIT_TESTS_NAIVE_ROOT_H
 
-#include "rmg/store.h"
+#include "rmg/store/store.h"
 
 struct naive_node {
     struct jit_id id;

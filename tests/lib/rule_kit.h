@@ -2,8 +2,8 @@
 #ifndef JIT_TESTS_RULE_KIT_H
 #define JIT_TESTS_RULE_KIT_H
 
-#include "rmg/match.h"
-#include "rmg/store.h"
+#include "rmg/rules/match.h"
+#include "rmg/store/store.h"
 
 /* --- rules: pieces in any order, then compile. Elements, fields and so on are counted from 0. ---
  */

@@ -11,7 +11,7 @@
 #ifndef JIT_TESTS_SAMPLE_RULES_H
 #define JIT_TESTS_SAMPLE_RULES_H
 
-#include "rmg/rule.h"
+#include "rmg/rules/rule.h"
 
 enum sample_rule {
     SAMPLE_PUT,

@@ -5,7 +5,7 @@
 
 #include "base/check.h"
 #include "base/hash.h"
-#include "rmg/lang.h"
+#include "rmg/lang/lang.h"
 #include "tools/genesis.h"
 
 #define ARENA_BYTES ((uint64_t)4 << 20)

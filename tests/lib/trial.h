@@ -28,7 +28,7 @@ struct uses {
 };
 void trial_uses(const struct trial *t, struct uses *uses);
 bool uses_slot(const struct uses *uses, const struct rmg_slot *slot);
-bool uses_conflict(const struct uses *a, const struct uses *b); /* rmg/slot.h */
+bool uses_conflict(const struct uses *a, const struct uses *b); /* rmg/store/slot.h */
 
 #define SCRIPT_MAX 128
 struct script {

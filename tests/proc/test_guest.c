@@ -5,8 +5,8 @@
  * compared with a brute force that tries every combination of edges and nodes through verification.
  */
 #include "base/hash.h"
-#include "rmg/match.h"
-#include "rmg/store.h"
+#include "rmg/rules/match.h"
+#include "rmg/store/store.h"
 #include "syscall/decode.h"
 #include "syscall/view.h"
 #include "tests/lib/fault_heap.h"

@@ -12,7 +12,7 @@
 
 #include "base/hash.h"
 #include "kernel/core/root.h"
-#include "rmg/lang.h"
+#include "rmg/lang/lang.h"
 #include "tools/genesis.h"
 
 #define WAIT_MS     20000

@@ -6,7 +6,7 @@
 #include <sys/types.h>
 
 #include "kernel/hub_client.h"
-#include "rmg/collect.h"
+#include "rmg/change/collect.h"
 
 extern char bed_data[64];   /* the data folder */
 extern char bed_errors[80]; /* where tools/jitosd's stderr goes when bed_keep_errors is set */

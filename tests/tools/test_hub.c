@@ -10,7 +10,7 @@
 
 #include "base/hash.h"
 #include "base/le.h"
-#include "rmg/engine.h"
+#include "rmg/engine/engine.h"
 #include "tests/lib/tcase.h"
 #include "tests/tools/hub_bed.h"
 

@@ -4,7 +4,7 @@
  *         every refused allocation, ours and jansson's. */
 #include <jansson.h>
 
-#include "rmg/file.h"
+#include "rmg/file/file.h"
 #include "tests/tools/format_world.h"
 
 static struct world world;

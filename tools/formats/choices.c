@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "rmg/codec.h"
+#include "rmg/store/codec.h"
 
 static const char *const side_words[RMG_SIDES] = {"base", "ours", "theirs"};
 

@@ -3,7 +3,7 @@
 #ifndef JIT_TOOLS_FORMATS_CHOICES_H
 #define JIT_TOOLS_FORMATS_CHOICES_H
 
-#include "rmg/merge.h"
+#include "rmg/change/merge.h"
 
 #define CHOICES_BYTES_MAX (64u << 20)
 #define CHOICES_WHAT_SIZE 256u

@@ -2,7 +2,7 @@
 #include <stdlib.h>
 
 #include "base/check.h"
-#include "rmg/codec.h"
+#include "rmg/store/codec.h"
 #include "tools/formats/export_words.h"
 
 #define COLUMNS_MAX 1000u

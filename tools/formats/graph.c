@@ -12,7 +12,7 @@
 
 #include "base/check.h"
 #include "base/hash.h"
-#include "rmg/codec.h"
+#include "rmg/store/codec.h"
 
 #define MAPPED_MIN (64ull << 20)
 

@@ -6,11 +6,11 @@
 
 #include <stdarg.h>
 
-#include "rmg/collect.h"
-#include "rmg/file.h"
-#include "rmg/schema.h"
-#include "rmg/store.h"
-#include "rmg/wsc.h"
+#include "rmg/change/collect.h"
+#include "rmg/file/file.h"
+#include "rmg/schema/schema.h"
+#include "rmg/store/store.h"
+#include "rmg/file/wsc.h"
 
 struct format_graph {
     struct jit_heap *heap;

@@ -12,8 +12,8 @@
 #include <stdint.h>
 
 #include "base/err.h"
-#include "rmg/collect.h"
-#include "rmg/schema.h"
+#include "rmg/change/collect.h"
+#include "rmg/schema/schema.h"
 #include "tools/formats/graph.h"
 
 struct format;

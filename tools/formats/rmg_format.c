@@ -1,5 +1,5 @@
-/* The .rmg file as a format; rmg/file.c reads and writes it. */
-#include "rmg/file.h"
+/* The .rmg file as a format; rmg/file/file.c reads and writes it. */
+#include "rmg/file/file.h"
 
 #include "tools/formats/format.h"
 

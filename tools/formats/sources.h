@@ -3,7 +3,7 @@
 #ifndef JIT_TOOLS_FORMATS_SOURCES_H
 #define JIT_TOOLS_FORMATS_SOURCES_H
 
-#include "rmg/lang.h"
+#include "rmg/lang/lang.h"
 
 /* A relative name counts from the folder of the file that names it ("" or NULL: where we are). What
  * is not there is looked for in $JITOS_SCHEMAS, else in the folder of the installed schemas. */

@@ -5,8 +5,8 @@
 #define JIT_TOOLS_FORMATS_TIMELINE_H
 
 #include "base/buf.h"
-#include "rmg/graph.h"
-#include "rmg/store.h"
+#include "rmg/store/graph.h"
+#include "rmg/store/store.h"
 #include "tools/formats/import_priv.h"
 
 enum span_kind { SPAN_NODE, SPAN_EDGE, SPAN_NODE_VALUE, SPAN_EDGE_VALUE };

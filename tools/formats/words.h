@@ -7,7 +7,7 @@
 #define JIT_TOOLS_FORMATS_WORDS_H
 
 #include "base/limits.h"
-#include "rmg/codec.h"
+#include "rmg/store/codec.h"
 
 #define WORDS_ID        "rmg-id:" /* an id itself: 64 hex digits follow */
 #define WORDS_ESCAPE    "rmg:"    /* a name that would be taken for something else */

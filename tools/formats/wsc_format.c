@@ -1,9 +1,9 @@
-/* The .wsc snapshot as a format; rmg/wsc.h reads and writes it. */
-#include "rmg/wsc.h"
+/* The .wsc snapshot as a format; rmg/file/wsc.h reads and writes it. */
+#include "rmg/file/wsc.h"
 
 #include <stdio.h>
 
-#include "rmg/codec.h"
+#include "rmg/store/codec.h"
 #include "tools/formats/export_priv.h"
 #include "tools/formats/format.h"
 

@@ -1,7 +1,7 @@
 /* `rmg apply`: perform a patch on its base, or move it to another state. */
 #include <string.h>
 
-#include "rmg/patch.h"
+#include "rmg/change/patch.h"
 #include "tools/rmgtool/settle.h"
 
 static bool stop(void *user, const struct rmg_op *op)

@@ -1,7 +1,7 @@
 /* `rmg check`: does a graph keep to its types? */
 #include <string.h>
 
-#include "rmg/schema_check.h"
+#include "rmg/schema/schema_check.h"
 #include "tools/rmgtool/rmg.h"
 
 struct report {

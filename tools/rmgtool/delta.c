@@ -5,7 +5,7 @@
 
 #include "base/check.h"
 #include "base/le.h"
-#include "rmg/codec.h"
+#include "rmg/store/codec.h"
 
 #define SHORT_HEX   16
 #define LABEL_SHOWN 40u

@@ -6,7 +6,7 @@
 #ifndef JIT_TOOLS_RMGTOOL_DELTA_H
 #define JIT_TOOLS_RMGTOOL_DELTA_H
 
-#include "rmg/merge.h"
+#include "rmg/change/merge.h"
 #include "tools/rmgtool/rmg.h"
 
 #define DELTA_GRAPHS_MAX 3u

@@ -1,6 +1,6 @@
 #include <string.h>
 
-#include "rmg/schema_infer.h"
+#include "rmg/schema/schema_infer.h"
 #include "tools/rmgtool/rmg.h"
 
 /* What --schema asks for and what became of it. */

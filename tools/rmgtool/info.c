@@ -2,7 +2,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "rmg/foreign_root.h"
+#include "rmg/file/foreign_root.h"
 #include "tools/rmgtool/keys.h"
 
 #define TYPES_SHOWN 20u

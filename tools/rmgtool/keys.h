@@ -3,7 +3,7 @@
 #ifndef JIT_TOOLS_RMGTOOL_KEYS_H
 #define JIT_TOOLS_RMGTOOL_KEYS_H
 
-#include "rmg/envelope.h"
+#include "rmg/file/envelope.h"
 #include "tools/rmgtool/rmg.h"
 
 #define KEYS_SECRET_PREFIX "jitos-secret-key-v1 "

@@ -2,7 +2,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "rmg/file.h"
+#include "rmg/file/file.h"
 #include "tools/rmgtool/rmg.h"
 
 int rmg_output_refused(struct cli *cli, const char *path, int error)

@@ -1,7 +1,7 @@
 /* `rmg prove`, and `rmg verify --proof`. */
 #include <string.h>
 
-#include "rmg/proof.h"
+#include "rmg/file/proof.h"
 #include "tools/rmgtool/path.h"
 
 static const char *const planes[] = {"",         "nodes", "edges", "node-values", "edge-values",

@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "rmg/lang_query.h"
+#include "rmg/lang/lang_query.h"
 #include "tools/rmgtool/path.h"
 
 #define MESSAGES_BYTES  (1u << 18)

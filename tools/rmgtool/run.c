@@ -1,8 +1,8 @@
 /* `rmg run`: a script of rules on one instance of a graph (docs/spec/scripts.md). */
 #include <string.h>
 
-#include "rmg/lang.h"
-#include "rmg/script.h"
+#include "rmg/lang/lang.h"
+#include "rmg/engine/script.h"
 #include "tools/rmgtool/path.h"
 
 struct rewriting {

@@ -3,7 +3,7 @@
 #ifndef JIT_TOOLS_RMGTOOL_SETTLE_H
 #define JIT_TOOLS_RMGTOOL_SETTLE_H
 
-#include "rmg/schema.h"
+#include "rmg/schema/schema.h"
 #include "tools/formats/choices.h"
 #include "tools/rmgtool/delta.h"
 

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "base/hash.h"
-#include "rmg/codec.h"
+#include "rmg/store/codec.h"
 #include "tools/rmgtool/rmg.h"
 
 enum via { VIA_ROOT, VIA_PORTAL, VIA_EDGE, VIA_REST };

@@ -1,0 +1,675 @@
+#include "base/check.h"
+#include "base/le.h"
+#include "rmg/engine/engine_priv.h"
+#include "rmg/change/patch_priv.h"
+
+#define WARM_BATCH 32u  /* requests whose paths are asked for together */
+#define WARM_IDS   128u /* ids of a map that are asked for together */
+#define AHEAD      4u   /* requests whose bytes are asked for before they are needed */
+
+/* Values that rewrites replace, in the frozen version, to be hashed side by side. */
+struct prior_batch {
+    struct rmg_attachment old[RMG_VALUES_MAX];
+    struct jit_id *to[RMG_VALUES_MAX];
+    uint32_t op[RMG_VALUES_MAX]; /* of the request at hand, whose operations still move */
+    uint32_t count;
+    uint32_t settled; /* those before it know where they go */
+    enum rmg_plane plane;
+};
+
+/* One verification: where its findings go. */
+struct verifier {
+    struct rmg_engine *engine;
+    struct prior_batch *priors;
+    struct eng_chunk *chunk;
+    const struct eng_instance *instance;
+    struct rmg_graph graph;
+    uint32_t index; /* of the request */
+    uint32_t instance_index;
+    uint64_t patch_bytes;
+};
+
+static enum jit_err chunk_room(struct rmg_engine *engine, void **data, size_t *capacity,
+                               size_t count, size_t element_size)
+{
+    return jit_heap_grow(engine->heap, data, capacity, count, element_size) == 0 ? JIT_OK
+                                                                                 : JIT_ENOMEM;
+}
+
+/* What a sum starts from. Verification has found a number there, in this very version. */
+static enum jit_err number_of(const struct rmg_value *value, int64_t *out)
+{
+    if (value->kind != RMG_VALUE_ATOM || value->size != 8 ||
+        !jit_id_equal(&value->type, rmg_codec_type(RMG_CODEC_I64))) {
+        return JIT_ECORRUPT;
+    }
+    *out = (int64_t)jit_le64(value->bytes);
+    return JIT_OK;
+}
+
+/* What a join counts from: a number, or the bytes of a list. */
+static enum jit_err read_base(const struct rmg_graph *graph, const struct rmg_slot *slot,
+                              enum rmg_join join, int64_t *out)
+{
+    struct rmg_value value;
+    enum rmg_plane plane = slot->kind == RMG_SLOT_ALPHA ? RMG_PLANE_ALPHA : RMG_PLANE_BETA;
+    enum jit_err err =
+        rmg_attachment_get(graph, plane, &slot->id, slot->name, slot->name_size, &value);
+    if (err == JIT_OK && join == RMG_JOIN_SUM) {
+        err = number_of(&value, out);
+    } else if (err == JIT_OK) {
+        *out = value.size;
+    }
+    return err == JIT_ENOENT ? JIT_ECORRUPT : err;
+}
+
+static enum jit_err keep_use(struct verifier *verifier, const struct rmg_use *use)
+{
+    struct eng_chunk *chunk = verifier->chunk;
+    const struct rmg_slot *slot = &use->slot;
+    enum jit_err err = chunk_room(verifier->engine, (void **)&chunk->uses, &chunk->use_capacity,
+                                  chunk->use_count + 1, sizeof *chunk->uses);
+    if (err != JIT_OK) {
+        return err;
+    }
+    assert(jit_id_equal(&slot->instance, &verifier->instance->id));
+    struct eng_use *kept = &chunk->uses[chunk->use_count];
+    *kept = (struct eng_use){.id = slot->id,
+                             .rest = slot->name,
+                             .delta = use->delta,
+                             .instance = verifier->instance_index,
+                             .kind = (uint8_t)slot->kind,
+                             .direction = (uint8_t)slot->direction,
+                             .access = (uint8_t)use->access,
+                             .join = (uint8_t)use->join,
+                             .name_size = (uint8_t)slot->name_size,
+                             .read = use->read || use->access == RMG_ACCESS_READ};
+    if (slot->kind == RMG_SLOT_INCIDENCE) {
+        kept->rest = rmg_scratch_copy(&chunk->arena, &slot->type, sizeof slot->type);
+        if (kept->rest == NULL) {
+            return JIT_ENOMEM;
+        }
+    }
+    if (use->access == RMG_ACCESS_BLIND &&
+        (use->join == RMG_JOIN_SUM || use->join == RMG_JOIN_UNION)) {
+        err = read_base(&verifier->graph, slot, use->join, &kept->base);
+    }
+    kept->hash = eng_use_hash(verifier->engine, kept);
+    chunk->use_count++;
+    verifier->patch_bytes += eng_use_size(kept);
+    return err;
+}
+
+static bool take_use(void *user, const struct rmg_use *use)
+{
+    struct verifier *verifier = user;
+    verifier->chunk->err = keep_use(verifier, use);
+    return verifier->chunk->err == JIT_OK;
+}
+
+static bool is_created(const struct eng_chunk *chunk, const struct jit_id *id)
+{
+    for (size_t i = 0; i < chunk->op_count; i++) {
+        const struct eng_op *op = &chunk->ops[i];
+        if ((op->kind == RMG_OP_UPSERT_NODE || op->kind == RMG_OP_UPSERT_EDGE) &&
+            jit_id_equal(&op->id, id)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static enum jit_err priors_flush(struct prior_batch *batch)
+{
+    uint32_t count = batch->settled;
+    enum jit_err err = rmg_values_of_attachments(batch->plane, batch->old, count, batch->to);
+    batch->count -= count;
+    batch->settled = 0;
+    memmove(batch->old, batch->old + count, batch->count * sizeof batch->old[0]);
+    memmove(batch->op, batch->op + count, batch->count * sizeof batch->op[0]);
+    return err;
+}
+
+/* A request with more of them than the batch has room for has some hashed by themselves. */
+static enum jit_err prior_add(struct prior_batch *batch, enum rmg_plane plane,
+                              const struct rmg_attachment *old, struct eng_op *op)
+{
+    enum jit_err err = JIT_OK;
+    if (batch->settled > 0 && (batch->count == RMG_VALUES_MAX || batch->plane != plane)) {
+        err = priors_flush(batch);
+    }
+    if (err != JIT_OK || batch->count == RMG_VALUES_MAX ||
+        (batch->count > 0 && batch->plane != plane)) {
+        return err != JIT_OK ? err : rmg_value_of_attachment(plane, old, &op->prior);
+    }
+    batch->plane = plane;
+    batch->old[batch->count] = *old;
+    batch->op[batch->count++] = op->index;
+    return JIT_OK;
+}
+
+/* The operations lie where they stay: write the hashes there. */
+static void priors_settle(struct prior_batch *batch, const struct eng_req *req)
+{
+    for (; batch->settled < batch->count; batch->settled++) {
+        /* Ours until the task ends, though the other steps only read them. */
+        struct eng_op *ops = (struct eng_op *)(uintptr_t)req->ops;
+        batch->to[batch->settled] = &ops[batch->op[batch->settled]].prior;
+    }
+}
+
+/* The value an attachment has now. Verification leaves portals alone: they are the only way to an
+ * instance, and no rule moves one. */
+static enum jit_err look_at_old(struct verifier *verifier, const struct rmg_emit *emit,
+                                struct eng_op *kept)
+{
+    const struct rmg_op *op = &emit->op;
+    struct rmg_attachment old = op->attachment;
+    if (is_created(verifier->chunk, &op->id)) {
+        return JIT_OK;
+    }
+    enum jit_err err = rmg_attachment_get(&verifier->graph, op->plane, &op->id, old.name,
+                                          old.name_size, &old.value);
+    if (err == JIT_ENOENT) {
+        return JIT_OK;
+    }
+    if (err != JIT_OK) {
+        return err;
+    }
+    assert(old.value.kind == RMG_VALUE_ATOM);
+    if (emit->join == RMG_JOIN_SUM) {
+        err = number_of(&old.value, &kept->base);
+    } else if (emit->join == RMG_JOIN_UNION) {
+        kept->base = old.value.size;
+    }
+    return err == JIT_OK ? prior_add(verifier->priors, op->plane, &old, kept) : err;
+}
+
+/* Names lie in the rule or in the frozen version, both of which outlive the tick; values in a
+ * buffer that the next request reuses. */
+static enum jit_err copy_attachment(struct rmg_scratch *arena, const struct rmg_op *op,
+                                    struct eng_op *kept)
+{
+    struct rmg_value *value = &kept->as.attachment.value;
+    kept->as.attachment = op->attachment;
+    if (op->kind == RMG_OP_SET_ATTACHMENT && value->size > 0) {
+        value->bytes = rmg_scratch_copy(arena, value->bytes, value->size);
+        return value->bytes == NULL ? JIT_ENOMEM : JIT_OK;
+    }
+    return JIT_OK;
+}
+
+static enum jit_err keep_attachment(struct verifier *verifier, const struct rmg_emit *emit,
+                                    struct eng_op *kept)
+{
+    enum jit_err err = look_at_old(verifier, emit, kept);
+    return err == JIT_OK ? copy_attachment(&verifier->chunk->arena, &emit->op, kept) : err;
+}
+
+static enum jit_err keep_element(struct verifier *verifier, const struct rmg_op *op,
+                                 struct eng_op *kept)
+{
+    kept->as.element.type = op->type;
+    kept->as.element.from = op->from;
+    kept->as.element.to = op->to;
+    if (op->kind == RMG_OP_UPSERT_NODE || op->kind == RMG_OP_UPSERT_EDGE) {
+        return JIT_OK; /* created: verification has refused ids that exist */
+    }
+    enum jit_err err = patch_prior(&verifier->graph, op, &kept->prior);
+    return err == JIT_OK && jit_id_is_zero(&kept->prior) ? JIT_ECORRUPT : err; /* it was matched */
+}
+
+static enum jit_err keep_op(struct verifier *verifier, const struct rmg_emit *emit)
+{
+    struct eng_chunk *chunk = verifier->chunk;
+    const struct rmg_op *op = &emit->op;
+    enum jit_err err = chunk_room(verifier->engine, (void **)&chunk->ops, &chunk->op_capacity,
+                                  chunk->op_count + 1, sizeof *chunk->ops);
+    if (err != JIT_OK) {
+        return err;
+    }
+    assert(jit_id_equal(&op->instance, &verifier->instance->id));
+    assert(op->kind != RMG_OP_DELETE_INSTANCE && op->kind != RMG_OP_UPSERT_INSTANCE);
+    struct eng_op *kept = &chunk->ops[chunk->op_count];
+    *kept = (struct eng_op){.id = op->id,
+                            .instance = verifier->instance_index,
+                            .request = verifier->index,
+                            .index = (uint32_t)chunk->op_count,
+                            .kind = (uint8_t)op->kind,
+                            .plane = (uint8_t)op->plane,
+                            .join = (uint8_t)emit->join,
+                            .delta = emit->delta};
+    chunk->op_count++;
+    if (op->kind == RMG_OP_SET_ATTACHMENT || op->kind == RMG_OP_CLEAR_ATTACHMENT) {
+        err = keep_attachment(verifier, emit, kept);
+    } else {
+        err = keep_element(verifier, op, kept);
+    }
+    struct rmg_op sized = *op;
+    sized.origin_count = 1;
+    verifier->patch_bytes += rmg_op_size(&sized);
+    /* The list that is there is written again: once, also where many put something into it. */
+    verifier->patch_bytes += emit->alone ? (uint64_t)kept->base : 0;
+    return err;
+}
+
+static bool take_op(void *user, const struct rmg_emit *emit)
+{
+    struct verifier *verifier = user;
+    verifier->chunk->err = keep_op(verifier, emit);
+    return verifier->chunk->err == JIT_OK;
+}
+
+/* From the chunk's scratch to where they stay until the end of the tick. */
+static enum jit_err keep_findings(struct verifier *verifier, struct eng_req *req)
+{
+    struct eng_chunk *chunk = verifier->chunk;
+    if (chunk->use_count > 0) {
+        req->uses =
+            rmg_scratch_copy(&chunk->arena, chunk->uses, chunk->use_count * sizeof *chunk->uses);
+    }
+    if (chunk->op_count > 0) {
+        req->ops =
+            rmg_scratch_copy(&chunk->arena, chunk->ops, chunk->op_count * sizeof *chunk->ops);
+    }
+    if ((chunk->use_count > 0 && req->uses == NULL) || (chunk->op_count > 0 && req->ops == NULL)) {
+        return JIT_ENOMEM;
+    }
+    req->use_count = (uint32_t)chunk->use_count;
+    req->op_count = (uint32_t)chunk->op_count;
+    req->patch_bytes =
+        verifier->patch_bytes > UINT32_MAX ? UINT32_MAX : (uint32_t)verifier->patch_bytes;
+    return JIT_OK;
+}
+
+/* ---- gates: what the capability of a request lets be matched and written ---- */
+
+static bool has_type(const struct jit_id *types, uint32_t count, const struct jit_id *type)
+{
+    uint32_t low = 0;
+    uint32_t high = count;
+    while (low < high) {
+        uint32_t middle = low + (high - low) / 2;
+        int order = jit_id_compare(&types[middle], type);
+        if (order == 0) {
+            return true;
+        }
+        low = order < 0 ? middle + 1 : low;
+        high = order < 0 ? high : middle;
+    }
+    return false;
+}
+
+static bool lets(const struct rmg_gate *gate, bool edge, const struct jit_id *type)
+{
+    return edge ? gate->any_edge || has_type(gate->edges, gate->edge_count, type)
+                : gate->any_node || has_type(gate->nodes, gate->node_count, type);
+}
+
+static enum rmg_gate_stop matched_within(const struct rmg_gate *gate, const struct rmg_rule *rule,
+                                         const struct rmg_effect *effect)
+{
+    for (uint32_t i = 0; i < rule->element_count; i++) {
+        bool edge = rule->elements[i].is_edge;
+        if (!lets(gate, edge, edge ? &effect->edges[i].type : &effect->types[i])) {
+            return edge ? RMG_GATE_EDGE : RMG_GATE_NODE;
+        }
+    }
+    return RMG_GATE_OPEN;
+}
+
+struct gate_walk {
+    const struct verifier *verifier;
+    const struct rmg_gate *gate;
+    const struct rmg_rule *rule;
+    const struct rmg_effect *effect;
+    enum rmg_gate_stop stop;
+    enum jit_err err;
+};
+
+/* The type of the element that an operation is about: created by the rewrite, or as it is. */
+static enum jit_err type_of(const struct gate_walk *walk, const struct rmg_op *op, bool edge,
+                            struct jit_id *out)
+{
+    struct rmg_edge found;
+    if (op->kind == RMG_OP_UPSERT_NODE || op->kind == RMG_OP_UPSERT_EDGE) {
+        *out = op->type;
+        return JIT_OK;
+    }
+    for (uint32_t i = 0; i < walk->rule->create_count; i++) {
+        if (jit_id_equal(&walk->effect->created[i], &op->id)) {
+            *out = walk->rule->creates[i].type;
+            return JIT_OK;
+        }
+    }
+    if (!edge) {
+        return rmg_node_type(&walk->verifier->graph, &op->id, out);
+    }
+    enum jit_err err = rmg_edge_get(&walk->verifier->graph, &op->id, &found);
+    *out = found.type;
+    return err;
+}
+
+static bool gate_op(void *user, const struct rmg_emit *emit)
+{
+    struct gate_walk *walk = user;
+    const struct rmg_op *op = &emit->op;
+    bool attachment = op->kind == RMG_OP_SET_ATTACHMENT || op->kind == RMG_OP_CLEAR_ATTACHMENT;
+    bool edge = attachment ? op->plane == RMG_PLANE_BETA
+                           : op->kind == RMG_OP_UPSERT_EDGE || op->kind == RMG_OP_DELETE_EDGE;
+    struct jit_id type = {{0}};
+    walk->err = type_of(walk, op, edge, &type);
+    if (walk->err == JIT_OK && !lets(walk->gate, edge, &type)) {
+        walk->stop = edge ? RMG_GATE_WRITES_EDGE : RMG_GATE_WRITES_NODE;
+    }
+    return walk->err == JIT_OK && walk->stop == RMG_GATE_OPEN;
+}
+
+/* Of a match that was verified: is every element, and every effect, let through? */
+static enum jit_err look_at_gates(const struct verifier *verifier, const struct rmg_match *match,
+                                  const struct rmg_effect *effect, struct rmg_request *request)
+{
+    enum rmg_gate_stop stop = RMG_GATE_OPEN;
+    if (request->within != NULL) {
+        stop = matched_within(request->within, match->rule, effect);
+    }
+    struct gate_walk walk = {.verifier = verifier,
+                             .gate = request->writes,
+                             .rule = match->rule,
+                             .effect = effect,
+                             .stop = stop};
+    if (stop == RMG_GATE_OPEN && request->writes != NULL) {
+        (void)rmg_match_execute(match, effect, gate_op, &walk);
+    }
+    request->gate = (uint16_t)walk.stop;
+    return walk.err == JIT_ENOENT ? JIT_ECORRUPT : walk.err;
+}
+
+static enum jit_err verify_one(struct rmg_engine *engine, struct eng_chunk *chunk,
+                               struct rmg_effect *effect, struct rmg_found *found,
+                               struct prior_batch *priors, uint32_t index)
+{
+    const struct rmg_request *request = &engine->input->requests[index];
+    struct eng_req *req = &engine->reqs[index];
+    const struct eng_instance *instance = &engine->instances[req->instance];
+    struct verifier verifier = {.engine = engine,
+                                .chunk = chunk,
+                                .priors = priors,
+                                .instance = instance,
+                                .graph = instance->graph,
+                                .index = index,
+                                .instance_index = req->instance};
+    struct rmg_match match = {.rule = request->rule,
+                              .instance = request->instance,
+                              .ids = request->ids,
+                              .id_count = request->id_count,
+                              .params = request->params,
+                              .params_size = request->params_size,
+                              .key = req->match_key,
+                              .request_key = req->request_key,
+                              .root_node = &instance->root_node};
+    uint32_t slots = 0;
+
+    if (!instance->exists) {
+        req->result = RMG_NO_MATCH;
+        return JIT_OK;
+    }
+    verifier.graph.found = found;
+    jit_buf_reset(&chunk->values);
+    chunk->use_count = 0;
+    chunk->op_count = 0;
+    enum rmg_result result = rmg_match_verify(&verifier.graph, &match, &engine->draw,
+                                              engine->input->budget, effect, &slots, &chunk->err);
+    chunk->slots += slots;
+    if (chunk->err != JIT_OK) {
+        return chunk->err;
+    }
+    req->result = (uint16_t)result;
+    if (result != RMG_APPLIED) {
+        return JIT_OK;
+    }
+    if (request->within != NULL || request->writes != NULL) {
+        chunk->err = look_at_gates(&verifier, &match, effect, &engine->input->requests[index]);
+        if (chunk->err != JIT_OK || request->gate != RMG_GATE_OPEN) {
+            req->result = RMG_DENIED;
+            return chunk->err;
+        }
+    }
+    bool all = rmg_match_footprint(&match, effect, take_use, &verifier) &&
+               rmg_match_execute(&match, effect, take_op, &verifier);
+    if (chunk->err != JIT_OK) {
+        return chunk->err;
+    }
+    assert(all);
+    enum jit_err err = keep_findings(&verifier, req);
+    if (err == JIT_OK) {
+        priors_settle(priors, req);
+    }
+    return err;
+}
+
+/* ---- what the requests of a batch will read, asked for all at once ---- */
+
+struct warm_list {
+    const struct jit_id *ids[WARM_IDS];
+    size_t count;
+};
+
+static void warm_add(const struct rmg_graph *graph, enum rmg_map map, struct warm_list *list,
+                     const struct jit_id *id)
+{
+    list->ids[list->count++] = id;
+    if (list->count == WARM_IDS) {
+        rmg_graph_warm(graph, map, list->ids, list->count);
+        list->count = 0;
+    }
+}
+
+/* The elements of its match and the owners of what it reads and writes. */
+static void warm_request(const struct rmg_graph *graph, const struct rmg_request *request,
+                         struct warm_list lists[RMG_MAPS_HASHED])
+{
+    const struct rmg_rule *rule = request->rule;
+    uint64_t owners = 0;
+    for (uint32_t i = 0; i < rule->field_count; i++) {
+        owners |= (uint64_t)1 << rule->fields[i].element;
+    }
+    for (uint32_t i = 0; i < rule->update_count; i++) {
+        uint8_t target = rule->updates[i].target;
+        owners |= (target & RMG_RULE_CREATED) != 0 ? 0 : (uint64_t)1 << target;
+    }
+    for (uint32_t i = 0; i < request->id_count && i < rule->element_count; i++) {
+        bool edge = rule->elements[i].is_edge;
+        enum rmg_map map = edge ? RMG_EDGES : RMG_NODES;
+        warm_add(graph, map, &lists[map], &request->ids[i]);
+        if ((owners >> i & 1) != 0) {
+            map = edge ? RMG_BETA : RMG_ALPHA;
+            warm_add(graph, map, &lists[map], &request->ids[i]);
+        }
+    }
+}
+
+/* Requests of one instance from `begin` on; returns where they end. What was found of another
+ * instance would be found again. */
+static uint32_t warm_batch(const struct rmg_engine *engine, const uint32_t *todo, uint32_t begin,
+                           uint32_t end, struct rmg_found *found)
+{
+    struct warm_list lists[RMG_MAPS_HASHED];
+    uint32_t instance = engine->reqs[todo[begin]].instance;
+    struct rmg_graph graph_found = engine->instances[instance].graph;
+    const struct rmg_graph *graph = &graph_found;
+    memset(found, 0, sizeof *found);
+    graph_found.found = found;
+    for (unsigned map = 0; map < RMG_MAPS_HASHED; map++) {
+        lists[map].count = 0;
+    }
+    uint32_t at = begin;
+    for (; at < end && engine->reqs[todo[at]].instance == instance; at++) {
+        warm_request(graph, &engine->input->requests[todo[at]], lists);
+    }
+    for (unsigned map = 0; map < RMG_MAPS_HASHED; map++) {
+        rmg_graph_warm(graph, (enum rmg_map)map, lists[map].ids, lists[map].count);
+    }
+    return at;
+}
+
+static void verify_task(void *user, size_t chunk_index)
+{
+    struct rmg_engine *engine = user;
+    struct eng_chunk *chunk = &engine->chunks[chunk_index];
+    const uint32_t *todo = engine->todo + chunk_index * ENG_CHUNK;
+    uint32_t count = engine->todo_count - (uint32_t)chunk_index * ENG_CHUNK;
+    struct rmg_effect effect;
+    struct prior_batch priors;
+    struct rmg_found found;
+    uint32_t warmed = 0;
+
+    count = count < ENG_CHUNK ? count : ENG_CHUNK;
+    effect.values = &chunk->values;
+    priors.count = 0;
+    priors.settled = 0;
+    for (uint32_t i = 0; i < count && chunk->err == JIT_OK; i++) {
+        if (i + 2 * AHEAD < count) {
+            __builtin_prefetch(&engine->input->requests[todo[i + 2 * AHEAD]].ids);
+            __builtin_prefetch(&engine->reqs[todo[i + 2 * AHEAD]]);
+        }
+        if (i + AHEAD < count) {
+            __builtin_prefetch(engine->input->requests[todo[i + AHEAD]].ids);
+        }
+        if (i == warmed && count - i > 1) {
+            uint32_t end = count - i < WARM_BATCH ? count : i + WARM_BATCH;
+            warmed = warm_batch(engine, todo, i, end, &found);
+        }
+        chunk->err =
+            verify_one(engine, chunk, &effect, warmed > i ? &found : NULL, &priors, todo[i]);
+    }
+    if (chunk->err == JIT_OK && priors.count > 0) {
+        assert(priors.settled == priors.count);
+        chunk->err = priors_flush(&priors);
+    }
+}
+
+/* Requests in the order of what they read: neighbours in a chunk share their paths in the tries.
+ * Nothing that leaves the tick depends on it. */
+static enum jit_err plan(struct rmg_engine *engine)
+{
+    const struct rmg_tick_input *input = engine->input;
+    uint32_t count = 0;
+    enum jit_err err = ENG_ROOM(engine, engine->todo, engine->todo_capacity, input->request_count);
+    if (err != JIT_OK) {
+        return err;
+    }
+    for (uint32_t i = 0; i < input->request_count; i++) {
+        const struct eng_req *req = &engine->reqs[i];
+        const struct rmg_request *request = &input->requests[i];
+        if (req->result != RMG_APPLIED || req->same_as != i) {
+            continue;
+        }
+        uint64_t first = request->id_count == 0 ? 0 : jit_be64(request->ids[0].bytes);
+        engine->order.items[count].key = (uint64_t)req->instance << 40 | first >> 24;
+        engine->order.items[count].index = i;
+        count++;
+    }
+    eng_sort(&engine->order, count, NULL, NULL);
+    for (uint32_t i = 0; i < count; i++) {
+        engine->todo[i] = engine->order.items[i].index;
+    }
+    engine->todo_count = count;
+    return JIT_OK;
+}
+
+static enum jit_err chunks_ready(struct rmg_engine *engine, size_t count)
+{
+    if (count > engine->chunk_count) {
+        struct eng_chunk *chunks =
+            engine->heap->resize(engine->heap, engine->chunks, count * sizeof *chunks);
+        if (chunks == NULL) {
+            return JIT_ENOMEM;
+        }
+        engine->chunks = chunks;
+        for (; engine->chunk_count < count; engine->chunk_count++) {
+            struct eng_chunk *chunk = &chunks[engine->chunk_count];
+            *chunk = (struct eng_chunk){0};
+            rmg_scratch_init(&chunk->arena, engine->heap);
+            jit_buf_init(&chunk->values, engine->heap, JIT_PATCH_BYTES_MAX);
+        }
+    }
+    for (size_t i = 0; i < engine->chunk_count; i++) {
+        rmg_scratch_reset(&engine->chunks[i].arena);
+        engine->chunks[i].slots = 0;
+        engine->chunks[i].err = JIT_OK;
+    }
+    return JIT_OK;
+}
+
+/* A copy that was asked for under another capability is let through where the first was not. */
+static enum jit_err verify_behind_other_gates(struct rmg_engine *engine)
+{
+    struct rmg_request *requests = engine->input->requests;
+    for (uint32_t i = 0; i < engine->input->request_count; i++) {
+        struct eng_req *req = &engine->reqs[i];
+        uint32_t first = req->same_as;
+        if (req->result != RMG_APPLIED || first == i || requests[first].gate == RMG_GATE_OPEN ||
+            engine->reqs[first].result != RMG_DENIED ||
+            (requests[first].within == requests[i].within &&
+             requests[first].writes == requests[i].writes)) {
+            continue;
+        }
+        struct eng_chunk *chunk = &engine->chunks[0]; /* the first was verified: there is one */
+        struct rmg_effect effect = {.values = &chunk->values};
+        struct prior_batch priors = {.count = 0};
+        for (uint32_t k = i; k < engine->input->request_count; k++) {
+            if (engine->reqs[k].result == RMG_APPLIED && engine->reqs[k].same_as == first) {
+                engine->reqs[k].same_as = i;
+            } else if (!jit_id_equal(&engine->reqs[k].request_key, &req->request_key)) {
+                break;
+            }
+        }
+        enum jit_err err = verify_one(engine, chunk, &effect, NULL, &priors, i);
+        if (err == JIT_OK && priors.count > 0) {
+            err = priors_flush(&priors);
+        }
+        if (err != JIT_OK) {
+            return err;
+        }
+    }
+    return JIT_OK;
+}
+
+/* A copy of a request that was verified is a duplicate; of one that was not, as wrong as it. */
+static void settle_copies(struct rmg_engine *engine)
+{
+    for (uint32_t i = 0; i < engine->input->request_count; i++) {
+        struct eng_req *req = &engine->reqs[i];
+        if (req->result == RMG_APPLIED && req->same_as != i) {
+            const struct eng_req *counts = &engine->reqs[req->same_as];
+            req->result = counts->result == RMG_APPLIED ? (uint16_t)RMG_DUPLICATE : counts->result;
+        }
+    }
+}
+
+enum jit_err eng_verify(struct rmg_engine *engine, uint64_t *slots)
+{
+    enum jit_err err = plan(engine);
+    *slots = 0;
+    if (err != JIT_OK) {
+        return err;
+    }
+    size_t count = (engine->todo_count + ENG_CHUNK - 1) / ENG_CHUNK;
+    err = chunks_ready(engine, count);
+    if (err != JIT_OK) {
+        return err;
+    }
+    engine->exec->run(engine->exec, count, verify_task, engine);
+    for (size_t i = 0; i < count && err == JIT_OK; i++) {
+        err = engine->chunks[i].err;
+        *slots += engine->chunks[i].slots;
+    }
+    if (err == JIT_OK) {
+        err = verify_behind_other_gates(engine);
+    }
+    if (err == JIT_OK) {
+        settle_copies(engine);
+    }
+    return err;
+}

@@ -1,0 +1,84 @@
+#include "rmg/store/scratch.h"
+
+#include <stdint.h>
+#include <string.h>
+
+#include "base/check.h"
+
+#define BLOCK_BYTES (64u << 10)
+
+struct rmg_scratch_block {
+    struct rmg_scratch_block *next;
+    size_t size;
+    _Alignas(16) uint8_t bytes[];
+};
+
+void rmg_scratch_init(struct rmg_scratch *scratch, struct jit_heap *heap)
+{
+    *scratch = (struct rmg_scratch){.heap = heap};
+}
+
+void rmg_scratch_reset(struct rmg_scratch *scratch)
+{
+    scratch->current = scratch->first;
+    scratch->used = 0;
+}
+
+void rmg_scratch_release(struct rmg_scratch *scratch)
+{
+    for (struct rmg_scratch_block *block = scratch->first; block != NULL;) {
+        struct rmg_scratch_block *next = block->next;
+        scratch->heap->free(scratch->heap, block);
+        block = next;
+    }
+    rmg_scratch_init(scratch, scratch->heap);
+}
+
+/* The next block that holds size bytes: one kept from an earlier tick, or a new one behind it. */
+static struct rmg_scratch_block *next_block(struct rmg_scratch *scratch, size_t size)
+{
+    struct rmg_scratch_block *after = scratch->current;
+    struct rmg_scratch_block *next = after == NULL ? scratch->first : after->next;
+    if (next != NULL && next->size >= size) {
+        return next;
+    }
+    size_t bytes = size > BLOCK_BYTES ? size : BLOCK_BYTES;
+    struct rmg_scratch_block *block = scratch->heap->alloc(scratch->heap, sizeof *block + bytes);
+    if (block == NULL) {
+        return NULL;
+    }
+    block->size = bytes;
+    block->next = next;
+    if (after == NULL) {
+        scratch->first = block;
+    } else {
+        after->next = block;
+    }
+    return block;
+}
+
+void *rmg_scratch_alloc(struct rmg_scratch *scratch, size_t size)
+{
+    assert(size > 0);
+    size = (size + 7) & ~(size_t)7;
+    if (scratch->current == NULL || scratch->current->size - scratch->used < size) {
+        struct rmg_scratch_block *block = next_block(scratch, size);
+        if (block == NULL) {
+            return NULL;
+        }
+        scratch->current = block;
+        scratch->used = 0;
+    }
+    void *at = scratch->current->bytes + scratch->used;
+    scratch->used += size;
+    return at;
+}
+
+void *rmg_scratch_copy(struct rmg_scratch *scratch, const void *bytes, size_t size)
+{
+    void *at = rmg_scratch_alloc(scratch, size);
+    if (at != NULL) {
+        memcpy(at, bytes, size);
+    }
+    return at;
+}

@@ -1,0 +1,20 @@
+# Tests of rmg/engine.
+check_PROGRAMS += %D%/test_engine %D%/test_engine_model %D%/test_hostile %D%/test_native \
+	%D%/test_portals %D%/test_script %D%/test_script_text %D%/test_work
+%C%_test_engine_CFLAGS = $(test_cflags)
+%C%_test_engine_LDADD = $(test_libs_rmg)
+%C%_test_engine_model_CFLAGS = $(test_cflags)
+%C%_test_engine_model_LDADD = $(test_libs_rmg)
+%C%_test_portals_SOURCES = %D%/test_portals.c tests/rmg/change/merge_kit.h
+%C%_test_portals_CFLAGS = $(test_cflags)
+%C%_test_portals_LDADD = $(test_libs_rmg)
+%C%_test_work_CFLAGS = $(test_cflags)
+%C%_test_work_LDADD = $(test_libs_rmg)
+%C%_test_native_CFLAGS = $(test_cflags)
+%C%_test_native_LDADD = $(test_libs_rmg)
+%C%_test_script_CFLAGS = $(test_cflags)
+%C%_test_script_LDADD = $(test_libs_rmg)
+%C%_test_script_text_CFLAGS = $(test_cflags)
+%C%_test_script_text_LDADD = $(test_libs_rmg)
+%C%_test_hostile_CFLAGS = $(test_cflags)
+%C%_test_hostile_LDADD = $(test_libs_rmg)

@@ -1,0 +1,6 @@
+# Tests of rmg/schema.
+check_PROGRAMS += %D%/test_schema %D%/test_schema_check
+%C%_test_schema_check_CFLAGS = $(test_cflags)
+%C%_test_schema_check_LDADD = $(test_libs_rmg)
+%C%_test_schema_CFLAGS = $(test_cflags)
+%C%_test_schema_LDADD = $(test_libs_rmg)

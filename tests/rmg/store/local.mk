@@ -1,0 +1,28 @@
+# Tests of rmg/store.
+check_PROGRAMS += %D%/test_arena %D%/test_branch %D%/test_codec %D%/test_hands %D%/test_id_table \
+	%D%/test_laws %D%/test_load %D%/test_many %D%/test_radix %D%/test_state_root %D%/test_store \
+	%D%/test_store_faults
+%C%_test_branch_CFLAGS = $(test_cflags)
+%C%_test_branch_LDADD = $(test_libs_rmg)
+%C%_test_arena_CFLAGS = $(test_cflags)
+%C%_test_arena_LDADD = $(test_libs_rmg)
+%C%_test_hands_CFLAGS = $(test_cflags)
+%C%_test_hands_LDADD = $(test_libs_rmg)
+%C%_test_state_root_CFLAGS = $(test_cflags)
+%C%_test_state_root_LDADD = $(test_libs_rmg)
+%C%_test_load_CFLAGS = $(test_cflags)
+%C%_test_load_LDADD = $(test_libs_rmg)
+%C%_test_laws_CFLAGS = $(test_cflags)
+%C%_test_laws_LDADD = $(test_libs_rmg)
+%C%_test_store_CFLAGS = $(test_cflags)
+%C%_test_store_LDADD = $(test_libs_rmg)
+%C%_test_store_faults_CFLAGS = $(test_cflags)
+%C%_test_store_faults_LDADD = $(test_libs_rmg)
+%C%_test_codec_CFLAGS = $(test_cflags)
+%C%_test_codec_LDADD = $(test_libs_rmg)
+%C%_test_radix_CFLAGS = $(test_cflags)
+%C%_test_radix_LDADD = $(test_libs_rmg)
+%C%_test_many_CFLAGS = $(test_cflags)
+%C%_test_many_LDADD = $(test_libs_rmg)
+%C%_test_id_table_CFLAGS = $(test_cflags)
+%C%_test_id_table_LDADD = $(test_libs_rmg)
