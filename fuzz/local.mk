@@ -2,7 +2,7 @@
 # test; `make fuzz-smoke` runs them alone. `make fuzz MINUTES=n` builds them with one and runs them.
 fuzz_imports = %D%/fuzz_csv %D%/fuzz_gexf %D%/fuzz_graphml %D%/fuzz_json %D%/fuzz_ndjson
 fuzz_programs = %D%/fuzz_choices %D%/fuzz_elf %D%/fuzz_envelope %D%/fuzz_lang %D%/fuzz_patch %D%/fuzz_proof %D%/fuzz_rmg \
-	%D%/fuzz_query %D%/fuzz_schema \
+	%D%/fuzz_query %D%/fuzz_schema %D%/fuzz_token \
 	%D%/fuzz_wsc $(fuzz_imports)
 check_PROGRAMS += $(fuzz_programs)
 %C%_fuzz_elf_SOURCES = %D%/fuzz_elf.c %D%/fuzz.h %D%/replay_main.c
@@ -15,6 +15,8 @@ check_PROGRAMS += $(fuzz_programs)
 %C%_fuzz_proof_LDADD = rmg/librmg.la base/libbase.la
 %C%_fuzz_envelope_SOURCES = %D%/fuzz_envelope.c %D%/fuzz.h %D%/replay_main.c
 %C%_fuzz_envelope_LDADD = rmg/librmg.la base/libsign.la base/libbase.la
+%C%_fuzz_token_SOURCES = %D%/fuzz_token.c %D%/fuzz.h %D%/replay_main.c
+%C%_fuzz_token_LDADD = syscall/libtoken.la syscall/libsyscall.la base/libsign.la base/libbase.la
 %C%_fuzz_wsc_SOURCES = %D%/fuzz_wsc.c %D%/fuzz.h %D%/replay_main.c
 %C%_fuzz_wsc_LDADD = rmg/librmg.la base/libbase.la
 %C%_fuzz_choices_SOURCES = %D%/fuzz_choices.c %D%/fuzz.h %D%/merge_world.h %D%/replay_main.c

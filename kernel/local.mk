@@ -5,14 +5,14 @@ noinst_LTLIBRARIES += %D%/libkernel.la
 	%D%/io_ring.h %D%/uring.c %D%/uring.h %D%/log.c %D%/log.h %D%/log_format.c %D%/log_mutant.h %D%/log_priv.h \
 	%D%/log_recover.c %D%/log_scan.c %D%/log_segment.c
 %C%_libkernel_la_CFLAGS = $(AM_CFLAGS) $(URING_CFLAGS)
-%C%_libkernel_la_LIBADD = $(URING_LIBS) base/libsign.la
+%C%_libkernel_la_LIBADD = $(URING_LIBS) base/libsign.la syscall/libtoken.la
 
 # The shell: event loop, data folder, workers, hub.
 %C%_libkernel_la_SOURCES += \
 	%D%/folder.c %D%/folder.h %D%/head.c %D%/head.h %D%/hub.c %D%/hub.h %D%/hub_client.c %D%/hub_client.h \
 	%D%/hub_msg.c %D%/hub_msg.h %D%/hub_queue.c %D%/hub_queue.h %D%/loop.c %D%/loop.h \
 	%D%/pool.c %D%/pool.h %D%/supervisor.c %D%/supervisor.h \
-	%D%/supervisor_act.c %D%/supervisor_checkpoint.c %D%/supervisor_hub.c %D%/supervisor_priv.h %D%/system.c %D%/system.h %D%/system_checkpoint.c %D%/system_edit.c \
+	%D%/supervisor_act.c %D%/supervisor_checkpoint.c %D%/supervisor_hub.c %D%/supervisor_priv.h %D%/supervisor_token.c %D%/system.c %D%/system.h %D%/system_checkpoint.c %D%/system_edit.c \
 	%D%/thread.c %D%/thread.h %D%/waiter.c %D%/waiter.h %D%/worker.c %D%/worker.h
 %C%_libkernel_la_CFLAGS += $(CBOR_CFLAGS)
 %C%_libkernel_la_LIBADD += $(CBOR_LIBS)

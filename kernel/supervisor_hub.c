@@ -618,6 +618,46 @@ static uint32_t process_of(const struct shell_supervisor *s, const cbor_item_t *
     return p < config->process_count ? p : SYS_CAP_NONE;
 }
 
+static void ask_core(struct shell_supervisor *s, struct hub_conn *conn,
+                     const struct kern_operator_ask *ask)
+{
+    uint64_t serial = 0;
+    enum jit_err err = kern_core_ask(s->core, ask, &serial);
+    if (err != JIT_OK) {
+        fail(s, conn,
+             err == JIT_EINVALID ? "format"
+             : err == JIT_EBUSY  ? "busy"
+                                 : "io",
+             err == JIT_EINVALID ? "what is asked does not follow the specification"
+                                 : jit_err_text(err));
+        return;
+    }
+    struct kern_event event = {.kind = KERN_EVENT_ASKED};
+    bool taken = supervisor_command(s, &event, conn);
+    assert(taken); /* there was room */
+    s->events[(s->event_at + s->event_count - 1) % s->event_capacity].serial = serial;
+}
+
+static void on_token(struct shell_supervisor *s, struct hub_conn *conn, const cbor_item_t *message)
+{
+    const uint8_t *bytes = NULL;
+    size_t size = 0;
+    char why[256];
+    struct jit_buf data;
+    struct kern_operator_ask ask = {.target = process_of(s, message, "target")};
+    if (!hub_get_bytes(message, "token", &bytes, &size) || ask.target == SYS_CAP_NONE) {
+        fail(s, conn, "format", "cap wants the bytes of a token, and a process that is there");
+        return;
+    }
+    jit_buf_init(&data, s->heap, JIT_REQUEST_BYTES_MAX);
+    if (supervisor_token_ask(s, bytes, size, &ask, &data, why, sizeof why)) {
+        ask_core(s, conn, &ask);
+    } else {
+        fail(s, conn, "token", why);
+    }
+    jit_buf_release(&data);
+}
+
 static void on_cap(struct shell_supervisor *s, struct hub_conn *conn, const cbor_item_t *message)
 {
     uint64_t call = 0;
@@ -632,6 +672,14 @@ static void on_cap(struct shell_supervisor *s, struct hub_conn *conn, const cbor
         fail_stopped(s, conn);
         return;
     }
+    if (s->event_count + s->answer_count >= SUPERVISOR_COMMANDS_MAX) {
+        fail(s, conn, "busy", BUSY_TEXT);
+        return;
+    }
+    if (hub_field(message, "token") != NULL) {
+        on_token(s, conn, message);
+        return;
+    }
     ask.holder = process_of(s, message, "holder");
     ask.target = process_of(s, message, "target");
     if (!hub_get_uint(message, "call", &call) || call > UINT32_MAX ||
@@ -641,28 +689,10 @@ static void on_cap(struct shell_supervisor *s, struct hub_conn *conn, const cbor
         fail(s, conn, "format", "cap wants call, object, data, and processes that are there");
         return;
     }
-    if (s->event_count + s->answer_count >= SUPERVISOR_COMMANDS_MAX) {
-        fail(s, conn, "busy", BUSY_TEXT);
-        return;
-    }
     ask.call = (uint32_t)call;
     ask.object = (enum sys_object)object;
     ask.size = (uint32_t)size;
-    uint64_t serial = 0;
-    enum jit_err err = kern_core_ask(s->core, &ask, &serial);
-    if (err != JIT_OK) {
-        fail(s, conn,
-             err == JIT_EINVALID ? "format"
-             : err == JIT_EBUSY  ? "busy"
-                                 : "io",
-             err == JIT_EINVALID ? "what is asked does not follow the specification"
-                                 : jit_err_text(err));
-        return;
-    }
-    struct kern_event event = {.kind = KERN_EVENT_ASKED};
-    bool taken = supervisor_command(s, &event, conn);
-    assert(taken); /* there was room */
-    s->events[(s->event_at + s->event_count - 1) % s->event_capacity].serial = serial;
+    ask_core(s, conn, &ask);
 }
 
 static void on_checkpoint(struct shell_supervisor *s, struct hub_conn *conn,

@@ -158,4 +158,10 @@ void supervisor_answer_later(struct shell_supervisor *s, struct hub_conn *asker,
 /* Answer all whose ticks are durable, and refuse those whose ticks never will be. */
 void supervisor_answer(struct shell_supervisor *s);
 
+/* supervisor_token.c: what a token asks for, as an operator's derivation whose bytes lie in data
+ * (initialised). False: it is refused; why says. target is left as it is. */
+bool supervisor_token_ask(struct shell_supervisor *s, const uint8_t *bytes, size_t size,
+                          struct kern_operator_ask *ask, struct jit_buf *data, char *why,
+                          size_t why_size);
+
 #endif

@@ -67,7 +67,15 @@ void authority_instance(const struct authority *a, const struct jit_id *id,
     char hex[JIT_ID_HEX];
     struct rmg_instance at;
     struct jit_id now = *id;
-    for (unsigned depth = 0; depth <= JIT_DEPTH_MAX; depth++) {
+    for (int place = 0; a->store == NULL && place < KERN_PLACE_COUNT; place++) {
+        struct jit_id node;
+        kern_place_id(kern_place_path((enum kern_place)place), &now, &node);
+        if (jit_id_equal(&now, id)) {
+            snprintf(text, AUTHORITY_TEXT, "%s", kern_place_path((enum kern_place)place));
+            return;
+        }
+    }
+    for (unsigned depth = 0; a->store != NULL && depth <= JIT_DEPTH_MAX; depth++) {
         if (rmg_store_instance(a->store, &a->version, &now, &at) != JIT_OK) {
             break;
         }
@@ -354,7 +362,7 @@ int authority_find_instance(struct cli *cli, const struct authority *a, const ch
     if (text[0] == '/' || jit_id_from_hex(text, strlen(text), out) != JIT_OK) {
         kern_place_id(text, out, &root_node);
     }
-    if (rmg_store_instance(a->store, &a->version, out, &instance) == JIT_OK) {
+    if (a->store == NULL || rmg_store_instance(a->store, &a->version, out, &instance) == JIT_OK) {
         return CLI_OK;
     }
     cli_what(cli, "there is no instance %s", text);
@@ -368,7 +376,7 @@ int authority_find_type(struct cli *cli, const struct authority *a, const char *
 {
     struct jit_id type;
     jit_hash_named("type:", text, strlen(text), out);
-    if (a->has_schema && rmg_node_type(&a->schema, out, &type) == JIT_OK) {
+    if (a->store == NULL || (a->has_schema && rmg_node_type(&a->schema, out, &type) == JIT_OK)) {
         return CLI_OK;
     }
     cli_what(cli, "there is no type %s", text);

@@ -9,7 +9,7 @@
 #include "tools/cli/cli.h"
 
 struct authority {
-    const struct rmg_store *store; /* borrowed */
+    const struct rmg_store *store; /* borrowed; NULL: no state is at hand, names are believed */
     struct rmg_version version;
     uint64_t tick; /* that is judged */
     struct kern_config *config;

@@ -515,9 +515,14 @@ static const struct cli_verb verbs[] = {
          "chain of capabilities with the first check that fails. Exit 0 allowed, 1 denied.\n"
          "grant PROCESS RIGHT [RULE]: from the operator's authority, or --from CAP.\n"
          "derive CAP [RIGHT [RULE]]: a narrower one beside it; more is refused: exit 1.\n"
+         "move CAP PROCESS: to another holder; what was derived from it stays derived.\n"
          "revoke CAP: it, and all that was derived from it, at once.\n"
          "audit: the smallest set of grants under which the run would have passed, shown by\n"
-         "running it again under exactly these.\n\n"
+         "running it again under exactly these.\n"
+         "export CAP [RIGHT [RULE]] --out FILE: a signed token of a capability derived for it.\n"
+         "attenuate FILE [RIGHT [RULE]] --out FILE: a narrower token; needs no system.\n"
+         "show FILE: what a token allows; with --data also whether that folder signed it.\n"
+         "import FILE PROCESS: what a token allows, for a process.\n\n"
          "Rights: map, read, write, invoke. A supervisor that runs is asked; at rest one tick is\n"
          "made for a change.",
      .options = jitos_cap_options,
@@ -525,7 +530,9 @@ static const struct cli_verb verbs[] = {
      .operands_max = 4,
      .examples = {{"jitos cap tree --data run7", "who holds what, and from whom"},
                   {"jitos cap explain @12:0 --data run7", "why was this denied?"},
-                  {"jitos cap audit --data run7", "what would have been enough?"}},
+                  {"jitos cap audit --data run7", "what would have been enough?"},
+                  {"jitos cap export 'w[0]/1' --until 50 --out w.token --data run7",
+                   "to hand out"}},
      .run = jitos_cap},
     {.name = "verify",
      .operands = "",

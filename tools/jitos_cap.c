@@ -25,38 +25,43 @@ const struct cli_option jitos_cap_options[] = {
     {.name = "nodes",
      .type = CLI_LIST,
      .metavar = "TYPE",
-     .help = "grant, derive: only nodes of this type (may be given more than once)"},
+     .help = "grant, derive, tokens: only nodes of this type (may be given more than once)"},
     {.name = "edges",
      .type = CLI_LIST,
      .metavar = "TYPE",
-     .help = "grant, derive: only edges of this type (may be given more than once)"},
+     .help = "grant, derive, tokens: only edges of this type (may be given more than once)"},
     {.name = "priority",
      .type = CLI_NUMBER,
      .metavar = "N",
      .max = INT32_MAX,
-     .help = "grant, derive: no rule of higher priority"},
+     .help = "grant, derive, tokens: no rule of higher priority"},
     {.name = "requests",
      .type = CLI_NUMBER,
      .metavar = "N",
-     .help = "grant, derive: so many requests in all"},
+     .help = "grant, derive, tokens: so many requests in all"},
     {.name = "bytes",
      .type = CLI_NUMBER,
      .metavar = "N",
-     .help = "grant, derive: so many bytes of requests in all"},
+     .help = "grant, derive, tokens: so many bytes of requests in all"},
     {.name = "until",
      .type = CLI_NUMBER,
      .metavar = "TICK",
-     .help = "grant, derive: the last tick it counts in"},
+     .help = "grant, derive, tokens: the last tick it counts in"},
     {.name = "depth",
      .type = CLI_NUMBER,
      .metavar = "N",
      .max = JIT_CAP_DEPTH_MAX,
-     .help = "grant, derive: how many derivations may follow"},
-    {.name = "no-delegate", .type = CLI_FLAG, .help = "grant, derive: not to be handed on"},
+     .help = "grant, derive, tokens: how many derivations may follow"},
+    {.name = "no-delegate", .type = CLI_FLAG, .help = "grant, derive, tokens: not to be handed on"},
+    {.name = "out",
+     .letter = 'o',
+     .type = CLI_TEXT,
+     .metavar = "FILE",
+     .help = "export, attenuate: where the token goes"},
     {.name = "badge",
      .type = CLI_NUMBER,
      .metavar = "N",
-     .help = "grant, derive: a number that stays with it"},
+     .help = "grant, derive, tokens: a number that stays with it"},
     {.name = NULL},
 };
 
@@ -378,16 +383,20 @@ int jitos_cap(struct cli *cli)
     static const struct {
         const char *name;
         int (*run)(struct cli *cli);
-    } verbs[] = {{"ls", cap_ls},           {"tree", cap_tree},    {"who-can", cap_who_can},
-                 {"explain", cap_explain}, {"grant", cap_change}, {"derive", cap_change},
-                 {"revoke", cap_change},   {"audit", cap_audit}};
+    } verbs[] = {{"ls", cap_ls},           {"tree", cap_tree},           {"who-can", cap_who_can},
+                 {"explain", cap_explain}, {"grant", cap_change},        {"derive", cap_change},
+                 {"move", cap_change},     {"revoke", cap_change},       {"audit", cap_audit},
+                 {"export", cap_export},   {"attenuate", cap_attenuate}, {"show", cap_show},
+                 {"import", cap_import}};
     for (size_t i = 0; i < sizeof verbs / sizeof verbs[0]; i++) {
         if (strcmp(cli->operands[0], verbs[i].name) == 0) {
             return verbs[i].run(cli);
         }
     }
     cli_what(cli, "%s is nothing that can be done with capabilities", cli->operands[0]);
-    cli_why(cli, "there are ls, tree, who-can, explain, grant, derive, revoke, audit");
+    cli_why(cli,
+            "there are ls, tree, who-can, explain, grant, derive, move, revoke, audit, export, "
+            "attenuate, show, import");
     cli_next(cli, "jitos help cap");
     return CLI_USAGE;
 }

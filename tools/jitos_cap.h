@@ -27,11 +27,50 @@ int cap_parse_need(struct cli *cli, const struct authority *a, uint32_t first,
                    struct cap_need *out);
 void cap_need_release(struct cap_need *need);
 
+/* What narrows it, as the options of the command line say; borrows from call. Returns an exit code;
+ * said. */
+struct cap_narrowing {
+    struct sys_attenuators attenuators;
+    struct jit_id nodes[SYS_ATTENUATOR_IDS_MAX];
+    struct jit_id edges[SYS_ATTENUATOR_IDS_MAX];
+};
+int cap_parse_narrowing(struct cli *cli, const struct authority *a,
+                        const struct authority_call *call, struct cap_narrowing *out);
+
+/* A change, as it is asked of a supervisor; at rest one is started for it. */
+struct cap_change {
+    uint32_t call;
+    enum sys_object object;
+    bool has_holder;
+    bool has_target;
+    struct jit_id holder;
+    struct jit_id target;
+    char holder_name[AUTHORITY_TEXT];
+    char target_name[AUTHORITY_TEXT];
+    struct jit_buf data; /* the request; or, with token, the bytes of one */
+    bool token;
+};
+struct cap_changed {
+    uint64_t tick;
+    uint64_t slot;
+    uint64_t generation;
+};
+/* Returns an exit code; CLI_NO: refused. What failed has been said. */
+int cap_ask(struct cli *cli, const struct cap_change *change, struct cap_changed *out);
+/* derive CAP [RIGHT [RULE]] with its options, as the operands from 1 on and the options say. */
+int cap_parse_derive(struct cli *cli, const struct authority *a, struct cap_change *change);
+/* "w[1]/3, generation 1, in tick 4", and the event of it. */
+int cap_say_new(struct cli *cli, const struct cap_change *change, const struct cap_changed *made);
+
 int cap_ls(struct cli *cli); /* jitos_cap.c */
 int cap_tree(struct cli *cli);
 int cap_who_can(struct cli *cli);
 int cap_explain(struct cli *cli); /* jitos_explain.c */
-int cap_change(struct cli *cli);  /* jitos_grant.c: derive, grant, revoke */
+int cap_change(struct cli *cli);  /* jitos_grant.c: derive, grant, move, revoke */
 int cap_audit(struct cli *cli);   /* jitos_audit.c */
+int cap_export(struct cli *cli);  /* jitos_token.c */
+int cap_attenuate(struct cli *cli);
+int cap_show(struct cli *cli);
+int cap_import(struct cli *cli);
 
 #endif

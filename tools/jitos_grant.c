@@ -1,5 +1,5 @@
-/* jitos cap grant, derive, revoke - changing who may do what, as the operator: in the tick that is
- * being collected, or at rest in one made for it. */
+/* jitos cap grant, derive, move, revoke - changing who may do what, as the operator: in the tick
+ * that is being collected, or at rest in one made for it. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -7,19 +7,6 @@
 #include "base/check.h"
 #include "tools/jitos_cap.h"
 #include "tools/session.h"
-
-/* What is sent. */
-struct change {
-    uint32_t call;
-    enum sys_object object;
-    bool has_holder;
-    bool has_target;
-    struct jit_id holder;
-    struct jit_id target;
-    char holder_name[AUTHORITY_TEXT];
-    char target_name[AUTHORITY_TEXT];
-    struct jit_buf data;
-};
 
 /* ---- what narrows it ---- */
 
@@ -50,8 +37,8 @@ static int read_types(struct cli *cli, const struct authority *a, const char *op
     return code;
 }
 
-static int put_narrow(struct cli *cli, const struct authority *a, const struct authority_call *call,
-                      struct jit_buf *out)
+int cap_parse_narrowing(struct cli *cli, const struct authority *a,
+                        const struct authority_call *call, struct cap_narrowing *out)
 {
     static const struct {
         const char *name;
@@ -60,32 +47,36 @@ static int put_narrow(struct cli *cli, const struct authority *a, const struct a
                    {"priority", SYS_GIVEN_PRIORITY}, {"requests", SYS_GIVEN_OPERATIONS},
                    {"bytes", SYS_GIVEN_BYTES},       {"until", SYS_GIVEN_LAST_TICK},
                    {"depth", SYS_GIVEN_DEPTH},       {"no-delegate", SYS_GIVEN_NO_DELEGATE}};
-    struct jit_id nodes[SYS_ATTENUATOR_IDS_MAX];
-    struct jit_id edges[SYS_ATTENUATOR_IDS_MAX];
-    struct sys_attenuators n = {.priority_max = (int32_t)cli_number(cli, "priority"),
-                                .operations = cli_number(cli, "requests"),
-                                .bytes = cli_number(cli, "bytes"),
-                                .last_tick = cli_number(cli, "until"),
-                                .depth = (uint32_t)cli_number(cli, "depth"),
-                                .bound = call->bound,
-                                .bound_count = call->bound_count};
-    n.given = call->bound_count > 0 ? SYS_GIVEN_BOUND : 0;
+    struct sys_attenuators *n = &out->attenuators;
+    *n = (struct sys_attenuators){.priority_max = (int32_t)cli_number(cli, "priority"),
+                                  .operations = cli_number(cli, "requests"),
+                                  .bytes = cli_number(cli, "bytes"),
+                                  .last_tick = cli_number(cli, "until"),
+                                  .depth = (uint32_t)cli_number(cli, "depth"),
+                                  .bound = call->bound,
+                                  .bound_count = call->bound_count};
+    n->given = call->bound_count > 0 ? SYS_GIVEN_BOUND : 0;
     for (size_t i = 0; i < sizeof options / sizeof options[0]; i++) {
-        n.given |= cli_given(cli, options[i].name) ? (uint32_t)options[i].given : 0;
+        n->given |= cli_given(cli, options[i].name) ? (uint32_t)options[i].given : 0;
     }
-    int code = read_types(cli, a, "nodes", nodes, &n.nodes);
-    if (code == CLI_OK) {
-        code = read_types(cli, a, "edges", edges, &n.edges);
-    }
-    if (code == CLI_OK && n.given != 0) {
-        sys_attenuators_encode(&n, out);
+    int code = read_types(cli, a, "nodes", out->nodes, &n->nodes);
+    return code == CLI_OK ? read_types(cli, a, "edges", out->edges, &n->edges) : code;
+}
+
+static int put_narrow(struct cli *cli, const struct authority *a, const struct authority_call *call,
+                      struct jit_buf *out)
+{
+    struct cap_narrowing n;
+    int code = cap_parse_narrowing(cli, a, call, &n);
+    if (code == CLI_OK && n.attenuators.given != 0) {
+        sys_attenuators_encode(&n.attenuators, out);
     }
     return code;
 }
 
 /* ---- requests ---- */
 
-static void put_derive(struct change *change, const struct sys_derive *head,
+static void put_derive(struct cap_change *change, const struct sys_derive *head,
                        const struct jit_buf *narrow)
 {
     struct sys_derive whole = *head;
@@ -95,7 +86,7 @@ static void put_derive(struct change *change, const struct sys_derive *head,
     jit_buf_put(&change->data, narrow->data, narrow->size);
 }
 
-static void name_capability(const struct authority *a, uint32_t node, struct change *change,
+static void name_capability(const struct authority *a, uint32_t node, struct cap_change *change,
                             struct sys_derive *head)
 {
     const struct sys_cap_node *held = sys_caps_node(a->caps, node);
@@ -108,7 +99,7 @@ static void name_capability(const struct authority *a, uint32_t node, struct cha
 }
 
 /* grant PROCESS RIGHT [RULE], derive CAP [RIGHT [RULE]]. */
-static int read_derive(struct cli *cli, const struct authority *a, struct change *change)
+int cap_parse_derive(struct cli *cli, const struct authority *a, struct cap_change *change)
 {
     struct sys_derive head = {.flags = 0};
     struct authority_call call = {.rule = NULL};
@@ -155,7 +146,7 @@ static int read_derive(struct cli *cli, const struct authority *a, struct change
     return code;
 }
 
-static int read_revoke(struct cli *cli, const struct authority *a, struct change *change)
+static int read_revoke(struct cli *cli, const struct authority *a, struct cap_change *change)
 {
     struct sys_derive head = {.flags = 0};
     uint32_t node = SYS_CAP_NONE;
@@ -181,67 +172,61 @@ static int failed(struct cli *cli, const char *why)
     return CLI_HOST;
 }
 
-static int refused(struct cli *cli, uint64_t result, uint64_t verdict, uint64_t excess)
+static int refused_because(struct cli *cli, const char *why)
 {
-    const char *why = verdict != SYS_CAP_ALLOWED
-                          ? sys_cap_verdict_text((enum sys_cap_verdict)verdict)
-                          : rmg_result_text((enum rmg_result)result);
-    cli_print(cli, "%srefused%s: %s%s\n", cli_style(cli, CLI_RED), cli_style(cli, CLI_PLAIN),
-              excess != SYS_EXCESS_NONE ? "more than is held: " : "",
-              excess != SYS_EXCESS_NONE ? sys_cap_excess_text((enum sys_cap_excess)excess) : why);
+    cli_print(cli, "%srefused%s: %s\n", cli_style(cli, CLI_RED), cli_style(cli, CLI_PLAIN), why);
     json_t *event = cli_event("done", "jitos.cap.change/1");
     cli_put_bool(event, "done", false);
-    cli_put_text(event, "why",
-                 excess != SYS_EXCESS_NONE ? sys_cap_excess_text((enum sys_cap_excess)excess)
-                                           : why);
+    cli_put_text(event, "why", why);
     int code = cli_emit(cli, event);
     return code != CLI_OK ? code : CLI_NO;
 }
 
-static int report(struct cli *cli, const struct change *change, const cbor_item_t *message)
+static int refused(struct cli *cli, uint64_t result, uint64_t verdict, uint64_t excess)
 {
-    uint64_t slot = 0;
-    uint64_t generation = 0;
-    uint64_t tick = 0;
+    char why[200];
+    if (excess != SYS_EXCESS_NONE) {
+        snprintf(why, sizeof why, "more than is held: %s",
+                 sys_cap_excess_text((enum sys_cap_excess)excess));
+    } else {
+        snprintf(why, sizeof why, "%s",
+                 verdict != SYS_CAP_ALLOWED ? sys_cap_verdict_text((enum sys_cap_verdict)verdict)
+                                            : rmg_result_text((enum rmg_result)result));
+    }
+    return refused_because(cli, why);
+}
+
+static int read_answer(struct cli *cli, const cbor_item_t *message, struct cap_changed *out)
+{
     uint64_t result = 0;
     uint64_t verdict = 0;
     uint64_t excess = 0;
-    if (!hub_is(message, "t", "cap") || !hub_get_uint(message, "slot", &slot) ||
-        !hub_get_uint(message, "generation", &generation) ||
-        !hub_get_uint(message, "tick", &tick) || !hub_get_uint(message, "result", &result) ||
+    if (!hub_is(message, "t", "cap") || !hub_get_uint(message, "slot", &out->slot) ||
+        !hub_get_uint(message, "generation", &out->generation) ||
+        !hub_get_uint(message, "tick", &out->tick) || !hub_get_uint(message, "result", &result) ||
         !hub_get_uint(message, "verdict", &verdict) || !hub_get_uint(message, "excess", &excess)) {
         return failed(cli, "it answered in a way we do not understand");
     }
-    if (result != RMG_APPLIED) {
-        return refused(cli, result, verdict, excess);
-    }
-    json_t *event = cli_event("done", "jitos.cap.change/1");
-    cli_put_bool(event, "done", true);
-    cli_put_number(event, "tick", tick);
-    if (change->call == SYS_CALL_revoke) {
-        cli_print(cli, "revoked in tick %llu\n", (unsigned long long)tick);
-    } else {
-        char name[AUTHORITY_TEXT + 40];
-        snprintf(name, sizeof name, "%s/%llu", change->target_name, (unsigned long long)slot);
-        cli_print(cli, "%s, generation %llu, in tick %llu\n", name, (unsigned long long)generation,
-                  (unsigned long long)tick);
-        cli_put_text(event, "name", name);
-        cli_put_number(event, "generation", generation);
-    }
-    return cli_emit(cli, event);
+    return result == RMG_APPLIED ? CLI_OK : refused(cli, result, verdict, excess);
 }
 
-static int ask(struct cli *cli, const struct change *change, struct hub_client *client)
+static int ask(struct cli *cli, const struct cap_change *change, struct hub_client *client,
+               struct cap_changed *out)
 {
     struct hub_writer w;
     cbor_item_t *message = NULL;
-    hub_client_begin(client, &w, "cap", 4u + change->has_holder + change->has_target);
-    hub_uint(&w, "call", change->call);
-    hub_bytes(&w, "data", change->data.data, change->data.size);
-    if (change->has_holder) {
-        hub_id(&w, "holder", &change->holder);
+    if (change->token) {
+        hub_client_begin(client, &w, "cap", 3);
+        hub_bytes(&w, "token", change->data.data, change->data.size);
+    } else {
+        hub_client_begin(client, &w, "cap", 4u + change->has_holder + change->has_target);
+        hub_uint(&w, "call", change->call);
+        hub_bytes(&w, "data", change->data.data, change->data.size);
+        if (change->has_holder) {
+            hub_id(&w, "holder", &change->holder);
+        }
+        hub_uint(&w, "object", (uint64_t)change->object);
     }
-    hub_uint(&w, "object", (uint64_t)change->object);
     if (change->has_target) {
         hub_id(&w, "target", &change->target);
     }
@@ -249,16 +234,19 @@ static int ask(struct cli *cli, const struct change *change, struct hub_client *
     if (err == JIT_OK) {
         err = hub_client_next(client, -1, &message);
     }
+    if (err == JIT_EPEER && strcmp(client->code, "token") == 0) {
+        return refused_because(cli, client->error);
+    }
     if (err != JIT_OK) {
         return failed(cli, client->error);
     }
-    int code = report(cli, change, message);
+    int code = read_answer(cli, message, out);
     cbor_decref(&message);
     return code;
 }
 
 /* Nobody runs: a supervisor for this one change. */
-static int ask_at_rest(struct cli *cli, const struct change *change)
+static int ask_at_rest(struct cli *cli, const struct cap_change *change, struct cap_changed *out)
 {
     struct session session;
     char program[4200];
@@ -271,48 +259,117 @@ static int ask_at_rest(struct cli *cli, const struct change *change)
                                             .die_at_log_offset = UINT64_MAX,
                                             .quiet = cli->quiet};
     int code = session_start(&session, jit_heap_libc(), &options) == JIT_OK
-                   ? ask(cli, change, &session.client)
+                   ? ask(cli, change, &session.client, out)
                    : failed(cli, session.error);
     session_end(&session, &ended_by);
     return code;
 }
 
+int cap_ask(struct cli *cli, const struct cap_change *change, struct cap_changed *out)
+{
+    struct hub_client client;
+    *out = (struct cap_changed){.tick = 0};
+    if (change->data.err != JIT_OK) {
+        return failed(cli, jit_err_text(change->data.err));
+    }
+    enum jit_err err = hub_client_open(&client, jit_heap_libc(), cli_text(cli, "data"));
+    if (err == JIT_ENOENT) {
+        return ask_at_rest(cli, change, out);
+    }
+    if (err != JIT_OK) {
+        return failed(cli, client.error);
+    }
+    int code = ask(cli, change, &client, out);
+    hub_client_close(&client);
+    return code;
+}
+
+int cap_say_new(struct cli *cli, const struct cap_change *change, const struct cap_changed *made)
+{
+    char name[AUTHORITY_TEXT + 40];
+    json_t *event = cli_event("done", "jitos.cap.change/1");
+    snprintf(name, sizeof name, "%s/%llu", change->target_name, (unsigned long long)made->slot);
+    cli_print(cli, "%s, generation %llu, in tick %llu\n", name,
+              (unsigned long long)made->generation, (unsigned long long)made->tick);
+    cli_put_bool(event, "done", true);
+    cli_put_number(event, "tick", made->tick);
+    cli_put_text(event, "name", name);
+    cli_put_number(event, "generation", made->generation);
+    return cli_emit(cli, event);
+}
+
+static int say_revoked(struct cli *cli, const struct cap_changed *made)
+{
+    json_t *event = cli_event("done", "jitos.cap.change/1");
+    cli_print(cli, "revoked in tick %llu\n", (unsigned long long)made->tick);
+    cli_put_bool(event, "done", true);
+    cli_put_number(event, "tick", made->tick);
+    return cli_emit(cli, event);
+}
+
+/* move CAP PROCESS: it goes from one to the other; what was derived from it stays derived. */
+static int read_move(struct cli *cli, const struct authority *a, struct cap_change *change)
+{
+    struct sys_derive head = {.flags = SYS_MOVE, .to_slot = SYS_NONE};
+    uint32_t node = SYS_CAP_NONE;
+    uint32_t process = 0;
+    int code = authority_find_cap(cli, a, cli->operands[1], &node);
+    if (code == CLI_OK) {
+        code = authority_find_process(cli, a, cli->operands[2], &process);
+    }
+    if (code == CLI_OK) {
+        name_capability(a, node, change, &head);
+        head.rights = 0; /* a move narrows nothing */
+        change->has_target = true;
+        change->target = a->config->processes[process].id;
+        authority_process(a, process, change->target_name);
+        jit_buf_put(&change->data, &head, sizeof head);
+    }
+    return code;
+}
+
+static const struct verb {
+    const char *name;
+    uint32_t call;
+    uint32_t operands;
+    int (*read)(struct cli *cli, const struct authority *a, struct cap_change *change);
+    const char *why;
+} verbs[] = {
+    {"grant", SYS_CALL_grant, 3, cap_parse_derive,
+     "grant wants a process and a right, and for invoke a rule"},
+    {"derive", SYS_CALL_derive, 2, cap_parse_derive, "derive wants a capability: w[1]/3"},
+    {"move", SYS_CALL_grant, 3, read_move, "move wants a capability and a process: w[1]/3 v[0]"},
+    {"revoke", SYS_CALL_revoke, 2, read_revoke, "revoke wants a capability: w[1]/3"},
+};
+
 int cap_change(struct cli *cli)
 {
     struct cap_folder folder;
-    struct hub_client client;
-    struct change change = {.object = SYS_OBJECT_INSTANCE};
-    const char *verb = cli->operands[0];
-    bool revokes = strcmp(verb, "revoke") == 0;
-    bool grants = strcmp(verb, "grant") == 0;
-    if (cli->operand_count < (grants ? 3u : 2u)) {
+    struct cap_changed made;
+    const struct verb *verb = verbs;
+    while (strcmp(cli->operands[0], verb->name) != 0) {
+        verb++;
+        assert(verb < verbs + sizeof verbs / sizeof verbs[0]);
+    }
+    if (cli->operand_count < verb->operands) {
         cli_what(cli, "what is to be changed?");
-        cli_why(cli, "%s",
-                grants    ? "grant wants a process and a right, and for invoke a rule"
-                : revokes ? "revoke wants a capability: w[1]/3"
-                          : "derive wants a capability: w[1]/3");
+        cli_why(cli, "%s", verb->why);
         cli_next(cli, "jitos help cap");
         return CLI_USAGE;
     }
-    change.call = revokes ? SYS_CALL_revoke : grants ? SYS_CALL_grant : SYS_CALL_derive;
+    struct cap_change change = {.call = verb->call, .object = SYS_OBJECT_INSTANCE};
     jit_buf_init(&change.data, jit_heap_libc(), JIT_REQUEST_BYTES_MAX);
     int code = cap_folder_open(cli, "cap", false, 0, &folder);
     if (code == CLI_OK) {
-        code = revokes ? read_revoke(cli, &folder.authority, &change)
-                       : read_derive(cli, &folder.authority, &change);
+        code = verb->read(cli, &folder.authority, &change);
         cap_folder_close(&folder); /* whoever serves the folder has to have it for himself */
     }
-    if (code == CLI_OK && change.data.err != JIT_OK) {
-        code = failed(cli, jit_err_text(change.data.err));
+    if (code == CLI_OK) {
+        code = cap_ask(cli, &change, &made);
     }
     if (code == CLI_OK) {
-        enum jit_err err = hub_client_open(&client, jit_heap_libc(), cli_text(cli, "data"));
-        if (err == JIT_OK) {
-            code = ask(cli, &change, &client);
-            hub_client_close(&client);
-        } else {
-            code = err == JIT_ENOENT ? ask_at_rest(cli, &change) : failed(cli, client.error);
-        }
+        code = change.call == SYS_CALL_revoke ? say_revoked(cli, &made)
+                                              : cap_say_new(cli, &change, &made);
     }
     jit_buf_release(&change.data);
     return code;

@@ -20,6 +20,11 @@ check_PROGRAMS += %D%/test_abi %D%/test_ring %D%/test_boot %D%/test_decode %D%/t
 %C%_test_view_CFLAGS = $(test_cflags)
 %C%_test_view_LDADD = $(test_libs_syscall)
 
+check_PROGRAMS += %D%/test_token
+%C%_test_token_CFLAGS = $(test_cflags)
+%C%_test_token_LDADD = syscall/libtoken.la syscall/libsyscall.la base/libsign.la $(test_libs_base)
+EXTRA_DIST += %D%/golden
+
 # The longer jobs: ten million executions against the ring, ten thousand workers, every attack in every
 # combination of users and layers, a thousand deaths. Not part of `make check`, which does a share of each.
 .PHONY: hostile

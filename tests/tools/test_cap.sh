@@ -93,6 +93,16 @@ jitos cap tree --data run1 >tree1.txt
 jitos cap tree --data run3 >tree3.txt
 diff tree1.txt tree3.txt || fail "a restored folder has other capabilities"
 
+# ---- moving: what was derived from it stays derived ----
+expect 0 "games[0]/2" jitos cap derive 'games[0]/1' --requests 2 --data run3
+expect 0 "eager[0]/2" jitos cap move 'games[0]/1' eager --data run3
+expect 3 "holds nothing" jitos cap tree 'games[0]/1' --data run3
+jitos cap tree 'eager[0]/2' --data run3 | grep -q '^  games\[0\]/2' || fail "the tree is not kept"
+expect 0 revoked jitos cap revoke 'eager[0]/2' --data run3
+jitos cap ls --data run3 | grep -q 'games\[0\]/2' && fail "what was derived from it lives on"
+expect 3 "no process nobody" jitos cap move 'games[0]/0' nobody --data run3
+expect 2 "move wants" jitos cap move 'games[0]/0' --data run3
+
 # ---- while a supervisor runs ----
 mkfifo ready
 "$bin/jitosd" --data run2 --ready-fd 3 3>ready 2>daemon.err &
@@ -101,6 +111,48 @@ head -c 1 <ready >ready.txt
 expect 0 "games[0]/2" jitos cap grant games invoke 'retire(section = "libs")' --data run2
 expect 0 "live" jitos cap ls games --data run2 --json
 expect 0 "revoked in tick" jitos cap revoke 'games[0]/2' --data run2
+
+# ---- tokens ----
+# With one bit flipped (byte AT), in a file of its own.
+flip() {
+    { head -c "$2" "$1"; tail -c +$(($2 + 1)) "$1" | head -c 1 | tr '\000-\377' '\001-\377\000'; \
+        tail -c +$(($2 + 2)) "$1"; } >flipped.token
+}
+expect 0 "5 of 5 requests left" jitos cap export 'games[0]/1' --requests 5 -o g.token --data run2
+[ "$(stat -c %a g.token)" = 600 ] || fail "others can read the token"
+expect 0 "1 narrowing" jitos cap attenuate g.token --until 60 -o n.token
+expect 1 "more than it allows: last tick" jitos cap attenuate n.token --until 61 -o x.token
+expect 1 "more than it allows: rights" jitos cap attenuate n.token invoke,write -o x.token
+expect 1 "more than it allows: bound" \
+    jitos cap attenuate n.token invoke 'retire(section = "libs")' -o x.token
+expect 1 "copies of it cannot count" jitos cap attenuate n.token --requests 2 -o x.token
+expect 3 "no rule burn" jitos cap attenuate n.token invoke burn -o x.token
+[ ! -e x.token ] || fail "what was refused left a file"
+expect 2 "good for nothing" jitos cap export 'games[0]/1' --no-delegate -o x.token --data run2
+expect 2 "wants" jitos cap export 'games[0]/1' --data run2
+expect 1 "more than is held" jitos cap export 'games[0]/1' invoke,map -o x.token --data run2
+size=$(stat -c %s n.token)
+for at in 0 5 20 60 100 150 $((size - 200)) $((size - 70)) $((size - 1)); do
+    flip n.token "$at"
+    got=0
+    jitos cap import flipped.token libs --data run2 >out.txt 2>&1 || got=$?
+    [ $got = 1 ] && grep -q '^refused: ' out.txt || fail "byte $at is changed: $got $(cat out.txt)"
+    grep -q 'changed\|no token\|version\|another key\|asks for more' out.txt ||
+        fail "byte $at: no reason: $(cat out.txt)"
+done
+expect 1 "another key" jitos cap import n.token libs --data run3
+expect 1 "another key" jitos cap show n.token --data run3
+expect 5 "no token" jitos cap show leash.jitos
+expect 3 "no process nobody" jitos cap import n.token nobody --data run2
+expect 0 "libs[0]/2" jitos cap import n.token libs --data run2
+expect 0 "libs[0]/3" jitos cap import n.token libs --data run2
+expect 0 "until 60" jitos cap ls libs --data run2
+expect 0 revoked jitos cap revoke 'games[0]/2' --data run2
+jitos cap ls libs --data run2 | grep -q 'until 60' && fail "what was taken in outlives the token"
+expect 1 "is revoked" jitos cap import n.token libs --data run2
+expect 0 "in tick" jitos cap grant games map --data run2 # a tick more: it is swept
+expect 1 "not there any more" jitos cap import g.token libs --data run2
+
 kill "$daemon"
 wait "$daemon" || fail "the supervisor left with $?: $(cat daemon.err)"
 daemon=
