@@ -4,6 +4,8 @@ fuzz_imports = %D%/fuzz_csv %D%/fuzz_gexf %D%/fuzz_graphml %D%/fuzz_json %D%/fuz
 fuzz_programs = %D%/fuzz_choices %D%/fuzz_elf %D%/fuzz_envelope %D%/fuzz_lang %D%/fuzz_patch %D%/fuzz_proof %D%/fuzz_rmg \
 	%D%/fuzz_query %D%/fuzz_schema %D%/fuzz_token \
 	%D%/fuzz_wsc $(fuzz_imports)
+fuzz_programs += %D%/fuzz_attenuate %D%/fuzz_boot %D%/fuzz_checkpoint %D%/fuzz_graph %D%/fuzz_hub \
+	%D%/fuzz_log %D%/fuzz_program %D%/fuzz_record %D%/fuzz_ring %D%/fuzz_socket
 check_PROGRAMS += $(fuzz_programs)
 %C%_fuzz_elf_SOURCES = %D%/fuzz_elf.c %D%/fuzz.h %D%/replay_main.c
 %C%_fuzz_elf_LDADD = proc/host/libhost.la base/libbase.la
@@ -40,6 +42,32 @@ fuzz_import_libs = tools/formats/libformats.la rmg/librmg.la base/libbase.la $(J
 %C%_fuzz_json_LDADD = $(fuzz_import_libs)
 %C%_fuzz_ndjson_SOURCES = %D%/fuzz_ndjson.c %D%/fuzz.h %D%/import_fuzz.h %D%/replay_main.c
 %C%_fuzz_ndjson_LDADD = $(fuzz_import_libs)
+
+# What the kernel reads: from the medium, from workers, from whoever connects.
+fuzz_kernel_libs = kernel/libkernel.la kernel/core/libcore.la syscall/libsyscall.la rmg/librmg.la \
+	base/libsign.la base/libbase.la
+%C%_fuzz_attenuate_SOURCES = %D%/fuzz_attenuate.c %D%/fuzz.h %D%/replay_main.c
+%C%_fuzz_attenuate_LDADD = syscall/libsyscall.la base/libbase.la
+%C%_fuzz_boot_SOURCES = %D%/fuzz_boot.c %D%/fuzz.h %D%/replay_main.c
+%C%_fuzz_boot_LDADD = syscall/libsyscall.la base/libbase.la
+%C%_fuzz_checkpoint_SOURCES = %D%/fuzz_checkpoint.c %D%/fuzz.h %D%/replay_main.c
+%C%_fuzz_checkpoint_LDADD = $(fuzz_kernel_libs)
+%C%_fuzz_graph_SOURCES = %D%/fuzz_graph.c %D%/fuzz.h %D%/replay_main.c
+%C%_fuzz_graph_LDADD = sws/libsws.la rmg/librmg.la base/libbase.la
+%C%_fuzz_hub_SOURCES = %D%/fuzz_hub.c %D%/fuzz.h %D%/replay_main.c
+%C%_fuzz_hub_CFLAGS = $(AM_CFLAGS) $(CBOR_CFLAGS)
+%C%_fuzz_hub_LDADD = $(fuzz_kernel_libs)
+%C%_fuzz_log_SOURCES = %D%/fuzz_log.c %D%/fuzz.h %D%/replay_main.c
+%C%_fuzz_log_LDADD = tests/libtest.la $(fuzz_kernel_libs) $(CHECK_LIBS)
+%C%_fuzz_program_SOURCES = %D%/fuzz_program.c %D%/fuzz.h %D%/replay_main.c
+%C%_fuzz_program_LDADD = rmg/librmg.la base/libbase.la
+%C%_fuzz_record_SOURCES = %D%/fuzz_record.c %D%/fuzz.h %D%/replay_main.c
+%C%_fuzz_record_LDADD = $(fuzz_kernel_libs)
+%C%_fuzz_ring_SOURCES = %D%/fuzz_ring.c %D%/fuzz.h %D%/replay_main.c
+%C%_fuzz_ring_LDADD = syscall/libsyscall.la base/libbase.la
+%C%_fuzz_socket_SOURCES = %D%/fuzz_socket.c %D%/fuzz.h %D%/replay_main.c
+%C%_fuzz_socket_CFLAGS = $(AM_CFLAGS) $(CBOR_CFLAGS)
+%C%_fuzz_socket_LDADD = $(fuzz_kernel_libs)
 
 EXTRA_DIST += %D%/corpus %D%/run.sh
 

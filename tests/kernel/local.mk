@@ -86,3 +86,15 @@ check_PROGRAMS += %D%/test_checkpoint
 %C%_test_checkpoint_CFLAGS = $(test_cflags)
 %C%_test_checkpoint_LDADD = tests/libtest.la kernel/libkernel.la kernel/core/libcore.la \
 	syscall/libsyscall.la rmg/librmg.la base/libsign.la base/libbase.la $(CHECK_LIBS)
+
+# Writes the first corpora of the fuzz targets that read what the kernel reads: after a change of a
+# format, by `make fuzz-seeds`.
+EXTRA_PROGRAMS += %D%/fuzz_seeds
+%C%_fuzz_seeds_SOURCES = %D%/checkpoint_world.h %D%/fuzz_seeds.c
+%C%_fuzz_seeds_CFLAGS = $(test_cflags) $(CBOR_CFLAGS)
+%C%_fuzz_seeds_LDADD = tests/libtest.la sws/libsws.la kernel/libkernel.la kernel/core/libcore.la \
+	syscall/libsyscall.la rmg/librmg.la base/libsign.la base/libbase.la $(CHECK_LIBS)
+CLEANFILES += %D%/fuzz_seeds
+fuzz-seeds: %D%/fuzz_seeds$(EXEEXT)
+	top_srcdir='$(top_srcdir)' %D%/fuzz_seeds$(EXEEXT)
+.PHONY: fuzz-seeds
