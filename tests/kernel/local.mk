@@ -98,3 +98,13 @@ CLEANFILES += %D%/fuzz_seeds
 fuzz-seeds: %D%/fuzz_seeds$(EXEEXT)
 	top_srcdir='$(top_srcdir)' %D%/fuzz_seeds$(EXEEXT)
 .PHONY: fuzz-seeds
+
+# Every public operation, every allocation refused.
+check_PROGRAMS += %D%/test_oom
+%C%_test_oom_SOURCES = %D%/checkpoint_world.h %D%/oom_graph.c %D%/oom_kernel.c %D%/oom_rows.h \
+	%D%/oom_rule.c %D%/oom_storage.c %D%/test_oom.c tests/lib/oom.c tests/lib/oom.h tests/lib/sim_kernel.c \
+	tests/lib/sim_kernel.h tools/genesis.c tools/genesis.h librmg/calls.c librmg/files.c
+%C%_test_oom_CFLAGS = $(test_cflags)
+%C%_test_oom_LDADD = tests/libsim.la tests/libtest.la proc/guest/libguest.la kernel/libkernel.la \
+	kernel/core/libcore.la sws/libsws.la syscall/libsyscall.la rmg/librmg.la base/libsign.la \
+	base/libbase.la $(CHECK_LIBS)
