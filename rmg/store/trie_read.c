@@ -181,6 +181,18 @@ enum jit_err trie_subtree(const struct rmg_mem *mem, const struct trie_spec *spe
 /* ---- iteration: a stack of nodes, each with the slots still to visit and its depth ---- */
 #define REST_DEPTH 16u /* depth in the upper half of `rest` */
 
+/* Whoever walks on needs them all, and they lie anywhere: the waits for memory overlap. A reference
+ * that leads outside does no harm, since nothing is read. */
+static void fetch_children(const struct rmg_mem *mem, const struct trie_spec *spec,
+                           const struct trie_view *view)
+{
+    for (unsigned i = 0; i < view->children; i++) {
+        uintptr_t at = (uintptr_t)mem->base + (uintptr_t)trie_ref(spec, view, i) * RMG_GRANULE;
+        __builtin_prefetch((const void *)at);
+        __builtin_prefetch((const void *)(at + 64));
+    }
+}
+
 static void iter_init(struct rmg_iter *iter, const struct rmg_graph *graph, unsigned map)
 {
     iter->graph = graph;
@@ -199,6 +211,7 @@ static bool iter_push(struct rmg_iter *iter, uint32_t ref, unsigned depth_min, u
     if (!trie_look(&iter->graph->mem, &trie_specs[iter->map], ref, depth_min, &view)) {
         return false;
     }
+    fetch_children(&iter->graph->mem, &trie_specs[iter->map], &view);
     uint32_t rest = view.map & (slot_min > 15u ? 0 : 0xffffu << slot_min & 0xffffu);
     iter->stack[iter->depth].ref = ref;
     iter->stack[iter->depth].rest = rest | (uint32_t)view.depth << REST_DEPTH;
