@@ -20,13 +20,14 @@ static clockid_t bench_clock = CLOCK_MONOTONIC;
 
 /* ---- bars ---- */
 
-/* A figure's bar: so many ns (or bytes), or so many times another figure of this run. Of roundtrip
- * and roundtrip_asleep one has to be met. */
+/* A figure's bar: so many ns (or bytes), or so many times another figure of this run, or so many ns
+ * for each byte of its own. Of roundtrip and roundtrip_asleep one has to be met. */
+#define EACH_BYTE "byte"
 struct bar {
     const char *name;
     uint64_t n; /* 0: every size */
     double limit;
-    const char *times; /* limit is a factor of this figure */
+    const char *times; /* limit is a factor of this figure, or of the figure's bytes */
     uint64_t times_n;
 };
 static const struct bar bars[] = {
@@ -48,6 +49,15 @@ static const struct bar bars[] = {
     {"reverse", 100000, 1e9, NULL, 0},
     {"reverse", 100000, 20, "reverse", 10000},
     {"set1000", 1000000, 1 / 3.0, "lmdb_put_1000", 1000000},
+    {"get", 1000000, 1, "lmdb_get", 1000000},
+    {"iterate", 1000000, 1, "lmdb_iterate", 1000000},
+    {"merge10", 1000000, 100e3, NULL, 0},
+    {"open_rmg", 1000000, 1e6, NULL, 0},
+    {"open_wsc", 1000000, 1e6, NULL, 0},
+    {"verify_image", 1000000, 1 / 1.5, EACH_BYTE, 0},
+    {"verify_deep", 1000000, 1 / 0.4, EACH_BYTE, 0},
+    {"write_wsc", 1000000, 1 / 0.5, EACH_BYTE, 0},
+    {"proof_bytes", 1000000, 2048, NULL, 0},
     {"fork", 0, 100, NULL, 0},
     {"diff10", 1000000, 15e3, NULL, 0},
     {"build", 1000000, 2.5e9, NULL, 0},
@@ -75,6 +85,7 @@ static const struct bar bars[] = {
 static struct {
     char name[32];
     uint64_t n;
+    uint64_t bytes; /* 0: of nothing that has a size */
     double median;
 } figures[FIGURES_MAX];
 static size_t figure_count;
@@ -100,10 +111,12 @@ static void judge_all(void)
 {
     for (size_t b = 0; b < sizeof bars / sizeof bars[0]; b++) {
         const struct bar *bar = &bars[b];
-        double other = bar->times == NULL ? 1 : figure_of(bar->times, bar->times_n);
+        bool each_byte = bar->times != NULL && strcmp(bar->times, EACH_BYTE) == 0;
+        double other = bar->times == NULL || each_byte ? 1 : figure_of(bar->times, bar->times_n);
         for (size_t i = 0; i < figure_count && other >= 0; i++) {
             if (strcmp(figures[i].name, bar->name) == 0 &&
                 (bar->n == 0 || bar->n == figures[i].n)) {
+                other = each_byte ? (double)figures[i].bytes : other;
                 char how[64] = "";
                 if (bar->times != NULL) {
                     snprintf(how, sizeof how, " (%.2f x %s)", bar->limit, bar->times);
@@ -161,6 +174,7 @@ void bench_report_bytes(const struct bench *bench, const char *name, uint64_t n,
     if (figure_count < FIGURES_MAX) {
         snprintf(figures[figure_count].name, sizeof figures[0].name, "%s", name);
         figures[figure_count].n = n;
+        figures[figure_count].bytes = bytes;
         figures[figure_count++].median = samples[count / 2];
     }
 }

@@ -2,10 +2,12 @@
  */
 #include <stdlib.h>
 
+#include "base/buf.h"
 #include "base/check.h"
 #include "base/hash.h"
 #include "base/le.h"
 #include "base/random.h"
+#include "rmg/file/proof.h"
 #include "rmg/store/store.h"
 #include "tests/bench/bench.h"
 
@@ -303,6 +305,23 @@ static void bench_reads(const struct bench *bench, struct tree *tree)
     bench_report(bench, "iterate_out", tree->n, samples, 5);
 }
 
+/* How long the longest of 1,000 proofs is: that a node is there, that another is not. */
+static void bench_proof(const struct bench *bench, struct tree *tree)
+{
+    double longest = 0;
+    struct jit_buf proof;
+    jit_buf_init(&proof, jit_heap_libc(), RMG_PROOF_BYTES_MAX);
+    for (uint64_t i = 0; i < 1000 && bench_wants(bench, "proof_bytes", tree->n); i++) {
+        struct jit_id absent = numbered("absent:", i);
+        const struct jit_id *id = i % 2 == 0 ? &tree->ids[i % tree->n] : &absent;
+        jit_buf_reset(&proof);
+        must(rmg_prove(tree->store, &tree->version, RMG_PROOF_NODES, &tree->instance, id, &proof));
+        longest = (double)proof.size > longest ? (double)proof.size : longest;
+    }
+    jit_buf_release(&proof);
+    bench_report(bench, "proof_bytes", tree->n, &longest, 1);
+}
+
 static void bench_memory(const struct bench *bench, struct tree *tree)
 {
     double bytes = (double)tree->arena->live / (double)tree->n;
@@ -346,6 +365,7 @@ void bench_store(const struct bench *bench)
         bench_diff(bench, &tree);
         bench_create(bench, &tree);
         bench_reads(bench, &tree);
+        bench_proof(bench, &tree);
         tree_end(&tree);
     }
 }
