@@ -8,7 +8,7 @@
 #include "tests/rmg/change/merge_kit.h"
 
 #define SEEDS 60
-#define EACH  10
+#define EACH  20 /* 1,200 histories together */
 
 static struct fault_heap heap;
 static struct kit base, ours, theirs;
@@ -374,6 +374,35 @@ START_TEST(every_law)
 }
 END_TEST
 
+/* Those histories collide in eleven ways. A sum that overflows, an owner with too many values,
+ * nesting too deep and two tops do not come about by chance, portals that do not fit by choices
+ * only: test_merge.c has them. */
+START_TEST(every_kind_of_conflict)
+{
+    unsigned seen[RMG_CONFLICT_LIMIT + 1] = {0};
+    for (uint64_t i = 1; i <= SEEDS * EACH; i++) {
+        struct rmg_merge_options options = plain();
+        struct rmg_merge_result result;
+        begin(i);
+        merge_with(&options, &base, &ours, &theirs, &result);
+        for (size_t k = 0; k < result.conflict_count; k++) {
+            seen[result.conflicts[k].kind]++;
+        }
+        seen[0] += result.conflict_count == 0;
+        rmg_merge_result_release(&result);
+        end();
+    }
+    ck_assert_uint_gt(seen[0], 100); /* and many do not */
+    for (unsigned kind = RMG_CONFLICT_VALUE; kind <= RMG_CONFLICT_LIMIT; kind++) {
+        bool rare = kind == RMG_CONFLICT_OVERFLOW || kind == RMG_CONFLICT_PORTAL ||
+                    kind == RMG_CONFLICT_DEPTH || kind == RMG_CONFLICT_TOP ||
+                    kind == RMG_CONFLICT_LIMIT;
+        ck_assert_msg(rare || seen[kind] > 0, "%s: %u times",
+                      rmg_conflict_word((enum rmg_conflict_kind)kind), seen[kind]);
+    }
+}
+END_TEST
+
 /* ---- growth ---- */
 
 #define CHANGES 10u
@@ -489,6 +518,7 @@ static void suite(Suite *s)
     TCase *t = test_case(s, "laws", 120);
     tcase_add_checked_fixture(t, setup, NULL);
     tcase_add_loop_test(t, every_law, 0, SEEDS);
+    tcase_add_test(t, every_kind_of_conflict);
     tcase_add_loop_test(t, costs_the_differences, 0, 2);
     tcase_add_loop_test(t, costs_the_differences_across_stores, 0, 2);
 }

@@ -151,6 +151,61 @@ START_TEST(empty)
 }
 END_TEST
 
+/* Of a million nodes each proof has less than 2 KB: that one is there, that one is not, what lies
+ * on it, and that nothing lies on it. Ids are hashes, so the longest way is that of the luck of
+ * 2,000. */
+#define MILLION 1000000u
+
+START_TEST(short_among_a_million)
+{
+    struct rmg_tx *tx = NULL;
+    struct rmg_bulk bulk = {.nodes = calloc(MILLION, sizeof *bulk.nodes),
+                            .node_count = MILLION,
+                            .attachments = calloc(1, sizeof *bulk.attachments),
+                            .attachment_count = 1};
+    uint64_t longest = 0;
+    ck_assert_ptr_nonnull(bulk.nodes);
+    ck_assert_ptr_nonnull(bulk.attachments);
+    world_begin(&world, WORLD_RANDOM, 3, 1ull << 30);
+    jit_buf_init(&buf, &world.heap.heap, RMG_PROOF_BYTES_MAX);
+    const struct jit_id in = world.instances[1];
+    struct naive_instance *top = naive_find(&world.model, &world.instances[0]);
+    struct rmg_parent parent = {true,           RMG_PLANE_ALPHA, top->id,
+                                top->root_node, .name_size = 2,  .name = "in"};
+    struct rmg_attachment portal = {"in", 2, {RMG_VALUE_PORTAL, in, NULL, 0}};
+    for (uint64_t i = 0; i < MILLION; i++) {
+        bulk.nodes[i] = (struct rmg_bulk_node){.id = world_id(WORLD_RANDOM, 2, i), .type = in};
+    }
+    bulk.attachments[0] = (struct rmg_bulk_attachment){
+        .owner = bulk.nodes[0].id,
+        .plane = RMG_PLANE_ALPHA,
+        .attachment = {"", 0, {RMG_VALUE_ATOM, in, in.bytes, sizeof in}}};
+    ck_assert_int_eq(rmg_tx_begin(world.store, &world.version, &tx), JIT_OK);
+    struct jit_id root = bulk.nodes[1].id;
+    ck_assert_int_eq(rmg_tx_upsert_instance(tx, &in, &root, &parent), JIT_OK);
+    ck_assert_int_eq(rmg_tx_set_attachment(tx, &top->id, RMG_PLANE_ALPHA, &top->root_node, &portal),
+                     JIT_OK);
+    ck_assert_int_eq(rmg_tx_load(tx, &in, &bulk), JIT_OK);
+    ck_assert_int_eq(rmg_tx_seal(tx, &world.version), JIT_OK);
+    for (uint64_t i = 0; i < 2000; i++) {
+        struct jit_id there = world_id(WORLD_RANDOM, 2, i * (MILLION / 2000));
+        struct jit_id absent = world_id(WORLD_RANDOM, 2, MILLION + i);
+        uint64_t sizes[] = {prove_one(RMG_PROOF_NODES, &in, &there, true),
+                            prove_one(RMG_PROOF_NODES, &in, &absent, false),
+                            prove_one(RMG_PROOF_ALPHA, &in, &there, i == 0),
+                            prove_one(RMG_PROOF_EDGES, &in, &absent, false)};
+        for (size_t k = 0; k < sizeof sizes / sizeof sizes[0]; k++) {
+            longest = sizes[k] > longest ? sizes[k] : longest;
+        }
+    }
+    ck_assert_uint_gt(longest, 20 * JIT_ID_BYTES); /* a way of log2 of a million, at the least */
+    ck_assert_uint_lt(longest, 2048);
+    free(bulk.nodes);
+    free(bulk.attachments);
+    end();
+}
+END_TEST
+
 /* A changed bit is refused or leads to another root. Two bits can only be the id's own: where the
  * place proved to be empty is larger than one id, so that its proof is one for its neighbours. */
 START_TEST(every_flipped_bit)
@@ -251,6 +306,7 @@ static void fill(Suite *suite)
     tcase_add_loop_test(tcase, all_and_none, 0, WORLD_IDS);
     tcase_add_test(tcase, records);
     tcase_add_test(tcase, empty);
+    tcase_add_test(tcase, short_among_a_million);
     tcase_add_loop_test(tcase, every_flipped_bit, 0, 3);
     tcase_add_test(tcase, another_way);
     tcase_add_test(tcase, no_memory);
