@@ -1,6 +1,7 @@
 # Fuzz targets. Without a fuzzing engine each is linked to replay_main.c and runs over its corpus as a
 # test; `make fuzz-smoke` runs them alone. `make fuzz MINUTES=n` builds them with one and runs them.
-fuzz_imports = %D%/fuzz_csv %D%/fuzz_gexf %D%/fuzz_graphml %D%/fuzz_json %D%/fuzz_ndjson
+fuzz_imports = %D%/fuzz_apt %D%/fuzz_csv %D%/fuzz_gexf %D%/fuzz_graphml %D%/fuzz_json %D%/fuzz_ndjson \
+	%D%/fuzz_wordnet
 fuzz_programs = %D%/fuzz_choices %D%/fuzz_elf %D%/fuzz_envelope %D%/fuzz_lang %D%/fuzz_patch %D%/fuzz_proof %D%/fuzz_rmg \
 	%D%/fuzz_query %D%/fuzz_schema %D%/fuzz_token \
 	%D%/fuzz_wsc $(fuzz_imports)
@@ -32,6 +33,8 @@ check_PROGRAMS += $(fuzz_programs)
 
 fuzz_import_libs = tools/formats/libformats.la rmg/librmg.la base/libbase.la $(JANSSON_LIBS) \
 	$(XML_LIBS)
+%C%_fuzz_apt_SOURCES = %D%/fuzz_apt.c %D%/fuzz.h %D%/import_fuzz.h %D%/replay_main.c
+%C%_fuzz_apt_LDADD = $(fuzz_import_libs)
 %C%_fuzz_csv_SOURCES = %D%/fuzz_csv.c %D%/fuzz.h %D%/import_fuzz.h %D%/replay_main.c
 %C%_fuzz_csv_LDADD = $(fuzz_import_libs)
 %C%_fuzz_gexf_SOURCES = %D%/fuzz_gexf.c %D%/fuzz.h %D%/import_fuzz.h %D%/replay_main.c
@@ -42,6 +45,8 @@ fuzz_import_libs = tools/formats/libformats.la rmg/librmg.la base/libbase.la $(J
 %C%_fuzz_json_LDADD = $(fuzz_import_libs)
 %C%_fuzz_ndjson_SOURCES = %D%/fuzz_ndjson.c %D%/fuzz.h %D%/import_fuzz.h %D%/replay_main.c
 %C%_fuzz_ndjson_LDADD = $(fuzz_import_libs)
+%C%_fuzz_wordnet_SOURCES = %D%/fuzz_wordnet.c %D%/fuzz.h %D%/import_fuzz.h %D%/replay_main.c
+%C%_fuzz_wordnet_LDADD = $(fuzz_import_libs)
 
 # What the kernel reads: from the medium, from workers, from whoever connects.
 fuzz_kernel_libs = kernel/libkernel.la kernel/core/libcore.la syscall/libsyscall.la rmg/librmg.la \

@@ -26,7 +26,7 @@ check_PROGRAMS += %D%/test_export
 %C%_test_export_SOURCES = %D%/test_export.c %D%/format_fixture.h %D%/format_world.h %D%/net_fixture.h
 %C%_test_export_CFLAGS = $(test_cflags)
 %C%_test_export_LDADD = $(format_libs)
-dist_check_SCRIPTS += %D%/test_formats.sh
+dist_check_SCRIPTS += %D%/test_formats.sh %D%/test_round_trip.sh
 dist_check_SCRIPTS += %D%/test_rmg.sh %D%/test_golden.sh %D%/test_rmg_ls.sh %D%/test_rmg_page.sh %D%/test_rmg_run.sh %D%/test_rmg_sign.sh %D%/test_shell.sh %D%/test_rmg_merge.sh %D%/test_schema.sh
 
 # jitos and jitosd with real processes.
