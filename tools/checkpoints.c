@@ -60,12 +60,12 @@ static bool draw_uuid(uint8_t uuid[LOG_UUID_BYTES])
 }
 
 int checkpoint_found(struct cli *cli, const char *into, const struct rmg_state *state,
-                     const struct ckpt_manifest *manifest)
+                     const struct ckpt_manifest *manifest, uint64_t segment_bytes)
 {
     struct shell_folder folder;
     struct jit_io *io = NULL;
     struct io_options io_options = {.die_at = IO_DIE_NEVER};
-    struct ckpt_found_options options = {0};
+    struct ckpt_found_options options = {.segment_bytes = segment_bytes};
     uint8_t seed[JIT_SIGN_SEED_BYTES];
     char message[512];
     enum jit_err err = shell_folder_open(&folder, into, SHELL_FOLDER_OWN, message, sizeof message);

@@ -11,9 +11,9 @@ JIT_MUST_CHECK enum jit_err checkpoint_try(const struct ckpt_manifest *manifest,
                                            const char **why);
 
 /* A new data folder whose history begins with this state. manifest: tick, commit, genesis, counters
- * and origin are taken. Returns an exit code; said. */
+ * and origin are taken. segment_bytes of its log, 0: the default. Returns an exit code; said. */
 int checkpoint_found(struct cli *cli, const char *into, const struct rmg_state *state,
-                     const struct ckpt_manifest *manifest);
+                     const struct ckpt_manifest *manifest, uint64_t segment_bytes);
 
 /* May a new data folder be made there? Returns an exit code; said. */
 int checkpoint_into(struct cli *cli, const char *into);

@@ -36,8 +36,9 @@ int history_failed(struct cli *cli, const char *data, enum jit_err err,
 struct once {
     log_visit *visit;
     void *user;
-    uint64_t next; /* tick */
-    bool enough;   /* it stopped without an error, maybe at the first record */
+    uint64_t next;       /* tick */
+    bool enough;         /* it stopped without an error, maybe at the first record */
+    enum jit_err failed; /* what it returned else */
 };
 
 static enum jit_err visit_once(void *user, const struct log_record *record)
@@ -51,6 +52,7 @@ static enum jit_err visit_once(void *user, const struct log_record *record)
         once->next = record->tick + 1;
     }
     once->enough = err == JIT_ENOENT;
+    once->failed = once->enough ? JIT_OK : err;
     return err;
 }
 
@@ -149,11 +151,12 @@ int history_start(struct cli *cli, const char *data, struct ckpt_manifest *start
     return err == JIT_OK ? CLI_OK : (int)cli_exit_of(err);
 }
 
-int history_each(struct cli *cli, const char *data, log_visit *visit, void *user,
-                 struct log_report *report)
+int history_each_failing(struct cli *cli, const char *data, log_visit *visit, void *user,
+                         struct log_report *report, enum jit_err *failed)
 {
     struct jit_io *io = NULL;
     int fd = -1;
+    *failed = JIT_OK;
     memset(report, 0, sizeof *report);
     int code = history_io(cli, data, &fd, &io);
     if (code != CLI_OK) {
@@ -163,10 +166,22 @@ int history_each(struct cli *cli, const char *data, log_visit *visit, void *user
     enum jit_err err = read_log(io, fd, &once, report);
     io_posix_close(io);
     close(fd);
+    *failed = once.failed;
+    if (once.failed != JIT_OK) {
+        return (int)cli_exit_of(err);
+    }
     if (err == JIT_ENOENT && (once.enough || report->records > 0)) {
         err = JIT_OK;
     }
     return err == JIT_OK ? CLI_OK : history_failed(cli, data, err, report);
+}
+
+int history_each(struct cli *cli, const char *data, log_visit *visit, void *user,
+                 struct log_report *report)
+{
+    enum jit_err failed = JIT_OK;
+    int code = history_each_failing(cli, data, visit, user, report, &failed);
+    return failed == JIT_OK ? code : history_failed(cli, data, failed, report);
 }
 
 /* The lock outlives an owner that was killed by the writes it had under way; as long as this a
@@ -332,6 +347,52 @@ int history_open(struct cli *cli, const struct history_opening *opening,
     cli_what(cli, "%s of %s failed", opening->label, opening->data);
     cli_why(cli, "%s", system->message);
     return open_failed(cli, opening, err);
+}
+
+/* ---- its end ---- */
+
+struct history_end history_end_of(const struct shell_system *system)
+{
+    const struct kern_replay *replay = &system->replay;
+    return (struct history_end){.ticks = replay->tick,
+                                .applied = replay->applied,
+                                .denied = replay->denied,
+                                .deterministic = replay->deviations.count == 0,
+                                .torn = system->report.torn,
+                                .root = replay->version.state_root,
+                                .head = replay->commit};
+}
+
+json_t *history_tell(struct cli *cli, const char *schema, const char *word,
+                     const struct history_end *end)
+{
+    char root[JIT_ID_HEX];
+    char head[JIT_ID_HEX];
+    char number[CLI_NUMBER_SIZE];
+    jit_id_to_hex(&end->root, root);
+    jit_id_to_hex(&end->head, head);
+    cli_print(cli, "%s %s ticks\nroot   %s\nhead   %s\n", word, cli_group(end->ticks, number), root,
+              head);
+    json_t *event = cli_event("done", schema);
+    cli_put_number(event, "ticks", end->ticks);
+    cli_put_text(event, "root", root);
+    cli_put_text(event, "head", head);
+    cli_put_number(event, "applied", end->applied);
+    cli_put_number(event, "denied", end->denied);
+    cli_put_bool(event, "deterministic", end->deterministic);
+    cli_put_bool(event, "torn", end->torn);
+    return event;
+}
+
+void history_say_torn(struct cli *cli, const struct log_report *report)
+{
+    if (report->torn) {
+        cli_note(cli,
+                 "the last write was torn: %llu bytes at byte %llu of %s: %s; nothing "
+                 "acknowledged is lost",
+                 (unsigned long long)report->torn_bytes, (unsigned long long)report->at.offset,
+                 report->at.file, report->why);
+    }
 }
 
 /* ---- revisions ---- */

@@ -13,6 +13,10 @@
 int history_each(struct cli *cli, const char *data, log_visit *visit, void *user,
                  struct log_report *report);
 
+/* The same; *failed is the error that visit returned (JIT_OK: none), of which nothing is said. */
+int history_each_failing(struct cli *cli, const char *data, log_visit *visit, void *user,
+                         struct log_report *report, enum jit_err *failed);
+
 /* The checkpoint that stands in place of the folder's genesis. found false: there is a genesis.
  * Returns an exit code; said. */
 int history_start(struct cli *cli, const char *data, struct ckpt_manifest *start, bool *found);
@@ -50,6 +54,22 @@ struct history_opening {
 };
 int history_open(struct cli *cli, const struct history_opening *opening,
                  struct shell_system *system);
+
+/* How a history that was read to its end ends. */
+struct history_end {
+    uint64_t ticks;
+    uint64_t applied; /* requests, from the start */
+    uint64_t denied;
+    bool deterministic;
+    bool torn; /* its last write was not finished */
+    struct jit_id root;
+    struct jit_id head;
+};
+struct history_end history_end_of(const struct shell_system *system);
+/* Say it, `word` first; the event "done" that tells the same, to be emitted. */
+json_t *history_tell(struct cli *cli, const char *schema, const char *word,
+                     const struct history_end *end);
+void history_say_torn(struct cli *cli, const struct log_report *report);
 
 /* The tick of a revision, or of a checkpoint's name. Returns an exit code; said. */
 int history_resolve(struct cli *cli, const char *data, const char *text, uint64_t *tick);

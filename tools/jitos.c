@@ -172,14 +172,6 @@ static const struct cli_option export_options[] = {
     {.name = NULL},
 };
 
-static const struct cli_option replay_options[] = {
-    JITOS_DATA,
-    {.name = "verify",
-     .type = CLI_FLAG,
-     .help = "as without it: from nothing, every root compared"},
-    {.name = NULL},
-};
-
 static const struct cli_option rules_options[] = {
     {.name = "check",
      .type = CLI_FLAG,
@@ -359,10 +351,20 @@ static const struct cli_verb verbs[] = {
     {.name = "replay",
      .operands = "",
      .summary = "repeat a history and compare every root",
-     .about = "Replays the log from nothing and compares every root and commit.\n"
-              "Exit 0: the same; 6: something differs, and it says what and where.",
-     .options = replay_options,
-     .examples = {{"jitos replay --data run7 --verify", "is it what it was?"}},
+     .about =
+         "patches applies what the log has of each tick, rules judges and carries out again every\n"
+         "request that it has, workers starts the processes again, in a temporary folder, and "
+         "lets\n"
+         "them work. Each begins with nothing but the first state, and compares every root and\n"
+         "commit. What no worker can repeat (another seed, a merge, what an operator did, a "
+         "process\n"
+         "that hung) is taken from the log by workers, and counted.\n"
+         "Exit 0: the same; 6: something differs, and it says what and where.\n\n"
+         "--json: one event \"done\" of schema jitos.replay/1.",
+     .options = jitos_replay_options,
+     .examples = {{"jitos replay --data run7", "is it what it was?"},
+                  {"jitos replay --by rules --data run7", "do its rules say what its log says?"},
+                  {"jitos replay --by workers --data run7", "does it come out again?"}},
      .run = jitos_replay},
     {.name = "rules",
      .operands = "check|fmt|graph [FILE]...",

@@ -50,6 +50,7 @@ extern const struct cli_option jitos_diff_options[];
 extern const struct cli_option jitos_why_options[];
 extern const struct cli_option jitos_bisect_options[];
 extern const struct cli_option jitos_gc_options[];
+extern const struct cli_option jitos_replay_options[];
 extern const struct cli_option jitos_sweep_options[];
 
 #endif

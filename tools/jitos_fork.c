@@ -114,7 +114,7 @@ static int make(struct cli *cli, const char *path, const struct rmg_state *state
     made->commit = manifest->commit;
     made->root = state->version.state_root;
     if (patch->size == 0) {
-        return checkpoint_found(cli, path, state, manifest);
+        return checkpoint_found(cli, path, state, manifest, 0);
     }
     snprintf(part, sizeof part, "%s.part", path);
     if (nftw(part, remove_one, 16, FTW_DEPTH | FTW_PHYS) != 0 && errno != ENOENT) {
@@ -123,7 +123,7 @@ static int make(struct cli *cli, const char *path, const struct rmg_state *state
         cli_next(cli, "remove it");
         return CLI_USAGE;
     }
-    int code = checkpoint_found(cli, part, state, manifest);
+    int code = checkpoint_found(cli, part, state, manifest, 0);
     if (code == CLI_OK) {
         code = edit(cli, part, patch, &made->tick, &made->commit, &made->root);
     }

@@ -217,7 +217,7 @@ static int restore(struct cli *cli, struct source *source)
         struct rmg_state state = {.store = source->graph.store, .version = source->graph.version};
         struct ckpt_manifest manifest = source->manifest;
         manifest.origin = source->manifest.id;
-        code = checkpoint_found(cli, into, &state, &manifest);
+        code = checkpoint_found(cli, into, &state, &manifest, 0);
     }
     bool run = cli_given(cli, "run-to") && code == CLI_OK;
     if (run) {

@@ -9,55 +9,6 @@
 #include "tools/jitos.h"
 #include "tools/session.h"
 
-static void say_torn(struct cli *cli, const struct log_report *report)
-{
-    if (report->torn) {
-        cli_note(cli,
-                 "the last write was torn: %llu bytes at byte %llu of %s: %s; nothing "
-                 "acknowledged is lost",
-                 (unsigned long long)report->torn_bytes, (unsigned long long)report->at.offset,
-                 report->at.file, report->why);
-    }
-}
-
-static int done(struct cli *cli, const char *schema, const char *word,
-                const struct shell_system *system)
-{
-    char root[JIT_ID_HEX];
-    char head[JIT_ID_HEX];
-    char number[CLI_NUMBER_SIZE];
-    uint64_t ticks = system->replay.tick;
-    jit_id_to_hex(&system->replay.version.state_root, root);
-    jit_id_to_hex(&system->replay.commit, head);
-    cli_print(cli, "%s %s ticks\nroot   %s\nhead   %s\n", word, cli_group(ticks, number), root,
-              head);
-    json_t *event = cli_event("done", schema);
-    cli_put_number(event, "ticks", ticks);
-    cli_put_text(event, "root", root);
-    cli_put_text(event, "head", head);
-    cli_put_number(event, "applied", system->replay.applied);
-    cli_put_number(event, "denied", system->replay.denied);
-    cli_put_bool(event, "deterministic", system->replay.deviations.count == 0);
-    cli_put_bool(event, "torn", system->report.torn);
-    return cli_emit(cli, event);
-}
-
-/* ---- jitos replay ---- */
-
-int jitos_replay(struct cli *cli)
-{
-    struct shell_system system;
-    struct history_opening opening = {
-        .label = "replay", .data = cli_text(cli, "data"), .from = SHELL_FROM_START};
-    int code = history_open(cli, &opening, &system);
-    if (code == CLI_OK) {
-        say_torn(cli, &system.report);
-        code = done(cli, "jitos.replay/1", "same  ", &system);
-        shell_system_close(&system);
-    }
-    return code;
-}
-
 /* ---- jitos verify ---- */
 
 static int verify_state(struct cli *cli, struct shell_system *system)
@@ -187,7 +138,7 @@ int jitos_verify(struct cli *cli)
         ckpt_list_release(&confirming.list);
         return code;
     }
-    say_torn(cli, &system.report);
+    history_say_torn(cli, &system.report);
     code = verify_state(cli, &system);
     if (code == CLI_OK) {
         code = verify_checkpoints(cli, &system, &confirming, cli_given(cli, "deep"));
@@ -196,7 +147,8 @@ int jitos_verify(struct cli *cli)
         cli_print(cli, "%llu checkpoints\n", (unsigned long long)confirming.list.count);
     }
     if (code == CLI_OK) {
-        code = done(cli, "jitos.verify/1", "whole ", &system);
+        struct history_end end = history_end_of(&system);
+        code = cli_emit(cli, history_tell(cli, "jitos.verify/1", "whole ", &end));
     }
     ckpt_list_release(&confirming.list);
     shell_system_close(&system);

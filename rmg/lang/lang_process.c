@@ -124,26 +124,31 @@ static bool parse_exec(struct lang_parser *p, struct lang_process_node *process)
     return lang_expect(p, LANG_C(')'), "`)`");
 }
 
-/* `replay log` is what there is for a program of its own, and may be said. */
+/* How a process is brought forward: one that runs rules by running again, a program of its own by
+ * what the log has of it. Either is so anyway, and may be said. */
 static bool parse_replay(struct lang_parser *p, const struct lang_process_node *process)
 {
+    bool program = process->pub.exec != NULL;
     struct lang_token word = p->token;
-    if (process->pub.exec == NULL || !lang_take_word(p, "replay")) {
+    if (!lang_take_word(p, "replay")) {
         return true;
     }
-    if (lang_at_word(p, "rerun")) {
+    if (lang_at_word(p, program ? "rerun" : "log")) {
         lang_fail(p, word.at, p->token.at + p->token.size - word.at,
-                  "a program of its own is not run again to replay it");
-        return lang_help(p, "`replay log`: what it asked for is in the log");
+                  program ? "a program of its own is not run again to replay it"
+                          : "a process that runs rules is replayed by running it again");
+        return lang_help(p, program ? "`replay log`: what it asked for is in the log"
+                                    : "`replay rerun`: it comes out as it did");
     }
-    return lang_take_word(p, "log") || lang_expected(p, "`log`");
+    return lang_take_word(p, program ? "log" : "rerun") ||
+           lang_expected(p, program ? "`log`" : "`rerun`");
 }
 
 /* What may follow a process one day. */
 static bool refuse_option(struct lang_parser *p)
 {
     static const char *const later[][2] = {
-        {"replay", "a process that runs rules is replayed by running it again"},
+        {"replay", "`replay` stands behind `over shard(/world)`"},
         {"keep", NULL},
         {"exec", "exec(\"FILE\") stands before `run`"},
         {"explore", NULL}};

@@ -5,6 +5,7 @@
 
 #include "base/check.h"
 #include "base/hash.h"
+#include "kernel/core/rerun.h"
 #include "rmg/lang/lang.h"
 #include "tools/genesis.h"
 
@@ -501,6 +502,34 @@ static bool same_deviations(const struct kern_deviations *a, const struct kern_d
     return same;
 }
 
+/* The same by the rules: every request judged and carried out once more. */
+static enum jit_err rerun_all(const struct sim_kernel *sim, const char **what)
+{
+    static char text[256];
+    struct sim_kernel copy = {.heap = sim->heap, .options = sim->options};
+    struct kern_rerun *rerun = NULL;
+    make_store(&copy);
+    struct kern_core_options options = {.heap = sim->heap,
+                                        .exec = jit_exec_inline(),
+                                        .store = copy.store,
+                                        .view = &copy.view_arena,
+                                        .version = load(copy.store, &sim->options),
+                                        .commit = sim->genesis_commit};
+    enum jit_err err = kern_rerun_new(&options, &rerun, what);
+    for (size_t i = 0; err == JIT_OK && i < sim->record_count; i++) {
+        const struct sim_record *r = &sim->records[i];
+        err = kern_rerun_tick(rerun, r->tick, &r->commit, &r->root, r->payload, r->payload_size);
+        if (err != JIT_OK) {
+            snprintf(text, sizeof text, "made again, tick %llu: %.200s",
+                     (unsigned long long)r->tick, kern_rerun_what(rerun));
+            *what = text;
+        }
+    }
+    kern_rerun_free(rerun);
+    free_store(&copy);
+    return err;
+}
+
 enum jit_err sim_kernel_replay(const struct sim_kernel *sim, const char **what)
 {
     struct sim_kernel copy = {.heap = sim->heap, .options = sim->options};
@@ -525,5 +554,5 @@ enum jit_err sim_kernel_replay(const struct sim_kernel *sim, const char **what)
         err = rmg_store_verify(copy.store, &replay.version, &fault);
     }
     free_store(&copy);
-    return err;
+    return err == JIT_OK ? rerun_all(sim, what) : err;
 }

@@ -103,8 +103,8 @@ void sim_kernel_end_worker(struct sim_kernel *sim, uint32_t index, const char *h
 bool sim_kernel_kill(struct sim_kernel *sim, uint32_t process, uint64_t steps);
 struct jit_id sim_kernel_world(const struct sim_kernel *sim); /* instance root of /world */
 
-/* Replay all that was logged on a copy of the first state: every root and commit compared, and what
- * made the run not deterministic. */
+/* Replay all that was logged on a copy of the first state, by patches and then by rules: every root
+ * and commit compared, and what made the run not deterministic. */
 enum jit_err sim_kernel_replay(const struct sim_kernel *sim, const char **what);
 
 #endif

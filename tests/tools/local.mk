@@ -94,3 +94,9 @@ dist_check_SCRIPTS += %D%/test_sweep.sh
 noinst_PROGRAMS += %D%/kill_at
 %C%_kill_at_CFLAGS = $(AM_CFLAGS)
 dist_check_SCRIPTS += %D%/test_first_start.sh
+
+# Histories made again, and one that was written by hand.
+noinst_PROGRAMS += %D%/forge
+%C%_forge_CFLAGS = $(AM_CFLAGS)
+%C%_forge_LDADD = $(tools_libs)
+dist_check_SCRIPTS += %D%/test_replay.sh

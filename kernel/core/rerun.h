@@ -1,0 +1,34 @@
+/* kernel/core/rerun.h - a history made again by its rules: every tick's requests, as the log has
+ * them, go through rings, rights and engine once more, and what comes out is compared with the log.
+ * Spec:  DESIGN 7.5, 9.3; docs/spec/log.md "Replay". Layer: kernel/core; pure: records are handed
+ * in.
+ *
+ * Where a replay (replay.h) applies the patch of a tick, this judges and rewrites: it notices a log
+ * whose patches do not follow from what was asked. Workers are not needed; what they said is in the
+ * log, and so is what happened to them. An edit is no run's work and is applied. */
+#ifndef JIT_KERNEL_CORE_RERUN_H
+#define JIT_KERNEL_CORE_RERUN_H
+
+#include "kernel/core/core.h"
+
+struct kern_rerun;
+
+/* The options are those of a core: the state that the first record follows. Errors: as
+ * kern_core_new. */
+JIT_MUST_CHECK enum jit_err kern_rerun_new(const struct kern_core_options *options,
+                                           struct kern_rerun **out, const char **where);
+void kern_rerun_free(struct kern_rerun *rerun); /* may be NULL */
+
+/* The next tick. Errors: JIT_EDIVERGED (it comes out otherwise), JIT_EFORMAT, JIT_EVERSION (the
+ * payload), JIT_ENOMEM, JIT_ENOSPC; kern_rerun_what says what. After an error it may only be freed.
+ */
+JIT_MUST_CHECK enum jit_err kern_rerun_tick(struct kern_rerun *rerun, uint64_t tick,
+                                            const struct jit_id *commit, const struct jit_id *root,
+                                            const uint8_t *payload, size_t payload_size);
+const char *kern_rerun_what(const struct kern_rerun *rerun);
+
+struct rmg_version kern_rerun_version(const struct kern_rerun *rerun);
+struct jit_id kern_rerun_commit(const struct kern_rerun *rerun);
+uint64_t kern_rerun_tick_now(const struct kern_rerun *rerun);
+
+#endif
