@@ -111,7 +111,7 @@ static const struct cli_option log_options[] = {
      .type = CLI_NUMBER,
      .metavar = "N",
      .max = 10000000,
-     .help = "the last N ticks only"},
+     .help = "the last N ticks, or changes, only"},
     {.name = "since", .type = CLI_NUMBER, .metavar = "TICK", .help = "from this tick on"},
     {.name = "denied", .type = CLI_FLAG, .help = "ticks with a denied request only"},
     {.name = "follow",
@@ -254,11 +254,20 @@ static const struct cli_verb verbs[] = {
      .examples = {{"jitos ps --data run7", "its processes, their requests and deaths"}},
      .run = jitos_ps},
     {.name = "log",
-     .operands = "",
-     .summary = "list ticks",
+     .operands = "[PATH[@REV]]",
+     .summary = "list ticks, or what happened to one thing",
+     .about =
+         "With PATH: every change of an instance, of a node with its edges, or of one value, with "
+         "the\n"
+         "requests, rules and processes that made it, oldest first; names are those of @REV, up to "
+         "which\n"
+         "it tells. What the history began with is its first line.\n\n"
+         "--json: events \"tick\", with PATH \"change\", of schema jitos.log/1.",
      .options = log_options,
+     .operands_max = 1,
      .examples = {{"jitos log --data run7 -n 5", "the last five"},
                   {"jitos log --data run7 --denied", "where something was not allowed"},
+                  {"jitos log /world/bash/state --data run7", "what it was, and who set it"},
                   {"jitos log --data run7 -f --json", "as they happen, for a program"}},
      .run = jitos_log},
     {.name = "show",
@@ -471,10 +480,13 @@ static const struct cli_verb verbs[] = {
                   {"jitos merge HEAD --into main -s ours --data b", "ours wins"}},
      .run = jitos_merge},
     {.name = "bisect",
-     .operands = "start GOOD BAD | run CMD... | reset",
+     .operands = "start GOOD BAD | good [REV] | bad [REV] | skip [REV] | run CMD... | reset",
      .summary = "find the tick at which something went wrong",
      .about =
-         "start says between which two ticks to look. run tries CMD in the middle, again and "
+         "start says between which two ticks to look, and which one to look at first. good, bad "
+         "and\n"
+         "skip say what REV is (that one, if left out), and which one to look at next. run tries "
+         "CMD in the middle, again and "
          "again:\n"
          "JITOS_TICK is the tick, JITOS_STATE a file with its state for rmg, JITOS_DATA the "
          "folder. Its\n"
@@ -488,6 +500,7 @@ static const struct cli_verb verbs[] = {
      .operands_min = 1,
      .operands_max = CLI_OPERANDS_ANY,
      .examples = {{"jitos bisect start @0 HEAD --data run7", "between the first and the newest"},
+                  {"jitos bisect good --data run7", "the tick that it named is as it should be"},
                   {"jitos bisect run --data run7 ./no-negative-cash.sh", "with a script"},
                   {"jitos bisect reset --data run7", "forget it"}},
      .run = jitos_bisect},

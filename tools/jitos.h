@@ -10,6 +10,7 @@ int jitos_demo(struct cli *cli);
 int jitos_export(struct cli *cli);
 int jitos_ps(struct cli *cli);
 int jitos_log(struct cli *cli);
+int jitos_log_path(struct cli *cli); /* log PATH */
 int jitos_show(struct cli *cli);
 int jitos_replay(struct cli *cli);
 int jitos_verify(struct cli *cli);

@@ -178,6 +178,17 @@ static int try_command(struct bisect *b, uint64_t tick, const char *state)
     return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }
 
+static void judge(struct bisect *b, uint64_t tick, const char *word)
+{
+    if (strcmp(word, "good") == 0) {
+        b->good = tick;
+    } else if (strcmp(word, "bad") == 0) {
+        b->bad = tick;
+    } else if (b->skip_count < SKIPS_MAX && !skipped(b, tick)) {
+        b->skips[b->skip_count++] = tick;
+    }
+}
+
 /* One step: the state as a file, the command, what it says. */
 static int step(struct bisect *b, uint64_t tick, const char *state)
 {
@@ -205,15 +216,7 @@ static int step(struct bisect *b, uint64_t tick, const char *state)
         return said < 0 ? CLI_HOST : CLI_USAGE;
     }
     const char *word = said == 0 ? "good" : said == SKIP_EXIT ? "skip" : "bad";
-    if (said == SKIP_EXIT) {
-        if (b->skip_count < SKIPS_MAX) {
-            b->skips[b->skip_count++] = tick;
-        }
-    } else if (said == 0) {
-        b->good = tick;
-    } else {
-        b->bad = tick;
-    }
+    judge(b, tick, word);
     cli_print(b->cli, "@%-8llu %s\n", (unsigned long long)tick, word);
     json_t *event = cli_event("tick", "jitos.bisect/1");
     cli_put_number(event, "tick", tick);
@@ -236,6 +239,52 @@ static int tell(struct bisect *b, bool found)
     cli_put_bool(event, "found", found);
     int code = cli_emit(b->cli, event);
     return code == CLI_OK && !found ? (int)CLI_NO : code;
+}
+
+/* What to look at next, or that it is found. */
+static int tell_next(struct bisect *b)
+{
+    uint64_t tick = 0;
+    if (b->bad - b->good <= 1 || !next_tick(b, &tick)) {
+        return tell(b, b->bad - b->good == 1);
+    }
+    cli_print(b->cli,
+              "good   @%llu\nbad    @%llu\nnext   @%llu: jitos inspect /world@%llu --data %s, then "
+              "jitos bisect good, bad or skip\n",
+              (unsigned long long)b->good, (unsigned long long)b->bad, (unsigned long long)tick,
+              (unsigned long long)tick, b->data);
+    json_t *event = cli_event("next", "jitos.bisect/1");
+    cli_put_number(event, "good", b->good);
+    cli_put_number(event, "bad", b->bad);
+    cli_put_number(event, "tick", tick);
+    return cli_emit(b->cli, event);
+}
+
+/* good, bad or skip, said by hand: of REV, or of the tick that was named last. */
+static int say(struct bisect *b, const char *word)
+{
+    uint64_t tick = 0;
+    int code = load(b);
+    if (code == CLI_OK && b->cli->operand_count > 1) {
+        code = history_resolve(b->cli, b->data, b->cli->operands[1], &tick);
+    } else if (code == CLI_OK && (b->bad - b->good <= 1 || !next_tick(b, &tick))) {
+        return tell(b, b->bad - b->good == 1); /* nothing is left to be said */
+    }
+    if (code != CLI_OK) {
+        return code;
+    }
+    bool good = strcmp(word, "good") == 0;
+    bool bad = strcmp(word, "bad") == 0;
+    if (tick < b->good || tick > b->bad || (bad && tick == b->good) || (good && tick == b->bad)) {
+        cli_what(b->cli, "@%llu cannot be %s", (unsigned long long)tick, word);
+        cli_why(b->cli, "@%llu is good and @%llu is bad; what was wrong lies between them",
+                (unsigned long long)b->good, (unsigned long long)b->bad);
+        cli_next(b->cli, "jitos bisect start GOOD BAD --data %s", b->data);
+        return CLI_USAGE;
+    }
+    judge(b, tick, word);
+    code = save(b);
+    return code == CLI_OK ? tell_next(b) : code;
 }
 
 static int run(struct bisect *b)
@@ -273,7 +322,11 @@ int jitos_bisect(struct cli *cli)
     b = (struct bisect){.cli = cli, .data = cli_text(cli, "data")};
     snprintf(b.path, sizeof b.path, "%.4200s/BISECT", b.data);
     if (strcmp(word, "start") == 0) {
-        return start(&b);
+        int code = start(&b);
+        return code == CLI_OK ? tell_next(&b) : code;
+    }
+    if (strcmp(word, "good") == 0 || strcmp(word, "bad") == 0 || strcmp(word, "skip") == 0) {
+        return say(&b, word);
     }
     if (strcmp(word, "run") == 0) {
         return run(&b);
@@ -282,7 +335,7 @@ int jitos_bisect(struct cli *cli)
         return unlink(b.path) == 0 || errno == ENOENT ? CLI_OK : CLI_HOST;
     }
     cli_what(cli, "bisect does not know \"%s\"", word);
-    cli_why(cli, "it has start GOOD BAD, run CMD... and reset");
+    cli_why(cli, "it has start GOOD BAD, good, bad, skip, run CMD... and reset");
     cli_next(cli, "jitos help bisect");
     return CLI_USAGE;
 }

@@ -5,6 +5,7 @@
 #include "base/check.h"
 #include "tools/history.h"
 #include "tools/jitos.h"
+#include "tools/names.h"
 #include "tools/session.h"
 
 /* ---- one line a tick ---- */
@@ -237,6 +238,9 @@ static int follow(struct cli *cli, const char *data, struct listing *l)
 
 int jitos_log(struct cli *cli)
 {
+    if (cli->operand_count > 0) {
+        return jitos_log_path(cli);
+    }
     const char *data = cli_text(cli, "data");
     struct log_report report;
     struct listing l = {
@@ -284,39 +288,6 @@ static enum jit_err count_record(void *user, const struct log_record *record)
     return JIT_OK;
 }
 
-#define SHOWN_NAME_SIZE (JIT_NAME_BYTES_MAX + 16u)
-
-/* "infect", or the first digits of the id of a rule that the beginning did not have. */
-static void rule_name(const struct showing *s, const struct jit_id *id,
-                      char out[static SHOWN_NAME_SIZE])
-{
-    char hex[JIT_ID_HEX];
-    for (uint32_t i = 0; s->names != NULL && i < s->names->rule_count; i++) {
-        if (jit_id_equal(&s->names->rules[i]->id, id)) {
-            snprintf(out, SHOWN_NAME_SIZE, "%s", s->names->rules[i]->name);
-            return;
-        }
-    }
-    jit_id_to_hex(id, hex);
-    snprintf(out, SHOWN_NAME_SIZE, "%.12s", hex);
-}
-
-/* "w[2]", or the first digits of its id. */
-static void process_name(const struct showing *s, const struct jit_id *id,
-                         char out[static SHOWN_NAME_SIZE])
-{
-    char hex[JIT_ID_HEX];
-    for (uint32_t i = 0; s->names != NULL && i < s->names->process_count; i++) {
-        const struct kern_process_config *process = &s->names->processes[i];
-        if (jit_id_equal(&process->id, id)) {
-            snprintf(out, SHOWN_NAME_SIZE, "%s[%u]", process->name, process->index);
-            return;
-        }
-    }
-    jit_id_to_hex(id, hex);
-    snprintf(out, SHOWN_NAME_SIZE, "%.12s", hex);
-}
-
 static bool wanted(const struct showing *s, const struct log_record *record)
 {
     char hex[JIT_ID_HEX];
@@ -353,12 +324,12 @@ static void show_events(struct showing *s, const struct kern_record_view *view)
     for (uint64_t i = 0; i < view->event_count; i++) {
         struct kern_record_event happened;
         char process[JIT_ID_HEX];
-        char name[SHOWN_NAME_SIZE];
+        char name[NAMES_SIZE];
         if (kern_record_event_at(view, i, &happened) != JIT_OK) {
             return;
         }
         jit_id_to_hex(&happened.process, process);
-        process_name(s, &happened.process, name);
+        names_process(s->names, &happened.process, name);
         cli_print(s->cli, "  process %s %s\n", name, kinds[happened.kind].text);
         json_t *event = cli_event("process", "jitos.process/1");
         cli_put_text(event, "process", process);
@@ -380,8 +351,8 @@ static void show_requests(struct showing *s, const struct kern_record_view *view
         char rule[JIT_ID_HEX];
         char key[JIT_ID_HEX];
         char process[JIT_ID_HEX];
-        char rule_text[SHOWN_NAME_SIZE];
-        char process_text[SHOWN_NAME_SIZE];
+        char rule_text[NAMES_SIZE];
+        char process_text[NAMES_SIZE];
         if (rmg_asked_next(&cur, &request) != JIT_OK ||
             kern_record_receipt(view, i, &receipt) != JIT_OK) {
             return;
@@ -389,8 +360,8 @@ static void show_requests(struct showing *s, const struct kern_record_view *view
         jit_id_to_hex(&request.rule_id, rule);
         jit_id_to_hex(&receipt.request_key, key);
         jit_id_to_hex(&request.process, process);
-        process_name(s, &request.process, process_text);
-        rule_name(s, &request.rule_id, rule_text);
+        names_process(s->names, &request.process, process_text);
+        names_rule(s->names, &request.rule_id, rule_text);
         cli_print(s->cli, "  q%-6llu %.12s  %-12s  %-16s  %s\n", (unsigned long long)i, key,
                   process_text, rule_text, rmg_result_text((enum rmg_result)receipt.result));
         json_t *event = cli_event("request", "jitos.request/1");

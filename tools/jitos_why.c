@@ -8,8 +8,8 @@
 #include "tools/causes.h"
 #include "tools/jitos.h"
 #include "tools/moment.h"
+#include "tools/names.h"
 #include "tools/rmgtool/delta.h"
-#include "tools/rmgtool/path.h"
 
 const struct cli_option jitos_why_options[] = {
     JITOS_DATA,
@@ -38,15 +38,9 @@ struct why {
 
 static void rule_text(const struct why *w, const struct jit_id *id, struct delta_text *text)
 {
-    char hex[JIT_ID_HEX];
-    for (uint32_t i = 0; i < w->config->rule_count; i++) {
-        if (jit_id_equal(&w->config->rules[i]->id, id)) {
-            delta_add(text, "%s", w->config->rules[i]->name);
-            return;
-        }
-    }
-    jit_id_to_hex(id, hex);
-    delta_add(text, "rule %.16s", hex);
+    char name[NAMES_SIZE];
+    names_rule(w->config, id, name);
+    delta_add(text, "%s", name);
 }
 
 static const struct kern_process_config *process_of(const struct why *w, const struct jit_id *id)
@@ -61,16 +55,9 @@ static const struct kern_process_config *process_of(const struct why *w, const s
 
 static void process_text(const struct why *w, const struct jit_id *id, struct delta_text *text)
 {
-    char hex[JIT_ID_HEX];
-    const struct kern_process_config *process = process_of(w, id);
-    jit_id_to_hex(id, hex);
-    if (process == NULL) {
-        delta_add(text, "process %.16s", hex);
-    } else if (process->count > 1) {
-        delta_add(text, "%s[%u]", process->name, process->index);
-    } else {
-        delta_add(text, "%s", process->name);
-    }
+    char name[NAMES_SIZE];
+    names_process(w->config, id, name);
+    delta_add(text, "%s", name);
 }
 
 /* What its process holds in that slot in the state that is asked of. */
@@ -354,32 +341,14 @@ static bool parse_request(const char *text, uint64_t *tick, uint32_t *request)
 
 static int ask_place(struct why *w, const char *path)
 {
-    struct path_place place;
-    struct rmg_slot slot = {.kind = RMG_SLOT_NODE};
-    char owner[4096];
-    enum jit_err err = path_look(&w->moment.graph, path, &place);
-    const char *name = strrchr(path, '/');
-    if (err == JIT_ENOENT && name != NULL && strlen(name + 1) <= JIT_NAME_BYTES_MAX) {
-        struct rmg_value value;
-        snprintf(owner, sizeof owner, "%.*s", (int)(name - path), path);
-        slot.kind = RMG_SLOT_ALPHA;
-        slot.name = name + 1;
-        slot.name_size = (uint32_t)strlen(name + 1);
-        err = path_look(&w->moment.graph, owner, &place);
-        if (err == JIT_OK) {
-            err = rmg_attachment_get(&place.graph, RMG_PLANE_ALPHA, &place.node, slot.name,
-                                     slot.name_size, &value);
-        }
+    struct moment_slot found;
+    int code = moment_slot_find(w->cli, &w->moment, path, &found);
+    if (code == CLI_OK) {
+        causes_ask_slot(&w->causes, &found.slot, w->moment.tick);
+        slot_text(w, &found.slot, &w->question);
+        delta_add(&w->question, " at tick %llu", (unsigned long long)w->moment.tick);
     }
-    if (err != JIT_OK) {
-        return path_find(w->cli, &w->moment.graph, path, &place); /* which says why */
-    }
-    slot.instance = place.instance.id;
-    slot.id = place.node;
-    causes_ask_slot(&w->causes, &slot, w->moment.tick);
-    slot_text(w, &slot, &w->question);
-    delta_add(&w->question, " at tick %llu", (unsigned long long)w->moment.tick);
-    return CLI_OK;
+    return code;
 }
 
 static int ask(struct why *w, const char *path)

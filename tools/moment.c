@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "tools/rmgtool/path.h"
 #include "tools/timegraph.h"
 
 int moment_open(struct cli *cli, const char *data, const char *revision, struct moment *out)
@@ -71,4 +72,35 @@ void moment_split(const char *operand, char *path, size_t path_size, const char 
     if (size == 0) {
         snprintf(path, path_size, "/");
     }
+}
+
+int moment_slot_find(struct cli *cli, const struct moment *moment, const char *path,
+                     struct moment_slot *out)
+{
+    struct path_place place;
+    char owner[4096];
+    *out = (struct moment_slot){.slot = {.kind = RMG_SLOT_NODE}};
+    enum jit_err err = path_look(&moment->graph, path, &place);
+    const char *name = strrchr(path, '/');
+    if (err == JIT_ENOENT && name != NULL && strlen(name + 1) < sizeof out->name) {
+        struct rmg_value value;
+        snprintf(owner, sizeof owner, "%.*s", (int)(name - path), path);
+        snprintf(out->name, sizeof out->name, "%s", name + 1);
+        out->slot.kind = RMG_SLOT_ALPHA;
+        out->slot.name = out->name;
+        out->slot.name_size = (uint32_t)strlen(out->name);
+        err = path_look(&moment->graph, owner, &place);
+        if (err == JIT_OK) {
+            err = rmg_attachment_get(&place.graph, RMG_PLANE_ALPHA, &place.node, out->slot.name,
+                                     out->slot.name_size, &value);
+        }
+        place.is_instance = false;
+    }
+    if (err != JIT_OK) {
+        return path_find(cli, &moment->graph, path, &place); /* which says why */
+    }
+    out->slot.instance = place.instance.id;
+    out->slot.id = place.node;
+    out->is_instance = place.is_instance;
+    return CLI_OK;
 }

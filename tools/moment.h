@@ -3,6 +3,7 @@
 #ifndef JIT_TOOLS_MOMENT_H
 #define JIT_TOOLS_MOMENT_H
 
+#include "rmg/store/slot.h"
 #include "tools/formats/graph.h"
 #include "tools/history.h"
 
@@ -21,6 +22,16 @@ int moment_open(struct cli *cli, const char *data, const char *revision, struct 
 int moment_open_path(struct cli *cli, const char *data, const char *revision, const char *path,
                      struct moment *out);
 void moment_close(struct moment *moment);
+
+/* What a path names: an instance, a node (its slot), or a value of one. name: the slot's. */
+struct moment_slot {
+    struct rmg_slot slot;
+    bool is_instance;
+    char name[JIT_NAME_BYTES_MAX + 1];
+};
+/* Returns an exit code; said. */
+int moment_slot_find(struct cli *cli, const struct moment *moment, const char *path,
+                     struct moment_slot *out);
 
 /* "/world/bash@40": the path before the last '@' (room: its size and 1) and the revision behind it,
  * NULL when there is none. A path of nothing is "/". */
