@@ -400,13 +400,13 @@ const struct ckpt_entry *ckpt_list_start(const struct ckpt_list *list, uint64_t 
     const struct ckpt_entry *oldest = NULL;
     for (size_t i = 0; i < list->count; i++) {
         const struct ckpt_manifest *m = list->entries[i].manifest;
-        if (m == NULL) {
+        if (m == NULL || m->mark.segment < first_segment) {
             continue;
         }
         if (m->mark.number == 0 && m->mark.tick > 0) {
             return &list->entries[i];
         }
-        oldest = m->mark.segment >= first_segment ? &list->entries[i] : oldest;
+        oldest = &list->entries[i];
     }
     return first_segment > 1 ? oldest : NULL;
 }

@@ -137,6 +137,19 @@ JIT_MUST_CHECK enum jit_err log_uuid(struct jit_heap *heap, struct jit_io *io,
 JIT_MUST_CHECK enum jit_err log_segments(struct jit_heap *heap, struct jit_io *io, uint64_t *first,
                                          uint64_t *last);
 
+/* Give up what lies before a mark that a checkpoint keeps: whole segments before its own, and blobs
+ * that no record from it on needs; all that stays is verified first. Of a log that nobody has open.
+ * A mark in segment 1 gives up nothing. dry: only say what would go. Errors: as log_verify_from
+ * (nothing was changed), the storage seam's (what is left can be read from the mark on). */
+struct log_trimmed {
+    uint64_t segments;
+    uint64_t blobs;
+    uint64_t bytes; /* of both */
+};
+JIT_MUST_CHECK enum jit_err log_trim(struct jit_heap *heap, struct jit_io *io,
+                                     const struct log_mark *from, bool dry,
+                                     struct log_report *report, struct log_trimmed *out);
+
 /* Is there history: a first record, whole or damaged? Reads no further and no blob, changes
  * nothing. A log whose first batch is not durable has none, nor has a folder without a log. Errors:
  * JIT_ENOMEM, those of the storage seam. */

@@ -514,11 +514,16 @@ static const struct cli_verb verbs[] = {
          "try\n"
          "that was cut off. Manifests go first: whatever is cut off, those that are left can be "
          "restored.\n"
-         "The log is not touched. It says the memory that it takes at most.\n\n"
+         "--log also gives up the log before the oldest checkpoint that stays, segment by segment, "
+         "and\n"
+         "the blobs that only it needed; ticks before it can no longer be looked at. It says the "
+         "memory\n"
+         "that it took, and what it takes at most.\n\n"
          "--json: an event \"done\" of schema jitos.gc/1.",
      .options = jitos_gc_options,
      .examples = {{"jitos gc --keep 10 --dry-run --data run7", "what would go?"},
-                  {"jitos gc --keep 10 --data run7", "the newest ten stay"}},
+                  {"jitos gc --keep 10 --data run7", "the newest ten stay"},
+                  {"jitos gc --keep 10 --log --data run7", "and the log since the oldest of them"}},
      .run = jitos_gc},
     {.name = "cap",
      .operands = "VERB [...]",

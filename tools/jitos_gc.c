@@ -1,12 +1,15 @@
-/* jitos gc - checkpoints that nobody wants any more, and what only they needed. */
+/* jitos gc - checkpoints that nobody wants any more, the log before those that stay, and what only
+ * they needed. */
 #include <dirent.h>
 #include <fcntl.h>
+#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "kernel/blob.h"
 #include "kernel/folder.h"
 #include "kernel/io_posix.h"
 #include "tools/history.h"
@@ -25,6 +28,10 @@ const struct cli_option jitos_gc_options[] = {
      .metavar = "N",
      .max = 1000000,
      .help = "of checkpoints without a name only the newest N stay (default: all)"},
+    {.name = "log",
+     .letter = 'l',
+     .type = CLI_FLAG,
+     .help = "and the log before the oldest checkpoint that stays: the history then begins there"},
     {.name = "dry-run",
      .letter = 'n',
      .type = CLI_FLAG,
@@ -32,8 +39,44 @@ const struct cli_option jitos_gc_options[] = {
     {.name = NULL},
 };
 
+/* Counts, so that the peak can be said as it was. */
+struct counting_heap {
+    struct jit_heap heap; /* first */
+    uint64_t live;
+    uint64_t peak;
+};
+
+static void *counted(struct counting_heap *heap, void *block)
+{
+    heap->live += block != NULL ? malloc_usable_size(block) : 0;
+    heap->peak = heap->live > heap->peak ? heap->live : heap->peak;
+    return block;
+}
+
+static void *count_alloc(struct jit_heap *heap, size_t size)
+{
+    return counted((struct counting_heap *)heap, malloc(size));
+}
+
+static void count_free(struct jit_heap *heap, void *block)
+{
+    ((struct counting_heap *)heap)->live -= block != NULL ? malloc_usable_size(block) : 0;
+    free(block);
+}
+
+static void *count_resize(struct jit_heap *heap, void *block, size_t size)
+{
+    size_t before = block != NULL ? malloc_usable_size(block) : 0;
+    void *after = realloc(block, size);
+    ((struct counting_heap *)heap)->live -= after != NULL ? before : 0;
+    return counted((struct counting_heap *)heap, after);
+}
+
 struct gc {
     struct cli *cli;
+    struct counting_heap heap;
+    struct log_trimmed trimmed;
+    const struct ckpt_entry *oldest; /* that stays; NULL: none */
     struct ckpt_list list;
     const struct ckpt_manifest **keep;
     size_t keep_count;
@@ -69,34 +112,51 @@ static bool kept_segment(const struct gc *gc, const char *hex)
     return false;
 }
 
-/* Named ones, the one that stands in place of the genesis, and the newest N of the others. One that
- * does not verify stays for whoever wants to know why, with all that is there: it names segments
- * that cannot be told, so nothing is removed beside it. */
-static int choose(struct gc *gc, const struct ckpt_entry *start)
+static int unreadable(struct gc *gc, const struct ckpt_entry *entry)
+{
+    char hex[JIT_ID_HEX];
+    jit_id_to_hex(&entry->id, hex);
+    cli_what(gc->cli, "nothing is removed from %s", cli_text(gc->cli, "data"));
+    cli_why(gc->cli, "checkpoint %.16s does not verify: %s", hex, entry->why);
+    cli_next(gc->cli, "jitos verify --data %s; then remove ckpt/%s.ckpt", cli_text(gc->cli, "data"),
+             hex);
+    return CLI_CORRUPT;
+}
+
+/* Named ones, the newest N of the others, and the one that stands in place of the genesis, unless
+ * the log is given up to a later one. One that does not verify stays for whoever wants to know why,
+ * with all that is there: it names segments that cannot be told, so nothing is removed beside it.
+ */
+static int choose(struct gc *gc, const uint8_t uuid[LOG_UUID_BYTES], const struct ckpt_entry *start,
+                  uint64_t first)
 {
     uint64_t unnamed = 0;
     uint64_t most = cli_given(gc->cli, "keep") ? cli_number(gc->cli, "keep") : UINT64_MAX;
-    gc->keep = calloc(gc->list.count + 1, sizeof(struct ckpt_manifest *));
+    bool keep_start = false;
+    gc->keep = jit_heap_zalloc(&gc->heap.heap, gc->list.count + 1, sizeof *gc->keep);
     if (gc->keep == NULL) {
         cli_what(gc->cli, "out of memory");
         return CLI_HOST;
     }
     for (size_t i = 0; i < gc->list.count; i++) {
         const struct ckpt_entry *entry = &gc->list.entries[i];
-        char hex[JIT_ID_HEX];
         if (entry->manifest == NULL) {
-            jit_id_to_hex(&entry->id, hex);
-            cli_what(gc->cli, "nothing is removed from %s", cli_text(gc->cli, "data"));
-            cli_why(gc->cli, "checkpoint %.16s does not verify: %s", hex, entry->why);
-            cli_next(gc->cli, "jitos verify --data %s; then remove ckpt/%s.ckpt",
-                     cli_text(gc->cli, "data"), hex);
-            return CLI_CORRUPT;
+            return unreadable(gc, entry);
         }
         bool named = entry->manifest->name[0] != '\0';
-        if (named || entry == start || unnamed < most) {
+        if (named || unnamed < most) {
             gc->keep[gc->keep_count++] = entry->manifest;
+            bool ours = memcmp(entry->manifest->uuid, uuid, LOG_UUID_BYTES) == 0;
+            gc->oldest = ours ? entry : gc->oldest;
+        } else {
+            keep_start = keep_start || entry == start;
         }
         unnamed += named ? 0 : 1;
+    }
+    if (keep_start && (!cli_given(gc->cli, "log") || gc->oldest == NULL ||
+                       gc->oldest->manifest->mark.segment <= first)) {
+        gc->keep[gc->keep_count++] = start->manifest;
+        gc->oldest = start;
     }
     return CLI_OK;
 }
@@ -123,52 +183,126 @@ static void count_files(struct gc *gc, const char *data)
     }
 }
 
-static int report(struct gc *gc, bool dry)
+/* A tick that is no record lies in a blob, and is read as a whole. */
+static uint64_t largest_blob(const char *data)
+{
+    char path[4400];
+    uint64_t largest = 0;
+    snprintf(path, sizeof path, "%.4200s/" BLOB_DIR, data);
+    DIR *dir = opendir(path);
+    for (const struct dirent *entry; dir != NULL && (entry = readdir(dir)) != NULL;) {
+        struct stat info;
+        if (fstatat(dirfd(dir), entry->d_name, &info, AT_SYMLINK_NOFOLLOW) == 0 &&
+            S_ISREG(info.st_mode) && (uint64_t)info.st_size > largest) {
+            largest = (uint64_t)info.st_size;
+        }
+    }
+    if (dir != NULL) {
+        closedir(dir);
+    }
+    return largest;
+}
+
+/* What it may take at most: all manifests, the ids of the segments of those that stay; for the log
+ * the pieces that it is read in, its largest payload, and the ids of blobs. Nothing is written
+ * before something is removed. */
+static uint64_t stated_peak(const struct gc *gc, const struct log_report *report)
+{
+    uint64_t peak =
+        2 * (gc->list.count + 1) * (sizeof(struct ckpt_manifest) + sizeof(struct ckpt_entry)) +
+        2 * (gc->keep_count + 1) * CKPT_SEGMENTS_MAX * sizeof(struct jit_id) + CKPT_MANIFEST_MAX;
+    if (cli_given(gc->cli, "log")) {
+        peak += 3 * JIT_LOG_RECORD_BYTES_MAX + largest_blob(cli_text(gc->cli, "data")) +
+                2 * (report->blobs + 16) * sizeof(struct jit_id);
+    }
+    return peak + ((uint64_t)1 << 20);
+}
+
+static int report(struct gc *gc, bool dry, uint64_t stated)
 {
     char a[CLI_NUMBER_SIZE];
     char b[CLI_NUMBER_SIZE];
     char c[CLI_NUMBER_SIZE];
-    /* All manifests are held, and the ids of the segments of those that stay; nothing is written
-     * before it is removed. */
-    uint64_t peak = gc->list.count * (sizeof(struct ckpt_manifest) + sizeof(struct ckpt_entry)) +
-                    gc->keep_count * CKPT_SEGMENTS_MAX * sizeof(struct jit_id);
-    cli_print(gc->cli,
-              "%s %s files, %s\nkept   %llu of %llu checkpoints\npeak   %s of memory, nothing on "
-              "the disk\n",
-              dry ? "would " : "gone  ", cli_group(gc->files, a), cli_bytes(gc->bytes, b),
-              (unsigned long long)gc->keep_count, (unsigned long long)gc->list.count,
-              cli_bytes(peak, c));
+    char d[CLI_NUMBER_SIZE];
+    uint64_t first = gc->trimmed.segments + gc->trimmed.blobs > 0 ? gc->oldest->manifest->tick : 0;
+    cli_print(gc->cli, "%s %s files, %s\nkept   %llu of %llu checkpoints\n",
+              dry ? "would go" : "gone  ", cli_group(gc->files, a), cli_bytes(gc->bytes, b),
+              (unsigned long long)gc->keep_count, (unsigned long long)gc->list.count);
+    if (first > 0) {
+        cli_print(gc->cli, "log    %s begins at tick %llu; %s segments and %s blobs %s\n",
+                  dry ? "then" : "now", (unsigned long long)first,
+                  cli_group(gc->trimmed.segments, a), cli_group(gc->trimmed.blobs, b),
+                  dry ? "would go" : "are gone");
+    }
+    cli_print(gc->cli, "peak   %s of memory, at most %s; nothing on the disk\n",
+              cli_bytes(gc->heap.peak, c), cli_bytes(stated, d));
     json_t *event = cli_event("done", "jitos.gc/1");
     cli_put_bool(event, "dry_run", dry);
     cli_put_number(event, "files", gc->files);
     cli_put_number(event, "bytes", gc->bytes);
     cli_put_number(event, "checkpoints", gc->list.count);
     cli_put_number(event, "kept", gc->keep_count);
-    cli_put_number(event, "peak_bytes", peak);
+    cli_put_number(event, "segments", gc->trimmed.segments);
+    cli_put_number(event, "blobs", gc->trimmed.blobs);
+    cli_put_number(event, "first_tick", first);
+    cli_put_number(event, "peak_bytes", stated);
+    cli_put_number(event, "measured_bytes", gc->heap.peak);
     return cli_emit(gc->cli, event);
+}
+
+/* The log goes first, as long as any checkpoint could be its beginning. The one that is to be it is
+ * read whole before. */
+static int trim(struct gc *gc, struct jit_io *io, bool dry, struct log_report *report)
+{
+    struct jit_id segment;
+    if (!cli_given(gc->cli, "log") || gc->oldest == NULL) {
+        return CLI_OK;
+    }
+    const struct ckpt_manifest *m = gc->oldest->manifest;
+    enum jit_err err = ckpt_verify(&gc->heap.heap, io, m, &segment);
+    if (err != JIT_OK) {
+        char hex[JIT_ID_HEX];
+        jit_id_to_hex(&m->id, hex);
+        cli_what(gc->cli, "nothing is removed from %s", cli_text(gc->cli, "data"));
+        cli_why(gc->cli, "checkpoint %.16s, where the history would begin, cannot be read: %s", hex,
+                jit_err_text(err));
+        cli_next(gc->cli, "jitos verify --data %s", cli_text(gc->cli, "data"));
+        return err == JIT_ECORRUPT ? CLI_CORRUPT : (int)cli_exit_of(err);
+    }
+    err = log_trim(&gc->heap.heap, io, &m->mark, dry, report, &gc->trimmed);
+    if (err != JIT_OK) {
+        return history_failed(gc->cli, cli_text(gc->cli, "data"), err, report);
+    }
+    gc->files = gc->trimmed.segments + gc->trimmed.blobs;
+    gc->bytes = gc->trimmed.bytes;
+    return CLI_OK;
 }
 
 static int work(struct gc *gc, struct jit_io *io, const char *data, bool dry)
 {
+    struct log_report log_report = {.why = ""};
     uint64_t first = 1;
     uint64_t last = 1;
     uint8_t uuid[LOG_UUID_BYTES];
-    enum jit_err err = log_uuid(jit_heap_libc(), io, uuid);
+    struct jit_heap *heap = &gc->heap.heap;
+    enum jit_err err = log_uuid(heap, io, uuid);
     if (err == JIT_OK) {
-        err = ckpt_list_read(jit_heap_libc(), io, NULL, &gc->list);
+        err = ckpt_list_read(heap, io, NULL, &gc->list);
     }
     if (err == JIT_OK) {
-        err = log_segments(jit_heap_libc(), io, &first, &last);
+        err = log_segments(heap, io, &first, &last);
         err = err == JIT_ENOENT ? JIT_OK : err;
     }
     int code = CLI_OK;
     if (err == JIT_OK) {
-        code = choose(gc, ckpt_list_start(&gc->list, first));
+        code = choose(gc, uuid, ckpt_list_start(&gc->list, first), first);
+    }
+    if (err == JIT_OK && code == CLI_OK) {
+        code = trim(gc, io, dry, &log_report);
     }
     if (err == JIT_OK && code == CLI_OK) {
         count_files(gc, data);
-        err =
-            dry ? JIT_OK : ckpt_remove_others(jit_heap_libc(), io, gc->keep, gc->keep_count, NULL);
+        err = dry ? JIT_OK : ckpt_remove_others(heap, io, gc->keep, gc->keep_count, NULL);
     }
     if (err != JIT_OK) {
         cli_what(gc->cli, "the checkpoints of %s cannot be cleaned up", data);
@@ -176,12 +310,14 @@ static int work(struct gc *gc, struct jit_io *io, const char *data, bool dry)
         cli_next(gc->cli, "what stays can be restored; mend that and try again");
         return (int)cli_exit_of(err);
     }
-    return code == CLI_OK ? report(gc, dry) : code;
+    return code == CLI_OK ? report(gc, dry, stated_peak(gc, &log_report)) : code;
 }
 
 int jitos_gc(struct cli *cli)
 {
-    struct gc gc = {.cli = cli};
+    struct gc gc = {
+        .cli = cli,
+        .heap.heap = {.alloc = count_alloc, .resize = count_resize, .free = count_free}};
     struct shell_folder folder;
     struct jit_io *io = NULL;
     char message[512] = "";
@@ -210,7 +346,7 @@ int jitos_gc(struct cli *cli)
     }
     io_posix_close(io);
     shell_folder_close(&folder);
-    free(gc.keep);
+    gc.heap.heap.free(&gc.heap.heap, gc.keep);
     if (gc.list.heap != NULL) {
         ckpt_list_release(&gc.list);
     }

@@ -290,6 +290,7 @@ static int tell_start(struct past *p, const char *data)
         keep(p, event, line);
     }
     moment_close(&start);
+    p->since = tick + 1 > p->since ? tick + 1 : p->since;
     if (err != JIT_OK && err != JIT_ENOENT) {
         cli_what(p->cli, "the beginning of %s cannot be read", data);
         cli_why(p->cli, "%s", jit_err_text(err));

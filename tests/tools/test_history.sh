@@ -54,6 +54,20 @@ for tick in 0 1 11 12 13 23 24; do
 done
 [ "$hits" -gt 24 ] || fail "nothing happened"
 
+# What happened to one thing: as many hits as its value says, each with who made it.
+want 0 "$jitos" query 'match (a:Cell) where a.name = "cell 7" return a.hits' --data a
+hits=$(sum)
+want 0 "$jitos" log /world/c7/hits --data a
+[ "$(grep -c 'by w\[' out)" = "$hits" ] || fail "$hits hits, and a log of $(cat out)"
+head -n 1 out | grep -q '^@0 .*i64 0  the genesis' || fail "no beginning: $(head -n 1 out)"
+tail -n 1 out | grep -q "i64 $hits  q[0-9]* count by w\[[01]\]" || fail "no end: $(tail -n 1 out)"
+want 0 "$jitos" log /world/c7/hits@12 --data a --json
+grep -q '"tick":1[3-9]' out && fail "a log up to tick 12 goes on"
+want 0 "$jitos" log /world --data a -n 3 --json
+[ "$(grep -c '"event":"change"' out)" = 3 ] || fail "not three changes"
+want 3 "$jitos" log /world/c99 --data a
+want 2 "$jitos" log /world/c7 --denied --data a
+
 # Like files: instances, nodes, values.
 want 0 "$jitos" inspect @0 --data a
 says '/world/'
@@ -188,7 +202,21 @@ want 0 "$jitos" bisect start @0 HEAD --data b
 want 2 "$jitos" bisect run ./no-such-command --data b
 want 0 "$jitos" bisect run ./reached.sh --data b
 says '@4'
+want 0 "$jitos" bisect start @0 HEAD --data b
+says 'next   @4'
+want 0 "$jitos" bisect bad --data b
+says 'next   @2'
+want 0 "$jitos" bisect skip --data b
+says 'next   @1'
+want 0 "$jitos" bisect good @2 --data b
+says 'next   @3'
+want 2 "$jitos" bisect bad @1 --data b
+want 0 "$jitos" bisect good --data b
+says 'first bad tick @4'
+want 0 "$jitos" bisect good --data b
+says 'first bad tick @4'
 want 0 "$jitos" bisect reset --data b
+want 2 "$jitos" bisect good --data b
 
 # gc: named ones stay, what is left leads to every tick, and what no checkpoint needs goes.
 for n in 1 2 3; do
@@ -202,7 +230,7 @@ root=$(sed -n 's/^root *//p' out)
 echo rest >b/ckpt/tmp-7
 before=$(find b/ckpt -type f | wc -l)
 want 0 "$jitos" gc --keep 1 --dry-run --data b --json
-says '"dry_run":true.*"checkpoints":5,"kept":2,"peak_bytes"'
+says '"dry_run":true.*"checkpoints":5,"kept":2,.*"peak_bytes"'
 would=$(key files out)
 [ "$(find b/ckpt -type f | wc -l)" = "$before" ] || fail "a dry run removed something"
 want 0 "$jitos" gc --keep 1 --data b --json
@@ -216,6 +244,39 @@ want 0 "$jitos" diff @12 @12 --data b --with c --exit-code
 want 0 "$jitos" gc --keep 0 --data c --json
 says '"kept":1'
 want 0 "$jitos" verify --deep --data c
+
+# gc of the log: it begins at the oldest checkpoint that stays, and goes on as if nothing had been.
+"$jitosd" --data g --segment-bytes 16384 2>g.err &
+pid=$!
+while [ ! -S g/hub.sock ] && kill -0 $pid; do :; done
+kill $pid
+wait $pid || fail "the supervisor left with $?: $(cat g.err)"
+want 0 "$jitos" run s.jitos --ticks 8 --seed 3 --data g
+want 0 "$jitos" checkpoint --data g
+want 0 "$jitos" run --ticks 16 --data g
+want 0 "$jitos" checkpoint --data g
+want 0 "$jitos" run --ticks 20 --data g
+want 0 "$jitos" checkpoint --data g
+segments=$(find g/log -name '*.seg' | wc -l)
+want 0 "$jitos" gc --keep 2 --log --dry-run --data g --json
+would=$(key segments out)
+[ "$would" -ge 2 ] || fail "of $segments segments $would would go"
+[ "$(find g/log -name '*.seg' | wc -l)" = "$segments" ] || fail "a dry run removed segments"
+want 0 "$jitos" gc --keep 2 --log --data g --json
+[ "$(key segments out)" = "$would" ] || fail "other segments went than was said"
+[ "$(key first_tick out)" = 16 ] || fail "it begins at $(key first_tick out)"
+[ "$(key measured_bytes out)" -le "$(key peak_bytes out)" ] || fail "more memory than was said"
+[ "$(find g/log -name '*.seg' | wc -l)" = $((segments - would)) ] || fail "other segments are left"
+want 0 "$jitos" verify --deep --data g
+want 0 "$jitos" replay --by rules --data g
+want 0 "$jitos" run --ticks 24 --data g
+want 0 "$jitos" diff @24 @24 --data g --with a --exit-code
+want 3 "$jitos" inspect /world@12 --data g
+want 0 "$jitos" log /world/c7/hits --data g
+head -n 1 out | grep -q '^@16 .*restored so' || fail "no beginning: $(head -n 1 out)"
+want 0 "$jitos" gc --keep 0 --log --data g --json
+[ "$(key segments out)" = 0 ] || fail "without a later checkpoint the log went"
+want 0 "$jitos" verify --deep --data g
 want 3 "$jitos" gc --data none
 [ ! -e none ] || fail "gc made a folder"
 
