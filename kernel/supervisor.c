@@ -486,7 +486,7 @@ enum jit_err supervisor_start_core(struct shell_supervisor *s, char *message, si
     }
     s->applied = s->system.replay.applied;
     s->denied = s->system.replay.denied;
-    return JIT_OK;
+    return supervisor_audit_begin(s, message, size);
 }
 
 static enum jit_err make_nursery(struct shell_supervisor *s, char *message, size_t size)
@@ -664,6 +664,7 @@ void shell_supervisor_free(struct shell_supervisor *s)
         fprintf(stderr,
                 "jitosd: the log could not be sealed; the next start will look at its end\n");
     }
+    supervisor_audit_end(s);
     kern_core_free(s->core);
     shell_pool_free(s->pool);
     shell_loop_free(s->loop);

@@ -3,6 +3,7 @@
 #ifndef JIT_KERNEL_SUPERVISOR_PRIV_H
 #define JIT_KERNEL_SUPERVISOR_PRIV_H
 
+#include "kernel/audit.h"
 #include "kernel/hub.h"
 #include "kernel/pool.h"
 #include "kernel/supervisor.h"
@@ -62,6 +63,8 @@ struct shell_supervisor {
     struct jit_heap *heap;
     struct shell_supervisor_options options;
     struct shell_system system;
+    struct audit audit;
+    bool audited;            /* it says that we serve the folder */
     struct kern_core *core;  /* NULL before the genesis */
     struct shell_pool *pool; /* the engine's threads */
     struct shell_loop *loop;
@@ -158,6 +161,11 @@ void supervisor_answer_later(struct shell_supervisor *s, struct hub_conn *asker,
 /* Answer all whose ticks are durable, and refuse those whose ticks never will be. */
 void supervisor_answer(struct shell_supervisor *s);
 
+/* supervisor_audit.c: the core is there. message says what failed. Errors: audit_read, audit_add.
+ */
+JIT_MUST_CHECK enum jit_err supervisor_audit_begin(struct shell_supervisor *s, char *message,
+                                                   size_t size);
+void supervisor_audit_end(struct shell_supervisor *s);
 /* supervisor_token.c: what a token asks for, as an operator's derivation whose bytes lie in data
  * (initialised). False: it is refused; why says. target is left as it is. */
 bool supervisor_token_ask(struct shell_supervisor *s, const uint8_t *bytes, size_t size,

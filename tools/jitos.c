@@ -537,6 +537,8 @@ static const struct cli_verb verbs[] = {
          "derive CAP [RIGHT [RULE]]: a narrower one beside it; more is refused: exit 1.\n"
          "move CAP PROCESS: to another holder; what was derived from it stays derived.\n"
          "revoke CAP: it, and all that was derived from it, at once.\n"
+         "log [PROCESS]: what was asked about capabilities and what was denied, tick by tick, and\n"
+         "when supervisors ran and what their sandbox was made of.\n"
          "audit: the smallest set of grants under which the run would have passed, shown by\n"
          "running it again under exactly these.\n"
          "export CAP [RIGHT [RULE]] --out FILE: a signed token of a capability derived for it.\n"

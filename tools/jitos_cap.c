@@ -383,11 +383,20 @@ int jitos_cap(struct cli *cli)
     static const struct {
         const char *name;
         int (*run)(struct cli *cli);
-    } verbs[] = {{"ls", cap_ls},           {"tree", cap_tree},           {"who-can", cap_who_can},
-                 {"explain", cap_explain}, {"grant", cap_change},        {"derive", cap_change},
-                 {"move", cap_change},     {"revoke", cap_change},       {"audit", cap_audit},
-                 {"export", cap_export},   {"attenuate", cap_attenuate}, {"show", cap_show},
-                 {"import", cap_import}};
+    } verbs[] = {{"ls", cap_ls},
+                 {"tree", cap_tree},
+                 {"who-can", cap_who_can},
+                 {"explain", cap_explain},
+                 {"grant", cap_change},
+                 {"derive", cap_change},
+                 {"move", cap_change},
+                 {"revoke", cap_change},
+                 {"audit", cap_audit},
+                 {"export", cap_export},
+                 {"attenuate", cap_attenuate},
+                 {"show", cap_show},
+                 {"import", cap_import},
+                 {"log", cap_log}};
     for (size_t i = 0; i < sizeof verbs / sizeof verbs[0]; i++) {
         if (strcmp(cli->operands[0], verbs[i].name) == 0) {
             return verbs[i].run(cli);
@@ -396,7 +405,7 @@ int jitos_cap(struct cli *cli)
     cli_what(cli, "%s is nothing that can be done with capabilities", cli->operands[0]);
     cli_why(cli,
             "there are ls, tree, who-can, explain, grant, derive, move, revoke, audit, export, "
-            "attenuate, show, import");
+            "attenuate, show, import, log");
     cli_next(cli, "jitos help cap");
     return CLI_USAGE;
 }

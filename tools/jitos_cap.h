@@ -68,6 +68,7 @@ int cap_who_can(struct cli *cli);
 int cap_explain(struct cli *cli); /* jitos_explain.c */
 int cap_change(struct cli *cli);  /* jitos_grant.c: derive, grant, move, revoke */
 int cap_audit(struct cli *cli);   /* jitos_audit.c */
+int cap_log(struct cli *cli);     /* jitos_cap_log.c */
 int cap_export(struct cli *cli);  /* jitos_token.c */
 int cap_attenuate(struct cli *cli);
 int cap_show(struct cli *cli);

@@ -3,6 +3,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "kernel/audit.h"
 #include "kernel/io_posix.h"
 #include "tools/checkpoints.h"
 #include "tools/history.h"
@@ -121,8 +122,34 @@ static int list_checkpoints(struct cli *cli, const char *data, struct ckpt_list 
     return err == JIT_OK ? CLI_OK : (int)cli_exit_of(err);
 }
 
+/* What the host said of itself. *count: how many entries. */
+static int verify_audit(struct cli *cli, const char *data, uint64_t *count)
+{
+    struct jit_io *io = NULL;
+    struct audit audit;
+    int fd = -1;
+    int code = history_io(cli, data, &fd, &io);
+    if (code != CLI_OK) {
+        return code;
+    }
+    enum jit_err err = audit_read(io, NULL, NULL, &audit);
+    io_posix_close(io);
+    close(fd);
+    *count = audit.count;
+    if (err != JIT_OK) {
+        cli_what(cli, "the audit log of %s does not verify", data);
+        cli_why(cli, "%s: entry %llu",
+                err == JIT_ECORRUPT ? "it was changed after it was written" : jit_err_text(err),
+                (unsigned long long)audit.count);
+        cli_next(cli, "keep it, and set it aside: mv %s/" AUDIT_FILE " %s/" AUDIT_FILE ".kept",
+                 data, data);
+    }
+    return err == JIT_OK ? CLI_OK : (int)cli_exit_of(err);
+}
+
 int jitos_verify(struct cli *cli)
 {
+    uint64_t audited = 0;
     struct shell_system system;
     struct confirming confirming = {0};
     struct history_opening opening = {.label = "verify",
@@ -142,6 +169,9 @@ int jitos_verify(struct cli *cli)
     code = verify_state(cli, &system);
     if (code == CLI_OK) {
         code = verify_checkpoints(cli, &system, &confirming, cli_given(cli, "deep"));
+    }
+    if (code == CLI_OK) {
+        code = verify_audit(cli, opening.data, &audited);
     }
     if (code == CLI_OK && confirming.list.count > 0) {
         cli_print(cli, "%llu checkpoints\n", (unsigned long long)confirming.list.count);

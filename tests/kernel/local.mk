@@ -27,6 +27,9 @@ check_PROGRAMS += %D%/test_blob %D%/test_crash %D%/test_damage %D%/test_io %D%/t
 %C%_test_mutants_LDADD = tests/libtest.la base/libbase.la $(CHECK_LIBS)
 
 
+check_PROGRAMS += %D%/test_audit
+%C%_test_audit_CFLAGS = $(test_cflags)
+%C%_test_audit_LDADD = $(test_libs_log)
 check_PROGRAMS += %D%/test_image
 %C%_test_image_CFLAGS = $(test_cflags)
 %C%_test_image_LDADD = tests/libtest.la kernel/core/libcore.la syscall/libsyscall.la rmg/librmg.la \

@@ -103,6 +103,32 @@ jitos cap ls --data run3 | grep -q 'games\[0\]/2' && fail "what was derived from
 expect 3 "no process nobody" jitos cap move 'games[0]/0' nobody --data run3
 expect 2 "move wants" jitos cap move 'games[0]/0' --data run3
 
+# ---- the audit log: what was asked and denied, and under what protection ----
+jitos cap log --data run3 >log.txt || fail "cap log: $?"
+grep -q "the operator moves games\[0\]/1 (generation 1) to eager\[0\]/2 (generation .): done" \
+    log.txt || fail "the move is not in the log"
+grep -q "supervisor begins, 20.*as user $(id -u): .*seccomp" log.txt ||
+    fail "no grade: $(cat log.txt)"
+grep -q "supervisor ends, " log.txt || fail "no end of a supervisor"
+grep -q "1 revoked or expired" log.txt || fail "what was swept is not in the log"
+jitos cap log --data run1 >log.txt || fail "cap log: $?"
+grep "^@1 .*eager\[0\] is denied under eager\[0\]/1: invoke retire(section = \"libs\"," log.txt |
+    grep -q 'name = "libc6") on /world (@1:1)' || fail "no denial: $(cat log.txt)"
+grep -q "refused: more than is held: rights" log.txt || fail "no refusal: $(cat log.txt)"
+jitos cap log libs --data run1 | grep -q eager && fail "the log of one process has another's"
+expect 0 '"chain":' jitos cap log --data run1 --json
+cp -r run1 run4
+printf X | dd of=run4/AUDIT bs=1 seek=300 conv=notrunc 2>/dev/null
+expect 5 "was changed" jitos cap log --data run4
+expect 5 "audit log" jitos verify --data run4
+got=0
+jitos cap grant games map --data run4 >out.txt 2>&1 || got=$?
+[ $got != 0 ] && grep -q 'mv AUDIT AUDIT.kept' out.txt || fail "a changed audit log: $(cat out.txt)"
+mv run4/AUDIT run4/AUDIT.kept
+expect 0 "games[0]" jitos cap grant games map --data run4
+expect 0 whole jitos verify --data run4
+expect 0 same jitos replay --verify --data run4
+
 # ---- while a supervisor runs ----
 mkfifo ready
 "$bin/jitosd" --data run2 --ready-fd 3 3>ready 2>daemon.err &
