@@ -201,6 +201,24 @@ for stream in 0 1 2; do
     check "stream $stream is closed" 0 '*' ''
     rm -f quiet.rmg
 done
+# A folder is no file, whatever it is named for.
+mkdir folder
+"$rmg" keygen key -q >quiet.txt
+for words in 'info folder' 'info folder --from rmg' 'hash folder --from wsc' \
+    'hash folder --from ndjson' \
+    'hash folder --from json' 'hash folder --from graphml' 'hash folder --from gexf' \
+    'hash folder --from apt' 'hash folder --from csv' 'apply g.rmg folder' \
+    'merge g.rmg g.rmg g.rmg -c folder' "verify --proof folder --root $root" \
+    'verify g.rmg --signer key.pub --signatures folder' \
+    'sign g.rmg --key folder' 'sign g.rmg --key key -o folder' 'check g.rmg --schema folder' \
+    'run g.rmg --rules folder' 'import nodes.csv -o folder' 'diff g.rmg g.rmg -o folder' \
+    'prove g.rmg node:a -o folder'; do
+    # shellcheck disable=SC2086 # words
+    run "$rmg" $words
+    check "a folder: $words" 2 '' '*folder*
+  why:  *Is a directory*
+  next: *'
+done
 # What has no end is refused by its beginning.
 for format in rmg wsc; do
     run timeout 20 "$rmg" info --from $format /dev/full

@@ -46,7 +46,7 @@ enum jit_err import_input_open(struct import_input *input, struct import *im, co
         return import_fail(im, err_of_errno(error), path, "%s", strerror(error));
     }
     if (S_ISDIR(info.st_mode)) {
-        return import_fail(im, JIT_EIO, path, "%s", strerror(EISDIR));
+        return import_fail(im, JIT_ENOTSUP, path, "%s", strerror(EISDIR));
     }
     input->size = S_ISREG(info.st_mode) && info.st_size > 0 ? (uint64_t)info.st_size : 0;
     return JIT_OK;

@@ -27,14 +27,14 @@ static int read_patch(struct cli *cli, const char *path, struct patch *out)
     if (err == JIT_OK) {
         return CLI_OK;
     }
+    int code = rmg_unread(cli, err, path);
     cli_what(cli, "cannot read %s", path);
-    cli_why(cli, "%s",
-            err == JIT_ENOENT    ? "there is no such file"
-            : err == JIT_EFORMAT ? "it is damaged, or no patch at all"
-            : err == JIT_ELIMIT  ? "a patch holds at most 64 MiB"
-                                 : jit_err_text(err));
+    if (err == JIT_EFORMAT || err == JIT_ELIMIT) {
+        cli_why(cli, err == JIT_EFORMAT ? "it is damaged, or no patch at all"
+                                        : "a patch holds at most 64 MiB");
+    }
     cli_next(cli, "rmg diff A B -o FILE.patch");
-    return err == JIT_EFORMAT ? CLI_CORRUPT : (int)cli_exit_of(err);
+    return err == JIT_EFORMAT ? CLI_CORRUPT : code;
 }
 
 static int done(struct cli *cli, const struct format_graph *graph, const struct rmg_output *out,

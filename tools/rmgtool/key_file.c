@@ -31,9 +31,11 @@ static int read_key(struct cli *cli, const char *path, const char *prefix, bool 
     }
     bool known = fstat(fd, &info) == 0;
     ssize_t size = read(fd, text, sizeof text);
+    int error = errno;
     close(fd);
+    errno = error;
     if (!known || size < 0) {
-        return keys_refuse(cli, path, strerror(errno), CLI_HOST);
+        return keys_refuse(cli, path, strerror(errno), errno == EISDIR ? CLI_USAGE : CLI_HOST);
     }
     if (secret && (info.st_mode & 077u) != 0) {
         cli_next(cli, "chmod 600 %s", path);

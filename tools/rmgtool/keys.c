@@ -108,10 +108,13 @@ int keys_envelope_load(struct cli *cli, const char *file, const char *path, bool
     }
     if (err != JIT_OK) {
         cli_what(cli, "cannot use the signatures in %s", out->path);
-        cli_why(cli, "%s",
-                err == JIT_ELIMIT ? "it is no envelope of signatures" : jit_err_text(err));
+        const bool damaged = err == JIT_EFORMAT || err == JIT_ELIMIT;
+        int code = rmg_unread(cli, err, out->path);
+        if (damaged) {
+            cli_why(cli, "it is no envelope of signatures, or a damaged one");
+        }
         cli_next(cli, "mv %s %s.broken && rmg sign %s --key my.key", out->path, out->path, file);
-        return err == JIT_EFORMAT || err == JIT_ELIMIT ? CLI_CORRUPT : (int)cli_exit_of(err);
+        return damaged ? CLI_CORRUPT : code;
     }
     return CLI_OK;
 }

@@ -72,6 +72,18 @@ static void step(void *user, uint64_t done, uint64_t total)
     cli_progress_update(progress, done / 1000, NULL);
 }
 
+int rmg_unread(struct cli *cli, enum jit_err err, const char *path)
+{
+    struct stat info;
+    bool folder = err == JIT_EIO && stat(path, &info) == 0 && S_ISDIR(info.st_mode);
+    cli_why(cli, "%s",
+            folder              ? strerror(EISDIR)
+            : err == JIT_ENOENT ? "there is no such file"
+            : err == JIT_ELIMIT ? "it is too large"
+                                : jit_err_text(err));
+    return folder ? CLI_USAGE : cli_exit_of(err);
+}
+
 int rmg_refuse_file(struct cli *cli, enum jit_err err, const char *path,
                     const struct rmg_file_fault *fault)
 {
@@ -206,9 +218,8 @@ static int load_file(struct cli *cli, const struct input *input, struct format_g
     enum jit_err err = format_bytes_open(graph->heap, path, &all);
     if (err != JIT_OK) {
         cli_what(cli, "cannot read %s", path);
-        cli_why(cli, err == JIT_ENOENT ? "there is no such file" : "%s", jit_err_text(err));
         cli_next(cli, err == JIT_ENOENT ? "ls *.rmg" : "ls -l %s", path);
-        return cli_exit_of(err);
+        return rmg_unread(cli, err, path);
     }
     err = format->load(graph->heap, all.bytes, all.size, graph->store, &graph->version, &fault);
     if (err == JIT_OK && format->head != NULL) {

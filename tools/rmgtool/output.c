@@ -20,6 +20,10 @@ int rmg_output_refused(struct cli *cli, const char *path, int error)
         return CLI_NOT_FOUND;
     }
     cli_why(cli, "%s", strerror(error));
+    if (error == EISDIR) {
+        cli_next(cli, "name a file in it: %s/FILE", path);
+        return CLI_USAGE;
+    }
     cli_next(cli, "df -h %s ; ls -ld %s", folder, folder);
     return CLI_HOST;
 }

@@ -132,12 +132,14 @@ int rmg_verify_proof(struct cli *cli)
     }
     if (err != JIT_OK) {
         cli_what(cli, "cannot use %s", path);
-        cli_why(cli, "%s",
-                err == JIT_EFORMAT || err == JIT_ELIMIT ? "it is no proof, or a damaged one"
-                                                        : jit_err_text(err));
+        const bool damaged = err == JIT_EFORMAT || err == JIT_ELIMIT;
+        int code = rmg_unread(cli, err, path);
+        if (damaged) {
+            cli_why(cli, "it is no proof, or a damaged one");
+        }
         cli_next(cli, "rmg prove FILE ID -o %s", path);
         heap->free(heap, bytes);
-        return err == JIT_EFORMAT || err == JIT_ELIMIT ? CLI_CORRUPT : (int)cli_exit_of(err);
+        return damaged ? CLI_CORRUPT : code;
     }
     bool holds = jit_id_equal(&proof.root, &root);
     if (holds) {

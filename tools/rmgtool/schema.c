@@ -9,9 +9,8 @@
 static int refuse_file(struct cli *cli, const char *what, const char *path, enum jit_err err)
 {
     cli_what(cli, "cannot read %s%s", what, path);
-    cli_why(cli, err == JIT_ENOENT ? "there is no such file" : "%s", jit_err_text(err));
     cli_next(cli, "ls -l %s", path);
-    return cli_exit_of(err);
+    return rmg_unread(cli, err, path);
 }
 
 static int refuse_path(struct cli *cli, const char *path, enum jit_err err)

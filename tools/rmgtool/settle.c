@@ -81,13 +81,13 @@ static int read_choices(struct settle *settle, const char *path)
     if (err == JIT_OK) {
         return CLI_OK;
     }
+    int code = rmg_unread(settle->cli, err, path);
     cli_what(settle->cli, "cannot read %s", path);
-    cli_why(settle->cli, "%s",
-            what[0] != 0        ? what
-            : err == JIT_ENOENT ? "there is no such file"
-                                : jit_err_text(err));
+    if (what[0] != 0) {
+        cli_why(settle->cli, "%s", what);
+    }
     cli_next(settle->cli, "rmg help %s", settle->cli->verb->name);
-    return cli_exit_of(err);
+    return code;
 }
 
 int settle_begin(struct settle *settle, struct cli *cli, const struct format_graph *const *graphs,
