@@ -111,3 +111,9 @@ check_PROGRAMS += %D%/test_oom
 %C%_test_oom_LDADD = tests/libsim.la tests/libtest.la proc/guest/libguest.la kernel/libkernel.la \
 	kernel/core/libcore.la sws/libsws.la syscall/libsyscall.la rmg/librmg.la base/libsign.la \
 	base/libbase.la $(CHECK_LIBS)
+
+# Failing system calls under log and checkpoints.
+check_PROGRAMS += %D%/test_calls
+%C%_test_calls_SOURCES = %D%/checkpoint_world.h %D%/test_calls.c
+%C%_test_calls_CFLAGS = $(test_cflags)
+%C%_test_calls_LDADD = $(tests_kernel_test_checkpoint_LDADD)

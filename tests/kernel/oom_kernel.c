@@ -55,7 +55,7 @@ static enum jit_err change_own(const struct sws_branch *branch, unsigned from)
 {
     const struct jit_id top = world_id("warp:", 7);
     const struct jit_id type = world_id("type:", 0);
-    static const uint8_t bytes[500] = {5};
+    static const uint8_t bytes[1200] = {5};
     sws_change_begin(space, (struct sws_branch *)branch);
     enum jit_err err = JIT_OK;
     for (unsigned i = from; err == JIT_OK && i < from + 8; i++) {

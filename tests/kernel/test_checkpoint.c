@@ -9,6 +9,12 @@
 #include "rmg/file/envelope.h"
 #include "tests/kernel/checkpoint_world.h"
 
+#ifdef JIT_SANITIZED
+#define JIT_DEEP 0u
+#else
+#define JIT_DEEP 40u
+#endif
+
 static struct world w;
 
 static void setup(void)
@@ -101,10 +107,13 @@ END_TEST
 
 /* ---- damage ---- */
 
-START_TEST(every_flipped_byte)
+/* One bit of each byte; all of them where JIT_DAMAGE is "all". */
+START_TEST(every_flipped_bit)
 {
     struct jit_id root;
     unsigned flips = 0;
+    const char *share = getenv("JIT_DAMAGE");
+    bool all = share != NULL && strcmp(share, "all") == 0;
     world_ok(world_checkpoint(&w, 0, false));
     world_ok(world_checkpoint(&w, 1, true));
     for (size_t f = 0; sim_disk_name(w.disk, f) != NULL; f++) {
@@ -116,10 +125,11 @@ START_TEST(every_flipped_byte)
         if (strncmp(name, CKPT_DIR "/", 5) != 0) {
             continue;
         }
-        for (uint64_t at = 0; at < size; at++) {
+        for (uint64_t bit = 0; bit < size * 8; bit += all || bit % 8 == 7 ? 1 : 9) {
             struct ckpt_list found;
+            uint64_t at = bit / 8;
             uint8_t was = bytes[at];
-            uint8_t is = was ^ (uint8_t)(1u << at % 8);
+            uint8_t is = was ^ (uint8_t)(1u << bit % 8);
             sim_disk_damage(w.disk, name, at, &is, 1);
             world_ok(list(w.disk, &found));
             ck_assert_uint_eq(found.count, 2);
@@ -141,6 +151,7 @@ START_TEST(every_flipped_byte)
             flips++;
         }
     }
+    printf("flipped bits of a checkpoint: %u, 0 wrong\n", flips);
     ck_assert_uint_gt(flips, 1000);
     world_ok(world_load(jit_heap_libc(), &w.disk->io, &w.made[1], &root));
 }
@@ -308,6 +319,7 @@ END_TEST
 struct exploring {
     struct jit_random random;
     uint64_t states;
+    uint64_t deep;               /* after one state in so many work goes on and stops again */
     unsigned kept[WORLD_STATES]; /* ticks that must be there */
     unsigned kept_count;
     bool found_folder; /* judge ckpt_found */
@@ -339,12 +351,17 @@ static void judge_checkpoints(struct sim_disk *disk, const struct exploring *ex,
     ckpt_list_release(&found);
 }
 
+static void go_on(struct exploring *ex, struct sim_disk *after);
+
 static void judge_plan(void *user, const struct sim_crash *plan)
 {
     struct exploring *ex = user;
     struct sim_disk *after = sim_disk_crash(w.disk, plan);
     ex->states++;
     judge_checkpoints(after, ex, plan);
+    if (ex->deep > 0 && ex->states % ex->deep == 0) {
+        go_on(ex, after);
+    }
     sim_disk_free(after);
 }
 
@@ -354,29 +371,62 @@ static void on_change(struct sim_disk *disk, void *user)
     sim_disk_plans(disk, &ex->random, 2, judge_plan, ex);
 }
 
+/* Unfinished files are swept away and another checkpoint is made, and each operation of that is the
+ * last one before the next crash. */
+static void go_on(struct exploring *ex, struct sim_disk *after)
+{
+    struct exploring inner = *ex;
+    struct sim_disk *outer = w.disk;
+    struct ckpt_manifest made = w.made[3];
+    inner.deep = 0;
+    after->hook = on_change;
+    after->hook_user = &inner;
+    w.disk = after;
+    enum jit_err err = blob_sweep_unfinished(jit_heap_libc(), &after->io, CKPT_DIR, NULL);
+    ck_assert(err == JIT_OK || err == JIT_ENOENT); /* the folder itself was not there yet */
+    world_ok(world_checkpoint(&w, 3, false));
+    after->hook = NULL;
+    w.disk = outer;
+    w.made[3] = made;
+    ex->states = inner.states;
+    ex->random = inner.random;
+}
+
+/* JIT_CRASH_ROUNDS: so many times, each time with other seeds, and deeper. */
 START_TEST(crashes)
 {
+    const char *wanted = getenv("JIT_CRASH_ROUNDS");
+    unsigned rounds = wanted == NULL ? 1 : (unsigned)strtoul(wanted, NULL, 10);
     struct exploring ex = {.random = jit_random_of(11)};
-    w.disk->hook = on_change;
-    w.disk->hook_user = &ex;
-    for (unsigned n = 0; n < WORLD_STATES; n++) {
-        world_ok(world_checkpoint(&w, n, n != 2));
-        ex.kept[ex.kept_count++] = n;
+    uint64_t points = 0;
+    for (unsigned round = 0; round < rounds; round++) {
+        const struct ckpt_manifest *keep[] = {&w.made[3]};
+        uint64_t removed = 0;
+        struct ckpt_list found;
+        sim_disk_free(w.disk);
+        w.disk = sim_disk_new(round + 1);
+        w.disk->hook = on_change;
+        w.disk->hook_user = &ex;
+        ex.deep = rounds > 1 ? 5 : JIT_DEEP;
+        ex.kept_count = 0;
+        for (unsigned n = 0; n < WORLD_STATES; n++) {
+            world_ok(world_checkpoint(&w, n, n != 2));
+            ex.kept[ex.kept_count++] = n;
+        }
+        /* Give up all but the newest. */
+        ex.kept[0] = 3;
+        ex.kept_count = 1;
+        world_ok(ckpt_remove_others(jit_heap_libc(), &w.disk->io, keep, 1, &removed));
+        ck_assert_uint_eq(removed, 3 + 2);
+        sim_disk_plans(w.disk, &ex.random, 2, judge_plan, &ex);
+        w.disk->hook = NULL;
+        points += w.disk->changes;
+        world_ok(list(w.disk, &found));
+        ck_assert_uint_eq(found.count, 1);
+        ckpt_list_release(&found);
     }
-    /* Give up all but the newest. */
-    const struct ckpt_manifest *keep[] = {&w.made[3]};
-    uint64_t removed = 0;
-    ex.kept[0] = 3;
-    ex.kept_count = 1;
-    world_ok(ckpt_remove_others(jit_heap_libc(), &w.disk->io, keep, 1, &removed));
-    ck_assert_uint_eq(removed, 3 + 2);
-    sim_disk_plans(w.disk, &ex.random, 2, judge_plan, &ex);
-    w.disk->hook = NULL;
-    struct ckpt_list found;
-    world_ok(list(w.disk, &found));
-    ck_assert_uint_eq(found.count, 1);
-    ckpt_list_release(&found);
-    printf("checkpoint crash states %llu: no failure\n", (unsigned long long)ex.states);
+    printf("checkpoint crash states %llu at %llu operations: no failure\n",
+           (unsigned long long)ex.states, (unsigned long long)points);
     ck_assert_uint_gt(ex.states, 300);
 }
 END_TEST
@@ -719,7 +769,7 @@ static void fill_suite(Suite *suite)
     tcase_add_test(t, round_trip);
     tcase_add_test(t, same_state_again);
     tcase_add_test(t, chains_end);
-    tcase_add_test(t, every_flipped_byte);
+    tcase_add_test(t, every_flipped_bit);
     tcase_add_test(t, cut_and_missing);
     tcase_add_test(t, refused_by_name);
     tcase_add_test(t, names);
