@@ -562,7 +562,8 @@ static void on_genesis_end(struct shell_supervisor *s, struct hub_conn *conn)
     if (err != JIT_OK) {
         fail(s, conn, code_of(err, "refused"), s->system.message);
         if (shell_system_ready(&s->system)) {
-            end_with(s, 8); /* built but not logged: it cannot be built again in this process */
+            /* Built but not logged: it cannot be built again in this process. */
+            end_with(s, err == JIT_EINVALID ? 2 : 8);
         } else if (blob_sweep(s->heap, s->system.io, NULL, 0, NULL) != JIT_OK) {
             fprintf(stderr, "jitosd: what was sent could not be removed; the next start will\n");
         }

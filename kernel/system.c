@@ -8,6 +8,7 @@
 #include <sys/statvfs.h>
 
 #include "base/check.h"
+#include "kernel/core/invariants.h"
 #include "kernel/io_posix.h"
 #include "kernel/io_ring.h"
 
@@ -502,6 +503,13 @@ enum jit_err shell_system_genesis(struct shell_system *system, const struct jit_
                            : system->replay.what != NULL && !host ? system->replay.what
                                                                   : jit_err_text(err);
         snprintf(system->message, sizeof system->message, "the system was refused: %s", what);
+        return err;
+    }
+    char broken[JIT_NAME_BYTES_MAX + 128];
+    err = kern_invariants_hold(system->heap, system->store, &system->replay.version, broken,
+                               sizeof broken);
+    if (err != JIT_OK) {
+        snprintf(system->message, sizeof system->message, "the system was refused: %s", broken);
         return err;
     }
     struct kern_record genesis = {

@@ -305,7 +305,7 @@ static enum jit_err read_cause(struct causes *c, uint32_t at, const struct kern_
     cause->id_count = request.id_count < CAUSE_IDS_MAX ? request.id_count : CAUSE_IDS_MAX;
     memcpy(cause->ids, request.ids, cause->id_count * sizeof *cause->ids);
     uint64_t tick = cause->tick;
-    if (receipt.blocker != RMG_NO_BLOCKER) {
+    if (receipt.blocker != RMG_NO_BLOCKER && receipt.result != RMG_INVARIANT) {
         struct because *link = add_link(c, at, NULL, tick);
         if (link != NULL) {
             link->lost = true;

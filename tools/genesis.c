@@ -3,6 +3,7 @@
 #include <stdio.h>
 
 #include "base/check.h"
+#include "kernel/core/invariants.h"
 #include "kernel/core/root.h"
 #include "syscall/abi.h"
 
@@ -38,6 +39,22 @@ static enum jit_err put_rules(const struct lang_system *system, struct rmg_colle
                                           rule->program, rule->program_size);
         if (err != JIT_OK) {
             snprintf(what, what_size, "line %u: rule `%s`: %s", rule->pos.line, rule->rule.name,
+                     jit_err_text(err));
+            return err;
+        }
+    }
+    return JIT_OK;
+}
+
+static enum jit_err put_invariants(const struct lang_system *system, struct rmg_collect *collect,
+                                   char *what, size_t what_size)
+{
+    for (uint32_t i = 0; i < system->invariant_count; i++) {
+        const struct lang_rule *it = &system->invariants[i];
+        enum jit_err err = kern_root_invariant(collect, it->rule.name, it->text, it->text_size,
+                                               it->program, it->program_size);
+        if (err != JIT_OK) {
+            snprintf(what, what_size, "line %u: invariant `%s`: %s", it->pos.line, it->rule.name,
                      jit_err_text(err));
             return err;
         }
@@ -273,6 +290,9 @@ enum jit_err genesis_collect(const struct lang_system *system, uint64_t seed, ui
     }
     if (err == JIT_OK) {
         err = put_rules(system, collect, what, what_size);
+    }
+    if (err == JIT_OK) {
+        err = put_invariants(system, collect, what, what_size);
     }
     for (uint32_t i = 0; err == JIT_OK && i < system->import_count; i++) {
         err = put_place(collect, &system->imports[i].into);

@@ -342,6 +342,17 @@ static void show_events(struct showing *s, const struct kern_record_view *view)
     }
 }
 
+/* What a request would have broken; NULL: it was refused for something else, if at all. */
+static const char *invariant_name(const struct showing *s, const struct rmg_receipt *receipt)
+{
+    if (receipt->result != RMG_INVARIANT) {
+        return NULL;
+    }
+    return s->names != NULL && receipt->blocker < s->names->invariant_count
+               ? s->names->invariants[receipt->blocker]->name
+               : "?";
+}
+
 static void show_requests(struct showing *s, const struct kern_record_view *view)
 {
     struct jit_cursor cur = jit_cursor_of(view->requests, view->requests_size);
@@ -362,8 +373,10 @@ static void show_requests(struct showing *s, const struct kern_record_view *view
         jit_id_to_hex(&request.process, process);
         names_process(s->names, &request.process, process_text);
         names_rule(s->names, &request.rule_id, rule_text);
-        cli_print(s->cli, "  q%-6llu %.12s  %-12s  %-16s  %s\n", (unsigned long long)i, key,
-                  process_text, rule_text, rmg_result_text((enum rmg_result)receipt.result));
+        const char *broken = invariant_name(s, &receipt);
+        cli_print(s->cli, "  q%-6llu %.12s  %-12s  %-16s  %s%s%s\n", (unsigned long long)i, key,
+                  process_text, rule_text, rmg_result_text((enum rmg_result)receipt.result),
+                  broken == NULL ? "" : " ", broken == NULL ? "" : broken);
         json_t *event = cli_event("request", "jitos.request/1");
         cli_put_number(event, "index", i);
         cli_put_text(event, "key", key);
@@ -372,7 +385,9 @@ static void show_requests(struct showing *s, const struct kern_record_view *view
         cli_put_text(event, "rule", rule);
         cli_put_text(event, "rule_name", rule_text);
         cli_put_text(event, "result", rmg_result_text((enum rmg_result)receipt.result));
-        if (receipt.blocker != RMG_NO_BLOCKER) {
+        if (broken != NULL) {
+            cli_put_text(event, "invariant", broken);
+        } else if (receipt.blocker != RMG_NO_BLOCKER) {
             cli_put_number(event, "blocker", receipt.blocker);
         }
         cli_emit(s->cli, event);

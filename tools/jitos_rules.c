@@ -226,6 +226,43 @@ static void describe(struct checking *c, uint32_t index)
     c->code = c->code != CLI_OK ? c->code : code;
 }
 
+/* One invariant: what it reads, and the rules that are asked about it. */
+static void describe_invariant(struct checking *c, uint32_t index)
+{
+    const struct lang_rule *invariant = &c->system->invariants[index];
+    json_t *event = c->cli->json ? cli_event("invariant", "jitos.rules.check/1") : NULL;
+    if (event != NULL) {
+        cli_put_text(event, "invariant", invariant->rule.name);
+        cli_put_number(event, "line", invariant->pos.line);
+    }
+    cli_print(c->cli, "%sinvariant %s%s\n", cli_style(c->cli, CLI_BOLD), invariant->rule.name,
+              cli_style(c->cli, CLI_PLAIN));
+    c->verb = lang_words_verb(LANG_WORDS_READS);
+    c->first = true;
+    c->list = event == NULL ? NULL : json_array();
+    (void)lang_advise_words(c->advisor, c->system->rule_count + index, LANG_WORDS_READS, take_words,
+                            c);
+    cli_print(c->cli, c->first ? "" : "\n");
+    if (event != NULL) {
+        cli_put(event, "reads", c->list);
+        c->list = json_array();
+    }
+    c->verb = "asked of";
+    c->first = true;
+    for (uint32_t i = 0; i < c->system->rule_count && c->code == CLI_OK; i++) {
+        if (lang_advise_concerns(c->advisor, index, i)) {
+            (void)take_words(c, c->system->rules[i].rule.name);
+        }
+    }
+    cli_print(c->cli, c->first ? "  no rule can break it\n" : "\n");
+    if (event != NULL) {
+        cli_put(event, "asked_of", c->list);
+    }
+    c->list = NULL;
+    int code = event == NULL ? CLI_OK : cli_emit(c->cli, event);
+    c->code = c->code != CLI_OK ? c->code : code;
+}
+
 static bool take_advice(void *user, const struct lang_advice *advice)
 {
     struct checking *c = user;
@@ -279,6 +316,9 @@ static int conclude(struct checking *c)
     json_t *event = cli_event("done", "jitos.rules.check/1");
     cli_put_text(event, "file", c->file);
     cli_put_number(event, "rules", c->system->rule_count);
+    if (c->system->invariant_count > 0) {
+        cli_put_number(event, "invariants", c->system->invariant_count);
+    }
     cli_put_number(event, "conflicts", conflicts);
     cli_put_number(event, "warnings", others);
     int code = cli_emit(cli, event);
@@ -303,6 +343,10 @@ static int check(struct cli *cli)
         c.advisor = advisor;
         for (uint32_t i = 0; err == JIT_OK && c.code == CLI_OK && i < system->rule_count; i++) {
             describe(&c, i);
+        }
+        for (uint32_t i = 0; err == JIT_OK && c.code == CLI_OK && i < system->invariant_count;
+             i++) {
+            describe_invariant(&c, i);
         }
         if (err == JIT_OK && c.code == CLI_OK) {
             cli_print(cli, system->rule_count == 0 ? "" : "\n");

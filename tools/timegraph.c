@@ -122,7 +122,9 @@ static void add_request(struct making *m, uint64_t index, const struct rmg_asked
     put_id(m, &m->detail, &id, "rule", &request->rule_id);
     put_id(m, &m->detail, &id, "instance", &request->instance);
     put_number(m, &m->detail, &id, "capability", request->cap_slot);
-    if (receipt->blocker != RMG_NO_BLOCKER) {
+    if (receipt->result == RMG_INVARIANT) {
+        put_number(m, &m->detail, &id, "invariant", receipt->blocker);
+    } else if (receipt->blocker != RMG_NO_BLOCKER) {
         request_id(m, receipt->blocker, &blocker);
         add_edge(m, &m->detail, &id, &blocker, "lost_to");
     }

@@ -90,6 +90,17 @@ static bool judge(struct kern_core *core, uint32_t index, const struct kern_pend
     return true;
 }
 
+/* The invariants hold in /world and below. False: there was no memory. */
+static bool watch(struct kern_core *core, struct kern_process *process, uint32_t instance,
+                  struct rmg_request *request)
+{
+    const struct kern_lineage *lineage = kern_lineage_of(core, process, instance);
+    for (uint32_t i = 0; lineage != NULL && i < lineage->count; i++) {
+        request->watched = request->watched || jit_id_equal(&lineage->ids[i], &core->world);
+    }
+    return lineage != NULL;
+}
+
 bool kern_authorise(struct kern_core *core, uint32_t index, const struct kern_pending *pending,
                     struct rmg_request *request, struct kern_source *source)
 {
@@ -118,6 +129,9 @@ bool kern_authorise(struct kern_core *core, uint32_t index, const struct kern_pe
     if (source->verdict != SYS_CAP_ALLOWED) {
         request->result = RMG_DENIED;
         return true;
+    }
+    if (core->config->invariant_count > 0 && !watch(core, process, pending->instance, request)) {
+        return false;
     }
     request->result = RMG_APPLIED;
     request->bytes = (uint32_t)sys_apply_size(pending->id_count, pending->params_size);

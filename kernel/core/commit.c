@@ -302,6 +302,8 @@ void kern_commit_tick(struct kern_core *core)
         .seed = core->config->seed,
         .policy = RMG_POLICY,
         .budget = JIT_VERIFY_SLOTS_MAX,
+        .invariants = (const struct rmg_rule *const *)core->config->invariants,
+        .invariant_count = core->config->invariant_count,
         .requests = core->requests,
         .request_count = count,
         .quotas = core->quotas,

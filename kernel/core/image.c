@@ -5,7 +5,6 @@
 #include "base/check.h"
 #include "base/hash.h"
 #include "kernel/core/root_priv.h"
-#include "rmg/schema/schema.h"
 
 #define PART_BYTES ((size_t)1 << 20)
 #define PART_NAME  8u
@@ -27,44 +26,22 @@ static void part_name(char name[PART_NAME], size_t part)
     snprintf(name, PART_NAME, "part%02u", (unsigned)part % 100u);
 }
 
-/* A genesis without programs has no such type, and the root it always had. */
-static enum jit_err put_type(struct rmg_collect *collect)
-{
-    struct rmg_schema *schema = NULL;
-    struct rmg_schema_fault fault;
-    const struct rmg_schema_type type = {.name = TYPE_NAME, .kind = RMG_TYPE_NODE};
-    enum jit_err err = rmg_schema_new(rmg_collect_heap(collect), &schema);
-    if (err == JIT_OK) {
-        err = rmg_schema_add(schema, &type, &fault);
-    }
-    if (err == JIT_OK) {
-        err = rmg_schema_collect(schema, collect);
-    }
-    rmg_schema_free(schema);
-    return err;
-}
-
 enum jit_err kern_image_collect(struct rmg_collect *collect, const uint8_t *bytes, size_t size,
                                 struct jit_id *id)
 {
-    struct jit_id schema;
     struct jit_id sys;
     struct jit_id root_node;
     struct jit_id type;
-    enum jit_err err = JIT_OK;
     if (size == 0 || size > KERN_IMAGE_BYTES_MAX) {
         return JIT_ELIMIT;
     }
     kern_image_id(bytes, size, id);
     kern_type_id(TYPE_NAME, &type);
-    kern_place_id("/schema", &schema, &root_node);
     kern_place_id("/sys", &sys, &root_node);
     if (rmg_collect_has_node(collect, &sys, id)) {
         return JIT_OK;
     }
-    if (!rmg_collect_has_node(collect, &schema, &type)) {
-        err = put_type(collect);
-    }
+    enum jit_err err = kern_root_type(collect, TYPE_NAME);
     if (err == JIT_OK) {
         err = rmg_collect_node(collect, &sys, id, &type);
     }

@@ -124,27 +124,59 @@ enum jit_err kern_root_begin(struct rmg_collect *collect, uint64_t seed)
     return err == JIT_OK ? put_builtin_types(collect) : err;
 }
 
+/* A genesis without what it is for has no such type, and the root it always had. */
+enum jit_err kern_root_type(struct rmg_collect *collect, const char *name)
+{
+    struct rmg_schema *schema = NULL;
+    struct rmg_schema_fault fault;
+    struct jit_id place;
+    struct jit_id root_node;
+    struct jit_id id;
+    const struct rmg_schema_type type = {.name = name, .kind = RMG_TYPE_NODE};
+    kern_place_id("/schema", &place, &root_node);
+    kern_type_id(name, &id);
+    if (rmg_collect_has_node(collect, &place, &id)) {
+        return JIT_OK;
+    }
+    enum jit_err err = rmg_schema_new(rmg_collect_heap(collect), &schema);
+    if (err == JIT_OK) {
+        err = rmg_schema_add(schema, &type, &fault);
+    }
+    if (err == JIT_OK) {
+        err = rmg_schema_collect(schema, collect);
+    }
+    rmg_schema_free(schema);
+    return err;
+}
+
 enum jit_err kern_root_rule(struct rmg_collect *collect, const char *name, const char *text,
                             size_t text_size, const uint8_t *program, size_t program_size)
 {
-    struct jit_id instance;
-    struct jit_id root_node;
     struct jit_id id;
     struct jit_id type;
-    kern_place_id("/sys", &instance, &root_node);
     jit_hash_named("rule:", name, strlen(name), &id);
     kern_type_id("rule", &type);
+    return kern_root_program(collect, &id, &type, text, text_size, program, program_size);
+}
+
+enum jit_err kern_root_program(struct rmg_collect *collect, const struct jit_id *id,
+                               const struct jit_id *type, const char *text, size_t text_size,
+                               const uint8_t *program, size_t program_size)
+{
+    struct jit_id instance;
+    struct jit_id root_node;
+    kern_place_id("/sys", &instance, &root_node);
     if (text_size > JIT_RULE_TEXT_BYTES_MAX || program_size > JIT_PROGRAM_BYTES_MAX) {
         return JIT_ELIMIT;
     }
-    enum jit_err err = rmg_collect_node(collect, &instance, &id, &type);
+    enum jit_err err = rmg_collect_node(collect, &instance, id, type);
     if (err == JIT_OK) {
-        err = put_text(collect, &instance, &id, "text", text, text_size);
+        err = put_text(collect, &instance, id, "text", text, text_size);
     }
     if (err == JIT_OK) {
         struct rmg_datum datum = {
             .codec = RMG_CODEC_BYTES, .bytes = program, .size = (uint32_t)program_size};
-        err = rmg_collect_datum(collect, &instance, RMG_PLANE_ALPHA, &id, "program", &datum);
+        err = rmg_collect_datum(collect, &instance, RMG_PLANE_ALPHA, id, "program", &datum);
     }
     return err;
 }

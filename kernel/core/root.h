@@ -137,6 +137,8 @@ struct kern_config {
     struct rmg_rule **rules;  /* ascending by rule id; decoded, so verified */
     const uint8_t **programs; /* their bytes, and */
     uint32_t *program_sizes;
+    uint32_t invariant_count;
+    struct rmg_rule **invariants; /* ascending by the ids of their nodes (rmg/rules/invariant.h) */
     struct kern_process_config *processes; /* ascending by name bytes, then index */
     struct kern_root_owner *owners;        /* ascending by object */
     uint32_t owner_count;

@@ -27,6 +27,16 @@ void kern_edge_id(const struct jit_id *from, const struct jit_id *to, const stru
                   struct jit_id *out);
 
 void kern_type_id(const char *name, struct jit_id *out);
+/* A type that is in /schema only where something has it; no word of the language, so no system file
+ * has one of its name. */
+JIT_MUST_CHECK enum jit_err kern_root_type(struct rmg_collect *collect, const char *name);
+#define KERN_INVARIANT_TYPE "sys:invariant"
+#define KERN_INVARIANTS_MAX 1024u
+/* A node of /sys with the atoms `text` and `program`. */
+JIT_MUST_CHECK enum jit_err kern_root_program(struct rmg_collect *collect, const struct jit_id *id,
+                                              const struct jit_id *type, const char *text,
+                                              size_t text_size, const uint8_t *program,
+                                              size_t program_size);
 void kern_process_id(const char *name, uint32_t index, struct jit_id *out);
 
 #endif

@@ -4,6 +4,7 @@
 #include "base/hash.h"
 #include "kernel/core/root.h"
 #include "kernel/core/root_priv.h"
+#include "rmg/rules/invariant.h"
 
 /* Reading the configuration from a version. Everything in it may have come from a blob that
  * somebody handed in: nothing is believed, every failure names what is wrong. */
@@ -175,6 +176,54 @@ static enum jit_err read_rules(struct reader *r, const struct rmg_graph *sys)
         return JIT_ENOMEM;
     }
     return each_of_type(r, sys, "rule", read_rule);
+}
+
+/* ---- invariants ---- */
+
+static enum jit_err read_invariant(struct reader *r, const struct rmg_graph *sys,
+                                   const struct jit_id *id)
+{
+    struct kern_config *config = r->config;
+    struct rmg_rule **out = &config->invariants[config->invariant_count];
+    struct rmg_value value;
+    struct jit_id own;
+    enum jit_err err = atom(r, sys, id, "program", rmg_codec_type(RMG_CODEC_BYTES),
+                            "an invariant in /sys has no atom `program`", &value);
+    if (err == JIT_OK && (value.size == 0 || value.size > JIT_PROGRAM_BYTES_MAX)) {
+        return wrong(r, "an invariant's program in /sys is empty or larger than 64 KiB");
+    }
+    if (err == JIT_OK) {
+        err = rmg_rule_decode(r->heap, value.bytes, value.size, out);
+        if (err != JIT_OK && err != JIT_ENOMEM) {
+            return wrong(r, "an invariant's program in /sys does not verify");
+        }
+    }
+    if (err != JIT_OK) {
+        return err;
+    }
+    config->invariant_count++;
+    jit_hash_named("invariant:", (*out)->name, strlen((*out)->name), &own);
+    if (!jit_id_equal(&own, id)) {
+        return wrong(r, "an invariant in /sys lies under another one's id");
+    }
+    const char *what = rmg_invariant_wrong(*out);
+    return what == NULL ? JIT_OK : wrong(r, what);
+}
+
+static enum jit_err read_invariants(struct reader *r, const struct rmg_graph *sys)
+{
+    uint64_t count = 0;
+    enum jit_err err = count_of_type(sys, KERN_INVARIANT_TYPE, &count);
+    if (err != JIT_OK || count == 0) {
+        return err;
+    }
+    if (count > KERN_INVARIANTS_MAX) {
+        return wrong(r, "more than 1,024 invariants in /sys");
+    }
+    r->config->invariants = jit_heap_zalloc(r->heap, count, sizeof *r->config->invariants);
+    return r->config->invariants == NULL
+               ? JIT_ENOMEM
+               : each_of_type(r, sys, KERN_INVARIANT_TYPE, read_invariant);
 }
 
 /* ---- processes ---- */
@@ -616,6 +665,9 @@ enum jit_err kern_config_read(struct jit_heap *heap, const struct rmg_store *sto
         err = read_rules(&r, &sys);
     }
     if (err == JIT_OK) {
+        err = read_invariants(&r, &sys);
+    }
+    if (err == JIT_OK) {
         err = read_processes(&r, &proc);
     }
     if (err == JIT_OK) {
@@ -642,6 +694,10 @@ void kern_config_free(struct jit_heap *heap, struct kern_config *config)
         rmg_rule_free(heap, config->rules[i]);
         heap->free(heap, (void *)(uintptr_t)config->programs[i]);
     }
+    for (uint32_t i = 0; i < config->invariant_count; i++) {
+        rmg_rule_free(heap, config->invariants[i]);
+    }
+    heap->free(heap, config->invariants);
     for (uint32_t i = 0; i < config->process_count; i++) {
         struct kern_process_config *process = &config->processes[i];
         for (uint32_t k = 0; process->runs != NULL && k < process->run_count; k++) {

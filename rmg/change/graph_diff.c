@@ -1,4 +1,5 @@
 #include "rmg/change/diff_priv.h"
+#include "rmg/store/after.h"
 
 /* Two subtrees that hang at the same nibble are compared. One may begin deeper than the other,
  * since chains are left out: then it lies below one slot of the other. */
@@ -201,6 +202,9 @@ enum jit_err rmg_graph_diff(const struct rmg_graph *a, const struct rmg_graph *b
     struct graph_diff g = {.visit = visit, .user = user};
     uint64_t steps = (a->mem.size + b->mem.size) / RMG_GRANULE;
     enum jit_err err = JIT_OK;
+    if (b->after != NULL) {
+        return rmg_after_diff(b->after, visit, user);
+    }
     for (unsigned map = 0; err == JIT_OK && !g.stopped && map < RMG_MAPS_HASHED; map++) {
         g.map = (enum rmg_map)map;
         err = trie_diff(a, a->roots.ref[map], b, b->roots.ref[map], map, graph_diff_visit, &g,

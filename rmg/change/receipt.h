@@ -38,7 +38,8 @@ struct rmg_receipt {
     struct jit_id request_key;
     struct jit_id process; /* node id of the process */
     uint16_t result;       /* enum rmg_result */
-    uint32_t blocker;      /* request index, or RMG_NO_BLOCKER */
+    uint32_t
+        blocker; /* request index, or RMG_NO_BLOCKER; of INVARIANT the index of what it breaks */
 };
 
 /* u64 count || each: request_key || process id || u16 result || u16 0 || u32 blocker */

@@ -58,6 +58,7 @@ struct rmg_request {
                          RETRIED while there is room in `waiting` */
     uint16_t result;  /* APPLIED: go on; else what authorisation said (DENIED, INVALID) */
     uint16_t gate;    /* enum rmg_gate_stop: set when a gate made the result DENIED */
+    bool watched;     /* the invariants are to hold in its instance */
     uint32_t user;    /* the caller's own; comes back with the request in canonical order */
 };
 #define RMG_NO_QUOTA UINT32_MAX
@@ -68,7 +69,11 @@ struct rmg_tick_input {
     uint64_t tick;        /* the tick being built */
     uint64_t seed;
     uint32_t policy;
-    uint32_t budget;              /* slots a verification */
+    uint32_t budget; /* slots a verification; as many for the invariants */
+    /* Patterns that have no match in any watched instance of the base (rmg/rules/invariant.h): a
+     * request that would make one gets INVARIANT, with the index of it as its blocker. */
+    const struct rmg_rule *const *invariants;
+    uint32_t invariant_count;
     struct rmg_request *requests; /* reordered into canonical order */
     uint32_t request_count;
     uint64_t *quotas; /* requests still allowed, by group; charged in canonical order */

@@ -8,6 +8,7 @@
 #define JIT_RMG_ENGINE_PRIV_H
 
 #include "rmg/engine/engine.h"
+#include "rmg/rules/invariant.h"
 #include "rmg/store/radix.h"
 #include "rmg/store/scratch.h"
 #include "rmg/store/tx_hands.h"
@@ -99,6 +100,7 @@ struct eng_chunk {
     struct eng_op *ops;
     size_t op_count;
     size_t op_capacity;
+    struct rmg_watch *watch; /* while a task runs that needs it */
     uint64_t slots;
     enum jit_err err;
 };
@@ -238,7 +240,8 @@ JIT_MUST_CHECK enum jit_err eng_waiting_write(struct rmg_engine *engine);
 /* ---- reserve (engine_reserve.c) ---- */
 uint64_t eng_use_hash(const struct rmg_engine *engine, const struct eng_use *use);
 size_t eng_slot_size(const struct eng_use *use); /* bytes in a list of a patch */
-size_t eng_use_size(const struct eng_use *use);  /* bytes in both */
+bool eng_same_slot(const struct eng_use *a, const struct eng_use *b);
+size_t eng_use_size(const struct eng_use *use); /* bytes in both */
 void eng_use_slot(const struct rmg_engine *engine, const struct eng_use *use, struct rmg_slot *out);
 /* The first bits of a place in the order of a patch: kind, instance, id. */
 uint64_t eng_prefix(const struct rmg_engine *engine, uint64_t kind, uint32_t instance,

@@ -72,7 +72,7 @@ uint64_t eng_prefix(const struct rmg_engine *engine, uint64_t kind, uint32_t ins
     return kind << 59 | (uint64_t)instance << (59 - bits) | jit_be64(id->bytes) >> (5 + bits);
 }
 
-static bool same_slot(const struct eng_use *a, const struct eng_use *b)
+bool eng_same_slot(const struct eng_use *a, const struct eng_use *b)
 {
     size_t rest = a->kind == RMG_SLOT_INCIDENCE ? JIT_ID_BYTES : a->name_size;
     return a->kind == b->kind && a->direction == b->direction && a->name_size == b->name_size &&
@@ -88,7 +88,7 @@ static uint32_t find_cell(const struct rmg_engine *engine, const struct eng_use 
     for (;; at = (at + 1) & engine->cell_mask) {
         const struct eng_cell *cell = &engine->cells[at];
         if (cell->mark == 0 ||
-            (cell->tag == tag && same_slot(engine->marks[cell->mark - 1].use, use))) {
+            (cell->tag == tag && eng_same_slot(engine->marks[cell->mark - 1].use, use))) {
             return at;
         }
     }
@@ -251,7 +251,7 @@ static enum jit_err mark_all(struct rmg_engine *engine, const struct eng_req *re
         const struct eng_use *use = &req->uses[i];
         uint32_t cell = engine->found[i];
         if (engine->cells[cell].mark != 0 &&
-            !same_slot(engine->marks[engine->cells[cell].mark - 1].use, use)) {
+            !eng_same_slot(engine->marks[engine->cells[cell].mark - 1].use, use)) {
             cell = find_cell(engine, use); /* another use of this request took it */
         }
         if (engine->cells[cell].mark == 0) {

@@ -385,6 +385,108 @@ static enum jit_err look_at_gates(const struct verifier *verifier, const struct 
     return walk.err == JIT_ENOENT ? JIT_ECORRUPT : walk.err;
 }
 
+/* ---- invariants ---- */
+
+static void watch_close(struct eng_chunk *chunk)
+{
+    rmg_watch_free(chunk->watch);
+    chunk->watch = NULL;
+}
+
+struct watching {
+    struct rmg_after *after;
+    struct rmg_scratch *scratch;
+    enum jit_err err;
+};
+
+static bool watch_op(void *user, const struct rmg_emit *emit)
+{
+    struct watching *watching = user;
+    watching->err = rmg_emit_after(watching->after, emit, watching->scratch);
+    return watching->err == JIT_OK;
+}
+
+/* Of a match that was verified: do the invariants hold after it alone? *asked: somebody looked. */
+static enum jit_err look_at_invariants(const struct verifier *verifier,
+                                       const struct rmg_match *match,
+                                       const struct rmg_effect *effect, bool *asked)
+{
+    const struct rmg_tick_input *input = verifier->engine->input;
+    struct eng_chunk *chunk = verifier->chunk;
+    struct eng_req *req = &verifier->engine->reqs[verifier->index];
+    enum rmg_result result = RMG_APPLIED;
+    *asked = false;
+    if (input->invariant_count == 0 || !input->requests[verifier->index].watched) {
+        return JIT_OK;
+    }
+    if (chunk->watch == NULL) {
+        enum jit_err err = rmg_watch_new(verifier->engine->heap, input->invariants,
+                                         input->invariant_count, &chunk->watch);
+        if (err != JIT_OK) {
+            return err;
+        }
+    }
+    if (!rmg_watch_concerns(chunk->watch, match->rule)) {
+        return JIT_OK;
+    }
+    struct watching watching = {.after = &chunk->watch->after, .scratch = &chunk->arena};
+    rmg_after_begin(watching.after, &verifier->graph, input->budget);
+    (void)rmg_match_execute(match, effect, watch_op, &watching);
+    if (watching.err == JIT_ELIMIT) {
+        req->result = RMG_OVERFLOW; /* of a sum, as reservation would have said */
+        return JIT_OK;
+    }
+    enum jit_err err = watching.err;
+    if (err == JIT_OK) {
+        err = rmg_watch_ask(chunk->watch, match->rule, &result, &req->blocker);
+    }
+    *asked = err == JIT_OK && result == RMG_APPLIED;
+    req->result = (uint16_t)result;
+    return err;
+}
+
+#define FILTER_BITS 32768u
+
+/* What was looked at for them is read as well. A slot that the rewrite uses itself is so with its
+ * strongest use: what was blind is written. */
+static enum jit_err add_reads(struct verifier *verifier)
+{
+    struct eng_chunk *chunk = verifier->chunk;
+    const struct rmg_after *after = &chunk->watch->after;
+    const size_t own = chunk->use_count;
+    uint64_t filter[FILTER_BITS / 64] = {0};
+    for (size_t i = 0; i < own; i++) {
+        uint64_t bit = chunk->uses[i].hash % FILTER_BITS;
+        filter[bit / 64] |= (uint64_t)1 << bit % 64;
+    }
+    for (size_t r = 0; r < after->read_count; r++) {
+        const struct rmg_use use = {.slot = after->reads[r], .access = RMG_ACCESS_READ};
+        enum jit_err err = keep_use(verifier, &use);
+        if (err != JIT_OK) {
+            return err;
+        }
+        const struct eng_use *read = &chunk->uses[chunk->use_count - 1];
+        uint64_t bit = read->hash % FILTER_BITS;
+        for (size_t i = 0; i < own && (filter[bit / 64] >> bit % 64 & 1) != 0; i++) {
+            struct eng_use *known = &chunk->uses[i];
+            if (known->hash != read->hash || !eng_same_slot(known, read)) {
+                continue;
+            }
+            verifier->patch_bytes -= eng_use_size(read) + eng_use_size(known);
+            chunk->use_count--;
+            if (known->access == RMG_ACCESS_BLIND) {
+                verifier->patch_bytes += known->join == RMG_JOIN_UNION ? (uint64_t)known->base : 0;
+                known->access = RMG_ACCESS_WRITE;
+                known->join = RMG_JOIN_NONE;
+            }
+            known->read = true;
+            verifier->patch_bytes += eng_use_size(known);
+            break;
+        }
+    }
+    return JIT_OK;
+}
+
 static enum jit_err verify_one(struct rmg_engine *engine, struct eng_chunk *chunk,
                                struct rmg_effect *effect, struct rmg_found *found,
                                struct prior_batch *priors, uint32_t index)
@@ -435,13 +537,21 @@ static enum jit_err verify_one(struct rmg_engine *engine, struct eng_chunk *chun
             return chunk->err;
         }
     }
+    bool asked = false;
+    chunk->err = look_at_invariants(&verifier, &match, effect, &asked);
+    if (chunk->err != JIT_OK || req->result != RMG_APPLIED) {
+        return chunk->err;
+    }
     bool all = rmg_match_footprint(&match, effect, take_use, &verifier) &&
                rmg_match_execute(&match, effect, take_op, &verifier);
     if (chunk->err != JIT_OK) {
         return chunk->err;
     }
     assert(all);
-    enum jit_err err = keep_findings(&verifier, req);
+    enum jit_err err = asked ? add_reads(&verifier) : JIT_OK;
+    if (err == JIT_OK) {
+        err = keep_findings(&verifier, req);
+    }
     if (err == JIT_OK) {
         priors_settle(priors, req);
     }
@@ -547,6 +657,7 @@ static void verify_task(void *user, size_t chunk_index)
         assert(priors.settled == priors.count);
         chunk->err = priors_flush(&priors);
     }
+    watch_close(chunk);
 }
 
 /* Requests in the order of what they read: neighbours in a chunk share their paths in the tries.
@@ -644,6 +755,7 @@ static void settle_copies(struct rmg_engine *engine)
         if (req->result == RMG_APPLIED && req->same_as != i) {
             const struct eng_req *counts = &engine->reqs[req->same_as];
             req->result = counts->result == RMG_APPLIED ? (uint16_t)RMG_DUPLICATE : counts->result;
+            req->blocker = counts->blocker; /* of an invariant; nobody is in the way yet */
         }
     }
 }
@@ -667,6 +779,9 @@ enum jit_err eng_verify(struct rmg_engine *engine, uint64_t *slots)
     }
     if (err == JIT_OK) {
         err = verify_behind_other_gates(engine);
+        if (count > 0) {
+            watch_close(&engine->chunks[0]);
+        }
     }
     if (err == JIT_OK) {
         settle_copies(engine);

@@ -37,15 +37,10 @@ bool lang_check_source(struct lang_parser *p, size_t source_size)
     return true;
 }
 
-static void compile_rules(struct lang_parser *p)
+static void compile_list(struct lang_parser *p, struct lang_scope *scope,
+                         struct lang_rule_node *first)
 {
-    struct lang_scope *scope = lang_alloc(p->arena, 1, sizeof *scope);
-    if (scope == NULL) {
-        lang_no_memory(p);
-        return;
-    }
-    for (struct lang_rule_node *rule = p->rules; rule != NULL && !lang_stopped(p);
-         rule = rule->next) {
+    for (struct lang_rule_node *rule = first; rule != NULL && !lang_stopped(p); rule = rule->next) {
         if (rule->broken) {
             continue;
         }
@@ -62,10 +57,22 @@ static void compile_rules(struct lang_parser *p)
         scope->update_count = 0;
         scope->constant_count = 0;
         /* A type that was wrong may leave a rule without code and without an error of its own. */
-        if (lang_check_rule(scope) && p->error_count == 0) {
+        if (lang_check_rule(scope) && (!rule->invariant || lang_check_invariant(scope)) &&
+            p->error_count == 0) {
             (void)lang_compile_rule(scope);
         }
     }
+}
+
+static void compile_rules(struct lang_parser *p)
+{
+    struct lang_scope *scope = lang_alloc(p->arena, 1, sizeof *scope);
+    if (scope == NULL) {
+        lang_no_memory(p);
+        return;
+    }
+    compile_list(p, scope, p->rules);
+    compile_list(p, scope, p->invariants);
     p->arena->heap->free(p->arena->heap, scope->constants);
 }
 
@@ -74,6 +81,7 @@ bool lang_parse_begin(struct lang_parser *p, size_t source_size)
     p->types_end = &p->types;
     p->imports_end = &p->imports;
     p->rules_end = &p->rules;
+    p->invariants_end = &p->invariants;
     p->processes_end = &p->processes;
     p->grants_end = &p->grants;
     p->scripts_end = &p->scripts;

@@ -21,6 +21,7 @@
 #define LANG_VERSION          1u          /* root atom `language` of /sys */
 #define LANG_SOURCE_BYTES_MAX (16u << 20) /* one file */
 #define LANG_ERRORS_MAX       20u         /* collected before giving up */
+#define LANG_INVARIANTS_MAX   1024u
 #define LANG_LIMIT_NONE       UINT64_MAX
 
 /* Where a declaration stands, for messages about it that come later (a file that is not there). */
@@ -191,6 +192,8 @@ struct lang_system {
     uint32_t import_count;
     const struct lang_rule *rules;
     uint32_t rule_count;
+    const struct lang_rule *invariants; /* programs that change nothing and never match */
+    uint32_t invariant_count;
     const struct lang_process *processes;
     uint32_t process_count;
     const struct lang_grant *grants;

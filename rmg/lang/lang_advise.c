@@ -4,6 +4,7 @@
 
 #include "base/check.h"
 #include "rmg/lang/lang_priv.h"
+#include "rmg/rules/invariant.h"
 
 struct advised {
     struct rmg_rule *rule; /* decoded */
@@ -15,8 +16,9 @@ struct advised {
 struct lang_advisor {
     struct jit_heap *heap;
     const struct lang_system *system;
-    struct advised *rules;
+    struct advised *rules; /* and behind them the invariants */
     uint32_t rule_count;
+    uint32_t known_count; /* with invariants */
 };
 
 #define TEXT_BYTES_MAX 4096u
@@ -65,14 +67,19 @@ enum jit_err lang_advisor_new(struct jit_heap *heap, const struct lang_system *s
     if (err == JIT_OK) {
         advisor->heap = heap;
         advisor->system = system;
-        advisor->rules = jit_heap_zalloc(heap, system->rule_count + 1u, sizeof *advisor->rules);
+        advisor->rules =
+            jit_heap_zalloc(heap, (size_t)system->rule_count + system->invariant_count + 1u,
+                            sizeof *advisor->rules);
         err = advisor->rules == NULL ? JIT_ENOMEM : JIT_OK;
     }
-    for (uint32_t i = 0; err == JIT_OK && i < system->rule_count; i++) {
+    const uint32_t known = system->rule_count + system->invariant_count;
+    for (uint32_t i = 0; err == JIT_OK && i < known; i++) {
         struct advised *rule = &advisor->rules[i];
-        rule->text = &system->rules[i];
-        rule->differs = run_differs(system, i);
-        advisor->rule_count = i + 1;
+        bool invariant = i >= system->rule_count;
+        rule->text = invariant ? &system->invariants[i - system->rule_count] : &system->rules[i];
+        rule->differs = !invariant && run_differs(system, i);
+        advisor->rule_count += !invariant;
+        advisor->known_count = i + 1;
         err = rmg_rule_decode(heap, rule->text->program, rule->text->program_size, &rule->rule);
         assert(err == JIT_OK || err == JIT_ENOMEM); /* the compiler made it */
         if (err == JIT_OK) {
@@ -92,7 +99,7 @@ void lang_advisor_free(struct lang_advisor *advisor)
     if (advisor == NULL) {
         return;
     }
-    for (uint32_t i = 0; i < advisor->rule_count; i++) {
+    for (uint32_t i = 0; i < advisor->known_count; i++) {
         rmg_rule_facts_release(advisor->heap, &advisor->rules[i].facts);
         rmg_rule_free(advisor->heap, advisor->rules[i].rule);
     }
@@ -308,6 +315,12 @@ static bool say(struct jit_buf *said, size_t begin, bool (*emit)(void *user, con
         return true;
     }
     return emit(user, (const char *)said->data + begin);
+}
+
+bool lang_advise_concerns(const struct lang_advisor *advisor, uint32_t invariant, uint32_t rule)
+{
+    return rmg_invariant_concerns(advisor->rules[advisor->rule_count + invariant].rule,
+                                  advisor->rules[rule].rule);
 }
 
 bool lang_advise_words(const struct lang_advisor *advisor, uint32_t index, enum lang_words words,

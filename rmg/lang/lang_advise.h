@@ -48,8 +48,12 @@ JIT_MUST_CHECK enum jit_err lang_advisor_new(struct jit_heap *heap,
                                              struct lang_advisor **out);
 void lang_advisor_free(struct lang_advisor *advisor); /* may be NULL */
 
-/* What a rule does under one verb, each thing once; texts until emit returns. False: emit stopped
- * it. Errors of memory: text is NULL, once. */
+/* May a rewrite of this rule break this invariant? The others cannot. */
+bool lang_advise_concerns(const struct lang_advisor *advisor, uint32_t invariant, uint32_t rule);
+
+/* rule: one of the system's, or behind them an invariant. What a rule does under one verb, each
+ * thing once; texts until emit returns. False: emit stopped it. Errors of memory: text is NULL,
+ * once. */
 bool lang_advise_words(const struct lang_advisor *advisor, uint32_t rule, enum lang_words words,
                        bool (*emit)(void *user, const char *text), void *user);
 /* All there is to say, conflicts last; emit returns false to stop. Errors: JIT_ENOMEM. */

@@ -19,7 +19,7 @@ static bool parse_system(struct lang_parser *p)
     }
     p->is_schema = is_schema;
     if (p->types != NULL || p->rules != NULL || p->imports != NULL || p->processes != NULL ||
-        p->grants != NULL || p->scripts != NULL) {
+        p->grants != NULL || p->scripts != NULL || p->invariants != NULL) {
         lang_fail(p, word.at, word.size, "`%s` stands before all other declarations",
                   is_schema ? "schema" : "system");
     }
@@ -310,22 +310,19 @@ static bool parse_import(struct lang_parser *p)
 
 /* ---- the file ---- */
 
-static bool parse_invariant(struct lang_parser *p)
-{
-    struct lang_token word = p->token;
-    lang_next(p);
-    return lang_refuse(p, word.at, word.size, "invariant",
-                       "put the condition into the `where` of the rules that could break it");
-}
-
 static const struct {
     const char *word;
     bool (*parse)(struct lang_parser *p);
-} keywords[] = {{"system", parse_system},       {"schema", parse_system},
-                {"type", parse_type},           {"edge", parse_edge_types},
-                {"import", parse_import},       {"rule", lang_parse_rule},
-                {"invariant", parse_invariant}, {"process", lang_parse_process},
-                {"grant", lang_parse_grant},    {"script", lang_parse_script}};
+} keywords[] = {{"system", parse_system},
+                {"schema", parse_system},
+                {"type", parse_type},
+                {"edge", parse_edge_types},
+                {"import", parse_import},
+                {"rule", lang_parse_rule},
+                {"invariant", lang_parse_invariant},
+                {"process", lang_parse_process},
+                {"grant", lang_parse_grant},
+                {"script", lang_parse_script}};
 #define KEYWORD_COUNT (sizeof keywords / sizeof keywords[0])
 
 static size_t keyword_at(const struct lang_parser *p)

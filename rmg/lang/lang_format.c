@@ -268,7 +268,7 @@ void lang_print_conjunct(const struct lang_expr *expr, struct jit_buf *out)
 
 void lang_print_rule_head(const struct lang_rule_node *rule, struct jit_buf *out)
 {
-    lang_put(out, "rule ");
+    lang_put(out, rule->invariant ? "invariant " : "rule ");
     jit_buf_put(out, rule->name.text, rule->name.size);
     for (const struct lang_param *param = rule->params; param != NULL; param = param->next) {
         lang_put(out, param == rule->params ? "(" : ", ");
@@ -301,7 +301,7 @@ void lang_print_equal(const struct lang_equal *equal, struct jit_buf *out)
 void lang_format_rule(const struct lang_rule_node *rule, struct jit_buf *out)
 {
     lang_print_rule_head(rule, out);
-    lang_put(out, "\n  match ");
+    lang_put(out, rule->invariant ? "\n  never match " : "\n  match ");
     for (const struct lang_path *path = rule->match; path != NULL; path = path->next) {
         lang_put(out, path == rule->match ? "" : ", ");
         lang_print_path(path, out);
@@ -538,6 +538,10 @@ void lang_format(const struct lang_system *system, struct jit_buf *out)
     for (uint32_t i = 0; i < system->rule_count; i++) {
         lang_put(out, "\n");
         jit_buf_put(out, system->rules[i].text, system->rules[i].text_size);
+    }
+    for (uint32_t i = 0; i < system->invariant_count; i++) {
+        lang_put(out, "\n");
+        jit_buf_put(out, system->invariants[i].text, system->invariants[i].text_size);
     }
     lang_put(out, system->process_count > 0 ? "\n" : "");
     for (uint32_t i = 0; i < system->process_count; i++) {

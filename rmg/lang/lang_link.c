@@ -305,10 +305,11 @@ bool lang_collect(struct lang_parser *p, struct lang_system *system)
 {
     struct lang_import *imports = lang_alloc(p->arena, p->import_count, sizeof *imports);
     struct lang_rule *rules = lang_alloc(p->arena, p->rule_count, sizeof *rules);
+    struct lang_rule *invariants = lang_alloc(p->arena, p->invariant_count, sizeof *invariants);
     struct lang_process *processes = lang_alloc(p->arena, p->process_count, sizeof *processes);
     struct lang_script *scripts = lang_alloc(p->arena, p->script_count, sizeof *scripts);
-    if (imports == NULL || rules == NULL || processes == NULL || scripts == NULL ||
-        !collect_types(p, system) || !collect_grants(p, system)) {
+    if (imports == NULL || rules == NULL || invariants == NULL || processes == NULL ||
+        scripts == NULL || !collect_types(p, system) || !collect_grants(p, system)) {
         return lang_no_memory(p);
     }
     system->name = p->system_name.text;
@@ -317,6 +318,8 @@ bool lang_collect(struct lang_parser *p, struct lang_system *system)
     system->import_count = p->import_count;
     system->rules = rules;
     system->rule_count = p->rule_count;
+    system->invariants = invariants;
+    system->invariant_count = p->invariant_count;
     system->processes = processes;
     system->process_count = p->process_count;
     system->scripts = scripts;
@@ -326,6 +329,9 @@ bool lang_collect(struct lang_parser *p, struct lang_system *system)
     }
     for (struct lang_rule_node *node = p->rules; node != NULL; node = node->next) {
         *rules++ = node->pub;
+    }
+    for (struct lang_rule_node *node = p->invariants; node != NULL; node = node->next) {
+        *invariants++ = node->pub;
     }
     for (struct lang_process_node *node = p->processes; node != NULL; node = node->next) {
         *processes++ = node->pub;

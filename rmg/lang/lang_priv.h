@@ -18,7 +18,7 @@ char *lang_copy(struct lang_arena *arena, const void *bytes, size_t size); /* te
 void lang_arena_release(struct lang_arena *arena);
 
 /* Names to declarations. Lookup order never shows anywhere. */
-enum lang_index_kind { LANG_INDEX_TYPE, LANG_INDEX_RULE, LANG_INDEX_PROCESS };
+enum lang_index_kind { LANG_INDEX_TYPE, LANG_INDEX_RULE, LANG_INDEX_PROCESS, LANG_INDEX_INVARIANT };
 struct lang_index {
     struct lang_index_slot *slots;
     uint32_t capacity;
@@ -194,6 +194,7 @@ struct lang_rule_node {
     uint32_t at;  /* of `rule` */
     uint32_t end; /* behind its last token */
     bool broken;
+    bool invariant; /* no rule: a pattern that never matches */
     uint32_t index;
     uint32_t run_by; /* the last process that runs it, from 1 */
     struct lang_param *params;
@@ -304,9 +305,10 @@ struct lang_parser {
     struct lang_type_node *types, **types_end;
     struct lang_import_node *imports, **imports_end;
     struct lang_rule_node *rules, **rules_end;
+    struct lang_rule_node *invariants, **invariants_end;
     struct lang_process_node *processes, **processes_end;
     struct lang_grant_node *grants, **grants_end;
-    uint32_t type_count, import_count, rule_count, process_count, grant_count;
+    uint32_t type_count, import_count, rule_count, process_count, grant_count, invariant_count;
     struct lang_script_node *scripts, **scripts_end;
     uint32_t script_count;
     uint64_t member_count;           /* of all processes */
@@ -409,6 +411,8 @@ bool lang_print_restart(const struct lang_policy *policy, struct jit_buf *out);
 bool lang_print_hang(const struct lang_policy *policy, struct jit_buf *out);
 bool lang_parse_grant(struct lang_parser *p);
 bool lang_parse_rule(struct lang_parser *p);
+bool lang_parse_invariant(struct lang_parser *p);
+bool lang_at_declaration(const struct lang_parser *p); /* or at the end */
 bool lang_parse_script(struct lang_parser *p);
 /* A rule's name and the values of its parameters. */
 bool lang_parse_call(struct lang_parser *p, struct lang_run_node **out);
@@ -473,6 +477,8 @@ enum lang_where { LANG_IN_WHERE, LANG_IN_EFFECT };
 
 /* Fills what the tree leaves open: operands, types, codecs, tables of the scope. */
 bool lang_check_rule(struct lang_scope *scope);
+/* What an invariant may not say beside that (lang_invariant.c). */
+bool lang_check_invariant(struct lang_scope *scope);
 bool lang_check_expr(struct lang_scope *scope, struct lang_expr *expr, enum lang_where where);
 /* Conditions and aggregates (lang_near.c). */
 bool lang_check_condition(struct lang_scope *scope, struct lang_expr *expr);

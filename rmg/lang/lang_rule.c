@@ -306,7 +306,7 @@ static bool parse_match(struct lang_parser *p, struct lang_rule_node *rule)
     return lang_parse_paths(p, &rule->match);
 }
 
-static bool at_declaration(const struct lang_parser *p)
+bool lang_at_declaration(const struct lang_parser *p)
 {
     static const char *const words[] = {"system",    "type",    "edge",  "import", "rule",
                                         "invariant", "process", "grant", "script"};
@@ -335,7 +335,7 @@ static bool parse_body(struct lang_parser *p, struct lang_rule_node *rule)
     if (lang_take_word(p, "where") && !lang_parse_expr(p, &rule->where)) {
         return false;
     }
-    while (!at_declaration(p)) {
+    while (!lang_at_declaration(p)) {
         struct lang_clause *clause = lang_alloc(p->arena, 1, sizeof *clause);
         if (clause == NULL) {
             return lang_no_memory(p);

@@ -239,17 +239,18 @@ static void tidy_rule(struct tidy *t, const struct lang_rule_node *rule)
     const struct lang_clause *clause = rule->clauses;
     lang_print_rule_head(rule, &t->text);
     line(t, rule->match_at, 2);
-    put(t, "match ");
+    put(t, rule->invariant ? "never match " : "match ");
+    const uint32_t clauses_at = clause == NULL ? rule->end : clause->at;
     tidy_paths(t, rule->match,
                rule->equals != NULL  ? rule->equals->at
                : rule->where_at != 0 ? rule->where_at
-                                     : clause->at);
+                                     : clauses_at);
     for (const struct lang_equal *equal = rule->equals; equal != NULL; equal = equal->next) {
         line(t, equal->at, 2);
         lang_print_equal(equal, &t->text);
     }
     if (rule->where != NULL) {
-        tidy_where(t, rule, clause->at);
+        tidy_where(t, rule, clauses_at);
     }
     for (; clause != NULL; clause = clause->next) {
         tidy_clause(t, clause, clause->next == NULL ? rule->end : clause->next->at);
@@ -507,6 +508,9 @@ static bool gather_declarations(struct tidy *t)
         good = declare(t, n->at, TIDY_IMPORT, n);
     }
     for (const struct lang_rule_node *n = p->rules; good && n != NULL; n = n->next) {
+        good = declare(t, n->at, TIDY_RULE, n);
+    }
+    for (const struct lang_rule_node *n = p->invariants; good && n != NULL; n = n->next) {
         good = declare(t, n->at, TIDY_RULE, n);
     }
     for (const struct lang_process_node *n = p->processes; good && n != NULL; n = n->next) {

@@ -653,6 +653,25 @@ static enum jit_err search_again(struct update *update)
     return JIT_OK;
 }
 
+/* Whatever the difference brings; what was there before is in the table, or nobody asks for it. */
+static enum jit_err follow(struct rmg_search *search, const struct rmg_graph *before,
+                           const struct rmg_graph *after)
+{
+    struct update update = {.search = search,
+                            .before = before,
+                            .after = after,
+                            .touches = {.heap = search->heap},
+                            .err = JIT_OK};
+    search->late_changed = false;
+    enum jit_err err = rmg_graph_diff(before, after, take_change, &update);
+    err = update.err != JIT_OK ? update.err : err;
+    if (err == JIT_OK) {
+        err = search_again(&update);
+    }
+    search_touches_release(&update.touches);
+    return err;
+}
+
 enum jit_err rmg_search_update(struct rmg_search *search, const struct rmg_graph *before,
                                const struct rmg_graph *after)
 {
@@ -662,20 +681,31 @@ enum jit_err rmg_search_update(struct rmg_search *search, const struct rmg_graph
     if (search->impossible) {
         return JIT_OK;
     }
-    struct update update = {.search = search,
-                            .before = before,
-                            .after = after,
-                            .touches = {.heap = search->heap},
-                            .err = JIT_OK};
     search->known = false;
-    search->late_changed = false;
-    enum jit_err err = rmg_graph_diff(before, after, take_change, &update);
-    err = update.err != JIT_OK ? update.err : err;
-    if (err == JIT_OK) {
-        err = search_again(&update);
-    }
-    search_touches_release(&update.touches);
+    enum jit_err err = follow(search, before, after);
     search->known = err == JIT_OK;
+    return err;
+}
+
+static bool one_is_enough(void *user, const struct jit_id *ids, uint32_t id_count)
+{
+    bool *found = user;
+    (void)ids;
+    (void)id_count;
+    *found = true;
+    return false;
+}
+
+enum jit_err rmg_search_appears(struct rmg_search *search, const struct rmg_graph *before,
+                                const struct rmg_graph *after, bool *found)
+{
+    *found = false;
+    search_table_clear(&search->table);
+    search->known = false;
+    search->visit = one_is_enough;
+    search->visit_user = found;
+    enum jit_err err = search->impossible ? JIT_OK : follow(search, before, after);
+    search->visit = NULL;
     return err;
 }
 

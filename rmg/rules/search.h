@@ -45,6 +45,13 @@ rmg_search_visit(struct rmg_search *search, const struct rmg_graph *graph, uint6
 JIT_MUST_CHECK enum jit_err rmg_search_update(struct rmg_search *search,
                                               const struct rmg_graph *before,
                                               const struct rmg_graph *after);
+/* Of a rule that has no match in `before`, nothing that it asks of all nodes of a type, and a
+ * pattern that hangs together: has it one in `after`? Looks at what the difference touches alone,
+ * keeps nothing. Errors: as search_all; of a graph that counts its looks (rmg/store/after.h)
+ * JIT_EBUDGET. */
+JIT_MUST_CHECK enum jit_err rmg_search_appears(struct rmg_search *search,
+                                               const struct rmg_graph *before,
+                                               const struct rmg_graph *after, bool *found);
 /* Each match whose draws come out true in this tick, in no particular order. ids: element_count of
  * them, borrowed for the call. visit returns false to stop. */
 JIT_MUST_CHECK enum jit_err

@@ -1,5 +1,6 @@
 #include "rmg/store/graph.h"
 
+#include "rmg/store/after.h"
 #include "rmg/store/trie_priv.h"
 
 static void slot_seen(const struct rmg_graph *graph)
@@ -24,6 +25,9 @@ enum jit_err rmg_node_type(const struct rmg_graph *graph, const struct jit_id *n
                            struct jit_id *type)
 {
     const uint8_t *leaf = NULL;
+    if (graph->after != NULL) {
+        return rmg_after_node_type(graph->after, node, type);
+    }
     enum jit_err err = leaf_of(graph, RMG_NODES, node, &leaf);
     if (err == JIT_OK) {
         memcpy(type, leaf + offsetof(struct leaf_node, type), sizeof *type);
@@ -35,6 +39,9 @@ enum jit_err rmg_edge_get(const struct rmg_graph *graph, const struct jit_id *ed
                           struct rmg_edge *out)
 {
     const uint8_t *leaf = NULL;
+    if (graph->after != NULL) {
+        return rmg_after_edge_get(graph->after, edge, out);
+    }
     enum jit_err err = leaf_of(graph, RMG_EDGES, edge, &leaf);
     if (err == JIT_OK) {
         memcpy(out, leaf + offsetof(struct leaf_edge, edge), sizeof *out);
@@ -58,6 +65,9 @@ enum jit_err rmg_attachment_get(const struct rmg_graph *graph, enum rmg_plane pl
 {
     struct owner_walk walk;
     struct owner_entry entry;
+    if (graph->after != NULL) {
+        return rmg_after_attachment(graph->after, plane, owner, name, name_size, out);
+    }
     enum jit_err err = walk_of(graph, plane, owner, &walk);
     if (err != JIT_OK) {
         return err;
@@ -94,6 +104,7 @@ enum jit_err rmg_attachment_at(const struct rmg_graph *graph, enum rmg_plane pla
                                struct rmg_attachment *out)
 {
     struct owner_walk walk;
+    assert(graph->after == NULL); /* one value is all that anybody asks for there */
     enum jit_err err = walk_of(graph, plane, owner, &walk);
     return err == JIT_OK ? walk_to(&walk, index, out) : err;
 }
@@ -124,6 +135,9 @@ enum jit_err rmg_degree(const struct rmg_graph *graph, const struct jit_id *node
                         enum rmg_direction direction, const struct jit_id *type, uint64_t *count)
 {
     struct trie_key key = {.part = {node, type}};
+    if (graph->after != NULL) {
+        return rmg_after_degree(graph->after, node, direction, type, NULL, count);
+    }
     return count_of(graph, direction == RMG_DIR_OUT ? RMG_OUT : RMG_IN, &key,
                     type == NULL ? ID_NIBBLES : 2 * ID_NIBBLES, count);
 }
@@ -133,6 +147,9 @@ enum jit_err rmg_degree_between(const struct rmg_graph *graph, const struct jit_
                                 const struct jit_id *other, uint64_t *count)
 {
     struct trie_key key = {.part = {node, type, other}};
+    if (graph->after != NULL) {
+        return rmg_after_degree(graph->after, node, direction, type, other, count);
+    }
     return count_of(graph, direction == RMG_DIR_OUT ? RMG_OUT : RMG_IN, &key, 3 * ID_NIBBLES,
                     count);
 }
@@ -141,6 +158,9 @@ enum jit_err rmg_extent_count(const struct rmg_graph *graph, bool edges, const s
                               uint64_t *count)
 {
     struct trie_key key = {.part = {type}};
+    if (graph->after != NULL) {
+        return rmg_after_extent(graph->after, edges, type, count);
+    }
     return count_of(graph, edges ? RMG_EDGE_TYPES : RMG_NODE_TYPES, &key, ID_NIBBLES, count);
 }
 
@@ -149,6 +169,7 @@ enum jit_err rmg_extent_count(const struct rmg_graph *graph, bool edges, const s
 void rmg_iter_all(const struct rmg_graph *graph, enum rmg_map map, struct rmg_iter *out)
 {
     assert((unsigned)map < RMG_MAPS);
+    assert(graph->after == NULL);
     trie_iter_begin(out, graph, map, graph->roots.ref[map], false);
 }
 
@@ -173,6 +194,9 @@ void rmg_iter_edges_of(const struct rmg_graph *graph, const struct jit_id *node,
     struct trie_key key = {.part = {node, type}};
     iter_prefix(graph, direction == RMG_DIR_OUT ? RMG_OUT : RMG_IN, &key,
                 type == NULL ? ID_NIBBLES : 2 * ID_NIBBLES, out);
+    if (graph->after != NULL) {
+        rmg_after_iter(graph->after, node, direction, type, NULL, out);
+    }
 }
 
 void rmg_iter_edges_between(const struct rmg_graph *graph, const struct jit_id *node,
@@ -181,12 +205,16 @@ void rmg_iter_edges_between(const struct rmg_graph *graph, const struct jit_id *
 {
     struct trie_key key = {.part = {node, type, other}};
     iter_prefix(graph, direction == RMG_DIR_OUT ? RMG_OUT : RMG_IN, &key, 3 * ID_NIBBLES, out);
+    if (graph->after != NULL) {
+        rmg_after_iter(graph->after, node, direction, type, other, out);
+    }
 }
 
 void rmg_iter_extent(const struct rmg_graph *graph, bool edges, const struct jit_id *type,
                      struct rmg_iter *out)
 {
     struct trie_key key = {.part = {type}};
+    assert(graph->after == NULL); /* a search near what has changed begins nowhere else */
     iter_prefix(graph, edges ? RMG_EDGE_TYPES : RMG_NODE_TYPES, &key, ID_NIBBLES, out);
 }
 
@@ -209,6 +237,9 @@ enum jit_err rmg_iter_edge(struct rmg_iter *iter, struct rmg_edge *out)
     uint32_t ref = 0;
     assert(iter->map == RMG_EDGES || iter->map == RMG_OUT || iter->map == RMG_IN ||
            iter->map == RMG_EDGE_TYPES);
+    if (iter->after != NULL) {
+        return rmg_after_iter_edge(iter, out);
+    }
     enum jit_err err = trie_iter_next(iter, &leaf, &ref);
     if (err == JIT_OK) {
         memcpy(out, leaf + offsetof(struct leaf_edge, edge), sizeof *out);

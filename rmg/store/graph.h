@@ -93,6 +93,7 @@ struct rmg_graph {
     struct rmg_roots roots;
     uint64_t *slots;         /* counts slots looked at, for budgets and tests; may be NULL */
     struct rmg_found *found; /* filled by rmg_graph_warm; may be NULL */
+    struct rmg_after *after; /* NULL; else what is read is as after a rewrite (rmg/store/after.h) */
 };
 
 /* Errors of all: JIT_ENOENT, JIT_ECORRUPT. */
@@ -138,6 +139,11 @@ struct rmg_iter {
         uint32_t ref;
         uint32_t rest; /* children not yet visited, a bit each; the node's depth above them */
     } stack[JIT_ID_BYTES * 2 * 4 + 1];
+    struct rmg_after *after; /* edges of a node: those that come are listed as well, */
+    uint32_t after_at;       /* in their order */
+    uint32_t after_end;
+    bool ahead; /* held is the next of those that are there */
+    struct rmg_edge held;
 };
 
 void rmg_iter_all(const struct rmg_graph *graph, enum rmg_map map, struct rmg_iter *out);

@@ -200,6 +200,7 @@ static void iter_init(struct rmg_iter *iter, const struct rmg_graph *graph, unsi
     iter->depth = 0;
     iter->lone = 0;
     iter->owner = 0;
+    iter->after = NULL;
     iter->err = JIT_OK;
     /* Sound memory holds at most a leaf or a node a granule: whatever walks longer is lost. */
     iter->steps = graph->mem.size / RMG_GRANULE;

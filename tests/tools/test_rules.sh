@@ -143,4 +143,42 @@ check 'no file' 2 '' '*takes one FILE*'
 run "$jitos" rules check heal.jitos -o x.rmg
 check 'another option' 2 '' '*check takes no --out*belongs to jitos rules graph*'
 
+# ---- invariants ----
+cat >bank.jitos <<'END'
+system bank
+type Account { balance: i64 sum = 0, name: text }
+edge PAYS { amount: i64 = 1 }
+import "accounts.csv", "pays.csv" into /world
+rule pay
+  match (a:Account)-[p:PAYS]->(b:Account)
+  add a.balance, -p.amount
+  add b.balance, p.amount
+rule rename match (a:Account) where a.balance = 100 set a.name = "rich"
+invariant no_debt never match (a:Account) where a.balance < 0
+process w run pay, rename apply all over shard(/world)
+grant w: map /world; invoke pay, rename on /world
+END
+printf ':ID,:LABEL,balance:long\na,Account,3\nb,Account,0\n' >accounts.csv
+printf ':START_ID,:END_ID,:TYPE,amount:long\na,b,PAYS,2\n' >pays.csv
+run "$jitos" rules check bank.jitos
+check 'invariants in words' 0 '*
+invariant no_debt
+  reads      a, a.balance
+  asked of   pay
+*' ''
+run "$jitos" rules check bank.jitos --json
+check 'invariants, json' 0 '*"event":"invariant",*"invariant":"no_debt","line":10,'\
+'"reads":?"a","a.balance"?,"asked_of":?"pay"?}*"invariants":1,*' ''
+run "$jitos" run bank.jitos --ticks 3 --seed 1 --data kept
+check 'an invariant holds' 0 '*1 requests applied*' ''
+run "$jitos" show @2 --data kept
+check 'and says so' 0 '*  pay  *invariant no_debt*' ''
+run "$jitos" show @2 --data kept --json
+check 'and says so, json' 0 '*"result":"invariant","invariant":"no_debt"*' ''
+run "$jitos" replay --data kept --verify
+check 'and is replayed' 0 '*' ''
+printf ':ID,:LABEL,balance:long\na,Account,3\nb,Account,-1\n' >accounts.csv
+run "$jitos" run bank.jitos --ticks 3 --seed 1 --data broken
+check 'broken from the start' 2 '' '*the invariant `no_debt` does not hold in what it begins with*'
+
 finish

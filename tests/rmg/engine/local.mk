@@ -1,5 +1,5 @@
 # Tests of rmg/engine.
-check_PROGRAMS += %D%/test_engine %D%/test_engine_model %D%/test_hostile %D%/test_native \
+check_PROGRAMS += %D%/test_engine %D%/test_engine_model %D%/test_hostile %D%/test_invariant %D%/test_native \
 	%D%/test_portals %D%/test_script %D%/test_script_text %D%/test_work
 %C%_test_engine_CFLAGS = $(test_cflags)
 %C%_test_engine_LDADD = $(test_libs_rmg)
@@ -8,6 +8,9 @@ check_PROGRAMS += %D%/test_engine %D%/test_engine_model %D%/test_hostile %D%/tes
 %C%_test_portals_SOURCES = %D%/test_portals.c tests/rmg/change/merge_kit.h
 %C%_test_portals_CFLAGS = $(test_cflags)
 %C%_test_portals_LDADD = $(test_libs_rmg)
+%C%_test_invariant_SOURCES = %D%/test_invariant.c tests/rmg/lang/lang_fixture.h
+%C%_test_invariant_CFLAGS = $(test_cflags)
+%C%_test_invariant_LDADD = $(test_libs_rmg)
 %C%_test_work_CFLAGS = $(test_cflags)
 %C%_test_work_LDADD = $(test_libs_rmg)
 %C%_test_native_CFLAGS = $(test_cflags)

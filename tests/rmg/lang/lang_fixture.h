@@ -95,6 +95,13 @@ static inline bool lang_same_system(const struct lang_system *a, const struct la
                lang_same_bytes(x->text, x->text_size, y->text, y->text_size) &&
                jit_id_equal(&x->rule.id, &y->rule.id) && jit_id_equal(&x->rule.hash, &y->rule.hash);
     }
+    same = same && a->invariant_count == b->invariant_count;
+    for (uint32_t i = 0; same && i < a->invariant_count; i++) {
+        const struct lang_rule *x = &a->invariants[i];
+        const struct lang_rule *y = &b->invariants[i];
+        same = lang_same_bytes(x->program, x->program_size, y->program, y->program_size) &&
+               lang_same_bytes(x->text, x->text_size, y->text, y->text_size);
+    }
     for (uint32_t i = 0; same && i < a->process_count; i++) {
         const struct lang_process *x = &a->processes[i];
         const struct lang_process *y = &b->processes[i];
