@@ -137,6 +137,10 @@ JIT_MUST_CHECK enum jit_err log_uuid(struct jit_heap *heap, struct jit_io *io,
 JIT_MUST_CHECK enum jit_err log_segments(struct jit_heap *heap, struct jit_io *io, uint64_t *first,
                                          uint64_t *last);
 
+/* How large its segments are: the size of the first one that is there. Errors: as log_segments. */
+JIT_MUST_CHECK enum jit_err log_segment_size(struct jit_heap *heap, struct jit_io *io,
+                                             uint64_t *bytes);
+
 /* Give up what lies before a mark that a checkpoint keeps: whole segments before its own, and blobs
  * that no record from it on needs; all that stays is verified first. Of a log that nobody has open.
  * A mark in segment 1 gives up nothing. dry: only say what would go. Errors: as log_verify_from

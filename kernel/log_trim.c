@@ -30,6 +30,20 @@ static enum jit_err file_size(struct jit_io *io, const char *name, uint64_t *tot
     return err;
 }
 
+enum jit_err log_segment_size(struct jit_heap *heap, struct jit_io *io, uint64_t *bytes)
+{
+    char name[LOG_FILE_NAME_BYTES];
+    uint64_t first = 0;
+    uint64_t last = 0;
+    *bytes = 0;
+    enum jit_err err = log_segments(heap, io, &first, &last);
+    if (err == JIT_OK) {
+        log_segment_name(first, "seg", name);
+        err = file_size(io, name, bytes);
+    }
+    return err;
+}
+
 static enum jit_err trim_segments(struct jit_io *io, const struct log_listing *listing,
                                   uint64_t before, bool dry, struct log_trimmed *out)
 {

@@ -146,8 +146,13 @@ int branches_list(const char *top, char ***names)
         list[count++] = strdup(HEAD_MAIN);
     }
     for (const struct dirent *entry; dir != NULL && list != NULL && (entry = readdir(dir));) {
+        char branch[BRANCH_PATH_SIZE];
         if (!ckpt_name_good(entry->d_name)) {
             continue;
+        }
+        branches_path(top, entry->d_name, branch);
+        if (!history_begun(branch)) {
+            continue; /* what a try that was cut off has left is no branch */
         }
         if (count == capacity) {
             char **grown = realloc(list, 2 * capacity * sizeof *list);

@@ -420,7 +420,9 @@ static const struct cli_verb verbs[] = {
      .about =
          "NAME is a checkpoint's name, its tick as @N, or at least 8 digits of its id. The new\n"
          "folder goes on with the same hashes as the run that was never stopped. What does not\n"
-         "verify is refused, and says what. Exit 1: --signer has not signed it.",
+         "verify is refused, and says what. Exit 1: --signer has not signed it, or a --revoked "
+         "key\n"
+         "has.",
      .options = jitos_restore_options,
      .operands_max = 1,
      .examples = {{"jitos restore before-cure --data run7 --into run8", "a second life"},

@@ -107,23 +107,25 @@ static int appear(struct cli *cli, const char *part, const char *path)
 /* The new folder is there with its edit, or it is not there. */
 static int make(struct cli *cli, const char *path, const struct rmg_state *state,
                 const struct ckpt_manifest *manifest, const struct jit_buf *patch,
-                struct fork_made *made)
+                uint64_t segment_bytes, struct fork_made *made)
 {
     char part[BRANCH_PATH_SIZE + 8];
     made->tick = manifest->tick;
     made->commit = manifest->commit;
     made->root = state->version.state_root;
     if (patch->size == 0) {
-        return checkpoint_found(cli, path, state, manifest, 0);
+        return checkpoint_found(cli, path, state, manifest, segment_bytes);
     }
-    snprintf(part, sizeof part, "%s.part", path);
+    const char *slash = strrchr(path, '/');
+    int folder = slash != NULL ? (int)(slash - path) + 1 : 0;
+    snprintf(part, sizeof part, "%.*s.%s.part", folder, path, path + folder);
     if (nftw(part, remove_one, 16, FTW_DEPTH | FTW_PHYS) != 0 && errno != ENOENT) {
         cli_what(cli, "%s is in the way", part);
         cli_why(cli, "%s", strerror(errno));
         cli_next(cli, "remove it");
         return CLI_USAGE;
     }
-    int code = checkpoint_found(cli, part, state, manifest, 0);
+    int code = checkpoint_found(cli, part, state, manifest, segment_bytes);
     if (code == CLI_OK) {
         code = edit(cli, part, patch, &made->tick, &made->commit, &made->root);
     }
@@ -151,7 +153,7 @@ int fork_make(struct cli *cli, const char *data, uint64_t tick, const struct set
     made->from = tick;
     code = settings_patch(cli, settings, &system, &patch);
     if (code == CLI_OK) {
-        code = make(cli, path, &state, &manifest, &patch, made);
+        code = make(cli, path, &state, &manifest, &patch, system.report.segment_bytes, made);
     }
     jit_buf_release(&patch);
     shell_system_close(&system);

@@ -37,6 +37,10 @@ const struct cli_option jitos_restore_options[] = {
      .type = CLI_LIST,
      .metavar = "KEY.pub",
      .help = "refuse what this key has not signed"},
+    {.name = "revoked",
+     .type = CLI_LIST,
+     .metavar = "KEY.pub",
+     .help = "refuse what this key has signed: it is not trusted any more"},
     {.name = "verify",
      .type = CLI_FLAG,
      .help = "recompute order, hashes and indexes of the whole state as well"},
@@ -61,6 +65,7 @@ struct source {
     struct ckpt_manifest manifest;
     uint8_t signer[JIT_SIGN_PUBLIC_BYTES];
     struct format_graph graph;
+    uint64_t segment_bytes; /* of the log it is of; 0: not known */
 };
 
 static int refuse(struct cli *cli, const char *what, enum jit_err err, const char *why)
@@ -94,6 +99,17 @@ static int load_import(struct cli *cli, const char *path, struct source *source)
     return err == JIT_OK ? CLI_OK : refuse(cli, path, err, why);
 }
 
+/* One whose name cannot be told; NULL: there is none. */
+static const struct ckpt_entry *unreadable(const struct ckpt_list *list)
+{
+    for (size_t i = 0; i < list->count; i++) {
+        if (list->entries[i].manifest == NULL) {
+            return &list->entries[i];
+        }
+    }
+    return NULL;
+}
+
 static int load_named(struct cli *cli, const char *data, const char *name, struct source *source)
 {
     struct ckpt_list list;
@@ -106,7 +122,15 @@ static int load_named(struct cli *cli, const char *data, const char *name, struc
     }
     enum jit_err err = ckpt_list_read(jit_heap_libc(), io, NULL, &list);
     const struct ckpt_entry *entry = err == JIT_OK ? ckpt_list_find(&list, name) : NULL;
-    if (err == JIT_OK && entry == NULL) {
+    const struct ckpt_entry *bad = err == JIT_OK && entry == NULL ? unreadable(&list) : NULL;
+    if (bad != NULL) {
+        char hex[JIT_ID_HEX];
+        jit_id_to_hex(&bad->id, hex);
+        cli_what(cli, "%s has no checkpoint %s that verifies", data, name);
+        cli_why(cli, "checkpoint %.16s, which may be it, does not: %s", hex, bad->why);
+        cli_next(cli, "jitos checkpoint --list --data %s", data);
+        code = CLI_CORRUPT;
+    } else if (err == JIT_OK && entry == NULL) {
         cli_what(cli, "%s has no checkpoint %s", data, name);
         cli_why(cli, "a checkpoint is named by its name, its tick as @N, or 8 digits of its id");
         cli_next(cli, "jitos checkpoint --list --data %s", data);
@@ -123,6 +147,9 @@ static int load_named(struct cli *cli, const char *data, const char *name, struc
     }
     if (code == CLI_OK && err != JIT_OK) {
         code = refuse(cli, name, err, why);
+    }
+    if (log_segment_size(jit_heap_libc(), io, &source->segment_bytes) != JIT_OK) {
+        source->segment_bytes = 0; /* the checkpoint alone is there: the usual size */
     }
     if (io != NULL) {
         ckpt_list_release(&list);
@@ -145,6 +172,25 @@ static int confirm_signer(struct cli *cli, const struct source *source)
             cli_what(cli, "the checkpoint is not signed by %s", path);
             cli_why(cli, "its signature is right, and another key's");
             cli_next(cli, "leave --signer out if you trust where it comes from");
+            return CLI_NO;
+        }
+    }
+    return CLI_OK;
+}
+
+static int confirm_not_revoked(struct cli *cli, const struct source *source)
+{
+    for (uint32_t i = 0; cli_list(cli, "revoked", i) != NULL; i++) {
+        uint8_t key[JIT_SIGN_PUBLIC_BYTES];
+        const char *path = cli_list(cli, "revoked", i);
+        int code = keys_read_public(cli, path, key);
+        if (code != CLI_OK) {
+            return code;
+        }
+        if (memcmp(key, source->signer, sizeof key) == 0) {
+            cli_what(cli, "the checkpoint is signed by %s, which is revoked", path);
+            cli_why(cli, "its signature is right, and its key is not trusted any more");
+            cli_next(cli, "restore another one: jitos checkpoint --list");
             return CLI_NO;
         }
     }
@@ -211,13 +257,16 @@ static int restore(struct cli *cli, struct source *source)
         code = confirm_signer(cli, source);
     }
     if (code == CLI_OK) {
+        code = confirm_not_revoked(cli, source);
+    }
+    if (code == CLI_OK) {
         code = verify_deep(cli, source);
     }
     if (code == CLI_OK) {
         struct rmg_state state = {.store = source->graph.store, .version = source->graph.version};
         struct ckpt_manifest manifest = source->manifest;
         manifest.origin = source->manifest.id;
-        code = checkpoint_found(cli, into, &state, &manifest, 0);
+        code = checkpoint_found(cli, into, &state, &manifest, source->segment_bytes);
     }
     bool run = cli_given(cli, "run-to") && code == CLI_OK;
     if (run) {

@@ -12,8 +12,8 @@
 
 static void (*const files[])(const struct bench *bench) = {
     bench_process, /* first: a spawn costs with the memory its caller has touched */
-    bench_script,  bench_store,  bench_lmdb,   bench_file, bench_merge, bench_wsc,
-    bench_rule,    bench_engine, bench_kernel, bench_disk, bench_cap,   bench_sws,
+    bench_script,  bench_store,  bench_lmdb, bench_file,       bench_merge, bench_wsc, bench_rule,
+    bench_engine,  bench_kernel, bench_disk, bench_checkpoint, bench_cap,   bench_sws,
 };
 
 static clockid_t bench_clock = CLOCK_MONOTONIC;
@@ -78,6 +78,11 @@ static const struct bar bars[] = {
     {"collapse100", 1000000, 300e3, NULL, 0},
     {"cap_check", 8, 100, NULL, 0},
     {"cap_revoke", 100000, 1e3, NULL, 0},
+    {"checkpoint_bytes", 1000, 2e6, NULL, 0},
+    {"checkpoint_pause", 64, 10e6, NULL, 0},
+    {"restore", 1000000, 1e9, NULL, 0},
+    {"seek", 100000, 100e6, NULL, 0},
+    {"replay_tick", 1000000, 50e3, NULL, 0},
 };
 
 /* What was reported, for the bars. */

@@ -25,6 +25,7 @@ uint64_t bench_wall_ns(void); /* wall time, whatever BENCH_CLOCK says */
 
 /* One line here and one in bench.c for each file. */
 void bench_cap(const struct bench *bench);
+void bench_checkpoint(const struct bench *bench);
 void bench_disk(const struct bench *bench);
 void bench_engine(const struct bench *bench);
 void bench_file(const struct bench *bench);

@@ -1,7 +1,7 @@
 # Figures (BENCHMARKS): built on demand, never part of `make check`. `make bench` writes
 # bench.ndjson; each file adds its line here, in bench.h and in bench.c.
 EXTRA_PROGRAMS += %D%/bench
-%C%_bench_SOURCES = %D%/bench.c %D%/bench.h %D%/bench_bed.c %D%/bench_bed.h %D%/bench_cap.c %D%/bench_disk.c \
+%C%_bench_SOURCES = %D%/bench.c %D%/bench.h %D%/bench_bed.c %D%/bench_bed.h %D%/bench_cap.c %D%/bench_checkpoint.c %D%/bench_disk.c \
 	%D%/bench_engine.c %D%/bench_file.c %D%/bench_host.c %D%/bench_host.h %D%/bench_kernel.c %D%/bench_lmdb.c %D%/bench_merge.c \
 	%D%/bench_process.c %D%/bench_rule.c %D%/bench_script.c %D%/bench_store.c %D%/bench_sws.c %D%/bench_wsc.c tests/lib/rule_kit.c \
 	tests/lib/rule_kit.h tests/lib/sample_rules.c tests/lib/sample_rules.h tools/genesis.c tools/genesis.h

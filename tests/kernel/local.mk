@@ -117,3 +117,12 @@ check_PROGRAMS += %D%/test_calls
 %C%_test_calls_SOURCES = %D%/checkpoint_world.h %D%/test_calls.c
 %C%_test_calls_CFLAGS = $(test_cflags)
 %C%_test_calls_LDADD = $(tests_kernel_test_checkpoint_LDADD)
+
+# A whole data folder while it changes.
+check_PROGRAMS += %D%/test_history
+%C%_test_history_SOURCES = %D%/test_history.c tests/lib/sim_kernel.c tests/lib/sim_kernel.h \
+	tools/genesis.c tools/genesis.h
+%C%_test_history_CFLAGS = $(test_cflags)
+%C%_test_history_LDADD = tests/libsim.la tests/libtest.la proc/guest/libguest.la \
+	kernel/libkernel.la kernel/core/libcore.la proc/host/libhost.la syscall/libsyscall.la \
+	rmg/librmg.la base/libsign.la base/libbase.la $(CHECK_LIBS)

@@ -117,7 +117,41 @@ want 0 "$rmg" keygen other.key
 want 1 "$jitos" restore --import a.jck --into d --signer other.key.pub
 says "not signed by"
 
+cp other.key c/KEY
+chmod 600 c/KEY
+want 0 "$jitos" checkpoint -m mine --data c
+want 0 "$jitos" restore mine --data c --into signed --signer other.key.pub
+want 1 "$jitos" restore mine --data c --into d --revoked other.key.pub
+says "is revoked"
+want 0 "$jitos" restore --import a.jck --into unrevoked --revoked other.key.pub
+
+# Whoever cannot read a folder restores nothing of it, and what is restored holds what was held.
+want 0 "$jitos" cap tree --at 50 --data a
+cp out held
+want 0 "$jitos" cap tree --data e
+cmp -s out held || fail "a restored system holds something else: $(diff held out)"
+[ "$(stat -c %a e)" = 700 ] || fail "a restored folder is open: $(stat -c %a e)"
+if [ "$(id -u)" = 0 ] && setpriv --reuid 65534 --clear-groups true 2>/dev/null; then
+    mkdir theirs
+    chown 65534 theirs
+    chmod 711 .
+    want 3 setpriv --reuid 65534 --clear-groups "$jitos" restore fifty --data a --into theirs/d
+    says "Permission denied"
+fi
+
 # Damage is refused by name.
+cp a.jck newer.jck
+printf '\002' | dd of=newer.jck bs=1 seek=4 conv=notrunc 2>/dev/null
+want 5 "$jitos" restore --import newer.jck --into d
+says "newer version"
+for manifest in a/ckpt/*.ckpt; do
+    size=$(od -An -t u8 -j 8 -N 8 "$manifest" | tr -d ' ')
+    cp "$manifest" kept
+    head -c "$size" kept >"$manifest"
+    want 5 "$jitos" restore fifty --data a --into d
+    says "not signed"
+    cp kept "$manifest"
+done
 for at in 0 5 9 40 2000; do
     cp a.jck bad.jck
     printf '\377' | dd of=bad.jck bs=1 seek=$at conv=notrunc 2>/dev/null

@@ -55,7 +55,7 @@ again() {
 
 want 0 "$jitos" run s.jitos --ticks 10 --seed 3 --data a --durability none
 want 0 "$jitos" checkpoint --data a
-want 137 "$jitos" run --ticks 40 --data a --die-at-log-offset 60000
+want 137 "$jitos" run --ticks 40 --data a --die-at-log-offset 9000
 want 0 "$jitos" run --ticks 40 --data a --durability none
 again a 40 0
 want 0 "$jitos" replay --data a --by rules --jobs 4

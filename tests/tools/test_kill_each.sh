@@ -1,0 +1,101 @@
+#!/bin/sh
+# Goal:   checkpoint, restore, gc, fork, rollback and merge that are killed at any step leave a
+#         folder that verifies to the last byte, every checkpoint that was there with it; and the
+#         same command again does what it would have done.
+# Method: each is killed before each of its system calls that changes a folder, one after the other,
+#         until it ends by itself; each time on a fresh copy of one small history.
+set -eu
+
+builddir=$(cd "${builddir:-.}" && pwd)
+jitosd=$builddir/tools/jitosd
+jitos=$builddir/tools/jitos
+kill_at=$builddir/tests/tools/kill_at
+top=$(cd "${srcdir:-.}" && pwd)
+dir=$(mktemp -d "${TMPDIR:-/tmp}/jitos-kill-each-XXXXXX")
+trap 'rm -rf "$dir"' EXIT
+# shellcheck source=tests/lib/processes.sh
+. "$top/tests/lib/processes.sh"
+
+cd "$dir"
+{
+    echo ":ID,:LABEL,hits:long"
+    for i in 1 2 3 4 5 6; do
+        echo "c$i,Cell,0"
+    done
+} >cells.csv
+cat >s.jitos <<EOF
+system each
+type Cell { hits: i64 sum = 0 }
+import "cells.csv" into /world
+rule count(p: f64)
+  match (a:Cell)
+  where chance(p)
+  add a.hits, 1
+process w run count(p = 0.5) apply all over shard(/world)
+grant w: map /world; invoke count on /world
+EOF
+
+# A log of small segments, so that a copy is small and gc has something to give up.
+"$jitosd" --data old --segment-bytes 16384 2>err &
+pid=$!
+while [ ! -S old/hub.sock ] && kill -0 $pid; do :; done
+kill $pid
+wait $pid || fail "the supervisor left with $?: $(cat err)"
+rm -f old/hub.sock
+want 0 "$jitos" run s.jitos --ticks 12 --seed 3 --data old --durability none
+want 0 "$jitos" checkpoint -m one --data old
+want 0 "$jitos" fork @12 -m other --seed 4 --data old
+want 0 "$jitos" run --ticks 15 --data old/branches/other --durability none
+want 0 "$jitos" run --ticks 24 --data old --durability none
+want 0 "$jitos" checkpoint --data old
+want 0 "$jitos" run --ticks 27 --data old --durability none --json
+root=$(key root out)
+
+kills=0
+# each STEPS CHECKS COMMAND...: at least so many steps; after the command, again, in $dir, CHECKS
+each() {
+    least=$1
+    checks=$2
+    shift 2
+    step=0
+    code=0
+    while [ "$code" = 0 ]; do
+        step=$((step + 1))
+        [ "$step" -le 500 ] || { fail "no end: $*" && return; }
+        rm -rf new into
+        cp -r old new
+        code=0
+        "$kill_at" "$step" "$jitos" "$@" >out 2>err || code=$?
+        [ "$code" = 0 ] || continue
+        kills=$((kills + 1))
+        doing="killed before step $step: jitos $*"
+        case $((step % 3)) in # what was there before
+        0) check='restore one --data new/branches/.. --into was' ;;
+        1) check='verify --deep --data new/branches/..' ;;
+        2) check='branch --data new' ;;
+        esac
+        # shellcheck disable=SC2086 # words
+        "$jitos" $check >out 2>err || fail "$doing, then $check: $(cat err)"
+        rm -rf was
+        if [ ! -e into/FORMAT ] && [ ! -e new/branches/made/FORMAT ]; then
+            "$jitos" "$@" >out 2>err || fail "$doing, then again: $(cat out err)"
+        fi
+        [ $((step % 2)) = 0 ] || eval "$checks" >out 2>err ||
+            fail "$doing, then $checks: $(cat out err)"
+    done
+    [ "$code" = 3 ] || fail "kill_at: exit $code at step $step of $*: $(cat err)"
+    eval "$checks" >out 2>err || fail "not killed: $checks: $(cat out err)"
+    [ "$step" -gt "$least" ] || fail "only $step steps: $*"
+}
+
+each 5 '"$jitos" verify --data new && "$jitos" restore two --data new --into into' \
+    checkpoint -m two --data new
+each 8 '"$jitos" verify --deep --data into' restore one --data new --into into
+each 8 '"$jitos" verify --deep --data new | grep -q "$root"' gc --keep 1 --log --data new
+each 8 '"$jitos" verify --deep --data new/branches/made' fork @14 -m made --seed 8 --data new
+each 8 '"$jitos" verify --deep --data new/branches/made' rollback @14 -m made --data new
+each 3 '"$jitos" replay --by rules --data new' \
+    merge HEAD --into main -s theirs --data new/branches/other
+
+[ "$failed" = 0 ] && echo "$kills kills, one before each step: nothing lost"
+exit "$failed"
