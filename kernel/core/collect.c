@@ -193,3 +193,49 @@ void kern_collect_drain(struct kern_core *core, uint32_t index)
         kern_act(core, KERN_DO_WAKE)->process = index;
     }
 }
+
+/* ---- all processes together ---- */
+
+/* What a request adds to the record of its tick at most, beside its own bytes. */
+#define RECORD_BYTES 256u
+/* What the rest of a record may take: the patch, events, what waits for another try. */
+#define RECORD_REST (JIT_PATCH_BYTES_MAX + ((uint64_t)16 << 20))
+
+struct load {
+    uint64_t requests;
+    uint64_t bytes;
+};
+
+static struct load load_of(const struct kern_process *process)
+{
+    uint64_t asked = process->pending_count + process->ask_count;
+    return (struct load){.requests = process->pending_count,
+                         .bytes = process->bytes.size + asked * RECORD_BYTES};
+}
+
+uint32_t kern_collect_excess(const struct kern_core *core)
+{
+    struct load sum = {.requests = core->again_count};
+    for (uint32_t i = 0; i < core->process_count; i++) {
+        if (core->processes[i].state == KERN_PROCESS_DONE) {
+            struct load load = load_of(&core->processes[i]);
+            sum.requests += load.requests;
+            sum.bytes += load.bytes;
+        }
+    }
+    bool requests = sum.requests > JIT_REQUESTS_PER_TICK_MAX;
+    if (!requests && sum.bytes <= KERN_PAYLOAD_BYTES_MAX - RECORD_REST) {
+        return SYS_NONE;
+    }
+    uint32_t worst = SYS_NONE;
+    uint64_t most = 0;
+    for (uint32_t i = 0; i < core->process_count; i++) {
+        if (core->processes[i].state == KERN_PROCESS_DONE) {
+            struct load load = load_of(&core->processes[i]);
+            uint64_t asked = requests ? load.requests : load.bytes;
+            worst = asked > most ? i : worst;
+            most = asked > most ? asked : most;
+        }
+    }
+    return worst;
+}

@@ -412,6 +412,32 @@ static void dispatch(struct kern_core *core, const struct kern_event *event)
     }
 }
 
+/* Each of them has kept within what one process may ask for, and together it is too much. Who has
+ * asked for most has broken the limit of a tick; the others have not, and the run goes on. False:
+ * the tick is collected from somebody anew. */
+static bool fits(struct kern_core *core)
+{
+    static const char why[] = "with what others asked for it was more than there may be in a tick, "
+                              "and it asked for most";
+    uint32_t worst = 0;
+    if (kern_again_collect(core) != JIT_OK) {
+        return true; /* the commit finds the same, and says so */
+    }
+    while (core->phase == KERN_COLLECTING && (worst = kern_collect_excess(core)) != SYS_NONE) {
+        struct kern_process *process = &core->processes[worst];
+        bool gone = process->gone;
+        process->gone = false;
+        kern_process_kill(core, worst, why);
+        if (gone) { /* nobody will tell of its end again */
+            const struct kern_event ended = {
+                .kind = KERN_EVENT_EXITED, .process = worst, .text = why};
+            on_exited(core, &ended);
+        }
+    }
+    core->finish = false;
+    return core->phase == KERN_COLLECTING && all_done(core);
+}
+
 void kern_core_step(struct kern_core *core, const struct kern_event *event,
                     struct kern_update *update)
 {
@@ -425,8 +451,11 @@ void kern_core_step(struct kern_core *core, const struct kern_event *event,
     /* One commit a step: what it hands out is borrowed until the next. */
     if (core->finish && core->phase == KERN_COLLECTING) {
         core->finish = false;
-        note_exits(core);
-        if (core->phase == KERN_COLLECTING) { /* there may have been no memory for the exits */
+        bool whole = fits(core);
+        if (whole) {
+            note_exits(core);
+        }
+        if (whole && core->phase == KERN_COLLECTING) { /* there may have been no memory for exits */
             kern_commit_tick(core);
             end_exited(core);
             kern_boot_restarts(core);

@@ -197,6 +197,9 @@ void kern_collect_drain(struct kern_core *core, uint32_t process);
 /* The graph memory has what was asked for. */
 void kern_collect_grew(struct kern_core *core, uint32_t process);
 void kern_collect_reset(struct kern_process *process);
+/* When all have said done: is it together more than one tick or its record may hold? Then who has
+ * asked for most, whatever the order in which it came; else SYS_NONE. */
+uint32_t kern_collect_excess(const struct kern_core *core);
 
 /* again.c: requests that are tried again. Is there any rule that says so? What waits in the newest
  * version. Errors: JIT_ENOMEM, JIT_ECORRUPT. */

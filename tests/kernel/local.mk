@@ -53,6 +53,12 @@ check_PROGRAMS += %D%/test_core %D%/test_caps
 %C%_test_core_LDADD = tests/libsim.la tests/libtest.la proc/guest/libguest.la \
 	kernel/core/libcore.la syscall/libsyscall.la rmg/librmg.la base/libbase.la $(CHECK_LIBS)
 
+check_PROGRAMS += %D%/test_flood
+%C%_test_flood_SOURCES = %D%/test_flood.c tests/lib/sim_kernel.c tests/lib/sim_kernel.h \
+	tools/genesis.c tools/genesis.h
+%C%_test_flood_CFLAGS = $(test_cflags)
+%C%_test_flood_LDADD = $(tests_kernel_test_core_LDADD)
+
 check_PROGRAMS += %D%/test_policy
 %C%_test_policy_SOURCES = %D%/test_policy.c tests/lib/sim_kernel.c tests/lib/sim_kernel.h \
 	tools/genesis.c tools/genesis.h
