@@ -58,6 +58,23 @@ void sys_attenuators_encode(const struct sys_attenuators *a, struct jit_buf *buf
     }
 }
 
+size_t sys_attenuators_size(const struct sys_attenuators *a)
+{
+    const struct sys_id_set *sets[] = {&a->nodes, &a->edges, &a->rules};
+    size_t size = 8;
+    for (unsigned i = 0; i < 3; i++) {
+        bool given = (a->given & (uint32_t)SYS_GIVEN_NODES << i) != 0;
+        size += given ? 4 + (size_t)sets[i]->count * JIT_ID_BYTES : 0;
+        size += (a->given & (uint32_t)SYS_GIVEN_OPERATIONS << i) != 0 ? 8 : 0;
+    }
+    size += (a->given & SYS_GIVEN_BOUND) != 0 ? 4 : 0;
+    for (uint32_t i = 0; (a->given & SYS_GIVEN_BOUND) != 0 && i < a->bound_count; i++) {
+        size += 8 + (size_t)a->bound[i].size;
+    }
+    size += (a->given & SYS_GIVEN_PRIORITY) != 0 ? 4 : 0;
+    return size + ((a->given & SYS_GIVEN_DEPTH) != 0 ? 4 : 0);
+}
+
 static bool get_set(struct jit_cursor *cur, struct sys_id_set *out)
 {
     out->count = jit_get_u32(cur);

@@ -59,6 +59,8 @@ struct sys_attenuators {
      JIT_PARAMS_BYTES_MAX)
 
 void sys_attenuators_encode(const struct sys_attenuators *a, struct jit_buf *buf);
+/* As many bytes as that writes. */
+size_t sys_attenuators_size(const struct sys_attenuators *a);
 /* From hostile bytes into one block of the heap, freed as such. Errors: JIT_EFORMAT (also another
  * way to write it), JIT_ELIMIT, JIT_ENOMEM. */
 JIT_MUST_CHECK enum jit_err sys_attenuators_decode(struct jit_heap *heap, const uint8_t *bytes,

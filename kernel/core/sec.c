@@ -454,6 +454,15 @@ static enum jit_err derive(struct kern_core *core, struct kern_ask *ask, uint32_
     return err == JIT_OK ? charged(sec, *node) : err;
 }
 
+/* What a capability that was made or moved adds to the patch, at most. */
+#define MADE_BYTES 3072u
+
+static void charge_patch(struct kern_sec *sec, uint32_t node)
+{
+    const struct sys_attenuators *a = sys_caps_node(sec->caps, node)->cap.attenuators;
+    sec->made_bytes += MADE_BYTES + (a == NULL ? 0 : sys_attenuators_size(a));
+}
+
 static enum jit_err move(struct kern_core *core, struct kern_ask *ask, uint32_t node,
                          const struct sys_derive *head)
 {
@@ -477,6 +486,7 @@ static enum jit_err move(struct kern_core *core, struct kern_ask *ask, uint32_t 
     ask->outcome.generation = moved->cap.generation;
     sec->older[from] = sec->older[from] || sys_caps_generation(sec->caps, from) != before;
     sec->extra[node].made = true; /* its limit group is another process's */
+    charge_patch(sec, node);
     return sec_dirty(sec, node, SEC_RECORD);
 }
 
@@ -496,6 +506,10 @@ enum jit_err sec_derive(struct kern_core *core, struct kern_ask *ask)
         !find_target(core, ask, head)) {
         return JIT_OK;
     }
+    if (sec->made_bytes >= KERN_SEC_MADE_BYTES_MAX) {
+        ask->outcome.result = RMG_OVER_QUOTA; /* the next tick has room again */
+        return JIT_OK;
+    }
     if ((head->flags & SYS_MOVE) != 0 && !own) {
         return move(core, ask, parent, head);
     }
@@ -508,7 +522,12 @@ enum jit_err sec_derive(struct kern_core *core, struct kern_ask *ask)
             return JIT_OK;
         }
     }
-    if (err == JIT_OK) {
+    if (err == JIT_OK && a != NULL && sec->quota_count >= KERN_SEC_QUOTAS_MAX &&
+        (a->given & (SYS_GIVEN_OPERATIONS | SYS_GIVEN_BYTES)) != 0) {
+        ask->outcome.excess =
+            (a->given & SYS_GIVEN_OPERATIONS) != 0 ? SYS_EXCESS_OPERATIONS : SYS_EXCESS_BYTES;
+        err = JIT_ELIMIT;
+    } else if (err == JIT_OK) {
         err =
             own ? grant_root(core, ask, head, a, &node) : derive(core, ask, parent, head, a, &node);
     }
@@ -519,6 +538,7 @@ enum jit_err sec_derive(struct kern_core *core, struct kern_ask *ask)
     const struct sys_cap_node *made = sys_caps_node(sec->caps, node);
     ask->outcome.slot = made->slot;
     ask->outcome.generation = made->cap.generation;
+    charge_patch(sec, node);
     return sec_dirty(sec, node, SEC_NEW);
 }
 
@@ -535,6 +555,12 @@ enum jit_err sec_revoke(struct kern_core *core, struct kern_ask *ask)
         ask->outcome.verdict = err == JIT_ESTALE ? SYS_CAP_STALE : SYS_CAP_NO_SLOT;
         return JIT_OK;
     }
+    bool worker = ask->process != SYS_CAP_NONE;
+    if (worker && sec->revoke_count == KERN_SEC_REVOKES_MAX) {
+        ask->outcome.result = RMG_OVER_QUOTA; /* the next tick has room again */
+        return JIT_OK;
+    }
+    sec->revoke_count += worker;
     uint32_t before = sys_caps_node(sec->caps, node)->epoch;
     bool first = (sec->extra[node].dirty & SEC_EPOCH) == 0;
     uint32_t what = SEC_EPOCH | (first && before != 0 ? SEC_HAD_EPOCH : 0);

@@ -15,6 +15,12 @@
 
 #define KERN_SEC_SWEEP_MAX 1024u /* dead nodes taken away a tick */
 #define KERN_SEC_ASKS_MAX  4096u /* of one process in one tick; operators' that wait */
+/* Bounds of what workers can make a tick write in /sec, so that it always fits into a patch: bytes
+ * for what is derived and moved, revocations, and capabilities with quotas, each of which is
+ * written again when it is charged. An operator's revocation is never refused. */
+#define KERN_SEC_MADE_BYTES_MAX ((uint64_t)16 << 20)
+#define KERN_SEC_REVOKES_MAX    8192u
+#define KERN_SEC_QUOTAS_MAX     16384u
 
 /* What was asked: by a worker (its bytes lie in its own buffer) or an operator. */
 struct kern_ask {
@@ -86,7 +92,9 @@ struct kern_sec {
     size_t dirty_count, dirty_capacity;
     struct kern_sec_gone *gone;
     size_t gone_count, gone_capacity;
-    bool *older; /* by process: its generation has to be written */
+    bool *older;           /* by process: its generation has to be written */
+    uint64_t made_bytes;   /* of this tick's patch, for what was derived and moved */
+    uint32_t revoke_count; /* workers', in this tick */
     struct rmg_scratch scratch;
     struct rmg_op *ops;
     size_t op_count, op_capacity;

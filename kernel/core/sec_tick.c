@@ -88,6 +88,8 @@ enum jit_err kern_sec_begin(struct kern_core *core)
 {
     struct kern_sec *sec = core->sec;
     sec->changed = false;
+    sec->made_bytes = 0;
+    sec->revoke_count = 0;
     enum jit_err err = arrange(core);
     if (err == JIT_OK) {
         err = carry_out(core, true);

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "base/hash.h"
+#include "kernel/core/sec.h"
 #include "syscall/decode.h"
 #include "tests/lib/fault_heap.h"
 #include "tests/lib/sim_kernel.h"
@@ -250,10 +251,133 @@ START_TEST(more_requests_than_a_tick_may_have) /* _i: who asks for most lives, h
 }
 END_TEST
 
+/* ---- capabilities ---- */
+
+/* One more of a map right, narrowed by as many types as there may be. Its bytes lie in graph memory
+ * that is used again at once, so the kernel takes it first. */
+static void derive(uint32_t p, uint32_t nonce, const struct jit_buf *attenuators)
+{
+    struct flooder *f = &flooders[p];
+    struct sys_derive head = {.cap_slot = 0,
+                              .cap_generation = 1,
+                              .to_slot = SYS_NONE,
+                              .nonce = nonce,
+                              .attenuators_size = (uint32_t)attenuators->size};
+    uint32_t size = (uint32_t)(sizeof head + attenuators->size);
+    struct sys_slot *slot = slot_of(p);
+    uint8_t *at = size <= SYS_INLINE_BYTES ? slot->body.bytes : f->graph;
+    memcpy(at, &head, sizeof head);
+    memcpy(at + sizeof head, attenuators->data, attenuators->size);
+    slot->kind = SYS_CALL_derive;
+    slot->length = size;
+    slot->cookie = 0;
+    if (at == f->graph) {
+        slot->body.far.at = 0;
+        slot->body.far.size = size;
+    }
+    sys_ring_guest_post(&f->ring);
+    if (at == f->graph) {
+        bell(p);
+    }
+}
+
+static uint32_t capabilities(void)
+{
+    return sys_caps_count(kern_core_caps(sim.core));
+}
+
+static void tick(void)
+{
+    uint64_t before = kern_core_tick(sim.core);
+    for (uint32_t p = 0; p < PROCESSES; p++) {
+        done(p);
+    }
+    ck_assert_str_eq(stopped, "");
+    ck_assert_uint_eq(kern_core_tick(sim.core), before + 1);
+}
+
+START_TEST(more_capabilities_than_a_patch_holds)
+{
+    static struct jit_id ids[SYS_ATTENUATOR_IDS_MAX];
+    const struct sys_id_set all = {.ids = ids, .count = SYS_ATTENUATOR_IDS_MAX};
+    const struct sys_attenuators a = {
+        .given = SYS_GIVEN_NODES | SYS_GIVEN_EDGES, .nodes = all, .edges = all};
+    struct jit_buf bytes;
+    for (uint32_t i = 0; i < SYS_ATTENUATOR_IDS_MAX; i++) {
+        ids[i].bytes[0] = (uint8_t)i;
+        ids[i].bytes[1] = 1;
+    }
+    begin(512u << 20);
+    uint32_t before = capabilities();
+    jit_buf_init(&bytes, jit_heap_libc(), SYS_ATTENUATORS_BYTES_MAX);
+    sys_attenuators_encode(&a, &bytes);
+    ck_assert_int_eq(bytes.err, JIT_OK);
+    ck_assert_uint_eq(bytes.size, sys_attenuators_size(&a));
+    for (uint32_t n = 0; n < KERN_SEC_ASKS_MAX; n++) {
+        derive(0, n, &bytes);
+    }
+    tick();
+    uint32_t made = capabilities() - before;
+    ck_assert_uint_gt(made, KERN_SEC_MADE_BYTES_MAX / (bytes.size + 3072));
+    ck_assert_uint_lt(made, KERN_SEC_MADE_BYTES_MAX / bytes.size);
+    ck_assert_uint_lt(sim.last.patch_size, KERN_SEC_MADE_BYTES_MAX); /* 3,072 is not too few */
+    derive(0, 0, &bytes); /* the next tick has room again */
+    tick();
+    ck_assert_uint_eq(capabilities() - before, made + 1);
+    jit_buf_release(&bytes);
+    end();
+}
+END_TEST
+
+/* Each quota that is charged is written again, and each that is revoked, too. */
+START_TEST(more_quotas_than_a_patch_holds)
+{
+    const struct sys_attenuators a = {.given = SYS_GIVEN_OPERATIONS, .operations = 7};
+    struct jit_buf bytes;
+    uint32_t nonce = 0;
+    begin(512u << 20);
+    uint32_t before = capabilities();
+    jit_buf_init(&bytes, jit_heap_libc(), SYS_ATTENUATORS_BYTES_MAX);
+    sys_attenuators_encode(&a, &bytes);
+    ck_assert_uint_eq(bytes.size, sys_attenuators_size(&a));
+    for (int ticks = 0; ticks < 5; ticks++) {
+        for (uint32_t p = 0; p < PROCESSES; p++) {
+            for (uint32_t n = 0; n < KERN_SEC_ASKS_MAX; n++) {
+                derive(p, nonce++, &bytes);
+            }
+        }
+        tick();
+        ck_assert_uint_lt(sim.last.patch_size, KERN_SEC_MADE_BYTES_MAX);
+    }
+    ck_assert_uint_eq(capabilities() - before, KERN_SEC_QUOTAS_MAX);
+    for (uint32_t p = 0; p < PROCESSES; p++) {
+        for (uint32_t n = 0; n < KERN_SEC_ASKS_MAX; n++) {
+            uint32_t slot = 2 + n; /* 0 and 1 are from the beginning */
+            const struct sys_cap_node *node = sys_caps_node(
+                kern_core_caps(sim.core), sys_caps_at(kern_core_caps(sim.core), p, slot));
+            const struct sys_revoke revoke = {.cap_slot = slot,
+                                              .cap_generation = node->cap.generation};
+            ask_small(p, SYS_CALL_revoke, &revoke, sizeof revoke);
+        }
+    }
+    tick();
+    for (uint32_t swept = 0; swept < KERN_SEC_REVOKES_MAX; swept += KERN_SEC_SWEEP_MAX) {
+        ck_assert_uint_eq(capabilities() - before,
+                          KERN_SEC_QUOTAS_MAX - swept - KERN_SEC_SWEEP_MAX);
+        tick();
+    }
+    ck_assert_uint_eq(capabilities() - before, KERN_SEC_QUOTAS_MAX - KERN_SEC_REVOKES_MAX);
+    jit_buf_release(&bytes);
+    end();
+}
+END_TEST
+
 static void suite(Suite *s)
 {
     TCase *t = test_case(s, "flood", 60);
     tcase_add_loop_test(t, more_requests_than_a_tick_may_have, 0, 2);
+    tcase_add_test(t, more_capabilities_than_a_patch_holds);
+    tcase_add_test(t, more_quotas_than_a_patch_holds);
 }
 
 TEST_MAIN("flood", suite)
