@@ -223,7 +223,8 @@ static bool are_params(const struct sys_cap *cap, const struct sys_cap_need *nee
 static bool is_priority(const struct sys_cap *cap, const struct sys_cap_need *need)
 {
     const struct sys_attenuators *a = cap->attenuators;
-    return need->rule_id == NULL || a == NULL || (a->given & SYS_GIVEN_PRIORITY) == 0 ||
+    bool ranked = need->ranked || need->rule_id != NULL;
+    return !ranked || a == NULL || (a->given & SYS_GIVEN_PRIORITY) == 0 ||
            need->priority <= a->priority_max;
 }
 

@@ -140,7 +140,8 @@ struct sys_cap_need {
     const struct jit_id *params_digest;
     const uint8_t *params; /* with params_digest: the bytes, for what is bound one by one */
     size_t params_size;
-    int32_t priority; /* with rule_id */
+    int32_t priority; /* with rule_id, */
+    bool ranked;      /* or with this: some rule is applied, whichever */
 };
 /* node: the node that was looked at, or SYS_CAP_NONE; may be NULL. */
 enum sys_cap_verdict sys_caps_check(const struct sys_caps *caps, uint32_t holder, uint32_t slot,

@@ -640,9 +640,11 @@ enum sys_cap_verdict authority_check(const struct authority *a, uint32_t node,
         write.right = SYS_RIGHT_WRITE;
         write.rule_id = NULL;
         write.params_digest = NULL;
-        return sys_caps_check_node(a->caps, node, &write) == SYS_CAP_ALLOWED
-                   ? check_types(wanted->rule, n, true)
-                   : verdict;
+        write.ranked = true;
+        enum sys_cap_verdict may_write = sys_caps_check_node(a->caps, node, &write);
+        return may_write == SYS_CAP_ALLOWED    ? check_types(wanted->rule, n, true)
+               : may_write == SYS_CAP_PRIORITY ? may_write
+                                               : verdict;
     }
     if (invokes && verdict == SYS_CAP_ALLOWED) {
         verdict = check_owner(a, wanted->rule, &need);

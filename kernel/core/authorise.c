@@ -77,7 +77,10 @@ static bool judge(struct kern_core *core, uint32_t index, const struct kern_pend
         return true;
     }
     /* No invoke right: then each operation has to be covered by the right to write. */
-    struct sys_cap_need write = {.right = SYS_RIGHT_WRITE, .instance = &request->instance};
+    struct sys_cap_need write = {.right = SYS_RIGHT_WRITE,
+                                 .instance = &request->instance,
+                                 .priority = request->rule->priority,
+                                 .ranked = true};
     enum sys_cap_verdict may_write = SYS_CAP_ALLOWED;
     if (!check_capability(core, index, pending, &write, &may_write, node)) {
         return false;
@@ -86,6 +89,8 @@ static bool judge(struct kern_core *core, uint32_t index, const struct kern_pend
         *verdict = SYS_CAP_ALLOWED;
         request->within = gate;
         request->writes = gate;
+    } else if (may_write == SYS_CAP_PRIORITY) {
+        *verdict = may_write; /* it has a right that would do, were it not for the rule's rank */
     }
     return true;
 }

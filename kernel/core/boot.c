@@ -147,7 +147,7 @@ static struct kern_boot_cap capability_of(const struct kern_core *core,
          .params = run->params,
          .params_size = run->params_size,
          .priority = rule->priority},
-        {.right = SYS_RIGHT_WRITE},
+        {.right = SYS_RIGHT_WRITE, .priority = rule->priority, .ranked = true},
         {.right = SYS_RIGHT_INVOKE, .rule_id = &run->rule_id, .priority = INT32_MIN}};
     for (size_t i = 0; i < sizeof needs / sizeof needs[0]; i++) {
         uint32_t node = nearest(core, self, &lineage, &needs[i]);

@@ -591,6 +591,26 @@ START_TEST(expiry_and_priority)
 }
 END_TEST
 
+/* A ceiling is one whichever right it is that lets a rule be applied. */
+START_TEST(a_ceiling_of_a_right_to_write)
+{
+    begin(GRANTED);
+    const struct sys_attenuators low = {.given = SYS_GIVEN_PRIORITY, .priority_max = 2};
+    const struct sys_attenuators high = {.given = SYS_GIVEN_PRIORITY, .priority_max = 3};
+    struct kern_outcome below = give(V, SYS_RIGHT_WRITE, NULL, &low);
+    struct kern_outcome at = give(W, SYS_RIGHT_WRITE, NULL, &high);
+    apply_bump(V, below.slot, below.generation, 0, 9); /* of priority 3 */
+    apply_bump(W, at.slot, at.generation, 1, 9);
+    tick();
+    ck_assert_int_eq(receipt_of(V, SYS_CALL_apply)->result, RMG_DENIED);
+    ck_assert_ptr_nonnull(strstr(sim.denial, "ceiling"));
+    ck_assert_int_eq(hits_of(0), 0);
+    ck_assert_int_eq(receipt_of(W, SYS_CALL_apply)->result, RMG_APPLIED);
+    ck_assert_int_eq(hits_of(1), 9);
+    end();
+}
+END_TEST
+
 /* What is matched and written is of types that are covered. */
 START_TEST(types_are_covered)
 {
@@ -813,6 +833,7 @@ static void suite(Suite *s)
     tcase_add_test(t, granted_to_another);
     tcase_add_test(t, a_lost_map);
     tcase_add_test(t, expiry_and_priority);
+    tcase_add_test(t, a_ceiling_of_a_right_to_write);
     tcase_add_loop_test(t, types_are_covered, 0, 8);
     tcase_add_test(t, a_copy_under_another_capability);
     tcase_add_test(t, receipts_tell_nothing_else);
