@@ -421,7 +421,9 @@ static bool post_request(struct kern_rerun *rerun, uint32_t index, const struct 
                                          .id_count = (uint16_t)asked->id_count,
                                          .params = asked->params,
                                          .params_size = asked->params_size};
-    if (apply.rule == SYS_NONE || instance == process->instance_count ||
+    bool nothing = jit_id_is_zero(&asked->rule_id) && jit_id_is_zero(&asked->instance);
+    /* One that named by a number what is not there is logged without either, and asks so again. */
+    if ((!nothing && (apply.rule == SYS_NONE || instance == process->instance_count)) ||
         asked->id_count > JIT_PATTERN_ELEMENTS_MAX) {
         fail(rerun, JIT_EDIVERGED, "a request in the log names what its process does not run");
         return false;

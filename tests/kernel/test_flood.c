@@ -374,7 +374,7 @@ END_TEST
 
 static void suite(Suite *s)
 {
-    TCase *t = test_case(s, "flood", 60);
+    TCase *t = test_case(s, "flood", 300);
     tcase_add_loop_test(t, more_requests_than_a_tick_may_have, 0, 2);
     tcase_add_test(t, more_capabilities_than_a_patch_holds);
     tcase_add_test(t, more_quotas_than_a_patch_holds);
