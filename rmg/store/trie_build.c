@@ -68,8 +68,8 @@ void trie_sort(const struct trie_records *records, struct rmg_radix *items,
         return;
     }
     const unsigned words = JIT_ID_BYTES / WORD;
-    while (word % words == 0 && part_equal(records, items, count, word / words)) {
-        word += words;
+    while (part_equal(records, items, count, word / words)) {
+        word = (word / words + 1) * words;
         if (word == records->segments * words) {
             return;
         }
