@@ -1,24 +1,15 @@
-/* rmg/engine/work_commit.c - the working form into a transaction. What was made gets its id here,
- * many side by side; each map is written in one pass by ascending ids. */
-#include "base/le.h"
-#include "rmg/store/radix.h"
-#include "rmg/engine/work_priv.h"
+/* rmg/engine/work_commit.c - the working form into a transaction: each map is written in one pass
+ * by ascending ids. */
+#include "rmg/store/load_dense.h"
+#include "rmg/engine/work_batch.h"
 
-#define AHEAD 12u /* elements that are asked for before they are looked at */
+#define AHEAD 16u /* elements that are asked for before they are looked at */
 
 /* Where nearly all is new, what little there was is deleted and the whole is built in bulk. */
 #define BULK_FACTOR  4u
 #define BULK_COLUMNS 64u /* every name of the version becomes a column then */
 /* Where more than one in so many edges came or went, all edges are built anew. */
 #define EDGES_FACTOR 4u
-
-/* Elements to be written, in the order of their ids. */
-struct batch {
-    uint32_t *handles;
-    struct jit_id *ids; /* of handles */
-    struct rmg_radix *order;
-    uint32_t count;
-};
 
 struct commit {
     struct rmg_work *work;
@@ -28,130 +19,11 @@ struct commit {
     bool all_edges;        /* the map of edges is, whatever the others are */
     uint32_t node_first;   /* those before it are as they were, but for what is gone */
     uint32_t edge_first;
-    struct batch nodes; /* the others */
-    struct batch edges;
-    uint32_t *node_place; /* of a node its place in nodes, by handle - node_first */
+    struct work_batch nodes; /* the others */
+    struct work_batch edges;
+    struct work_numbers numbers;
     struct jit_buf bytes; /* a value */
 };
-
-static void batch_free(struct jit_heap *heap, struct batch *batch)
-{
-    heap->free(heap, batch->handles);
-    heap->free(heap, batch->ids);
-    heap->free(heap, batch->order);
-}
-
-/* ---- ids and their order ---- */
-
-static uint64_t birth_of(const struct rmg_work *work, bool is_edge, uint32_t handle)
-{
-    return is_edge ? work->edges[handle].birth : work->nodes[handle].birth;
-}
-
-static void hash_ids(const struct rmg_work *work, bool is_edge, struct batch *batch)
-{
-    struct rmg_birthplace places[RMG_KEYS_MAX];
-    struct jit_id *out[RMG_KEYS_MAX];
-    const struct rmg_draw draw = {.seed = work->base.seed, .tick = work->base.tick};
-    uint32_t held = 0;
-    for (uint32_t i = 0; i < batch->count; i++) {
-        uint64_t birth = birth_of(work, is_edge, batch->handles[i]);
-        if ((birth & WORK_MADE) == 0) {
-            batch->ids[i] = work->ids[birth];
-            continue;
-        }
-        places[held] = (struct rmg_birthplace){.round = (uint32_t)((birth & ~WORK_MADE) >> 16),
-                                               .position = (uint32_t)(birth & 0xffff)};
-        out[held++] = &batch->ids[i];
-        if (held == RMG_KEYS_MAX) {
-            rmg_created_ids(&draw, &work->base.key, places, held, out);
-            held = 0;
-        }
-    }
-    if (held > 0) {
-        rmg_created_ids(&draw, &work->base.key, places, held, out);
-    }
-}
-
-static int compare_ids(const void *user, uint32_t a, uint32_t b)
-{
-    const struct batch *batch = user;
-    return jit_id_compare(&batch->ids[a], &batch->ids[b]);
-}
-
-/* The live ones from `first` on. Errors: JIT_ENOMEM, JIT_EEXIST (an id twice among them). */
-static enum jit_err batch_fill(const struct rmg_work *work, bool is_edge, uint32_t first,
-                               struct batch *batch)
-{
-    struct jit_heap *heap = work->heap;
-    uint32_t end = is_edge ? work->edge_count : work->node_count;
-    size_t room = (is_edge ? work->edges_live : work->nodes_live) + 1;
-    batch->handles = heap->alloc(heap, room * sizeof *batch->handles);
-    if (batch->handles == NULL) {
-        return JIT_ENOMEM;
-    }
-    for (uint32_t i = first; i < end; i++) {
-        if (is_edge ? work_edge_live(work, i) : work_node_live(work, i)) {
-            batch->handles[batch->count++] = i;
-        }
-    }
-    batch->ids = heap->alloc(heap, room * sizeof *batch->ids);
-    batch->order = heap->alloc(heap, 2 * room * sizeof *batch->order);
-    if (batch->ids == NULL || batch->order == NULL) {
-        return JIT_ENOMEM;
-    }
-    hash_ids(work, is_edge, batch);
-    for (uint32_t i = 0; i < batch->count; i++) {
-        batch->order[i] = (struct rmg_radix){.key = jit_be64(batch->ids[i].bytes), .index = i};
-    }
-    rmg_radix_sort(batch->order, batch->order + batch->count, batch->count, compare_ids, batch);
-    for (uint32_t i = 1; i < batch->count; i++) {
-        if (jit_id_equal(&batch->ids[batch->order[i - 1].index],
-                         &batch->ids[batch->order[i].index])) {
-            return JIT_EEXIST;
-        }
-    }
-    return JIT_OK;
-}
-
-/* None of the batch is the id of something in the version that is still there. */
-static enum jit_err batch_fresh(const struct rmg_work *work, bool is_edge,
-                                const struct batch *batch)
-{
-    const struct jit_id *ids = is_edge ? work->ids + work->base_nodes : work->ids;
-    uint32_t count = is_edge ? work->base_edges : work->base_nodes;
-    uint32_t at = 0;
-    for (uint32_t i = 0; i < batch->count; i++) {
-        const struct jit_id *id = &batch->ids[batch->order[i].index];
-        while (at < count && jit_id_compare(&ids[at], id) < 0) {
-            at++;
-        }
-        if (at < count && jit_id_equal(&ids[at], id) &&
-            (is_edge ? work_edge_live(work, at) : work_node_live(work, at))) {
-            return JIT_EEXIST;
-        }
-    }
-    return JIT_OK;
-}
-
-static const struct jit_id *node_id(const struct commit *c, uint32_t node)
-{
-    return node < c->node_first ? &c->work->ids[node]
-                                : &c->nodes.ids[c->node_place[node - c->node_first]];
-}
-
-static enum jit_err place_nodes(struct commit *c)
-{
-    c->node_place = c->work->heap->alloc(
-        c->work->heap, (c->work->node_count - c->node_first + 1ul) * sizeof *c->node_place);
-    if (c->node_place == NULL) {
-        return JIT_ENOMEM;
-    }
-    for (uint32_t i = 0; i < c->nodes.count; i++) {
-        c->node_place[c->nodes.handles[i] - c->node_first] = i;
-    }
-    return JIT_OK;
-}
 
 /* ---- what is gone ---- */
 
@@ -211,14 +83,12 @@ static enum jit_err write_deletions(const struct commit *c)
 static enum jit_err write_nodes(const struct commit *c)
 {
     const struct rmg_work *work = c->work;
+    const struct work_batch *nodes = &c->nodes;
     enum jit_err err = JIT_OK;
-    for (uint32_t i = 0; i < c->nodes.count && err == JIT_OK; i++) {
-        uint32_t ahead = c->nodes.order[i + AHEAD < c->nodes.count ? i + AHEAD : i].index;
-        __builtin_prefetch(&c->nodes.ids[ahead]);
-        __builtin_prefetch(&work->nodes[c->nodes.handles[ahead]]);
-        uint32_t place = c->nodes.order[i].index;
-        const struct jit_id *id = &c->nodes.ids[place];
-        const struct jit_id *type = &work->types[work->nodes[c->nodes.handles[place]].type].id;
+    for (uint32_t i = 0; i < nodes->count && err == JIT_OK; i++) {
+        __builtin_prefetch(&work->nodes[nodes->handles[i + AHEAD < nodes->count ? i + AHEAD : i]]);
+        const struct jit_id *id = &nodes->ids[i];
+        const struct jit_id *type = &work->types[work->nodes[nodes->handles[i]].type].id;
         err = c->all ? rmg_load_node(c->load, id, type)
                      : rmg_tx_upsert_node(c->tx, &work->base.instance, id, type);
     }
@@ -228,26 +98,51 @@ static enum jit_err write_nodes(const struct commit *c)
 static enum jit_err write_edges(const struct commit *c)
 {
     const struct rmg_work *work = c->work;
-    const struct batch *edges = &c->edges;
+    const struct work_batch *edges = &c->edges;
     enum jit_err err = JIT_OK;
     for (uint32_t i = 0; i < edges->count && err == JIT_OK; i++) {
-        uint32_t far = edges->order[i + 2 * AHEAD < edges->count ? i + 2 * AHEAD : i].index;
-        __builtin_prefetch(&edges->ids[far]);
-        __builtin_prefetch(&work->edges[edges->handles[far]]);
-        const struct work_edge *ahead =
-            &work->edges
-                 [edges->handles[edges->order[i + AHEAD < edges->count ? i + AHEAD : i].index]];
-        __builtin_prefetch(node_id(c, ahead->end[WORK_OUT]));
-        __builtin_prefetch(node_id(c, ahead->end[WORK_IN]));
-        uint32_t place = edges->order[i].index;
-        const struct work_edge *at = &work->edges[edges->handles[place]];
-        const struct rmg_edge edge = {.id = edges->ids[place],
-                                      .from = *node_id(c, at->end[WORK_OUT]),
-                                      .to = *node_id(c, at->end[WORK_IN]),
+        const struct work_edge *at = &work->edges[edges->handles[i]];
+        const struct rmg_edge edge = {.id = edges->ids[i],
+                                      .from =
+                                          c->numbers.nodes[c->numbers.of_node[at->end[WORK_OUT]]],
+                                      .to = c->numbers.nodes[c->numbers.of_node[at->end[WORK_IN]]],
                                       .type = work->types[at->type].id};
-        err = c->all_edges ? rmg_load_edge(c->load, &edge)
-                           : rmg_tx_upsert_edge(c->tx, &work->base.instance, &edge);
+        err = rmg_tx_upsert_edge(c->tx, &work->base.instance, &edge);
     }
+    return err;
+}
+
+/* All of them, as numbers. */
+static enum jit_err load_edges(const struct commit *c)
+{
+    const struct rmg_work *work = c->work;
+    const struct work_numbers *numbers = &c->numbers;
+    const struct work_batch *edges = &c->edges;
+    const uint32_t count = edges->count;
+    struct rmg_dense_edge *ends = work->heap->alloc(work->heap, (count + 1ul) * sizeof *ends);
+    if (ends == NULL) {
+        return JIT_ENOMEM;
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        const uint32_t far = edges->handles[i + 2 * AHEAD < count ? i + 2 * AHEAD : i];
+        const uint32_t near = edges->handles[i + AHEAD < count ? i + AHEAD : i];
+        const struct work_edge *at = &work->edges[edges->handles[i]];
+        __builtin_prefetch(&work->edges[far]);
+        __builtin_prefetch(&numbers->of_node[work->edges[near].end[WORK_OUT]]);
+        __builtin_prefetch(&numbers->of_node[work->edges[near].end[WORK_IN]]);
+        ends[i] = (struct rmg_dense_edge){.from = numbers->of_node[at->end[WORK_OUT]],
+                                          .to = numbers->of_node[at->end[WORK_IN]],
+                                          .type = numbers->of_type[at->type]};
+    }
+    const struct rmg_dense dense = {.nodes = numbers->nodes,
+                                    .node_count = (uint32_t)work->nodes_live,
+                                    .types = numbers->types,
+                                    .type_count = work->type_count,
+                                    .ids = edges->ids,
+                                    .ends = ends,
+                                    .edge_count = count};
+    enum jit_err err = rmg_load_edges(c->load, &dense);
+    work->heap->free(work->heap, ends);
     return err;
 }
 
@@ -313,7 +208,7 @@ static enum jit_err write_attachments(struct commit *c, enum rmg_plane plane)
 {
     struct rmg_work *work = c->work;
     const bool is_edge = plane == RMG_PLANE_BETA;
-    const struct batch *batch = is_edge ? &c->edges : &c->nodes;
+    const struct work_batch *batch = is_edge ? &c->edges : &c->nodes;
     uint32_t first = is_edge ? c->edge_first : c->node_first;
     uint32_t *columns = work->heap->alloc(work->heap, (work->column_count + 1ul) * sizeof *columns);
     enum jit_err err = columns == NULL ? JIT_ENOMEM : JIT_OK;
@@ -327,8 +222,7 @@ static enum jit_err write_attachments(struct commit *c, enum rmg_plane plane)
         }
     }
     for (uint32_t i = 0; i < batch->count && err == JIT_OK; i++) {
-        uint32_t place = batch->order[i].index;
-        err = write_owner(c, columns, count, batch->handles[place], &batch->ids[place]);
+        err = write_owner(c, columns, count, batch->handles[i], &batch->ids[i]);
     }
 out:
     work->heap->free(work->heap, columns);
@@ -353,7 +247,7 @@ static enum jit_err write_map(struct commit *c, enum rmg_map map)
     case RMG_NODES:
         return write_nodes(c);
     case RMG_EDGES:
-        err = write_edges(c);
+        err = c->all_edges ? load_edges(c) : write_edges(c);
         break;
     case RMG_ALPHA:
         return write_attachments(c, RMG_PLANE_ALPHA);
@@ -436,19 +330,19 @@ enum jit_err rmg_work_commit(struct rmg_work *work, struct rmg_tx *tx)
         err = rmg_load_begin(tx, &c.load);
     }
     if (err == JIT_OK) {
-        err = batch_fill(work, false, c.node_first, &c.nodes);
+        err = work_batch_fill(work, false, c.node_first, &c.nodes);
     }
     if (err == JIT_OK) {
-        err = batch_fill(work, true, c.edge_first, &c.edges);
-    }
-    if (err == JIT_OK) {
-        err = place_nodes(&c);
+        err = work_batch_fill(work, true, c.edge_first, &c.edges);
     }
     if (err == JIT_OK && !c.all) {
-        err = batch_fresh(work, false, &c.nodes);
+        err = work_batch_fresh(work, false, &c.nodes);
     }
     if (err == JIT_OK && !c.all_edges) {
-        err = batch_fresh(work, true, &c.edges);
+        err = work_batch_fresh(work, true, &c.edges);
+    }
+    if (err == JIT_OK) {
+        err = work_numbers_make(work, c.node_first, &c.nodes, &c.numbers);
     }
     if (err == JIT_OK) {
         err = write_deletions(&c);
@@ -461,9 +355,9 @@ enum jit_err rmg_work_commit(struct rmg_work *work, struct rmg_tx *tx)
     } else {
         rmg_load_abort(c.load);
     }
-    batch_free(work->heap, &c.nodes);
-    batch_free(work->heap, &c.edges);
-    work->heap->free(work->heap, c.node_place);
+    work_batch_release(work, &c.nodes);
+    work_batch_release(work, &c.edges);
+    work_numbers_release(work, &c.numbers);
     jit_buf_release(&c.bytes);
     return err;
 }

@@ -16,6 +16,7 @@ struct load_list {
     uint32_t count;
     uint32_t portals; /* among the attachments of owners */
     bool mixed;       /* the ids do not ascend */
+    bool indexed;     /* its indexes are built already, and it is not mixed */
 };
 
 struct load_link {
@@ -84,6 +85,19 @@ JIT_MUST_CHECK enum jit_err load_list_sort(struct trie_pen *pen, enum rmg_map ma
                                            struct load_list *list, struct rmg_radix *scratch,
                                            struct load_owner *owner, struct jit_id *at);
 
+/* ---- building (load_build.c) ---- */
+
+/* The ids of a map in order, to be met by ids in order. */
+struct load_among {
+    struct rmg_graph graph;
+    struct rmg_iter iter;
+    const uint8_t *leaf; /* NULL: past the end */
+    enum jit_err err;
+};
+void load_among_begin(struct load_among *among, const struct rmg_tx *tx, enum rmg_map map);
+void load_among_step(struct load_among *among);
+bool load_among_has(struct load_among *among, const uint8_t *id);
+
 /* Build a map of tx->at, and its indexes, which are all empty, from a list; it is empty
  * afterwards, whatever happens. Errors: JIT_EEXIST (*at names it), JIT_EDANGLING, JIT_ENOENT (an
  * owner), JIT_ELIMIT, the arena's. */
@@ -95,5 +109,25 @@ struct load_build {
 };
 JIT_MUST_CHECK enum jit_err load_build(struct load_build *build, enum rmg_map map,
                                        struct load_list *list, struct jit_id *at);
+/* An index is complete, or given up when err says so. */
+JIT_MUST_CHECK enum jit_err load_index_end(struct load_build *build, enum rmg_map map,
+                                           enum jit_err err);
+/* Release a leaf of this transaction; user: a struct load_leaf_end. */
+struct load_leaf_end {
+    struct trie_pen *pen;
+    enum rmg_map map;
+};
+void load_leaf_free(void *user, uint32_t ref);
+
+/* ---- a stream (tx_load.c) ---- */
+struct rmg_load {
+    struct jit_heap *heap;
+    struct load_build build;
+    struct load_owner owner;
+    struct jit_id instance;
+    enum rmg_map map; /* RMG_MAPS: none is open */
+    bool replaces;    /* it had content */
+    struct load_list list;
+};
 
 #endif

@@ -13,6 +13,7 @@
 struct rmg_radix {
     uint64_t key;
     uint32_t index; /* of what is sorted, in the caller's array */
+    uint32_t rest;  /* the caller's; comes along */
 };
 
 /* Sort items ascending by (key, compare, place before). scratch: room for count more. compare may

@@ -173,21 +173,19 @@ static enum jit_err spine_fold(struct trie_spine *spine, unsigned near)
     return JIT_OK;
 }
 
-enum jit_err trie_spine_add(struct trie_spine *spine, uint32_t leaf)
+enum jit_err trie_spine_add(struct trie_spine *spine, const struct trie_key *key, uint32_t leaf)
 {
-    const struct trie_key key =
-        trie_key_of_leaf(spine->spec, rmg_arena_at(spine->pen->arena, leaf));
     if (spine->last.part[0] == NULL) {
         spine_open(spine, 0); /* the root, with one child if need be */
     } else {
         const unsigned nibbles = trie_key_nibbles(spine->spec);
-        unsigned near = trie_key_differ(&spine->last, &key, nibbles);
+        unsigned near = trie_key_differ(&spine->last, key, nibbles);
         enum jit_err err = near == nibbles ? JIT_EEXIST : spine_fold(spine, near);
         if (err != JIT_OK) {
             return err;
         }
     }
-    spine->last = key;
+    spine->last = *key;
     spine->hangs = leaf;
     spine->hangs_leaf = true;
     spine->hangs_leaves = 1;

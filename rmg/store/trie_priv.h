@@ -444,8 +444,10 @@ struct trie_spine {
 
 /* The pen must stay. */
 void trie_spine_begin(struct trie_spine *spine, struct trie_pen *pen, const struct trie_spec *spec);
-/* Errors: JIT_EEXIST (the key of the last one), or the arena's; then the leaf was not taken. */
-JIT_MUST_CHECK enum jit_err trie_spine_add(struct trie_spine *spine, uint32_t leaf);
+/* key: that of the leaf; the ids it points to stay until the next one. Errors: JIT_EEXIST (the key
+ * of the last one), or the arena's; then the leaf was not taken. */
+JIT_MUST_CHECK enum jit_err trie_spine_add(struct trie_spine *spine, const struct trie_key *key,
+                                           uint32_t leaf);
 /* Everything is dirty. After an error it is to be abandoned, too. */
 JIT_MUST_CHECK enum jit_err trie_spine_end(struct trie_spine *spine, uint32_t *root);
 /* Release the nodes; leaf() is told of every leaf that was taken. */

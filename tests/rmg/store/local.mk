@@ -1,5 +1,5 @@
 # Tests of rmg/store.
-check_PROGRAMS += %D%/test_arena %D%/test_branch %D%/test_codec %D%/test_hands %D%/test_id_table \
+check_PROGRAMS += %D%/test_arena %D%/test_branch %D%/test_codec %D%/test_dense %D%/test_hands %D%/test_id_table \
 	%D%/test_laws %D%/test_load %D%/test_many %D%/test_radix %D%/test_state_root %D%/test_store \
 	%D%/test_store_faults
 %C%_test_branch_CFLAGS = $(test_cflags)
@@ -10,6 +10,8 @@ check_PROGRAMS += %D%/test_arena %D%/test_branch %D%/test_codec %D%/test_hands %
 %C%_test_hands_LDADD = $(test_libs_rmg)
 %C%_test_state_root_CFLAGS = $(test_cflags)
 %C%_test_state_root_LDADD = $(test_libs_rmg)
+%C%_test_dense_CFLAGS = $(test_cflags)
+%C%_test_dense_LDADD = $(test_libs_rmg)
 %C%_test_load_CFLAGS = $(test_cflags)
 %C%_test_load_LDADD = $(test_libs_rmg)
 %C%_test_laws_CFLAGS = $(test_cflags)

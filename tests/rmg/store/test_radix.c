@@ -69,7 +69,7 @@ START_TEST(sorts) /* _i = kind */
             for (size_t i = 0; i < counts[c]; i++) {
                 keys[i] = key_of((enum kind)_i, &random, i);
                 ranks[i] = (uint32_t)jit_random_below(&random, 50);
-                items[i] = (struct rmg_radix){keys[i], (uint32_t)i};
+                items[i] = (struct rmg_radix){.key = keys[i], .index = (uint32_t)i};
             }
             rmg_radix_sort(items, items + counts[c], counts[c], compared ? by_rank : NULL, ranks);
             check_sorted(counts[c], compared);

@@ -1,0 +1,37 @@
+/* rmg/engine/work_batch.h - what a commit writes, by ascending ids: what was made gets its id here,
+ * many side by side. Layer: rmg; base only. Private to rmg/work*.c. */
+#ifndef JIT_RMG_WORK_BATCH_H
+#define JIT_RMG_WORK_BATCH_H
+
+#include "rmg/engine/work_priv.h"
+
+/* Elements by ascending ids. */
+struct work_batch {
+    uint32_t *handles;
+    struct jit_id *ids;
+    uint32_t count;
+};
+/* The live ones from handle `first` on; the batch is all zeros before, and released either way.
+ * Errors: JIT_ENOMEM, JIT_EEXIST (an id twice among them). */
+JIT_MUST_CHECK enum jit_err work_batch_fill(const struct rmg_work *work, bool is_edge,
+                                            uint32_t first, struct work_batch *batch);
+/* None of the batch is the id of something in the version that is still there. Errors: JIT_EEXIST.
+ */
+JIT_MUST_CHECK enum jit_err work_batch_fresh(const struct rmg_work *work, bool is_edge,
+                                             const struct work_batch *batch);
+void work_batch_release(const struct rmg_work *work, struct work_batch *batch);
+
+/* Nodes and types as places among all of them by ascending ids. */
+struct work_numbers {
+    struct jit_id *nodes; /* live ones */
+    uint32_t *of_node;    /* by handle */
+    struct jit_id *types;
+    uint32_t *of_type; /* by number of the working form */
+};
+/* batch: the nodes from handle `first` on. Errors: JIT_ENOMEM. */
+JIT_MUST_CHECK enum jit_err work_numbers_make(const struct rmg_work *work, uint32_t first,
+                                              const struct work_batch *batch,
+                                              struct work_numbers *out);
+void work_numbers_release(const struct rmg_work *work, struct work_numbers *numbers);
+
+#endif

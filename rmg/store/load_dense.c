@@ -1,0 +1,197 @@
+#include "rmg/store/load_dense.h"
+
+#include "base/check.h"
+#include "rmg/store/load_priv.h"
+
+#define AHEAD 16u /* edges that are asked for before they are looked at */
+
+struct dense {
+    const struct rmg_dense *in;
+    struct load_build *build;
+    struct load_list *list;
+    struct rmg_radix *items; /* edges; index: the leaf, key and rest: numbers */
+    struct rmg_radix *scratch;
+};
+
+/* ---- the leaves ---- */
+
+/* Numbers mean nothing unless the instance has just these nodes. */
+static enum jit_err same_nodes(const struct dense *dense)
+{
+    struct load_among among;
+    uint32_t at = 0;
+    load_among_begin(&among, dense->build->tx, RMG_NODES);
+    while (among.leaf != NULL && at < dense->in->node_count &&
+           memcmp(among.leaf + offsetof(struct leaf_node, id), dense->in->nodes[at].bytes,
+                  JIT_ID_BYTES) == 0) {
+        load_among_step(&among);
+        at++;
+    }
+    if (among.err != JIT_OK) {
+        return among.err;
+    }
+    return among.leaf == NULL && at == dense->in->node_count ? JIT_OK : JIT_EDANGLING;
+}
+
+static enum jit_err make_leaves(struct dense *dense)
+{
+    const struct rmg_dense *in = dense->in;
+    enum jit_err err = JIT_OK;
+    for (uint32_t i = 0; i < in->edge_count && err == JIT_OK; i++) {
+        const struct rmg_dense_edge *ahead = &in->ends[i + AHEAD < in->edge_count ? i + AHEAD : i];
+        __builtin_prefetch(&in->nodes[ahead->from]);
+        __builtin_prefetch(&in->nodes[ahead->to]);
+        const struct rmg_dense_edge ends = in->ends[i];
+        assert(ends.from < in->node_count);
+        assert(ends.to < in->node_count);
+        assert(ends.type < in->type_count);
+        const struct rmg_edge edge = {.id = in->ids[i],
+                                      .from = in->nodes[ends.from],
+                                      .to = in->nodes[ends.to],
+                                      .type = in->types[ends.type]};
+        err = load_edge(&dense->build->pen, dense->list, &edge);
+        dense->items[i] = (struct rmg_radix){.key = (uint64_t)ends.from << 32u | ends.to,
+                                             .index = dense->list->last,
+                                             .rest = ends.type};
+    }
+    return err == JIT_OK && dense->list->mixed ? JIT_EEXIST : err;
+}
+
+/* ---- their order ---- */
+
+/* By rest alone, stable: a count of each type. Errors: JIT_ENOMEM. */
+static enum jit_err sort_by_type(struct dense *dense, struct jit_heap *heap)
+{
+    const uint32_t count = dense->in->edge_count;
+    uint32_t *starts = jit_heap_zalloc(heap, dense->in->type_count + 1ul, sizeof *starts);
+    if (starts == NULL) {
+        return JIT_ENOMEM;
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        starts[dense->items[i].rest + 1]++;
+    }
+    for (uint32_t type = 0; type < dense->in->type_count; type++) {
+        starts[type + 1] += starts[type];
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        dense->scratch[starts[dense->items[i].rest]++] = dense->items[i];
+    }
+    memcpy(dense->items, dense->scratch, count * sizeof *dense->items);
+    heap->free(heap, starts);
+    return JIT_OK;
+}
+
+/* By key, then by rest, stable. */
+static void sort_by_all(struct dense *dense)
+{
+    struct rmg_radix *items = dense->items;
+    const uint32_t count = dense->in->edge_count;
+    uint32_t end = 0;
+    rmg_radix_sort(items, dense->scratch, count, NULL, NULL);
+    for (uint32_t begin = 0; begin < count; begin = end) {
+        const uint64_t key = items[begin].key;
+        for (end = begin + 1; end < count && items[end].key == key; end++) {
+        }
+        if (end - begin == 1) {
+            continue;
+        }
+        for (uint32_t i = begin; i < end; i++) {
+            items[i].key = items[i].rest;
+        }
+        rmg_radix_sort(items + begin, dense->scratch, end - begin, NULL, NULL);
+        for (uint32_t i = begin; i < end; i++) {
+            items[i].key = key;
+        }
+    }
+}
+
+/* ---- the indexes ---- */
+
+/* An index over the items, whose key is type, from and to, or an end, the type and the other end.
+ */
+static enum jit_err build_index(struct dense *dense, enum rmg_map map)
+{
+    const struct rmg_dense *in = dense->in;
+    struct load_build *build = dense->build;
+    const uint32_t count = in->edge_count;
+    enum jit_err err = JIT_OK;
+    trie_spine_begin(&build->spine, &build->pen, &trie_specs[map]);
+    for (uint32_t i = 0; i < count && err == JIT_OK; i++) {
+        const struct rmg_radix *item = &dense->items[i];
+        const struct leaf_edge *leaf = rmg_arena_at(build->pen.arena, item->index);
+        struct trie_key key;
+        if (map == RMG_EDGE_TYPES) {
+            const uint32_t ahead = dense->items[i + AHEAD < count ? i + AHEAD : i].index;
+            const struct leaf_edge *leaf_ahead = rmg_arena_at(build->pen.arena, ahead);
+            __builtin_prefetch(&leaf_ahead->edge.id);
+            key = (struct trie_key){.part = {&in->types[item->rest], &leaf->edge.id}};
+        } else {
+            key = (struct trie_key){.part = {&in->nodes[item->key >> 32u],
+                                             &in->types[(uint32_t)item->key],
+                                             &in->nodes[item->rest], &leaf->edge.id}};
+        }
+        err = trie_spine_add(&build->spine, &key, item->index);
+    }
+    return load_index_end(build, map, err);
+}
+
+/* They come by id, and go by type, by source and by target; ties stay in the order they had. */
+static enum jit_err build_indexes(struct dense *dense)
+{
+    struct rmg_radix *items = dense->items;
+    const uint32_t count = dense->in->edge_count;
+    enum jit_err err = sort_by_type(dense, dense->build->pen.heap);
+    if (err == JIT_OK) {
+        err = build_index(dense, RMG_EDGE_TYPES);
+    }
+    for (uint32_t i = 0; i < count && err == JIT_OK; i++) {
+        uint32_t to = (uint32_t)items[i].key;
+        items[i].key = items[i].key >> 32u << 32u | items[i].rest;
+        items[i].rest = to;
+    }
+    if (err == JIT_OK) {
+        sort_by_all(dense);
+        err = build_index(dense, RMG_OUT);
+    }
+    for (uint32_t i = 0; i < count && err == JIT_OK; i++) {
+        uint32_t from = (uint32_t)(items[i].key >> 32u);
+        items[i].key = (uint64_t)items[i].rest << 32u | (uint32_t)items[i].key;
+        items[i].rest = from;
+    }
+    if (err == JIT_OK) {
+        sort_by_all(dense);
+        err = build_index(dense, RMG_IN);
+    }
+    return err;
+}
+
+enum jit_err rmg_load_edges(struct rmg_load *load, const struct rmg_dense *in)
+{
+    struct dense dense = {.in = in, .build = &load->build, .list = &load->list};
+    struct rmg_arena *arena = load->build.pen.arena;
+    const uint64_t bytes = 2ull * in->edge_count * sizeof *dense.items;
+    uint32_t ref = 0;
+    assert(load->map == RMG_EDGES && load->list.count == 0);
+    if (in->edge_count == 0) {
+        return JIT_OK;
+    }
+    enum jit_err err = tx_find(load->build.tx, &load->instance);
+    if (err == JIT_OK) {
+        err = same_nodes(&dense);
+    }
+    if (err == JIT_OK) {
+        err = rmg_arena_borrow(arena, bytes, &ref);
+    }
+    if (err != JIT_OK) {
+        return err;
+    }
+    dense.items = rmg_arena_at(arena, ref);
+    dense.scratch = dense.items + in->edge_count;
+    err = make_leaves(&dense);
+    if (err == JIT_OK) {
+        err = build_indexes(&dense);
+    }
+    rmg_arena_return(arena, ref, bytes);
+    load->list.indexed = err == JIT_OK;
+    return err;
+}

@@ -1,0 +1,227 @@
+/* Goal:   edges that come as numbers make what the same edges make that come as a stream of ids:
+ *         root, indexes, memory; numbers that do not fit the instance are refused.
+ * Method: random graphs with hubs, loops, parallel edges and types without an edge, over ids of
+ *         every kind, built both ways; every allocation refused once. */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/random.h"
+#include "rmg/store/load_dense.h"
+#include "tests/lib/fault_heap.h"
+#include "tests/lib/tcase.h"
+#include "tests/lib/world.h"
+
+#define NODES_MAX 300u
+#define EDGES_MAX 1500u
+#define TYPES_MAX 40u
+#define ARENA     (1ull << 24)
+
+static struct jit_id nodes[NODES_MAX];
+static struct jit_id types[TYPES_MAX];
+static struct jit_id ids[EDGES_MAX];
+static struct rmg_dense_edge ends[EDGES_MAX];
+static struct rmg_dense dense;
+
+static void must(enum jit_err err)
+{
+    ck_assert_msg(err == JIT_OK, "%s", jit_err_text(err));
+}
+
+/* ---- random content ---- */
+
+static int by_bytes(const void *a, const void *b)
+{
+    return memcmp(a, b, JIT_ID_BYTES);
+}
+
+/* So many different ids, ascending. */
+static uint32_t draw_ids(struct jit_id *out, enum world_ids kind, uint64_t seed, uint32_t count)
+{
+    uint32_t kept = 0;
+    for (uint32_t i = 0; i < count; i++) {
+        out[i] = world_id(kind, seed, i);
+    }
+    qsort(out, count, sizeof *out, by_bytes);
+    for (uint32_t i = 0; i < count; i++) {
+        if (kept == 0 || !jit_id_equal(&out[kept - 1], &out[i])) {
+            out[kept++] = out[i];
+        }
+    }
+    return kept;
+}
+
+static void draw(uint64_t seed)
+{
+    struct jit_random random = jit_random_of(seed);
+    enum world_ids kind = (enum world_ids)(seed % WORLD_IDS);
+    uint32_t hub = (uint32_t)jit_random_below(&random, 4); /* 0: every other edge leaves one node */
+    dense = (struct rmg_dense){.nodes = nodes, .types = types, .ids = ids, .ends = ends};
+    dense.node_count =
+        draw_ids(nodes, kind, seed + 1, 1 + (uint32_t)jit_random_below(&random, NODES_MAX));
+    dense.type_count =
+        draw_ids(types, WORLD_RANDOM, seed + 2, 1 + (uint32_t)jit_random_below(&random, TYPES_MAX));
+    dense.edge_count =
+        draw_ids(ids, kind, seed + 3, 1 + (uint32_t)jit_random_below(&random, EDGES_MAX));
+    for (uint32_t i = 0; i < dense.edge_count; i++) {
+        bool of_hub = hub == 0 && i % 2 == 0;
+        ends[i] = (struct rmg_dense_edge){
+            .from = of_hub ? 0 : (uint32_t)jit_random_below(&random, dense.node_count),
+            .to = (uint32_t)jit_random_below(&random, dense.node_count),
+            .type = (uint32_t)jit_random_below(&random, dense.type_count)};
+    }
+}
+
+/* ---- both ways ---- */
+
+struct place {
+    struct rmg_arena *arena;
+    struct rmg_store *store;
+    struct rmg_version version;
+};
+
+static enum jit_err stream_edges(struct rmg_load *load)
+{
+    enum jit_err err = JIT_OK;
+    for (uint32_t i = 0; i < dense.edge_count && err == JIT_OK; i++) {
+        const struct rmg_edge edge = {ids[i], nodes[ends[i].from], nodes[ends[i].to],
+                                      types[ends[i].type]};
+        err = rmg_load_edge(load, &edge);
+    }
+    return err;
+}
+
+/* The nodes as a stream, the edges one way or the other. */
+static enum jit_err fill(struct rmg_tx *tx, const struct rmg_dense *numbers)
+{
+    const struct jit_id instance = world_id(WORLD_RANDOM, 9, 0);
+    struct rmg_load *load = NULL;
+    enum jit_err err = rmg_tx_upsert_instance(tx, &instance, &nodes[0], NULL);
+    err = err == JIT_OK ? rmg_load_begin(tx, &load) : err;
+    err = err == JIT_OK ? rmg_load_open(load, &instance, RMG_NODES) : err;
+    for (uint32_t i = 0; i < dense.node_count && err == JIT_OK; i++) {
+        err = rmg_load_node(load, &nodes[i], &types[i % dense.type_count]);
+    }
+    err = err == JIT_OK ? rmg_load_open(load, &instance, RMG_EDGES) : err;
+    if (err == JIT_OK) {
+        err = numbers == NULL ? stream_edges(load) : rmg_load_edges(load, numbers);
+    }
+    if (err == JIT_OK) {
+        return rmg_load_end(load);
+    }
+    rmg_load_abort(load);
+    return err;
+}
+
+static enum jit_err build(struct place *place, struct jit_heap *heap,
+                          const struct rmg_dense *numbers)
+{
+    struct rmg_tx *tx = NULL;
+    struct rmg_store_options options = {.arena_count = 1};
+    enum jit_err err = rmg_arena_new(heap, ARENA, &place->arena);
+    options.arenas[0] = place->arena;
+    place->version = rmg_version_empty();
+    err = err == JIT_OK ? rmg_store_new(heap, &options, &place->store) : err;
+    err = err == JIT_OK ? rmg_tx_begin(place->store, &place->version, &tx) : err;
+    if (err != JIT_OK) {
+        return err;
+    }
+    err = fill(tx, numbers);
+    if (err != JIT_OK) {
+        rmg_tx_abort(tx);
+        ck_assert_uint_eq(place->arena->live, 0);
+        return err;
+    }
+    return rmg_tx_seal(tx, &place->version);
+}
+
+static void clear(struct place *place, struct jit_heap *heap)
+{
+    if (place->store != NULL) {
+        rmg_store_free(place->store);
+    }
+    rmg_arena_free(heap, place->arena);
+    *place = (struct place){.arena = NULL};
+}
+
+START_TEST(both_ways) /* _i: seed */
+{
+    struct place plain = {.arena = NULL};
+    struct place numbered = {.arena = NULL};
+    struct rmg_fault fault;
+    fprintf(stderr, "seed %d\n", _i);
+    draw((uint64_t)_i);
+    must(build(&plain, jit_heap_libc(), NULL));
+    must(build(&numbered, jit_heap_libc(), &dense));
+    ck_assert(jit_id_equal(&plain.version.state_root, &numbered.version.state_root));
+    ck_assert_uint_eq(plain.arena->live, numbered.arena->live);
+    must(rmg_store_verify(numbered.store, &numbered.version, &fault)); /* indexes, too */
+    clear(&plain, jit_heap_libc());
+    clear(&numbered, jit_heap_libc());
+}
+END_TEST
+
+/* ---- what does not fit ---- */
+
+static void refused(const struct rmg_dense *numbers, enum jit_err want)
+{
+    struct place place = {.arena = NULL};
+    ck_assert_int_eq(build(&place, jit_heap_libc(), numbers), want);
+    clear(&place, jit_heap_libc());
+}
+
+START_TEST(misfits)
+{
+    struct jit_id swap;
+    draw(WORLD_IDS * 7); /* random ids */
+    ck_assert_uint_gt(dense.node_count, 2);
+    ck_assert_uint_gt(dense.edge_count, 2);
+    struct rmg_dense other = dense;
+    other.edge_count = 0; /* no edges at all */
+    refused(&other, JIT_OK);
+    /* Nodes: one too few, others. */
+    other = dense;
+    for (uint32_t i = 0; i < dense.edge_count; i++) {
+        ends[i] = (struct rmg_dense_edge){.from = 0};
+    }
+    other.node_count--;
+    refused(&other, JIT_EDANGLING);
+    struct jit_id others[NODES_MAX];
+    memcpy(others, nodes, sizeof others);
+    others[1].bytes[31] ^= 1;
+    other = dense;
+    other.nodes = others;
+    refused(&other, JIT_EDANGLING);
+    /* Edges: out of order, one twice. */
+    swap = ids[0];
+    ids[0] = ids[1];
+    ids[1] = swap;
+    refused(&dense, JIT_EEXIST);
+    ids[0] = ids[1];
+    refused(&dense, JIT_EEXIST);
+}
+END_TEST
+
+START_TEST(refused_memory)
+{
+    enum jit_err err = JIT_ENOMEM;
+    draw(WORLD_IDS * 3);
+    for (int64_t n = 0; err != JIT_OK; n++) {
+        struct fault_heap mem = fault_heap_make(n, false);
+        struct place place = {.arena = NULL};
+        err = build(&place, &mem.heap, &dense);
+        ck_assert_int_eq(err, fault_heap_fired(&mem) ? JIT_ENOMEM : JIT_OK);
+        clear(&place, &mem.heap);
+        ck_assert_int_eq(mem.live, 0);
+    }
+}
+END_TEST
+
+static void suite(Suite *s)
+{
+    TCase *t = test_case(s, "dense", 60);
+    tcase_add_loop_test(t, both_ways, 0, 40);
+    tcase_add_test(t, misfits);
+    tcase_add_test(t, refused_memory);
+}
+
+TEST_MAIN("dense", suite)
