@@ -193,7 +193,7 @@ START_TEST(files_that_are_none)
     struct trial_input input = {.format = &format_csv, .paths = {"missing.csv"}};
     expect_fault(&input, JIT_ENOENT, "missing.csv", "No such file or directory");
     input.paths[0] = ".";
-    expect_fault(&input, JIT_EIO, ".", "Is a directory");
+    expect_fault(&input, JIT_ENOTSUP, ".", "Is a directory");
     input.paths[0] = "-";
     expect_fault(&input, JIT_ENOTSUP, "standard input",
                  "CSV files are read by name: nodes first, then edges");
