@@ -50,7 +50,10 @@ struct gexf {
     size_t attribute_count;
     size_t attribute_capacity;
     struct import_seen attribute_of; /* hash of class and id -> index + 1 */
-    bool *given;                     /* by the owner, one an attribute */
+    uint64_t *given;       /* one an attribute: the number of the owner that had it last */
+    uint64_t owner_number; /* from 1 */
+    size_t *defaults;      /* attributes that have one */
+    size_t default_count;
     struct net_owner owner;
     struct net_owner own; /* the graph's values */
     struct jit_buf text;
@@ -220,7 +223,7 @@ static enum jit_err take_attvalue(struct gexf *g, const struct xml_tag *tag)
     if (at == 0) {
         return net_fail(&g->net, JIT_EFORMAT, "no <attribute> has the id ", id.text, id.size);
     }
-    g->given[at - 1] = true;
+    g->given[at - 1] = g->owner_number;
     push(g, AT_LEAF);
     return take_value(g, &g->attributes[at - 1], value.text, value.size);
 }
@@ -266,9 +269,7 @@ static enum jit_err owner_begun(struct gexf *g, const struct net_text *id,
     if (g->labelled) {
         jit_buf_put(&g->label, label->text, label->size);
     }
-    if (g->attribute_count > 0) {
-        memset(g->given, 0, g->attribute_count * sizeof *g->given);
-    }
+    g->owner_number++;
     push(g, AT_OWNER);
     return g->label.err;
 }
@@ -336,9 +337,9 @@ static enum jit_err take_edge(struct gexf *g, const struct xml_tag *tag)
 static enum jit_err end_owner(struct gexf *g)
 {
     enum jit_err err = JIT_OK;
-    for (size_t i = 0; err == JIT_OK && i < g->attribute_count; i++) {
-        const struct attribute *one = &g->attributes[i];
-        if (!g->given[i] && one->has_default && one->edge == g->edges) {
+    for (size_t i = 0; err == JIT_OK && i < g->default_count; i++) {
+        const struct attribute *one = &g->attributes[g->defaults[i]];
+        if (g->given[g->defaults[i]] != g->owner_number && one->edge == g->edges) {
             err = take_value(g, one, (const char *)one->value.data, one->value.size);
         }
     }
@@ -411,8 +412,13 @@ static enum jit_err take_list(struct gexf *g, bool edges)
 {
     if (!g->begun && g->attribute_count > 0) {
         g->given = jit_heap_zalloc(g->net.im->heap, g->attribute_count, sizeof *g->given);
-        if (g->given == NULL) {
+        g->defaults = jit_heap_zalloc(g->net.im->heap, g->attribute_count, sizeof *g->defaults);
+        if (g->given == NULL || g->defaults == NULL) {
             return JIT_ENOMEM;
+        }
+        for (size_t i = 0; i < g->attribute_count; i++) {
+            g->defaults[g->default_count] = i;
+            g->default_count += g->attributes[i].has_default;
         }
     }
     g->begun = true;
@@ -587,6 +593,7 @@ static void release(struct gexf *g)
     }
     heap->free(heap, g->attributes);
     heap->free(heap, g->given);
+    heap->free(heap, g->defaults);
     import_seen_release(&g->attribute_of);
     import_input_close(&g->input);
     net_owner_release(&g->owner);

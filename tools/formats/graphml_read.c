@@ -27,6 +27,7 @@ struct key {
     uint32_t name_size;
     uint32_t type_size; /* of hex: the type in words */
     bool has_default;
+    size_t default_at; /* among those that have one */
     char name[JIT_NAME_BYTES_MAX + 1];
     char type[JIT_LABEL_BYTES_MAX + 1];
     struct jit_buf value; /* the default */
@@ -42,7 +43,7 @@ struct frame {
     bool markup;   /* of data: there are elements in it */
     size_t tag;    /* of markup: where its name stands in the text */
     size_t tag_size;
-    bool *given; /* of a graph, node or edge: which keys with a default have come; or NULL */
+    bool *given; /* of a graph, node or edge: which defaults are not needed; or NULL */
 };
 
 struct graphml {
@@ -53,7 +54,9 @@ struct graphml {
     struct key *keys;
     size_t key_count;
     size_t key_capacity;
-    size_t default_count;                   /* keys that have one */
+    size_t *defaults; /* keys that have one */
+    size_t default_count;
+    size_t default_capacity;
     struct import_seen key_of;              /* hash of the id -> index + 1 */
     struct net_owner *spare[XML_DEPTH_MAX]; /* owners to be used again */
     size_t spare_count;
@@ -88,7 +91,7 @@ static enum jit_err frame_given(struct graphml *g, struct frame *frame)
     if (g->default_count == 0) {
         return JIT_OK;
     }
-    frame->given = jit_heap_zalloc(g->net.im->heap, g->key_count, sizeof *frame->given);
+    frame->given = jit_heap_zalloc(g->net.im->heap, g->default_count, sizeof *frame->given);
     return frame->given == NULL ? JIT_ENOMEM : JIT_OK;
 }
 
@@ -221,8 +224,8 @@ static enum jit_err take_data(struct graphml *g, const struct xml_tag *tag, stru
     if (at == 0) {
         return net_fail(&g->net, JIT_EFORMAT, "no <key> has the id ", word.text, word.size);
     }
-    if (of->given != NULL) {
-        of->given[at - 1] = true;
+    if (of->given != NULL && g->keys[at - 1].has_default) {
+        of->given[g->keys[at - 1].default_at] = true;
     }
     push(g, AT_DATA, of->owner)->key = (size_t)at - 1;
     jit_buf_reset(&g->text);
@@ -252,9 +255,9 @@ static enum jit_err take_own_data(struct graphml *g, const struct xml_tag *tag, 
 static enum jit_err end_owner(struct graphml *g, struct frame *frame, unsigned domain)
 {
     enum jit_err err = JIT_OK;
-    for (size_t i = 0; err == JIT_OK && frame->given != NULL && i < g->key_count; i++) {
-        const struct key *key = &g->keys[i];
-        if (!frame->given[i] && key->has_default && (key->domain & domain) != 0) {
+    for (size_t i = 0; err == JIT_OK && frame->given != NULL && i < g->default_count; i++) {
+        const struct key *key = &g->keys[g->defaults[i]];
+        if (!frame->given[i] && (key->domain & domain) != 0) {
             err = take_value(g, frame->owner, key, (const char *)key->value.data, key->value.size);
         }
     }
@@ -533,8 +536,15 @@ static enum jit_err end_default(struct graphml *g)
     if (key->has_default) {
         return fail(g, JIT_EFORMAT, "a second <default>", NULL);
     }
+    void *data = g->defaults;
+    if (jit_heap_grow(g->net.im->heap, &data, &g->default_capacity, g->default_count + 1,
+                      sizeof *g->defaults) != 0) {
+        return JIT_ENOMEM;
+    }
+    g->defaults = data;
+    g->defaults[g->default_count] = g->key_count - 1;
     key->has_default = true;
-    g->default_count++;
+    key->default_at = g->default_count++;
     jit_buf_put(&key->value, g->text.data, g->text.size);
     return key->value.err;
 }
@@ -595,6 +605,7 @@ static void release(struct graphml *g)
         net_owner_release(g->spare[i]);
         heap->free(heap, g->spare[i]);
     }
+    heap->free(heap, g->defaults);
     for (size_t i = 0; i < g->key_count; i++) {
         jit_buf_release(&g->keys[i].value);
     }
