@@ -24,18 +24,20 @@ static struct rmg_arena *arena_of(const struct rmg_collect *collect,
 
 /* ---- tables ---- */
 
-static uint64_t mix(uint64_t hash, const struct jit_id *id)
+/* The last bytes of an id move only the high bits of a product, so those come down once more. */
+uint64_t collect_mix(uint64_t hash, const struct jit_id *id)
 {
     for (size_t i = 0; i < JIT_ID_BYTES; i += 8) {
         hash = (hash ^ jit_le64(id->bytes + i)) * 0x9e3779b97f4a7c15ull;
-        hash ^= hash >> 29;
+        hash ^= hash >> 32;
     }
-    return hash;
+    hash *= 0xff51afd7ed558ccdull;
+    return hash ^ hash >> 32;
 }
 
-static uint64_t mix_triple(const struct rmg_edge *edge)
+static uint64_t mix_triple(uint64_t seed, const struct rmg_edge *edge)
 {
-    return mix(mix(mix(0, &edge->from), &edge->to), &edge->type);
+    return collect_mix(collect_mix(collect_mix(seed, &edge->from), &edge->to), &edge->type);
 }
 
 static const struct leaf_node *node_at(const struct rmg_collect *collect,
@@ -51,35 +53,41 @@ static struct leaf_edge *edge_at(const struct rmg_collect *collect, const struct
 }
 
 /* What a slot's value leads to, hashed. */
+typedef uint64_t hash_of(const struct rmg_collect *collect, const struct collect_part *part,
+                         uint64_t seed, uint32_t value);
+
 static uint64_t hash_node(const struct rmg_collect *collect, const struct collect_part *part,
-                          uint32_t value)
+                          uint64_t seed, uint32_t value)
 {
-    return mix(0, &node_at(collect, part, value)->id);
+    return collect_mix(seed, &node_at(collect, part, value)->id);
 }
 
 static uint64_t hash_triple(const struct rmg_collect *collect, const struct collect_part *part,
-                            uint32_t value)
+                            uint64_t seed, uint32_t value)
 {
-    return mix_triple(&edge_at(collect, part, value)->edge);
+    return mix_triple(seed, &edge_at(collect, part, value)->edge);
 }
 
 static uint64_t hash_place(const struct rmg_collect *collect, const struct collect_part *part,
-                           uint32_t value)
+                           uint64_t seed, uint32_t value)
 {
     (void)part;
-    return mix(0, &collect->parts[value - 1].id);
+    return collect_mix(seed, &collect->parts[value - 1].id);
 }
 
 /* Room for one more. Errors: JIT_ENOMEM. */
 static enum jit_err table_room(struct rmg_collect *collect, const struct collect_part *part,
-                               struct collect_table *table,
-                               uint64_t (*hash)(const struct rmg_collect *,
-                                                const struct collect_part *, uint32_t))
+                               struct collect_table *table, hash_of *hash)
 {
-    if ((table->count + 1) * 2 <= table->capacity) {
+    const bool full = (table->count + 1) * 2 > table->capacity;
+    const bool crowded = table->steps > 2 * table->capacity;
+    if (!full && !crowded) {
         return JIT_OK;
     }
-    size_t capacity = table->capacity == 0 ? TABLE_MIN : table->capacity * 2;
+    const uint64_t seed = table->seed + crowded;
+    size_t capacity = !full                  ? table->capacity
+                      : table->capacity == 0 ? TABLE_MIN
+                                             : table->capacity * 2;
     uint32_t *slots = jit_heap_zalloc(collect->heap, capacity, sizeof *slots);
     if (slots == NULL) {
         return JIT_ENOMEM;
@@ -88,7 +96,7 @@ static enum jit_err table_room(struct rmg_collect *collect, const struct collect
         if (table->slots[i] == 0) {
             continue;
         }
-        size_t at = hash(collect, part, table->slots[i]) & (capacity - 1);
+        size_t at = hash(collect, part, seed, table->slots[i]) & (capacity - 1);
         while (slots[at] != 0) {
             at = (at + 1) & (capacity - 1);
         }
@@ -97,7 +105,17 @@ static enum jit_err table_room(struct rmg_collect *collect, const struct collect
     collect->heap->free(collect->heap, table->slots);
     table->slots = slots;
     table->capacity = capacity;
+    table->seed = seed;
+    table->steps = 0;
     return JIT_OK;
+}
+
+/* A new key, in the free slot where it belongs. */
+static void table_put(struct collect_table *table, uint64_t hash, uint32_t *slot, uint32_t value)
+{
+    *slot = value;
+    table->count++;
+    table->steps += ((size_t)(slot - table->slots) - (size_t)hash) & (table->capacity - 1);
 }
 
 void collect_table_release(struct rmg_collect *collect, struct collect_table *table)
@@ -115,7 +133,7 @@ static uint32_t *node_slot(const struct rmg_collect *collect, const struct colle
     if (table->capacity == 0) {
         return NULL;
     }
-    size_t at = mix(0, id) & (table->capacity - 1);
+    size_t at = collect_mix(table->seed, id) & (table->capacity - 1);
     while (table->slots[at] != 0 &&
            !jit_id_equal(&node_at(collect, part, table->slots[at])->id, id)) {
         at = (at + 1) & (table->capacity - 1);
@@ -127,7 +145,7 @@ static uint32_t *triple_slot(const struct rmg_collect *collect, const struct col
                              const struct rmg_edge *key)
 {
     const struct collect_table *table = &part->triples;
-    size_t at = mix_triple(key) & (table->capacity - 1);
+    size_t at = mix_triple(table->seed, key) & (table->capacity - 1);
     for (; table->slots[at] != 0; at = (at + 1) & (table->capacity - 1)) {
         const struct rmg_edge *edge = &edge_at(collect, part, table->slots[at])->edge;
         if (jit_id_equal(&edge->from, &key->from) && jit_id_equal(&edge->to, &key->to) &&
@@ -141,7 +159,7 @@ static uint32_t *triple_slot(const struct rmg_collect *collect, const struct col
 static uint32_t *place_slot(const struct rmg_collect *collect, const struct jit_id *id)
 {
     const struct collect_table *table = &collect->places;
-    size_t at = mix(0, id) & (table->capacity - 1);
+    size_t at = collect_mix(table->seed, id) & (table->capacity - 1);
     while (table->slots[at] != 0 && !jit_id_equal(&collect->parts[table->slots[at] - 1].id, id)) {
         at = (at + 1) & (table->capacity - 1);
     }
@@ -308,8 +326,8 @@ enum jit_err rmg_collect_instance(struct rmg_collect *collect, const struct jit_
         return err;
     }
     collect->last = collect->part_count;
-    *place_slot(collect, id) = (uint32_t)++collect->part_count;
-    collect->places.count++;
+    table_put(&collect->places, collect_mix(collect->places.seed, id), place_slot(collect, id),
+              (uint32_t)++collect->part_count);
     collect->parts[collect->last] = (struct collect_part){
         .id = *id,
         .root_node = *root_node,
@@ -336,8 +354,8 @@ enum jit_err rmg_collect_node(struct rmg_collect *collect, const struct jit_id *
     struct trie_pen pen = collect_pen(collect, part);
     err = load_node(&pen, &part->lists[RMG_NODES], id, type);
     if (err == JIT_OK) {
-        *slot = part->lists[RMG_NODES].last;
-        part->nodes.count++;
+        table_put(&part->nodes, collect_mix(part->nodes.seed, id), slot,
+                  part->lists[RMG_NODES].last);
     }
     return err;
 }
@@ -388,7 +406,9 @@ enum jit_err rmg_collect_edge_numbered(struct rmg_collect *collect, const struct
     err = load_edge(&pen, edges, &edge);
     if (err == JIT_OK) {
         load_number_set((uint8_t *)edge_at(collect, part, edges->last), number);
-        part->triples.count += *slot == 0;
+        if (*slot == 0) {
+            table_put(&part->triples, mix_triple(part->triples.seed, &edge), slot, edges->last);
+        }
         *slot = edges->last;
         *edge_id = edge.id;
     }

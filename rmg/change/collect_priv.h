@@ -11,7 +11,14 @@ struct collect_table {
     uint32_t *slots;
     size_t capacity; /* a power of two, or 0 */
     size_t count;
+    /* Ids may be chosen so that they meet in one place. When those put in have gone as many steps
+     * beyond their places as it costs to put all of them elsewhere, that is done, by another seed.
+     */
+    uint64_t seed;
+    size_t steps;
 };
+/* Of a table's key: the seed, then each id of it. */
+uint64_t collect_mix(uint64_t hash, const struct jit_id *id);
 
 struct collect_part { /* one instance */
     struct jit_id id;

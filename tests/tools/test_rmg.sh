@@ -201,6 +201,22 @@ for stream in 0 1 2; do
     check "stream $stream is closed" 0 '*' ''
     rm -f quiet.rmg
 done
+# What is too large is called by its name.
+{
+    printf '{"kind":"instance","id":"%064d","root":"%064d","parent":null}\n' 1 2
+    printf '{"kind":"node","instance":"%064d","id":"%064d","type":"%064d"}\n' 1 2 3
+    printf '{"kind":"attachment","instance":"%064d","plane":"alpha","owner":"%064d",' 1 2
+    printf '"name":"%0256d","type":"%064d","bytes":""}\n' 0 3
+} >name.ndjson
+run "$rmg" hash name.ndjson
+check 'a long name' 2 '' '*name.ndjson:3:1: a name of more than 255 bytes*'
+{
+    head -n 2 name.ndjson
+    printf '{"kind":"attachment","instance":"%064d","plane":"alpha","owner":"%064d",' 1 2
+    printf '"name":"a","type":"%064d","bytes":"%02097154d"}\n' 3 0
+} >atom.ndjson
+run "$rmg" hash atom.ndjson
+check 'a large atom' 2 '' '*atom.ndjson:3:1: an atom of more than 1 MiB*'
 # A folder is no file, whatever it is named for.
 mkdir folder
 "$rmg" keygen key -q >quiet.txt

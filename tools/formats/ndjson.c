@@ -258,8 +258,11 @@ static enum jit_err take_instance(struct reader *r)
     }
     err = rmg_collect_instance(r->collect, &one.id, &one.root_node,
                                one.parent.present ? &one.parent : NULL);
-    if (err == JIT_EEXIST) {
-        return fail(r, err, 1, "a second line for this instance", "");
+    if (err == JIT_EEXIST || err == JIT_ELIMIT) {
+        return fail(r, err, 1,
+                    err == JIT_EEXIST ? "a second line for this instance"
+                                      : "more than 65,536 instances",
+                    "");
     }
     if (err != JIT_OK) {
         return err;
@@ -360,13 +363,13 @@ static enum jit_err take_attachment(struct reader *r)
     err = err == JIT_OK ? plane_of(r, &plane) : err;
     err = err == JIT_OK ? id_of(r, "owner", true, &owner) : err;
     err = err == JIT_OK ? name_of(r, &attachment.name, &attachment.name_size) : err;
-    err = err == JIT_OK ? rmg_collect_attachment(r->collect, &instance, plane, &owner, &attachment)
-                        : err;
-    if (err == JIT_ELIMIT) {
-        return fail(r, err, 1, "more than 256 attachments on one owner", "");
-    }
     if (err != JIT_OK) {
         return err;
+    }
+    err = rmg_collect_attachment(r->collect, &instance, plane, &owner, &attachment);
+    if (err != JIT_OK) {
+        return err != JIT_ELIMIT ? err
+                                 : fail(r, err, 1, "more than 256 attachments on one owner", "");
     }
     key_of((uint8_t)plane, &instance, &owner, attachment.name, attachment.name_size, &key);
     err = see(r, &key, "an attachment");

@@ -162,8 +162,11 @@ enum jit_err net_nested(struct net *net, const struct jit_id *instance, const st
     net->im->report->instances++;
     enum jit_err err =
         rmg_collect_instance(net->im->collect, &one.id, &one.root_node, &portal->parent);
-    if (err == JIT_EEXIST) {
-        return net_fail(net, err, "an instance with this id is there already", NULL, 0);
+    if (err == JIT_EEXIST || err == JIT_ELIMIT) {
+        return net_fail(net, err,
+                        err == JIT_EEXIST ? "an instance with this id is there already"
+                                          : "more than 65,536 instances",
+                        NULL, 0);
     }
     *graph = (uint32_t)net->graph_count;
     return err == JIT_OK ? add_graph(net, &one) : err;

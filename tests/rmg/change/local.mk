@@ -1,6 +1,8 @@
 # Tests of rmg/change.
-check_PROGRAMS += %D%/test_merge %D%/test_merge_join %D%/test_merge_laws %D%/test_merge_patch \
+check_PROGRAMS += %D%/test_collect %D%/test_merge %D%/test_merge_join %D%/test_merge_laws %D%/test_merge_patch \
 	%D%/test_patch %D%/test_patch_apply %D%/test_receipt
+%C%_test_collect_CFLAGS = $(test_cflags)
+%C%_test_collect_LDADD = $(test_libs_rmg)
 %C%_test_patch_apply_CFLAGS = $(test_cflags)
 %C%_test_patch_apply_LDADD = $(test_libs_rmg)
 %C%_test_patch_CFLAGS = $(test_cflags)
