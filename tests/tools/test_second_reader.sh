@@ -20,7 +20,8 @@ said() {
     local out
     out="${1##*/} state_root $(sed 's/.*"state_root":"\([0-9a-f]*\)".*/\1/' hash.txt)"
     out+=" linear $(sed 's/.*"linear_root":"\([0-9a-f]*\)".*/\1/' hash.txt)"
-    grep -q echo_root echo.txt && out+=" echo $(sed 's/.*"echo_root":"\([0-9a-f]*\)".*/\1/' echo.txt)"
+    ! grep -q echo_root echo.txt ||
+        out+=" echo $(sed 's/.*"echo_root":"\([0-9a-f]*\)".*/\1/' echo.txt)"
     [[ $1 == *.wsc ]] || ! grep -q schema_hash info.txt ||
         out+=" schema $(sed 's/.*"schema_hash":"\([0-9a-f]*\)".*/\1/' info.txt)"
     echo "$out"

@@ -7,8 +7,7 @@
 
 #include "base/buf.h"
 #include "base/hash.h"
-#include "base/le.h"
-#include "rmg/change/collect_priv.h"
+#include "rmg/change/collect.h"
 #include "rmg/file/file.h"
 #include "tests/lib/tcase.h"
 #include "tests/lib/world.h"
@@ -439,71 +438,11 @@ START_TEST(taken_over)
 }
 END_TEST
 
-/* ---- ids that are chosen ---- */
-
-#define CHOSEN 20000u
-
-static uint64_t inverse(uint64_t odd) /* modulo 2^64 */
-{
-    uint64_t x = odd;
-    for (int i = 0; i < 6; i++) {
-        x *= 2 - odd * x;
-    }
-    return x;
-}
-
-/* An id whose hash under the first seed ends in 32 zero bits: collect_mix() backwards. */
-static struct jit_id meeting_id(uint64_t n)
-{
-    struct jit_id id = {{0}};
-    uint64_t hash = n << 32;
-    uint64_t before = 0; /* what the first three words, all 0, give */
-    hash = (hash ^ hash >> 32) * inverse(0xff51afd7ed558ccdull);
-    hash = (hash ^ hash >> 32) * inverse(0x9e3779b97f4a7c15ull);
-    jit_put_le64(id.bytes + 24, hash ^ before);
-    ck_assert_uint_eq(collect_mix(0, &id) & UINT32_MAX, 0);
-    return id;
-}
-
-/* However ids are chosen, to find them again costs a few steps each: counted, for nodes, for
- * instances and for edges that are numbered. */
-START_TEST(ids_that_meet) /* _i: one after the other, or made to have one hash */
-{
-    struct bed bed;
-    struct rmg_collect *collect = NULL;
-    struct jit_id type = type_id(1);
-    struct jit_id edge;
-    bed_begin(&bed);
-    must(rmg_collect_new(&bed.heap, bed.store, &collect));
-    for (uint64_t n = 1; n <= CHOSEN; n++) {
-        struct jit_id id = _i == 1 ? meeting_id(n) : world_id(WORLD_SEQUENTIAL, 0, n);
-        if (n <= CHOSEN / 4) {
-            must(rmg_collect_instance(collect, &id, &id, NULL));
-        }
-        struct jit_id top = _i == 1 ? meeting_id(1) : world_id(WORLD_SEQUENTIAL, 0, 1);
-        must(rmg_collect_node(collect, &top, &id, &type));
-        ck_assert(rmg_collect_has_node(collect, &top, &id));
-        must(rmg_collect_edge_numbered(collect, &top, &id, &id, &type, &edge));
-    }
-    const struct collect_part *part = &collect->parts[0];
-    const struct collect_table *tables[] = {&collect->places, &part->nodes, &part->triples};
-    for (size_t i = 0; i < 3; i++) {
-        ck_assert_uint_ge(tables[i]->count, CHOSEN / 4);
-        ck_assert_uint_le(tables[i]->steps, 2 * tables[i]->capacity);
-        ck_assert_uint_le(tables[i]->seed, _i == 1 && i < 2 ? 16 : 0);
-        ck_assert(_i == 0 || i == 2 || tables[i]->seed > 0);
-    }
-    rmg_collect_free(collect);
-    bed_end(&bed);
-}
-END_TEST
-
 static void suite(Suite *s)
 {
     TCase *t = test_case(s, "load", 60);
     tcase_add_loop_test(t, hardly_more_than_the_state, 0, (int)SHAPES);
     tcase_add_loop_test(t, taken_over, 0, 2);
-    tcase_add_loop_test(t, ids_that_meet, 0, 2);
 }
 
 TEST_MAIN("load", suite)
