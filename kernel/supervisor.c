@@ -103,6 +103,7 @@ static bool look_at_bells(struct shell_supervisor *s)
         if (value != w->bell_seen) {
             struct kern_process_status status;
             struct kern_event event = {.kind = KERN_EVENT_BELL, .process = i};
+            shell_worker_heed(&w->worker, value - w->bell_seen);
             w->bell_seen = value;
             supervisor_step(s, &event);
             kern_core_process(s->core, i, &status);

@@ -93,7 +93,24 @@ enum jit_err shell_worker_spawn(struct shell_worker *worker, struct jit_heap *he
         return err;
     }
     worker->alive = true;
+    worker->needless = 0;
+    worker->calmed = false;
     return JIT_OK;
+}
+
+void shell_worker_heed(struct shell_worker *worker, uint32_t rings)
+{
+    if (!worker->alive || worker->calmed) {
+        return;
+    }
+    uint32_t excess = rings > SHELL_RINGS_A_LOOK ? rings - SHELL_RINGS_A_LOOK : 0;
+    uint32_t spare = rings < SHELL_RINGS_A_LOOK ? SHELL_RINGS_A_LOOK - rings : 0;
+    worker->needless = worker->needless > spare ? worker->needless - spare : 0;
+    worker->needless += excess < SHELL_RINGS_MAX ? excess : SHELL_RINGS_MAX;
+    if (worker->needless >= SHELL_RINGS_MAX) {
+        worker->calmed = true;
+        host_child_calm(&worker->child);
+    }
 }
 
 void shell_worker_kill(struct shell_worker *worker)

@@ -34,7 +34,13 @@ struct shell_worker {
     struct host_memory ring;
     struct host_memory graph;
     struct host_memory program;
+    uint32_t needless; /* rings of its bell beyond what there is reason for */
+    bool calmed;
 };
+
+/* A worker rings when it has said done, is short of room, or wants an answer. */
+#define SHELL_RINGS_A_LOOK 16u
+#define SHELL_RINGS_MAX    1024u /* needless ones, after which it is a flood */
 
 /* Nothing alive. */
 void shell_worker_init(struct shell_worker *worker);
@@ -59,6 +65,10 @@ void shell_worker_kill(struct shell_worker *worker);
  * shell_worker_release: the core may still look at them, since it has not heard of the end yet. */
 JIT_MUST_CHECK enum jit_err shell_worker_reap(struct shell_worker *worker, bool wait,
                                               struct host_exit *how);
+/* Its bell has rung so often since it was last looked at. Nobody is woken by a bell that is not
+ * waited for, but ringing takes a processor: whoever rings for nothing again and again runs from
+ * then on only when nobody else wants to. */
+void shell_worker_heed(struct shell_worker *worker, uint32_t rings);
 void shell_worker_release(struct shell_worker *worker); /* not alive; may be released already */
 
 #endif

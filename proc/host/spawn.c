@@ -247,6 +247,13 @@ void host_child_kill(const struct host_child *child)
     (void)syscall(SYS_pidfd_send_signal, child->pidfd, SIGKILL, NULL, 0);
 }
 
+void host_child_calm(const struct host_child *child)
+{
+    const struct sched_param param = {.sched_priority = 0};
+    assert(child->pid > 0); /* it is not reaped: the number is still its own */
+    (void)sched_setscheduler(child->pid, SCHED_IDLE, &param);
+}
+
 static const char *signal_meaning(int number)
 {
     switch (number) {

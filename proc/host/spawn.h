@@ -80,6 +80,10 @@ JIT_MUST_CHECK enum jit_err host_spawn(const struct host_spawn_spec *spec, struc
 void host_child_kill(
     const struct host_child *child); /* SIGKILL; one that has ended is left alone */
 
+/* From now on it runs only when nobody else wants a processor. Where we may not say so it stays as
+ * it is: nothing rests on it. */
+void host_child_calm(const struct host_child *child);
+
 struct host_exit {
     bool killed;
     int code; /* exit status, or the signal's number */

@@ -194,6 +194,7 @@ static void bench_spawn(const struct bench *bench)
 
 #define FLOOD_ROUNDS 10u
 #define FLOOD_TRIPS  400u
+#define FLOOD_BEFORE 100u
 
 struct peer {
     struct bench_worker worker;
@@ -217,6 +218,7 @@ static bool look(struct peer *peers, unsigned count)
     for (unsigned i = 0; i < count; i++) {
         uint32_t bell = sys_ring_host_bell_value(&peers[i].ring);
         if (peers[i].working && bell != peers[i].worker.bell_seen) {
+            shell_worker_heed(&peers[i].worker.worker, bell - peers[i].worker.bell_seen);
             peers[i].worker.bell_seen = bell;
             peers[i].working = sys_ring_host_done(&peers[i].ring) == 0;
         }
@@ -312,7 +314,9 @@ static void bench_flood(const struct bench *bench)
     for (size_t i = 0; i < FLOOD_ROUNDS; i++) {
         quiet[i] = p99(&host, peers, 1, &tick);
         peer_start(&host, &peers[1], &native);
-        (void)trip(&host, peers, 2, ++tick); /* it has started */
+        for (unsigned k = 0; k < FLOOD_BEFORE; k++) {
+            (void)trip(&host, peers, 2, ++tick); /* it has started, and is known for what it is */
+        }
         flood[i] = p99(&host, peers, 2, &tick);
         bench_worker_end(&host, &peers[1].worker);
     }
