@@ -17,6 +17,10 @@ const struct cli_option jitos_cap_options[] = {
      .metavar = "PATH",
      .fallback = "/world",
      .help = "the instance it is about"},
+    {.name = "process",
+     .type = CLI_TEXT,
+     .metavar = "PROCESS",
+     .help = "grant: about a process, in place of an instance"},
     {.name = "unused", .type = CLI_FLAG, .help = "ls: only what no request was ever covered by"},
     {.name = "from", .type = CLI_TEXT, .metavar = "CAP", .help = "grant: derived from this one"},
     {.name = "only-children",
@@ -111,80 +115,6 @@ int cap_parse_rights(struct cli *cli, const char *text, uint32_t *out)
     return CLI_OK;
 }
 
-/* ---- what was used ---- */
-
-struct used { /* a capability that a request named and was not denied under */
-    struct jit_id process;
-    struct jit_id instance;
-    uint32_t slot;
-};
-struct using_them {
-    struct used *items;
-    size_t count;
-    size_t capacity;
-    struct used last;
-};
-
-static enum jit_err note_use(struct using_them *u, const struct used *used)
-{
-    void *data = u->items;
-    if (u->count > 0 && memcmp(&u->last, used, sizeof *used) == 0) {
-        return JIT_OK;
-    }
-    u->last = *used;
-    for (size_t i = 0; i < u->count; i++) {
-        if (memcmp(&u->items[i], used, sizeof *used) == 0) {
-            return JIT_OK;
-        }
-    }
-    if (jit_heap_grow(jit_heap_libc(), &data, &u->capacity, u->count + 1, sizeof *u->items) != 0) {
-        return JIT_ENOMEM;
-    }
-    u->items = data;
-    u->items[u->count++] = *used;
-    return JIT_OK;
-}
-
-static enum jit_err used_in(void *user, const struct log_record *record)
-{
-    struct kern_record_view view;
-    struct rmg_asked request;
-    struct rmg_receipt receipt;
-    enum jit_err err = kern_record_decode(record->payload, record->payload_size, &view);
-    struct jit_cursor cur = jit_cursor_of(view.requests, view.requests_size);
-    for (uint64_t i = 0; err == JIT_OK && i < view.request_count; i++) {
-        err = rmg_asked_next(&cur, &request);
-        if (err == JIT_OK) {
-            err = kern_record_receipt(&view, i, &receipt);
-        }
-        struct used used;
-        memset(&used, 0, sizeof used);
-        used.process = request.process;
-        used.instance = request.instance;
-        used.slot = request.cap_slot;
-        if (err == JIT_OK && receipt.result != RMG_DENIED) {
-            err = note_use(user, &used);
-        }
-    }
-    return err;
-}
-
-/* A map is used by who asks for something there; any other right by a request that names it. */
-static bool is_used(const struct authority *a, const struct using_them *u,
-                    const struct sys_cap_node *node)
-{
-    const struct jit_id *holder = &a->config->processes[node->holder].id;
-    for (size_t i = 0; i < u->count; i++) {
-        bool same = jit_id_equal(&u->items[i].process, holder);
-        if (same && (u->items[i].slot == node->slot ||
-                     (node->cap.rights == SYS_RIGHT_MAP &&
-                      jit_id_equal(&u->items[i].instance, &node->cap.instance)))) {
-            return true;
-        }
-    }
-    return false;
-}
-
 /* ---- ls, tree ---- */
 
 static const char *state_of(const struct authority *a, uint32_t node)
@@ -231,8 +161,7 @@ static int open_asked(struct cli *cli, const char *label, struct cap_folder *fol
 int cap_ls(struct cli *cli)
 {
     struct cap_folder folder;
-    struct using_them u = {.items = NULL};
-    struct log_report report;
+    struct cap_used used = {.items = NULL};
     uint32_t only = SYS_CAP_NONE;
     int code = open_asked(cli, "cap ls", &folder);
     if (code != CLI_OK) {
@@ -243,19 +172,18 @@ int cap_ls(struct cli *cli)
         code = authority_find_process(cli, a, cli->operands[1], &only);
     }
     if (code == CLI_OK && cli_given(cli, "unused")) {
-        code = history_each(cli, cli_text(cli, "data"), used_in, &u, &report);
+        code = cap_used_read(cli, &used);
     }
     for (uint32_t p = 0; code == CLI_OK && p < a->config->process_count; p++) {
         for (uint32_t slot = 0; slot < sys_caps_slots(a->caps, p); slot++) {
             uint32_t at = sys_caps_at(a->caps, p, slot);
             bool shown = at != SYS_CAP_NONE && (only == SYS_CAP_NONE || only == p);
-            if (shown &&
-                !(cli_given(cli, "unused") && is_used(a, &u, sys_caps_node(a->caps, at)))) {
+            if (shown && !(cli_given(cli, "unused") && cap_used_is(a, &used, at))) {
                 print_cap(cli, a, at, 0);
             }
         }
     }
-    free(u.items);
+    free(used.items);
     cap_folder_close(&folder);
     return code;
 }

@@ -62,6 +62,22 @@ int cap_parse_derive(struct cli *cli, const struct authority *a, struct cap_chan
 /* "w[1]/3, generation 1, in tick 4", and the event of it. */
 int cap_say_new(struct cli *cli, const struct cap_change *change, const struct cap_changed *made);
 
+/* Which capabilities were ever good for something, by the whole log: jitos_cap_used.c. */
+struct cap_used {
+    struct cap_use {
+        struct jit_id process;
+        struct jit_id
+            instance; /* in which it asked; zeros: it was derived from, or handed on with */
+        uint32_t slot;
+    } * items;
+    size_t count;
+    size_t capacity;
+    struct cap_use last;
+};
+int cap_used_read(struct cli *cli, struct cap_used *used); /* an exit code; said */
+/* It, or one that was derived from it. */
+bool cap_used_is(const struct authority *a, const struct cap_used *used, uint32_t node);
+
 int cap_ls(struct cli *cli); /* jitos_cap.c */
 int cap_tree(struct cli *cli);
 int cap_who_can(struct cli *cli);

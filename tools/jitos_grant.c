@@ -128,7 +128,14 @@ int cap_parse_derive(struct cli *cli, const struct authority *a, struct cap_chan
         code = authority_parse_call(cli, a, cli->operands[3], &call);
         head.rule = call.rule != NULL ? call.rule->id : head.rule;
     }
-    if (code == CLI_OK && (from == SYS_CAP_NONE || cli_given(cli, "on"))) {
+    if (code == CLI_OK && cli_given(cli, "process")) {
+        uint32_t about = 0;
+        code = authority_find_process(cli, a, cli_text(cli, "process"), &about);
+        if (code == CLI_OK) {
+            head.instance = a->config->processes[about].id;
+            change->object = SYS_OBJECT_PROCESS;
+        }
+    } else if (code == CLI_OK && (from == SYS_CAP_NONE || cli_given(cli, "on"))) {
         code = authority_find_instance(cli, a, cli_text(cli, "on"), &head.instance);
     }
     if (code == CLI_OK) {

@@ -93,6 +93,23 @@ jitos cap tree --data run1 >tree1.txt
 jitos cap tree --data run3 >tree3.txt
 diff tree1.txt tree3.txt || fail "a restored folder has other capabilities"
 
+# ---- what was never used: by capability, not by slot; what is used through another is used ----
+jitos run leash.jitos --ticks 2 --data run5 -q >out.txt 2>&1 || fail "run5: $(cat out.txt)"
+unused() { # NAMES: exactly these
+    jitos cap ls --unused --data run5 | awk '{print $1}' | tr '\n' ' ' >out.txt
+    [ "$(cat out.txt)" = "$1" ] || fail "unused: $(cat out.txt), not $1"
+}
+unused "eager[0]/0 eager[0]/1 "
+expect 0 "libs[0]/2" jitos cap derive 'libs[0]/1' --until 50 --data run5
+unused "eager[0]/0 eager[0]/1 libs[0]/2 "
+expect 0 revoked jitos cap revoke 'games[0]/1' --data run5
+expect 0 "games[0]/1, generation 2" jitos cap grant games invoke 'retire(section = "libs")' --data run5
+unused "eager[0]/0 eager[0]/1 games[0]/1 libs[0]/2 "
+expect 0 "eager[0]/2" jitos cap move 'libs[0]/1' eager --data run5
+unused "eager[0]/0 eager[0]/1 games[0]/1 libs[0]/2 "
+expect 0 "games[0]/2" jitos cap grant games write --process 'libs[0]' --data run5
+expect 0 "write on process libs[0]" jitos cap ls games --data run5
+
 # ---- moving: what was derived from it stays derived ----
 expect 0 "games[0]/2" jitos cap derive 'games[0]/1' --requests 2 --data run3
 expect 0 "eager[0]/2" jitos cap move 'games[0]/1' eager --data run3
