@@ -163,8 +163,9 @@ static bool may_know(struct kern_core *core, uint32_t index, uint32_t instance)
 }
 
 enum rmg_result kern_told(struct kern_core *core, const struct kern_source *source,
-                          const struct kern_pending *pending, enum rmg_result result)
+                          const struct kern_pending *pending, enum rmg_result result, bool *known)
 {
+    *known = may_know(core, source->process, pending->instance);
     switch (result) {
     case RMG_DENIED:
         if (source->by_gate) {
@@ -173,11 +174,10 @@ enum rmg_result kern_told(struct kern_core *core, const struct kern_source *sour
         return result; /* for what it holds, which it knows */
     case RMG_APPLIED:
     case RMG_OVER_QUOTA:
-    case RMG_OVER_BUDGET:
     case RMG_INVALID:
         return result;
-    default: /* each of the others says something of what is there */
+    default: /* each of the others says something of what is there, how much of it, too */
         break;
     }
-    return may_know(core, source->process, pending->instance) ? result : RMG_INVALID;
+    return *known ? result : RMG_INVALID;
 }

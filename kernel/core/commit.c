@@ -161,7 +161,9 @@ static void settle_receipts(struct kern_core *core, const struct rmg_tick_output
             source->verdict = verdict_of(request);
             source->by_gate = true;
         }
-        enum rmg_result told = kern_told(core, source, pending, (enum rmg_result)receipt->result);
+        bool known = false;
+        enum rmg_result told =
+            kern_told(core, source, pending, (enum rmg_result)receipt->result, &known);
         process->counts[told]++;
         process->requests++;
         process->applied += receipt->result == RMG_APPLIED;
@@ -178,12 +180,11 @@ static void settle_receipts(struct kern_core *core, const struct rmg_tick_output
         if (!pending->want_receipt || process->state != KERN_PROCESS_DONE || process->asked_exit) {
             continue; /* one that exits with this tick takes nothing any more, and stays exited */
         }
-        bool all = told == (enum rmg_result)receipt->result;
         struct sys_receipt reply = {.cookie = pending->cookie,
                                     .tick = core->tick,
                                     .result = (uint16_t)told,
-                                    .blocker = all ? receipt->blocker : RMG_NO_BLOCKER,
-                                    .index = i,
+                                    .blocker = known ? receipt->blocker : RMG_NO_BLOCKER,
+                                    .index = known ? i : UINT32_MAX,
                                     .request_key = receipt->request_key};
         if (sys_ring_host_reply(&process->ring, &reply) != 1) {
             kern_process_kill(core, source->process, "it does not take its receipts");

@@ -181,9 +181,10 @@ enum jit_err kern_publish(struct kern_core *core);
 /* authorise.c. False: there was no memory. */
 bool kern_authorise(struct kern_core *core, uint32_t index, const struct kern_pending *pending,
                     struct rmg_request *request, struct kern_source *source);
-/* What its own worker is told of a result, and of a blocker. */
+/* What its own worker is told of a result. known: may it know what is in the instance? Else it is
+ * not told of a blocker either, nor how many requests of others came before its own. */
 enum rmg_result kern_told(struct kern_core *core, const struct kern_source *source,
-                          const struct kern_pending *pending, enum rmg_result result);
+                          const struct kern_pending *pending, enum rmg_result result, bool *known);
 
 /* cover.c: for a process's instance the one of the newest version, read once a tick. NULL: no
  * memory. */

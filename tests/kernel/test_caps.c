@@ -8,6 +8,7 @@
 #include <stdlib.h>
 
 #include "base/hash.h"
+#include "kernel/core/core_priv.h"
 #include "syscall/decode.h"
 #include "tests/lib/fault_heap.h"
 #include "tests/lib/sim_kernel.h"
@@ -675,6 +676,25 @@ START_TEST(a_copy_under_another_capability)
 }
 END_TEST
 
+/* Every result that there is, as a worker is told of it: to who may not read, all that depends on
+ * what is there is one. */
+static void check_told(uint32_t process, bool reads)
+{
+    const struct kern_pending pending = {.instance = 0};
+    for (unsigned result = 0; result < RMG_RESULT_COUNT; result++) {
+        bool own = result == RMG_APPLIED || result == RMG_DENIED || result == RMG_OVER_QUOTA;
+        for (int by_gate = 0; by_gate < 2; by_gate++) {
+            const struct kern_source source = {.process = process, .by_gate = by_gate == 1};
+            bool known = !reads;
+            enum rmg_result told =
+                kern_told(sim.core, &source, &pending, (enum rmg_result)result, &known);
+            bool hidden = !reads && (!own || (result == RMG_DENIED && by_gate == 1));
+            ck_assert_int_eq(known, reads);
+            ck_assert_int_eq(told, hidden ? RMG_INVALID : (enum rmg_result)result);
+        }
+    }
+}
+
 /* Who may neither map nor read learns that a request was done or denied, and nothing of what is
  * there. */
 START_TEST(receipts_tell_nothing_else)
@@ -687,10 +707,15 @@ START_TEST(receipts_tell_nothing_else)
     tick();
     ck_assert_int_eq(receipt_of(V, SYS_CALL_apply)->result, RMG_INVALID);
     ck_assert_int_eq(receipt_of(W, SYS_CALL_apply)->result, RMG_NO_MATCH);
+    ck_assert_uint_eq(receipt_of(V, SYS_CALL_apply)->index, UINT32_MAX); /* how busy others are */
+    ck_assert_uint_lt(receipt_of(W, SYS_CALL_apply)->index, 2);
     ck_assert_uint_eq(sim.last.counts[RMG_NO_MATCH], 2); /* the commit has the truth */
     apply_bump(V, blind.slot, blind.generation, 1, 2);
     tick();
     ck_assert_int_eq(receipt_of(V, SYS_CALL_apply)->result, RMG_APPLIED);
+    ck_assert_uint_eq(receipt_of(V, SYS_CALL_apply)->index, UINT32_MAX);
+    check_told(V, false);
+    check_told(W, true);
     give(V, SYS_RIGHT_READ, NULL, NULL);
     apply_bump(V, blind.slot, blind.generation, 99, 2);
     tick();

@@ -103,7 +103,8 @@ unused "eager[0]/0 eager[0]/1 "
 expect 0 "libs[0]/2" jitos cap derive 'libs[0]/1' --until 50 --data run5
 unused "eager[0]/0 eager[0]/1 libs[0]/2 "
 expect 0 revoked jitos cap revoke 'games[0]/1' --data run5
-expect 0 "games[0]/1, generation 2" jitos cap grant games invoke 'retire(section = "libs")' --data run5
+expect 0 "games[0]/1, generation 2" \
+    jitos cap grant games invoke 'retire(section = "libs")' --data run5
 unused "eager[0]/0 eager[0]/1 games[0]/1 libs[0]/2 "
 expect 0 "eager[0]/2" jitos cap move 'libs[0]/1' eager --data run5
 unused "eager[0]/0 eager[0]/1 games[0]/1 libs[0]/2 "
