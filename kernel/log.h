@@ -154,6 +154,19 @@ JIT_MUST_CHECK enum jit_err log_trim(struct jit_heap *heap, struct jit_io *io,
                                      const struct log_mark *from, bool dry,
                                      struct log_report *report, struct log_trimmed *out);
 
+/* Cut a damaged log, that nobody has open, behind its last record that verifies, read from a mark
+ * or from its start (NULL). What is cut off is kept: segments as "log/" || 16 hex digits ||
+ * ".broken". JIT_OK: it verifies now, or did before (segments is 0). Errors: JIT_ECORRUPT (nothing
+ * would be left: nothing was changed), those of log_verify_from, the storage seam's (the same again
+ * ends it). report: what was found. */
+struct log_salvaged {
+    uint64_t tick_end; /* ticks that are left: 0 to tick_end - 1 */
+    uint64_t segments; /* set aside */
+};
+JIT_MUST_CHECK enum jit_err log_salvage(struct jit_heap *heap, struct jit_io *io,
+                                        const struct log_mark *from, struct log_report *report,
+                                        struct log_salvaged *out);
+
 /* Is there history: a first record, whole or damaged? Reads no further and no blob, changes
  * nothing. A log whose first batch is not durable has none, nor has a folder without a log. Errors:
  * JIT_ENOMEM, those of the storage seam. */

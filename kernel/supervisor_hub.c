@@ -439,6 +439,27 @@ static void on_subscribe(struct shell_supervisor *s, struct hub_conn *conn,
     answer_status(s, conn, "status");
 }
 
+/* Is there a system? Else whoever asked is told. */
+static bool has_system(struct shell_supervisor *s, struct hub_conn *conn)
+{
+    if (s->core == NULL) {
+        fail(s, conn, "fresh", "there is no system yet: send one with genesis_begin");
+    }
+    return s->core != NULL;
+}
+
+/* Likewise, one that has not stopped. */
+static bool runs(struct shell_supervisor *s, struct hub_conn *conn)
+{
+    if (!has_system(s, conn)) {
+        return false;
+    }
+    if (s->stopped) {
+        fail_stopped(s, conn);
+    }
+    return !s->stopped;
+}
+
 static void on_run(struct shell_supervisor *s, struct hub_conn *conn, const cbor_item_t *message)
 {
     uint64_t to = 0;
@@ -446,12 +467,7 @@ static void on_run(struct shell_supervisor *s, struct hub_conn *conn, const cbor
         fail(s, conn, "format", "run wants the tick to reach: to");
         return;
     }
-    if (s->core == NULL) {
-        fail(s, conn, "fresh", "there is no system yet: send one with genesis_begin");
-        return;
-    }
-    if (s->stopped) {
-        fail_stopped(s, conn);
+    if (!runs(s, conn)) {
         return;
     }
     struct kern_event event = {.kind = KERN_EVENT_RUN, .tick = to};
@@ -665,12 +681,7 @@ static void on_cap(struct shell_supervisor *s, struct hub_conn *conn, const cbor
     uint64_t object = 0;
     size_t size = 0;
     struct kern_operator_ask ask = {.call = 0};
-    if (s->core == NULL) {
-        fail(s, conn, "fresh", "there is no system yet: send one with genesis_begin");
-        return;
-    }
-    if (s->stopped) {
-        fail_stopped(s, conn);
+    if (!runs(s, conn)) {
         return;
     }
     if (s->event_count + s->answer_count >= SUPERVISOR_COMMANDS_MAX) {
@@ -707,8 +718,7 @@ static void on_checkpoint(struct shell_supervisor *s, struct hub_conn *conn,
              "with a dot or a dash");
         return;
     }
-    if (s->core == NULL) {
-        fail(s, conn, "fresh", "there is no system yet: send one with genesis_begin");
+    if (!has_system(s, conn)) {
         return;
     }
     if (!supervisor_checkpoint_ask(s, conn, name)) {

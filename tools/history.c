@@ -133,6 +133,33 @@ int history_io(struct cli *cli, const char *data, int *fd, struct jit_io **io)
     return CLI_OK;
 }
 
+int history_checkpoints(struct cli *cli, const char *data, bool own, struct ckpt_list *list)
+{
+    struct jit_io *io = NULL;
+    int fd = -1;
+    uint8_t uuid[LOG_UUID_BYTES];
+    *list = (struct ckpt_list){.heap = jit_heap_libc()};
+    int code = history_io(cli, data, &fd, &io);
+    if (code != CLI_OK) {
+        return code;
+    }
+    /* A folder that cannot say its uuid has none, and is refused when it is opened. */
+    enum jit_err err = JIT_OK;
+    if (!own) {
+        err = ckpt_list_read(jit_heap_libc(), io, NULL, list);
+    } else if (log_uuid(jit_heap_libc(), io, uuid) == JIT_OK) {
+        err = ckpt_list_read(jit_heap_libc(), io, uuid, list);
+    }
+    io_posix_close(io);
+    close(fd);
+    if (err != JIT_OK) {
+        *list = (struct ckpt_list){.heap = jit_heap_libc()};
+        cli_what(cli, "the checkpoints of %s cannot be read", data);
+        cli_why(cli, "%s", jit_err_text(err));
+    }
+    return err == JIT_OK ? CLI_OK : (int)cli_exit_of(err);
+}
+
 int history_start(struct cli *cli, const char *data, struct ckpt_manifest *start, bool *found)
 {
     struct jit_io *io = NULL;
@@ -424,25 +451,18 @@ static int find_checkpoint(struct cli *cli, const char *data, const char *word, 
                            bool *found)
 {
     struct ckpt_list list;
-    struct jit_io *io = NULL;
-    int fd = -1;
     *found = false;
-    int code = history_io(cli, data, &fd, &io);
+    int code = history_checkpoints(cli, data, false, &list);
     if (code != CLI_OK) {
         return code;
     }
-    enum jit_err err = ckpt_list_read(jit_heap_libc(), io, NULL, &list);
-    const struct ckpt_entry *entry = err == JIT_OK ? ckpt_list_find(&list, word) : NULL;
+    const struct ckpt_entry *entry = ckpt_list_find(&list, word);
     if (entry != NULL && entry->manifest != NULL) {
         *tick = entry->manifest->tick;
         *found = true;
     }
-    if (err == JIT_OK) {
-        ckpt_list_release(&list);
-    }
-    io_posix_close(io);
-    close(fd);
-    return err == JIT_OK ? CLI_OK : (int)cli_exit_of(err);
+    ckpt_list_release(&list);
+    return CLI_OK;
 }
 
 static int no_revision(struct cli *cli, const char *data, const char *text)

@@ -21,6 +21,10 @@ int history_each_failing(struct cli *cli, const char *data, log_visit *visit, vo
  * Returns an exit code; said. */
 int history_start(struct cli *cli, const char *data, struct ckpt_manifest *start, bool *found);
 
+/* All checkpoints of a folder; own: those of its log alone. Release the list when it is CLI_OK;
+ * else it holds nothing. Returns an exit code; said. */
+int history_checkpoints(struct cli *cli, const char *data, bool own, struct ckpt_list *list);
+
 /* Has the folder history? One without a durable genesis has none, and counts as new (DESIGN 14.13).
  * What cannot be read, or is in use, counts as history: whoever opens it says why. */
 bool history_begun(const char *data);

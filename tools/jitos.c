@@ -101,6 +101,9 @@ static const struct cli_option ps_options[] = {JITOS_DATA, {.name = NULL}};
 static const struct cli_option verify_options[] = {
     JITOS_DATA,
     {.name = "deep", .type = CLI_FLAG, .help = "build the state of every checkpoint as well"},
+    {.name = "salvage",
+     .type = CLI_FLAG,
+     .help = "cut a damaged log behind its last whole record, and set aside what is cut off"},
     {.name = NULL},
 };
 
@@ -561,9 +564,14 @@ static const struct cli_verb verbs[] = {
     {.name = "verify",
      .operands = "",
      .summary = "check chain, checkpoints, hashes and indexes of a folder",
-     .about = "Exit 0: whole; 5: damaged, and it names the record and the byte, or the checkpoint.",
+     .about =
+         "Exit 0: whole; 5: damaged, and it names the record and the byte, or the checkpoint.\n\n"
+         "--salvage: where a checkpoint lies behind the damage, nothing has to be cut. Else ticks "
+         "that\n"
+         "were acknowledged are given up; their bytes stay as log/*.broken and ckpt/*.broken.",
      .options = verify_options,
-     .examples = {{"jitos verify --data run7", "is the folder whole?"}},
+     .examples = {{"jitos verify --data run7", "is the folder whole?"},
+                  {"jitos verify --salvage --data run7", "no copy is left: what can be kept?"}},
      .run = jitos_verify},
     {.run = NULL},
 };

@@ -14,6 +14,7 @@ int jitos_log_path(struct cli *cli); /* log PATH */
 int jitos_show(struct cli *cli);
 int jitos_replay(struct cli *cli);
 int jitos_verify(struct cli *cli);
+int jitos_salvage(struct cli *cli); /* verify --salvage */
 int jitos_checkpoint(struct cli *cli);
 int jitos_restore(struct cli *cli);
 int jitos_cap(struct cli *cli);

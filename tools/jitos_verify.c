@@ -100,28 +100,6 @@ static int verify_checkpoints(struct cli *cli, struct shell_system *system,
     return CLI_OK;
 }
 
-static int list_checkpoints(struct cli *cli, const char *data, struct ckpt_list *list)
-{
-    struct jit_io *io = NULL;
-    int fd = -1;
-    uint8_t uuid[LOG_UUID_BYTES];
-    *list = (struct ckpt_list){0};
-    int code = history_io(cli, data, &fd, &io);
-    if (code != CLI_OK) {
-        return code;
-    }
-    /* A folder that cannot say its uuid is refused when it is opened. */
-    enum jit_err err = log_uuid(jit_heap_libc(), io, uuid);
-    err = err == JIT_OK ? ckpt_list_read(jit_heap_libc(), io, uuid, list) : JIT_OK;
-    io_posix_close(io);
-    close(fd);
-    if (err != JIT_OK) {
-        cli_what(cli, "the checkpoints of %s cannot be read", data);
-        cli_why(cli, "%s", jit_err_text(err));
-    }
-    return err == JIT_OK ? CLI_OK : (int)cli_exit_of(err);
-}
-
 /* What the host said of itself. *count: how many entries. */
 static int verify_audit(struct cli *cli, const char *data, uint64_t *count)
 {
@@ -149,6 +127,9 @@ static int verify_audit(struct cli *cli, const char *data, uint64_t *count)
 
 int jitos_verify(struct cli *cli)
 {
+    if (cli_given(cli, "salvage")) {
+        return jitos_salvage(cli);
+    }
     uint64_t audited = 0;
     struct shell_system system;
     struct confirming confirming = {0};
@@ -157,7 +138,7 @@ int jitos_verify(struct cli *cli)
                                       .from = SHELL_FROM_START,
                                       .replayed = confirm,
                                       .user = &confirming};
-    int code = list_checkpoints(cli, opening.data, &confirming.list);
+    int code = history_checkpoints(cli, opening.data, true, &confirming.list);
     if (code == CLI_OK) {
         code = history_open(cli, &opening, &system);
     }

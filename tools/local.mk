@@ -33,7 +33,7 @@ bin_PROGRAMS += %D%/jitos
 	%D%/checkpoints.c %D%/checkpoints.h %D%/jitos_checkpoint.c \
 	%D%/jitos_restore.c %D%/rmgtool/key_file.c %D%/rmgtool/keys.h
 # States out of a history, with what `rmg` shows of them.
-%C%_jitos_SOURCES += %D%/jitos_bisect.c %D%/jitos_gc.c %D%/jitos_log_path.c %D%/names.c %D%/names.h %D%/jitos_replay.c
+%C%_jitos_SOURCES += %D%/jitos_bisect.c %D%/jitos_gc.c %D%/jitos_salvage.c %D%/jitos_log_path.c %D%/names.c %D%/names.h %D%/jitos_replay.c
 %C%_jitos_SOURCES += %D%/jitos_sweep.c %D%/sweep_plan.c %D%/sweep_plan.h
 %C%_jitos_SOURCES += %D%/parameters.c %D%/parameters.h
 %C%_jitos_SOURCES += %D%/causes.c %D%/causes.h %D%/jitos_why.c

@@ -94,7 +94,7 @@ dist_check_SCRIPTS += %D%/test_sweep.sh
 # Commands killed before each of their steps.
 noinst_PROGRAMS += %D%/kill_at
 %C%_kill_at_CFLAGS = $(AM_CFLAGS)
-dist_check_SCRIPTS += %D%/test_first_start.sh %D%/test_kill_each.sh
+dist_check_SCRIPTS += %D%/test_first_start.sh %D%/test_kill_each.sh %D%/test_salvage.sh
 
 # Histories made again, and one that was written by hand.
 noinst_PROGRAMS += %D%/forge
