@@ -523,6 +523,10 @@ static enum jit_err verify_one(struct rmg_engine *engine, struct eng_chunk *chun
     enum rmg_result result = rmg_match_verify(&verifier.graph, &match, &engine->draw,
                                               engine->input->budget, effect, &slots, &chunk->err);
     chunk->slots += slots;
+    if (chunk->err == JIT_ELIMIT) { /* its values alone are more than any patch holds */
+        chunk->err = JIT_OK;
+        result = RMG_OVER_QUOTA;
+    }
     if (chunk->err != JIT_OK) {
         return chunk->err;
     }

@@ -6,6 +6,7 @@
 #include "base/hash.h"
 #include "base/le.h"
 #include "rmg/engine/request.h"
+#include "rmg/lang/lang.h"
 #include "tests/lib/bed.h"
 #include "tests/lib/tcase.h"
 
@@ -547,6 +548,63 @@ START_TEST(a_patch_has_a_limit)
 }
 END_TEST
 
+/* One rewrite that is larger than any patch: the same, and its tick goes on without it. */
+START_TEST(a_rewrite_has_a_limit)
+{
+    static uint8_t value[JIT_ATOM_BYTES_MAX];
+    static char text[16384];
+    const uint32_t fields = 65; /* of 1 MiB each */
+    struct lang_system *system = NULL;
+    struct jit_buf messages;
+    struct bed large;
+    size_t at = (size_t)snprintf(text, sizeof text, "system s\ntype P { big: bytes");
+    for (uint32_t i = 0; i < fields; i++) {
+        at += (size_t)snprintf(text + at, sizeof text - at, ", f%u: bytes", i);
+    }
+    at += (size_t)snprintf(text + at, sizeof text - at,
+                           " }\nrule all\n  match (a:P)\n  set a.f0 = a.big");
+    for (uint32_t i = 1; i < fields; i++) {
+        at += (size_t)snprintf(text + at, sizeof text - at, ", a.f%u = a.big", i);
+    }
+    at += (size_t)snprintf(text + at, sizeof text - at, "\n");
+    jit_buf_init(&messages, jit_heap_libc(), 1u << 16);
+    enum jit_err err =
+        lang_parse(jit_heap_libc(), "s", (const uint8_t *)text, at, &system, &messages);
+    ck_assert_msg(err == JIT_OK, "%.*s", (int)messages.size, (const char *)messages.data);
+    bed_begin(&large, 12, 12, 13, false);
+    struct bed_batch none = {.count = 0};
+    struct rmg_tick_input input = bed_input(&large, &none);
+    struct rmg_op event = {.kind = RMG_OP_SET_ATTACHMENT, .plane = RMG_PLANE_ALPHA};
+    event.instance = large.instance;
+    event.id = large.nodes[3];
+    event.attachment.name = "big";
+    event.attachment.name_size = 3;
+    event.attachment.value = (struct rmg_value){.kind = RMG_VALUE_ATOM,
+                                                .type = *rmg_codec_type(RMG_CODEC_BYTES),
+                                                .bytes = value,
+                                                .size = sizeof value};
+    input.events = &event;
+    input.event_count = 1;
+    must(rmg_engine_tick(large.engine, &input, &output));
+    bed_advance(&large, &output);
+    memset(&batch, 0, sizeof batch);
+    bed_request(&large, &batch, SAMPLE_LOAD, 5);
+    struct rmg_request *request = bed_request(&large, &batch, SAMPLE_LOAD, 3);
+    request->rule = &system->rules[0].rule;
+    request->rule_id = request->rule->id;
+    request->ids = &large.nodes[3];
+    request->id_count = 1;
+    request->params_size = 0;
+    input = bed_input(&large, &batch);
+    must(rmg_engine_tick(large.engine, &input, &output));
+    ck_assert_uint_eq(output.applied, 1);
+    ck_assert_uint_eq(output.counts[RMG_OVER_QUOTA], 1);
+    bed_end(&large);
+    lang_system_free(jit_heap_libc(), system);
+    jit_buf_release(&messages);
+}
+END_TEST
+
 static void suite(Suite *s)
 {
     TCase *t = test_case(s, "cases", 60);
@@ -569,6 +627,7 @@ static void suite(Suite *s)
     t = test_case(s, "growth", 120);
     tcase_add_test(t, slots_do_not_depend_on_the_size);
     tcase_add_test(t, a_patch_has_a_limit);
+    tcase_add_test(t, a_rewrite_has_a_limit);
 }
 
 TEST_MAIN("engine", suite)
