@@ -363,6 +363,15 @@ static uint32_t node_add(struct sys_caps *caps, const struct sys_cap_node *node)
     return at;
 }
 
+/* Generations never return: after the last one a holder is given nothing any more. at: what is
+ * moved out of one of its slots, or SYS_CAP_NONE. */
+static bool has_generation(const struct sys_caps *caps, uint32_t holder, uint32_t at)
+{
+    bool own = at != SYS_CAP_NONE && caps->nodes[at].holder == holder;
+    return caps->holders[holder].generation != UINT32_MAX &&
+           !(own && caps->nodes[at].cap.generation == UINT32_MAX);
+}
+
 static enum jit_err place_for(struct sys_caps *caps, uint32_t parent, uint32_t holder,
                               uint32_t *slot, enum sys_cap_excess *excess)
 {
@@ -471,6 +480,10 @@ enum jit_err sys_caps_derive(struct sys_caps *caps, uint32_t parent,
     if (*excess != SYS_EXCESS_NONE) {
         return JIT_ECAP;
     }
+    if (!has_generation(caps, holder, SYS_CAP_NONE)) {
+        *excess = SYS_EXCESS_SLOT;
+        return JIT_ELIMIT;
+    }
     enum jit_err err = place_for(caps, parent, holder, &node.slot, excess);
     if (err == JIT_OK && attenuators.given != 0) {
         err = sys_attenuators_copy(caps->heap, &attenuators, &kept);
@@ -508,7 +521,8 @@ enum jit_err sys_caps_move(struct sys_caps *caps, uint32_t at, uint32_t holder, 
         *excess = SYS_EXCESS_DELEGATE;
         return JIT_ECAP;
     }
-    enum jit_err err = choose_slot(caps, holder, &slot);
+    enum jit_err err =
+        has_generation(caps, holder, at) ? choose_slot(caps, holder, &slot) : JIT_ELIMIT;
     if (err != JIT_OK) {
         *excess = err == JIT_ENOMEM ? SYS_EXCESS_NONE : SYS_EXCESS_SLOT;
         return err;

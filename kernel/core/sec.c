@@ -407,7 +407,7 @@ static enum jit_err grant_root(struct kern_core *core, struct kern_ask *ask,
             number = g->number + 1;
         }
     }
-    if (number >= JIT_CAP_SLOTS_MAX) {
+    if (number >= JIT_CAP_SLOTS_MAX || made.cap.generation == 0) { /* it has had the last one */
         ask->outcome.excess = SYS_EXCESS_SLOT;
         return JIT_ELIMIT;
     }

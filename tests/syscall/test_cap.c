@@ -218,6 +218,35 @@ START_TEST(generations)
 }
 END_TEST
 
+/* They never return, so after the last one there is none: a generation of 0 would be read as damage
+ * by whoever recovers. */
+START_TEST(the_last_generation)
+{
+    uint32_t found;
+    enum sys_cap_excess excess;
+    const struct sys_cap_want same = {.rights = 0};
+    struct jit_id id = {{9}};
+    uint32_t held = put(1, &(struct sys_cap){.generation = 1, .rights = SYS_RIGHT_MAP});
+    sys_caps_set_generation(caps, 0, UINT32_MAX - 1);
+    ck_assert_int_eq(sys_caps_derive(caps, held, &same, &id, 0, SYS_CAP_NONE, &found, &excess),
+                     JIT_OK);
+    ck_assert_uint_eq(sys_caps_node(caps, found)->cap.generation, UINT32_MAX);
+    take(found);
+    ck_assert_uint_eq(sys_caps_generation(caps, 0), UINT32_MAX);
+    ck_assert_int_eq(sys_caps_derive(caps, held, &same, &id, 0, SYS_CAP_NONE, &found, &excess),
+                     JIT_ELIMIT);
+    ck_assert_int_eq(excess, SYS_EXCESS_SLOT);
+    ck_assert_int_eq(sys_caps_move(caps, held, 0, SYS_CAP_NONE, &excess), JIT_ELIMIT);
+    ck_assert_int_eq(excess, SYS_EXCESS_SLOT);
+    /* Within one process: what is moved has the last one itself. */
+    sys_caps_set_generation(caps, 1, UINT32_MAX - 1);
+    ck_assert_int_eq(sys_caps_derive(caps, held, &same, &id, 1, SYS_CAP_NONE, &found, &excess),
+                     JIT_OK);
+    ck_assert_int_eq(sys_caps_move(caps, found, 1, 7, &excess), JIT_ELIMIT);
+    ck_assert_uint_eq(sys_caps_node(caps, found)->cap.generation, UINT32_MAX);
+}
+END_TEST
+
 START_TEST(bounds)
 {
     struct sys_cap_node node = {.cap = cap_of(1, SYS_RIGHT_MAP), .parent = SYS_CAP_NONE};
@@ -677,6 +706,7 @@ static void suite(Suite *s)
     tcase_add_test(t, what_is_not_bound_is_free);
     tcase_add_test(t, nested_instances);
     tcase_add_test(t, generations);
+    tcase_add_test(t, the_last_generation);
     tcase_add_test(t, bounds);
     tcase_add_test(t, more_than_is_held_is_refused_by_name);
     tcase_add_test(t, as_much_as_is_held_is_given);
