@@ -280,7 +280,9 @@ struct sys_boot_rule {
     uint64_t at; /* program bytes (docs/spec/program.md) */
     uint64_t size;
 };
-enum sys_apply_mode { SYS_APPLY_ALL = 1 };
+/* What a process does with its matches; a worker sends all of them, whatever the kernel makes of
+ * them. */
+enum sys_apply_mode { SYS_APPLY_ALL = 1, SYS_APPLY_ONCE = 2, SYS_APPLY_UNTIL_NONE = 3 };
 struct sys_boot_run { /* one `run rule(params)` of the process */
     uint32_t rule;
     uint32_t instance;

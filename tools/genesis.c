@@ -243,12 +243,15 @@ static enum jit_err put_process(const struct lang_system *system, uint32_t index
     struct jit_heap *heap = rmg_collect_heap(collect);
     struct holder holder = {.heap = heap};
     struct kern_root_run *runs = jit_heap_zalloc(heap, process->run_count + 1u, sizeof *runs);
+    static const uint32_t modes[] = {[LANG_APPLY_ALL] = SYS_APPLY_ALL,
+                                     [LANG_APPLY_ONCE] = SYS_APPLY_ONCE,
+                                     [LANG_APPLY_UNTIL_NONE] = SYS_APPLY_UNTIL_NONE};
     enum jit_err err = runs == NULL ? JIT_ENOMEM : hold_all(&holder, system, index);
     for (uint32_t i = 0; err == JIT_OK && i < process->run_count; i++) {
         runs[i] = (struct kern_root_run){
             .rule_id = system->rules[process->runs[i].rule].rule.id,
             .instance = process->over.instance,
-            .mode = SYS_APPLY_ALL,
+            .mode = modes[process->apply],
             .params = process->runs[i].params,
             .params_size = process->runs[i].params_size,
         };
@@ -257,6 +260,9 @@ static enum jit_err put_process(const struct lang_system *system, uint32_t index
     for (uint32_t i = 0; err == JIT_OK && i < count; i++) {
         err = kern_root_process(collect, process->name, i, count, runs, process->run_count,
                                 holder.items, (uint32_t)holder.count, &policy);
+        if (err == JIT_OK && process->ticks > 0) {
+            err = kern_root_ticks(collect, process->name, i, process->ticks);
+        }
     }
     heap->free(heap, runs);
     for (size_t i = 0; i < holder.count; i++) {

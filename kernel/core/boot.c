@@ -291,7 +291,7 @@ static void boot_runs(struct kern_core *core, struct kern_process *process)
             .instance = instance_index(process, &run->instance),
             .cap_slot = process->boot_runs[i].slot,
             .cap_generation = process->boot_runs[i].generation,
-            .mode = run->mode,
+            .mode = SYS_APPLY_ALL,
             .params = {.bytes = run->params, .size = run->params_size},
         };
     }

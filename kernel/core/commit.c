@@ -25,6 +25,7 @@ static bool take(struct kern_core *core, size_t at, struct kern_source source,
         .cap_slot = pending->cap_slot,
         .cap_generation = pending->cap_generation,
         .quota = RMG_NO_QUOTA,
+        .most = kern_modes_most(core, source.process),
         .retries = source.again ? core->again[source.pending].retries : 0,
         .user = (uint32_t)at,
     };
@@ -287,6 +288,9 @@ void kern_commit_tick(struct kern_core *core)
     if (err == JIT_OK) {
         err = gather(core, &count);
     }
+    if (err == JIT_OK) {
+        err = kern_modes_mosts(core);
+    }
     if (err == JIT_OK && core->happened_count > 0) {
         ops = jit_heap_zalloc(core->heap, core->happened_count, sizeof *ops);
         err = ops == NULL ? JIT_ENOMEM : JIT_OK;
@@ -311,6 +315,8 @@ void kern_commit_tick(struct kern_core *core)
         .quota_count = core->quota_count,
         .events = ops,
         .event_count = op_count,
+        .mosts = core->mosts,
+        .most_count = core->process_count,
         .charged = kern_sec_write,
         .charged_user = core,
         .charged_in = core->sec_places,

@@ -183,8 +183,13 @@ static void end_exited(struct kern_core *core)
         }
         bool always = process->config->policy.restart == KERN_RESTART_ALWAYS;
         bool gone = process->gone;
-        snprintf(process->last, sizeof process->last, "it asked to exit with status %d",
-                 process->exit_status);
+        if (process->finished) {
+            snprintf(process->last, sizeof process->last, "its part is over%s",
+                     process->exit_status == 0 ? "" : ", with matches left");
+        } else {
+            snprintf(process->last, sizeof process->last, "it asked to exit with status %d",
+                     process->exit_status);
+        }
         kern_collect_reset(process);
         process->gone = false;
         process->leaving = always && !gone;
@@ -453,6 +458,7 @@ void kern_core_step(struct kern_core *core, const struct kern_event *event,
         core->finish = false;
         bool whole = fits(core);
         if (whole) {
+            kern_modes_finish(core);
             note_exits(core);
         }
         if (whole && core->phase == KERN_COLLECTING) { /* there may have been no memory for exits */

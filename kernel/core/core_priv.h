@@ -70,9 +70,10 @@ struct kern_process {
     size_t ask_count;
     size_t ask_capacity;
     bool asked_exit;
-    bool gone;    /* it has ended, after it had asked to */
-    bool leaving; /* DYING: it had asked to exit, or is started anew with other capabilities */
-    bool hung;    /* DYING: because it hung */
+    bool finished; /* it has not asked: its part is over (modes.c) */
+    bool gone;     /* it has ended, after it had asked to */
+    bool leaving;  /* DYING: it had asked to exit, or is started anew with other capabilities */
+    bool hung;     /* DYING: because it hung */
     int32_t exit_status;
     uint64_t sits_out; /* the tick it misses, as it hung in it; 0: none */
 
@@ -139,6 +140,8 @@ struct kern_core {
     uint64_t *quotas;
     size_t quota_capacity;
     uint32_t quota_count;
+    uint32_t *mosts; /* by the first member of a process */
+    size_t most_capacity;
     bool may_wait; /* some rule is tried again when it loses: then the place is the kernel's */
     struct rmg_waiting_place waiting_place;
     struct jit_buf waiting; /* the list in the version that the tick is made from, and */
@@ -206,6 +209,12 @@ uint32_t kern_collect_excess(const struct kern_core *core);
  * version. Errors: JIT_ENOMEM, JIT_ECORRUPT. */
 bool kern_again_may_be(const struct kern_core *core);
 JIT_MUST_CHECK enum jit_err kern_again_collect(struct kern_core *core);
+
+/* modes.c: processes whose last tick this is leave with it. How many rewrites each may have in a
+ * tick; which of these numbers is a process's, from 1, or 0. */
+void kern_modes_finish(struct kern_core *core);
+JIT_MUST_CHECK enum jit_err kern_modes_mosts(struct kern_core *core);
+uint32_t kern_modes_most(const struct kern_core *core, uint32_t process);
 
 /* commit.c: run the tick that was collected. */
 void kern_commit_tick(struct kern_core *core);

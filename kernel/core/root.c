@@ -397,6 +397,19 @@ enum jit_err kern_root_process(struct rmg_collect *collect, const char *name, ui
     return err;
 }
 
+enum jit_err kern_root_ticks(struct rmg_collect *collect, const char *name, uint32_t index,
+                             uint64_t ticks)
+{
+    struct jit_id instance;
+    struct jit_id root_node;
+    struct jit_id id;
+    uint8_t bytes[8];
+    kern_place_id("/proc", &instance, &root_node);
+    kern_process_id(name, index, &id);
+    jit_put_le64(bytes, ticks);
+    return put_own(collect, &instance, &id, "ticks", "u64", bytes, sizeof bytes);
+}
+
 void kern_root_state_op(const struct jit_id *process, const char *state, struct rmg_op *op)
 {
     struct jit_id root_node;

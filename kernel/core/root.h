@@ -11,6 +11,7 @@
 #include "rmg/change/collect.h"
 #include "rmg/rules/rule.h"
 #include "rmg/schema/schema.h"
+#include "syscall/abi.h"
 #include "syscall/cap.h"
 
 /* The instances there from genesis, in the order of enum kern_place. */
@@ -113,6 +114,10 @@ JIT_MUST_CHECK enum jit_err kern_root_process(struct rmg_collect *collect, const
                                               uint32_t capability_count,
                                               const struct kern_policy *policy);
 
+/* It takes part in so many ticks at most. */
+JIT_MUST_CHECK enum jit_err kern_root_ticks(struct rmg_collect *collect, const char *name,
+                                            uint32_t index, uint64_t ticks);
+
 /* ---- reading a version ---- */
 struct kern_process_config {
     char name[JIT_NAME_BYTES_MAX + 1];
@@ -124,6 +129,8 @@ struct kern_process_config {
     struct jit_id image; /* this one (kernel/core/image.h); else zero */
     uint32_t generation; /* the highest of a capability that was taken away from it */
     struct kern_policy policy;
+    enum sys_apply_mode mode; /* of all its runs; ALL without one */
+    uint64_t ticks;           /* it takes part in so many at most; 0: no bound */
     uint32_t run_count;
     uint32_t capability_count;
     struct kern_root_run *runs;                /* params point into memory */

@@ -237,6 +237,11 @@ static enum jit_err decode_runs(struct reader *r, struct kern_process_config *pr
         jit_get_id(program, &run->rule_id);
         jit_get_id(program, &run->instance);
         run->mode = jit_get_u32(program);
+        if (run->mode < SYS_APPLY_ALL || run->mode > SYS_APPLY_UNTIL_NONE ||
+            (i > 0 && run->mode != process->runs[0].mode)) {
+            return wrong(r, "a process in /proc applies its rules in no known way");
+        }
+        process->mode = (enum sys_apply_mode)run->mode;
         run->params_size = jit_get_u32(&cur);
         const uint8_t *bytes = jit_get_bytes(&cur, run->params_size);
         if (bytes == NULL || run->params_size > JIT_PARAMS_BYTES_MAX) {
@@ -326,6 +331,30 @@ static enum jit_err read_generation(struct reader *r, const struct rmg_graph *pr
     return err;
 }
 
+/* Without the atom there is no bound. */
+static enum jit_err read_ticks(struct reader *r, const struct rmg_graph *proc,
+                               const struct jit_id *id, uint64_t *out)
+{
+    static const char broken[] =
+        "the atom `ticks` of a process in /proc does not follow the specification";
+    struct jit_id type;
+    struct rmg_value value;
+    *out = 0;
+    enum jit_err err = rmg_attachment_get(proc, RMG_PLANE_ALPHA, id, "ticks", 5, &value);
+    if (err == JIT_ENOENT) {
+        return JIT_OK;
+    }
+    kern_type_id("u64", &type);
+    if (err == JIT_OK) {
+        err = atom(r, proc, id, "ticks", &type, broken, &value);
+    }
+    if (err == JIT_OK && (value.size != 8 || jit_le64(value.bytes) == 0)) {
+        return wrong(r, broken);
+    }
+    *out = err == JIT_OK ? jit_le64(value.bytes) : 0;
+    return err;
+}
+
 static enum jit_err read_process(struct reader *r, const struct rmg_graph *proc,
                                  const struct jit_id *id)
 {
@@ -363,6 +392,7 @@ static enum jit_err read_process(struct reader *r, const struct rmg_graph *proc,
         return wrong(r, broken);
     }
     memcpy(process->name, name, name_size);
+    process->mode = SYS_APPLY_ALL;
     kern_process_id(process->name, process->index, &process->id);
     if (!jit_id_equal(&process->id, id)) {
         return wrong(r, "a process in /proc lies under another process's id");
@@ -381,6 +411,9 @@ static enum jit_err read_process(struct reader *r, const struct rmg_graph *proc,
     }
     if (err == JIT_OK) {
         err = read_exec(r, proc, id, process);
+    }
+    if (err == JIT_OK) {
+        err = read_ticks(r, proc, id, &process->ticks);
     }
     return err == JIT_OK ? decode_runs(r, process, &cur, &params) : err;
 }

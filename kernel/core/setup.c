@@ -172,6 +172,7 @@ void kern_setup_release(struct kern_core *core)
     heap->free(heap, core->viewed_at);
     heap->free(heap, core->viewed_now);
     heap->free(heap, core->quotas);
+    heap->free(heap, core->mosts);
     heap->free(heap, core->requests);
     heap->free(heap, core->sources);
     heap->free(heap, core->happened);

@@ -61,6 +61,7 @@ void rmg_engine_free(struct rmg_engine *engine)
     heap->free(heap, engine->cells);
     heap->free(heap, engine->marks);
     heap->free(heap, engine->found);
+    heap->free(heap, engine->most_left);
     heap->free(heap, engine->ops);
     heap->free(heap, engine->receipts);
     heap->free(heap, engine);

@@ -54,6 +54,7 @@ struct rmg_request {
     uint32_t bytes;                /* of the request, for those that count them */
     const struct rmg_gate *within; /* what may be matched; NULL: anything */
     const struct rmg_gate *writes; /* what may be written; NULL: anything */
+    uint32_t most;                 /* index into the input's mosts, from 1; 0: none */
     uint32_t retries; /* how often it lost and was sent again; below rule->retry, a conflict gives
                          RETRIED while there is room in `waiting` */
     uint16_t result;  /* APPLIED: go on; else what authorisation said (DENIED, INVALID) */
@@ -78,6 +79,10 @@ struct rmg_tick_input {
     uint32_t request_count;
     uint64_t *quotas; /* requests still allowed, by group; charged in canonical order */
     uint32_t quota_count;
+    /* Of the requests that name one of these, so many are applied, the first ones in canonical
+     * order that can be; the others get OVER_QUOTA. */
+    const uint32_t *mosts;
+    uint32_t most_count;
     /* Operations of the kernel itself (a process exited, ...), applied before the rewrites; origins
      * are (UINT32_MAX, i). A rewrite that uses one of their slots conflicts. */
     const struct rmg_op *events;

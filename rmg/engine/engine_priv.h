@@ -176,6 +176,8 @@ struct rmg_engine {
     size_t mark_capacity;
     uint32_t *found; /* cells of the request being checked */
     size_t found_capacity;
+    uint32_t *most_left; /* of the input's mosts */
+    size_t most_capacity;
     uint64_t patch_bytes;   /* at most, of all that has won */
     struct jit_buf waiting; /* what lost and is tried again */
     bool waited;            /* there is such an attachment in the frozen version */

@@ -296,6 +296,11 @@ static enum jit_err reserve_one(struct rmg_engine *engine, uint32_t index)
     if (result == RMG_APPLIED && engine->patch_bytes + bytes > JIT_PATCH_BYTES_MAX) {
         result = RMG_OVER_QUOTA;
     }
+    if (result == RMG_APPLIED && request->most > 0) {
+        uint32_t *left = &engine->most_left[request->most - 1];
+        result = *left > 0 ? RMG_APPLIED : RMG_OVER_QUOTA;
+        *left -= *left > 0;
+    }
     req->result = (uint16_t)result;
     if (result != RMG_APPLIED) {
         return JIT_OK;
@@ -353,7 +358,14 @@ static enum jit_err table_ready(struct rmg_engine *engine)
 
 enum jit_err eng_reserve(struct rmg_engine *engine)
 {
+    const uint32_t mosts = engine->input->most_count;
     enum jit_err err = table_ready(engine);
+    if (err == JIT_OK && mosts > 0) {
+        err = ENG_ROOM(engine, engine->most_left, engine->most_capacity, mosts);
+        if (err == JIT_OK) {
+            memcpy(engine->most_left, engine->input->mosts, mosts * sizeof *engine->most_left);
+        }
+    }
     if (err == JIT_OK) {
         err = mark_events(engine);
     }

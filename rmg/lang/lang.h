@@ -95,7 +95,11 @@ struct lang_run {
     struct jit_id params_digest;
 };
 
-enum lang_apply { LANG_APPLY_ALL = 1 }; /* the parallel step: every match of the frozen version */
+enum lang_apply {
+    LANG_APPLY_ALL = 1, /* the parallel step: every match of the frozen version */
+    LANG_APPLY_ONCE = 2,
+    LANG_APPLY_UNTIL_NONE = 3
+};
 
 /* What is done when a member of a process dies or hangs (DESIGN 7.4, 7.5). */
 enum lang_restart { LANG_RESTART_ON_FAILURE, LANG_RESTART_NEVER, LANG_RESTART_ALWAYS };
@@ -115,6 +119,7 @@ struct lang_process {
     const char *exec; /* a program of its own, a file beside the text; NULL: the rules loader */
     uint32_t count;   /* members: the n of w[n] */
     enum lang_apply apply;
+    uint64_t ticks;         /* it takes part in at most so many; 0: no bound */
     struct lang_place over; /* sharded over its members by the scope's id */
     const struct lang_run *runs;
     uint32_t run_count;

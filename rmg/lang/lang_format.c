@@ -433,6 +433,22 @@ void lang_print_exec(const struct lang_process *process, struct jit_buf *out)
     lang_put(out, ")");
 }
 
+void lang_print_over(const struct lang_process *process, struct jit_buf *out)
+{
+    static const char *const words[] = {[LANG_APPLY_ALL] = "apply all ",
+                                        [LANG_APPLY_ONCE] = "apply once ",
+                                        [LANG_APPLY_UNTIL_NONE] = "apply until none "};
+    lang_put(out, process->exec != NULL ? "" : words[process->apply]);
+    if (process->ticks > 0) {
+        lang_put(out, "at most ");
+        lang_put_number(out, process->ticks);
+        lang_put(out, " ticks ");
+    }
+    lang_put(out, "over shard(");
+    lang_put(out, process->over.path);
+    lang_put(out, ")");
+}
+
 static void print_process(const struct lang_system *system, const struct lang_process *process,
                           struct jit_buf *out)
 {
@@ -447,9 +463,9 @@ static void print_process(const struct lang_system *system, const struct lang_pr
         lang_put(out, i == 0 ? "" : ", ");
         lang_print_run(&system->rules[process->runs[i].rule], &process->runs[i], out);
     }
-    lang_put(out, process->exec != NULL ? " over shard(" : " apply all over shard(");
-    lang_put(out, process->over.path);
-    lang_put(out, ")\n");
+    lang_put(out, " ");
+    lang_print_over(process, out);
+    lang_put(out, "\n");
     print_policy(&process->policy, out);
 }
 

@@ -124,6 +124,12 @@ static bool link_run(struct lang_parser *p, struct lang_process_node *process,
         return lang_help(p, "another process may run it with other parameters");
     }
     rule->run_by = process->index + 1;
+    if (process->pub.apply == LANG_APPLY_UNTIL_NONE && rule->where != NULL && rule->where->draws) {
+        lang_fail(p, node->rule.at, node->rule.span,
+                  "`until none` ends where nothing is found, and `%.60s` depends on chance",
+                  rule->name.text);
+        return lang_help(p, "write `apply all at most N ticks`");
+    }
     return link_rule(p, rule, node, run);
 }
 

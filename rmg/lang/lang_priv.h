@@ -221,6 +221,7 @@ struct lang_process_node {
     struct lang_name name;
     uint32_t at;
     uint32_t over_at;      /* of `apply` */
+    uint32_t mode_at;      /* of `all`, `once`, `until`; 0: there is none */
     uint32_t policy_at[2]; /* of `restart`, `on hang` */
     uint32_t end;
     bool broken;
@@ -522,6 +523,8 @@ void lang_print_assign(const struct lang_clause *clause, const struct lang_assig
 void lang_print_type_head(const struct lang_type *type, struct jit_buf *out);
 void lang_print_field(const struct lang_field *field, struct jit_buf *out);
 void lang_print_import(const struct lang_import *import, struct jit_buf *out);
+/* `apply all at most 5 ticks over shard(/world)`; of a program of its own without `apply`. */
+void lang_print_over(const struct lang_process *process, struct jit_buf *out);
 /* ` exec("FILE")`, or nothing. */
 void lang_print_exec(const struct lang_process *process, struct jit_buf *out);
 void lang_print_run(const struct lang_rule *rule, const struct lang_run *run, struct jit_buf *out);

@@ -86,19 +86,50 @@ static bool parse_shard(struct lang_parser *p, struct lang_process_node *process
     return lang_expect(p, LANG_C(')'), "`)`");
 }
 
+/* at most 5 ticks: behind `all` and `until none`. */
+static bool parse_bound(struct lang_parser *p, struct lang_process_node *process)
+{
+    struct lang_expr *ticks = NULL;
+    if (!lang_take_word(p, "at")) {
+        return true;
+    }
+    if (!lang_take_word(p, "most")) {
+        return lang_expected(p, "`most`");
+    }
+    if (!lang_take_constant(p, "how many ticks", &ticks)) {
+        return false;
+    }
+    if (ticks->codec != RMG_CODEC_I64 || ticks->datum.as.i64 < 1) {
+        return lang_fail(p, ticks->at, ticks->size, "a process takes part in 1 tick or more");
+    }
+    process->pub.ticks = (uint64_t)ticks->datum.as.i64;
+    return lang_take_word(p, "ticks") || lang_expected(p, "`ticks`");
+}
+
 static bool parse_over(struct lang_parser *p, struct lang_process_node *process)
 {
-    struct lang_token mode = p->token;
-    if (lang_at_word(p, "once") || lang_at_word(p, "until")) {
-        bool once = lang_take_word(p, "once");
-        if (!once) {
-            lang_next(p);
-            lang_take_word(p, "none");
+    struct lang_token word = p->token;
+    enum lang_apply apply = LANG_APPLY_ALL;
+    if (lang_take_word(p, "once")) {
+        apply = LANG_APPLY_ONCE;
+        if (lang_at_word(p, "at")) {
+            lang_expected(p, "`over shard(/world)`");
+            return lang_help(p, "`once` is one rewrite: there is nothing to bound");
         }
-        return lang_refuse(p, mode.at, p->end - mode.at, once ? "apply once" : "apply until none",
-                           "write `apply all over shard(/world)`: every match, once a tick");
+    } else if (lang_take_word(p, "until")) {
+        apply = LANG_APPLY_UNTIL_NONE;
+        if (!lang_take_word(p, "none")) {
+            return lang_expected(p, "`none`");
+        }
+    } else if (!lang_take_word(p, "all")) {
+        return lang_expected(p, "`all`, `once` or `until none`");
     }
-    return lang_take_word(p, "all") ? parse_shard(p, process) : lang_expected(p, "`all`");
+    process->mode_at = word.at;
+    if (!parse_bound(p, process) || !parse_shard(p, process)) {
+        return false;
+    }
+    process->pub.apply = apply;
+    return true;
 }
 /* exec("FILE"): a program of its own. */
 static bool parse_exec(struct lang_parser *p, struct lang_process_node *process)
@@ -194,6 +225,18 @@ static bool parse_count(struct lang_parser *p, struct lang_process_node *process
     return !given || lang_expect(p, LANG_C(']'), "`]`");
 }
 
+/* What ends by itself is not started again. */
+static bool check_end(struct lang_parser *p, const struct lang_process_node *process)
+{
+    const struct lang_process *pub = &process->pub;
+    if (pub->policy.restart != LANG_RESTART_ALWAYS ||
+        (pub->apply == LANG_APPLY_ALL && pub->ticks == 0)) {
+        return true;
+    }
+    lang_fail(p, process->policy_at[0], 7, "a process that ends by itself is not started again");
+    return lang_help(p, "write `restart on failure`, or `apply all` without a bound");
+}
+
 static bool parse_process_body(struct lang_parser *p, struct lang_process_node *process)
 {
     if (!parse_count(p, process) || !parse_exec(p, process) || !refuse_option(p) ||
@@ -220,7 +263,7 @@ static bool parse_process_body(struct lang_parser *p, struct lang_process_node *
     }
     return (free ? parse_shard(p, process) : parse_over(p, process)) && parse_replay(p, process) &&
            lang_parse_policy(p, &process->pub.policy, process->policy_at) &&
-           parse_replay(p, process) && refuse_option(p);
+           parse_replay(p, process) && refuse_option(p) && check_end(p, process);
 }
 
 bool lang_parse_process(struct lang_parser *p)

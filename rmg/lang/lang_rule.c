@@ -122,7 +122,7 @@ static bool parse_head(struct lang_parser *p, struct lang_rule_node *rule)
 
 /* Words of the language that are not there yet, and words of other ones, where a clause begins. */
 static const char *const later_clauses[][2] = {
-    {"apply", "`apply all` stands in `process`"},
+    {"apply", "`apply` stands in `process`"},
     {"portal", NULL},
     {"descend", NULL},
     {"explore", NULL},

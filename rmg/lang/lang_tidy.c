@@ -387,9 +387,7 @@ static void tidy_process(struct tidy *t, const struct lang_process_node *node)
         line(t, node->over_at, 4);
     }
     put(t, broken ? "" : " ");
-    put(t, process->exec != NULL ? "over shard(" : "apply all over shard(");
-    put(t, process->over.path);
-    put(t, ")");
+    lang_print_over(process, &t->text);
     struct jit_buf clause;
     jit_buf_init(&clause, t->heap, 256);
     for (size_t i = 0; i < sizeof policies / sizeof policies[0]; i++) {

@@ -36,6 +36,12 @@ check_PROGRAMS += %D%/test_image
 	base/libbase.la $(CHECK_LIBS)
 
 # The core with workers as coroutines.
+check_PROGRAMS += %D%/test_modes
+%C%_test_modes_SOURCES = %D%/test_modes.c tests/lib/sim_kernel.c tests/lib/sim_kernel.h \
+	tools/genesis.c tools/genesis.h
+%C%_test_modes_CFLAGS = $(test_cflags)
+%C%_test_modes_LDADD = kernel/libkernel.la tests/libsim.la tests/libtest.la proc/guest/libguest.la \
+	kernel/core/libcore.la syscall/libsyscall.la rmg/librmg.la base/libbase.la $(CHECK_LIBS)
 check_PROGRAMS += %D%/test_retry
 %C%_test_retry_SOURCES = %D%/test_retry.c tests/lib/sim_kernel.c tests/lib/sim_kernel.h \
 	tools/genesis.c tools/genesis.h

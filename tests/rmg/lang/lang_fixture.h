@@ -106,7 +106,8 @@ static inline bool lang_same_system(const struct lang_system *a, const struct la
         const struct lang_process *x = &a->processes[i];
         const struct lang_process *y = &b->processes[i];
         same = strcmp(x->name, y->name) == 0 && x->count == y->count && x->apply == y->apply &&
-               strcmp(x->over.path, y->over.path) == 0 && x->run_count == y->run_count;
+               x->ticks == y->ticks && strcmp(x->over.path, y->over.path) == 0 &&
+               x->run_count == y->run_count;
         for (uint32_t k = 0; same && k < x->run_count; k++) {
             same = x->runs[k].rule == y->runs[k].rule &&
                    jit_id_equal(&x->runs[k].params_digest, &y->runs[k].params_digest) &&
