@@ -181,4 +181,41 @@ printf ':ID,:LABEL,balance:long\na,Account,3\nb,Account,-1\n' >accounts.csv
 run "$jitos" run bank.jitos --ticks 3 --seed 1 --data broken
 check 'broken from the start' 2 '' '*the invariant `no_debt` does not hold in what it begins with*'
 
+# Many of them at once, lost, refused and tried again: the same for any number of threads.
+cat >bank.jitos <<'END'
+system bank
+type Account { balance: i64 sum = 0 }
+edge PAYS { amount: i64 = 1 }
+import "accounts.csv", "pays.csv" into /world
+rule pay(p: f64) on conflict retry 2
+  match (a:Account)-[m:PAYS]->(b:Account)
+  where chance(p)
+  add a.balance, -m.amount
+  add b.balance, m.amount
+rule leave
+  match (a:Account)
+  where a.balance > 9
+  detach delete a
+invariant no_debt never match (a:Account) where a.balance < 0
+invariant busy never match (a:Account) where a.balance > 4 and not (a)-[:PAYS]->(:Account)
+process w[3] run pay(p = 0.5), leave apply all at most 4 ticks over shard(/world)
+grant w: map /world; invoke pay, leave on /world
+END
+awk 'BEGIN { print ":ID,:LABEL,balance:long"
+    for (i = 0; i < 600; i++) print "a" i ",Account," i * 7 % 5 }' >accounts.csv
+awk 'BEGIN { print ":START_ID,:END_ID,:TYPE,amount:long"
+    for (i = 0; i < 1800; i++)
+        print "a" i * 31 % 600 ",a" i * 173 % 599 ",PAYS," 1 + i % 3 }' >pays.csv
+heads=
+for jobs in 1 2 3 8; do
+    heads="$heads $("$jitos" run bank.jitos --ticks 5 --seed 4 --jobs "$jobs" --data "jobs$jobs" 2>jobs.err |
+        sed -n 's/^head *//p')"
+done
+run echo "${heads# }"
+check 'one head' 0 "${heads##* } ${heads##* } ${heads##* } ${heads##* }" ''
+run "$jitos" show @2 --data jobs1 --json
+check 'lost, refused and tried again' 0 '*"retried":*"invariant":*"result":"invariant"*' ''
+run "$jitos" show @5 --data jobs1
+check 'and over after its ticks' 0 '@5 * 0 requests *' ''
+
 finish
