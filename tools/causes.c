@@ -26,8 +26,10 @@ static uint32_t add_cause(struct causes *c, enum cause_kind kind, uint64_t tick,
         return CAUSE_NONE;
     }
     c->causes = causes;
-    c->causes[c->count] = (struct cause){
-        .kind = kind, .tick = tick, .request = request, .known = kind != CAUSE_REQUEST};
+    c->causes[c->count] = (struct cause){.kind = kind,
+                                         .tick = tick,
+                                         .request = request,
+                                         .known = kind == CAUSE_START || kind == CAUSE_EDIT};
     return (uint32_t)c->count++;
 }
 
@@ -244,8 +246,16 @@ static void settle(struct causes *c)
 
 /* ---- what the requests were ---- */
 
+struct tried { /* a request that lost and is tried again */
+    struct jit_id key;
+    uint32_t request;
+};
+
 struct details {
     struct causes *causes;
+    struct tried *tried; /* of the tick before */
+    size_t tried_count, tried_capacity;
+    uint64_t tried_tick;
     uint64_t left; /* causes that are not known yet */
     uint64_t last; /* the newest tick of one */
 };
@@ -273,13 +283,67 @@ static enum jit_err add_reads(struct causes *c, uint32_t from, const struct kern
     return c->err;
 }
 
-static enum jit_err read_cause(struct causes *c, uint32_t at, const struct kern_record_view *view)
+static void link_request(struct causes *c, uint32_t from, uint64_t tick, uint32_t request,
+                         bool again)
 {
+    struct because *link = add_link(c, from, NULL, tick);
+    if (link != NULL) {
+        link->lost = true;
+        link->again = again;
+        link->looked = true;
+        /* The vector of links may move, and so may that of causes. */
+        size_t place = c->link_count - 1;
+        uint32_t to = add_cause(c, CAUSE_REQUEST, tick, request);
+        c->links[place].to = to;
+    }
+}
+
+/* Those of a record that are tried again in the next tick. */
+static enum jit_err note_tried(struct details *d, uint64_t tick,
+                               const struct kern_record_view *view)
+{
+    d->tried_count = 0;
+    d->tried_tick = tick;
+    for (uint64_t i = 0; i < view->request_count; i++) {
+        struct rmg_receipt receipt;
+        void *data = d->tried;
+        if (kern_record_receipt(view, i, &receipt) != JIT_OK) {
+            return JIT_ECORRUPT;
+        }
+        if (receipt.result != RMG_RETRIED) {
+            continue;
+        }
+        if (jit_heap_grow(jit_heap_libc(), &data, &d->tried_capacity, d->tried_count + 1,
+                          sizeof *d->tried) != 0) {
+            return JIT_ENOMEM;
+        }
+        d->tried = data;
+        d->tried[d->tried_count++] =
+            (struct tried){.key = receipt.request_key, .request = (uint32_t)i};
+    }
+    return JIT_OK;
+}
+
+static void read_kernel(struct cause *cause, const struct kern_record_view *view)
+{
+    cause->known = true;
+    cause->ended = view->event_count > 0;
+    cause->asked = view->ask_count > 0;
+}
+
+static enum jit_err read_cause(const struct details *d, uint32_t at,
+                               const struct kern_record_view *view)
+{
+    struct causes *c = d->causes;
     struct cause *cause = &c->causes[at];
     struct jit_cursor cur = jit_cursor_of(view->requests, view->requests_size);
     struct rmg_asked request;
     struct rmg_receipt receipt;
     bool made = (view->flags & (KERN_RECORD_GENESIS | KERN_RECORD_EDIT)) != 0;
+    if (cause->kind == CAUSE_KERNEL && !made) {
+        read_kernel(cause, view);
+        return JIT_OK;
+    }
     cause->known = made || cause->request < view->request_count;
     if (made) {
         cause->kind = (view->flags & KERN_RECORD_EDIT) != 0 ? CAUSE_EDIT : CAUSE_START;
@@ -306,11 +370,12 @@ static enum jit_err read_cause(struct causes *c, uint32_t at, const struct kern_
     memcpy(cause->ids, request.ids, cause->id_count * sizeof *cause->ids);
     uint64_t tick = cause->tick;
     if (receipt.blocker != RMG_NO_BLOCKER && receipt.result != RMG_INVARIANT) {
-        struct because *link = add_link(c, at, NULL, tick);
-        if (link != NULL) {
-            link->lost = true;
-            link->looked = true;
-            link->to = add_cause(c, CAUSE_REQUEST, tick, receipt.blocker);
+        link_request(c, at, tick, receipt.blocker, false);
+    }
+    for (size_t i = 0; d->tried_tick + 1 == tick && i < d->tried_count; i++) {
+        if (jit_id_equal(&d->tried[i].key, &receipt.request_key)) {
+            link_request(c, at, tick - 1, d->tried[i].request, true);
+            break;
         }
     }
     /* What did not apply has left no in-slots of its own. */
@@ -336,9 +401,14 @@ static enum jit_err visit_details(void *user, const struct log_record *record)
             return JIT_ECORRUPT;
         }
         decoded = true;
-        err = read_cause(c, (uint32_t)i, &view);
+        err = read_cause(d, (uint32_t)i, &view);
+        err = err == JIT_ENOENT ? JIT_OK : err;
     }
-    return err == JIT_ENOENT ? JIT_OK : err;
+    if (err == JIT_OK && !decoded &&
+        kern_record_decode(record->payload, record->payload_size, &view) != JIT_OK) {
+        return JIT_ECORRUPT;
+    }
+    return err == JIT_OK ? note_tried(d, record->tick, &view) : err;
 }
 
 static int read_details(struct causes *c)
@@ -351,7 +421,9 @@ static int read_details(struct causes *c)
             d.last = c->causes[i].tick > d.last ? c->causes[i].tick : d.last;
         }
     }
-    return d.left > 0 ? history_each(c->cli, c->data, visit_details, &d, &report) : CLI_OK;
+    int code = d.left > 0 ? history_each(c->cli, c->data, visit_details, &d, &report) : CLI_OK;
+    free(d.tried);
+    return code;
 }
 
 /* ---- all of it ---- */

@@ -4,7 +4,8 @@
  * A slot was written by the newest tick that has an operation on it; its origins are the requests.
  * A request read those in-slots of its tick that are of its matched elements (the patch has them of
  * all requests together: where two of one tick matched one element, what either read is told of
- * both); who wrote them last before that tick is a cause of it. So is the request it lost to. */
+ * both); who wrote them last before that tick is a cause of it. So is the request it lost to, and
+ * the try before of one that is tried again. */
 #ifndef JIT_TOOLS_CAUSES_H
 #define JIT_TOOLS_CAUSES_H
 
@@ -18,7 +19,7 @@
 
 enum cause_kind {
     CAUSE_REQUEST,
-    CAUSE_KERNEL, /* an event of the tick: a process ended */
+    CAUSE_KERNEL, /* what no request asked for: a process ended, capabilities were changed */
     CAUSE_EDIT,   /* a tick that no run made: a merge, another seed */
     CAUSE_START   /* the genesis, or the checkpoint in its place */
 };
@@ -36,6 +37,7 @@ struct cause {
     struct jit_id instance;
     struct jit_id ids[CAUSE_IDS_MAX]; /* of its match */
     bool known;                       /* the above has been read */
+    bool ended, asked; /* KERNEL: a process ended in the tick; something was asked about rights */
 };
 
 /* Why `from` is as it is: `to` wrote the slot that it read, or took what it needed. */
@@ -43,6 +45,7 @@ struct because {
     uint32_t from; /* CAUSE_NONE: the question */
     uint32_t to;   /* CAUSE_NONE: too far back for the depth */
     bool lost;     /* `to` is the request it lost to; no slot */
+    bool again;    /* likewise, `to` is the same one, a tick before: it is tried again */
     struct rmg_slot slot;
     char *name;     /* the slot's, owned */
     uint64_t until; /* written at this tick at the latest */

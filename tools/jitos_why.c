@@ -105,7 +105,9 @@ static void cause_text(const struct why *w, const struct cause *cause, struct de
                   (unsigned long long)cause->tick);
         return;
     case CAUSE_KERNEL:
-        delta_add(text, "tick %llu, the kernel: a process ended", (unsigned long long)cause->tick);
+        delta_add(text, "tick %llu, the kernel%s%s", (unsigned long long)cause->tick,
+                  cause->ended ? ": a process ended" : "",
+                  cause->asked ? ": capabilities were asked for (jitos cap, or a worker)" : "");
         return;
     case CAUSE_EDIT:
         delta_add(text, "tick %llu, an edit: a merge, or what was set with a fork",
@@ -147,7 +149,7 @@ static void print_reasons(struct why *w, uint32_t from, unsigned indent)
         }
         for (size_t k = 0; first && k < i; k++) {
             first = c->links[k].from != from || c->links[k].to != link->to ||
-                    c->links[k].lost != link->lost;
+                    c->links[k].lost != link->lost || c->links[k].again != link->again;
         }
         if (!first) {
             continue;
@@ -159,7 +161,8 @@ static void print_reasons(struct why *w, uint32_t from, unsigned indent)
             }
         }
         cli_print(w->cli, "%*s%s%s\n", (int)indent, "",
-                  link->lost           ? "lost to"
+                  link->again          ? "tried before as"
+                  : link->lost         ? "lost to"
                   : from == CAUSE_NONE ? "written: "
                                        : "read ",
                   text.text);
@@ -255,7 +258,8 @@ static int emit_all(struct why *w)
         if (link->to != CAUSE_NONE) {
             cli_put_number(event, "cause", link->to);
         }
-        cli_put_bool(event, "lost", link->lost && link->from != CAUSE_NONE);
+        cli_put_bool(event, "lost", link->lost && !link->again && link->from != CAUSE_NONE);
+        cli_put_bool(event, "again", link->again);
         if (!link->lost) {
             struct delta_text text = {.size = 0};
             slot_text(w, &link->slot, &text);
@@ -313,7 +317,7 @@ static int draw(struct why *w)
         if (!link->lost) {
             slot_text(w, &link->slot, &text);
         } else if (link->from != CAUSE_NONE) {
-            delta_add(&text, "lost to");
+            delta_add(&text, "%s", link->again ? "tried before" : "lost to");
         }
         dot_text(w, text.text);
         cli_print(w->cli, "\"];\n");

@@ -111,6 +111,15 @@ for tick in 17 18; do
 done
 want 0 "$jitos" show @17 --data again --json
 says retried
+# Why it is asked for in the next tick: it was tried before.
+want 0 "$jitos" show @17 --data again --limit 1000
+tried=$(awk '$5 == "retried" { print $2; exit }' out)
+want 0 "$jitos" show @18 --data again --limit 1000
+again=$(awk -v key="$tried" '$2 == key { print $1; exit }' out)
+want 0 "$jitos" why "$again@18" --depth 2 --data again
+says 'tried before as'
+want 0 "$jitos" why "$again@18" --depth 2 --data again --dot
+says 'tried before'
 
 # Signers.
 want 0 "$rmg" keygen other.key
