@@ -64,11 +64,14 @@ static bool step_posted(struct shell_supervisor *s)
         s->event_at = (s->event_at + 1) % s->event_capacity;
         s->event_count--;
         posted.event.text = posted.text;
+        s->asking =
+            posted.asker; /* in a step subscribers are told, and whoever has gone is freed */
         supervisor_step(s, &posted.event);
         release_ended(s, &posted.event);
-        if (posted.asker != NULL) {
-            supervisor_answer_later(s, posted.asker, posted.serial);
+        if (s->asking != NULL) {
+            supervisor_answer_later(s, s->asking, posted.serial);
         }
+        s->asking = NULL;
         any = true;
     }
     if (s->again) {

@@ -766,6 +766,7 @@ static void gone(void *user, struct hub_conn *conn)
         end_upload(s);
     }
     supervisor_checkpoint_gone(s, conn);
+    s->asking = s->asking == conn ? NULL : s->asking;
     for (size_t i = 0; i < s->event_count; i++) {
         struct supervisor_event *event = &s->events[(s->event_at + i) % s->event_capacity];
         event->asker = event->asker == conn ? NULL : event->asker;

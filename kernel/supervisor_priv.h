@@ -89,6 +89,7 @@ struct shell_supervisor {
     size_t event_count;
     size_t event_capacity; /* five for each worker, and clients' commands: no more can wait */
     bool again;
+    struct hub_conn *asking; /* whose command is being carried out; NULL: nobody, or it has gone */
 
     uint64_t durable_end;      /* ticks below it were told to the core as durable */
     uint64_t appended_ns;      /* when the log was last given a tick */
