@@ -197,8 +197,10 @@ rule leave
   where a.balance > 9
   detach delete a
 invariant no_debt never match (a:Account) where a.balance < 0
-invariant busy never match (a:Account) where a.balance > 4 and not (a)-[:PAYS]->(:Account)
-process w[3] run pay(p = 0.5), leave apply all at most 4 ticks over shard(/world)
+invariant busy never match (a:Account)
+  where a.balance > 4 and not (a)-[:PAYS]->(:Account)
+process w[3] run pay(p = 0.5), leave
+  apply all at most 4 ticks over shard(/world)
 grant w: map /world; invoke pay, leave on /world
 END
 awk 'BEGIN { print ":ID,:LABEL,balance:long"
@@ -208,8 +210,8 @@ awk 'BEGIN { print ":START_ID,:END_ID,:TYPE,amount:long"
         print "a" i * 31 % 600 ",a" i * 173 % 599 ",PAYS," 1 + i % 3 }' >pays.csv
 heads=
 for jobs in 1 2 3 8; do
-    heads="$heads $("$jitos" run bank.jitos --ticks 5 --seed 4 --jobs "$jobs" --data "jobs$jobs" 2>jobs.err |
-        sed -n 's/^head *//p')"
+    "$jitos" run bank.jitos --ticks 5 --seed 4 --jobs "$jobs" --data "jobs$jobs" >run.out 2>&1
+    heads="$heads $(sed -n 's/^head *//p' run.out)"
 done
 run echo "${heads# }"
 check 'one head' 0 "${heads##* } ${heads##* } ${heads##* } ${heads##* }" ''
