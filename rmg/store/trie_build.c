@@ -136,7 +136,11 @@ static enum jit_err spine_close(struct trie_spine *spine)
     }
     struct trie_node *node = rmg_arena_at(spine->pen->arena, ref);
     node->leaf = (uint16_t)open->leaf;
-    memcpy(trie_refs(spine->spec, node), open->ref, trie_count16(open->map) * sizeof open->ref[0]);
+    const unsigned children = trie_count16(open->map);
+    uint32_t *refs = trie_refs(spine->spec, node);
+    for (unsigned i = 0; i < children; i++) { /* few: to begin a copy would cost more */
+        refs[i] = open->ref[i];
+    }
     if (!spine->spec->hashed) {
         *trie_count(node) = open->leaves;
     }
