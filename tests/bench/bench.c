@@ -38,7 +38,7 @@ static const struct bar bars[] = {
     {"tick_tenth_2", 1000000, 1 / 1.5, "tick_tenth_wall", 1000000},
     {"conflict", 16000, 50e6, NULL, 0},
     {"sts", 100000, 500e6, NULL, 0},
-    {"sts", 1000000, 20, "sts", 100000},
+    {"sts", 1000000, 15, "sts", 100000},
     {"sierpinski", 12, 1.2e9, NULL, 0},
     {"colour2", 100000, 1e9, NULL, 0},
     {"colour2", 100000, 20, "colour2", 10000},
