@@ -68,7 +68,7 @@ static enum jit_err answer(struct kern_core *core, uint32_t index, uint64_t cook
                                   .blocker = RMG_NO_BLOCKER,
                                   .index = UINT32_MAX};
     /* No room: it does not take its receipts, and we keep none for it. */
-    return sys_ring_host_reply(&core->processes[index].ring, &receipt) == 1 ? JIT_OK : JIT_EPEER;
+    return sys_ring_host_reply(&core->processes[index].ring, &receipt) == 1 ? JIT_OK : JIT_EBUSY;
 }
 
 static enum jit_err take_inspect(struct kern_core *core, uint32_t index, uint64_t cookie,
@@ -77,7 +77,7 @@ static enum jit_err take_inspect(struct kern_core *core, uint32_t index, uint64_
     struct sys_receipt receipt = {
         .cookie = cookie, .tick = core->tick + 1, .blocker = RMG_NO_BLOCKER, .index = UINT32_MAX};
     kern_sec_inspect(core, index, inspect, &receipt);
-    return sys_ring_host_reply(&core->processes[index].ring, &receipt) == 1 ? JIT_OK : JIT_EPEER;
+    return sys_ring_host_reply(&core->processes[index].ring, &receipt) == 1 ? JIT_OK : JIT_EBUSY;
 }
 
 /* More graph memory, charged to the process. What is answered depends on its own bytes alone. */
@@ -160,6 +160,8 @@ static const char *complaint(enum jit_err err)
     switch (err) {
     case JIT_EPEER:
         return "it sent bytes that are no request";
+    case JIT_EBUSY:
+        return "it does not take its receipts";
     case JIT_ELIMIT:
         return "it sent more requests in a tick than there may be";
     default:

@@ -53,6 +53,27 @@ static void far_request(uint64_t at, uint64_t size, uint32_t length)
     bell();
 }
 
+/* Calls that are answered at once, more of them than there is room for answers, none of which it
+ * takes. */
+static void never_takes(void)
+{
+    const struct sys_ring_kernel *theirs =
+        (const struct sys_ring_kernel *)(const void *)(ring() + SYS_RING_KERNEL_OFFSET);
+    struct sys_slot *slot = (struct sys_slot *)(void *)(ring() + SYS_RING_REQUEST_OFFSET);
+    uint32_t tail = words()->request_tail;
+    for (;;) {
+        while (__atomic_load_n(&theirs->request_head, __ATOMIC_ACQUIRE) != tail) {
+        }
+        for (unsigned i = 0; i < SYS_REQUEST_SLOTS; i++) {
+            memset(&slot[i], 0, sizeof *slot);
+            slot[i].kind = SYS_CALL_clock;
+        }
+        tail += SYS_REQUEST_SLOTS;
+        __atomic_store_n(&words()->request_tail, tail, __ATOMIC_SEQ_CST);
+        bell();
+    }
+}
+
 static uintptr_t volatile nowhere = 8;
 
 static void misbehave(uint32_t index)
@@ -96,6 +117,12 @@ static void misbehave(uint32_t index)
     case 11: /* all ones, everywhere */
         memset(ring(), 0xff, SYS_RING_BYTES);
         bell();
+        break;
+    case 12:
+        never_takes();
+        break;
+    case 13: /* a hole in what it shares */
+        (void)madvise((void *)((uintptr_t)ring() & ~4095ul), SYS_RING_BYTES, MADV_REMOVE);
         break;
     default: /* code made of data */
         (void)mprotect((void *)((uintptr_t)ring() & ~4095ul), 4096, PROT_READ | PROT_EXEC);

@@ -73,7 +73,7 @@ cp "${builddir:-.}/examples/native/ants" "$dir"
 beside_rogues() {
     sed -e 's/process colony\[2\]/process colony[1]/' "$example/ants.jitos" >"$dir/rogue.jitos"
     cat >>"$dir/rogue.jitos" <<'END'
-process rogue[13] exec("./rogue") run step over shard(/world)
+process rogue[15] exec("./rogue") run step over shard(/world)
   restart on failure at most 1 in 100 ticks
 grant rogue: map /world
 END
@@ -81,8 +81,10 @@ END
     [ $got = 0 ] || fail "beside rogues: exit $got: $(cat "$dir/beside.err")"
     [ "$(field world "$dir/beside.json")" = "$world" ] ||
         fail "beside rogues: they disturbed the ants"
+    grep -q "process 13 is killed: it does not take its receipts" "$dir/beside.err" ||
+        fail "beside rogues: who takes no receipts: $(cat "$dir/beside.err")"
     dead=$(tail -1 "$dir/beside.json" | grep -o '"what":"failed"' | wc -l)
-    [ "$dead" = 13 ] || fail "beside rogues: $dead of 13 were given up"
+    [ "$dead" = 15 ] || fail "beside rogues: $dead of 15 were given up"
     "$jitos" replay --data "$dir/beside" --verify >"$dir/replay" 2>&1 ||
         fail "beside rogues: replay: $(cat "$dir/replay")"
 }
