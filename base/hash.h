@@ -37,7 +37,9 @@
     X(JIT_K_RECEIPTS, "receipts")                                                                  \
     X(JIT_K_BRANCH_ID, "branch-id")                                                                \
     X(JIT_K_LOG, "log")                                                                            \
-    X(JIT_K_SCHEMA, "schema")
+    X(JIT_K_SCHEMA, "schema")                                                                      \
+    X(JIT_K_COLLAPSE, "collapse")                                                                  \
+    X(JIT_K_SEEN, "seen")
 
 enum jit_domain {
 #define X(name, text) name,

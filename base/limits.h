@@ -38,6 +38,10 @@
 #define JIT_BRANCHES_MAX     256u
 #define JIT_BRANCH_DEPTH_MAX 16u
 #define JIT_IN_SLOTS_MAX     65536u /* a collapse */
+#define JIT_COLLAPSE_PLACES  64u    /* instances that a collapse looks at or changes */
+#define JIT_COLLAPSE_CAPS    16u    /* capabilities that it names */
+#define JIT_COLLAPSES_MAX    1024u  /* of a process in a tick */
+#define JIT_KEEP_MAX         64u    /* versions that a process may have kept */
 
 /* Process policies */
 #define JIT_RESTARTS_MAX      1000u    /* of a process ... */

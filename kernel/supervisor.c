@@ -52,7 +52,11 @@ static bool step_durable(struct shell_supervisor *s)
 static void release_ended(struct shell_supervisor *s, const struct kern_event *event)
 {
     if (event->kind == KERN_EVENT_EXITED && !s->workers[event->process].worker.alive) {
-        shell_worker_release(&s->workers[event->process].worker);
+        if (s->workers[event->process].image != NULL) {
+            shell_worker_leave(&s->workers[event->process].worker);
+        } else {
+            shell_worker_release(&s->workers[event->process].worker);
+        }
     }
 }
 

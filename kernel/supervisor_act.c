@@ -115,8 +115,13 @@ static void do_spawn(struct shell_supervisor *s, uint32_t index)
     struct supervisor_worker *w = worker_of(s, index);
     struct sys_boot_spec spec;
     struct host_fault fault = {.text = ""};
-    /* The core has just heard the end of its last life. */
-    shell_worker_release(&w->worker);
+    /* The core has just heard the end of its last life. A program of its own has a graph to go on
+     * from; the rules loader keeps nothing. */
+    if (w->image != NULL) {
+        shell_worker_leave(&w->worker);
+    } else {
+        shell_worker_release(&w->worker);
+    }
     enum jit_err err = kern_core_boot(s->core, index, &spec);
     if (err == JIT_OK) {
         err = shell_worker_spawn(&w->worker, s->heap, &s->nursery, w->image, index, &spec, &fault);

@@ -1,5 +1,6 @@
 #include "kernel/worker.h"
 
+#include <signal.h>
 #include <stdio.h>
 
 #include "base/check.h"
@@ -12,10 +13,9 @@ void shell_worker_init(struct shell_worker *worker)
                                     .program = HOST_MEMORY_NONE};
 }
 
-static void close_memories(struct shell_worker *worker)
+static void close_life(struct shell_worker *worker)
 {
     host_memory_close(&worker->ring);
-    host_memory_close(&worker->graph);
     host_memory_close(&worker->program);
 }
 
@@ -26,7 +26,7 @@ static enum jit_err make_program(struct shell_worker *worker, struct jit_heap *h
     struct jit_buf boot;
     jit_buf_init(&boot, heap, SYS_BOOT_BYTES_MAX);
     spec->view_bytes = nursery->view->size_max;
-    spec->graph_bytes = SHELL_GRAPH_BYTES;
+    spec->graph_bytes = worker->graph.size;
     spec->graph_bytes_max = SHELL_GRAPH_BYTES_MAX;
     spec->heap_bytes = SHELL_HEAP_BYTES;
     if (!native) {
@@ -46,7 +46,7 @@ static enum jit_err make_memories(struct shell_worker *worker, struct jit_heap *
                                   struct sys_boot_spec *spec)
 {
     enum jit_err err = host_memory_create(HOST_RING, SYS_RING_BYTES, SYS_RING_BYTES, &worker->ring);
-    if (err == JIT_OK) {
+    if (err == JIT_OK && worker->graph.base == NULL) {
         err = host_memory_create(HOST_GRAPH, SHELL_GRAPH_BYTES, SHELL_GRAPH_BYTES_MAX,
                                  &worker->graph);
     }
@@ -63,6 +63,16 @@ enum jit_err shell_worker_spawn(struct shell_worker *worker, struct jit_heap *he
 {
     assert(!worker->alive);
     assert(worker->ring.base == NULL);
+    worker->deaths = worker->start_tick == spec->start_tick ? worker->deaths : 0;
+    worker->deaths += worker->died ? 1 : 0;
+    worker->start_tick = spec->start_tick;
+    worker->died = false;
+    worker->ours = false;
+    if (worker->deaths >= SHELL_DEATHS_MAX) {
+        worker->deaths = 0;
+        host_memory_close(&worker->graph);
+    }
+    const bool kept = worker->graph.base != NULL;
     enum jit_err err = make_memories(worker, heap, nursery, image != NULL, spec);
     if (err != JIT_OK) {
         *fault = (struct host_fault){.step = "memory"};
@@ -89,7 +99,10 @@ enum jit_err shell_worker_spawn(struct shell_worker *worker, struct jit_heap *he
                                        : host_spawn(&host, &worker->child, fault);
     }
     if (err != JIT_OK) {
-        close_memories(worker);
+        close_life(worker);
+        if (!kept) {
+            host_memory_close(&worker->graph);
+        }
         return err;
     }
     worker->alive = true;
@@ -116,6 +129,7 @@ void shell_worker_heed(struct shell_worker *worker, uint32_t rings)
 void shell_worker_kill(struct shell_worker *worker)
 {
     if (worker->alive) {
+        worker->ours = true;
         host_child_kill(&worker->child);
     }
 }
@@ -127,6 +141,7 @@ enum jit_err shell_worker_reap(struct shell_worker *worker, bool wait, struct ho
     if (err == JIT_EAGAIN) {
         return err;
     }
+    worker->died = err != JIT_OK || worker->ours || !how->killed || how->code != SIGKILL;
     worker->alive = false; /* JIT_ENOENT: it is gone as well, only its status is not ours to know */
     return JIT_OK;
 }
@@ -134,5 +149,12 @@ enum jit_err shell_worker_reap(struct shell_worker *worker, bool wait, struct ho
 void shell_worker_release(struct shell_worker *worker)
 {
     assert(!worker->alive);
-    close_memories(worker);
+    close_life(worker);
+    host_memory_close(&worker->graph);
+}
+
+void shell_worker_leave(struct shell_worker *worker)
+{
+    assert(!worker->alive);
+    close_life(worker);
 }

@@ -28,8 +28,16 @@ struct shell_nursery {
 #define SHELL_HEAP_BYTES                                                                           \
     (4ull << 30) /* address space for its matches; memory is charged as touched */
 
+/* A worker that dies this often in one tick, but not because somebody killed it from outside, does
+ * so of its graph, perhaps: it begins with none. */
+#define SHELL_DEATHS_MAX 2u
+
 struct shell_worker {
     bool alive;
+    uint64_t start_tick; /* that it was last started for */
+    uint32_t deaths;     /* its own, in that tick */
+    bool ours;           /* it was killed by us */
+    bool died;           /* its last life ended by itself, or we ended it */
     struct host_child child;
     struct host_memory ring;
     struct host_memory graph;
@@ -51,7 +59,8 @@ struct shell_image {
     struct host_loader loader;
 };
 
-/* Make its memories, write its boot record, start it; those of its last life must be released.
+/* Make its memories, write its boot record, start it; those of its last life must be released, or
+ * left. A graph that was left is what it goes on with.
  * image: its own program, which nobody vouches for; NULL: the rules loader. spec: from
  * kern_core_boot; sizes and filter are filled in here. On error nothing is left and fault->text
  * says what failed and what to do. */
@@ -70,5 +79,7 @@ JIT_MUST_CHECK enum jit_err shell_worker_reap(struct shell_worker *worker, bool 
  * then on only when nobody else wants to. */
 void shell_worker_heed(struct shell_worker *worker, uint32_t rings);
 void shell_worker_release(struct shell_worker *worker); /* not alive; may be released already */
+/* The same, but its graph is kept for its next life (DESIGN 7.2). */
+void shell_worker_leave(struct shell_worker *worker);
 
 #endif

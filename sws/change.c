@@ -75,6 +75,11 @@ enum jit_err sws_change_op(struct sws *space, const struct rmg_op *op)
     if (mount != NULL && !mount->writable) {
         return JIT_ECAP;
     }
+    if (mount != NULL &&
+        (op->kind == RMG_OP_UPSERT_INSTANCE || op->kind == RMG_OP_DELETE_INSTANCE ||
+         (op->kind == RMG_OP_SET_ATTACHMENT && op->attachment.value.kind == RMG_VALUE_PORTAL))) {
+        return JIT_ENOTSUP;
+    }
     enum jit_err err = mount == NULL ? own_tx(space, &tx) : shared_tx(space, &tx);
     return err == JIT_OK ? rmg_op_apply(tx, op, false) : err;
 }

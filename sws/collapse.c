@@ -5,62 +5,9 @@
 
 /* ---- the request: docs/spec/sws.md "Request" ---- */
 
-struct request {
-    struct jit_buf *buf;
-    uint64_t count;
-};
-
-static bool request_op(void *user, const struct rmg_op *op)
-{
-    struct request *request = user;
-    rmg_op_encode(op, request->buf);
-    request->count++;
-    return request->buf->err == JIT_OK;
-}
-
 static int slot_order(const void *a, const void *b)
 {
     return rmg_slot_compare(a, b);
-}
-
-/* The hash of what lies in a slot; zero: nothing. Incidences and extents have none: whether they
- * have changed since the base tick, the kernel knows. */
-static enum jit_err slot_value(const struct rmg_graph *graph, const struct rmg_slot *slot,
-                               struct jit_id *out)
-{
-    struct rmg_attachment attachment = {.name = slot->name, .name_size = slot->name_size};
-    struct rmg_edge edge;
-    struct jit_id type;
-    enum jit_err err = JIT_ENOENT;
-    memset(out, 0, sizeof *out);
-    switch (slot->kind) {
-    case RMG_SLOT_NODE:
-        err = rmg_node_type(graph, &slot->id, &type);
-        if (err == JIT_OK) {
-            rmg_value_of_node(&type, out);
-        }
-        break;
-    case RMG_SLOT_EDGE:
-        err = rmg_edge_get(graph, &slot->id, &edge);
-        if (err == JIT_OK) {
-            rmg_value_of_edge(&edge, out);
-        }
-        break;
-    case RMG_SLOT_ALPHA:
-    case RMG_SLOT_BETA: {
-        enum rmg_plane plane = slot->kind == RMG_SLOT_ALPHA ? RMG_PLANE_ALPHA : RMG_PLANE_BETA;
-        err = rmg_attachment_get(graph, plane, &slot->id, slot->name, slot->name_size,
-                                 &attachment.value);
-        if (err == JIT_OK) {
-            err = rmg_value_of_attachment(plane, &attachment, out);
-        }
-        break;
-    }
-    case RMG_SLOT_INCIDENCE:
-    case RMG_SLOT_EXTENT:
-        break;
-    }
-    return err == JIT_ENOENT ? JIT_OK : err;
 }
 
 /* The base of the branch as one instance of it was. An instance that was not there has nothing. */
@@ -104,7 +51,7 @@ static enum jit_err request_reads(const struct sws *space, const struct sws_bran
         }
         err = base_graph(space, branch, &slots[i].instance, &graph);
         if (err == JIT_OK) {
-            err = slot_value(&graph, &slots[i], &value);
+            err = rmg_slot_seen(&graph, &slots[i], &value);
         }
         if (err == JIT_OK) {
             rmg_slot_encode(&slots[i], buf);
@@ -119,15 +66,97 @@ static enum jit_err request_reads(const struct sws *space, const struct sws_bran
     return err == JIT_OK ? buf->err : err;
 }
 
+/* Counters of what is created, and what additions begin with. */
+struct notes {
+    const struct sws *space;
+    const struct sws_branch *branch;
+    struct jit_buf created;
+    struct jit_buf sums;
+    struct jit_buf patch; /* the operations */
+    uint64_t operations;
+    enum jit_err err;
+};
+
+/* The number that an operation replaces by another, if it does. */
+static enum jit_err note_sum(struct notes *notes, const struct rmg_op *op)
+{
+    struct rmg_graph graph;
+    struct rmg_value was;
+    const struct rmg_value *value = &op->attachment.value;
+    const struct jit_id *number = rmg_codec_type(RMG_CODEC_I64);
+    if (value->kind != RMG_VALUE_ATOM || value->size != 8 || !jit_id_equal(&value->type, number)) {
+        return JIT_OK;
+    }
+    enum jit_err err = base_graph(notes->space, notes->branch, &op->instance, &graph);
+    if (err == JIT_OK) {
+        err = rmg_attachment_get(&graph, op->plane, &op->id, op->attachment.name,
+                                 op->attachment.name_size, &was);
+    }
+    if (err == JIT_OK && was.kind == RMG_VALUE_ATOM && was.size == 8 &&
+        jit_id_equal(&was.type, number)) {
+        jit_buf_put_u64(&notes->sums, notes->operations);
+        jit_buf_put(&notes->sums, was.bytes, 8);
+    }
+    return err == JIT_ENOENT ? JIT_OK : err;
+}
+
+static bool note(void *user, const struct rmg_op *op)
+{
+    struct notes *notes = user;
+    if ((op->kind == RMG_OP_UPSERT_NODE || op->kind == RMG_OP_UPSERT_EDGE) &&
+        jit_id_is_zero(&op->prior)) {
+        jit_buf_put_u64(&notes->created, sws_counter_of(notes->space, &op->id));
+    } else if (op->kind == RMG_OP_SET_ATTACHMENT) {
+        notes->err = note_sum(notes, op);
+    }
+    rmg_op_encode(op, &notes->patch);
+    notes->operations++;
+    if (notes->err == JIT_OK && notes->created.err == JIT_OK) {
+        notes->err = notes->sums.err != JIT_OK ? notes->sums.err : notes->patch.err;
+    } else if (notes->err == JIT_OK) {
+        notes->err = notes->created.err;
+    }
+    return notes->err == JIT_OK;
+}
+
+/* A patch that has no base root and no slots of its own. */
+static enum jit_err request_rest(const struct sws *space, const struct sws_branch *branch,
+                                 const struct jit_buf *patch, struct jit_buf *buf)
+{
+    static const struct jit_id none;
+    struct notes notes = {.space = space, .branch = branch};
+    struct jit_id root;
+    jit_buf_init(&notes.patch, space->options.heap, JIT_REQUEST_BYTES_MAX);
+    jit_buf_init(&notes.created, space->options.heap, JIT_REQUEST_BYTES_MAX);
+    jit_buf_init(&notes.sums, space->options.heap, JIT_REQUEST_BYTES_MAX);
+    enum jit_err err =
+        rmg_patch_each(space->options.heap, patch->data, patch->size, &root, note, &notes);
+    err = err == JIT_OK ? notes.err : err;
+    if (err == JIT_OK) {
+        jit_buf_put_u64(buf, notes.created.size / 8);
+        jit_buf_put(buf, notes.created.data, notes.created.size);
+        jit_buf_put_u64(buf, notes.sums.size / 16);
+        jit_buf_put(buf, notes.sums.data, notes.sums.size);
+        jit_buf_put_id(buf, &none);
+        jit_buf_put_u64(buf, 0);
+        jit_buf_put_u64(buf, 0);
+        jit_buf_put_u64(buf, notes.operations);
+        jit_buf_put(buf, notes.patch.data, notes.patch.size);
+        err = buf->err;
+    }
+    jit_buf_release(&notes.patch);
+    jit_buf_release(&notes.created);
+    jit_buf_release(&notes.sums);
+    return err;
+}
+
 /* Appends nothing when the branch changed nothing that is mounted. */
 static enum jit_err request_make(const struct sws *space, const struct sws_branch *branch,
                                  struct jit_buf *buf, uint64_t *operations)
 {
     const struct rmg_state before = {space->shared, branch->shared.base};
     const struct rmg_state after = {space->shared, branch->shared.head};
-    struct request request = {.buf = buf};
     struct jit_buf patch;
-    struct jit_id root;
     size_t begin = buf->size;
     *operations = 0;
     if (space->shared == NULL || before.version.epoch == after.version.epoch) {
@@ -141,13 +170,9 @@ static enum jit_err request_make(const struct sws *space, const struct sws_branc
     if (err == JIT_OK && *operations > 0) {
         jit_buf_put_u64(buf, branch->tick);
         err = request_reads(space, branch, buf);
-    }
-    if (err == JIT_OK && *operations > 0) {
-        jit_buf_put_u64(buf, *operations);
-        err = rmg_patch_each(space->options.heap, patch.data, patch.size, &root, request_op,
-                             &request);
-        err = err == JIT_OK ? buf->err : err;
-        assert(err != JIT_OK || request.count == *operations);
+        if (err == JIT_OK) {
+            err = request_rest(space, branch, &patch, buf);
+        }
     }
     if (err != JIT_OK) {
         buf->size = begin;

@@ -47,6 +47,15 @@ static enum jit_err page_judge(const struct sws_home_page *page, uint64_t size)
     return page->base <= size && page->base % RMG_GRANULE == 0 ? JIT_OK : JIT_ECORRUPT;
 }
 
+/* The place of the newest tick that is not later than this one; its number may be 0: there is
+ * none. */
+static unsigned place_until(const struct sws_home_page *page, uint64_t tick)
+{
+    const uint64_t a = page->ticks[0].number <= tick ? page->ticks[0].number : 0;
+    const uint64_t b = page->ticks[1].number <= tick ? page->ticks[1].number : 0;
+    return b > a ? 1 : 0;
+}
+
 enum jit_err sws_home_look(const struct sws_home_page *page, uint64_t size, uint64_t tick,
                            struct rmg_version *version, uint64_t *used)
 {
@@ -57,8 +66,8 @@ enum jit_err sws_home_look(const struct sws_home_page *page, uint64_t size, uint
         return err;
     }
     const struct sws_root *root =
-        tick == 0 ? &copy.latests[copy.latest & 1u] : &copy.ticks[tick & 1u];
-    if (root->number != (tick == 0 ? copy.latest : tick)) {
+        tick == 0 ? &copy.latests[copy.latest & 1u] : &copy.ticks[place_until(&copy, tick)];
+    if (tick == 0 ? root->number != copy.latest : root->number == 0 || root->number > tick) {
         return JIT_ESTALE;
     }
     if (!root_sound(root, copy.base, size)) {
@@ -99,20 +108,23 @@ static enum jit_err resume(struct sws_home *home, uint64_t tick)
     if (page->base != base) {
         return JIT_ECORRUPT;
     }
+    const unsigned place = place_until(page, tick);
     home->arena->used = used;
-    home->arena->live = page->ticks[tick & 1u].live;
+    home->arena->live = page->ticks[place].live;
     rmg_store_attach(home->store, &version);
     home->latest = version;
-    home->ticks[tick & 1u] = version;
-    home->has_tick[tick & 1u] = true;
+    home->ticks[place] = version;
+    home->has_tick[place] = true;
     err = rmg_store_pin(home->store, &version);
     if (err == JIT_OK) {
         err = rmg_store_pin(home->store, &version);
     }
     if (err == JIT_OK) {
         /* A later tick that was done but never taken is gone, and so is every later commit. */
-        page->ticks[(tick + 1) & 1u].number = 0;
-        page->tick = tick;
+        if (page->ticks[1 - place].number > page->ticks[place].number) {
+            page->ticks[1 - place].number = 0;
+        }
+        page->tick = page->ticks[place].number;
         root_put(home, &version, page->latest + 1, &page->latests[(page->latest + 1) & 1u]);
         __atomic_store_n(&page->latest, page->latest + 1, __ATOMIC_RELEASE);
     }
@@ -159,8 +171,9 @@ enum jit_err sws_home_commit(struct sws_home *home, const struct rmg_version *ve
 enum jit_err sws_home_done(struct sws_home *home, uint64_t tick)
 {
     struct sws_home_page *page = home->page;
-    unsigned place = tick & 1u;
-    assert(tick > 0 && (page->tick == 0 || tick == page->tick + 1));
+    assert(tick > page->tick);
+    /* Beside the newest, which the kernel may not have taken yet. */
+    const unsigned place = page->tick == 0 ? tick & 1u : 1 - place_until(page, page->tick);
     enum jit_err err = rmg_store_pin(home->store, &home->latest);
     if (err != JIT_OK) {
         return err;

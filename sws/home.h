@@ -38,7 +38,7 @@ struct sws_home_page {
     uint16_t major;
     uint16_t minor;
     uint64_t base;   /* bytes of the memory in front of the first cell */
-    uint64_t tick;   /* ticks[tick & 1] holds it */
+    uint64_t tick;   /* the place of ticks[] with this number holds it */
     uint64_t latest; /* latests[latest & 1] holds it */
     struct sws_root ticks[2];
     struct sws_root latests[2];
@@ -55,9 +55,9 @@ struct sws_home {
 };
 
 /* Open, or begin: a page that is all zero is a new home. arena: initialised over the memory, behind
- * the page. tick: go on from what was committed with this tick; what came after is gone. Errors:
- * JIT_EFORMAT, JIT_EVERSION, JIT_ECORRUPT (the page points outside), JIT_ESTALE (no version of this
- * tick), JIT_ENOMEM. */
+ * the page. tick: go on from what was committed with this tick or the last before it that was done;
+ * what came after is gone. Errors: JIT_EFORMAT, JIT_EVERSION, JIT_ECORRUPT (the page points
+ * outside), JIT_ESTALE (there is no such version any more), JIT_ENOMEM. */
 JIT_MUST_CHECK enum jit_err sws_home_open(struct jit_heap *heap, struct rmg_arena *arena,
                                           struct sws_home_page *page, uint64_t tick,
                                           struct sws_home *out);
@@ -67,7 +67,7 @@ void sws_home_close(struct sws_home *home);
 JIT_MUST_CHECK enum jit_err sws_home_commit(struct sws_home *home,
                                             const struct rmg_version *version);
 /* Publish the latest as what the process had at the end of `tick`, before it says done. Ticks
- * ascend by one, but for the first. */
+ * ascend; those that a process sits out are left out. */
 JIT_MUST_CHECK enum jit_err sws_home_done(struct sws_home *home, uint64_t tick);
 
 /* Somebody else's home, read only: a copy of the page is judged, bounds are checked at every step

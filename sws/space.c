@@ -47,6 +47,7 @@ void sws_free(struct sws *space)
     rmg_store_free(space->shared);
     heap->free(heap, space->history);
     heap->free(heap, space->mounts);
+    heap->free(heap, space->ids.at);
     heap->free(heap, space);
 }
 
@@ -135,6 +136,7 @@ enum jit_err sws_show(struct sws *space, uint64_t tick, const struct sws_mount *
     heap->free(heap, space->mounts);
     space->mounts = sorted;
     space->mount_count = count;
+    sws_ids_tick(space, tick);
     space->tick = tick;
     return JIT_OK;
 }

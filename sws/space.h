@@ -13,6 +13,7 @@
 #ifndef JIT_SWS_SPACE_H
 #define JIT_SWS_SPACE_H
 
+#include "rmg/change/collapse.h"
 #include "rmg/change/merge.h"
 #include "sws/home.h"
 
@@ -22,6 +23,7 @@ struct sws_branch;
 struct sws_options {
     struct jit_heap *heap;
     struct sws_home *home; /* borrowed */
+    struct jit_id process; /* its node: ids of what is created in branches come from it */
     /* Its first bytes are the view; what is behind is the space's. NULL: nothing is mounted. */
     struct rmg_arena *overlay;
     uint32_t keep;    /* versions of the mounted instances that stay readable: 1 to SWS_KEEP_MAX */
@@ -31,7 +33,8 @@ struct sws_options {
                              uint32_t name_size);
     void *user;
 };
-#define SWS_KEEP_MAX    64u
+#define SWS_KEEP_MAX    JIT_KEEP_MAX
+#define SWS_IDS_MAX     (1u << 24) /* ids given out while some branch lives: half of it */
 #define SWS_HISTORY_MAX 64u
 
 /* Errors: JIT_ENOMEM. */
@@ -63,11 +66,18 @@ uint32_t sws_branch_count(const struct sws *space);
 JIT_MUST_CHECK enum jit_err sws_graph(const struct sws *space, const struct sws_branch *branch,
                                       const struct jit_id *instance, struct rmg_graph *out);
 
+/* Id of a node or an edge that is going to be created in a mounted instance: the kernel takes no
+ * other. It depends on the process, the tick of the branch's base and how many were given out for
+ * that tick before. Errors: JIT_ESTALE, JIT_ELIMIT, JIT_ENOMEM. */
+JIT_MUST_CHECK enum jit_err sws_new_id(struct sws *space, const struct sws_branch *branch,
+                                       struct jit_id *out);
+
 /* ---- changing; one change at a time a space ---- */
 /* On the trunk only the own graph can be changed. */
 void sws_change_begin(struct sws *space, struct sws_branch *branch);
-/* One operation (without origins and prior). An upserted instance lies where its parent lies.
- * Errors: JIT_ECAP (mounted, but not to be changed here), JIT_ESTALE, the transaction's
+/* One operation (without origins and prior). Errors: JIT_ECAP (mounted, but not to be changed
+ * here), JIT_ENOTSUP (mounted: instances and portals are made by the kernel alone), JIT_ESTALE, the
+ * transaction's
  * (rmg/store/store.h says after which of them the change may go on). */
 JIT_MUST_CHECK enum jit_err sws_change_op(struct sws *space, const struct rmg_op *op);
 /* The change depends on what is in this slot: if it lies in a mounted instance, a collapse is

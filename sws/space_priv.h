@@ -20,6 +20,18 @@ struct sws_branch {
     uint32_t read_count;
 };
 
+/* Ids that were given out (ids.c). */
+struct sws_made {
+    struct jit_id id;
+    uint64_t counter;
+    bool used;
+};
+struct sws_ids {
+    struct sws_made *at;
+    uint32_t capacity; /* a power of 2, or 0 */
+    uint32_t count;
+};
+
 struct sws_change {
     bool open;
     struct sws_branch *branch;
@@ -40,7 +52,9 @@ struct sws {
     struct sws_branch *branches;
     uint32_t branch_count;
     struct sws_change change;
-    struct rmg_version *history; /* pinned, the oldest first */
+    struct sws_ids ids;
+    uint64_t counters[SWS_KEEP_MAX]; /* of the tick t at [t % SWS_KEEP_MAX] */
+    struct rmg_version *history;     /* pinned, the oldest first */
     uint32_t history_count;
 };
 
@@ -67,6 +81,10 @@ bool sws_is_shared(const struct sws *space, const struct rmg_version *shared,
 /* The mount it lies in; NULL: none. */
 const struct sws_mount *sws_mount_of(const struct sws *space, const struct rmg_version *shared,
                                      const struct jit_id *instance);
+/* By which counter an id was made; UINT64_MAX: it is not one that was given out. */
+uint64_t sws_counter_of(const struct sws *space, const struct jit_id *id);
+/* The space is about to go on to another tick. */
+void sws_ids_tick(struct sws *space, uint64_t tick);
 /* Publish the newest own version, and remember the one before for undo. Two pins are ready. */
 void sws_commit(struct sws *space, const struct rmg_version *version);
 

@@ -14,7 +14,8 @@
 static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "the layouts below are used as they lie");
 
 #define SYS_ABI_MAJOR 1u
-#define SYS_ABI_MINOR 2u /* 1: graphs grow; 2: capabilities are derived, granted, revoked */
+/* 1: graphs grow; 2: capabilities are derived, granted, revoked; 3: branches are collapsed */
+#define SYS_ABI_MINOR 3u
 #define SYS_PAGE      4096u
 
 /* Descriptors a worker is born with (7.1). */
@@ -104,6 +105,27 @@ struct sys_apply {
     uint32_t params_size;
 };
 static_assert(sizeof(struct sys_apply) == 32, "wire size");
+
+/* collapse: this head, then cap_count times slot and generation of a further capability (u32 each),
+ * then the request (docs/spec/sws.md). Each operation is to be covered by one of them all. */
+struct sys_collapse {
+    uint32_t cap_slot;
+    uint32_t cap_generation;
+    uint64_t nonce;
+    uint32_t flags; /* SYS_WANT_RECEIPT */
+    uint32_t cap_count;
+};
+static_assert(sizeof(struct sys_collapse) == 24, "wire size");
+/* In the receipt's request_key: what stands in the way of one that conflicts with what happened
+ * since its base. None: the blocker does, in its own tick. */
+struct sys_collapsed {
+    uint32_t reads; /* in-slots that have another value, and the number of the first */
+    uint32_t first_read;
+    uint32_t operations; /* likewise, of operations */
+    uint32_t first_operation;
+    uint8_t zero[16];
+};
+static_assert(sizeof(struct sys_collapsed) == JIT_ID_BYTES, "wire size");
 
 /* derive and grant: this head, then attenuators_size bytes (syscall/attenuate.h). What is 0 is as
  * it is held. */
@@ -261,7 +283,8 @@ struct sys_boot { /* offsets from the start of the file; tables are arrays of th
     uint64_t filter_at; /* seccomp filter: u16 count, 6 zero bytes, count x 8 bytes; 0: none */
     uint64_t filter_size;
     uint64_t graph_bytes_max; /* to map of fd 4; what is not there yet is asked for by grow */
-    uint8_t zero[24];
+    uint32_t keep;            /* versions of what is mounted that its branches may rest on */
+    uint8_t zero[20];
 };
 static_assert(sizeof(struct sys_boot) == 192, "wire size");
 struct sys_boot_cap {

@@ -36,7 +36,8 @@ static bool head_sound(const struct sys_boot *head)
            head->graph_bytes_max <= JIT_ARENA_BYTES_MAX && head->graph_bytes % SYS_PAGE == 0 &&
            head->graph_bytes_max % SYS_PAGE == 0 && head->cap_count <= JIT_CAP_SLOTS_MAX &&
            head->instance_count <= JIT_INSTANCES_MAX && head->rule_count <= JIT_RULES_MAX &&
-           head->run_count <= SYS_BOOT_RUNS_MAX && memcmp(head->zero, zero, sizeof zero) == 0;
+           head->run_count <= SYS_BOOT_RUNS_MAX && head->keep >= 1 && head->keep <= JIT_KEEP_MAX &&
+           memcmp(head->zero, zero, sizeof zero) == 0;
 }
 
 static bool filter_sound(struct sys_bytes filter)
@@ -161,6 +162,7 @@ enum jit_err sys_boot_encode(const struct sys_boot_spec *spec, struct jit_buf *b
                             .graph_bytes_max = spec->graph_bytes_max != 0 ? spec->graph_bytes_max
                                                                           : spec->graph_bytes,
                             .heap_bytes = spec->heap_bytes,
+                            .keep = spec->keep != 0 ? spec->keep : 1,
                             .cap_count = spec->cap_count,
                             .instance_count = spec->instance_count,
                             .rule_count = spec->rule_count,

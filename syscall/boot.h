@@ -40,6 +40,7 @@ struct sys_boot_spec {
     uint64_t graph_bytes;     /* at first */
     uint64_t graph_bytes_max; /* 0: the same */
     uint64_t heap_bytes;
+    uint32_t keep; /* 0: 1 */
     const struct sys_boot_cap *caps;
     const struct sys_boot_instance *instances;
     const struct sys_bytes *rules; /* programs */

@@ -65,6 +65,30 @@ static enum jit_err decode_apply(const uint8_t *bytes, size_t size, struct sys_r
     return sys_decode_apply(bytes, size, &out->body.apply);
 }
 
+static enum jit_err decode_collapse(const uint8_t *bytes, size_t size, struct sys_request *out)
+{
+    struct jit_cursor cur = jit_cursor_of(bytes, size);
+    struct sys_collapse_view *view = &out->body.collapse;
+    const uint8_t *head = jit_get_bytes(&cur, sizeof view->head);
+    if (head == NULL) {
+        return JIT_EPEER;
+    }
+    memcpy(&view->head, head, sizeof view->head);
+    if ((view->head.flags & ~SYS_WANT_RECEIPT) != 0 || view->head.cap_count >= JIT_COLLAPSE_CAPS) {
+        return JIT_EPEER;
+    }
+    view->caps = jit_get_bytes(&cur, view->head.cap_count * 8u);
+    view->bytes = cur.at;
+    view->size = cur.left;
+    return cur.bad ? JIT_EPEER : JIT_OK;
+}
+
+void sys_collapse_cap(const uint8_t *caps, uint32_t i, uint32_t *slot, uint32_t *generation)
+{
+    *slot = jit_le32(caps + (size_t)i * 8);
+    *generation = jit_le32(caps + (size_t)i * 8 + 4);
+}
+
 static enum jit_err decode_derive(const uint8_t *bytes, size_t size, struct sys_request *out)
 {
     struct jit_cursor cur = jit_cursor_of(bytes, size);

@@ -31,6 +31,15 @@ struct sys_derive_view {
     const uint8_t *attenuators; /* borrowed; head.attenuators_size bytes, not looked at */
 };
 
+struct sys_collapse_view {
+    struct sys_collapse head;
+    const uint8_t *caps;  /* borrowed; head.cap_count times slot and generation */
+    const uint8_t *bytes; /* borrowed; the request, not looked at */
+    size_t size;
+};
+/* Slot and generation of the i-th further capability. */
+void sys_collapse_cap(const uint8_t *caps, uint32_t i, uint32_t *slot, uint32_t *generation);
+
 struct sys_request;
 /* A row of syscalls.def. */
 struct sys_call_row {
@@ -51,6 +60,7 @@ struct sys_request {
     uint64_t cookie;
     union {
         struct sys_apply_view apply;
+        struct sys_collapse_view collapse;
         struct sys_derive_view derive; /* grant, too */
         struct sys_revoke revoke;
         struct sys_inspect inspect;

@@ -232,7 +232,8 @@ static struct kern_policy policy_of(const struct lang_policy *policy)
                                 .ticks = policy->ticks,
                                 .then_stop = policy->then_stop,
                                 .hang_kill = policy->hang_kill,
-                                .hang_seconds = policy->hang_seconds};
+                                .hang_seconds = policy->hang_seconds,
+                                .keep = policy->keep};
 }
 
 static enum jit_err put_process(const struct lang_system *system, uint32_t index, uint32_t members,

@@ -2,6 +2,8 @@
 
 #include <stdio.h>
 
+#include "rmg/change/collapse.h"
+
 static void digits(const struct jit_id *id, char out[NAMES_SIZE])
 {
     char hex[JIT_ID_HEX];
@@ -16,6 +18,10 @@ void names_rule(const struct kern_config *config, const struct jit_id *id, char 
             snprintf(out, NAMES_SIZE, "%s", config->rules[i]->name);
             return;
         }
+    }
+    if (jit_id_equal(id, rmg_collapse_rule())) {
+        snprintf(out, NAMES_SIZE, "collapse of a branch");
+        return;
     }
     digits(id, out);
 }

@@ -27,7 +27,7 @@ static bool check_capability(struct kern_core *core, uint32_t index,
 }
 
 /* The instances the kernel keeps itself: no rule may write what it is run by. */
-static bool is_kernels(const struct kern_core *core, const struct jit_id *instance)
+bool kern_is_kernels(const struct kern_core *core, const struct jit_id *instance)
 {
     return jit_id_equal(instance, &core->sec_places[0]);
 }
@@ -110,6 +110,10 @@ bool kern_authorise(struct kern_core *core, uint32_t index, const struct kern_pe
                     struct rmg_request *request, struct kern_source *source)
 {
     struct kern_process *process = &core->processes[index];
+    if (pending->collapse != NULL) {
+        kern_collapse_authorise(core, index, pending, request, source);
+        return true;
+    }
     request->result = RMG_INVALID;
     if (pending->rule >= process->rule_count || pending->instance >= process->instance_count) {
         return true;
@@ -125,7 +129,7 @@ bool kern_authorise(struct kern_core *core, uint32_t index, const struct kern_pe
     if (!judge(core, index, pending, request, &digest, &source->verdict, &node)) {
         return false;
     }
-    if (source->verdict == SYS_CAP_ALLOWED && is_kernels(core, &request->instance)) {
+    if (source->verdict == SYS_CAP_ALLOWED && kern_is_kernels(core, &request->instance)) {
         source->verdict = SYS_CAP_OTHER_INSTANCE;
     }
     if (source->verdict == SYS_CAP_ALLOWED && process->remapped) {
@@ -165,7 +169,8 @@ static bool may_know(struct kern_core *core, uint32_t index, uint32_t instance)
 enum rmg_result kern_told(struct kern_core *core, const struct kern_source *source,
                           const struct kern_pending *pending, enum rmg_result result, bool *known)
 {
-    *known = may_know(core, source->process, pending->instance);
+    *known = pending->collapse != NULL ? pending->collapse->known
+                                       : may_know(core, source->process, pending->instance);
     switch (result) {
     case RMG_DENIED:
         if (source->by_gate) {
@@ -175,6 +180,7 @@ enum rmg_result kern_told(struct kern_core *core, const struct kern_source *sour
     case RMG_APPLIED:
     case RMG_OVER_QUOTA:
     case RMG_INVALID:
+    case RMG_BASE_TOO_OLD:
         return result;
     default: /* each of the others says something of what is there, how much of it, too */
         break;

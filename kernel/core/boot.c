@@ -332,6 +332,7 @@ enum jit_err kern_core_boot(struct kern_core *core, uint32_t index, struct sys_b
         .seed = core->config->seed,
         .start_tick = core->tick + 1,
         .view_bytes = core->options.view->size_max,
+        .keep = config->policy.keep,
         .caps = core->boot_caps,
         .instances = core->boot_instances,
         .rules = core->boot_rules,

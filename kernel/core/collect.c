@@ -6,6 +6,7 @@
 
 void kern_collect_reset(struct kern_process *process)
 {
+    kern_collapse_drop(process);
     jit_buf_reset(&process->bytes);
     process->pending_count = 0;
     process->ask_count = 0;
@@ -30,8 +31,8 @@ static enum jit_err copy_request(struct kern_process *process, const struct sys_
     return err;
 }
 
-static enum jit_err take_apply(struct kern_core *core, struct kern_process *process,
-                               const struct sys_slot *slot, const struct sys_apply_view *apply)
+enum jit_err kern_collect_pending(struct kern_core *core, struct kern_process *process,
+                                  struct kern_pending **out)
 {
     void *data = process->pending;
     if (process->pending_count == JIT_REQUESTS_PER_TICK_MAX) {
@@ -42,7 +43,20 @@ static enum jit_err take_apply(struct kern_core *core, struct kern_process *proc
         return JIT_ENOMEM;
     }
     process->pending = data;
-    process->pending[process->pending_count++] = (struct kern_pending){
+    *out = &process->pending[process->pending_count];
+    return JIT_OK;
+}
+
+static enum jit_err take_apply(struct kern_core *core, struct kern_process *process,
+                               const struct sys_slot *slot, const struct sys_apply_view *apply)
+{
+    struct kern_pending *pending = NULL;
+    enum jit_err err = kern_collect_pending(core, process, &pending);
+    if (err != JIT_OK) {
+        return err;
+    }
+    process->pending_count++;
+    *pending = (struct kern_pending){
         .cookie = slot->cookie,
         .nonce = apply->nonce,
         .ids_at = (size_t)((const uint8_t *)apply->ids - process->bytes.data),
@@ -135,6 +149,8 @@ static enum jit_err take_one(struct kern_core *core, uint32_t index, const struc
     switch ((enum sys_call)request.row->number) {
     case SYS_CALL_apply:
         return take_apply(core, process, slot, &request.body.apply);
+    case SYS_CALL_collapse:
+        return kern_collapse_take(core, process, slot, &request.body.collapse);
     case SYS_CALL_exit:
         process->asked_exit = true;
         process->exit_status = request.body.exit_status;

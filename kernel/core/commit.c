@@ -187,6 +187,9 @@ static void settle_receipts(struct kern_core *core, const struct rmg_tick_output
                                     .blocker = known ? receipt->blocker : RMG_NO_BLOCKER,
                                     .index = known ? i : UINT32_MAX,
                                     .request_key = receipt->request_key};
+        if (pending->collapse != NULL) {
+            kern_collapse_told(pending, &reply);
+        }
         if (sys_ring_host_reply(&process->ring, &reply) != 1) {
             kern_process_kill(core, source->process, "it does not take its receipts");
         }
@@ -268,11 +271,12 @@ static enum jit_err make_version(struct kern_core *core, struct rmg_tick_input *
         rmg_store_unpin(core->options.store, &base);
         return err;
     }
-    if (core->has_previous) {
-        rmg_store_unpin(core->options.store, &core->previous);
+    if (core->previous_count == core->previous_max) {
+        rmg_store_unpin(core->options.store, &core->previous[0]);
+        memmove(core->previous, core->previous + 1,
+                --core->previous_count * sizeof core->previous[0]);
     }
-    core->previous = base;
-    core->has_previous = true;
+    core->previous[core->previous_count++] = base;
     return JIT_OK;
 }
 
@@ -290,6 +294,9 @@ void kern_commit_tick(struct kern_core *core)
     }
     if (err == JIT_OK) {
         err = kern_modes_mosts(core);
+    }
+    if (err == JIT_OK) {
+        err = kern_collapse_schema(core);
     }
     if (err == JIT_OK && core->happened_count > 0) {
         ops = jit_heap_zalloc(core->heap, core->happened_count, sizeof *ops);
@@ -313,6 +320,8 @@ void kern_commit_tick(struct kern_core *core)
         .request_count = count,
         .quotas = core->quotas,
         .quota_count = core->quota_count,
+        .field_of = kern_collapse_field,
+        .field_user = core,
         .events = ops,
         .event_count = op_count,
         .mosts = core->mosts,

@@ -528,8 +528,8 @@ void kern_core_free(struct kern_core *core)
     if (core == NULL) {
         return;
     }
-    if (core->has_previous) {
-        rmg_store_unpin(core->options.store, &core->previous);
+    for (uint32_t i = 0; i < core->previous_count; i++) {
+        rmg_store_unpin(core->options.store, &core->previous[i]);
     }
     kern_setup_release(core);
     jit_buf_release(&core->waiting);

@@ -5,10 +5,23 @@
 
 #include "kernel/core/core.h"
 #include "kernel/core/sec.h"
+#include "rmg/change/collapse.h"
 #include "rmg/engine/request.h"
+#include "rmg/schema/schema.h"
 #include "syscall/boot.h"
 #include "syscall/decode.h"
 #include "syscall/view.h"
+
+/* A collapse, decoded. What is below bytes_at is known when it is authorised. */
+struct kern_collapse {
+    struct rmg_collapse it;
+    size_t caps_at; /* its further capabilities, in the process's buffer */
+    uint32_t cap_count;
+    size_t bytes_at;
+    struct rmg_charge charges[3 * JIT_COLLAPSE_CAPS];
+    uint32_t charge_count;
+    bool known; /* its process may know what is in all its places */
+};
 
 /* A request taken from a ring, decoded; ids and params lie in the process's buffer at these
  * offsets. */
@@ -24,6 +37,8 @@ struct kern_pending {
     uint32_t rule;     /* index into the process's rules */
     uint32_t instance; /* index into the process's instances */
     bool want_receipt;
+    struct kern_collapse *collapse; /* NULL: it applies a rule; else ids are none and parameters all
+                                       bytes behind flags */
 };
 
 #define KERN_REQUEST_BYTES_MAX ((size_t)256 << 20) /* of one process in one tick */
@@ -66,6 +81,7 @@ struct kern_process {
     struct kern_pending *pending;
     size_t pending_count;
     size_t pending_capacity;
+    uint32_t collapse_count; /* of the pending */
     struct kern_ask *asks;
     size_t ask_count;
     size_t ask_capacity;
@@ -104,8 +120,11 @@ struct kern_core {
     struct kern_process *processes;
     uint32_t process_count;
     struct rmg_version version;
-    struct rmg_version previous; /* pinned: workers compare it with the newest */
-    bool has_previous;
+    /* Pinned, the oldest first: workers compare the last with the newest, and branches rest on as
+     * many as some process has kept. */
+    struct rmg_version previous[JIT_KEEP_MAX];
+    uint32_t previous_count;
+    uint32_t previous_max; /* at least 1 */
     struct jit_id commit;
     uint64_t tick;    /* committed */
     uint64_t durable; /* known to be on disk */
@@ -125,6 +144,9 @@ struct kern_core {
     struct sys_boot_run_spec *boot_runs;
     struct jit_id world;
     struct jit_id sec_places[2]; /* /sec, where no rule writes; /proc */
+
+    struct rmg_schema *schema;  /* of the newest version that had a collapse; NULL: none is known */
+    struct rmg_roots schema_of; /* the /schema that it was read from */
 
     /* Reused from tick to tick. */
     struct rmg_request *requests;
@@ -196,6 +218,25 @@ const struct kern_lineage *kern_lineage_of(struct kern_core *core, struct kern_p
 void kern_lineage_read(const struct kern_core *core, const struct jit_id *instance,
                        struct kern_lineage *out);
 
+/* authorise.c: instances the kernel keeps itself. */
+bool kern_is_kernels(const struct kern_core *core, const struct jit_id *instance);
+
+/* collapse.c: collapsed branches. Take: bytes behind view lie in the process's buffer.
+ * Errors: JIT_EPEER, JIT_ELIMIT, JIT_ENOMEM. */
+JIT_MUST_CHECK enum jit_err kern_collapse_take(struct kern_core *core, struct kern_process *process,
+                                               const struct sys_slot *slot,
+                                               const struct sys_collapse_view *view);
+void kern_collapse_drop(struct kern_process *process); /* those that are pending */
+void kern_collapse_authorise(struct kern_core *core, uint32_t index,
+                             const struct kern_pending *pending, struct rmg_request *request,
+                             struct kern_source *source);
+/* The schema of the newest version, if some collapse is pending. Errors: JIT_ENOMEM, JIT_ECORRUPT,
+ * JIT_ELIMIT. */
+JIT_MUST_CHECK enum jit_err kern_collapse_schema(struct kern_core *core);
+const struct rmg_schema_field *kern_collapse_field(void *user, const struct jit_id *type,
+                                                   const char *name, uint32_t name_size);
+void kern_collapse_told(const struct kern_pending *pending, struct sys_receipt *reply);
+
 /* collect.c */
 void kern_collect_drain(struct kern_core *core, uint32_t process);
 /* The graph memory has what was asked for. */
@@ -204,6 +245,10 @@ void kern_collect_reset(struct kern_process *process);
 /* When all have said done: is it together more than one tick or its record may hold? Then who has
  * asked for most, whatever the order in which it came; else SYS_NONE. */
 uint32_t kern_collect_excess(const struct kern_core *core);
+/* Room for one more; it is counted by the caller. Errors: JIT_ELIMIT, JIT_ENOMEM. */
+JIT_MUST_CHECK enum jit_err kern_collect_pending(struct kern_core *core,
+                                                 struct kern_process *process,
+                                                 struct kern_pending **out);
 
 /* again.c: requests that are tried again. Is there any rule that says so? What waits in the newest
  * version. Errors: JIT_ENOMEM, JIT_ECORRUPT. */

@@ -9,7 +9,8 @@
 /* The core's workers are played: each is told to begin the tick as ever, and then posts what the
  * log says that it asked for, or meets the end that the log says it met. */
 
-#define GRAPH_BYTES ((uint64_t)1 << 20) /* for requests that do not fit a slot, of all players */
+#define GRAPH_BYTES                                                                                \
+    ((uint64_t)JIT_REQUEST_BYTES_MAX) /* for requests that do not fit a slot, of all players */
 
 struct player {
     uint8_t *memory; /* its ring */
@@ -403,8 +404,28 @@ static void post(struct player *player)
     player->posted++;
 }
 
+/* What the log keeps of a collapse are its bytes from the number of its capabilities on. */
+static bool post_collapse(struct kern_rerun *rerun, uint32_t index, const struct rmg_asked *asked)
+{
+    const struct sys_collapse head = {.cap_slot = asked->cap_slot,
+                                      .cap_generation =
+                                          generation_of(rerun, index, asked->cap_slot),
+                                      .nonce = asked->nonce};
+    const size_t size = offsetof(struct sys_collapse, cap_count);
+    uint8_t *at = room(rerun, index, SYS_CALL_collapse, size + asked->params_size);
+    if (at != NULL) {
+        memcpy(at, &head, size);
+        memcpy(at + size, asked->params, asked->params_size);
+        post(&rerun->players[index]);
+    }
+    return at != NULL;
+}
+
 static bool post_request(struct kern_rerun *rerun, uint32_t index, const struct rmg_asked *asked)
 {
+    if (jit_id_equal(&asked->rule_id, rmg_collapse_rule())) {
+        return post_collapse(rerun, index, asked);
+    }
     const struct kern_process *process = &rerun->core->processes[index];
     uint32_t instance = 0;
     while (instance < process->instance_count &&

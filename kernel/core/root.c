@@ -279,9 +279,12 @@ enum jit_err kern_root_owned(struct rmg_collect *collect, const char *type,
 
 /* ---- policies ---- */
 
+#define KERN_POLICY_KEEPS 2u /* version of the atom: there is one number more */
+
 struct kern_policy kern_policy_usual(void)
 {
-    return (struct kern_policy){.restart = KERN_RESTART_ON_FAILURE, .restarts = 5, .ticks = 100};
+    return (struct kern_policy){
+        .restart = KERN_RESTART_ON_FAILURE, .restarts = 5, .ticks = 100, .keep = 1};
 }
 
 static bool is_usual(const struct kern_policy *policy)
@@ -289,18 +292,23 @@ static bool is_usual(const struct kern_policy *policy)
     struct kern_policy usual = kern_policy_usual();
     return policy->restart == usual.restart && policy->restarts == usual.restarts &&
            policy->ticks == usual.ticks && policy->then_stop == usual.then_stop &&
-           policy->hang_kill == usual.hang_kill && policy->hang_seconds == usual.hang_seconds;
+           policy->hang_kill == usual.hang_kill && policy->hang_seconds == usual.hang_seconds &&
+           policy->keep == usual.keep;
 }
 
 void kern_policy_encode(const struct kern_policy *policy, struct jit_buf *buf)
 {
-    jit_buf_put_u32(buf, KERN_ROOT_VERSION);
+    const bool keeps = policy->keep != kern_policy_usual().keep;
+    jit_buf_put_u32(buf, keeps ? KERN_POLICY_KEEPS : KERN_ROOT_VERSION);
     jit_buf_put_u32(buf, (uint32_t)policy->restart);
     jit_buf_put_u32(buf, policy->restarts);
     jit_buf_put_u32(buf, policy->ticks);
     jit_buf_put_u32(buf, policy->then_stop);
     jit_buf_put_u32(buf, policy->hang_kill);
     jit_buf_put_u32(buf, policy->hang_seconds);
+    if (keeps) {
+        jit_buf_put_u32(buf, policy->keep);
+    }
 }
 
 enum jit_err kern_policy_decode(const uint8_t *bytes, size_t size, struct kern_policy *out)
@@ -313,9 +321,12 @@ enum jit_err kern_policy_decode(const uint8_t *bytes, size_t size, struct kern_p
     uint32_t then_stop = jit_get_u32(&cur);
     uint32_t hang_kill = jit_get_u32(&cur);
     out->hang_seconds = jit_get_u32(&cur);
-    if (!jit_cursor_done(&cur) || version != KERN_ROOT_VERSION || restart > KERN_RESTART_ALWAYS ||
-        then_stop > 1 || hang_kill > 1 || out->restarts > JIT_RESTARTS_MAX ||
-        out->ticks > JIT_RESTART_TICKS_MAX || out->hang_seconds > JIT_HANG_SECONDS_MAX) {
+    out->keep = version == KERN_POLICY_KEEPS ? jit_get_u32(&cur) : 1;
+    bool known = version == KERN_ROOT_VERSION ||
+                 (version == KERN_POLICY_KEEPS && out->keep > 1 && out->keep <= JIT_KEEP_MAX);
+    if (!jit_cursor_done(&cur) || !known || restart > KERN_RESTART_ALWAYS || then_stop > 1 ||
+        hang_kill > 1 || out->restarts > JIT_RESTARTS_MAX || out->ticks > JIT_RESTART_TICKS_MAX ||
+        out->hang_seconds > JIT_HANG_SECONDS_MAX) {
         return JIT_EFORMAT;
     }
     out->restart = (enum kern_restart)restart;

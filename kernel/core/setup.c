@@ -124,7 +124,10 @@ enum jit_err kern_setup(struct kern_core *core, const char **where)
     if (core->processes == NULL) {
         return JIT_ENOMEM;
     }
+    core->previous_max = 1;
     for (uint32_t i = 0; err == JIT_OK && i < core->config->process_count; i++) {
+        uint32_t keep = core->config->processes[i].policy.keep;
+        core->previous_max = keep > core->previous_max + 1 ? keep - 1 : core->previous_max;
         core->processes[i].config = &core->config->processes[i];
         core->process_count++;
         err = setup_process(core, &core->processes[i], where);
@@ -149,6 +152,7 @@ void kern_setup_release(struct kern_core *core)
     struct jit_heap *heap = core->heap;
     for (uint32_t i = 0; i < core->process_count; i++) {
         struct kern_process *process = &core->processes[i];
+        kern_collapse_drop(process);
         jit_buf_release(&process->bytes);
         heap->free(heap, process->deaths);
         heap->free(heap, process->rules);
@@ -165,6 +169,7 @@ void kern_setup_release(struct kern_core *core)
     }
     rmg_engine_free(core->engine);
     kern_sec_free(core->sec);
+    rmg_schema_free(core->schema);
     kern_config_free(heap, core->config);
     jit_buf_release(&core->payload);
     heap->free(heap, core->processes);

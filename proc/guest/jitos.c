@@ -5,6 +5,7 @@
 #include "base/check.h"
 #include "base/limits.h"
 #include "proc/guest/loop.h"
+#include "proc/guest/space.h"
 #include "proc/guest/wait.h"
 
 #define RESULTS 16u
@@ -15,7 +16,17 @@ struct jitos {
     struct sys_ring_guest ring;
     struct guest_loop *loop;
     struct sys_view_guest view;
+    struct guest_space *space; /* made for the first branch */
+    enum jit_err space_err;    /* what it could not be brought to this tick for */
+    uint64_t shown;            /* the tick that it was brought to */
+    uint8_t *graph;
+    uint8_t *layer;
+    uint64_t layer_bytes;
+    struct sys_receipt *early; /* receipts that came while memory was waited for */
+    size_t early_count;
+    size_t early_capacity;
     uint64_t tick; /* begun; 0: none */
+    bool changing;
 };
 
 static uint8_t *map_fd(int fd, uint64_t size, int prot)
@@ -41,6 +52,38 @@ static enum jit_err map_boot(struct sys_boot_view *boot)
     return all == NULL ? JIT_EIO : sys_boot_decode(all, (size_t)size, boot);
 }
 
+static void keep_receipt(void *user, const struct sys_receipt *receipt)
+{
+    struct jitos *jitos = user;
+    void *data = jitos->early;
+    if (jit_heap_grow(jit_heap_libc(), &data, &jitos->early_capacity, jitos->early_count + 1,
+                      sizeof *jitos->early) == 0) {
+        jitos->early = data;
+        jitos->early[jitos->early_count++] = *receipt;
+    }
+}
+
+/* The last part of the view's range, which the kernel does not reach before all of it is full,
+ * becomes memory of our own: nothing else can lie there once it was let go. */
+static enum jit_err map_layer(struct jitos *jitos, uint8_t *view)
+{
+    const uint64_t bytes = jitos->boot.head.view_bytes;
+    const uint64_t layer =
+        bytes / 4 < GUEST_LAYER_BYTES ? bytes / 4 / SYS_PAGE * SYS_PAGE : GUEST_LAYER_BYTES;
+    uint8_t *at = view + (bytes - layer);
+    if (layer == 0 || munmap(at, (size_t)layer) != 0) {
+        return JIT_ENOMEM;
+    }
+    void *map = mmap(at, (size_t)layer, PROT_READ | PROT_WRITE,
+                     MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (map != at) {
+        return JIT_ENOMEM;
+    }
+    jitos->layer = at;
+    jitos->layer_bytes = layer;
+    return JIT_OK;
+}
+
 static enum jit_err open_loop(struct jitos *jitos)
 {
     const struct sys_boot *head = &jitos->boot.head;
@@ -62,8 +105,10 @@ static enum jit_err open_loop(struct jitos *jitos)
         .view = jitos->view,
         .graph = graph,
         .graph_size = head->graph_bytes,
-        .fixed = true,
+        .receipt = keep_receipt,
+        .user = jitos,
     };
+    jitos->graph = graph;
     return guest_loop_new(&options, &jitos->loop);
 }
 
@@ -98,16 +143,67 @@ struct jitos_info jitos_info(const struct jitos *jitos)
                                .run_count = head->run_count};
 }
 
+/* ---- a space of its own, for those that ask for one ---- */
+
+static enum jit_err open_space(struct jitos *jitos, bool own, uint32_t history)
+{
+    enum jit_err err = JIT_OK;
+    if (jitos->layer == NULL) {
+        err = map_layer(jitos, (uint8_t *)(uintptr_t)jitos->view.base);
+    }
+    const struct guest_space_options options = {.heap = jit_heap_libc(),
+                                                .boot = &jitos->boot,
+                                                .loop = jitos->loop,
+                                                .view = jitos->view,
+                                                .layer = jitos->layer,
+                                                .layer_bytes = jitos->layer_bytes,
+                                                .graph = own ? jitos->graph : NULL,
+                                                .history = history};
+    return err == JIT_OK ? guest_space_new(&options, &jitos->space) : err;
+}
+
+static void space_begin(struct jitos *jitos)
+{
+    jitos->shown = jitos->tick;
+    jitos->space_err = guest_space_begin(jitos->space, jitos->tick);
+}
+
+/* The space at this tick; NULL: *err says why there is none. */
+static struct sws *space_now(struct jitos *jitos, enum jit_err *err)
+{
+    assert(jitos->tick != 0);
+    *err = jitos->space == NULL ? open_space(jitos, false, 0) : JIT_OK;
+    if (*err == JIT_OK && jitos->shown != jitos->tick) {
+        space_begin(jitos);
+    }
+    *err = *err == JIT_OK ? jitos->space_err : *err;
+    return *err == JIT_OK ? guest_space_sws(jitos->space) : NULL;
+}
+
+/* What was committed is what it goes on from. Without memory to note that it is better not done:
+ * the process would forget what others were told it had. */
+static void space_done(struct jitos *jitos)
+{
+    enum jit_err err = guest_space_done(jitos->space);
+    assert(err == JIT_OK);
+}
+
 uint64_t jitos_begin(struct jitos *jitos)
 {
     assert(jitos->tick == 0);
     jitos->tick = guest_loop_begin(jitos->loop);
+    if (jitos->space != NULL) {
+        space_begin(jitos);
+    }
     return jitos->tick;
 }
 
 void jitos_done(struct jitos *jitos)
 {
     assert(jitos->tick != 0);
+    if (jitos->space != NULL) {
+        space_done(jitos);
+    }
     jitos->tick = 0;
     guest_loop_done(jitos->loop);
 }
@@ -155,13 +251,22 @@ bool jitos_receipt(struct jitos *jitos, struct jitos_receipt *out)
 {
     struct sys_receipt receipt;
     assert(out != NULL);
-    if (!sys_ring_guest_receipt(&jitos->ring, &receipt)) {
+    struct sys_collapsed collapsed;
+    if (jitos->early_count > 0) {
+        receipt = jitos->early[0];
+        memmove(jitos->early, jitos->early + 1, --jitos->early_count * sizeof receipt);
+    } else if (!sys_ring_guest_receipt(&jitos->ring, &receipt)) {
         return false;
     }
+    memcpy(&collapsed, &receipt.request_key, sizeof collapsed);
     *out = (struct jitos_receipt){.cookie = receipt.cookie,
                                   .tick = receipt.tick,
                                   .result = receipt.result,
-                                  .blocker = receipt.blocker};
+                                  .blocker = receipt.blocker,
+                                  .reads = collapsed.reads,
+                                  .first_read = collapsed.first_read,
+                                  .operations = collapsed.operations,
+                                  .first_operation = collapsed.first_operation};
     return true;
 }
 
@@ -171,4 +276,194 @@ uint64_t jitos_count(const struct jitos *jitos, uint16_t result)
         (const struct sys_ring_kernel *)(const void *)(jitos->ring.memory.base +
                                                        SYS_RING_KERNEL_OFFSET);
     return result < RESULTS ? __atomic_load_n(&words->counts[result], __ATOMIC_RELAXED) : 0;
+}
+
+/* ---- branches ---- */
+
+/* A branch is the space's own; its name in the header says nothing of what is in it. */
+static struct sws_branch *inner(const struct jitos_branch *branch)
+{
+    return (struct sws_branch *)(uintptr_t)branch;
+}
+
+enum jit_err jitos_own(struct jitos *jitos, uint32_t history)
+{
+    assert(jitos->space == NULL && jitos->tick == 0 && history <= SWS_HISTORY_MAX);
+    return open_space(jitos, true, history);
+}
+
+void jitos_own_place(struct jit_id *instance, struct jit_id *root_node)
+{
+    guest_space_own(instance, root_node);
+}
+
+struct jit_id jitos_place(const struct jitos *jitos, uint32_t run)
+{
+    assert(run < jitos->boot.head.run_count);
+    return guest_loop_run_info(jitos->loop, run).instance;
+}
+
+enum jit_err jitos_fork(struct jitos *jitos, struct jitos_branch *from, struct jitos_branch **out)
+{
+    enum jit_err err = JIT_OK;
+    struct sws_branch *branch = NULL;
+    struct sws *sws = space_now(jitos, &err);
+    err = sws == NULL ? err : sws_fork(sws, inner(from), &branch);
+    *out = (struct jitos_branch *)(void *)branch;
+    return err;
+}
+
+void jitos_drop(struct jitos *jitos, struct jitos_branch *branch)
+{
+    if (branch != NULL) {
+        sws_drop(guest_space_sws(jitos->space), inner(branch));
+    }
+}
+
+enum jit_err jitos_look(const struct jitos *jitos, const struct jitos_branch *branch,
+                        const struct jit_id *instance, struct rmg_graph *out)
+{
+    enum jit_err err = JIT_OK;
+    /* The space is made when it is first needed: nothing that can be seen changes. */
+    struct sws *sws = space_now((struct jitos *)(uintptr_t)jitos, &err);
+    return sws == NULL ? err : sws_graph(sws, inner(branch), instance, out);
+}
+
+enum jit_err jitos_branch_match(
+    struct jitos *jitos, const struct jitos_branch *branch, uint32_t run, uint32_t round,
+    bool (*visit)(void *user, const struct jit_id *ids, uint32_t id_count), void *user)
+{
+    enum jit_err err = JIT_OK;
+    if (run >= jitos->boot.head.run_count) {
+        return JIT_EINVALID;
+    }
+    return space_now(jitos, &err) == NULL
+               ? err
+               : guest_space_match(jitos->space, inner(branch), run, round, visit, user);
+}
+
+enum jit_err jitos_apply(struct jitos *jitos, struct jitos_branch *branch, uint32_t run,
+                         const struct jit_id *ids, uint32_t id_count, uint32_t round,
+                         uint16_t *result)
+{
+    enum jit_err err = JIT_OK;
+    enum rmg_result applied = RMG_INVALID;
+    if (run >= jitos->boot.head.run_count || id_count > JIT_PATTERN_ELEMENTS_MAX) {
+        return JIT_EINVALID;
+    }
+    if (space_now(jitos, &err) == NULL) {
+        return err;
+    }
+    err = guest_space_apply(jitos->space, inner(branch), run, ids, id_count, round, &applied);
+    *result = (uint16_t)applied;
+    return err;
+}
+
+void jitos_change(struct jitos *jitos, struct jitos_branch *branch)
+{
+    enum jit_err err = JIT_OK;
+    struct sws *sws = space_now(jitos, &err);
+    jitos->changing = sws != NULL;
+    if (sws != NULL) {
+        sws_change_begin(sws, inner(branch));
+    }
+}
+
+enum jit_err jitos_change_op(struct jitos *jitos, const struct rmg_op *op)
+{
+    return jitos->changing        ? sws_change_op(guest_space_sws(jitos->space), op)
+           : jitos->space == NULL ? JIT_ENOMEM
+                                  : jitos->space_err;
+}
+
+enum jit_err jitos_change_reads(struct jitos *jitos, const struct rmg_slot *slot)
+{
+    return jitos->changing        ? sws_change_reads(guest_space_sws(jitos->space), slot)
+           : jitos->space == NULL ? JIT_ENOMEM
+                                  : jitos->space_err;
+}
+
+enum jit_err jitos_change_end(struct jitos *jitos)
+{
+    enum jit_err err = jitos->changing        ? sws_change_end(guest_space_sws(jitos->space))
+                       : jitos->space == NULL ? JIT_ENOMEM
+                                              : jitos->space_err;
+    jitos->changing = false;
+    return err;
+}
+
+void jitos_change_abort(struct jitos *jitos)
+{
+    if (jitos->changing) {
+        sws_change_abort(guest_space_sws(jitos->space));
+    }
+    jitos->changing = false;
+}
+
+enum jit_err jitos_new_id(struct jitos *jitos, const struct jitos_branch *branch,
+                          struct jit_id *out)
+{
+    enum jit_err err = JIT_OK;
+    struct sws *sws = space_now(jitos, &err);
+    return sws == NULL ? err : sws_new_id(sws, inner(branch), out);
+}
+
+enum jit_err jitos_collapse(struct jitos *jitos, struct jitos_branch *branch, bool receipt,
+                            uint64_t cookie, struct jitos_collapsed *out)
+{
+    const struct guest_space_collapse how = {.cookie = cookie, .receipt = receipt};
+    struct sws_collapse collapse;
+    enum jit_err err = JIT_OK;
+    *out = (struct jitos_collapsed){.local = 0};
+    if (branch == NULL) {
+        return JIT_EINVALID;
+    }
+    if (space_now(jitos, &err) == NULL) {
+        return err;
+    }
+    err = guest_space_collapse(jitos->space, inner(branch), &how, &collapse);
+    out->local = collapse.local_operations;
+    out->shared = collapse.shared_operations;
+    if (err == JIT_ECONFLICT) {
+        out->conflicts = collapse.conflict.conflict_count;
+        rmg_merge_result_release(&collapse.conflict);
+    }
+    return err;
+}
+
+uint32_t jitos_choose(struct jitos *jitos, struct jitos_branch *const *branches,
+                      const double *scores, uint32_t count)
+{
+    const uint32_t best = sws_choose(scores, count);
+    for (uint32_t i = 0; i < count; i++) {
+        if (i != best) {
+            jitos_drop(jitos, branches[i]);
+        }
+    }
+    return best;
+}
+
+enum jit_err jitos_merge(struct jitos *jitos, struct jitos_branch *const *branches, uint32_t count,
+                         uint32_t *merged)
+{
+    enum jit_err err = JIT_OK;
+    struct jitos_collapsed collapsed;
+    *merged = 0;
+    while (err == JIT_OK && *merged < count) {
+        err = jitos_collapse(jitos, branches[*merged], false, 0, &collapsed);
+        *merged += err == JIT_OK;
+    }
+    return err;
+}
+
+uint32_t jitos_history(const struct jitos *jitos)
+{
+    return jitos->space == NULL ? 0 : sws_history(guest_space_sws(jitos->space));
+}
+
+enum jit_err jitos_undo(struct jitos *jitos, uint32_t steps)
+{
+    enum jit_err err = JIT_OK;
+    struct sws *sws = space_now(jitos, &err);
+    return sws == NULL ? err : sws_undo(sws, steps);
 }

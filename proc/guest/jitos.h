@@ -20,10 +20,11 @@
  * the other workers asked for; order does not matter. The supervisor believes nothing: it checks
  * right and match of each request anew.
  *
- * What it keeps. Nothing of the program survives a restart but what it has written into the graph
- * by requests: its heap is scratch. A program that decides by jitos_info(), the tick and the graph
- * alone gives the same run every time; one that asks for random bytes or remembers more is recorded
- * as it was, and replayed from the log.
+ * What it keeps. Its heap is scratch: nothing of the program survives a restart but what it has
+ * written into the graph by requests, and its own graph (jitos_own), which a worker that dies finds
+ * again as it was when it last said done. A program that decides by jitos_info(), the tick and the
+ * graph alone gives the same run every time; one that asks for random bytes or remembers more is
+ * recorded as it was, and replayed from the log.
  *
  * Errors are enum jit_err (base/err.h); after one that is not JIT_OK from attach, graph or match
  * the best thing to do is to return from main: the process's policy says what follows. */
@@ -35,7 +36,9 @@
 #include <stdint.h>
 
 #include "base/err.h"
+#include "base/hash.h"
 #include "base/id.h"
+#include "rmg/change/patch.h"
 #include "rmg/store/graph.h"
 
 struct jitos; /* there is one in a process */
@@ -98,11 +101,101 @@ struct jitos_receipt {
     uint64_t tick;    /* that decided */
     uint16_t result;  /* enum rmg_result: 0 applied, 6 conflict, 9 denied, ... (docs/libjitos.md) */
     uint32_t blocker; /* of a conflict: the number of the request that won; else 2^32-1 */
+    /* Of a collapse that conflicts with what happened since its branch was forked: how many
+     * in-slots and operations stand in its way, and the first of each; for others they mean
+     * nothing. */
+    uint32_t reads;
+    uint32_t first_read;
+    uint32_t operations;
+    uint32_t first_operation;
 };
 /* The next one, if one waits. A worker that asks for receipts and does not take them comes to a
  * halt: the ring has room for 4,096. */
 bool jitos_receipt(struct jitos *jitos, struct jitos_receipt *out);
 /* How many of this worker's requests of the last tick had this result. */
 uint64_t jitos_count(const struct jitos *jitos, uint16_t result);
+
+/* ---- branches: to try something before it is asked for ---- */
+
+/* A branch is a version of all that this process may map and of its own graph, to be changed as it
+ * likes: nobody else sees it. Forking one costs nothing, and branches nest, 16 deep, 256 in all.
+ * Collapsing one puts what it changed into what it was forked from. Forked from NULL: what it
+ * changed in the own graph is committed at once, and what it changed in mounted instances becomes
+ * one request, which is decided with the tick: it is done if all that the branch saw and replaced
+ * is still so (a field with a join is joined), else nothing of it is.
+ *
+ * An instance is mounted read-write if a grant says `write` of it, else read-only. A branch rests
+ * on the version that it was forked from; it may outlive its tick where the process says `keep N
+ * versions`. Between begin and done. */
+struct jitos_branch;
+
+/* Before the first begin, once: with a graph of its own, which outlives the process, and with
+ * `history` of its versions to undo (at most 64). Without this call the branches have an own graph
+ * that is forgotten. Errors: JIT_ENOMEM, JIT_ESTALE, JIT_ECORRUPT (the graph is damaged: a process
+ * that dies twice in a tick begins with an empty one). */
+JIT_MUST_CHECK enum jit_err jitos_own(struct jitos *jitos, uint32_t history);
+/* The instance that the own graph begins with, and its root node. */
+void jitos_own_place(struct jit_id *instance, struct jit_id *root_node);
+/* The instance that a run works on. */
+struct jit_id jitos_place(const struct jitos *jitos, uint32_t run);
+
+/* from: NULL, or a branch. Errors: JIT_ELIMIT, JIT_ENOMEM. */
+JIT_MUST_CHECK enum jit_err jitos_fork(struct jitos *jitos, struct jitos_branch *from,
+                                       struct jitos_branch **out);
+/* With all that were forked from it; NULL: nothing. */
+void jitos_drop(struct jitos *jitos, struct jitos_branch *branch);
+/* An instance as the branch sees it, until the branch changes; NULL: the tick's. Errors:
+ * JIT_ENOENT, JIT_ESTALE (the branch is too old), JIT_ECORRUPT. */
+JIT_MUST_CHECK enum jit_err jitos_look(const struct jitos *jitos, const struct jitos_branch *branch,
+                                       const struct jit_id *instance, struct rmg_graph *out);
+
+/* Matches of a run's rule in the branch, and to apply it there: what it looked at is noted, for the
+ * collapse rests on it. round: branches that draw differently have different rounds. visit may
+ * apply. *result: 0 applied, else why not, as in a receipt. Errors: JIT_ENOMEM, JIT_ECORRUPT,
+ * JIT_ECAP (the instance is mounted read-only), JIT_ESTALE, JIT_ELIMIT, JIT_ENOSPC. */
+JIT_MUST_CHECK enum jit_err jitos_branch_match(
+    struct jitos *jitos, const struct jitos_branch *branch, uint32_t run, uint32_t round,
+    bool (*visit)(void *user, const struct jit_id *ids, uint32_t id_count), void *user);
+JIT_MUST_CHECK enum jit_err jitos_apply(struct jitos *jitos, struct jitos_branch *branch,
+                                        uint32_t run, const struct jit_id *ids, uint32_t id_count,
+                                        uint32_t round, uint16_t *result);
+
+/* Changes without a rule (rmg/patch.h, rmg/slot.h): all of what lies between change and end, or
+ * nothing. branch NULL: the own graph alone. Ids of nodes and edges that are created in mounted
+ * instances come from jitos_new_id. reads: what was decided rests on what is in this slot.
+ * Errors: those of an apply; JIT_ENOENT, JIT_EDANGLING, JIT_EINVALID (the change is no valid one),
+ * JIT_ENOTSUP (an instance or a portal in what is mounted). After an error of op or reads: abort.
+ */
+void jitos_change(struct jitos *jitos, struct jitos_branch *branch);
+JIT_MUST_CHECK enum jit_err jitos_change_op(struct jitos *jitos, const struct rmg_op *op);
+JIT_MUST_CHECK enum jit_err jitos_change_reads(struct jitos *jitos, const struct rmg_slot *slot);
+JIT_MUST_CHECK enum jit_err jitos_change_end(struct jitos *jitos);
+void jitos_change_abort(struct jitos *jitos);
+JIT_MUST_CHECK enum jit_err jitos_new_id(struct jitos *jitos, const struct jitos_branch *branch,
+                                         struct jit_id *out);
+
+struct jitos_collapsed {
+    uint64_t local;     /* operations done: in the own graph, or in the branch it was forked from */
+    uint64_t shared;    /* operations in the request; 0: there is none */
+    uint64_t conflicts; /* with JIT_ECONFLICT: places that both sides have changed otherwise */
+};
+/* The branch is gone afterwards, but after an error it is as it was. The request's receipt comes if
+ * one is wanted. Errors: JIT_ECONFLICT, JIT_ESTALE, JIT_ENOMEM, JIT_ENOSPC, JIT_ELIMIT. */
+JIT_MUST_CHECK enum jit_err jitos_collapse(struct jitos *jitos, struct jitos_branch *branch,
+                                           bool receipt, uint64_t cookie,
+                                           struct jitos_collapsed *out);
+/* Keep the first of those with the greatest score, drop the others; NaN is smaller than all. Gives
+ * its index. count: at least 1. */
+uint32_t jitos_choose(struct jitos *jitos, struct jitos_branch *const *branches,
+                      const double *scores, uint32_t count);
+/* Collapse branches that were forked from `into` into it, one after another, until one conflicts:
+ * *merged of them are gone. Errors: as collapse. */
+JIT_MUST_CHECK enum jit_err jitos_merge(struct jitos *jitos, struct jitos_branch *const *branches,
+                                        uint32_t count, uint32_t *merged);
+
+/* How many commits of the own graph can be undone; to undo the last `steps` of them, which is a
+ * commit itself. Errors: JIT_EINVALID (steps), JIT_ENOMEM, JIT_ENOSPC. */
+uint32_t jitos_history(const struct jitos *jitos);
+JIT_MUST_CHECK enum jit_err jitos_undo(struct jitos *jitos, uint32_t steps);
 
 #endif

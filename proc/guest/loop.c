@@ -6,6 +6,9 @@
 #include "rmg/rules/search.h"
 #include "syscall/decode.h"
 
+/* Nobody else's: programs are told of theirs apart (sys_receipt.index). */
+#define GROW_COOKIE UINT64_MAX
+
 /* One `run` of the boot record. */
 struct guest_run {
     struct sys_boot_run_spec spec;
@@ -23,7 +26,9 @@ struct guest_loop {
     struct guest_run *runs;
     uint32_t run_count;
     uint64_t last;     /* tick */
-    uint64_t far_used; /* bytes of graph memory that hold requests the kernel may not have taken */
+    uint64_t far_at;   /* from here on the graph memory is for requests that do not fit a slot; */
+    uint64_t far_used; /* so many bytes hold some that the kernel may not have taken */
+    bool shared;       /* what is before is a graph of its own */
     uint64_t now;      /* the tick that was begun; 0: none */
     const struct guest_run *posting;
     enum jit_err post_err;
@@ -104,6 +109,7 @@ enum jit_err guest_loop_new(const struct guest_loop_options *options, struct gue
     }
     loop->options = *options;
     loop->last = options->boot->head.start_tick - 1;
+    loop->far_at = SYS_PAGE;
     enum jit_err err = rules_decode(loop);
     if (err == JIT_OK) {
         err = runs_open(loop);
@@ -143,38 +149,69 @@ void guest_loop_free(struct guest_loop *loop)
     heap->free(heap, loop);
 }
 
+/* A quarter for requests. The kernel has to have taken all that lies there first. */
+uint64_t guest_loop_share(struct guest_loop *loop)
+{
+    sys_ring_guest_drain(loop->options.ring);
+    loop->shared = true;
+    loop->far_used = 0;
+    loop->far_at = loop->options.graph_size / 4 * 3 / SYS_PAGE * SYS_PAGE;
+    return loop->far_at;
+}
+
+uint64_t guest_loop_graph_size(const struct guest_loop *loop)
+{
+    return loop->options.graph_size;
+}
+
 /* Ask for as much graph memory and wait for the answer. */
-static bool grow(struct guest_loop *loop, uint64_t bytes)
+bool guest_loop_grow(struct guest_loop *loop, uint64_t bytes)
 {
     struct sys_receipt receipt;
     struct sys_slot *slot = sys_ring_guest_slot(loop->options.ring);
     slot->kind = SYS_CALL_grow;
     slot->length = sizeof bytes;
-    slot->cookie = 0;
+    slot->cookie = GROW_COOKIE;
     jit_put_le64(slot->body.bytes, bytes);
     sys_ring_guest_post(loop->options.ring);
     sys_ring_guest_ring(loop->options.ring);
-    sys_ring_guest_await(loop->options.ring, &receipt); /* nothing else here asks for one */
-    if (receipt.result == RMG_APPLIED) {
-        loop->options.graph_size = bytes;
+    for (;;) { /* others may have been asked for in earlier ticks */
+        sys_ring_guest_await(loop->options.ring, &receipt);
+        if (receipt.cookie == GROW_COOKIE && receipt.index == UINT32_MAX) {
+            break;
+        }
+        if (loop->options.receipt != NULL) {
+            loop->options.receipt(loop->options.user, &receipt);
+        }
     }
-    return receipt.result == RMG_APPLIED;
+    if (receipt.result != RMG_APPLIED) {
+        return false;
+    }
+    loop->options.graph_size = bytes;
+    if (loop->shared) {
+        (void)guest_loop_share(loop);
+    }
+    return true;
 }
 
 /* Twice as much, as long as a ring full of requests of this size could use it: then the kernel is
- * waited for where the ring is full, and nowhere else. */
+ * waited for where the ring is full, and nowhere else. Beside a graph: as much as this one needs.
+ */
 static bool grow_for(struct guest_loop *loop, uint64_t size)
 {
-    uint64_t most = SYS_PAGE + SYS_REQUEST_SLOTS * size;
+    uint64_t most = SYS_PAGE + (loop->shared ? 4 * (size + SYS_PAGE) : SYS_REQUEST_SLOTS * size);
     uint64_t max = loop->options.boot->head.graph_bytes_max;
     uint64_t wanted = 2 * loop->options.graph_size;
-    if (loop->options.fixed) {
-        return false;
-    }
     most = (most + SYS_PAGE - 1) / SYS_PAGE * SYS_PAGE;
+    wanted = loop->shared && wanted < most ? most : wanted;
     most = most < max ? most : max;
     wanted = wanted < most ? wanted : most;
-    return wanted > loop->options.graph_size && grow(loop, wanted);
+    return wanted > loop->options.graph_size && guest_loop_grow(loop, wanted);
+}
+
+static uint64_t far_left(const struct guest_loop *loop)
+{
+    return loop->options.graph_size - loop->far_at - loop->far_used;
 }
 
 /* Room in the graph memory for a request that does not fit a slot; when it is used up and there is
@@ -182,17 +219,78 @@ static bool grow_for(struct guest_loop *loop, uint64_t size)
 static uint8_t *far_room(struct guest_loop *loop, size_t size, uint64_t *at)
 {
     uint64_t rounded = (size + 7) & ~(uint64_t)7;
-    if (rounded > loop->options.graph_size - SYS_PAGE - loop->far_used &&
-        !grow_for(loop, rounded)) {
+    if (rounded > far_left(loop) && !grow_for(loop, rounded)) {
         sys_ring_guest_drain(loop->options.ring);
         loop->far_used = 0;
     }
-    if (rounded > loop->options.graph_size - SYS_PAGE - loop->far_used) {
+    if (rounded > far_left(loop)) {
         return NULL;
     }
-    *at = SYS_PAGE + loop->far_used;
+    *at = loop->far_at + loop->far_used;
     loop->far_used += rounded;
     return loop->options.graph + *at;
+}
+
+struct guest_run_info guest_loop_run_info(const struct guest_loop *loop, uint32_t run)
+{
+    assert(run < loop->run_count);
+    const struct sys_boot *head = &loop->options.boot->head;
+    return (struct guest_run_info){.rule = loop->rules[loop->runs[run].spec.rule],
+                                   .params = loop->runs[run].spec.params,
+                                   .instance = loop->runs[run].instance.id,
+                                   .shard = {.index = head->index, .count = head->count}};
+}
+
+/* Slot and generation of each, the first into the head. */
+static uint32_t write_caps(const struct guest_loop *loop, struct sys_collapse *head,
+                           struct sys_boot_cap caps[JIT_COLLAPSE_CAPS])
+{
+    const struct sys_boot_view *boot = loop->options.boot;
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < boot->head.cap_count && count < JIT_COLLAPSE_CAPS; i++) {
+        const struct sys_boot_cap cap = sys_boot_cap_at(boot, i);
+        if ((cap.rights & SYS_RIGHT_WRITE) != 0) {
+            caps[count++] = cap;
+        }
+    }
+    head->cap_slot = count > 0 ? caps[0].slot : SYS_NONE;
+    head->cap_generation = count > 0 ? caps[0].generation : 0;
+    head->cap_count = count > 0 ? count - 1 : 0;
+    return head->cap_count;
+}
+
+enum jit_err guest_loop_collapse(struct guest_loop *loop, const struct guest_collapse *collapse)
+{
+    struct sys_boot_cap caps[JIT_COLLAPSE_CAPS];
+    struct sys_collapse head = {.nonce = collapse->nonce,
+                                .flags = collapse->receipt ? SYS_WANT_RECEIPT : 0};
+    const uint32_t more = write_caps(loop, &head, caps);
+    const size_t size = sizeof head + more * 8u + collapse->size;
+    uint64_t at = 0;
+    if (size > JIT_REQUEST_BYTES_MAX) {
+        return JIT_ELIMIT;
+    }
+    uint8_t *far = size > SYS_INLINE_BYTES ? far_room(loop, size, &at) : NULL;
+    if (size > SYS_INLINE_BYTES && far == NULL) {
+        return JIT_ELIMIT;
+    }
+    struct sys_slot *slot = sys_ring_guest_slot(loop->options.ring);
+    slot->kind = SYS_CALL_collapse;
+    slot->length = (uint32_t)size;
+    slot->cookie = collapse->cookie;
+    uint8_t *to = far != NULL ? far : slot->body.bytes;
+    memcpy(to, &head, sizeof head);
+    for (uint32_t i = 0; i < more; i++) {
+        jit_put_le32(to + sizeof head + i * 8u, caps[i + 1].slot);
+        jit_put_le32(to + sizeof head + i * 8u + 4, caps[i + 1].generation);
+    }
+    memcpy(to + sizeof head + more * 8u, collapse->bytes, collapse->size);
+    if (far != NULL) {
+        slot->body.far.at = at;
+        slot->body.far.size = size;
+    }
+    sys_ring_guest_post(loop->options.ring);
+    return JIT_OK;
 }
 
 enum jit_err guest_loop_request(struct guest_loop *loop, const struct guest_request *request)

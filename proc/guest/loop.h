@@ -9,6 +9,7 @@
 #define JIT_PROC_GUEST_LOOP_H
 
 #include "base/heap.h"
+#include "rmg/rules/search.h"
 #include "syscall/boot.h"
 #include "syscall/ring.h"
 #include "syscall/view.h"
@@ -22,7 +23,9 @@ struct guest_loop_options { /* all borrowed for the life of the loop */
     struct sys_view_guest view;  /* not opened */
     uint8_t *graph;              /* of the boot record's graph_bytes_max bytes */
     uint64_t graph_size;         /* so many are there: SYS_GRAPH_BYTES_MIN at least */
-    bool fixed;                  /* never ask for more: receipts are somebody else's to take */
+    /* A receipt that came while more memory was waited for; NULL: nobody asks for any. */
+    void (*receipt)(void *user, const struct sys_receipt *receipt);
+    void *user;
 };
 
 /* Verify rules and parameters, open ring and view. Errors: JIT_EFORMAT, JIT_EVERSION and JIT_ELIMIT
@@ -44,6 +47,34 @@ struct guest_request {
 };
 /* Returning false stops. */
 typedef bool guest_match_fn(void *user, const struct jit_id *ids, uint32_t id_count);
+
+/* What it was born with, of a run. */
+struct guest_run_info {
+    const struct rmg_rule *rule;
+    struct sys_bytes params;
+    struct jit_id instance;
+    struct rmg_shard shard;
+};
+struct guest_run_info guest_loop_run_info(const struct guest_loop *loop, uint32_t run);
+
+/* The graph memory holds a graph of its own: the first three quarters behind the first page are
+ * its, the rest is for requests that do not fit a slot. Gives where its part ends. */
+uint64_t guest_loop_share(struct guest_loop *loop);
+/* More graph memory; what of it is whose is divided anew. False: it is denied. */
+bool guest_loop_grow(struct guest_loop *loop, uint64_t bytes);
+uint64_t guest_loop_graph_size(const struct guest_loop *loop);
+
+/* Ask for a collapse (docs/spec/sws.md), under all capabilities to write that it was born with.
+ * Errors: JIT_ELIMIT (larger than its memory may be). */
+struct guest_collapse {
+    const uint8_t *bytes;
+    size_t size;
+    uint64_t nonce;
+    uint64_t cookie;
+    bool receipt;
+};
+JIT_MUST_CHECK enum jit_err guest_loop_collapse(struct guest_loop *loop,
+                                                const struct guest_collapse *collapse);
 
 uint64_t guest_loop_begin(struct guest_loop *loop); /* wait for the next tick; gives it */
 /* Between begin and done. JIT_ENOENT: the instance of this run is not mapped; else as tick. */

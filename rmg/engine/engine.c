@@ -56,7 +56,8 @@ void rmg_engine_free(struct rmg_engine *engine)
     heap->free(heap, engine->lists[0].items);
     heap->free(heap, engine->lists[1].items);
     heap->free(heap, engine->todo);
-    heap->free(heap, engine->event_uses);
+    heap->free(heap, engine->event_uses.at);
+    heap->free(heap, engine->collapse_uses.at);
     heap->free(heap, engine->event_ops);
     heap->free(heap, engine->cells);
     heap->free(heap, engine->marks);

@@ -34,12 +34,16 @@ struct rmg_charge {
     bool by_bytes;  /* the request's bytes are taken off it, else 1 */
 };
 
+struct rmg_collapse;
+struct rmg_schema_field;
+
 /* A request, decoded and authorised (or not) by the layer above. Everything is borrowed for the
  * tick. */
 struct rmg_request {
-    const struct rmg_rule *rule; /* NULL only with result != APPLIED (it named no rule) */
+    const struct rmg_rule *rule;   /* NULL only with result != APPLIED (it named no rule), or of */
+    struct rmg_collapse *collapse; /* a collapsed branch: decoded; then rule_id is its own, */
     struct jit_id rule_id;
-    struct jit_id instance;
+    struct jit_id instance; /* instance zero, ids are none and params its bytes */
     const struct jit_id *ids;
     uint32_t id_count;
     const uint8_t *params;
@@ -83,6 +87,10 @@ struct rmg_tick_input {
      * order that can be; the others get OVER_QUOTA. */
     const uint32_t *mosts;
     uint32_t most_count;
+    /* What the schema says of a field, for collapses: its codec and join; NULL: nothing. */
+    const struct rmg_schema_field *(*field_of)(void *user, const struct jit_id *type,
+                                               const char *name, uint32_t name_size);
+    void *field_user;
     /* Operations of the kernel itself (a process exited, ...), applied before the rewrites; origins
      * are (UINT32_MAX, i). A rewrite that uses one of their slots conflicts. */
     const struct rmg_op *events;

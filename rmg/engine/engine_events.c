@@ -3,129 +3,6 @@
 #include "rmg/change/patch_priv.h"
 #include "rmg/engine/request.h"
 
-static enum jit_err add_use(struct rmg_engine *engine, struct eng_use use)
-{
-    enum jit_err err = ENG_ROOM(engine, engine->event_uses, engine->event_use_capacity,
-                                engine->event_use_count + 1);
-    if (err == JIT_OK) {
-        use.hash = eng_use_hash(engine, &use);
-        use.read = use.read || use.access == RMG_ACCESS_READ;
-        engine->event_uses[engine->event_use_count++] = use;
-        engine->patch_bytes += eng_use_size(&use);
-    }
-    return err;
-}
-
-static enum jit_err use_element(struct rmg_engine *engine, uint32_t instance,
-                                enum rmg_slot_kind kind, const struct jit_id *id,
-                                enum rmg_access access)
-{
-    return add_use(engine, (struct eng_use){.id = *id,
-                                            .instance = instance,
-                                            .kind = (uint8_t)kind,
-                                            .access = (uint8_t)access});
-}
-
-static enum jit_err use_extent(struct rmg_engine *engine, uint32_t instance,
-                               const struct jit_id *type)
-{
-    return add_use(engine, (struct eng_use){.id = *type,
-                                            .instance = instance,
-                                            .kind = RMG_SLOT_EXTENT,
-                                            .access = RMG_ACCESS_BLIND,
-                                            .join = RMG_JOIN_MEMBERS});
-}
-
-/* One end of an edge: its incidence by type and, as rules use it, of all types (type zero). */
-static enum jit_err use_end(struct rmg_engine *engine, uint32_t instance, const struct jit_id *node,
-                            enum rmg_direction direction, const struct jit_id *type)
-{
-    static const struct jit_id any;
-    struct eng_use use = {.id = *node,
-                          .instance = instance,
-                          .kind = RMG_SLOT_INCIDENCE,
-                          .direction = (uint8_t)direction,
-                          .access = RMG_ACCESS_BLIND,
-                          .join = RMG_JOIN_MEMBERS};
-    use.rest = rmg_scratch_copy(&engine->arena, type, sizeof *type);
-    if (use.rest == NULL) {
-        return JIT_ENOMEM;
-    }
-    enum jit_err err = add_use(engine, use);
-    use.rest = &any;
-    return err == JIT_OK ? add_use(engine, use) : err;
-}
-
-static enum jit_err use_edge(struct rmg_engine *engine, uint32_t instance,
-                             const struct rmg_edge *edge)
-{
-    enum jit_err err = use_extent(engine, instance, &edge->type);
-    if (err == JIT_OK) {
-        err = use_end(engine, instance, &edge->from, RMG_DIR_OUT, &edge->type);
-    }
-    if (err == JIT_OK) {
-        err = use_end(engine, instance, &edge->to, RMG_DIR_IN, &edge->type);
-    }
-    if (err == JIT_OK) {
-        err = use_element(engine, instance, RMG_SLOT_NODE, &edge->from, RMG_ACCESS_READ);
-    }
-    return err == JIT_OK ? use_element(engine, instance, RMG_SLOT_NODE, &edge->to, RMG_ACCESS_READ)
-                         : err;
-}
-
-static enum jit_err node_event(struct rmg_engine *engine, uint32_t instance,
-                               const struct rmg_op *op)
-{
-    struct jit_id old;
-    enum jit_err err = use_element(engine, instance, RMG_SLOT_NODE, &op->id, RMG_ACCESS_WRITE);
-    if (err == JIT_OK && op->kind == RMG_OP_UPSERT_NODE) {
-        err = use_extent(engine, instance, &op->type);
-    }
-    if (err != JIT_OK || !engine->instances[instance].exists) {
-        return err;
-    }
-    err = rmg_node_type(&engine->instances[instance].graph, &op->id, &old);
-    if (err == JIT_OK) {
-        err = use_extent(engine, instance, &old);
-    }
-    return err == JIT_ENOENT ? JIT_OK : err;
-}
-
-static enum jit_err edge_event(struct rmg_engine *engine, uint32_t instance,
-                               const struct rmg_op *op)
-{
-    struct rmg_edge edge = {.id = op->id, .from = op->from, .to = op->to, .type = op->type};
-    enum jit_err err = use_element(engine, instance, RMG_SLOT_EDGE, &op->id, RMG_ACCESS_WRITE);
-    if (err == JIT_OK && op->kind == RMG_OP_UPSERT_EDGE) {
-        err = use_edge(engine, instance, &edge);
-    }
-    if (err != JIT_OK || !engine->instances[instance].exists) {
-        return err;
-    }
-    err = rmg_edge_get(&engine->instances[instance].graph, &op->id, &edge);
-    if (err == JIT_OK) {
-        err = use_edge(engine, instance, &edge);
-    }
-    return err == JIT_ENOENT ? JIT_OK : err;
-}
-
-static enum jit_err attachment_event(struct rmg_engine *engine, uint32_t instance,
-                                     const struct rmg_op *op)
-{
-    bool alpha = op->plane == RMG_PLANE_ALPHA;
-    struct eng_use use = {.id = op->id,
-                          .rest = op->attachment.name,
-                          .instance = instance,
-                          .kind = alpha ? RMG_SLOT_ALPHA : RMG_SLOT_BETA,
-                          .access = RMG_ACCESS_WRITE,
-                          .name_size = (uint8_t)op->attachment.name_size};
-    assert(op->attachment.name_size <= JIT_NAME_BYTES_MAX);
-    enum jit_err err = add_use(engine, use);
-    return err == JIT_OK ? use_element(engine, instance, alpha ? RMG_SLOT_NODE : RMG_SLOT_EDGE,
-                                       &op->id, RMG_ACCESS_READ)
-                         : err;
-}
-
 /* The value an event replaces; instances have no slot but have a value. */
 static enum jit_err prior_of(struct rmg_engine *engine, uint32_t instance, const struct rmg_op *op,
                              struct jit_id *out)
@@ -226,7 +103,8 @@ enum jit_err eng_waiting_hold(struct rmg_engine *engine)
     engine->waited = err == JIT_OK;
     rmg_waiting_begin(&engine->waiting);
     engine->patch_bytes += WAITING_PATCH_BYTES;
-    return engine->waiting.err == JIT_OK ? add_use(engine, use) : JIT_ENOMEM;
+    return engine->waiting.err == JIT_OK ? eng_add_use(engine, &engine->event_uses, use)
+                                         : JIT_ENOMEM;
 }
 
 /* The slot is written, and its node is read: rules leave the root of an instance where it is. */
@@ -283,30 +161,19 @@ enum jit_err eng_events(struct rmg_engine *engine)
     const struct rmg_tick_input *input = engine->input;
     enum jit_err err = ENG_ROOM(engine, engine->event_ops, engine->event_op_capacity,
                                 (size_t)input->event_count + 1);
-    engine->event_use_count = 0;
+    engine->event_uses.count = 0;
+    engine->event_uses.bytes = 0;
     for (uint32_t i = 0; i < input->event_count && err == JIT_OK; i++) {
         const struct rmg_op *op = &input->events[i];
         uint32_t instance = eng_instance_find(engine, &op->instance);
-        switch (op->kind) {
-        case RMG_OP_DELETE_NODE:
-        case RMG_OP_UPSERT_NODE:
-            err = node_event(engine, instance, op);
-            break;
-        case RMG_OP_DELETE_EDGE:
-        case RMG_OP_UPSERT_EDGE:
-            err = edge_event(engine, instance, op);
-            break;
-        case RMG_OP_CLEAR_ATTACHMENT:
-        case RMG_OP_SET_ATTACHMENT:
-            err = attachment_event(engine, instance, op);
-            break;
-        case RMG_OP_DELETE_INSTANCE:
-        case RMG_OP_UPSERT_INSTANCE:
-            break; /* no slot: whoever uses the instance uses its elements */
-        }
+        err = eng_use_op(engine, &engine->event_uses, instance, op);
         if (err == JIT_OK) {
             err = keep_event(engine, i, instance, op);
         }
     }
-    return err == JIT_OK ? eng_waiting_hold(engine) : err;
+    if (err == JIT_OK) {
+        err = eng_waiting_hold(engine);
+    }
+    engine->patch_bytes += engine->event_uses.bytes;
+    return err;
 }

@@ -1,5 +1,6 @@
 #include "base/check.h"
 #include "base/le.h"
+#include "rmg/change/collapse.h"
 #include "rmg/engine/engine_priv.h"
 
 #define RECENT 64u /* ids seen lately: most ticks name a handful of instances */
@@ -150,8 +151,15 @@ enum jit_err eng_instances_collect(struct rmg_engine *engine)
     enum jit_err err = JIT_OK;
 
     for (uint32_t i = 0; i < input->request_count && err == JIT_OK; i++) {
-        if (input->requests[i].result == RMG_APPLIED) {
+        const struct rmg_collapse *collapse = input->requests[i].collapse;
+        if (input->requests[i].result != RMG_APPLIED) {
+            continue;
+        }
+        if (collapse == NULL) {
             err = collect_one(&collector, &input->requests[i].instance);
+        }
+        for (uint32_t k = 0; collapse != NULL && k < collapse->place_count && err == JIT_OK; k++) {
+            err = collect_one(&collector, &collapse->places[k].instance);
         }
     }
     for (uint32_t i = 0; i < input->event_count && err == JIT_OK; i++) {

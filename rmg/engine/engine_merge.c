@@ -430,6 +430,9 @@ static enum jit_err perform(struct rmg_engine *engine, struct rmg_tx *tx, size_t
             err = engine->patch.err == JIT_OK ? rmg_op_apply(tx, &merged.op, false)
                                               : engine->patch.err;
         }
+        bool held = err == JIT_EDANGLING && merged.op.kind == RMG_OP_DELETE_NODE;
+        engine->held = engine->held || held;
+        err = held ? JIT_OK : err;
         begin = end;
     }
     return err;
@@ -606,17 +609,34 @@ static size_t sets_end(const struct rmg_engine *engine, size_t begin)
     return low;
 }
 
+/* Nodes that still had edges, which a collapse has taken elsewhere since. */
+static enum jit_err perform_held(struct rmg_engine *engine, struct rmg_tx *tx)
+{
+    enum jit_err err = JIT_OK;
+    size_t end = kind_begin(engine, RMG_OP_DELETE_NODE + 1);
+    for (size_t at = kind_begin(engine, RMG_OP_DELETE_NODE); at < end && err == JIT_OK; at++) {
+        const struct eng_op *op = op_at(engine, at);
+        err = rmg_tx_delete_node(tx, &engine->instances[op->instance].id, &op->id);
+        err = err == JIT_ENOENT ? JIT_OK : err; /* deleted in its turn */
+    }
+    return err;
+}
+
 static enum jit_err perform_all(struct rmg_engine *engine, struct rmg_tx *tx)
 {
     size_t count_at = engine->patch.size;
     size_t sets = kind_begin(engine, RMG_OP_SET_ATTACHMENT); /* the last kind */
     engine->slot_count = 0;
+    engine->held = false;
     jit_buf_put_u64(&engine->patch, 0);
     enum jit_err err = perform(engine, tx, 0, sets);
     while (sets < engine->op_count && err == JIT_OK) {
         size_t end = sets_end(engine, sets);
         err = perform_sets(engine, tx, sets, end);
         sets = end;
+    }
+    if (err == JIT_OK && engine->held) {
+        err = perform_held(engine, tx);
     }
     if (engine->patch.err != JIT_OK) {
         return engine->patch.err;

@@ -1,6 +1,7 @@
 #include "base/check.h"
 #include "base/hash.h"
 #include "base/le.h"
+#include "rmg/change/collapse.h"
 #include "rmg/engine/engine_priv.h"
 #include "rmg/rules/expr.h"
 
@@ -77,6 +78,16 @@ static void batch_params(struct key_batch *batch, const struct rmg_request *requ
     }
 }
 
+/* A collapse is known by its process and all that it says. */
+static void collapse_keys(const struct rmg_engine *engine, const struct rmg_request *request,
+                          struct eng_req *req)
+{
+    rmg_collapse_key(&request->process, request->collapse, &req->match_key);
+    rmg_request_key(&req->match_key, request->nonce, &req->request_key);
+    rmg_scope_hash(engine->draw.seed, engine->draw.tick, &req->request_key, &req->scope_hash);
+    req->bad_params = false;
+}
+
 static void batch_add(struct key_batch *batch, const struct rmg_request *request,
                       struct eng_req *req)
 {
@@ -128,8 +139,12 @@ static void key_task(void *user, size_t index)
         if (i + AHEAD < end) {
             __builtin_prefetch(tasks->requests[i + AHEAD].ids);
         }
-        batch_add(&batch, &tasks->requests[i], &tasks->engine->reqs[i]);
-        if (batch.count == RMG_KEYS_MAX || i + 1 == end) {
+        if (tasks->requests[i].collapse != NULL) {
+            collapse_keys(tasks->engine, &tasks->requests[i], &tasks->engine->reqs[i]);
+        } else {
+            batch_add(&batch, &tasks->requests[i], &tasks->engine->reqs[i]);
+        }
+        if (batch.count == RMG_KEYS_MAX || (i + 1 == end && batch.count > 0)) {
             batch_make(tasks->engine, &batch);
         }
     }
@@ -294,6 +309,8 @@ static void charge(struct rmg_engine *engine, struct rmg_tick_input *input, uint
     req->op_count = 0;
     req->patch_bytes = 0;
     req->instance = 0;
+    req->ways = NULL;
+    req->way_count = 0;
     req->same_as = index;
     req->blocker = RMG_NO_BLOCKER;
     req->charged = false;
@@ -302,7 +319,7 @@ static void charge(struct rmg_engine *engine, struct rmg_tick_input *input, uint
     if (req->result != RMG_APPLIED) {
         return;
     }
-    assert(request->rule != NULL);
+    assert(request->rule != NULL || request->collapse != NULL);
     if (!pay(input, request)) {
         req->result = RMG_OVER_QUOTA;
         return;
@@ -355,7 +372,7 @@ enum jit_err eng_order(struct rmg_engine *engine, struct rmg_tick_input *input)
     uint32_t instance = 0;
     for (uint32_t i = 0; i < count; i++) {
         charge(engine, input, i);
-        if (engine->reqs[i].result == RMG_APPLIED) {
+        if (engine->reqs[i].result == RMG_APPLIED && input->requests[i].collapse == NULL) {
             const struct jit_id *id = &input->requests[i].instance;
             if (!jit_id_equal(&engine->instances[instance].id, id)) {
                 instance = eng_instance_find(engine, id);

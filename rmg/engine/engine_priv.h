@@ -33,6 +33,13 @@ struct eng_use {
     bool read;
 };
 
+struct eng_uses {
+    struct eng_use *at;
+    size_t count;
+    size_t capacity;
+    uint64_t bytes; /* in the lists of a patch, at most */
+};
+
 /* One operation before merging. */
 struct eng_op {
     struct jit_id id;
@@ -83,6 +90,8 @@ struct eng_req {
     uint32_t op_count;
     uint32_t patch_bytes; /* at most, of its slots and operations; of lists what it puts there */
     uint32_t instance;
+    const uint32_t *ways; /* of a collapse: all instances that it is at work in; else NULL */
+    uint32_t way_count;
     uint32_t same_as; /* the equal request that counts; itself: this one */
     uint32_t blocker;
     uint16_t result;
@@ -163,11 +172,10 @@ struct rmg_engine {
     size_t todo_capacity;
     struct eng_chunk *chunks;
     size_t chunk_count; /* that exist */
-    struct eng_use *event_uses;
-    size_t event_use_count;
-    size_t event_use_capacity;
+    struct eng_uses event_uses;
     struct eng_op *event_ops;
     size_t event_op_capacity;
+    struct eng_uses collapse_uses; /* of the collapse at hand */
     struct eng_cell *cells;
     size_t cell_capacity;
     uint32_t cell_mask;
@@ -189,6 +197,7 @@ struct rmg_engine {
     size_t receipt_capacity;
     struct jit_buf patch;
     uint64_t slot_count;    /* operations in it */
+    bool held;              /* a node was not deleted in its turn: it still had edges */
     struct eng_hand *hands; /* RMG_HANDS; NULL: none were needed yet */
 
     /* From tick to tick: totals of the newest version, so that they need no walk. */
@@ -231,6 +240,20 @@ void eng_order_undo(struct rmg_engine *engine, struct rmg_tick_input *input); /*
 
 /* ---- verify (engine_verify.c) ---- */
 JIT_MUST_CHECK enum jit_err eng_verify(struct rmg_engine *engine, uint64_t *slots);
+
+/* ---- collapses (engine_collapse.c) ---- */
+/* Each that counts, one after another; slots are counted on. */
+JIT_MUST_CHECK enum jit_err eng_collapses(struct rmg_engine *engine, uint64_t *slots);
+
+/* ---- uses of operations (engine_uses.c) ---- */
+JIT_MUST_CHECK enum jit_err eng_add_use(struct rmg_engine *engine, struct eng_uses *list,
+                                        struct eng_use use);
+/* Elements, attachments, incidences and extents; rest of a use lies in the engine's arena. */
+JIT_MUST_CHECK enum jit_err eng_use_op(struct rmg_engine *engine, struct eng_uses *list,
+                                       uint32_t instance, const struct rmg_op *op);
+
+/* Does a gate let a type through? */
+bool eng_gate_lets(const struct rmg_gate *gate, bool edge, const struct jit_id *type);
 
 /* ---- events (engine_events.c) ---- */
 JIT_MUST_CHECK enum jit_err eng_events(struct rmg_engine *engine);

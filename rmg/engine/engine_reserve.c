@@ -167,8 +167,8 @@ struct eng_mark *eng_mark_of(const struct rmg_engine *engine, const struct eng_u
 static enum jit_err mark_events(struct rmg_engine *engine)
 {
     enum jit_err err = JIT_OK;
-    for (size_t i = 0; i < engine->event_use_count && err == JIT_OK; i++) {
-        err = eng_mark_event(engine, &engine->event_uses[i]);
+    for (size_t i = 0; i < engine->event_uses.count && err == JIT_OK; i++) {
+        err = eng_mark_event(engine, &engine->event_uses.at[i]);
     }
     return err;
 }
@@ -267,9 +267,22 @@ static enum jit_err mark_all(struct rmg_engine *engine, const struct eng_req *re
 static bool may_wait(const struct rmg_engine *engine, const struct rmg_request *request)
 {
     const size_t size = rmg_waiting_size(request);
-    return engine->input->waiting != NULL && request->retries < request->rule->retry &&
+    return engine->input->waiting != NULL && request->rule != NULL &&
+           request->retries < request->rule->retry &&
            engine->waiting.size + size <= JIT_ATOM_BYTES_MAX &&
            engine->patch_bytes + size <= JIT_PATCH_BYTES_MAX;
+}
+
+/* The instances that a request is at work in: one, but of a collapse. */
+struct eng_ways {
+    const uint32_t *at;
+    uint32_t count;
+};
+
+static struct eng_ways ways_of(const struct eng_req *req)
+{
+    return req->ways == NULL ? (struct eng_ways){&req->instance, 1}
+                             : (struct eng_ways){req->ways, req->way_count};
 }
 
 static enum jit_err reserve_one(struct rmg_engine *engine, uint32_t index)
@@ -283,8 +296,14 @@ static enum jit_err reserve_one(struct rmg_engine *engine, uint32_t index)
     }
     uint64_t lists = 0;
     enum rmg_result result = check(engine, req, &lists);
-    const uint64_t bytes = req->patch_bytes + lists + way_bytes(engine, req->instance);
-    if (!way_is_open(engine, req->instance)) {
+    const struct eng_ways ways = ways_of(req);
+    uint64_t bytes = req->patch_bytes + lists;
+    bool open = true;
+    for (uint32_t i = 0; i < ways.count; i++) {
+        bytes += way_bytes(engine, ways.at[i]);
+        open = open && way_is_open(engine, ways.at[i]);
+    }
+    if (!open) {
         result = RMG_CONFLICT; /* with the kernel, unless somebody else is in the way as well */
     }
     if (result == RMG_CONFLICT && may_wait(engine, request)) {
@@ -306,11 +325,14 @@ static enum jit_err reserve_one(struct rmg_engine *engine, uint32_t index)
         return JIT_OK;
     }
     engine->patch_bytes += bytes;
-    if (req->op_count > 0) {
-        engine->instances[req->instance].touched = true;
+    for (uint32_t i = 0; req->op_count > 0 && i < ways.count; i++) {
+        engine->instances[ways.at[i]].touched = true;
     }
     err = mark_all(engine, req, index);
-    return err == JIT_OK ? mark_way(engine, req->instance, index) : err;
+    for (uint32_t i = 0; err == JIT_OK && i < ways.count; i++) {
+        err = mark_way(engine, ways.at[i], index);
+    }
+    return err;
 }
 
 /* Random places in memory, known in advance. */
@@ -336,7 +358,7 @@ static void look_ahead(const struct rmg_engine *engine, uint32_t index)
 /* At most half full, whoever wins. */
 static enum jit_err table_ready(struct rmg_engine *engine)
 {
-    uint64_t uses = engine->event_use_count + engine->instance_count + 1; /* and portals */
+    uint64_t uses = engine->event_uses.count + engine->instance_count + 1; /* and portals */
     for (uint32_t i = 0; i < engine->input->request_count; i++) {
         uses += engine->reqs[i].use_count;
     }

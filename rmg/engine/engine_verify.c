@@ -300,7 +300,7 @@ static bool has_type(const struct jit_id *types, uint32_t count, const struct ji
     return false;
 }
 
-static bool lets(const struct rmg_gate *gate, bool edge, const struct jit_id *type)
+bool eng_gate_lets(const struct rmg_gate *gate, bool edge, const struct jit_id *type)
 {
     return edge ? gate->any_edge || has_type(gate->edges, gate->edge_count, type)
                 : gate->any_node || has_type(gate->nodes, gate->node_count, type);
@@ -311,7 +311,7 @@ static enum rmg_gate_stop matched_within(const struct rmg_gate *gate, const stru
 {
     for (uint32_t i = 0; i < rule->element_count; i++) {
         bool edge = rule->elements[i].is_edge;
-        if (!lets(gate, edge, edge ? &effect->edges[i].type : &effect->types[i])) {
+        if (!eng_gate_lets(gate, edge, edge ? &effect->edges[i].type : &effect->types[i])) {
             return edge ? RMG_GATE_EDGE : RMG_GATE_NODE;
         }
     }
@@ -359,7 +359,7 @@ static bool gate_op(void *user, const struct rmg_emit *emit)
                            : op->kind == RMG_OP_UPSERT_EDGE || op->kind == RMG_OP_DELETE_EDGE;
     struct jit_id type = {{0}};
     walk->err = type_of(walk, op, edge, &type);
-    if (walk->err == JIT_OK && !lets(walk->gate, edge, &type)) {
+    if (walk->err == JIT_OK && !eng_gate_lets(walk->gate, edge, &type)) {
         walk->stop = edge ? RMG_GATE_WRITES_EDGE : RMG_GATE_WRITES_NODE;
     }
     return walk->err == JIT_OK && walk->stop == RMG_GATE_OPEN;
@@ -677,7 +677,7 @@ static enum jit_err plan(struct rmg_engine *engine)
     for (uint32_t i = 0; i < input->request_count; i++) {
         const struct eng_req *req = &engine->reqs[i];
         const struct rmg_request *request = &input->requests[i];
-        if (req->result != RMG_APPLIED || req->same_as != i) {
+        if (req->result != RMG_APPLIED || req->same_as != i || request->collapse != NULL) {
             continue;
         }
         uint64_t first = request->id_count == 0 ? 0 : jit_be64(request->ids[0].bytes);
@@ -724,8 +724,8 @@ static enum jit_err verify_behind_other_gates(struct rmg_engine *engine)
     for (uint32_t i = 0; i < engine->input->request_count; i++) {
         struct eng_req *req = &engine->reqs[i];
         uint32_t first = req->same_as;
-        if (req->result != RMG_APPLIED || first == i || requests[first].gate == RMG_GATE_OPEN ||
-            engine->reqs[first].result != RMG_DENIED ||
+        if (req->result != RMG_APPLIED || first == i || requests[i].collapse != NULL ||
+            requests[first].gate == RMG_GATE_OPEN || engine->reqs[first].result != RMG_DENIED ||
             (requests[first].within == requests[i].within &&
              requests[first].writes == requests[i].writes)) {
             continue;
@@ -786,6 +786,9 @@ enum jit_err eng_verify(struct rmg_engine *engine, uint64_t *slots)
         if (count > 0) {
             watch_close(&engine->chunks[0]);
         }
+    }
+    if (err == JIT_OK) {
+        err = eng_collapses(engine, slots);
     }
     if (err == JIT_OK) {
         settle_copies(engine);

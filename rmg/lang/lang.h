@@ -112,6 +112,7 @@ struct lang_policy {
     bool then_stop;        /* after that: the run stops; else it goes on without the process */
     bool hang_kill;        /* a hang: it is killed and misses the tick; else the run stops */
     uint32_t hang_seconds; /* CPU time that counts as a hang; 0: the supervisor's own limit */
+    uint32_t keep;         /* versions of what is mounted that branches may rest on; usually 1 */
 };
 
 struct lang_process {

@@ -5,7 +5,8 @@
 
 static const struct lang_policy usual = {.restart = LANG_RESTART_ON_FAILURE,
                                          .restarts = LANG_RESTARTS_DEFAULT,
-                                         .ticks = LANG_RESTART_TICKS_DEFAULT};
+                                         .ticks = LANG_RESTART_TICKS_DEFAULT,
+                                         .keep = 1};
 
 /* A whole number from 1 to most. */
 static bool take_number(struct lang_parser *p, const char *what, uint32_t most, uint32_t *out)
@@ -102,22 +103,36 @@ static bool parse_hang(struct lang_parser *p, struct lang_policy *policy)
            lang_expected(p, "`seconds`");
 }
 
-bool lang_parse_policy(struct lang_parser *p, struct lang_policy *policy, uint32_t at[2])
+/* keep N versions */
+static bool parse_keep(struct lang_parser *p, struct lang_policy *policy)
 {
-    static const char *const words[] = {"restart", "on"};
-    static bool (*const parse[])(struct lang_parser *, struct lang_policy *) = {parse_restart,
-                                                                                parse_hang};
-    bool seen[] = {false, false};
+    if (!take_number(p, "how many versions are kept", JIT_KEEP_MAX, &policy->keep)) {
+        return false;
+    }
+    return lang_take_word(p, "versions") || lang_take_word(p, "version") ||
+           lang_expected(p, "`versions`");
+}
+
+bool lang_parse_policy(struct lang_parser *p, struct lang_policy *policy,
+                       uint32_t at[LANG_POLICIES])
+{
+    static const char *const words[] = {"restart", "on", "keep"};
+    static bool (*const parse[])(struct lang_parser *,
+                                 struct lang_policy *) = {parse_restart, parse_hang, parse_keep};
+    bool seen[LANG_POLICIES] = {false};
     *policy = usual;
     for (;;) {
         struct lang_token word = p->token;
-        size_t which = lang_at_word(p, words[0]) ? 0 : lang_at_word(p, words[1]) ? 1 : 2;
-        if (which == 2) {
+        size_t which = 0;
+        while (which < LANG_POLICIES && !lang_at_word(p, words[which])) {
+            which++;
+        }
+        if (which == LANG_POLICIES) {
             return true;
         }
         if (seen[which]) {
             return lang_fail(p, word.at, word.size, "this process has `%s` already",
-                             which == 0 ? "restart" : "on hang");
+                             which == 1 ? "on hang" : words[which]);
         }
         seen[which] = true;
         at[which] = word.at;
@@ -167,5 +182,15 @@ bool lang_print_hang(const struct lang_policy *policy, struct jit_buf *out)
         lang_put(out, " after ");
         put_counted(out, policy->hang_seconds, " second");
     }
+    return true;
+}
+
+bool lang_print_keep(const struct lang_policy *policy, struct jit_buf *out)
+{
+    if (policy->keep == usual.keep) {
+        return false;
+    }
+    lang_put(out, "keep ");
+    put_counted(out, policy->keep, " version");
     return true;
 }

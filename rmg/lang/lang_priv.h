@@ -216,13 +216,14 @@ struct lang_run_node {
     struct lang_binding *bindings;
     struct lang_run_node *next;
 };
+#define LANG_POLICIES 3u
 struct lang_process_node {
     struct lang_process pub;
     struct lang_name name;
     uint32_t at;
-    uint32_t over_at;      /* of `apply` */
-    uint32_t mode_at;      /* of `all`, `once`, `until`; 0: there is none */
-    uint32_t policy_at[2]; /* of `restart`, `on hang` */
+    uint32_t over_at;                  /* of `apply` */
+    uint32_t mode_at;                  /* of `all`, `once`, `until`; 0: there is none */
+    uint32_t policy_at[LANG_POLICIES]; /* of `restart`, `on hang`, `keep` */
     uint32_t end;
     bool broken;
     uint32_t index;
@@ -406,10 +407,12 @@ enum jit_err lang_parse_nested(struct jit_heap *heap, const char *file, const ui
                                uint32_t depth, struct lang_system **out, struct jit_buf *messages);
 bool lang_parse_process(struct lang_parser *p);
 /* What stands behind a process (lang_policy.c). */
-bool lang_parse_policy(struct lang_parser *p, struct lang_policy *policy, uint32_t at[2]);
+bool lang_parse_policy(struct lang_parser *p, struct lang_policy *policy,
+                       uint32_t at[LANG_POLICIES]);
 /* One clause of it, without blanks and line end; false, and nothing, where it is the usual one. */
 bool lang_print_restart(const struct lang_policy *policy, struct jit_buf *out);
 bool lang_print_hang(const struct lang_policy *policy, struct jit_buf *out);
+bool lang_print_keep(const struct lang_policy *policy, struct jit_buf *out);
 bool lang_parse_grant(struct lang_parser *p);
 bool lang_parse_rule(struct lang_parser *p);
 bool lang_parse_invariant(struct lang_parser *p);

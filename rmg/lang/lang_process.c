@@ -180,7 +180,6 @@ static bool refuse_option(struct lang_parser *p)
 {
     static const char *const later[][2] = {
         {"replay", "`replay` stands behind `over shard(/world)`"},
-        {"keep", NULL},
         {"exec", "exec(\"FILE\") stands before `run`"},
         {"explore", NULL}};
     for (size_t i = 0; i < sizeof later / sizeof later[0]; i++) {

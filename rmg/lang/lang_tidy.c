@@ -365,8 +365,8 @@ static void tidy_call(struct tidy *t, const struct lang_name *name,
 
 static void tidy_process(struct tidy *t, const struct lang_process_node *node)
 {
-    static bool (*const policies[])(const struct lang_policy *,
-                                    struct jit_buf *) = {lang_print_restart, lang_print_hang};
+    static bool (*const policies[])(const struct lang_policy *, struct jit_buf *) = {
+        lang_print_restart, lang_print_hang, lang_print_keep};
     const struct lang_process *process = &node->pub;
     put(t, "process ");
     put(t, process->name);

@@ -284,9 +284,12 @@ START_TEST(every_bit_of_the_page)
     ck_assert(jit_id_equal(&version.state_root, &roots[1]));
     must(sws_home_look(page_of(memory), BYTES, 0, &version, &used));
     ck_assert(jit_id_equal(&version.state_root, &roots[2]));
-    ck_assert_int_eq(sws_home_look(page_of(memory), BYTES, 3, &version, &used), JIT_ESTALE);
+    must(sws_home_look(page_of(memory), BYTES, 3, &version, &used)); /* it sat that one out */
+    ck_assert(jit_id_equal(&version.state_root, &roots[2]));
+    must(work(&home, 3));
+    ck_assert_int_eq(sws_home_look(page_of(memory), BYTES, 1, &version, &used), JIT_ESTALE);
     sws_home_close(&home);
-    ck_assert_int_eq(open_at(memory, 5, &arena, &home), JIT_ESTALE);
+    ck_assert_int_eq(open_at(memory, 1, &arena, &home), JIT_ESTALE);
     page_of(memory)->major++;
     ck_assert_int_eq(open_at(memory, 2, &arena, &home), JIT_EVERSION);
     page_of(memory)->magic ^= 1;

@@ -309,32 +309,34 @@ static void forget_line(int at)
     twins[at].branch = NULL;
 }
 
+struct carrying {
+    struct rmg_tx *tx;
+    uint64_t count;
+};
+
+static bool carry_one(void *user, const struct rmg_op *op)
+{
+    struct carrying *carrying = user;
+    must(rmg_op_apply(carrying->tx, op, true)); /* each says rightly what it replaces */
+    carrying->count++;
+    return true;
+}
+
 /* What the kernel does with a request whose base is its own version. */
 static void carry_out(const struct jit_buf *request, const struct sws_collapse *collapse)
 {
-    struct jit_cursor cur = jit_cursor_of(request->data, request->size);
-    struct rmg_tx *tx = NULL;
-    uint64_t n = 0;
-    ck_assert_uint_eq(jit_get_u64(&cur), collapse->base_tick);
-    n = jit_get_u64(&cur);
-    for (uint64_t i = 0; i < n; i++) {
-        struct rmg_slot slot;
-        must(rmg_slot_decode(&cur, &slot));
-        ck_assert_ptr_nonnull(jit_get_bytes(&cur, JIT_ID_BYTES));
-    }
-    n = jit_get_u64(&cur);
-    ck_assert_uint_eq(n, collapse->shared_operations);
-    must(rmg_tx_begin(kernel, &shown, &tx));
-    for (uint64_t i = 0; i < n; i++) {
-        struct rmg_origin origins[1];
-        struct rmg_parent parent;
-        struct rmg_op op;
-        must(rmg_op_decode(&cur, &parent, origins, 1, &op));
-        must(rmg_op_apply(tx, &op, true)); /* each says rightly what it replaces */
-    }
-    ck_assert(jit_cursor_done(&cur));
+    struct rmg_collapse decoded;
+    struct carrying carrying = {.count = 0};
+    struct jit_id root;
+    must(rmg_collapse_decode(request->data, request->size, &decoded));
+    ck_assert_uint_eq(decoded.base_tick, collapse->base_tick);
+    ck_assert_uint_eq(decoded.op_count, collapse->shared_operations);
+    must(rmg_tx_begin(kernel, &shown, &carrying.tx));
+    must(
+        rmg_patch_each(&heap.heap, decoded.patch, decoded.patch_size, &root, carry_one, &carrying));
+    ck_assert_uint_eq(carrying.count, decoded.op_count);
     struct rmg_version before = shown;
-    must(rmg_tx_seal(tx, &shown));
+    must(rmg_tx_seal(carrying.tx, &shown));
     must(rmg_store_pin(kernel, &shown));
     rmg_store_unpin(kernel, &before);
 }
@@ -586,7 +588,9 @@ START_TEST(reads)
         bool is_root = jit_id_equal(&slot.id, &root);
         ck_assert(is_root ? jit_id_equal(&hash, &value) : jit_id_is_zero(&hash));
     }
-    ck_assert_uint_eq(jit_get_u64(&cur), collapse.shared_operations);
+    struct rmg_collapse decoded;
+    must(rmg_collapse_decode(request.data, request.size, &decoded));
+    ck_assert_uint_eq(decoded.op_count, collapse.shared_operations);
     jit_buf_release(&request);
 }
 END_TEST

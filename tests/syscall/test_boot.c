@@ -88,6 +88,7 @@ static enum jit_err encode_again(const struct sys_boot_view *view, struct jit_bu
                                         .index = head->index,
                                         .count = head->count,
                                         .seed = head->seed,
+                                        .keep = head->keep,
                                         .start_tick = head->start_tick,
                                         .view_bytes = head->view_bytes,
                                         .graph_bytes = head->graph_bytes,

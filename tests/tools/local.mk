@@ -101,3 +101,14 @@ noinst_PROGRAMS += %D%/forge
 %C%_forge_CFLAGS = $(AM_CFLAGS)
 %C%_forge_LDADD = $(tools_libs)
 dist_check_SCRIPTS += %D%/test_replay.sh
+
+# A worker that uses its whole space.
+noinst_PROGRAMS += %D%/brancher
+%C%_brancher_SOURCES = %D%/brancher.c
+%C%_brancher_CPPFLAGS = -I$(top_srcdir)/proc/guest -I$(top_srcdir)
+%C%_brancher_CFLAGS = $(AM_CFLAGS) -fPIE
+%C%_brancher_LDADD = proc/guest/libjitos.la
+if !SANITIZED
+%C%_brancher_LDFLAGS = $(AM_LDFLAGS) -static-pie
+endif
+dist_check_SCRIPTS += %D%/test_branches_of_workers.sh %D%/test_what_if.sh

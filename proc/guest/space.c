@@ -1,0 +1,450 @@
+#include "proc/guest/space.h"
+
+#include <stdlib.h>
+
+#include "base/check.h"
+#include "base/hash.h"
+#include "base/le.h"
+#include "rmg/store/scratch.h"
+
+#define HOME_AT    512u       /* the page of its own graph, in the first page of fd 4 */
+#define HEAP_BYTES (1u << 20) /* of an own graph that nobody keeps */
+static_assert(HOME_AT >= sizeof(struct sys_graph_header) &&
+                  HOME_AT + sizeof(struct sws_home_page) <= SYS_PAGE,
+              "both in one page");
+
+struct guest_space {
+    struct guest_space_options options;
+    struct rmg_arena home_arena;
+    uint8_t *heap_graph; /* where there is no fd 4 */
+    struct sws_home home;
+    struct rmg_arena layer;
+    struct sws *sws;
+    struct sws_mount *mounts;
+    struct rmg_search **searches; /* of each run, for branches; NULL: none yet */
+    struct rmg_scratch scratch;
+    struct jit_buf values;
+    uint64_t tick;
+    uint64_t nonce; /* collapses sent in this tick */
+};
+
+void guest_space_own(struct jit_id *instance, struct jit_id *root_node)
+{
+    jit_hash_named("warp:", "/", 1, instance);
+    jit_hash_named("node:", "/", 1, root_node);
+}
+
+/* ---- life ---- */
+
+/* The kernel gives more, and what is there is divided anew. */
+static enum jit_err grow_home(struct rmg_arena *arena, uint64_t size_min)
+{
+    struct guest_space *space = arena->owner;
+    struct guest_loop *loop = space->options.loop;
+    const uint64_t max = space->options.boot->head.graph_bytes_max;
+    uint64_t bytes = size_min / 3 * 4 + 2 * SYS_PAGE;
+    const uint64_t twice = 2 * guest_loop_graph_size(loop);
+    bytes = bytes < twice ? twice : (bytes + SYS_PAGE - 1) / SYS_PAGE * SYS_PAGE;
+    bytes = bytes < max ? bytes : max;
+    if (bytes <= guest_loop_graph_size(loop) || !guest_loop_grow(loop, bytes)) {
+        return JIT_ENOSPC;
+    }
+    arena->size = guest_loop_share(loop);
+    return arena->size >= size_min ? JIT_OK : JIT_ENOSPC;
+}
+
+static enum jit_err open_home(struct guest_space *space)
+{
+    const struct guest_space_options *options = &space->options;
+    uint8_t *base = options->graph;
+    uint64_t size = HEAP_BYTES;
+    uint64_t size_max = HEAP_BYTES;
+    if (base == NULL) {
+        space->heap_graph = jit_heap_zalloc(options->heap, 1, HEAP_BYTES + RMG_GRANULE);
+        if (space->heap_graph == NULL) {
+            return JIT_ENOMEM;
+        }
+        uintptr_t at = (uintptr_t)space->heap_graph;
+        base = space->heap_graph + (RMG_GRANULE - at % RMG_GRANULE) % RMG_GRANULE;
+    } else {
+        size = guest_loop_share(options->loop);
+        size_max = options->boot->head.graph_bytes_max;
+    }
+    rmg_arena_init(&space->home_arena, base, size, size_max, SYS_PAGE);
+    if (options->graph != NULL) {
+        space->home_arena.grow = grow_home;
+        space->home_arena.owner = space;
+    }
+    return sws_home_open(options->heap, &space->home_arena,
+                         (struct sws_home_page *)(void *)(base + HOME_AT),
+                         options->boot->head.start_tick - 1, &space->home);
+}
+
+static enum jit_err begin_own(struct guest_space *space)
+{
+    struct rmg_op op = {.kind = RMG_OP_UPSERT_INSTANCE};
+    if (space->home.latest.instance_count > 0) {
+        return JIT_OK;
+    }
+    guest_space_own(&op.instance, &op.from);
+    sws_change_begin(space->sws, NULL);
+    enum jit_err err = sws_change_op(space->sws, &op);
+    op.kind = RMG_OP_UPSERT_NODE;
+    op.id = op.from;
+    jit_hash_named("type:", "instance", 8, &op.type);
+    if (err == JIT_OK) {
+        err = sws_change_op(space->sws, &op);
+    }
+    if (err != JIT_OK) {
+        sws_change_abort(space->sws);
+        return err;
+    }
+    return sws_change_end(space->sws);
+}
+
+static enum jit_err open_sws(struct guest_space *space)
+{
+    const struct guest_space_options *options = &space->options;
+    const struct sys_boot *head = &options->boot->head;
+    const bool mounts = options->layer != NULL;
+    if (mounts) {
+        const uint64_t at = options->view.size_max - options->layer_bytes;
+        uint8_t *base = options->layer - at;
+        assert(options->layer_bytes < options->view.size_max);
+        rmg_arena_init(&space->layer, base, options->view.size_max, options->view.size_max, at);
+    }
+    const struct sws_options sws = {.heap = options->heap,
+                                    .home = &space->home,
+                                    .process = head->process,
+                                    .overlay = mounts ? &space->layer : NULL,
+                                    .keep = head->keep,
+                                    .history = options->history};
+    enum jit_err err = sws_new(&sws, &space->sws);
+    if (err == JIT_OK) {
+        err = begin_own(space);
+    }
+    return err;
+}
+
+enum jit_err guest_space_new(const struct guest_space_options *options, struct guest_space **out)
+{
+    const struct sys_boot *head = &options->boot->head;
+    *out = NULL;
+    struct guest_space *space = jit_heap_zalloc(options->heap, 1, sizeof *space);
+    if (space == NULL) {
+        return JIT_ENOMEM;
+    }
+    space->options = *options;
+    rmg_scratch_init(&space->scratch, options->heap);
+    jit_buf_init(&space->values, options->heap, JIT_PATCH_BYTES_MAX);
+    space->mounts =
+        jit_heap_zalloc(options->heap, head->instance_count + 1u, sizeof *space->mounts);
+    space->searches = jit_heap_zalloc(options->heap, head->run_count + 1u, sizeof(void *));
+    enum jit_err err = space->mounts == NULL || space->searches == NULL ? JIT_ENOMEM : JIT_OK;
+    if (err == JIT_OK) {
+        err = open_home(space);
+    }
+    if (err == JIT_OK) {
+        err = open_sws(space);
+    }
+    if (err != JIT_OK) {
+        guest_space_free(space);
+        return err;
+    }
+    *out = space;
+    return JIT_OK;
+}
+
+void guest_space_free(struct guest_space *space)
+{
+    if (space == NULL) {
+        return;
+    }
+    struct jit_heap *heap = space->options.heap;
+    sws_free(space->sws);
+    if (space->home.store != NULL) {
+        sws_home_close(&space->home);
+    }
+    for (uint32_t i = 0; space->searches != NULL && i < space->options.boot->head.run_count; i++) {
+        rmg_search_free(space->searches[i]);
+    }
+    rmg_scratch_release(&space->scratch);
+    jit_buf_release(&space->values);
+    heap->free(heap, space->searches);
+    heap->free(heap, space->mounts);
+    heap->free(heap, space->heap_graph);
+    heap->free(heap, space);
+}
+
+struct sws *guest_space_sws(struct guest_space *space)
+{
+    return space->sws;
+}
+
+/* ---- a tick ---- */
+
+/* Read-write: what a capability to write names. */
+static bool is_writable(const struct sys_boot_view *boot, uint32_t instance)
+{
+    for (uint32_t i = 0; i < boot->head.cap_count; i++) {
+        const struct sys_boot_cap cap = sys_boot_cap_at(boot, i);
+        if (cap.instance == instance && (cap.rights & SYS_RIGHT_WRITE) != 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+enum jit_err guest_space_begin(struct guest_space *space, uint64_t tick)
+{
+    const struct guest_space_options *options = &space->options;
+    uint32_t count = 0;
+    space->tick = tick;
+    space->nonce = 0;
+    for (uint32_t i = 0; options->layer != NULL && i < options->boot->head.instance_count; i++) {
+        const struct sys_boot_instance instance = sys_boot_instance_at(options->boot, i);
+        struct rmg_graph graph;
+        if (instance.view_offset == 0) {
+            continue;
+        }
+        enum jit_err err = sys_view_guest_graph(&options->view, instance.view_offset, &instance.id,
+                                                tick - 1, &graph);
+        if (err != JIT_OK) {
+            return err == JIT_ENOENT ? JIT_ECORRUPT : err;
+        }
+        if (graph.mem.size > options->view.size_max - options->layer_bytes) {
+            return JIT_ELIMIT;
+        }
+        space->mounts[count++] = (struct sws_mount){.instance = instance.id,
+                                                    .roots = graph.roots,
+                                                    .writable = is_writable(options->boot, i)};
+    }
+    return sws_show(space->sws, tick - 1, space->mounts, count);
+}
+
+enum jit_err guest_space_done(struct guest_space *space)
+{
+    return sws_home_done(&space->home, space->tick);
+}
+
+/* ---- rules in branches ---- */
+
+enum jit_err guest_space_match(struct guest_space *space, const struct sws_branch *branch,
+                               uint32_t run, uint32_t round, guest_match_fn *visit, void *user)
+{
+    const struct guest_run_info info = guest_loop_run_info(space->options.loop, run);
+    const struct rmg_draw draw = {
+        .seed = space->options.boot->head.seed, .tick = space->tick, .round = round};
+    struct rmg_graph graph;
+    enum jit_err err = sws_graph(space->sws, branch, &info.instance, &graph);
+    if (err == JIT_OK && space->searches[run] == NULL) {
+        err = rmg_search_new(space->options.heap, info.rule, info.params.bytes,
+                             (uint32_t)info.params.size, &info.instance, info.shard,
+                             &space->searches[run]);
+    }
+    if (err == JIT_OK) {
+        err = rmg_search_all(space->searches[run], &graph);
+    }
+    return err == JIT_OK ? rmg_search_each(space->searches[run], &draw, visit, user) : err;
+}
+
+/* What a rewrite does, before it is done: changing the branch moves what it borrows from. */
+struct collected {
+    struct guest_space *space;
+    const struct rmg_graph *graph;
+    struct rmg_op *ops;
+    size_t op_count;
+    size_t op_capacity;
+    struct rmg_slot *reads;
+    size_t read_count;
+    size_t read_capacity;
+    bool overflow;
+    enum jit_err err;
+};
+
+static const void *copy_of(struct collected *c, const void *bytes, size_t size)
+{
+    if (size == 0 || c->err != JIT_OK) {
+        return "";
+    }
+    const void *copy = rmg_scratch_copy(&c->space->scratch, bytes, size);
+    c->err = copy == NULL ? JIT_ENOMEM : JIT_OK;
+    return copy;
+}
+
+static bool collect_read(void *user, const struct rmg_use *use)
+{
+    struct collected *c = user;
+    void *data = c->reads;
+    if (!use->read && use->access != RMG_ACCESS_READ) {
+        return true;
+    }
+    if (jit_heap_grow(c->space->options.heap, &data, &c->read_capacity, c->read_count + 1,
+                      sizeof *c->reads) != 0) {
+        c->err = JIT_ENOMEM;
+        return false;
+    }
+    c->reads = data;
+    struct rmg_slot *slot = &c->reads[c->read_count++];
+    *slot = use->slot;
+    if (slot->kind == RMG_SLOT_ALPHA || slot->kind == RMG_SLOT_BETA) {
+        slot->name = copy_of(c, slot->name, slot->name_size);
+    }
+    return c->err == JIT_OK;
+}
+
+/* A blind update, folded with what is there. */
+static void fold(struct collected *c, const struct rmg_emit *emit, struct rmg_op *op)
+{
+    struct rmg_value now;
+    int64_t sum = 0;
+    c->err = rmg_attachment_get(c->graph, op->plane, &op->id, op->attachment.name,
+                                op->attachment.name_size, &now);
+    if (c->err != JIT_OK) {
+        c->err = c->err == JIT_ENOENT ? JIT_ECORRUPT : c->err; /* verification has found one */
+        return;
+    }
+    if (emit->join != RMG_JOIN_SUM) {
+        const struct rmg_value values[2] = {now, op->attachment.value};
+        c->err = rmg_join_all(emit->join, values, 2, &c->space->scratch, &op->attachment.value);
+        c->overflow = c->err == JIT_ELIMIT;
+        return;
+    }
+    c->overflow =
+        now.size != 8 || __builtin_add_overflow((int64_t)jit_le64(now.bytes), emit->delta, &sum);
+    uint8_t *word = rmg_scratch_alloc(&c->space->scratch, 8);
+    if (word == NULL) {
+        c->err = JIT_ENOMEM;
+        return;
+    }
+    jit_put_le64(word, (uint64_t)sum);
+    op->attachment.value = (struct rmg_value){
+        .kind = RMG_VALUE_ATOM, .type = *rmg_codec_type(RMG_CODEC_I64), .bytes = word, .size = 8};
+}
+
+static bool collect_op(void *user, const struct rmg_emit *emit)
+{
+    struct collected *c = user;
+    void *data = c->ops;
+    if (jit_heap_grow(c->space->options.heap, &data, &c->op_capacity, c->op_count + 1,
+                      sizeof *c->ops) != 0) {
+        c->err = JIT_ENOMEM;
+        return false;
+    }
+    c->ops = data;
+    struct rmg_op *op = &c->ops[c->op_count++];
+    *op = emit->op;
+    if (op->kind == RMG_OP_SET_ATTACHMENT || op->kind == RMG_OP_CLEAR_ATTACHMENT) {
+        op->attachment.name = copy_of(c, op->attachment.name, op->attachment.name_size);
+    }
+    if (op->kind == RMG_OP_SET_ATTACHMENT && emit->join != RMG_JOIN_NONE && c->err == JIT_OK) {
+        fold(c, emit, op);
+    }
+    if (op->kind == RMG_OP_SET_ATTACHMENT && c->err == JIT_OK) {
+        op->attachment.value.bytes =
+            copy_of(c, op->attachment.value.bytes, op->attachment.value.size);
+    }
+    return c->err == JIT_OK && !c->overflow;
+}
+
+static int by_kind(const void *a, const void *b)
+{
+    return rmg_op_compare(a, b);
+}
+
+static enum jit_err carry_out(struct collected *c, struct sws_branch *branch)
+{
+    struct sws *sws = c->space->sws;
+    enum jit_err err = JIT_OK;
+    if (c->op_count > 0) {
+        qsort(c->ops, c->op_count, sizeof *c->ops, by_kind);
+    }
+    sws_change_begin(sws, branch);
+    for (size_t i = 0; err == JIT_OK && i < c->read_count; i++) {
+        err = sws_change_reads(sws, &c->reads[i]);
+    }
+    for (size_t i = 0; err == JIT_OK && i < c->op_count; i++) {
+        err = sws_change_op(sws, &c->ops[i]);
+    }
+    if (err != JIT_OK) {
+        sws_change_abort(sws);
+        return err;
+    }
+    return sws_change_end(sws);
+}
+
+static enum jit_err collect(struct collected *c, const struct rmg_match *match,
+                            struct rmg_effect *effect, const struct sws_branch *branch)
+{
+    for (uint32_t i = 0; c->err == JIT_OK && i < match->rule->create_count; i++) {
+        c->err = sws_new_id(c->space->sws, branch, &effect->created[i]);
+    }
+    if (c->err == JIT_OK && rmg_match_footprint(match, effect, collect_read, c)) {
+        (void)rmg_match_execute(match, effect, collect_op, c);
+    }
+    return c->overflow ? JIT_OK : c->err;
+}
+
+enum jit_err guest_space_apply(struct guest_space *space, struct sws_branch *branch, uint32_t run,
+                               const struct jit_id *ids, uint32_t id_count, uint32_t round,
+                               enum rmg_result *result)
+{
+    const struct guest_run_info info = guest_loop_run_info(space->options.loop, run);
+    const struct rmg_draw draw = {
+        .seed = space->options.boot->head.seed, .tick = space->tick, .round = round};
+    struct rmg_match match = {.rule = info.rule,
+                              .instance = info.instance,
+                              .ids = ids,
+                              .id_count = id_count,
+                              .params = info.params.bytes,
+                              .params_size = (uint32_t)info.params.size};
+    struct rmg_effect effect = {.values = &space->values};
+    struct rmg_graph graph;
+    struct jit_id digest;
+    uint32_t slots = 0;
+    assert(id_count <= JIT_PATTERN_ELEMENTS_MAX);
+    rmg_scratch_reset(&space->scratch);
+    jit_buf_reset(&space->values);
+    enum jit_err err = rmg_params_check(match.rule, match.params, match.params_size, &digest);
+    if (err == JIT_OK) {
+        rmg_match_key(match.rule, &match.instance, ids, id_count, &digest, &match.key);
+        err = sws_graph(space->sws, branch, &info.instance, &graph);
+    }
+    if (err != JIT_OK) {
+        return err;
+    }
+    *result = rmg_match_verify(&graph, &match, &draw, JIT_VERIFY_SLOTS_MAX, &effect, &slots, &err);
+    if (err != JIT_OK || *result != RMG_APPLIED) {
+        return err;
+    }
+    struct collected c = {.space = space, .graph = &graph};
+    err = collect(&c, &match, &effect, branch);
+    if (err == JIT_OK && c.overflow) {
+        *result = RMG_OVERFLOW;
+    } else if (err == JIT_OK) {
+        err = carry_out(&c, branch);
+    }
+    space->options.heap->free(space->options.heap, c.ops);
+    space->options.heap->free(space->options.heap, c.reads);
+    return err;
+}
+
+/* ---- ending a branch ---- */
+
+enum jit_err guest_space_collapse(struct guest_space *space, struct sws_branch *branch,
+                                  const struct guest_space_collapse *how, struct sws_collapse *out)
+{
+    struct jit_buf request;
+    jit_buf_init(&request, space->options.heap, JIT_REQUEST_BYTES_MAX);
+    enum jit_err err = sws_collapse(space->sws, branch, &request, out);
+    if (err == JIT_OK && request.size > 0) {
+        const struct guest_collapse collapse = {.bytes = request.data,
+                                                .size = request.size,
+                                                .nonce = space->nonce++,
+                                                .cookie = how->cookie,
+                                                .receipt = how->receipt};
+        err = guest_loop_collapse(space->options.loop, &collapse);
+    }
+    jit_buf_release(&request);
+    return err;
+}

@@ -1,0 +1,76 @@
+#!/bin/sh
+# Goal:   a worker that is a program of its own has all of its space: branches nest, merge, are
+#         chosen and collapsed, what it may not write stays as it is, its own graph goes on after
+#         any death from the last tick that was done; the history is the same every time.
+# Method: tests/tools/brancher, which compares what it finds with what the tick says, in real
+#         processes: in peace; killed from outside again and again, at whatever instruction it is,
+#         for JIT_OWN_TICKS ticks (600; `make night`: 100,000); without the right to write.
+set -eu
+
+jitos=${builddir:-.}/tools/jitos
+jitosd=${builddir:-.}/tools/jitosd
+dir=$(mktemp -d "${TMPDIR:-/tmp}/jitos-brancher-XXXXXX")
+trap 'rm -rf "$dir"' EXIT
+# shellcheck source=tests/lib/processes.sh
+. "${top_srcdir:-.}/tests/lib/processes.sh"
+
+ticks=${JIT_OWN_TICKS:-600}
+cp "${builddir:-.}/tests/tools/brancher" "$dir"
+printf ':ID,name,:LABEL\nprobe,The probe,Probe\n' >"$dir/probe.csv"
+cat >"$dir/branches.jitos" <<'END'
+system branches
+type Probe {
+  name: text, own: i64 = 0, nested: i64 = 0, left: i64 = 0, right: i64 = 0, chosen: i64 = -1,
+  broken: i64 = 0
+}
+import "probe.csv" into /world
+rule look match (p:Probe) where p.own < 0 set p.own = 0
+process b exec("./brancher") run look over shard(/world)
+  restart on failure at most 1000 in 2 ticks
+grant b: map /world, /dev; write /world
+END
+
+value() { # FOLDER NAME
+    "$jitos" inspect "/world/probe/$2" --data "$dir/$1" | sed 's/^i64 //'
+}
+
+check() { # FOLDER: what it says at the end
+    [ "$(value "$1" broken)" = 0 ] || fail "$1: the first thing wrong is $(value "$1" broken)"
+    [ "$(value "$1" own)" = "$ticks" ] || fail "$1: its graph has $(value "$1" own) ticks"
+    [ "$(value "$1" nested)" = 11 ] || fail "$1: nested $(value "$1" nested)"
+    [ "$(value "$1" left)" = "$ticks" ] || fail "$1: merged $(value "$1" left)"
+    [ "$(value "$1" chosen)" = 2 ] || fail "$1: chosen $(value "$1" chosen)"
+}
+
+want 0 "$jitos" run "$dir/branches.jitos" --ticks "$ticks" --seed 1 --data "$dir/peace" --json
+cp "$dir/out" "$dir/peace.json"
+check peace
+want 0 "$jitos" replay --data "$dir/peace" --verify
+
+# The same, with a worker that dies all the time.
+"$jitos" run "$dir/branches.jitos" --ticks "$ticks" --seed 1 --data "$dir/killed" --json \
+    >"$dir/killed.json" 2>"$dir/killed.err" &
+run=$!
+kills=0
+while kill -0 $run 2>/dev/null; do
+    for supervisor in $(children $run); do
+        for worker in $(children "$supervisor"); do
+            [ "$(cat "/proc/$worker/comm" 2>/dev/null)" = jitosd ] && continue
+            kill -KILL "$worker" 2>/dev/null && kills=$((kills + 1))
+        done
+    done
+done
+wait $run || fail "killed: exit $?: $(cat "$dir/killed.err")"
+check killed
+[ $kills -ge 1 ] || fail "only $kills kills in $ticks ticks"
+[ "$(key head "$dir/killed.json")" = "$(key head "$dir/peace.json")" ] ||
+    fail "after $kills kills the history is another one"
+
+# Without the right to write nothing is changed, and the program is told at once.
+sed 's/; write \/world//' "$dir/branches.jitos" >"$dir/readonly.jitos"
+all=$ticks ticks=5
+want 0 "$jitos" run "$dir/readonly.jitos" --ticks 5 --seed 1 --data "$dir/readonly"
+[ "$(value readonly own)" = 0 ] || fail "readonly: it has written"
+
+echo "$kills kills in $all ticks: the same history, the same own graph"
+exit "$failed"
