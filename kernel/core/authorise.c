@@ -180,7 +180,6 @@ enum rmg_result kern_told(struct kern_core *core, const struct kern_source *sour
     case RMG_APPLIED:
     case RMG_OVER_QUOTA:
     case RMG_INVALID:
-    case RMG_BASE_TOO_OLD:
         return result;
     default: /* each of the others says something of what is there, how much of it, too */
         break;
