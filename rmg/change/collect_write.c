@@ -94,6 +94,8 @@ static enum jit_err writer_op(struct writer *w, struct rmg_op *op)
     op->origins = &origin;
     op->origin_count = 1;
     rmg_op_encode(op, &w->buf);
+    op->origins = NULL; /* it ends with this call */
+    op->origin_count = 0;
     return w->buf.size >= PIECE_BYTES || w->buf.err != JIT_OK ? writer_flush(w) : JIT_OK;
 }
 

@@ -100,7 +100,7 @@ enum jit_err import_input_line(struct import_input *input, const char **line, si
     size_t looked = 0;
     for (;;) {
         size_t have = input->end - input->at;
-        const uint8_t *from = input->data + input->at;
+        const uint8_t *from = have > 0 ? input->data + input->at : NULL; /* none yet */
         const uint8_t *end = have > looked ? memchr(from + looked, '\n', have - looked) : NULL;
         if (end != NULL || (input->eof && have > 0)) {
             size_t found = end != NULL ? (size_t)(end - from) : have;
