@@ -168,6 +168,79 @@ START_TEST(small_calls)
 }
 END_TEST
 
+/* Whatever its size, a request decodes only as long as it is; sizes are tried up to two bytes more.
+ */
+static void only_whole(uint32_t kind, size_t size)
+{
+    for (size_t keep = 0; keep <= size + 2; keep++) {
+        struct sys_slot slot = {.kind = kind, .length = (uint32_t)keep};
+        struct sys_request request;
+        uint8_t *exact = malloc(keep + 1);
+        ck_assert_ptr_nonnull(exact);
+        memcpy(exact, bytes, keep);
+        ck_assert_int_eq(sys_decode(&slot, exact, keep, &request),
+                         keep == size ? JIT_OK : JIT_EPEER);
+        free(exact);
+    }
+}
+
+static enum jit_err decode_as(uint32_t kind, size_t size, struct sys_request *request)
+{
+    struct sys_slot slot = {.kind = kind, .length = (uint32_t)size, .cookie = 5};
+    return sys_decode(&slot, bytes, size, request);
+}
+
+START_TEST(derive_and_grant) /* _i: which */
+{
+    const uint32_t kind = _i == 0 ? SYS_CALL_derive : SYS_CALL_grant;
+    struct sys_derive head = {.cap_slot = 1,
+                              .cap_generation = 2,
+                              .flags = SYS_WANT_RECEIPT | SYS_MOVE,
+                              .to_slot = SYS_NONE,
+                              .attenuators_size = 5,
+                              .badge = 9};
+    struct sys_request request;
+    memcpy(bytes, &head, sizeof head);
+    memcpy(bytes + sizeof head, "abcde", 5);
+    ck_assert_int_eq(decode_as(kind, sizeof head + 5, &request), JIT_OK);
+    ck_assert_uint_eq(request.cookie, 5);
+    ck_assert_mem_eq(&request.body.derive.head, &head, sizeof head);
+    ck_assert_mem_eq(request.body.derive.attenuators, "abcde", 5);
+    only_whole(kind, sizeof head + 5);
+    head.flags = 4; /* unknown */
+    memcpy(bytes, &head, sizeof head);
+    ck_assert_int_eq(decode_as(kind, sizeof head + 5, &request), JIT_EPEER);
+    head.flags = 0;
+    head.attenuators_size = UINT32_MAX;
+    memcpy(bytes, &head, sizeof head);
+    ck_assert_int_eq(decode_as(kind, sizeof head + 5, &request), JIT_EPEER);
+}
+END_TEST
+
+START_TEST(revoke_and_inspect)
+{
+    struct sys_revoke revoke = {.cap_slot = 1, .flags = SYS_ONLY_CHILDREN, .nonce = 7};
+    const struct sys_inspect inspect = {.cap_slot = 3, .cap_generation = 4};
+    struct sys_request request;
+    memset(bytes, 0, sizeof bytes);
+    memcpy(bytes, &revoke, sizeof revoke);
+    ck_assert_int_eq(decode_as(SYS_CALL_revoke, sizeof revoke, &request), JIT_OK);
+    ck_assert_mem_eq(&request.body.revoke, &revoke, sizeof revoke);
+    only_whole(SYS_CALL_revoke, sizeof revoke);
+    revoke.flags = SYS_MOVE | 4;
+    memcpy(bytes, &revoke, sizeof revoke);
+    ck_assert_int_eq(decode_as(SYS_CALL_revoke, sizeof revoke, &request), JIT_EPEER);
+    revoke.flags = 0;
+    revoke.zero = 1;
+    memcpy(bytes, &revoke, sizeof revoke);
+    ck_assert_int_eq(decode_as(SYS_CALL_revoke, sizeof revoke, &request), JIT_EPEER);
+    memcpy(bytes, &inspect, sizeof inspect);
+    ck_assert_int_eq(decode_as(SYS_CALL_inspect, sizeof inspect, &request), JIT_OK);
+    ck_assert_mem_eq(&request.body.inspect, &inspect, sizeof inspect);
+    only_whole(SYS_CALL_inspect, sizeof inspect);
+}
+END_TEST
+
 static void suite(Suite *s)
 {
     TCase *t = test_case(s, "decode", 10);
@@ -176,6 +249,8 @@ static void suite(Suite *s)
     tcase_add_test(t, apply_broken);
     tcase_add_test(t, table);
     tcase_add_test(t, small_calls);
+    tcase_add_loop_test(t, derive_and_grant, 0, 2);
+    tcase_add_test(t, revoke_and_inspect);
 }
 
 TEST_MAIN("decode", suite)
