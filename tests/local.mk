@@ -34,5 +34,6 @@ include $(srcdir)/tests/syscall/local.mk
 include $(srcdir)/tests/proc/local.mk
 include $(srcdir)/tests/kernel/local.mk
 include $(srcdir)/tests/sim/local.mk
+include $(srcdir)/tests/longer/local.mk
 include $(srcdir)/tests/tools/local.mk
 include $(srcdir)/tests/bench/local.mk

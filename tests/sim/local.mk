@@ -16,9 +16,23 @@ EXTRA_PROGRAMS += %D%/jitos-sim
 %C%_jitos_sim_LDADD = $(sim_libs)
 CLEANFILES += %D%/jitos-sim
 
-# The longer job: at least a million crash states, twenty thousand universes, and what tests/syscall
-# calls hostile.
+# The roots of seeds, for tests/longer/determinism.sh.
+EXTRA_PROGRAMS += %D%/jitos-roots
+%C%_jitos_roots_SOURCES = %D%/jitos_roots.c tests/lib/sim_kernel.c tests/lib/sim_kernel.h \
+	tools/genesis.c tools/genesis.h
+%C%_jitos_roots_CFLAGS = $(test_cflags)
+%C%_jitos_roots_LDADD = $(sim_libs)
+CLEANFILES += %D%/jitos-roots
+
+# The longer job: at least a million crash states, every bit of a checkpoint, twenty thousand
+# universes, what tests/syscall calls hostile, and the jobs of tests/longer.
 .PHONY: night
-night: tests/kernel/test_crash$(EXEEXT) %D%/jitos-sim$(EXEEXT) hostile
+night: tests/kernel/test_crash$(EXEEXT) tests/kernel/test_checkpoint$(EXEEXT) \
+	%D%/jitos-sim$(EXEEXT) hostile
 	JIT_CRASH_ROUNDS=6 CK_TIMEOUT_MULTIPLIER=20 tests/kernel/test_crash$(EXEEXT)
+	JIT_CRASH_ROUNDS=6 JIT_DAMAGE=all CK_TIMEOUT_MULTIPLIER=20 tests/kernel/test_checkpoint$(EXEEXT)
 	%D%/jitos-sim$(EXEEXT) --seed 1 --seeds 20000
+	$(MAKE) $(AM_MAKEFLAGS) check-static
+	$(MAKE) $(AM_MAKEFLAGS) check-determinism SEEDS=1000
+	$(MAKE) $(AM_MAKEFLAGS) check-disks ROUNDS=50
+	$(MAKE) $(AM_MAKEFLAGS) soak MINUTES=10

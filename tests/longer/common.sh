@@ -1,0 +1,37 @@
+# tests/longer/common.sh - what the longer jobs share. To be sourced; $job is the job's name.
+# shellcheck shell=bash
+set -euo pipefail
+
+fail()
+{
+    # shellcheck disable=SC2154
+    echo "$job: $*" >&2
+    exit 1
+}
+
+need()
+{
+    command -v "$1" >/dev/null || fail "$1 is missing; try: ./quickstart install ci"
+}
+
+# build FOLDER SOURCE TARGET... -- CONFIGURE WORDS...: in FOLDER, configured once, these targets.
+# JIT_CACHE=ccache compiles through it.
+build()
+{
+    local folder=$1 source targets=()
+    source=$(cd "$2" && pwd)
+    shift 2
+    while [ "$1" != -- ]; do
+        targets+=("$1")
+        shift
+    done
+    shift
+    mkdir -p "$folder"
+    (
+        cd "$folder"
+        [ -f Makefile ] || "$source/configure" -q "$@" >configure.log 2>&1 ||
+            fail "configure failed; $PWD/configure.log says why"
+        make -s -j"$(nproc)" "${targets[@]}" >make.log 2>&1 ||
+            fail "the build failed; $PWD/make.log says why"
+    )
+}

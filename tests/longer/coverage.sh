@@ -1,0 +1,32 @@
+#!/usr/bin/env bash
+# coverage.sh SOURCE - which branches of log, recovery, checkpoint, ring and capability check the
+# tests take: all of them, or build-aux/coverage-reasons.txt says for each line why not. `make
+# coverage` calls it.
+job=coverage
+. "$(dirname "${BASH_SOURCE[0]}")/common.sh"
+
+[ $# -eq 1 ] || fail "usage: coverage.sh SOURCE"
+need gcov-12
+need python3
+tests=(kernel/test_log kernel/test_blob kernel/test_damage kernel/test_checkpoint kernel/test_crash
+    kernel/test_oom syscall/test_ring syscall/test_decode syscall/test_hostile_ring
+    syscall/test_cap syscall/test_cap_model)
+fuzz=(log checkpoint attenuate ring)
+files=(kernel/log.c kernel/log_format.c kernel/log_recover.c kernel/log_scan.c kernel/log_segment.c
+    kernel/blob.c kernel/checkpoint.c kernel/checkpoint_format.c kernel/checkpoint_found.c
+    syscall/ring.c syscall/decode.c syscall/cap.c syscall/cap_narrow.c syscall/attenuate.c)
+here=build-longer/coverage
+build "$here" "$1" "${tests[@]/#/tests/}" "${fuzz[@]/#/fuzz/fuzz_}" -- \
+    CC="${JIT_CACHE-} gcc" CFLAGS='-O0 -g --coverage' LDFLAGS=--coverage
+source=$(cd "$1" && pwd)
+cd "$here"
+find . -name '*.gcda' -delete
+for test in "${tests[@]}"; do
+    top_srcdir=$source CK_TIMEOUT_MULTIPLIER=20 "tests/$test" >"${test//\//-}.log" 2>&1 ||
+        fail "tests/$test; $PWD/${test//\//-}.log says why"
+done
+for name in "${fuzz[@]}"; do
+    top_srcdir=$source "fuzz/fuzz_$name" >"fuzz-$name.log" 2>&1 || fail "fuzz/fuzz_$name"
+done
+python3 "$source/tests/longer/coverage.py" . "$source" "$source/build-aux/coverage-reasons.txt" \
+    "${files[@]}" || fail "take them in a test, or say in build-aux/coverage-reasons.txt why not"

@@ -1,0 +1,29 @@
+# The longer jobs: each a script, over the sources as they are packed, since a tree that is
+# configured takes no second build folder. All they make lies under build-longer/.
+longer_scripts = %D%/common.sh %D%/coverage.sh %D%/determinism.sh %D%/disks.sh %D%/soak.sh \
+	%D%/static.sh
+EXTRA_DIST += $(longer_scripts) %D%/coverage.py build-aux/coverage-reasons.txt \
+	build-aux/findings.txt
+
+SEEDS = 20
+ROUNDS = 5
+longer-source:
+	$(MAKE) $(AM_MAKEFLAGS) -s distdir
+	chmod -R u+w build-longer/src 2>/dev/null; rm -rf build-longer/src
+	mkdir -p build-longer && mv $(distdir) build-longer/src && chmod -R u+w build-longer/src
+
+check-determinism: longer-source
+	$(srcdir)/%D%/determinism.sh build-longer/src '$(SEEDS)'
+# It looks at the sources where they lie.
+check-static: all
+	$(srcdir)/%D%/static.sh '$(srcdir)' '$(check_headers_flags)'
+coverage: longer-source
+	$(srcdir)/%D%/coverage.sh build-longer/src
+# On real file systems and with real processes, with what is built here.
+check-disks: all
+	$(srcdir)/%D%/disks.sh '$(ROUNDS)'
+soak: all
+	$(srcdir)/%D%/soak.sh '$(MINUTES)'
+
+.PHONY: longer-source check-determinism check-static check-disks coverage \
+	soak
