@@ -5,7 +5,7 @@ fuzz_imports = %D%/fuzz_apt %D%/fuzz_csv %D%/fuzz_gexf %D%/fuzz_graphml %D%/fuzz
 fuzz_programs = %D%/fuzz_choices %D%/fuzz_elf %D%/fuzz_envelope %D%/fuzz_lang %D%/fuzz_patch %D%/fuzz_proof %D%/fuzz_rmg \
 	%D%/fuzz_query %D%/fuzz_schema %D%/fuzz_token \
 	%D%/fuzz_wsc $(fuzz_imports)
-fuzz_programs += %D%/fuzz_attenuate %D%/fuzz_boot %D%/fuzz_checkpoint %D%/fuzz_graph %D%/fuzz_hub \
+fuzz_programs += %D%/fuzz_attenuate %D%/fuzz_collapse %D%/fuzz_boot %D%/fuzz_checkpoint %D%/fuzz_graph %D%/fuzz_hub \
 	%D%/fuzz_log %D%/fuzz_program %D%/fuzz_record %D%/fuzz_ring %D%/fuzz_socket
 check_PROGRAMS += $(fuzz_programs)
 %C%_fuzz_elf_SOURCES = %D%/fuzz_elf.c %D%/fuzz.h %D%/replay_main.c
@@ -51,6 +51,8 @@ fuzz_import_libs = tools/formats/libformats.la rmg/librmg.la base/libbase.la $(J
 # What the kernel reads: from the medium, from workers, from whoever connects.
 fuzz_kernel_libs = kernel/libkernel.la kernel/core/libcore.la syscall/libsyscall.la rmg/librmg.la \
 	base/libsign.la base/libbase.la
+%C%_fuzz_collapse_SOURCES = %D%/fuzz_collapse.c %D%/fuzz.h %D%/replay_main.c
+%C%_fuzz_collapse_LDADD = rmg/librmg.la base/libbase.la
 %C%_fuzz_attenuate_SOURCES = %D%/fuzz_attenuate.c %D%/fuzz.h %D%/replay_main.c
 %C%_fuzz_attenuate_LDADD = syscall/libsyscall.la base/libbase.la
 %C%_fuzz_boot_SOURCES = %D%/fuzz_boot.c %D%/fuzz.h %D%/replay_main.c
