@@ -34,3 +34,4 @@ hostile: %D%/test_hostile_ring$(EXEEXT) tests/proc/test_spawner$(EXEEXT) \
 	JIT_SPAWN_CYCLES=10000 CK_TIMEOUT_MULTIPLIER=20 tests/proc/test_spawner$(EXEEXT)
 	JIT_ATTACKS=all CK_TIMEOUT_MULTIPLIER=5 tests/proc/test_attacks$(EXEEXT)
 	JIT_KILLS=1000 top_srcdir='$(top_srcdir)' $(top_srcdir)/tests/tools/test_kills.sh
+	JIT_OWN_TICKS=100000 top_srcdir='$(top_srcdir)' $(top_srcdir)/tests/tools/test_branches_of_workers.sh

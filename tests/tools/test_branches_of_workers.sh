@@ -4,7 +4,7 @@
 #         any death from the last tick that was done; the history is the same every time.
 # Method: tests/tools/brancher, which compares what it finds with what the tick says, in real
 #         processes: in peace; killed from outside again and again, at whatever instruction it is,
-#         for JIT_OWN_TICKS ticks (600; `make night`: 100,000); without the right to write.
+#         for JIT_OWN_TICKS ticks (600; `make hostile`: 100,000); without the right to write.
 set -eu
 
 jitos=${builddir:-.}/tools/jitos
