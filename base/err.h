@@ -13,7 +13,7 @@
     X(JIT_EIO, -5, "input or output failed")                                                       \
     X(JIT_ENOSPC, -6, "no space left")                                                             \
     X(JIT_EEXIST, -7, "it exists already")                                                         \
-    X(JIT_ELIMIT, -8, "a limit of DESIGN 13 is exceeded")                                          \
+    X(JIT_ELIMIT, -8, "a limit is exceeded")                                                       \
     X(JIT_EINVALID, -9, "the result would not be a valid state")                                   \
     X(JIT_ECORRUPT, -10, "stored bytes are damaged")                                               \
     X(JIT_ESTALE, -11, "the reference is stale")                                                   \

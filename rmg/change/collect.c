@@ -24,20 +24,9 @@ static struct rmg_arena *arena_of(const struct rmg_collect *collect,
 
 /* ---- tables ---- */
 
-/* The last bytes of an id move only the high bits of a product, so those come down once more. */
-uint64_t collect_mix(uint64_t hash, const struct jit_id *id)
-{
-    for (size_t i = 0; i < JIT_ID_BYTES; i += 8) {
-        hash = (hash ^ jit_le64(id->bytes + i)) * 0x9e3779b97f4a7c15ull;
-        hash ^= hash >> 32;
-    }
-    hash *= 0xff51afd7ed558ccdull;
-    return hash ^ hash >> 32;
-}
-
 static uint64_t mix_triple(uint64_t seed, const struct rmg_edge *edge)
 {
-    return collect_mix(collect_mix(collect_mix(seed, &edge->from), &edge->to), &edge->type);
+    return rmg_id_mix(rmg_id_mix(rmg_id_mix(seed, &edge->from), &edge->to), &edge->type);
 }
 
 static const struct leaf_node *node_at(const struct rmg_collect *collect,
@@ -59,7 +48,7 @@ typedef uint64_t hash_of(const struct rmg_collect *collect, const struct collect
 static uint64_t hash_node(const struct rmg_collect *collect, const struct collect_part *part,
                           uint64_t seed, uint32_t value)
 {
-    return collect_mix(seed, &node_at(collect, part, value)->id);
+    return rmg_id_mix(seed, &node_at(collect, part, value)->id);
 }
 
 static uint64_t hash_triple(const struct rmg_collect *collect, const struct collect_part *part,
@@ -72,7 +61,7 @@ static uint64_t hash_place(const struct rmg_collect *collect, const struct colle
                            uint64_t seed, uint32_t value)
 {
     (void)part;
-    return collect_mix(seed, &collect->parts[value - 1].id);
+    return rmg_id_mix(seed, &collect->parts[value - 1].id);
 }
 
 /* Room for one more. Errors: JIT_ENOMEM. */
@@ -133,7 +122,7 @@ static uint32_t *node_slot(const struct rmg_collect *collect, const struct colle
     if (table->capacity == 0) {
         return NULL;
     }
-    size_t at = collect_mix(table->seed, id) & (table->capacity - 1);
+    size_t at = rmg_id_mix(table->seed, id) & (table->capacity - 1);
     while (table->slots[at] != 0 &&
            !jit_id_equal(&node_at(collect, part, table->slots[at])->id, id)) {
         at = (at + 1) & (table->capacity - 1);
@@ -159,7 +148,7 @@ static uint32_t *triple_slot(const struct rmg_collect *collect, const struct col
 static uint32_t *place_slot(const struct rmg_collect *collect, const struct jit_id *id)
 {
     const struct collect_table *table = &collect->places;
-    size_t at = collect_mix(table->seed, id) & (table->capacity - 1);
+    size_t at = rmg_id_mix(table->seed, id) & (table->capacity - 1);
     while (table->slots[at] != 0 && !jit_id_equal(&collect->parts[table->slots[at] - 1].id, id)) {
         at = (at + 1) & (table->capacity - 1);
     }
@@ -326,7 +315,7 @@ enum jit_err rmg_collect_instance(struct rmg_collect *collect, const struct jit_
         return err;
     }
     collect->last = collect->part_count;
-    table_put(&collect->places, collect_mix(collect->places.seed, id), place_slot(collect, id),
+    table_put(&collect->places, rmg_id_mix(collect->places.seed, id), place_slot(collect, id),
               (uint32_t)++collect->part_count);
     collect->parts[collect->last] = (struct collect_part){
         .id = *id,
@@ -354,7 +343,7 @@ enum jit_err rmg_collect_node(struct rmg_collect *collect, const struct jit_id *
     struct trie_pen pen = collect_pen(collect, part);
     err = load_node(&pen, &part->lists[RMG_NODES], id, type);
     if (err == JIT_OK) {
-        table_put(&part->nodes, collect_mix(part->nodes.seed, id), slot,
+        table_put(&part->nodes, rmg_id_mix(part->nodes.seed, id), slot,
                   part->lists[RMG_NODES].last);
     }
     return err;

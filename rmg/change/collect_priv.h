@@ -3,6 +3,7 @@
 #define JIT_RMG_COLLECT_PRIV_H
 
 #include "rmg/change/collect.h"
+#include "rmg/store/id_table.h"
 #include "rmg/store/load_priv.h"
 
 /* An open-addressing table from a key's hash to a number that says where the key lies: a leaf, or
@@ -17,8 +18,6 @@ struct collect_table {
     uint64_t seed;
     size_t steps;
 };
-/* Of a table's key: the seed, then each id of it. */
-uint64_t collect_mix(uint64_t hash, const struct jit_id *id);
 
 struct collect_part { /* one instance */
     struct jit_id id;

@@ -1,7 +1,7 @@
 #include "rmg/engine/work.h"
 
-#include "base/le.h"
 #include "rmg/engine/work_priv.h"
+#include "rmg/store/id_table.h"
 
 #define HANDLES_MAX (UINT32_MAX - 1u)
 
@@ -10,7 +10,7 @@
 static uint32_t type_slot(const struct rmg_work *work, const struct jit_id *id)
 {
     uint32_t mask = work->type_table_size - 1;
-    uint32_t at = (uint32_t)jit_le64(id->bytes) & mask;
+    uint32_t at = (uint32_t)rmg_id_mix(0, id) & mask;
     while (work->type_table[at] != RMG_WORK_NONE &&
            !jit_id_equal(&work->types[work->type_table[at]].id, id)) {
         at = (at + 1) & mask;

@@ -166,3 +166,14 @@ void rmg_id_table_find_many(const struct rmg_id_table *table, const struct jit_i
         }
     }
 }
+
+/* The last bytes of an id move only the high bits of a product, so those come down once more. */
+uint64_t rmg_id_mix(uint64_t hash, const struct jit_id *id)
+{
+    for (size_t i = 0; i < JIT_ID_BYTES; i += 8) {
+        hash = (hash ^ jit_le64(id->bytes + i)) * 0x9e3779b97f4a7c15ull;
+        hash ^= hash >> 32;
+    }
+    hash *= 0xff51afd7ed558ccdull;
+    return hash ^ hash >> 32;
+}

@@ -35,4 +35,9 @@ bool rmg_id_table_find(const struct rmg_id_table *table, const struct jit_id *id
 void rmg_id_table_find_many(const struct rmg_id_table *table, const struct jit_id *const *ids,
                             size_t count, bool known, size_t *places);
 
+/* For tables of ids in any order: the hash of a key of several ids, from a seed and then one id
+ * after the other. Ids that differ in their first or last bytes only are spread as well as others;
+ * ids chosen against a known seed are not. */
+uint64_t rmg_id_mix(uint64_t hash, const struct jit_id *id);
+
 #endif

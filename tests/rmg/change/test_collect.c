@@ -1,6 +1,6 @@
 /* Goal:   however the ids of an import are chosen, gathering it costs a few steps for each.
  * Method: ids numbered one after the other, and ids made to have one hash under the first seed, by
- *         going backwards through collect_mix(); the steps beyond a key's place are counted. */
+ *         going backwards through rmg_id_mix(); the steps beyond a key's place are counted. */
 #include "base/le.h"
 #include "rmg/change/collect_priv.h"
 #include "tests/lib/fault_heap.h"
@@ -32,7 +32,7 @@ static struct jit_id meeting_id(uint64_t n)
     hash = (hash ^ hash >> 32) * inverse(0xff51afd7ed558ccdull);
     hash = (hash ^ hash >> 32) * inverse(0x9e3779b97f4a7c15ull);
     jit_put_le64(id.bytes + 24, hash);
-    ck_assert_uint_eq(collect_mix(0, &id) & UINT32_MAX, 0);
+    ck_assert_uint_eq(rmg_id_mix(0, &id) & UINT32_MAX, 0);
     return id;
 }
 
