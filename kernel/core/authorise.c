@@ -26,10 +26,15 @@ static bool check_capability(struct kern_core *core, uint32_t index,
     return true;
 }
 
-/* The instances the kernel keeps itself: no rule may write what it is run by. */
+/* The instances the kernel keeps itself: no rule writes what the kernel is run by, has read once
+ * and would read otherwise after a recovery. */
 bool kern_is_kernels(const struct kern_core *core, const struct jit_id *instance)
 {
-    return jit_id_equal(instance, &core->sec_places[0]);
+    size_t i = 0;
+    while (i < KERN_KEPT && !jit_id_equal(instance, &core->kept[i])) {
+        i++;
+    }
+    return i < KERN_KEPT;
 }
 
 /* Under an invoke right: what is matched within it, what is written within the rights of the

@@ -41,6 +41,8 @@ struct kern_pending {
                                        bytes behind flags */
 };
 
+#define KERN_KEPT 4u
+
 #define KERN_REQUEST_BYTES_MAX ((size_t)256 << 20) /* of one process in one tick */
 #define KERN_PAYLOAD_BYTES_MAX ((size_t)1 << 30)   /* of one log record, before it becomes a blob */
 
@@ -143,7 +145,8 @@ struct kern_core {
     struct sys_bytes *boot_rules;
     struct sys_boot_run_spec *boot_runs;
     struct jit_id world;
-    struct jit_id sec_places[2]; /* /sec, where no rule writes; /proc */
+    struct jit_id sec_places[2];   /* /sec, /proc */
+    struct jit_id kept[KERN_KEPT]; /* /schema, /sys, /sec, /proc, where no rule writes */
 
     struct rmg_schema *schema;  /* of the newest version that had a collapse; NULL: none is known */
     struct rmg_roots schema_of; /* the /schema that it was read from */

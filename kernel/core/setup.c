@@ -113,6 +113,10 @@ enum jit_err kern_setup(struct kern_core *core, const char **where)
     kern_place_id("/world", &core->world, &root_node);
     kern_place_id("/sec", &core->sec_places[0], &root_node);
     kern_place_id("/proc", &core->sec_places[1], &root_node);
+    kern_place_id("/schema", &core->kept[0], &root_node);
+    kern_place_id("/sys", &core->kept[1], &root_node);
+    core->kept[2] = core->sec_places[0];
+    core->kept[3] = core->sec_places[1];
     jit_buf_init(&core->payload, core->heap, KERN_PAYLOAD_BYTES_MAX);
     enum jit_err err =
         kern_config_read(core->heap, core->options.store, &core->version, &core->config, where);

@@ -126,10 +126,10 @@ static void step(struct kern_event event)
     }
 }
 
-static void begin(uint64_t arena_bytes)
+static void begin_with(const char *text, uint64_t arena_bytes)
 {
     const struct sim_kernel_options options = {
-        .text = TEXT, .cells = 6, .arena_bytes = arena_bytes, .system_seed = 3};
+        .text = text, .cells = 6, .arena_bytes = arena_bytes, .system_seed = 3};
     mem = fault_heap_make(-1, false);
     stopped[0] = '\0';
     sim_kernel_init(&sim, &mem.heap, &options);
@@ -140,6 +140,11 @@ static void begin(uint64_t arena_bytes)
         ck_assert_ptr_nonnull(flooders[p].graph);
     }
     step((struct kern_event){.kind = KERN_EVENT_RUN, .tick = 1000});
+}
+
+static void begin(uint64_t arena_bytes)
+{
+    begin_with(TEXT, arena_bytes);
 }
 
 static void end(void)
@@ -372,12 +377,51 @@ START_TEST(more_quotas_than_a_patch_holds)
 }
 END_TEST
 
+/* ---- the kernel's own ---- */
+
+/* Whatever was granted: a process whose node had gone could not end any more, and the run did. */
+START_TEST(no_rule_in_what_the_kernel_keeps)
+{
+    static const char *const places[] = {"/schema", "/sys", "/sec", "/proc"};
+    char text[512];
+    struct sys_boot_spec boot;
+    const uint8_t status[4] = {0};
+    snprintf(text, sizeof text,
+             "system test\n"
+             "type Cell { state: i64 = 0, hits: i64 sum = 0 }\n"
+             "edge NEXT\n"
+             "rule wipe\n"
+             "  match (a)\n"
+             "  detach delete a\n"
+             "process w[3] run wipe apply all over shard(%s)\n"
+             "grant w: map /world; invoke wipe on %s\n",
+             places[_i], places[_i]);
+    begin_with(text, 16u << 20);
+    ck_assert_int_eq(kern_core_boot(sim.core, 0, &boot), JIT_OK);
+    const struct sys_apply_view apply = {.cap_slot = boot.runs[0].cap_slot,
+                                         .cap_generation = boot.runs[0].cap_generation,
+                                         .rule = boot.runs[0].rule,
+                                         .instance = boot.runs[0].instance,
+                                         .ids = &kern_core_config(sim.core)->processes[2].id,
+                                         .id_count = 1};
+    uint8_t bytes[128];
+    sys_apply_encode(&apply, bytes);
+    ask_small(0, SYS_CALL_apply, bytes, (uint32_t)sys_apply_size(1, 0));
+    tick();
+    ck_assert_uint_eq(sim.last.counts[RMG_DENIED], 1);
+    ask_small(2, SYS_CALL_exit, status, sizeof status);
+    tick();
+    end();
+}
+END_TEST
+
 static void suite(Suite *s)
 {
     TCase *t = test_case(s, "flood", 300);
     tcase_add_loop_test(t, more_requests_than_a_tick_may_have, 0, 2);
     tcase_add_test(t, more_capabilities_than_a_patch_holds);
     tcase_add_test(t, more_quotas_than_a_patch_holds);
+    tcase_add_loop_test(t, no_rule_in_what_the_kernel_keeps, 0, 4);
 }
 
 TEST_MAIN("flood", suite)
