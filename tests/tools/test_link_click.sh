@@ -43,7 +43,7 @@ if [ "${1:-}" = --write ]; then
 fi
 diff -u want got || exit 1
 
-# Nothing outside /proc knows how many workers there are.
+# Nothing outside /proc and /sec knows how many workers there are.
 sed 's|browser\[1\]|browser[3]|' link-click.jitos >three.jitos
 for file in link-click three; do
     jitos run $file.jitos --ticks 1 --seed 1 --data $file --json >$file.json 2>err || cat err
