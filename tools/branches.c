@@ -102,6 +102,9 @@ int branches_room(struct cli *cli, const char *top)
     if (mkdir(path, 0700) != 0 && errno != EEXIST) {
         cli_what(cli, "%s cannot be made", path);
         cli_why(cli, "%s", strerror(errno));
+        if (errno == ENOENT) {
+            cli_next(cli, "name a data folder with --data DIR");
+        }
         return errno == ENOSPC ? CLI_HOST : CLI_USAGE;
     }
     /* The branch's own files are synced by whoever writes them; its folder's name is here. */

@@ -10,6 +10,7 @@
 #include <sys/file.h>
 #include <unistd.h>
 
+#include "base/whole.h"
 #include "kernel/io_posix.h"
 
 int history_failed(struct cli *cli, const char *data, enum jit_err err,
@@ -310,6 +311,14 @@ static bool data_held(const char *data)
     return held;
 }
 
+/* Owning what is no data folder would make one of it. */
+static bool has_format(const char *data)
+{
+    char path[JIT_PATH_SIZE];
+    int size = snprintf(path, sizeof path, "%s/FORMAT", data);
+    return size >= 0 && (size_t)size < sizeof path && access(path, F_OK) == 0;
+}
+
 static int open_failed(struct cli *cli, const struct history_opening *opening, enum jit_err err)
 {
     switch (err) {
@@ -346,9 +355,9 @@ int history_open(struct cli *cli, const struct history_opening *opening,
     struct opening o = {.options = opening};
     struct shell_system_options options = {
         .path = opening->data,
-        .mode = opening->own               ? SHELL_FOLDER_OWN
-                : data_held(opening->data) ? SHELL_FOLDER_PEEK
-                                           : SHELL_FOLDER_READ,
+        .mode = opening->own && has_format(opening->data) ? SHELL_FOLDER_OWN
+                : data_held(opening->data)                ? SHELL_FOLDER_PEEK
+                                                          : SHELL_FOLDER_READ,
         .die_at_log_offset = UINT64_MAX,
         .from = opening->from,
         .bounded = opening->bounded,
