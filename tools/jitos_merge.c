@@ -120,11 +120,13 @@ static int open_sides(struct merging *m, bool own)
 }
 
 static int report(struct merging *m, struct settle *settle, const struct rmg_merge_result *result,
-                  const char *what)
+                  bool dry)
 {
     struct cli *cli = m->cli;
     char hex[JIT_ID_HEX];
     const struct kern_replay *ours = &m->system[OURS].replay;
+    const char *what = dry ? "would be" : "merged";
+    uint64_t tick = dry ? ours->tick + 1 : ours->tick;
     jit_id_to_hex(&m->at[BASE]->commit, hex);
     cli_print(cli, "base   @%llu %.12s in %s\n", (unsigned long long)m->at[BASE]->tick, hex,
               m->all.folders[m->at[BASE]->folder].path);
@@ -134,9 +136,13 @@ static int report(struct merging *m, struct settle *settle, const struct rmg_mer
     cli_put_text(event, "base", hex);
     cli_put_number(event, "base_tick", m->at[BASE]->tick);
     settle_put(event, result);
-    cli_put_number(event, "tick", ours->tick);
+    cli_put_number(event, "tick", tick);
+    cli_print(cli, "%s  tick %llu\n", what, (unsigned long long)tick);
+    if (dry) {
+        return cli_emit(cli, event); /* its root and head are made by carrying it out */
+    }
     jit_id_to_hex(&ours->version.state_root, hex);
-    cli_print(cli, "%s  tick %llu\nroot   %s\n", what, (unsigned long long)ours->tick, hex);
+    cli_print(cli, "root   %s\n", hex);
     cli_put_text(event, "root", hex);
     jit_id_to_hex(&ours->commit, hex);
     cli_print(cli, "head   %s\n", hex);
@@ -200,7 +206,7 @@ static int merge(struct merging *m, bool dry)
     } else {
         code = dry ? CLI_OK : commit(m, &result);
         if (code == CLI_OK) {
-            code = report(m, &settle, &result, dry ? "would be" : "merged");
+            code = report(m, &settle, &result, dry);
         }
     }
     if (err == JIT_OK) {

@@ -63,7 +63,7 @@ want 3 "$jitos" fork @99 --data a
 
 # Joins: both sides added.
 want 0 "$jitos" merge HEAD --into main --data a/branches/fast --dry-run
-says "would be"
+says "would be  tick 31"
 want 0 "$jitos" verify --data a
 says "$root"
 want 0 "$jitos" merge HEAD --into main --data a/branches/fast --json
