@@ -181,8 +181,13 @@ static int report(struct cli *cli, const struct runner *runner)
     cli_print(cli, "root   %s\nworld  %s\nhead   %s\n", root, world, head);
     print_deviations(cli, end);
     if (runner->temporary) {
-        cli_print(cli, "repeat %s run %s --ticks %llu --seed %llu\n", cli->self, cli->operands[0],
+        cli_print(cli, "repeat %s run %s --ticks %llu --seed %llu", cli->self, cli->operands[0],
                   (unsigned long long)end->tick, (unsigned long long)end->seed);
+        const char *set = NULL;
+        for (uint32_t i = 0; (set = cli_list(cli, "param", i)) != NULL; i++) {
+            cli_print(cli, " --param '%s'", set);
+        }
+        cli_print(cli, "\n");
     } else {
         cli_print(cli, "repeat %s replay --data %s --verify\n", cli->self, runner->data);
     }
@@ -261,6 +266,11 @@ int jitos_run(struct cli *cli)
     bool exists = history_begun(data);
     if (cli->operand_count > 0) {
         code = load_and_compare(cli, data, exists, &made, &source);
+    } else if (!exists && access(data, F_OK) != 0) {
+        cli_what(cli, "%s has no system yet", data);
+        cli_why(cli, "the folder is new, or its first start did not finish");
+        cli_next(cli, "jitos run FILE --data %s --ticks N", data);
+        code = CLI_USAGE;
     } else if (exists && cli_given(cli, "seed")) {
         struct source then;
         if (read_source(data, &then) && then.seed != cli_number(cli, "seed")) {

@@ -47,6 +47,14 @@ want 0 "$jitos" run s.jitos --ticks 50 --seed 3 --data a
 want 0 "$jitos" checkpoint -m fifty --data a
 says "tick 50"
 want 2 "$jitos" checkpoint -m ../x --data a
+mkdir bare
+want 3 "$jitos" checkpoint --data bare
+want 3 "$jitos" checkpoint --data nowhere
+want 2 "$jitos" run --ticks 5 --data nowhere
+[ -z "$(ls bare)" ] && [ ! -e nowhere ] || fail "what is no data folder was made one"
+want 2 "$jitos" log @10 --data a
+want 0 "$jitos" run s.jitos --ticks 2 --param p=0.9
+says "--param 'p=0.9'"
 want 137 "$jitos" run --ticks 120 --data a --die-at-log-offset 30000
 want 0 "$jitos" run --ticks 120 --data a --json
 says "\"root\":\"$root\""
