@@ -253,6 +253,12 @@ static const struct cli_verb verbs[] = {
     {.name = "ps",
      .operands = "",
      .summary = "list processes",
+     .about =
+         "STATE: what it does now; \"at rest\" when no supervisor runs. REQUESTS: how often it "
+         "asked\n"
+         "for a rewrite, APPLIED and DENIED how many of those were carried out and not allowed; "
+         "at\n"
+         "rest these count what is in the log of the folder, else what the supervisor has seen.",
      .options = ps_options,
      .examples = {{"jitos ps --data run7", "its processes, their requests and deaths"}},
      .run = jitos_ps},
@@ -260,6 +266,11 @@ static const struct cli_verb verbs[] = {
      .operands = "[PATH[@REV]]",
      .summary = "list ticks, or what happened to one thing",
      .about =
+         "A tick a line: its number, the first digits of its commit and of the state root, what "
+         "was\n"
+         "asked for, carried out, not allowed, and lost to another request of the same tick (what\n"
+         "became of others is in `jitos show`). @0, the genesis, is the state it all began "
+         "with.\n\n"
          "With PATH: every change of an instance, of a node with its edges, or of one value, with "
          "the\n"
          "requests, rules and processes that made it, oldest first; names are those of @REV, up to "
@@ -276,8 +287,13 @@ static const struct cli_verb verbs[] = {
     {.name = "show",
      .operands = "[REV]",
      .summary = "show one tick: its requests and changes",
-     .about = "REV is @TICK, HEAD, HEAD~N or at least 8 hex digits of a commit; HEAD by default.\n"
-              "Rules and processes have the names they had when the system began.",
+     .about =
+         "REV is @TICK, HEAD, HEAD~N or at least 8 hex digits of a commit; HEAD by default.\n"
+         "After its line as in `jitos log`: what was written and deleted (attachments are "
+         "values),\n"
+         "then a request a line: qN, which `jitos why qN@TICK` takes, its key, its process, its\n"
+         "rule, and what became of it.\n"
+         "Rules and processes have the names they had when the system began.",
      .options = show_options,
      .operands_max = 1,
      .examples = {{"jitos show --data run7", "the newest tick"},

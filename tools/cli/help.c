@@ -102,7 +102,7 @@ const char cli_exit_codes[] =
     "  3 not found    4 no supervisor answers    5 damaged file or store\n"
     "  6 a replay diverged    7 a worker failed    8 the host failed\n"
     "  124 time limit    125 no worker can be locked in here\n"
-    "  141 whoever read the output went away";
+    "  128+n ended by signal n    141 whoever read the output went away";
 
 void cli_help_full(const struct cli *cli)
 {

@@ -249,7 +249,7 @@ static int refuse_verb(struct cli *cli, const char *word)
 
 static int run_help(struct cli *cli, bool *done)
 {
-    if (cli->operand_count == 0) {
+    if (cli->operand_count == 0 || strcmp(cli->operands[0], "help") == 0) {
         cli_help_program(cli);
         *done = true;
         return CLI_OK;
