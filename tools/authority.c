@@ -319,7 +319,7 @@ int authority_find_process(struct cli *cli, const struct authority *a, const cha
     }
     cli_what(cli, "there is no process %s", text);
     cli_why(cli, "processes are called as `jitos ps` lists them: NAME[INDEX]");
-    cli_next(cli, "jitos cap ls --data DIR");
+    cli_next(cli, "jitos ps --data %s", cli_text(cli, "data"));
     return CLI_NOT_FOUND;
 }
 
@@ -332,7 +332,7 @@ int authority_find_cap(struct cli *cli, const struct authority *a, const char *t
     if (slash == NULL || !isdigit((unsigned char)slash[1])) {
         cli_what(cli, "%s is no capability", text);
         cli_why(cli, "a capability is called by who holds it and its slot: w[1]/3");
-        cli_next(cli, "jitos cap ls --data DIR");
+        cli_next(cli, "jitos cap ls --data %s", cli_text(cli, "data"));
         return CLI_USAGE;
     }
     snprintf(name, sizeof name, "%.*s", (int)(slash - text), text);
@@ -348,7 +348,7 @@ int authority_find_cap(struct cli *cli, const struct authority *a, const char *t
     if (*out == SYS_CAP_NONE) {
         cli_what(cli, "%s holds nothing in slot %s", name, slash + 1);
         cli_why(cli, "it was never granted, or was taken away");
-        cli_next(cli, "jitos cap ls --data DIR");
+        cli_next(cli, "jitos cap ls --data %s", cli_text(cli, "data"));
         return CLI_NOT_FOUND;
     }
     return CLI_OK;

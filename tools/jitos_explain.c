@@ -215,9 +215,8 @@ static int explain_logged(struct cli *cli)
     int code = history_each(cli, cli_text(cli, "data"), find_logged, &l, &report);
     if (code == CLI_OK && !l.found) {
         cli_what(cli, "there is no request %s", cli->operands[1]);
-        cli_why(cli, "that tick has none with this number");
-        cli_next(cli, "jitos show @%llu --data %s", (unsigned long long)l.tick,
-                 cli_text(cli, "data"));
+        cli_why(cli, "the log has no such tick, or the tick no such request");
+        cli_next(cli, "jitos log --data %s", cli_text(cli, "data"));
         code = CLI_NOT_FOUND;
     }
     /* Capabilities are changed before a tick's requests are judged: as they are after it. */

@@ -334,6 +334,12 @@ static int list(struct past *p, const char *path)
     for (uint64_t i = first; p->keep > 0 && i < p->seen; i++) {
         put_out(p, &p->last[i % p->keep]);
     }
+    if (code == CLI_OK && p->seen == 0) {
+        cli_note(p->cli,
+                 "nothing in %s itself has changed; what is nested in it is listed by its "
+                 "own path",
+                 path);
+    }
     return code == CLI_OK && p->cli->out_broken ? (int)CLI_PIPE : code;
 }
 
@@ -350,6 +356,12 @@ int jitos_log_path(struct cli *cli)
         return CLI_USAGE;
     }
     moment_split(cli->operands[0], path, sizeof path, &revision);
+    if (cli->operands[0][0] == '@') {
+        cli_what(cli, "%s says no PATH", cli->operands[0]);
+        cli_why(cli, "log PATH@REV tells what happened to something up to REV");
+        cli_next(cli, "jitos show %s --data %s", cli->operands[0], cli_text(cli, "data"));
+        return CLI_USAGE;
+    }
     int code = moment_open(cli, cli_text(cli, "data"), revision, &p.moment);
     if (code == CLI_OK) {
         code = begin(&p);

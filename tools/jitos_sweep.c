@@ -555,6 +555,14 @@ static int finish(struct sweep *s)
     char b[CLI_NUMBER_SIZE];
     cli_print(s->cli, "done   %s runs, %s failed\nrows   %s/results.csv, %s/results.ndjson\n",
               cli_group(s->done, a), cli_group(s->failed, b), s->out, s->out);
+    for (uint64_t run = 0; s->failed > 0 && run < s->plan.run_count; run++) {
+        if (s->rows[run] != NULL && !row_good(s->rows[run])) {
+            cli_note(s->cli, "the first that failed, %s: %s; --retry tries those again",
+                     json_string_value(json_object_get(s->rows[run], "run")),
+                     json_string_value(json_object_get(s->rows[run], "error")));
+            break;
+        }
+    }
     json_t *event = cli_event("done", "jitos.sweep/1");
     cli_put_number(event, "runs", s->done);
     cli_put_number(event, "failed", s->failed);

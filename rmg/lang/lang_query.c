@@ -250,7 +250,7 @@ static bool resolve_label(struct query *q, const struct lang_name *label, bool i
     if (type == NULL) {
         lang_fail(p, label->at, label->span, "this graph has no %s of type `%.60s`",
                   is_edge ? "edges" : "nodes", label->text);
-        return lang_help(p, "rmg info shows the types it has");
+        return lang_help(p, "`rmg info FILE`, or `jitos inspect`, shows the types it has");
     }
     struct lang_type_node *node = new_type(q, is_edge, label->text, label->size, &id);
     if (node == NULL || !add_fields(p, node, type)) {
