@@ -464,8 +464,10 @@ static void mutate(const struct worker *worker)
     jit_buf_put(to, from->data, from->size);
     for (uint64_t n = 1 + jit_random_below(&prng, 3); n > 0; n--) {
         uint8_t *at = &to->data[jit_random_below(&prng, to->size)];
-        *at = jit_random_below(&prng, 2) == 0 ? (uint8_t)jit_random_next(&prng)
-                                              : (uint8_t)(*at ^ 1u << jit_random_below(&prng, 8));
+        const bool whole = jit_random_below(&prng, 2) == 0;
+        const uint64_t flip =
+            whole ? jit_random_next(&prng) : (uint64_t)1 << jit_random_below(&prng, 8);
+        *at = (uint8_t)(*at ^ (flip & 0xff));
     }
     if (!add_request(worker)) {
         jit_buf_reset(to);

@@ -342,7 +342,7 @@ const struct case_elsewhere cases_elsewhere[] = {
     {99, "tests/proc/test_spawner.c", "cycles_leave_nothing"},
     {100, "tests/proc/test_attacks.c", "workers_cannot_reach_each_other"},
     {102, "tests/proc/test_attacks.c", "its_memory_is_closed_to_others"},
-    {103, "tests/kernel/test_checkpoint.c", "every_flipped_byte"},
+    {103, "tests/kernel/test_checkpoint.c", "every_flipped_bit"},
 };
 
 const size_t cases_elsewhere_count = sizeof cases_elsewhere / sizeof cases_elsewhere[0];
