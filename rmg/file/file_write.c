@@ -1,10 +1,8 @@
 #include "rmg/file/file_priv.h"
 
-#include "base/buf.h"
 #include "base/check.h"
 #include "base/le.h"
-
-#define PIECE_BYTES (1u << 18)
+#include "rmg/file/out_priv.h"
 
 /* Where the block of an instance lies. */
 struct place {
@@ -16,10 +14,7 @@ struct writer {
     struct jit_heap *heap;
     const struct rmg_store *store;
     const struct rmg_version *version;
-    enum jit_err (*write)(void *user, const uint8_t *bytes, size_t size);
-    void *user;
-    struct jit_buf buf;
-    uint64_t written; /* bytes handed to write() */
+    struct rmg_out out;
     struct place *places;
     size_t place_count;
     size_t place_capacity;
@@ -29,29 +24,6 @@ struct writer {
     uint64_t plane_bytes[3]; /* payloads of a plane, padded; by enum rmg_plane */
     uint64_t payload_next;   /* offset of the payload of the next record with one */
 };
-
-static enum jit_err flush(struct writer *w)
-{
-    enum jit_err err = w->buf.err;
-    if (err == JIT_OK && w->buf.size > 0) {
-        err = w->write(w->user, w->buf.data, w->buf.size);
-        w->written += w->buf.size;
-    }
-    jit_buf_reset(&w->buf);
-    return err;
-}
-
-static enum jit_err flush_full(struct writer *w)
-{
-    return w->buf.size >= PIECE_BYTES || w->buf.err != JIT_OK ? flush(w) : JIT_OK;
-}
-
-static void pad(struct writer *w)
-{
-    static const uint8_t zeros[8];
-    uint64_t at = w->written + w->buf.size;
-    jit_buf_put(&w->buf, zeros, (size_t)(rmg_file_pad(at) - at));
-}
 
 /* ---- sizes ---- */
 
@@ -153,14 +125,14 @@ static enum jit_err block_of(const struct writer *w, const struct jit_id *id, ui
 
 static void put_header(struct writer *w, uint64_t payload_bytes)
 {
-    jit_buf_put(&w->buf, rmg_file_magic, sizeof rmg_file_magic);
-    jit_buf_put_u16(&w->buf, RMG_FILE_MAJOR);
-    jit_buf_put_u16(&w->buf, RMG_FILE_MINOR);
-    jit_buf_put_u64(&w->buf, w->node_count);
-    jit_buf_put_u64(&w->buf, w->edge_count);
-    jit_buf_put_u64(&w->buf, payload_bytes);
-    jit_buf_put_id(&w->buf, &w->version->state_root);
-    assert(w->buf.err != JIT_OK || w->buf.size == RMG_FILE_HEADER_SIZE);
+    jit_buf_put(&w->out.buf, rmg_file_magic, sizeof rmg_file_magic);
+    jit_buf_put_u16(&w->out.buf, RMG_FILE_MAJOR);
+    jit_buf_put_u16(&w->out.buf, RMG_FILE_MINOR);
+    jit_buf_put_u64(&w->out.buf, w->node_count);
+    jit_buf_put_u64(&w->out.buf, w->edge_count);
+    jit_buf_put_u64(&w->out.buf, payload_bytes);
+    jit_buf_put_id(&w->out.buf, &w->version->state_root);
+    assert(w->out.buf.err != JIT_OK || w->out.buf.size == RMG_FILE_HEADER_SIZE);
 }
 
 /* The next owner of a plane with its attachments; count 0 at the end. */
@@ -222,14 +194,14 @@ static enum jit_err put_nodes(struct writer *w, const struct rmg_graph *graph, u
         if (err != JIT_OK) {
             break;
         }
-        jit_buf_put_id(&w->buf, &id);
-        jit_buf_put_id(&w->buf, &type);
-        jit_buf_put_u64(&w->buf, extent.portals);
-        jit_buf_put_u64(&w->buf, edges);
-        jit_buf_put_u64(&w->buf, offset);
-        jit_buf_put_u64(&w->buf, extent.size);
-        jit_buf_put_u64(&w->buf, subgraph);
-        err = flush_full(w);
+        jit_buf_put_id(&w->out.buf, &id);
+        jit_buf_put_id(&w->out.buf, &type);
+        jit_buf_put_u64(&w->out.buf, extent.portals);
+        jit_buf_put_u64(&w->out.buf, edges);
+        jit_buf_put_u64(&w->out.buf, offset);
+        jit_buf_put_u64(&w->out.buf, extent.size);
+        jit_buf_put_u64(&w->out.buf, subgraph);
+        err = rmg_out_flush_full(&w->out);
     }
     return err == JIT_ENOENT ? JIT_OK : err;
 }
@@ -249,28 +221,28 @@ static enum jit_err put_edges(struct writer *w, const struct rmg_graph *graph)
         if (err != JIT_OK) {
             break;
         }
-        jit_buf_put_id(&w->buf, &edge.id);
-        jit_buf_put_id(&w->buf, &edge.from);
-        jit_buf_put_id(&w->buf, &edge.to);
-        jit_buf_put_id(&w->buf, &edge.type);
-        jit_buf_put_u64(&w->buf, offset);
-        jit_buf_put_u64(&w->buf, extent.size);
-        err = flush_full(w);
+        jit_buf_put_id(&w->out.buf, &edge.id);
+        jit_buf_put_id(&w->out.buf, &edge.from);
+        jit_buf_put_id(&w->out.buf, &edge.to);
+        jit_buf_put_id(&w->out.buf, &edge.type);
+        jit_buf_put_u64(&w->out.buf, offset);
+        jit_buf_put_u64(&w->out.buf, extent.size);
+        err = rmg_out_flush_full(&w->out);
     }
     return err == JIT_ENOENT ? JIT_OK : err;
 }
 
 static void put_parent(struct writer *w, const struct rmg_parent *parent)
 {
-    jit_buf_put_u8(&w->buf, parent->present ? 1 : 0);
+    jit_buf_put_u8(&w->out.buf, parent->present ? 1 : 0);
     if (parent->present) {
-        jit_buf_put_u8(&w->buf, (uint8_t)parent->plane);
-        jit_buf_put_id(&w->buf, &parent->instance);
-        jit_buf_put_id(&w->buf, &parent->owner);
-        jit_buf_put_u64(&w->buf, parent->name_size);
-        jit_buf_put(&w->buf, parent->name, parent->name_size);
+        jit_buf_put_u8(&w->out.buf, (uint8_t)parent->plane);
+        jit_buf_put_id(&w->out.buf, &parent->instance);
+        jit_buf_put_id(&w->out.buf, &parent->owner);
+        jit_buf_put_u64(&w->out.buf, parent->name_size);
+        jit_buf_put(&w->out.buf, parent->name, parent->name_size);
     }
-    pad(w);
+    rmg_out_pad(&w->out);
 }
 
 static enum jit_err put_list(struct writer *w)
@@ -278,23 +250,23 @@ static enum jit_err put_list(struct writer *w)
     uint64_t first_node = 0;
     uint64_t first_edge = 0;
     enum jit_err err = JIT_OK;
-    jit_buf_put_u64(&w->buf, w->place_count);
+    jit_buf_put_u64(&w->out.buf, w->place_count);
     for (size_t i = 0; err == JIT_OK && i < w->place_count; i++) {
         struct rmg_instance in;
         err = rmg_store_instance(w->store, w->version, &w->places[i].id, &in);
         if (err != JIT_OK) {
             break;
         }
-        jit_buf_put_id(&w->buf, &in.id);
-        jit_buf_put_id(&w->buf, &in.root_node);
+        jit_buf_put_id(&w->out.buf, &in.id);
+        jit_buf_put_id(&w->out.buf, &in.root_node);
         put_parent(w, &in.parent);
-        jit_buf_put_u64(&w->buf, first_node);
-        jit_buf_put_u64(&w->buf, in.roots.node_count);
-        jit_buf_put_u64(&w->buf, first_edge);
-        jit_buf_put_u64(&w->buf, in.roots.edge_count);
+        jit_buf_put_u64(&w->out.buf, first_node);
+        jit_buf_put_u64(&w->out.buf, in.roots.node_count);
+        jit_buf_put_u64(&w->out.buf, first_edge);
+        jit_buf_put_u64(&w->out.buf, in.roots.edge_count);
         first_node += in.roots.node_count;
         first_edge += in.roots.edge_count;
-        err = flush_full(w);
+        err = rmg_out_flush_full(&w->out);
     }
     return err;
 }
@@ -302,15 +274,15 @@ static enum jit_err put_list(struct writer *w)
 static enum jit_err put_attachment(struct writer *w, const struct rmg_attachment *attachment)
 {
     const struct rmg_value *value = &attachment->value;
-    jit_buf_put_u64(&w->buf, attachment->name_size);
-    jit_buf_put(&w->buf, attachment->name, attachment->name_size);
-    jit_buf_put_u8(&w->buf, (uint8_t)value->kind);
-    jit_buf_put_id(&w->buf, &value->type);
+    jit_buf_put_u64(&w->out.buf, attachment->name_size);
+    jit_buf_put(&w->out.buf, attachment->name, attachment->name_size);
+    jit_buf_put_u8(&w->out.buf, (uint8_t)value->kind);
+    jit_buf_put_id(&w->out.buf, &value->type);
     if (value->kind == RMG_VALUE_ATOM) {
-        jit_buf_put_u64(&w->buf, value->size);
-        jit_buf_put(&w->buf, value->bytes, value->size);
+        jit_buf_put_u64(&w->out.buf, value->size);
+        jit_buf_put(&w->out.buf, value->bytes, value->size);
     }
-    return flush_full(w);
+    return rmg_out_flush_full(&w->out);
 }
 
 static enum jit_err put_payloads(struct writer *w, const struct rmg_graph *graph,
@@ -320,13 +292,13 @@ static enum jit_err put_payloads(struct writer *w, const struct rmg_graph *graph
     rmg_iter_all(graph, plane == RMG_PLANE_ALPHA ? RMG_ALPHA : RMG_BETA, &owners.iter);
     enum jit_err err = owners_next(&owners);
     while (err == JIT_OK && owners.count > 0) {
-        jit_buf_put_u64(&w->buf, owners.count);
+        jit_buf_put_u64(&w->out.buf, owners.count);
         for (uint32_t i = 0; err == JIT_OK && i < owners.count; i++) {
             struct rmg_attachment attachment;
             err = rmg_attachment_at(graph, plane, &owners.id, i, &attachment);
             err = err == JIT_OK ? put_attachment(w, &attachment) : err;
         }
-        pad(w);
+        rmg_out_pad(&w->out);
         err = err == JIT_OK ? owners_next(&owners) : err;
     }
     return err;
@@ -366,9 +338,8 @@ enum jit_err rmg_file_write(struct jit_heap *heap, const struct rmg_store *store
     if (version->instance_count == 0) {
         return JIT_EINVALID;
     }
-    struct writer w = {
-        .heap = heap, .store = store, .version = version, .write = write, .user = user};
-    jit_buf_init(&w.buf, heap, 2 * (size_t)PIECE_BYTES + JIT_ATOM_BYTES_MAX);
+    struct writer w = {.heap = heap, .store = store, .version = version};
+    rmg_out_init(&w.out, heap, write, user);
     enum jit_err err = measure_all(&w);
     uint64_t payload_bytes =
         w.list_size + w.plane_bytes[RMG_PLANE_ALPHA] + w.plane_bytes[RMG_PLANE_BETA];
@@ -382,14 +353,14 @@ enum jit_err rmg_file_write(struct jit_heap *heap, const struct rmg_store *store
         err = put_part(&w, (enum part)part, payload_at);
     }
     if (err == JIT_OK) {
-        err = flush(&w);
+        err = rmg_out_flush(&w.out);
     }
-    assert(err != JIT_OK || w.written == payload_at + payload_bytes);
-    assert(err != JIT_OK || w.payload_next == w.written);
+    assert(err != JIT_OK || w.out.written == payload_at + payload_bytes);
+    assert(err != JIT_OK || w.payload_next == w.out.written);
     if (err == JIT_OK && file_size != NULL) {
-        *file_size = w.written;
+        *file_size = w.out.written;
     }
     heap->free(heap, w.places);
-    jit_buf_release(&w.buf);
+    rmg_out_release(&w.out);
     return err == JIT_ENOENT ? JIT_ECORRUPT : err;
 }

@@ -1,11 +1,9 @@
 #include "rmg/file/wsc_priv.h"
 
-#include "base/buf.h"
 #include "base/check.h"
 #include "base/le.h"
+#include "rmg/file/out_priv.h"
 #include "rmg/store/id_table.h"
-
-#define PIECE_BYTES (1u << 18)
 
 /* The lists of out-edges are put in order for so many nodes, and so many rows, at once. An instance
  * with more is walked several times: memory is bounded, time is not. */
@@ -40,10 +38,7 @@ struct writer {
     struct jit_heap *heap;
     const struct rmg_store *store;
     const struct rmg_version *version;
-    enum jit_err (*write)(void *user, const uint8_t *bytes, size_t size);
-    void *user;
-    struct jit_buf buf;
-    uint64_t written; /* bytes handed to write() */
+    struct rmg_out out;
     struct measure *measures;
     size_t measure_count;
     size_t measure_room;
@@ -54,35 +49,17 @@ struct writer {
     uint64_t window_bytes; /* for its nodes, and again for its rows */
 };
 
-static enum jit_err flush(struct writer *w)
-{
-    enum jit_err err = w->buf.err;
-    if (err == JIT_OK && w->buf.size > 0) {
-        err = w->write(w->user, w->buf.data, w->buf.size);
-        w->written += w->buf.size;
-    }
-    jit_buf_reset(&w->buf);
-    return err;
-}
-
 /* Room for one row, zeros; NULL when that failed. */
 static uint8_t *row_new(struct writer *w, size_t size, enum jit_err *err)
 {
-    *err = w->buf.size >= PIECE_BYTES ? flush(w) : JIT_OK;
-    uint8_t *at = *err == JIT_OK ? jit_buf_extend(&w->buf, size) : NULL;
+    *err = w->out.buf.size >= RMG_OUT_PIECE ? rmg_out_flush(&w->out) : JIT_OK;
+    uint8_t *at = *err == JIT_OK ? jit_buf_extend(&w->out.buf, size) : NULL;
     if (at == NULL) {
-        *err = *err == JIT_OK ? w->buf.err : *err;
+        *err = *err == JIT_OK ? w->out.buf.err : *err;
         return NULL;
     }
     memset(at, 0, size);
     return at;
-}
-
-static void pad(struct writer *w)
-{
-    static const uint8_t zeros[8];
-    uint64_t at = w->written + w->buf.size;
-    jit_buf_put(&w->buf, zeros, (size_t)(rmg_wsc_pad(at) - at));
 }
 
 /* ---- what fits ---- */
@@ -469,15 +446,15 @@ static enum jit_err put_lists(struct writer *w, uint64_t *rows)
     uint64_t most = at_least_one(w->window_bytes / RMG_WSC_OUT_EDGE_SIZE);
     uint64_t room = total < most ? total : most;
     uint8_t *list = room == 0 ? NULL : w->heap->alloc(w->heap, room * RMG_WSC_OUT_EDGE_SIZE);
-    enum jit_err err = room == 0 || list != NULL ? flush(w) : JIT_ENOMEM;
+    enum jit_err err = room == 0 || list != NULL ? rmg_out_flush(&w->out) : JIT_ENOMEM;
     for (uint64_t first = 0; err == JIT_OK && first < total; first += room) {
         uint64_t count = total - first < room ? total - first : room;
         uint64_t size = count * RMG_WSC_OUT_EDGE_SIZE;
         err = list_fill(w, list, first, count);
-        for (uint64_t at = 0; err == JIT_OK && at < size; at += PIECE_BYTES) {
-            uint64_t piece = size - at < PIECE_BYTES ? size - at : PIECE_BYTES;
-            err = w->write(w->user, list + at, (size_t)piece);
-            w->written += piece;
+        for (uint64_t at = 0; err == JIT_OK && at < size; at += RMG_OUT_PIECE) {
+            uint64_t piece = size - at < RMG_OUT_PIECE ? size - at : RMG_OUT_PIECE;
+            err = w->out.write(w->out.user, list + at, (size_t)piece);
+            w->out.written += piece;
         }
     }
     w->heap->free(w->heap, list);
@@ -551,9 +528,9 @@ static enum jit_err put_blob(struct writer *w, const struct rmg_value *value)
     if (value->kind != RMG_VALUE_ATOM) {
         return JIT_OK;
     }
-    pad(w);
-    jit_buf_put(&w->buf, value->bytes, value->size);
-    return w->buf.size >= PIECE_BYTES || w->buf.err != JIT_OK ? flush(w) : JIT_OK;
+    rmg_out_pad(&w->out);
+    jit_buf_put(&w->out.buf, value->bytes, value->size);
+    return rmg_out_flush_full(&w->out);
 }
 
 /* Rows of a plane, or its blobs. */
@@ -628,13 +605,13 @@ static enum jit_err put_all(struct writer *w, const struct rmg_wsc_head *head, u
         err = enter(w, &w->measures[i].id);
         err = err == JIT_OK ? window_new(w) : err;
         for (unsigned s = 0; err == JIT_OK && s < RMG_WSC_SECTIONS; s++) {
-            pad(w);
+            rmg_out_pad(&w->out);
             err = put_section(w, &w->measures[i], s, &blob);
         }
         window_release(w);
         assert(err != JIT_OK || blob == w->measures[i].blob_bytes);
     }
-    return err == JIT_OK ? flush(w) : err;
+    return err == JIT_OK ? rmg_out_flush(&w->out) : err;
 }
 
 enum jit_err rmg_wsc_write(struct jit_heap *heap, const struct rmg_store *store,
@@ -656,20 +633,16 @@ rmg_wsc_write_within(uint64_t window_bytes, struct jit_heap *heap, const struct 
     if (version->instance_count == 0) {
         return JIT_EINVALID;
     }
-    struct writer w = {.heap = heap,
-                       .store = store,
-                       .version = version,
-                       .write = write,
-                       .user = user,
-                       .window_bytes = window_bytes};
-    jit_buf_init(&w.buf, heap, 2 * (size_t)PIECE_BYTES + JIT_ATOM_BYTES_MAX);
+    struct writer w = {
+        .heap = heap, .store = store, .version = version, .window_bytes = window_bytes};
+    rmg_out_init(&w.out, heap, write, user);
     enum jit_err err = measure_all(&w, owner);
     err = err == JIT_OK ? put_all(&w, head, &end) : err;
-    assert(err != JIT_OK || w.written == end);
+    assert(err != JIT_OK || w.out.written == end);
     if (err == JIT_OK && file_size != NULL) {
         *file_size = end;
     }
     heap->free(heap, w.measures);
-    jit_buf_release(&w.buf);
+    rmg_out_release(&w.out);
     return err == JIT_ENOENT ? JIT_ECORRUPT : err;
 }
