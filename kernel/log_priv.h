@@ -196,7 +196,11 @@ struct log_scan {
 
 /* Read FORMAT into identity->uuid. Errors: JIT_ENOENT, JIT_ECORRUPT, JIT_EVERSION. */
 JIT_MUST_CHECK enum jit_err log_scan_format(struct log_scan *scan);
+/* A log without the segment at which the reading begins is damaged. */
 JIT_MUST_CHECK enum jit_err log_scan_run(struct log_scan *scan, const struct log_listing *listing);
+/* All of it, for whoever changes nothing before: FORMAT, the list of segments, the records. listing
+ * is all zeros; release it and the scan, whatever comes back. */
+JIT_MUST_CHECK enum jit_err log_scan_whole(struct log_scan *scan, struct log_listing *listing);
 void log_scan_release(struct log_scan *scan);
 /* Note where and why, and return err. */
 enum jit_err log_scan_fail(struct log_scan *scan, enum jit_err err, const char *file,

@@ -334,18 +334,7 @@ enum jit_err log_verify_from(struct jit_heap *heap, struct jit_io *io, const str
                             .file = -1};
     struct log_listing listing = {0};
     report_init(report);
-    enum jit_err err = log_scan_format(&scan);
-    if (err == JIT_OK) {
-        err = log_list(heap, io, &listing);
-    }
-    if (err == JIT_OK && listing.count == 0) {
-        char name[LOG_FILE_NAME_BYTES];
-        log_segment_name(1, "seg", name);
-        err = log_scan_fail(&scan, JIT_ECORRUPT, name, 1, 0, "the segment is missing");
-    }
-    if (err == JIT_OK) {
-        err = log_scan_run(&scan, &listing);
-    }
+    enum jit_err err = log_scan_whole(&scan, &listing);
     log_listing_release(&listing);
     log_scan_release(&scan);
     return err;
@@ -394,16 +383,7 @@ enum jit_err log_begun(struct jit_heap *heap, struct jit_io *io, bool *begun)
     struct log_listing listing = {0};
     *begun = false;
     report_init(&report);
-    enum jit_err err = log_scan_format(&scan);
-    if (err == JIT_OK) {
-        err = log_list(heap, io, &listing);
-    }
-    if (err == JIT_OK && listing.count == 0) {
-        err = JIT_ECORRUPT;
-    }
-    if (err == JIT_OK) {
-        err = log_scan_run(&scan, &listing);
-    }
+    enum jit_err err = log_scan_whole(&scan, &listing);
     log_listing_release(&listing);
     log_scan_release(&scan);
     if (err == JIT_ECORRUPT || err == JIT_EVERSION || err == JIT_EFORMAT) {

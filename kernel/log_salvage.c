@@ -149,13 +149,7 @@ enum jit_err log_salvage(struct jit_heap *heap, struct jit_io *io, const struct 
     struct log_listing listing = {0};
     *out = (struct log_salvaged){0};
     *report = (struct log_report){.why = ""};
-    enum jit_err err = log_scan_format(&scan);
-    if (err == JIT_OK) {
-        err = log_list(heap, io, &listing);
-    }
-    if (err == JIT_OK) {
-        err = log_scan_run(&scan, &listing);
-    }
+    enum jit_err err = log_scan_whole(&scan, &listing);
     out->tick_end = scan.tick_end;
     /* Something has to be left: a tick, or the mark that it was read from. */
     bool left = scan.segment > 0 && scan.offset >= LOG_BLOCK_BYTES && scan.number > 0;

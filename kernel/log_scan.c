@@ -564,6 +564,15 @@ enum jit_err log_scan_format(struct log_scan *scan)
     return JIT_OK;
 }
 
+enum jit_err log_scan_whole(struct log_scan *scan, struct log_listing *listing)
+{
+    enum jit_err err = log_scan_format(scan);
+    if (err == JIT_OK) {
+        err = log_list(scan->heap, scan->io, listing);
+    }
+    return err == JIT_OK ? log_scan_run(scan, listing) : err;
+}
+
 void log_scan_release(struct log_scan *scan)
 {
     close_segment(scan);

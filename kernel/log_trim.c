@@ -95,14 +95,8 @@ enum jit_err log_trim(struct jit_heap *heap, struct jit_io *io, const struct log
     struct log_listing listing = {0};
     *out = (struct log_trimmed){0};
     *report = (struct log_report){.why = ""};
-    enum jit_err err = log_scan_format(&scan);
-    if (err == JIT_OK) {
-        err = log_list(heap, io, &listing);
-    }
     /* Nothing goes unless all that stays can be read. */
-    if (err == JIT_OK) {
-        err = log_scan_run(&scan, &listing);
-    }
+    enum jit_err err = log_scan_whole(&scan, &listing);
     bool trim = err == JIT_OK && listing.count > 0 && from->segment > 1;
     if (trim) {
         err = trim_segments(io, &listing, from->segment, dry, out);
