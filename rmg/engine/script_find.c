@@ -395,8 +395,8 @@ static bool whole(struct walk *w)
 
 static bool walk_from(struct walk *w, uint32_t depth);
 
-/* One way of a hop. */
-static bool try_edge(struct walk *w, uint32_t depth, uint32_t edge)
+/* One way of a hop: an edge with its ends, or a node. */
+static inline bool try_one(struct walk *w, uint32_t depth, bool is_edge, uint32_t handle)
 {
     struct script_run *run = w->run;
     const struct script_hop *hop = &w->rule->plan.hops[depth];
@@ -404,22 +404,9 @@ static bool try_edge(struct walk *w, uint32_t depth, uint32_t edge)
     uint32_t due = depth == 0 ? w->rule->plan.due : w->rule->plan.hops[depth - 1].due;
     bool go_on = true;
     run->report->looks++;
-    if (bind_whole(run, w->rule, hop->element, edge) && all_hold(run, w->rule, due, hop->due)) {
-        go_on = walk_from(w, depth + 1);
-    }
-    run->bound = bound;
-    return go_on;
-}
-
-static bool try_node(struct walk *w, uint32_t depth, uint32_t node)
-{
-    struct script_run *run = w->run;
-    const struct script_hop *hop = &w->rule->plan.hops[depth];
-    uint32_t bound = run->bound;
-    uint32_t due = depth == 0 ? w->rule->plan.due : w->rule->plan.hops[depth - 1].due;
-    bool go_on = true;
-    run->report->looks++;
-    if (bind_node(run, w->rule, hop->element, node) && all_hold(run, w->rule, due, hop->due)) {
+    const bool fits = is_edge ? bind_whole(run, w->rule, hop->element, handle)
+                              : bind_node(run, w->rule, hop->element, handle);
+    if (fits && all_hold(run, w->rule, due, hop->due)) {
         go_on = walk_from(w, depth + 1);
     }
     run->bound = bound;
@@ -432,7 +419,7 @@ static bool walk_edges(struct walk *w, uint32_t depth, uint32_t node, unsigned s
     uint32_t type = w->rule->types[w->rule->plan.hops[depth].element];
     struct script_edges edges = script_edges_of(work, node, type, side);
     for (; edges.at != RMG_WORK_NONE; script_edges_step(work, &edges)) {
-        if (!try_edge(w, depth, edges.at)) {
+        if (!try_one(w, depth, true, edges.at)) {
             return false;
         }
     }
@@ -460,14 +447,14 @@ static bool walk_nodes(struct walk *w, uint32_t depth)
     if (type != SCRIPT_ANY) {
         for (uint32_t node = work->types[type].head; node != RMG_WORK_NONE;
              node = work->nodes[node].next) {
-            if (!try_node(w, depth, node)) {
+            if (!try_one(w, depth, false, node)) {
                 return false;
             }
         }
         return true;
     }
     for (uint32_t node = 0; node < work->node_count; node++) {
-        if (work_node_live(work, node) && !try_node(w, depth, node)) {
+        if (work_node_live(work, node) && !try_one(w, depth, false, node)) {
             return false;
         }
     }
@@ -490,7 +477,7 @@ static bool walk_from(struct walk *w, uint32_t depth)
         return walk_nodes(w, depth);
     default:
         for (uint32_t edge = 0; edge < run->work->edge_count; edge++) {
-            if (work_edge_live(run->work, edge) && !try_edge(w, depth, edge)) {
+            if (work_edge_live(run->work, edge) && !try_one(w, depth, true, edge)) {
                 return false;
             }
         }
