@@ -191,51 +191,48 @@ static enum jit_err run_tx(struct oom *oom)
     return err;
 }
 
-static enum jit_err run_branch(struct oom *oom)
+/* A branch with one change in it; where that fails there is no branch. */
+static enum jit_err branch_off(const struct rmg_version *from, struct rmg_branch *branch)
 {
-    struct rmg_branch branch;
     struct rmg_tx *tx = NULL;
-    enum jit_err err = rmg_branch_fork(w.store, &w.versions[1], &branch);
+    enum jit_err err = rmg_branch_fork(w.store, from, branch);
     if (err != JIT_OK) {
         return err;
     }
-    err = rmg_branch_begin(w.store, &branch, &tx);
+    err = rmg_branch_begin(w.store, branch, &tx);
     if (err == JIT_OK) {
         err = change(tx);
         if (err == JIT_OK) {
-            err = rmg_tx_seal(tx, &branch.head);
+            err = rmg_tx_seal(tx, &branch->head);
         } else {
             rmg_tx_abort(tx);
         }
     }
-    oom->result = branch.head.state_root;
-    rmg_branch_drop(w.store, &branch);
+    if (err != JIT_OK) {
+        rmg_branch_drop(w.store, branch);
+    }
+    return err;
+}
+
+static enum jit_err run_branch(struct oom *oom)
+{
+    struct rmg_branch branch;
+    enum jit_err err = branch_off(&w.versions[1], &branch);
+    if (err == JIT_OK) {
+        oom->result = branch.head.state_root;
+        rmg_branch_drop(w.store, &branch);
+    }
     return err;
 }
 
 static enum jit_err run_branch_adopt(struct oom *oom)
 {
     struct rmg_branch branch;
-    struct rmg_tx *tx = NULL;
-    enum jit_err err = rmg_branch_fork(w.store, &w.versions[3], &branch);
-    if (err != JIT_OK) {
-        return err;
-    }
-    err = rmg_branch_begin(w.store, &branch, &tx);
+    enum jit_err err = branch_off(&w.versions[3], &branch);
     if (err == JIT_OK) {
-        err = change(tx);
-        if (err == JIT_OK) {
-            err = rmg_tx_seal(tx, &branch.head);
-        } else {
-            rmg_tx_abort(tx);
-        }
+        oom->result = branch.head.state_root;
+        rmg_branch_adopt(w.store, &branch, NULL);
     }
-    if (err != JIT_OK) {
-        rmg_branch_drop(w.store, &branch);
-        return err;
-    }
-    oom->result = branch.head.state_root;
-    rmg_branch_adopt(w.store, &branch, NULL);
     return err;
 }
 

@@ -76,20 +76,6 @@ static void start(uint32_t p)
     ck_assert_int_eq(sys_ring_guest_open(&f->ring), JIT_OK);
 }
 
-static void keep(const struct kern_log_record *record)
-{
-    sim.records = realloc(sim.records, (sim.record_count + 1) * sizeof *sim.records);
-    ck_assert_ptr_nonnull(sim.records);
-    struct sim_record *kept = &sim.records[sim.record_count++];
-    *kept = (struct sim_record){.tick = record->tick,
-                                .commit = record->commit,
-                                .root = record->state_root,
-                                .payload = malloc(record->payload_size + 1),
-                                .payload_size = record->payload_size};
-    ck_assert_ptr_nonnull(kept->payload);
-    memcpy(kept->payload, record->payload, record->payload_size);
-}
-
 static void step(struct kern_event event)
 {
     struct kern_update update;
@@ -103,7 +89,7 @@ static void step(struct kern_event event)
         } else if (action->kind == KERN_DO_KILL) {
             kills[kill_count++] = action->process;
         } else if (action->kind == KERN_DO_LOG) {
-            keep(&action->record);
+            sim_kernel_keep(&sim, &action->record);
         } else if (action->kind == KERN_DO_TICK) {
             sim.last = action->report;
         } else if (action->kind == KERN_DO_STOP) {

@@ -265,7 +265,7 @@ void sim_kernel_end_worker(struct sim_kernel *sim, uint32_t index, const char *h
     sim_kernel_step(sim, &event);
 }
 
-static void keep_record(struct sim_kernel *sim, const struct kern_log_record *record)
+void sim_kernel_keep(struct sim_kernel *sim, const struct kern_log_record *record)
 {
     sim->records = realloc(sim->records, (sim->record_count + 1) * sizeof *sim->records);
     assert(sim->records != NULL);
@@ -324,7 +324,7 @@ void sim_kernel_step(struct sim_kernel *sim, const struct kern_event *event)
             if (sim->options.log_append != NULL && sim->log_err == JIT_OK) {
                 sim->log_err = sim->options.log_append(sim->options.log_user, &action->record);
             }
-            keep_record(sim, &action->record);
+            sim_kernel_keep(sim, &action->record);
             break;
         case KERN_DO_TICK:
             sim->last = action->report;

@@ -96,6 +96,8 @@ void sim_kernel_genesis(struct jit_heap *heap, const struct sim_kernel_options *
  * rest. */
 bool sim_kernel_run(struct sim_kernel *sim, uint64_t to, uint64_t steps);
 void sim_kernel_step(struct sim_kernel *sim, const struct kern_event *event);
+/* For tests that step the core themselves: a copy of what it has logged, for sim_kernel_replay. */
+void sim_kernel_keep(struct sim_kernel *sim, const struct kern_log_record *record);
 /* At rest: all workers die and the core with them; a new one goes on from the version alone. */
 void sim_kernel_restart(struct sim_kernel *sim);
 void sim_kernel_end_worker(struct sim_kernel *sim, uint32_t index, const char *how);

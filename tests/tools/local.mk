@@ -4,7 +4,7 @@ check_PROGRAMS += %D%/test_cli
 %C%_test_cli_LDADD = tools/cli/libcli.la $(test_libs_base) $(JANSSON_LIBS)
 
 # Formats and rmg.
-EXTRA_DIST += %D%/rules tests/lib/commands.sh tests/lib/processes.sh
+EXTRA_DIST += %D%/rules tests/lib/commands.sh tests/lib/processes.sh tests/lib/small_log.sh
 format_libs = tools/formats/libformats.la $(test_libs_rmg) $(JANSSON_LIBS) $(XML_LIBS)
 check_PROGRAMS += %D%/test_csv
 %C%_test_csv_SOURCES = %D%/test_csv.c %D%/format_fixture.h

@@ -15,33 +15,11 @@ dir=$(mktemp -d "${TMPDIR:-/tmp}/jitos-kill-each-XXXXXX")
 trap 'rm -rf "$dir"' EXIT
 # shellcheck source=tests/lib/processes.sh
 . "$top/tests/lib/processes.sh"
+# shellcheck source=tests/lib/small_log.sh
+. "$top/tests/lib/small_log.sh"
 
 cd "$dir"
-{
-    echo ":ID,:LABEL,hits:long"
-    for i in 1 2 3 4 5 6; do
-        echo "c$i,Cell,0"
-    done
-} >cells.csv
-cat >s.jitos <<EOF
-system each
-type Cell { hits: i64 sum = 0 }
-import "cells.csv" into /world
-rule count(p: f64)
-  match (a:Cell)
-  where chance(p)
-  add a.hits, 1
-process w run count(p = 0.5) apply all over shard(/world)
-grant w: map /world; invoke count on /world
-EOF
-
-# A log of small segments, so that a copy is small and gc has something to give up.
-"$jitosd" --data old --segment-bytes 16384 2>err &
-pid=$!
-while [ ! -S old/hub.sock ] && kill -0 $pid; do :; done
-kill $pid
-wait $pid || fail "the supervisor left with $?: $(cat err)"
-rm -f old/hub.sock
+small_log each old
 want 0 "$jitos" run s.jitos --ticks 12 --seed 3 --data old --durability none
 want 0 "$jitos" checkpoint -m one --data old
 want 0 "$jitos" fork @12 -m other --seed 4 --data old
