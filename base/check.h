@@ -1,5 +1,5 @@
 /* base/check.h - assertions stay in every build: a violated invariant stops the program before it
- * writes anything (HOUSE_STYLE, first kind of failure). */
+ * writes anything (STYLE, first kind of failure). */
 #ifndef JIT_BASE_CHECK_H
 #define JIT_BASE_CHECK_H
 

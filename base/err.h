@@ -1,5 +1,5 @@
 /* base/err.h - the one list of errors that cross a module's border.
- * Spec:  HOUSE_STYLE "three kinds of failure": these are the second kind, the world failed, and
+ * Spec:  STYLE "three kinds of failure": these are the second kind, the world failed, and
  *        the third, somebody else's bytes. Our own bugs are asserts (base/check.h).
  * Numbers are ABI: add at the end, never renumber. */
 #ifndef JIT_BASE_ERR_H

@@ -1,4 +1,4 @@
-/* base/heap.h - memory is a parameter (HOUSE_STYLE "Memory"): whoever allocates is handed a heap.
+/* base/heap.h - memory is a parameter (STYLE "Memory"): whoever allocates is handed a heap.
  * Under test the heap refuses the n-th allocation (tests/lib/fault_heap.h).
  * Owns:   what alloc and resize return is released with free() of the same heap.
  * Errors: NULL when the heap refuses; resize then leaves the old block as it was. */

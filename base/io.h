@@ -1,4 +1,4 @@
-/* base/io.h - the storage seam (DESIGN 10, RELIABILITY A.3): all that the log, the blobs and the
+/* base/io.h - the storage seam (DESIGN 10): all that the log, the blobs and the
  * checkpoints do to a disk. Backends: system calls with io_uring (kernel/), the simulated disk
  * (tests/lib).
  *
@@ -7,7 +7,7 @@
  * bytes. Files are handles >= 0. Errors: every call returns enum jit_err: JIT_EIO, JIT_ENOSPC,
  * JIT_ENOENT, JIT_EEXIST, JIT_ENOMEM. A transfer is complete or it is an error: short ones are the
  * backend's to finish or to report as JIT_EIO. After a failed sync or durable write the bytes may
- * be gone even though a later sync succeeds: never retry (RELIABILITY A.2.4). */
+ * be gone even though a later sync succeeds: never retry (RELIABILITY, rule 4). */
 #ifndef JIT_BASE_IO_H
 #define JIT_BASE_IO_H
 

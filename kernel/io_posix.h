@@ -1,5 +1,5 @@
 /* kernel/io_posix.h - struct jit_io over a folder, by system calls.
- * Spec:  base/io.h; DESIGN 9.2, 10; RELIABILITY A.2.
+ * Spec:  base/io.h; DESIGN 9.2, 10; RELIABILITY "Rules for files".
  * Layer: kernel. submit() does the write before it returns; reap() hands it out.
  * kernel/io_ring.h is the same with submit and reap through io_uring.
  *

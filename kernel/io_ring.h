@@ -1,5 +1,5 @@
 /* kernel/io_ring.h - struct jit_io over a folder, submit and reap through io_uring.
- * Spec:  base/io.h; DESIGN 9.2; RELIABILITY C.2 "Ordering in io_uring".
+ * Spec:  base/io.h; DESIGN 9.2; RELIABILITY "Rules for files".
  * Layer: kernel; with io_ring.c the only user of <liburing.h> for files. Everything but submit and
  * reap is kernel/io_posix.h. A durable write is one RWF_DSYNC request: one completion, no order to
  * rely on. */

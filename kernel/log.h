@@ -12,7 +12,8 @@
  * Ticks are consecutive from 0. "End" counts exclude: durable_end = 5 means ticks 0 to 4.
  *
  * The log is dead after the first failed write or sync of a batch: every later call returns that
- * error, nothing is tried again, and the way on is a restart through log_open (RELIABILITY A.2.4).
+ * error, nothing is tried again, and the way on is a restart through log_open (RELIABILITY, rule
+ * 4).
  * No space for the *next segment* is not that: JIT_ENOSPC from log_append, nothing happened.
  *
  * The log is the only user of submit and reap of its struct jit_io. */

@@ -159,8 +159,8 @@ static enum jit_err create(struct log_scan *scan, const struct log_options *opti
 
 /* --- an old one --- */
 
-/* What is read must be on the medium: the page cache of a process that died is not (RELIABILITY
- * A.2.7). */
+/* What is read must be on the medium: the page cache of a process that died is not (RELIABILITY,
+ * rule 7). */
 static enum jit_err sync_all(struct log_scan *scan, const struct log_listing *listing)
 {
     struct jit_io *io = scan->io;

@@ -1,5 +1,5 @@
 /* proc/guest/lockdown.h - the last steps of a worker's confinement, taken by its loader.
- * Spec:  SANDBOX 2.1 steps 12, 14, 15 (profile A). Layer: proc/guest; may include base/ only.
+ * Spec:  SANDBOX 2.1 "The loader (A)" (profile A). Layer: proc/guest; may include base/ only.
  *
  * proc/host has done the rest before the loader's first instruction. What is left needs the
  * loader's maps: seal them, close all descriptors, load the last filter. Untrusted bytes are read

@@ -1,5 +1,5 @@
 /* proc/host/filter.h - the seccomp filters of a worker, compiled ahead of time by libseccomp.
- * Spec:  SANDBOX 2.1 "seccomp profile A", "profile B". Layer: proc/host; the only user of
+ * Spec:  SANDBOX 2.1 "The filters". Layer: proc/host; the only user of
  * <seccomp.h>.
  *
  * START  goes on between clone and exec. It lets the C runtime of a static-pie loader start, lets

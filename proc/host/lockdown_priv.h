@@ -1,5 +1,5 @@
 /* proc/host/lockdown_priv.h - what a child does to itself between clone and exec.
- * Spec:  SANDBOX 2.1 steps 4 to 15. Layer: proc/host, private.
+ * Spec:  SANDBOX 2.1 steps 4 to 14. Layer: proc/host, private.
  *
  * All of profile A except what only the loader can do (map, seal the maps, close all descriptors,
  * load the last filter: proc/guest/lockdown) is in force before the loader's first instruction, so

@@ -1,5 +1,5 @@
 /* proc/host/memory.h - the memories a worker shares with the kernel: memfds with the right seals.
- * Spec:  DESIGN 7.1 (ring, graph, view), 14.5 (program); SANDBOX 0.3, 0.4, 2.1 step 1.
+ * Spec:  DESIGN 7.1 (ring, graph, view), 14.5 (program); SANDBOX 1, 2.1 step 1.
  * Layer: proc/host; may include base/ and syscall/abi.h only. Knows no graph: bytes and sizes.
  *
  * kind     kernel's map  seals                              grows

@@ -1,5 +1,5 @@
 /* proc/host/spawner.h - a small process that starts workers for a big one.
- * Spec:  DESIGN 7.4, 11; SANDBOX 0.8, 2.1. Layer: proc/host; knows no graph.
+ * Spec:  DESIGN 7.4, 11; SANDBOX 1, 2.1. Layer: proc/host; knows no graph.
  *
  * A clone copies the caller's page tables, so a supervisor that holds a graph pays for its size
  * with every worker. The spawner is forked before there is a graph; it takes requests with

@@ -1,5 +1,5 @@
 /* rmg/store/scratch.h - memory that is taken piece by piece and given back all at once.
- * Spec:  HOUSE_STYLE "Memory": nothing is allocated a request. Layer: rmg; base only.
+ * Spec:  STYLE "Memory": nothing is allocated a request. Layer: rmg; base only.
  * Owns:  the pieces belong to the scratch; reset takes them back and keeps the memory for the next
  *        round, release gives it back to the heap. */
 #ifndef JIT_RMG_SCRATCH_H

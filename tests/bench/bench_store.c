@@ -1,5 +1,4 @@
-/* The store beside BENCHMARKS 1: a binary tree of n nodes, n - 1 edges and a 16-byte atom a node.
- */
+/* The store: a binary tree of n nodes, n - 1 edges and a 16-byte atom a node. */
 #include <stdlib.h>
 
 #include "base/buf.h"

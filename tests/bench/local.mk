@@ -1,4 +1,4 @@
-# Figures (BENCHMARKS): built on demand, never part of `make check`. `make bench` writes
+# Figures (docs/BENCHMARKS.md): built on demand, never part of `make check`. `make bench` writes
 # bench.ndjson; each file adds its line here, in bench.h and in bench.c.
 EXTRA_PROGRAMS += %D%/bench
 %C%_bench_SOURCES = %D%/bench.c %D%/bench.h %D%/bench_bed.c %D%/bench_bed.h %D%/bench_cap.c %D%/bench_checkpoint.c %D%/bench_disk.c \

@@ -1,7 +1,8 @@
 #!/bin/sh
 # Goal:   the documents point at what is there: files, tests, one another.
 # Method: every link between documents leads to a file; every document is in an index; every test
-#         that docs/ARCHITECTURE.md names beside an invariant exists under that name.
+#         that docs/ARCHITECTURE.md names beside an invariant exists under that name; every chapter
+#         of DESIGN and SANDBOX that a source cites is a heading there.
 set -eu
 LC_ALL=C
 export LC_ALL
@@ -56,5 +57,22 @@ done <<END
 $named
 END
 [ "$tests" -gt 20 ] || complain "docs/ARCHITECTURE.md: only $tests tests are named"
-[ "$bad" -ne 0 ] || echo "$count documents, $tests tests named"
+
+# cited WORD DOCUMENT: "WORD 9.2, 14.1" in sources means "## 9.2", "### 9.2" or "**14.1" there.
+cited()
+{
+    number='[0-9]+(\.[0-9]+)?'
+    chapters=$(grep -rhoE --include='*.[ch]' --include='*.md' "$1 $number(, $number)*" \
+        base docs kernel proc rmg sws syscall tests tools | grep -oE "$number" | sort -u)
+    for chapter in $chapters; do
+        grep -qE "^(#+ |\*\*)$(echo "$chapter" | sed 's/\./\\./')[. *]" "$2" ||
+            complain "$1 $chapter is cited, and $2 has no such chapter"
+        chapters_count=$((chapters_count + 1))
+    done
+}
+chapters_count=0
+cited DESIGN docs/DESIGN.md
+cited SANDBOX docs/spec/sandbox.md
+[ "$chapters_count" -gt 30 ] || complain "only $chapters_count chapters are cited"
+[ "$bad" -ne 0 ] || echo "$count documents, $tests tests named, $chapters_count chapters cited"
 exit "$bad"

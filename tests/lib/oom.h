@@ -1,5 +1,5 @@
 /* tests/lib/oom.h - an operation whose n-th allocation is refused, for every n, once and from then
- * on. Spec:  RELIABILITY A.4 "every allocation until success, for every public operation".
+ * on. Spec:  RELIABILITY "refused memory".
  *
  * A row of a table is one public operation: begin makes what it needs with all the memory it wants,
  * run is the operation alone, which says what it made as a hash. Refused, run must say JIT_ENOMEM

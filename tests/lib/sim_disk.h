@@ -1,5 +1,5 @@
 /* tests/lib/sim_disk.h - struct jit_io in memory, with what a crash may do to it.
- * Spec:  RELIABILITY A.2, A.3; base/io.h.
+ * Spec:  RELIABILITY "Rules for files"; base/io.h.
  *
  * Shape:  of each file the disk keeps what the process sees, what is on the medium, and the writes
  * in between. A sync moves a file's writes to the medium; a durable write gets there when it is

@@ -1,4 +1,4 @@
-/* Goal:   the compiled filters are the lists of SANDBOX 2.1 "profile A" and "profile B", argument
+/* Goal:   the compiled filters are the lists of SANDBOX 2.1 "The filters", argument
  * by argument. Method: run the program itself over a table of calls, and all over every call number
  * there is; tests/proc/test_spawn.c tries the same in a real worker. */
 #include <errno.h>

@@ -1,6 +1,6 @@
 /* tests/sim/universe.h - the whole system in one thread: kernel/core with workers as coroutines
  * over the real ring, the real log, blobs, checkpoints and recovery over a simulated disk, and
- * everything that may go wrong drawn from one seed. Spec: DESIGN 10, 12; RELIABILITY A.3.
+ * everything that may go wrong drawn from one seed. Spec: DESIGN 10, 12.
  *
  * Shape:  a universe has lives: a supervisor starts from what is on the disk, makes ticks, and is
  * ended by what its seed has for it: a cut of power with a torn disk, its own death, a failing or
