@@ -501,21 +501,19 @@ static const struct cli_verb verbs[] = {
                   {"jitos merge HEAD --into main -s ours --data b", "ours wins"}},
      .run = jitos_merge},
     {.name = "bisect",
-     .operands = "start GOOD BAD | good [REV] | bad [REV] | skip [REV] | run CMD... | reset",
+     .operands = "start GOOD BAD | good|bad|skip [REV] | run CMD... | reset",
      .summary = "find the tick at which something went wrong",
      .about =
-         "start says between which two ticks to look, and which one to look at first. good, bad "
-         "and\n"
-         "skip say what REV is (that one, if left out), and which one to look at next. run tries "
-         "CMD in the middle, again and "
-         "again:\n"
-         "JITOS_TICK is the tick, JITOS_STATE a file with its state for rmg, JITOS_DATA the "
-         "folder. Its\n"
-         "exit code says: 0 good, 1 to 127 bad, 125 cannot say. What is known so far is kept, so "
-         "a\n"
-         "search goes on where it was cut off. Its output goes to standard error. Put -- before a "
-         "CMD\n"
-         "with options. Exit 1: the ticks that were skipped leave it open.\n\n"
+         "start says between which two ticks to look, and which one to look at first. good, bad\n"
+         "and skip say what REV is (that one, if left out), and which one to look at next.\n"
+         "run tries CMD in the middle, again and again: JITOS_TICK is the tick, JITOS_STATE a\n"
+         "file with its state for rmg, JITOS_DATA the folder. Its exit code says: 0 good, 1 to "
+         "127\n"
+         "bad, 125 cannot say. Its output goes to standard error. Put -- before a CMD with "
+         "options.\n"
+         "What is known so far is kept, so a search goes on where it was cut off. Exit 1: the "
+         "ticks\n"
+         "that were skipped leave it open.\n\n"
          "--json: events \"tick\" and \"done\" of schema jitos.bisect/1.",
      .options = jitos_bisect_options,
      .operands_min = 1,

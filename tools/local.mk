@@ -48,7 +48,8 @@ nobase_dist_pkgdata_DATA = examples/supply-chain/supply-chain.jitos \
 	examples/city/places.csv examples/city/detours.jitos examples/city/roads.csv examples/city/types.jitos \
 	examples/link-click/link-click.jitos examples/link-click/nodes.csv examples/link-click/edges.csv \
 	examples/on-a-leash/depends.csv examples/on-a-leash/leash.jitos \
-	examples/on-a-leash/packages.csv schemas/pack.jitos
+	examples/on-a-leash/packages.csv \
+	examples/town/town.jitos examples/town/people.csv examples/town/knows.csv schemas/pack.jitos
 
 nobase_dist_pkgdata_SCRIPTS = examples/kill9/kill9.sh
 
@@ -60,8 +61,10 @@ zshcompletion_DATA = %D%/shell/_jitos %D%/shell/_rmg
 CLEANFILES += $(bashcompletion_DATA) $(zshcompletion_DATA)
 if HAVE_SCDOC
 man1_MANS = %D%/shell/jitos.1 %D%/shell/rmg.1
-CLEANFILES += $(man1_MANS)
+man8_MANS = %D%/shell/jitosd.8
+CLEANFILES += $(man1_MANS) $(man8_MANS)
 endif
+EXTRA_DIST += %D%/jitosd.8.scd
 made_dir = @$(MKDIR_P) $(@D)
 %D%/shell/jitos: %D%/jitos
 	$(made_dir)
@@ -81,3 +84,6 @@ made_dir = @$(MKDIR_P) $(@D)
 %D%/shell/rmg.1: %D%/rmg
 	$(made_dir)
 	$(AM_V_GEN)$< --print man | $(SCDOC) >$@.tmp && mv $@.tmp $@
+%D%/shell/jitosd.8: %D%/jitosd.8.scd
+	$(made_dir)
+	$(AM_V_GEN)$(SCDOC) <$(srcdir)/%D%/jitosd.8.scd >$@.tmp && mv $@.tmp $@

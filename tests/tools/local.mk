@@ -28,7 +28,7 @@ check_PROGRAMS += %D%/test_export
 %C%_test_export_LDADD = $(format_libs)
 dist_check_SCRIPTS += %D%/test_formats.sh %D%/test_round_trip.sh %D%/test_second_reader.sh
 EXTRA_DIST += %D%/second_reader.py
-dist_check_SCRIPTS += %D%/test_rmg.sh %D%/test_golden.sh %D%/test_rmg_ls.sh %D%/test_rmg_page.sh %D%/test_rmg_run.sh %D%/test_rmg_sign.sh %D%/test_shell.sh %D%/test_rmg_merge.sh %D%/test_schema.sh
+dist_check_SCRIPTS += %D%/test_rmg.sh %D%/test_golden.sh %D%/test_rmg_ls.sh %D%/test_pages.sh %D%/test_rmg_run.sh %D%/test_rmg_sign.sh %D%/test_shell.sh %D%/test_rmg_merge.sh %D%/test_schema.sh
 
 # jitos and jitosd with real processes.
 dist_check_SCRIPTS += %D%/test_run.sh %D%/test_policy.sh %D%/test_rules.sh

@@ -1,5 +1,6 @@
 #!/bin/bash
-# Goal:   manual pages and completions are made from the programs' tables and hold all of them.
+# Goal:   manual pages and completions hold all that the programs know; but for the supervisor's
+#         page they are made from the programs' tables.
 # Method: every command and option that help names is in the page and in both scripts; the bash
 #         script is loaded and asked; the zsh script is loaded where there is a zsh.
 set -u
@@ -31,6 +32,8 @@ for program in jitos rmg; do
     offered=" $(complete_it "$program" "") "
     for verb in $verbs; do
         [[ $offered == *" $verb "* ]] || fail "$program: bash does not offer $verb"
+        wide=$("$tool" help "$verb" | awk 'length > 96')
+        [ -z "$wide" ] || fail "$program help $verb: wider than 96 columns: $wide"
         [ "$verb" = help ] && continue
         [[ $page == *"## $program $verb"* ]] || fail "$program: the page has no $verb"
         grep -q "^    $verb)" <<<"$zsh_script" || fail "$program: zsh does not know $verb"
@@ -53,6 +56,11 @@ for program in jitos rmg; do
     else
         echo "not tried, since there is no zsh here: the scripts as zsh reads them"
     fi
+done
+# The supervisor's page is written by hand, so it may forget an option.
+page=$(cat "${top_srcdir:-.}/tools/jitosd.8.scd")
+for option in $(tools/jitosd --help | grep -oE -- '--[a-z-]+' | sort -u); do
+    [[ $page == *"*$option*"* || $page == *" $option"* ]] || fail "jitosd: the page has no $option"
 done
 [[ $(complete_it rmg export --to nd) == ndjson ]] || fail "rmg export --to nd"
 [[ $(complete_it rmg hash tools/cli/cl) == *tools/cli/cli.c* || ! -e tools/cli/cli.c ]] ||

@@ -20,6 +20,29 @@ static void print_examples(FILE *out, const struct cli_example *examples, int co
     }
 }
 
+#define HELP_INDENT 31
+#define HELP_WIDTH  96
+
+/* The text in lines of at most HELP_WIDTH columns, all but the first begun in its column. */
+static void print_wrapped(FILE *out, const char *text)
+{
+    size_t column = HELP_INDENT;
+    for (const char *word = text; *word != '\0';) {
+        size_t size = strcspn(word, " ");
+        if (column > HELP_INDENT && column + 1 + size > HELP_WIDTH) {
+            fprintf(out, "\n%*s", HELP_INDENT, "");
+            column = HELP_INDENT;
+        } else if (column > HELP_INDENT) {
+            fputc(' ', out);
+            column++;
+        }
+        fprintf(out, "%.*s", (int)size, word);
+        column += size;
+        word += size + strspn(word + size, " ");
+    }
+    fputc('\n', out);
+}
+
 static void print_option(FILE *out, const struct cli_option *option)
 {
     char left[80];
@@ -30,11 +53,12 @@ static void print_option(FILE *out, const struct cli_option *option)
     snprintf(left, sizeof left, "%s--%s%s%s%s", letter, option->name,
              option->metavar == NULL ? "" : " ", option->metavar == NULL ? "" : option->metavar,
              option->type == CLI_LIST ? " ..." : "");
-    fprintf(out, "  %-28s %s", left, option->help);
-    if (option->fallback != NULL) {
-        fprintf(out, " (default: %s)", option->fallback);
-    }
-    fputc('\n', out);
+    char text[512];
+    bool fallback = option->fallback != NULL;
+    snprintf(text, sizeof text, "%s%s%s%s", option->help, fallback ? " (default: " : "",
+             fallback ? option->fallback : "", fallback ? ")" : "");
+    fprintf(out, "  %-28s ", left);
+    print_wrapped(out, text);
 }
 
 static void print_options(FILE *out, const char *title, const struct cli_option *options)

@@ -1,0 +1,62 @@
+#!/bin/bash
+# Goal:   docs/rmg.md and docs/jitos.md tell what happens: each command in them is run again in the
+#         folder of an example and must give what the page shows, to the letter.
+# Method: the blocks marked ```console. What differs between machines is masked on both sides:
+#         random keys, and sizes that go with the grade of the sandbox.
+#         With --write the pages are written anew, for who has changed what their commands say.
+set -u
+top=$(cd "${top_srcdir:-.}" && pwd)
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+export PATH=$PWD/tools:$PATH LC_ALL=C
+
+# play PAGE: the page as it is to ./page, as its commands give it to ./real; sets $commands.
+play()
+{
+    local inside='' line code
+    commands=0
+    : >page
+    : >real
+    while IFS= read -r line; do
+        case $line in
+        '```console') inside=1 ;;&
+        '```') inside= ;;&
+        *)
+            [[ -n $inside && $line != '```console' ]] || {
+                echo "$line" | tee -a page >>real
+                continue
+            }
+            echo "$line" >>page
+            if [[ $line == '$ '* ]]; then
+                commands=$((commands + 1))
+                echo "$line" >>real
+                bash -c "${line:2}" >output 2>&1 </dev/null
+                code=$?
+                sed 's/ *$//' output >>real
+                [ ! -s output ] || [ -z "$(tail -c 1 output)" ] || echo >>real
+                [ $code -eq 0 ] || echo "[exit code $code]" >>real
+            fi
+            ;;
+        esac
+    done <"$1"
+}
+
+# check PAGE EXAMPLE LEAST: holds the page to what its commands say, or writes it anew.
+check()
+{
+    mkdir "$work/$2"
+    cp -R "$top/examples/$2/." "$work/$2" && chmod -R u+w "$work/$2" && cd "$work/$2" || exit 99
+    play "$top/docs/$1"
+    [ "${mode#--write}" = "$mode" ] || {
+        cp real "$top/docs/$1"
+        return
+    }
+    [ $commands -gt "$3" ] || { echo "only $commands commands were found in $1" && exit 1; }
+    sed -i 's/^public_key .*/public_key/; s/^\(peak\|written\|checkpoint\) .*/\1/' page real
+    diff page real || { echo "docs/$1 shows (<) what is not so (>)" && exit 1; }
+    echo "docs/$1: $commands commands give what the page shows"
+}
+
+mode=${1:-}
+[ "$mode" = --write-jitos ] || check rmg.md city 40
+check jitos.md town 30
