@@ -269,15 +269,20 @@ int host_cgroups_open(const struct host_cgroup_where *where, pid_t id, struct ho
     return said;
 }
 
+static int put_memory(const struct host_cgroups *groups, int dir, uint64_t memory)
+{
+    return put_number(dir, groups->version == 2 ? "memory.max" : "memory.limit_in_bytes", memory);
+}
+
 static int put_in(const struct host_cgroups *groups, int i, int dir, pid_t pid, uint64_t memory)
 {
     if (groups->version == 2) {
-        if (put_number(dir, "memory.max", memory) != 0 || put_number(dir, "pids.max", 1) != 0) {
+        if (put_memory(groups, dir, memory) != 0 || put_number(dir, "pids.max", 1) != 0) {
             return -1;
         }
         (void)put_number(dir, "memory.swap.max", 0); /* there may be none */
         (void)put_number(dir, "memory.oom.group", 1);
-    } else if (i == 0 ? put_number(dir, "memory.limit_in_bytes", memory) != 0
+    } else if (i == 0 ? put_memory(groups, dir, memory) != 0
                       : put_number(dir, "pids.max", 1) != 0) {
         return -1;
     }
@@ -307,18 +312,41 @@ static int put_one(const struct host_cgroups *groups, int i, const char *name, p
     return -1;
 }
 
-enum jit_err host_cgroups_put(const struct host_cgroups *groups, uint32_t slot, pid_t pid,
+#define NAME_BYTES 16
+static void name_of(uint32_t place, char *out)
+{
+    (void)snprintf(out, NAME_BYTES, "w%u", place);
+}
+
+enum jit_err host_cgroups_put(const struct host_cgroups *groups, uint32_t place, pid_t pid,
                               uint64_t memory_bytes)
 {
-    char name[16];
+    char name[NAME_BYTES];
     assert(groups->version != 0);
-    (void)snprintf(name, sizeof name, "w%u", slot);
+    name_of(place, name);
     for (int i = 0; i < HOST_CGROUP_DIRS && groups->dirs[i] >= 0; i++) {
         if (put_one(groups, i, name, pid, memory_bytes) != 0) {
             return host_os_err(errno);
         }
     }
     return JIT_OK;
+}
+
+enum jit_err host_cgroups_limit(const struct host_cgroups *groups, uint32_t place,
+                                uint64_t memory_bytes)
+{
+    char name[NAME_BYTES];
+    assert(groups->version != 0);
+    name_of(place, name);
+    int dir = openat(groups->dirs[0], name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (dir < 0) {
+        return host_os_err(errno);
+    }
+    int result = put_memory(groups, dir, memory_bytes);
+    int saved = errno;
+    (void)close(dir);
+    errno = saved;
+    return result == 0 ? JIT_OK : host_os_err(saved);
 }
 
 void host_cgroups_close(struct host_cgroups *groups)

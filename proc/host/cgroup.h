@@ -3,7 +3,7 @@
  *
  * Looked for in this order: version 2 with the memory and pids controllers delegated to us, version
  * 1 as root, nothing (then resource limits alone bound a worker; they do in any case). In our own
- * group a group jitos-PID is made, and in it w0, w1, ... by slot, which are used again. What a
+ * group a group jitos-PID is made, and in it w0, w1, ... by place, which are used again. What a
  * supervisor that was killed has left there is removed by the next one that starts.
  * A worker is put in while it waits for its first step, so nothing it does is outside. */
 #ifndef JIT_PROC_HOST_CGROUP_H
@@ -40,10 +40,13 @@ struct host_cgroups {
 /* Find out and make our groups, for the supervisor `id`, whose number goes into the names. 0, or
  * the errno of what stood in the way: then there are none, and `detail` says why. */
 int host_cgroups_open(const struct host_cgroup_where *where, pid_t id, struct host_cgroups *out);
-/* Put a process that waits into the group of a slot: `memory_bytes` at most, and no second process.
- * Errors: JIT_EPERM, JIT_ENOSPC, JIT_ENOMEM, JIT_EIO, with errno. */
-JIT_MUST_CHECK enum jit_err host_cgroups_put(const struct host_cgroups *groups, uint32_t slot,
+/* Put a process that waits into the group of a place: `memory_bytes` at most, and no second
+ * process. Errors: JIT_EPERM, JIT_ENOSPC, JIT_ENOMEM, JIT_EIO, with errno. */
+JIT_MUST_CHECK enum jit_err host_cgroups_put(const struct host_cgroups *groups, uint32_t place,
                                              pid_t pid, uint64_t memory_bytes);
+/* Whoever is in that group may have so much from now on. Errors: as host_cgroups_put. */
+JIT_MUST_CHECK enum jit_err host_cgroups_limit(const struct host_cgroups *groups, uint32_t place,
+                                               uint64_t memory_bytes);
 /* Remove all that is empty; becomes HOST_CGROUPS_NONE. */
 void host_cgroups_close(struct host_cgroups *groups);
 

@@ -15,6 +15,7 @@
 
 #include "base/check.h"
 #include "proc/host/filter.h"
+#include "proc/host/pass_priv.h"
 
 /* Set for a child that finds its supervisor gone: nobody is left to tell. */
 #define EXIT_ORPHAN  125
@@ -22,12 +23,29 @@
 
 static_assert(SYS_FD_PROGRAM - SYS_FD_RING + 1 == HOST_WORKER_FDS, "as many as there are names");
 
+/* Nothing of whoever made the clone, not even while it waits. */
+static int step_inherited(struct host_lockdown_plan *plan)
+{
+    int channel = plan->channel;
+    if (channel != HOST_FD_SPAWNER) {
+        plan->channel = HOST_FD_SPAWNER;
+        if (dup3(channel, HOST_FD_SPAWNER, O_CLOEXEC) < 0) {
+            plan->channel = channel;
+            return -1;
+        }
+    }
+    /* A sanitizer wants to report somewhere; a worker has nothing to say. */
+    if (syscall(SYS_close_range, plan->confined ? 0 : SYS_FD_RING, HOST_FD_SPAWNER - 1, 0) != 0) {
+        return -1;
+    }
+    return (int)syscall(SYS_close_range, HOST_FD_SPAWNER + 1, ~0u, 0);
+}
+
 /* The go byte comes when the uid map is written. End of file: the supervisor died. */
-static int step_wait(const struct host_lockdown_plan *plan)
+static int step_wait(struct host_lockdown_plan *plan)
 {
     char go;
     ssize_t n;
-    (void)close(plan->channel_parent);
     do {
         n = recv(plan->channel, &go, 1, 0);
     } while (n < 0 && errno == EINTR);
@@ -38,7 +56,7 @@ static int step_wait(const struct host_lockdown_plan *plan)
 }
 
 /* Handlers are gone by CLONE_CLEAR_SIGHAND; a mask would stay, and the worker could not lift it. */
-static int step_signals(const struct host_lockdown_plan *plan)
+static int step_signals(struct host_lockdown_plan *plan)
 {
     (void)plan;
     sigset_t none;
@@ -47,7 +65,7 @@ static int step_signals(const struct host_lockdown_plan *plan)
 }
 
 /* Our own namespace's limit, set while /proc is still in sight. */
-static int step_userns_limit(const struct host_lockdown_plan *plan)
+static int step_userns_limit(struct host_lockdown_plan *plan)
 {
     if (!plan->userns_limit) {
         return 0;
@@ -71,7 +89,7 @@ static int become(uint32_t uid)
     return (int)syscall(SYS_setresuid, uid, uid, uid);
 }
 
-static int step_identity_inside(const struct host_lockdown_plan *plan)
+static int step_identity_inside(struct host_lockdown_plan *plan)
 {
     return plan->user_ns && plan->unique_uid ? become(HOST_INSIDE_UID) : 0;
 }
@@ -93,25 +111,28 @@ int host_root_replace(void)
     return mount(NULL, "/", NULL, MS_REMOUNT | MS_BIND | MS_RDONLY | flags, NULL);
 }
 
-static int step_root_private(const struct host_lockdown_plan *plan)
+static int step_root_private(struct host_lockdown_plan *plan)
 {
     (void)plan;
     return host_root_private();
 }
 
-static int step_root_replace(const struct host_lockdown_plan *plan)
+static int step_root_replace(struct host_lockdown_plan *plan)
 {
     (void)plan;
     return host_root_replace();
 }
 
-static int step_session(const struct host_lockdown_plan *plan)
+/* Out of reach of the terminal's signals, but not in a session of its own: with autogroups a
+ * session is what processors are shared out to, and a class or a nice value counts for nothing
+ * outside it. A worker that floods would run beside the others however low it is put. */
+static int step_group(struct host_lockdown_plan *plan)
 {
     (void)plan;
-    return setsid() < 0 ? -1 : 0;
+    return setpgid(0, 0);
 }
 
-static int step_bounding_set(const struct host_lockdown_plan *plan)
+static int step_bounding_set(struct host_lockdown_plan *plan)
 {
     (void)plan;
     for (unsigned long cap = 0; cap < 64; cap++) {
@@ -122,7 +143,7 @@ static int step_bounding_set(const struct host_lockdown_plan *plan)
     return 0;
 }
 
-static int step_securebits(const struct host_lockdown_plan *plan)
+static int step_securebits(struct host_lockdown_plan *plan)
 {
     (void)plan;
     const unsigned long bits = SECBIT_NOROOT | SECBIT_NOROOT_LOCKED | SECBIT_NO_SETUID_FIXUP |
@@ -131,12 +152,12 @@ static int step_securebits(const struct host_lockdown_plan *plan)
     return prctl(PR_SET_SECUREBITS, bits, 0, 0, 0);
 }
 
-static int step_identity_root(const struct host_lockdown_plan *plan)
+static int step_identity_root(struct host_lockdown_plan *plan)
 {
     return plan->user_ns ? 0 : become(plan->kuid);
 }
 
-static int step_capabilities(const struct host_lockdown_plan *plan)
+static int step_capabilities(struct host_lockdown_plan *plan)
 {
     (void)plan;
     struct __user_cap_header_struct header = {_LINUX_CAPABILITY_VERSION_3, 0};
@@ -147,26 +168,40 @@ static int step_capabilities(const struct host_lockdown_plan *plan)
     return (int)syscall(SYS_capset, &header, none);
 }
 
-static int step_no_new_privs(const struct host_lockdown_plan *plan)
+/* It may have to wait for its order: of an ordinary user it has the user's own number outside, and
+ * is not to be anybody's to look into. An exec gives this back, and the program sees to itself. */
+static int step_no_new_privs(struct host_lockdown_plan *plan)
 {
     (void)plan;
-    return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+    return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 ? -1 : prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+}
+
+/* It may come long after the step before, or never. */
+static int step_order(struct host_lockdown_plan *plan)
+{
+    int count = host_pass_receive(plan->channel, &plan->order, sizeof plan->order, plan->fds,
+                                  HOST_ORDER_FDS);
+    if (count < 0) {
+        _exit(EXIT_ORPHAN);
+    }
+    if (count != HOST_ORDER_FDS) {
+        errno = EBADF;
+        return -1;
+    }
+    return 0;
 }
 
 /* First all out of the way, then each into its place: source and target numbers may overlap. */
-static int step_descriptors(const struct host_lockdown_plan *plan)
+static int step_descriptors(struct host_lockdown_plan *plan)
 {
-    int from[HOST_WORKER_FDS + 2];
-    for (int i = 0; i < HOST_WORKER_FDS + 2; i++) {
-        int fd = i < HOST_WORKER_FDS    ? plan->fds[i]
-                 : i == HOST_WORKER_FDS ? plan->loader_fd
-                                        : plan->channel;
-        from[i] = fcntl(fd, F_DUPFD_CLOEXEC, HOST_FD_SPAWNER + 1);
+    int from[HOST_ORDER_FDS];
+    for (int i = 0; i < HOST_ORDER_FDS; i++) {
+        from[i] = fcntl(plan->fds[i], F_DUPFD_CLOEXEC, HOST_FD_SPAWNER + 1);
         if (from[i] < 0) {
             return -1;
         }
     }
-    for (int i = 0; i < HOST_WORKER_FDS + 2; i++) {
+    for (int i = 0; i < HOST_ORDER_FDS; i++) {
         if (dup3(from[i], SYS_FD_RING + i, i < HOST_WORKER_FDS ? 0 : O_CLOEXEC) < 0) {
             return -1;
         }
@@ -174,11 +209,10 @@ static int step_descriptors(const struct host_lockdown_plan *plan)
     if (syscall(SYS_close_range, HOST_FD_SPAWNER + 1, ~0u, 0) != 0) {
         return -1;
     }
-    /* A sanitizer wants to report somewhere; a worker has nothing to say. */
     return plan->confined ? (int)syscall(SYS_close_range, 0, SYS_FD_RING - 1, 0) : 0;
 }
 
-static int step_landlock(const struct host_lockdown_plan *plan)
+static int step_landlock(struct host_lockdown_plan *plan)
 {
     if (plan->landlock_size == 0) { /* only for tests of the other layers: it is required */
         return 0;
@@ -195,10 +229,11 @@ static int step_landlock(const struct host_lockdown_plan *plan)
     return result;
 }
 
-static int step_rlimits(const struct host_lockdown_plan *plan)
+static int step_rlimits(struct host_lockdown_plan *plan)
 {
-    for (unsigned i = 0; i < plan->rlimits_count; i++) {
-        if (syscall(SYS_prlimit64, 0, plan->rlimits[i].resource, &plan->rlimits[i].limit, NULL)) {
+    const struct host_lockdown_order *order = &plan->order;
+    for (unsigned i = 0; i < order->rlimits_count; i++) {
+        if (syscall(SYS_prlimit64, 0, order->rlimits[i].resource, &order->rlimits[i].limit, NULL)) {
             return -1;
         }
     }
@@ -207,10 +242,10 @@ static int step_rlimits(const struct host_lockdown_plan *plan)
 
 /* Late, so that a busy machine does not starve the steps before it, during which the supervisor
  * waits. */
-static int step_scheduling(const struct host_lockdown_plan *plan)
+static int step_scheduling(struct host_lockdown_plan *plan)
 {
     const struct sched_param param = {.sched_priority = 0};
-    if (plan->sched_idle) {
+    if (plan->order.sched_idle) {
         return sched_setscheduler(0, SCHED_IDLE, &param);
     }
     /* Whoever started the supervisor may have put it lower still. There it stays: a process without
@@ -221,18 +256,24 @@ static int step_scheduling(const struct host_lockdown_plan *plan)
     return getpriority(PRIO_PROCESS, 0) >= 5 ? 0 : setpriority(PRIO_PROCESS, 0, 5);
 }
 
-static int step_memory(const struct host_lockdown_plan *plan)
+static int step_memory(struct host_lockdown_plan *plan)
 {
-    if (plan->speculation_off) { /* where this CPU has a switch for it */
+    return plan->mdwe ? prctl(PR_SET_MDWE, PR_MDWE_REFUSE_EXEC_GAIN, 0, 0, 0) : 0;
+}
+
+/* Where this CPU has a switch for it. */
+static int step_speculation(struct host_lockdown_plan *plan)
+{
+    if (plan->order.speculation_off) {
         (void)prctl(PR_SET_SPECULATION_CTRL, PR_SPEC_STORE_BYPASS, PR_SPEC_FORCE_DISABLE, 0, 0);
         (void)prctl(PR_SET_SPECULATION_CTRL, PR_SPEC_INDIRECT_BRANCH, PR_SPEC_FORCE_DISABLE, 0, 0);
     }
-    return plan->mdwe ? prctl(PR_SET_MDWE, PR_MDWE_REFUSE_EXEC_GAIN, 0, 0, 0) : 0;
+    return 0;
 }
 
 /* After the last change of identity, which would clear it. A supervisor that died before this line
  * sends no signal, but has closed its end of the channel. */
-static int step_parent_death(const struct host_lockdown_plan *plan)
+static int step_parent_death(struct host_lockdown_plan *plan)
 {
     (void)plan;
     char byte;
@@ -245,45 +286,49 @@ static int step_parent_death(const struct host_lockdown_plan *plan)
     return 0;
 }
 
-static int step_seccomp(const struct host_lockdown_plan *plan)
+static int step_seccomp(struct host_lockdown_plan *plan)
 {
-    return (int)syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &plan->filter);
+    return (int)syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &plan->order.filter);
 }
 
 /* "All done" first, so that a death before exec is not taken for an early one of the loader. */
-static int step_exec(const struct host_lockdown_plan *plan)
+static int step_exec(struct host_lockdown_plan *plan)
 {
     const struct host_lockdown_failure none = {0};
     if (write(HOST_FD_SPAWNER, &none, sizeof none) != (ssize_t)sizeof none) {
         return -1;
     }
-    return (int)syscall(SYS_execveat, HOST_FD_LOADER, host_exec_path, plan->argv, plan->envp,
-                        AT_EMPTY_PATH);
+    return (int)syscall(SYS_execveat, HOST_FD_LOADER, host_exec_path, plan->order.argv,
+                        plan->order.envp, AT_EMPTY_PATH);
 }
 
 /* The order is part of the specification: mounts need capabilities, which go before no_new_privs
- * and seccomp; the Landlock ruleset needs a descriptor, which the limits then forbid. The null
+ * and seccomp; the Landlock ruleset needs a descriptor, which the limits then forbid. Up to its
+ * order it is nobody's worker, and has given up all the same what it will not have as one. The null
  * sandbox of a sanitizer build runs the steps marked so and no other. */
 static const struct {
     const char *name;
-    int (*run)(const struct host_lockdown_plan *plan);
+    int (*run)(struct host_lockdown_plan *plan);
     bool always;
 } steps[] = {
+    {"inherited descriptors", step_inherited, true},
     {"wait for the supervisor", step_wait, true},
     {"signal mask", step_signals, true},
     {"limit of user namespaces", step_userns_limit, false},
     {"identity in the user namespace", step_identity_inside, false},
     {"private mounts", step_root_private, false},
     {"empty root", step_root_replace, false},
-    {"session", step_session, false},
+    {"process group", step_group, false},
     {"bounding set", step_bounding_set, false},
     {"securebits", step_securebits, false},
     {"identity of its own", step_identity_root, false},
     {"drop of capabilities", step_capabilities, false},
     {"no_new_privs", step_no_new_privs, false},
-    {"descriptors", step_descriptors, true},
     {"Landlock", step_landlock, false},
     {"memory-deny-write-execute", step_memory, false},
+    {"wait for its order", step_order, true},
+    {"descriptors", step_descriptors, true},
+    {"speculation", step_speculation, false},
     {"resource limits", step_rlimits, false},
     {"scheduling class", step_scheduling, false},
     {"parent-death signal", step_parent_death, true},
@@ -291,10 +336,9 @@ static const struct {
     {"execution of the loader", step_exec, true},
 };
 
-_Noreturn void host_lockdown_run(const struct host_lockdown_plan *plan)
+_Noreturn void host_lockdown_run(struct host_lockdown_plan *plan)
 {
     struct host_lockdown_failure failure = {0};
-    int channel = plan->channel;
     for (uint32_t i = 0; i < sizeof steps / sizeof steps[0]; i++) {
         if (!plan->confined && !steps[i].always) {
             continue;
@@ -304,11 +348,8 @@ _Noreturn void host_lockdown_run(const struct host_lockdown_plan *plan)
             failure.os_errno = errno;
             break;
         }
-        if (steps[i].run == step_descriptors) {
-            channel = HOST_FD_SPAWNER;
-        }
     }
-    ssize_t said = write(channel, &failure, sizeof failure);
+    ssize_t said = write(plan->channel, &failure, sizeof failure);
     (void)said; /* nobody is left to tell */
     _exit(EXIT_REFUSED);
 }

@@ -18,10 +18,27 @@
 #include "proc/host/linux.h"
 
 #define HOST_WORKER_FDS    4
+#define HOST_ORDER_FDS     (HOST_WORKER_FDS + 1)
 #define HOST_RLIMITS_MAX   12
 #define HOST_INSIDE_UID    1000u       /* inside its user namespace; never 0 */
-#define HOST_KUID_BASE     0x60000000u /* outside: plus the slot */
+#define HOST_KUID_BASE     0x60000000u /* outside: plus the place */
 #define HOST_KUID_SLOT_MAX 0xffffu
+
+/* What a child waits for that has gone as far as it could without knowing which worker it is, with
+ * its descriptors. Both ends are one program: addresses of what was there before the clone agree.
+ */
+struct host_lockdown_order {
+    bool speculation_off;
+    bool sched_idle; /* else batch, nice 5 */
+    unsigned rlimits_count;
+    struct {
+        int resource;
+        struct rlimit limit;
+    } rlimits[HOST_RLIMITS_MAX];
+    struct sock_fprog filter;
+    char *const *argv;
+    char *const *envp;
+};
 
 struct host_lockdown_plan {
     bool confined;     /* false: the null sandbox of a sanitizer build */
@@ -29,23 +46,12 @@ struct host_lockdown_plan {
     bool unique_uid;   /* the namespace maps a uid of its own */
     bool userns_limit; /* forbid further user namespaces */
     bool mdwe;
-    bool speculation_off;
-    bool sched_idle; /* else batch, nice 5 */
-    uint32_t kuid;   /* for real root without user namespaces */
-    int fds[HOST_WORKER_FDS];
-    int loader_fd;
-    int channel;        /* this side; one byte in = go, host_lockdown_failure out, closed by exec */
-    int channel_parent; /* the other side, to close */
-    unsigned rlimits_count;
-    struct {
-        int resource;
-        struct rlimit limit;
-    } rlimits[HOST_RLIMITS_MAX];
+    uint32_t kuid; /* for real root without user namespaces */
+    int channel; /* in: one byte = go, then the order; out: host_lockdown_failure; closed by exec */
     struct host_landlock_attr landlock;
     size_t landlock_size;
-    struct sock_fprog filter;
-    char *const *argv;
-    char *const *envp;
+    struct host_lockdown_order order; /* as it came, */
+    int fds[HOST_ORDER_FDS];          /* with these: the worker's own, and its program */
 };
 
 /* What a child that cannot go on says before it dies. */
@@ -58,7 +64,7 @@ struct host_lockdown_failure {
 size_t host_landlock_deny_all(int abi, struct host_landlock_attr *out);
 
 /* Go through all steps and execute the loader; does not return. */
-_Noreturn void host_lockdown_run(const struct host_lockdown_plan *plan);
+_Noreturn void host_lockdown_run(struct host_lockdown_plan *plan);
 
 const char *host_lockdown_step_name(uint32_t step);
 

@@ -5,16 +5,22 @@
  * with every worker. The spawner is forked before there is a graph; it takes requests with
  * descriptors over a socket pair, and clones each worker as a *sibling* of itself: the worker is
  * the supervisor's child, is reaped by it, and dies with the thread that called host_spawner_new().
- * It ends when the supervisor does, and its own end harms no worker; only new ones are refused. So
- * the supervisor itself may give up every right that starting a worker takes. */
+ * One worker is always made ahead, up to the point where it matters which one it is: a start takes
+ * what is left then, an exec and a filter, and only what comes faster than that waits for all of
+ * it. It ends when the supervisor does, and its own end harms no worker; only new ones are refused.
+ * So the supervisor itself may give up every right that starting a worker takes. */
 #ifndef JIT_PROC_HOST_SPAWNER_H
 #define JIT_PROC_HOST_SPAWNER_H
 
 #include "proc/host/spawn.h"
 
+#define HOST_SPAWNER_SPARES 2u
+
 struct host_spawner {
     pid_t pid;
     int fd; /* the supervisor's end */
+    /* Who waits to become a worker, as far as we have heard of it; a pidfd of -1: nobody. */
+    struct host_child spares[HOST_SPAWNER_SPARES];
 };
 #define HOST_SPAWNER_NONE                                                                          \
     {                                                                                              \

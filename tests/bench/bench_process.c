@@ -1,16 +1,18 @@
 /* A worker's start, in turns with bubblewrap's. spawn_a: from making its memories until a rules
  * loader, locked in, has searched /world once, asked for its match and said done; spawn_b: the same
  * of a program of its own; both through the spawner, everything on; n: gigabytes that this process
- * holds meanwhile. bwrap: from starting `bwrap --unshare-all --ro-bind / / --proc /proc --dev /dev
- * true` until it is reaped.
- * flood_p99: the 99th percentile of another worker's round trip while a worker rings its bell for
- * ever; quiet_p99: while nobody does. In turns. */
+ * holds meanwhile. Before each there is a pause, in which the spawner makes its spares;
+ * spawn_crowd: one of CROWD programs of their own, one after the other without any. bwrap: from
+ * starting `bwrap --unshare-all --ro-bind / / --proc /proc --dev /dev true` until it is reaped.
+ * flood_p99: the 99th percentile of a worker's round trip beside one that rings its bell for ever;
+ * quiet_p99: beside one that does not; alone_p99: beside none. In turns. */
 #include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/check.h"
@@ -21,6 +23,7 @@
 #include "tests/bench/bench_host.h"
 
 #define RUNS    20u
+#define CROWD   16u
 #define HELD_GB UINT64_C(4)
 
 struct spawn_bed {
@@ -135,10 +138,17 @@ static double bwrap_once(void)
     return (double)(bench_wall_ns() - begin);
 }
 
+/* Nothing of the last one goes on, spares are made, and none is in the next one's way. */
+static void rest(void)
+{
+    const struct timespec span = {.tv_nsec = 50000000};
+    (void)nanosleep(&span, NULL);
+}
+
 /* In turns, this process being as large as it is. */
 static void spawn_figures(const struct bench *bench, struct spawn_bed *bed, uint64_t gigabytes)
 {
-    static double a[RUNS], b[RUNS], theirs[RUNS];
+    static double a[RUNS], b[RUNS], theirs[RUNS], crowd[RUNS];
     struct shell_image native = {.loader = HOST_LOADER_NONE};
     const char *why = NULL;
     bool beside = bwrap_once() > 0;
@@ -147,12 +157,23 @@ static void spawn_figures(const struct bench *bench, struct spawn_bed *bed, uint
         fprintf(stderr, "bench: bwrap is left out: it is not installed, or may not run here\n");
     }
     for (size_t i = 0; i < RUNS; i++) {
+        rest();
         a[i] = spawn_once(bed, NULL);
+        rest();
         b[i] = spawn_once(bed, &native);
+        rest();
         theirs[i] = beside ? bwrap_once() : 0;
         assert(!beside || theirs[i] > 0);
     }
+    for (size_t i = 0; i < RUNS; i++) {
+        rest();
+        crowd[i] = 0;
+        for (unsigned k = 0; k < CROWD; k++) {
+            crowd[i] += spawn_once(bed, &native) / CROWD;
+        }
+    }
     host_loader_close(&native.loader);
+    bench_report(bench, "spawn_crowd", gigabytes, crowd, RUNS);
     bench_report(bench, "spawn_a", gigabytes, a, RUNS);
     bench_report(bench, "spawn_b", gigabytes, b, RUNS);
     if (beside) {
@@ -292,15 +313,28 @@ static double p99(struct bench_host *host, struct peer *peers, unsigned count, u
     return took[FLOOD_TRIPS * 99 / 100];
 }
 
+static double p99_beside(struct bench_host *host, struct peer *peers,
+                         const struct shell_image *image, uint64_t *tick)
+{
+    peer_start(host, &peers[1], image);
+    for (unsigned k = 0; k < FLOOD_BEFORE; k++) {
+        (void)trip(host, peers, 2, ++*tick); /* it has started, and is known for what it is */
+    }
+    double result = p99(host, peers, 2, tick);
+    bench_worker_end(host, &peers[1].worker);
+    return result;
+}
+
 static void bench_flood(const struct bench *bench)
 {
-    static double quiet[FLOOD_ROUNDS], flood[FLOOD_ROUNDS];
+    static double alone[FLOOD_ROUNDS], quiet[FLOOD_ROUNDS], flood[FLOOD_ROUNDS];
     struct bench_host host;
     struct shell_image native = {.loader = HOST_LOADER_NONE};
     struct peer peers[2];
     const char *why = NULL;
     uint64_t tick = 1;
-    if ((!bench_wants(bench, "flood_p99", 1) && !bench_wants(bench, "quiet_p99", 1)) ||
+    if ((!bench_wants(bench, "flood_p99", 1) && !bench_wants(bench, "quiet_p99", 1) &&
+         !bench_wants(bench, "alone_p99", 1)) ||
         !bench_host_begin(&host, SYS_VIEW_EXTENT_BYTES, "flood_p99")) {
         return;
     }
@@ -312,17 +346,14 @@ static void bench_flood(const struct bench *bench)
     peer_start(&host, &peers[0], NULL);
     (void)p99(&host, peers, 1, &tick);
     for (size_t i = 0; i < FLOOD_ROUNDS; i++) {
-        quiet[i] = p99(&host, peers, 1, &tick);
-        peer_start(&host, &peers[1], &native);
-        for (unsigned k = 0; k < FLOOD_BEFORE; k++) {
-            (void)trip(&host, peers, 2, ++tick); /* it has started, and is known for what it is */
-        }
-        flood[i] = p99(&host, peers, 2, &tick);
-        bench_worker_end(&host, &peers[1].worker);
+        alone[i] = p99(&host, peers, 1, &tick);
+        quiet[i] = p99_beside(&host, peers, NULL, &tick);
+        flood[i] = p99_beside(&host, peers, &native, &tick);
     }
     bench_worker_end(&host, &peers[0].worker);
     host_loader_close(&native.loader);
     bench_host_end(&host);
+    bench_report(bench, "alone_p99", 1, alone, FLOOD_ROUNDS);
     bench_report(bench, "quiet_p99", 1, quiet, FLOOD_ROUNDS);
     bench_report(bench, "flood_p99", 1, flood, FLOOD_ROUNDS);
 }
