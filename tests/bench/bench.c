@@ -73,6 +73,7 @@ static const struct bar bars[] = {
     {"spawn_b", 0, 0.5, "bwrap", 0},
     {"spawn_a", 4, 1.3, "spawn_a", 0},
     {"spawn_b", 4, 1.3, "spawn_b", 0},
+    {"worker_restart", 0, 5e6, NULL, 0},
     {"flood_p99", 1, 2, "quiet_p99", 1},
     {"sws_fork", 0, 100, NULL, 0},
     {"collapse100", 1000000, 300e3, NULL, 0},

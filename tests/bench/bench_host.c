@@ -3,6 +3,7 @@
 #include <linux/futex.h>
 #include <poll.h>
 #include <sched.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -70,11 +71,9 @@ static uint32_t *word_of(const struct bench_worker *worker, uint64_t page, size_
     return (uint32_t *)(void *)(worker->worker.ring.base + page + offset);
 }
 
-void bench_worker_start(struct bench_host *host, struct bench_worker *worker,
-                        struct sys_boot_spec *spec)
+static void spawn(struct bench_host *host, struct bench_worker *worker, struct sys_boot_spec *spec)
 {
     struct host_fault fault = {.text = ""};
-    shell_worker_init(&worker->worker);
     worker->bell_seen = 0;
     enum jit_err err = shell_worker_spawn(&worker->worker, jit_heap_libc(), &host->nursery,
                                           host->image, host->slot++ % 1024, spec, &fault);
@@ -82,6 +81,25 @@ void bench_worker_start(struct bench_host *host, struct bench_worker *worker,
         fprintf(stderr, "bench: a worker could not be started: %s\n", fault.text);
     }
     bench_must(err);
+}
+
+void bench_worker_start(struct bench_host *host, struct bench_worker *worker,
+                        struct sys_boot_spec *spec)
+{
+    shell_worker_init(&worker->worker);
+    spawn(host, worker, spec);
+}
+
+void bench_worker_restart(struct bench_host *host, struct bench_worker *worker,
+                          struct sys_boot_spec *spec)
+{
+    struct host_exit how;
+    int sent = kill(worker->worker.child.pid, SIGKILL);
+    assert(sent == 0);
+    bench_must(shell_waiter_arm(host->waiter, NULL, 0)); /* its bell is about to be unmapped */
+    bench_must(shell_worker_reap(&worker->worker, true, &how));
+    shell_worker_leave(&worker->worker);
+    spawn(host, worker, spec);
 }
 
 struct sys_ring_memory bench_worker_ring(const struct bench_worker *worker)

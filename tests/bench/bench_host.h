@@ -37,6 +37,9 @@ void bench_worker_start(struct bench_host *host, struct bench_worker *worker,
                         struct sys_boot_spec *spec);
 /* The kernel's end of its ring, fresh. */
 struct sys_ring_memory bench_worker_ring(const struct bench_worker *worker);
+/* Kill it from outside, reap it, and start it again on its graph, as the supervisor does. */
+void bench_worker_restart(struct bench_host *host, struct bench_worker *worker,
+                          struct sys_boot_spec *spec);
 /* Kill it and reap it. */
 void bench_worker_end(struct bench_host *host, struct bench_worker *worker);
 

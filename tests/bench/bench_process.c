@@ -2,7 +2,8 @@
  * loader, locked in, has searched /world once, asked for its match and said done; spawn_b: the same
  * of a program of its own; both through the spawner, everything on; n: gigabytes that this process
  * holds meanwhile. Before each there is a pause, in which the spawner makes its spares;
- * spawn_crowd: one of CROWD programs of their own, one after the other without any. bwrap: from
+ * spawn_crowd: one of CROWD programs of their own, one after the other without any. worker_restart:
+ * from the SIGKILL of a program of its own to the first request of its next life. bwrap: from
  * starting `bwrap --unshare-all --ro-bind / / --proc /proc --dev /dev true` until it is reaped.
  * flood_p99: the 99th percentile of a worker's round trip beside one that rings its bell for ever;
  * quiet_p99: beside one that does not; alone_p99: beside none. In turns. */
@@ -71,45 +72,89 @@ static void spawn_bed_end(struct spawn_bed *bed)
     bench_host_end(&bed->host);
 }
 
-static double spawn_once(struct spawn_bed *bed, const struct shell_image *image)
+/* Nothing of the last one goes on, spares are made, and none is in the next one's way. */
+static void rest(void)
+{
+    const struct timespec span = {.tv_nsec = 50000000};
+    (void)nanosleep(&span, NULL);
+}
+
+/* What a worker of the bed is born with; the pieces have to stay where they are. */
+struct life {
+    uint8_t params[32];
+    struct sys_bytes rule;
+    struct sys_boot_run_spec run;
+    struct sys_boot_spec spec;
+};
+
+static void life_make(struct spawn_bed *bed, struct life *life)
+{
+    uint64_t value[2] = {1, 2};
+    life->rule = (struct sys_bytes){.bytes = bed->program.data, .size = bed->program.size};
+    life->run = (struct sys_boot_run_spec){.mode = SYS_APPLY_ALL, .cap_slot = SYS_NONE};
+    life->run.params = (struct sys_bytes){
+        .bytes = life->params, .size = sample_params_bytes(life->params, value, sizeof value)};
+    life->spec = (struct sys_boot_spec){.process = bench_id("node:", 1),
+                                        .count = 1,
+                                        .start_tick = 1,
+                                        .instances = &bed->instance,
+                                        .instance_count = 1,
+                                        .rules = &life->rule,
+                                        .rule_count = 1,
+                                        .runs = &life->run,
+                                        .run_count = 1};
+}
+
+/* Until it has said done to tick 1 and its request is here. */
+static void first_request(struct spawn_bed *bed, struct bench_worker *worker)
 {
     static const uint64_t counts[16];
-    uint8_t params[32];
-    uint64_t value[2] = {1, 2};
-    struct sys_bytes rule = {.bytes = bed->program.data, .size = bed->program.size};
-    struct sys_boot_run_spec run = {.mode = SYS_APPLY_ALL, .cap_slot = SYS_NONE};
-    run.params = (struct sys_bytes){.bytes = params,
-                                    .size = sample_params_bytes(params, value, sizeof value)};
-    struct sys_boot_spec spec = {.process = bench_id("node:", 1),
-                                 .count = 1,
-                                 .start_tick = 1,
-                                 .instances = &bed->instance,
-                                 .instance_count = 1,
-                                 .rules = &rule,
-                                 .rule_count = 1,
-                                 .runs = &run,
-                                 .run_count = 1};
-    struct bench_worker worker;
     struct sys_ring_host ring;
     struct sys_slot slot;
-    uint64_t begin = bench_wall_ns();
-    bed->host.image = image;
-    bench_worker_start(&bed->host, &worker, &spec);
-    struct sys_ring_memory memory = bench_worker_ring(&worker);
+    struct sys_ring_memory memory = bench_worker_ring(worker);
     sys_ring_host_init(&ring, &memory);
     sys_ring_host_begin(&ring, 1, counts);
     if (sys_ring_host_ring(&ring)) {
-        bench_worker_wake(&worker);
+        bench_worker_wake(worker);
     }
     int done = 0;
     while (done == 0) {
-        bench_worker_await(&bed->host, &worker, BENCH_SPIN_NS);
+        bench_worker_await(&bed->host, worker, BENCH_SPIN_NS);
         done = sys_ring_host_done(&ring);
     }
     int taken = sys_ring_host_take(&ring, &slot);
-    double took = (double)(bench_wall_ns() - begin);
     assert(done == 1);
     assert(taken == 1 && slot.kind == SYS_CALL_apply);
+}
+
+static double spawn_once(struct spawn_bed *bed, const struct shell_image *image)
+{
+    struct life life;
+    struct bench_worker worker;
+    life_make(bed, &life);
+    uint64_t begin = bench_wall_ns();
+    bed->host.image = image;
+    bench_worker_start(&bed->host, &worker, &life.spec);
+    first_request(bed, &worker);
+    double took = (double)(bench_wall_ns() - begin);
+    bench_worker_end(&bed->host, &worker);
+    return took;
+}
+
+/* Killed in its first tick, from outside; its next life has the graph of its last. */
+static double restart_once(struct spawn_bed *bed, const struct shell_image *image)
+{
+    struct life life;
+    struct bench_worker worker;
+    life_make(bed, &life);
+    bed->host.image = image;
+    bench_worker_start(&bed->host, &worker, &life.spec);
+    first_request(bed, &worker);
+    rest();
+    uint64_t begin = bench_wall_ns();
+    bench_worker_restart(&bed->host, &worker, &life.spec);
+    first_request(bed, &worker);
+    double took = (double)(bench_wall_ns() - begin);
     bench_worker_end(&bed->host, &worker);
     return took;
 }
@@ -138,17 +183,10 @@ static double bwrap_once(void)
     return (double)(bench_wall_ns() - begin);
 }
 
-/* Nothing of the last one goes on, spares are made, and none is in the next one's way. */
-static void rest(void)
-{
-    const struct timespec span = {.tv_nsec = 50000000};
-    (void)nanosleep(&span, NULL);
-}
-
 /* In turns, this process being as large as it is. */
 static void spawn_figures(const struct bench *bench, struct spawn_bed *bed, uint64_t gigabytes)
 {
-    static double a[RUNS], b[RUNS], theirs[RUNS], crowd[RUNS];
+    static double a[RUNS], b[RUNS], theirs[RUNS], crowd[RUNS], again[RUNS];
     struct shell_image native = {.loader = HOST_LOADER_NONE};
     const char *why = NULL;
     bool beside = bwrap_once() > 0;
@@ -167,12 +205,15 @@ static void spawn_figures(const struct bench *bench, struct spawn_bed *bed, uint
     }
     for (size_t i = 0; i < RUNS; i++) {
         rest();
+        again[i] = restart_once(bed, &native);
+        rest();
         crowd[i] = 0;
         for (unsigned k = 0; k < CROWD; k++) {
             crowd[i] += spawn_once(bed, &native) / CROWD;
         }
     }
     host_loader_close(&native.loader);
+    bench_report(bench, "worker_restart", gigabytes, again, RUNS);
     bench_report(bench, "spawn_crowd", gigabytes, crowd, RUNS);
     bench_report(bench, "spawn_a", gigabytes, a, RUNS);
     bench_report(bench, "spawn_b", gigabytes, b, RUNS);
@@ -186,7 +227,8 @@ static void bench_spawn(const struct bench *bench)
     struct spawn_bed bed;
     struct host_spawner spawner;
     if ((!bench_wants(bench, "spawn_a", 0) && !bench_wants(bench, "spawn_b", 0) &&
-         !bench_wants(bench, "bwrap", 0)) ||
+         !bench_wants(bench, "bwrap", 0) && !bench_wants(bench, "spawn_crowd", 0) &&
+         !bench_wants(bench, "worker_restart", 0)) ||
         !bench_host_begin(&bed.host, SYS_VIEW_EXTENT_BYTES, "spawn")) {
         return;
     }
