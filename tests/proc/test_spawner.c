@@ -250,9 +250,19 @@ START_TEST(dies_with_the_supervisor)
 }
 END_TEST
 
+/* Of ours, but for those of spares that we have been told of. */
+static int own_descriptors(void)
+{
+    int count = cage_open_descriptors();
+    for (size_t i = 0; i < HOST_SPAWNER_SPARES; i++) {
+        count -= spawner.spares[i].pidfd >= 0;
+    }
+    return count;
+}
+
 START_TEST(refusals_are_named)
 {
-    int before = cage_open_descriptors();
+    int before = own_descriptors();
     struct host_loader data = {.fd = cage_program.fd_worker, .image_size = 4096};
     cage_spec.loader = &data;
     enum jit_err err =
@@ -260,7 +270,7 @@ START_TEST(refusals_are_named)
     ck_assert_int_ne(err, JIT_OK);
     ck_assert_str_eq(cage_fault.step, "execution of the loader");
     ck_assert_int_eq(cage_child.pidfd, -1);
-    ck_assert_int_eq(cage_open_descriptors(), before);
+    ck_assert_int_eq(own_descriptors(), before);
     cage_spec.loader = &cage_loader;
     must_spawn(); /* and it goes on */
     (void)cage_finish();
@@ -327,6 +337,38 @@ static int descriptors_of(pid_t pid)
     return count;
 }
 
+static long resident_kib(pid_t pid)
+{
+    return strtol(cage_status_line(pid, "VmRSS"), NULL, 10);
+}
+
+/* Those of our spawner's workers; 0 where it has none to give. */
+static int control_groups(void)
+{
+    struct host_cgroups groups;
+    int count = 0;
+    if (!cage_probe.facts[HOST_CGROUP_MEMORY].present ||
+        host_cgroups_open(&host_cgroup_here, getpid(), &groups) != 0) {
+        return 0;
+    }
+    int fd = fcntl(groups.dirs[0], F_DUPFD_CLOEXEC, 0);
+    DIR *dir = fdopendir(fd);
+    ck_assert_ptr_nonnull(dir);
+    for (const struct dirent *entry = readdir(dir); entry != NULL; entry = readdir(dir)) {
+        count += entry->d_name[0] == 'w';
+    }
+    (void)closedir(dir);
+    for (int i = 0; i < HOST_CGROUP_DIRS; i++) { /* they are the spawner's: left as they are */
+        if (groups.dirs[i] >= 0) {
+            (void)close(groups.dirs[i]);
+            (void)close(groups.own[i]);
+        }
+    }
+    ck_assert_int_gt(count, 0);
+    return count;
+}
+
+#define CYCLE_SLOTS 16u
 #define SPARE_FDS                                                                                  \
     (2 * (int)HOST_SPAWNER_SPARES) /* which may not have been there when they were counted */
 
@@ -337,19 +379,23 @@ START_TEST(cycles_leave_nothing)
     unsigned cycles = wanted != NULL ? (unsigned)strtoul(wanted, NULL, 10) : 100;
     must_spawn();
     (void)cage_finish();
-    int before = cage_open_descriptors();
+    int before = own_descriptors();
     int theirs = descriptors_of(spawner.pid) + SPARE_FDS;
-    char rss[64];
-    (void)snprintf(rss, sizeof rss, "%s", cage_status_line(spawner.pid, "VmRSS"));
+    long rss = resident_kib(spawner.pid);
+    long our_rss = resident_kib(getpid());
     for (unsigned i = 0; i < cycles; i++) {
-        cage_spec.slot = i % HOST_SLOTS;
+        cage_spec.slot = i % CYCLE_SLOTS;
         must_spawn();
         host_child_kill(&cage_child);
         (void)cage_finish();
     }
-    ck_assert_int_eq(cage_open_descriptors(), before);
-    long grown = strtol(cage_status_line(spawner.pid, "VmRSS"), NULL, 10) - strtol(rss, NULL, 10);
-    ck_assert_msg(grown < 512, "the spawner has grown by %ld KiB in %u cycles", grown, cycles);
+    ck_assert_int_eq(own_descriptors(), before);
+    long grown = resident_kib(spawner.pid) - rss;
+    long we_grew = resident_kib(getpid()) - our_rss;
+    ck_assert_msg(grown < 512 && we_grew < 512,
+                  "the spawner has grown by %ld KiB and we by %ld in %u cycles", grown, we_grew,
+                  cycles);
+    ck_assert_int_le(control_groups(), (int)(CYCLE_SLOTS + HOST_SPAWNER_SPARES));
     ck_assert_int_eq(waitpid(-1, NULL, WNOHANG), 0); /* the spawner, and nobody who has ended */
     /* It closes what it was handed after it has answered. */
     for (int i = 0; i < 100000 && descriptors_of(spawner.pid) > theirs; i++) {
