@@ -212,6 +212,26 @@ START_TEST(its_memory_is_closed_to_others)
 }
 END_TEST
 
+/* Its address space may be larger than the memory it is to have, since what it maps is shared: its
+ * control group ends the bomb that its limits let through, and nobody else. */
+START_TEST(a_bomb_meets_its_control_group) /* _i: profile */
+{
+    const struct attack row = {.name = "memory bomb", .argv = {"bomb"}};
+    struct host_exit end;
+    if (test.cgroups.version == 0) {
+        (void)printf("no control groups for us here: that a bomb ends in one was not tried\n");
+        return;
+    }
+    ck_assert_int_eq(selftest_set(&test, (enum selftest_profile)_i, SELFTEST_ALL), JIT_OK);
+    test.spec.shared_bytes_max += UINT64_C(1) << 30;
+    ck_assert_int_eq(selftest_try(&test, &row, (enum selftest_profile)_i, &end), JIT_OK);
+    ck_assert_msg(end.killed && end.code == SIGKILL, "%s", end.text);
+    const char *harm = bystander_harm(&test.by, &test.ring, &test.graph, &test.view);
+    ck_assert_msg(harm == NULL, "%s", harm);
+    ck_assert_int_eq(selftest_try(&test, &attacks[0], (enum selftest_profile)_i, &end), JIT_OK);
+}
+END_TEST
+
 /* Case 96: what a worker executes is sealed, also for whoever finds a way to its file. */
 START_TEST(the_program_cannot_be_overwritten)
 {
@@ -348,6 +368,9 @@ static void fill(Suite *suite, bool first)
     tcase_add_test(tcase, its_memory_is_closed_to_others);
     tcase_add_test(tcase, the_program_cannot_be_overwritten);
     tcase_add_test(tcase, a_ring_that_turns_to_zero);
+    TCase *groups = test_case(suite, "groups", CAGE_PATIENCE);
+    tcase_add_checked_fixture(groups, setup, teardown);
+    tcase_add_loop_test(groups, a_bomb_meets_its_control_group, 0, SELFTEST_PROFILES);
 #else
     (void)run_all;
 #endif

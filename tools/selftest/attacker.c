@@ -237,13 +237,18 @@ static int try_nap(void)
     return 0;
 }
 
-static int try_memory(void)
+/* Address space, or memory that is there. */
+static int try_memory(bool touched)
 {
+    const size_t size = 16u << 20;
     for (unsigned i = 0; i < 1024; i++) {
-        void *block =
-            mmap(NULL, 16u << 20, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+        volatile uint8_t *block =
+            mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
         if (block == MAP_FAILED) {
             return errno;
+        }
+        for (size_t at = 0; touched && at < size; at += 4096) {
+            block[at] = 1;
         }
     }
     return 0;
@@ -318,7 +323,8 @@ static int attempt(char **argv)
     return strcmp(what, "work") == 0       ? try_work()
            : strcmp(what, "nap") == 0      ? try_nap()
            : strcmp(what, "vsyscall") == 0 ? try_vsyscall()
-           : strcmp(what, "memory") == 0   ? try_memory()
+           : strcmp(what, "memory") == 0   ? try_memory(false)
+           : strcmp(what, "bomb") == 0     ? try_memory(true)
            : strcmp(what, "stack") == 0    ? try_stack(4096)
            : strcmp(what, "exit") == 0     ? (int)argument(argv[1])
                                            : ATTACKER_EXIT_UNKNOWN;

@@ -66,6 +66,7 @@ enum jit_err selftest_open(const struct host_probe *probe, const struct host_loa
     memset(out, 0, sizeof *out);
     out->ring = out->graph = out->view = out->program = none;
     out->by.listener = out->by.packets = out->by.victim = -1;
+    out->cgroups = (struct host_cgroups)HOST_CGROUPS_NONE;
     out->probe = probe;
     out->less = *probe;
     out->attacker = attacker;
@@ -94,6 +95,15 @@ enum jit_err selftest_open(const struct host_probe *probe, const struct host_loa
         .heap_bytes = 64u << 20,
         .stack_bytes = 1u << 20,
     };
+    if (probe->facts[HOST_CGROUP_MEMORY].present) {
+        int failed = host_cgroups_open(&host_cgroup_here, getpid(), &out->cgroups);
+        if (failed != 0) {
+            (void)snprintf(message, message_size, "control groups, which were there before: %s",
+                           out->cgroups.detail);
+            return JIT_EIO;
+        }
+        out->spec.cgroups = &out->cgroups;
+    }
     err = bystander_init(&out->by);
     if (err != JIT_OK) {
         (void)snprintf(message, message_size, "a file in /tmp and sockets beside the sandbox: %s",
@@ -105,6 +115,7 @@ enum jit_err selftest_open(const struct host_probe *probe, const struct host_loa
 void selftest_close(struct selftest *test)
 {
     bystander_release(&test->by);
+    host_cgroups_close(&test->cgroups);
     host_memory_close(&test->ring);
     host_memory_close(&test->graph);
     host_memory_close(&test->view);

@@ -32,6 +32,7 @@ struct selftest {
     const struct host_loader *attacker;
     struct host_filter start, final, native;
     struct host_memory ring, graph, view, program;
+    struct host_cgroups cgroups; /* as a supervisor's workers are in, where there are any */
     struct attacker_ring *words;
     struct host_spawn_spec spec;
     struct bystander by;
@@ -39,7 +40,8 @@ struct selftest {
     void *user;
 };
 
-/* Owns: *out: selftest_close(), on error as well. `message`: why it could not be made ready. */
+/* Owns: *out: selftest_close(), by this process, on error as well. `message`: why it could not be
+ * made ready. */
 JIT_MUST_CHECK enum jit_err selftest_open(const struct host_probe *probe,
                                           const struct host_loader *attacker, struct selftest *out,
                                           char *message, size_t message_size);
