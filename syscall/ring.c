@@ -360,9 +360,6 @@ bool sys_ring_guest_receipt(struct sys_ring_guest *ring, struct sys_receipt *rec
     copy_out(&ring->memory, receipt_at(ring->receipt_head), receipt, sizeof *receipt);
     ring->receipt_head++;
     store32(&ring->memory, WORKER(receipt_head), ring->receipt_head);
-    if (waiting == SYS_RECEIPT_SLOTS) {
-        sys_ring_guest_ring(ring); /* the kernel may hold back more */
-    }
     return true;
 }
 

@@ -50,7 +50,8 @@ JIT_MUST_CHECK enum jit_err sys_ring_far(const struct sys_slot *slot, uint64_t a
                                          uint64_t *offset);
 /* Tell the worker how many were taken (after copying what lies far). */
 void sys_ring_host_release(struct sys_ring_host *ring);
-/* 1: written; 0: the worker has not taken older ones and there is no room; JIT_EPEER: nonsense. */
+/* 1: written; 0: the worker has not taken older ones and there is no room, and nobody rings when
+ * there is: a worker that does not take its receipts is not waited for; JIT_EPEER: nonsense. */
 JIT_MUST_CHECK int sys_ring_host_reply(struct sys_ring_host *ring,
                                        const struct sys_receipt *receipt);
 /* Let the worker work on `tick` (greater than the last one); sys_ring_host_ring tells it. */

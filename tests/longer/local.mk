@@ -1,9 +1,9 @@
 # The longer jobs: each a script, over the sources as they are packed, since a tree that is
 # configured takes no second build folder. All they make lies under build-longer/.
 longer_scripts = %D%/common.sh %D%/coverage.sh %D%/determinism.sh %D%/disks.sh %D%/soak.sh \
-	%D%/static.sh
+	%D%/static.sh %D%/tsan.sh
 EXTRA_DIST += $(longer_scripts) %D%/coverage.py build-aux/coverage-reasons.txt \
-	build-aux/findings.txt
+	build-aux/findings.txt build-aux/tsan.supp
 
 SEEDS = 20
 ROUNDS = 5
@@ -17,6 +17,8 @@ check-determinism: longer-source
 # It looks at the sources where they lie.
 check-static: all
 	$(srcdir)/%D%/static.sh '$(srcdir)' '$(check_headers_flags)'
+check-tsan: longer-source
+	$(srcdir)/%D%/tsan.sh build-longer/src
 coverage: longer-source
 	$(srcdir)/%D%/coverage.sh build-longer/src
 # On real file systems and with real processes, with what is built here.
@@ -25,5 +27,5 @@ check-disks: all
 soak: all
 	$(srcdir)/%D%/soak.sh '$(MINUTES)'
 
-.PHONY: longer-source check-determinism check-static check-disks coverage \
-	soak
+.PHONY: longer-source check-determinism check-static check-tsan check-disks \
+	coverage soak

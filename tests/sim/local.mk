@@ -33,6 +33,7 @@ night: tests/kernel/test_crash$(EXEEXT) tests/kernel/test_checkpoint$(EXEEXT) \
 	JIT_CRASH_ROUNDS=6 JIT_DAMAGE=all CK_TIMEOUT_MULTIPLIER=20 tests/kernel/test_checkpoint$(EXEEXT)
 	%D%/jitos-sim$(EXEEXT) --seed 1 --seeds 20000
 	$(MAKE) $(AM_MAKEFLAGS) check-static
+	$(MAKE) $(AM_MAKEFLAGS) check-tsan
 	$(MAKE) $(AM_MAKEFLAGS) check-determinism SEEDS=1000
 	$(MAKE) $(AM_MAKEFLAGS) check-disks ROUNDS=50
 	$(MAKE) $(AM_MAKEFLAGS) soak MINUTES=10

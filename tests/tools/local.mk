@@ -72,7 +72,7 @@ if !SANITIZED
 %C%_rogue_LDFLAGS = $(AM_LDFLAGS) -static-pie
 endif
 dist_check_SCRIPTS += %D%/test_native.sh %D%/test_link_click.sh %D%/test_selftest.sh \
-	%D%/test_kills.sh
+	%D%/test_kills.sh %D%/test_stops.sh
 EXTRA_DIST += docs/link-click.md docs/spec/program.md
 
 # Capabilities: the page shows what the programs print.
