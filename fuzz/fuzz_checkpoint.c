@@ -69,6 +69,12 @@ static void check_file(const uint8_t *bytes, size_t size, bool mended)
         struct rmg_fault fault;
         err = rmg_store_verify(store, &version, &fault);
         assert(err == JIT_OK);
+        struct kern_beside beside;
+        kern_beside_init(&beside, jit_heap_libc());
+        err = ckpt_bundle_load_beside(jit_heap_libc(), &bundle, &beside, &why);
+        assert(err == JIT_OK || (err == JIT_ECORRUPT && why[0] != '\0') || err == JIT_ELIMIT ||
+               err == JIT_ENOSPC);
+        kern_beside_release(&beside);
     } else {
         assert(err != JIT_ECORRUPT || why[0] != '\0');
     }

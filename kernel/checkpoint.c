@@ -28,8 +28,8 @@ static void manifest_file(const struct jit_id *id, char name[CKPT_FILE_NAME_MAX]
 
 /* ---- writing ---- */
 
-static void add_segment(struct ckpt_manifest *m, enum ckpt_segment_kind kind,
-                        const struct jit_id *id, uint64_t size)
+void ckpt_segment_add(struct ckpt_manifest *m, enum ckpt_segment_kind kind, const struct jit_id *id,
+                      uint64_t size)
 {
     assert(m->segment_count < CKPT_SEGMENTS_MAX);
     m->segments[m->segment_count++] = (struct ckpt_segment){.kind = kind, .id = *id, .size = size};
@@ -65,7 +65,7 @@ static enum jit_err write_state(struct ckpt_job *job)
     }
     err = blob_finish(w.blob, &id, &size);
     if (err == JIT_OK) {
-        add_segment(&job->manifest, CKPT_STATE, &id, size);
+        ckpt_segment_add(&job->manifest, CKPT_STATE, &id, size);
         job->bytes_written += size;
     }
     return err;
@@ -77,12 +77,17 @@ static enum jit_err write_difference(struct ckpt_job *job)
     const struct ckpt_manifest *base = job->base_manifest;
     struct jit_buf patch;
     struct jit_id id;
-    if (base == NULL || base->segment_count >= CHAIN_MAX) {
+    uint32_t count = 0;
+    while (base != NULL && count < base->segment_count &&
+           base->segments[count].kind <= CKPT_PATCH) {
+        count++;
+    }
+    if (base == NULL || count >= CHAIN_MAX) {
         return JIT_ELIMIT;
     }
     uint64_t whole = base->segments[0].size;
     uint64_t chain = 0;
-    for (uint32_t i = 1; i < base->segment_count; i++) {
+    for (uint32_t i = 1; i < count; i++) {
         chain += base->segments[i].size;
     }
     uint64_t bound = whole / 2 > CHAIN_BYTES_MIN ? whole / 2 : CHAIN_BYTES_MIN;
@@ -93,7 +98,7 @@ static enum jit_err write_difference(struct ckpt_job *job)
     enum jit_err err = JIT_OK;
     jit_buf_init(&patch, job->heap, bound - chain);
     job->manifest.parent = base->id;
-    job->manifest.segment_count = base->segment_count;
+    job->manifest.segment_count = count;
     memcpy(job->manifest.segments, base->segments,
            job->manifest.segment_count * sizeof base->segments[0]);
     if (!jit_id_equal(&base->state_root, &job->state.version.state_root)) {
@@ -102,7 +107,7 @@ static enum jit_err write_difference(struct ckpt_job *job)
             err = blob_put_in(job->heap, job->io, CKPT_DIR, patch.data, patch.size, &id);
         }
         if (err == JIT_OK) {
-            add_segment(&job->manifest, CKPT_PATCH, &id, patch.size);
+            ckpt_segment_add(&job->manifest, CKPT_PATCH, &id, patch.size);
             job->bytes_written += patch.size;
         }
     }
@@ -187,6 +192,9 @@ enum jit_err ckpt_write(struct ckpt_job *job)
     if (err == JIT_OK) {
         err = write_difference(job);
         err = err == JIT_ELIMIT ? write_state(job) : err;
+    }
+    if (err == JIT_OK && job->beside != NULL) {
+        err = ckpt_beside_write(job);
     }
     if (err == JIT_OK && job->stop != NULL && job->stop(job->user)) {
         err = JIT_EAGAIN;
@@ -414,8 +422,8 @@ const struct ckpt_entry *ckpt_list_start(const struct ckpt_list *list, uint64_t 
 /* ---- states ---- */
 
 /* A segment as bytes, proved. */
-static enum jit_err read_segment(struct jit_heap *heap, struct jit_io *io,
-                                 const struct ckpt_segment *segment, uint8_t **out)
+enum jit_err ckpt_segment_read(struct jit_heap *heap, struct jit_io *io,
+                               const struct ckpt_segment *segment, uint8_t **out)
 {
     struct blob_reader reader;
     *out = NULL;
@@ -475,10 +483,12 @@ enum jit_err ckpt_load(struct jit_heap *heap, struct jit_io *io,
     enum jit_err err = JIT_OK;
     struct rmg_version version = rmg_version_empty();
     *why = "";
-    for (uint32_t i = 0; err == JIT_OK && i < manifest->segment_count; i++) {
+    for (uint32_t i = 0;
+         err == JIT_OK && i < manifest->segment_count && manifest->segments[i].kind <= CKPT_PATCH;
+         i++) {
         const struct ckpt_segment *segment = &manifest->segments[i];
         uint8_t *bytes = NULL;
-        err = read_segment(heap, io, segment, &bytes);
+        err = ckpt_segment_read(heap, io, segment, &bytes);
         if (err != JIT_OK && !is_host(err)) {
             *why = "a segment that it needs is missing or not what its name says";
         } else if (err == JIT_OK) {

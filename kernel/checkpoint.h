@@ -25,8 +25,10 @@
 #define CKPT_FILE_NAME_MAX 80u
 
 enum ckpt_segment_kind {
-    CKPT_STATE = 1, /* docs/spec/rmg-file.md */
-    CKPT_PATCH = 2  /* docs/spec/patch.md */
+    CKPT_STATE = 1,       /* docs/spec/rmg-file.md */
+    CKPT_PATCH = 2,       /* docs/spec/patch.md */
+    CKPT_BESIDE = 3,      /* what processes have beside the state, whole */
+    CKPT_BESIDE_PATCH = 4 /* what of it differs */
 };
 struct ckpt_segment {
     enum ckpt_segment_kind kind;
@@ -74,6 +76,25 @@ JIT_MUST_CHECK enum jit_err ckpt_key(struct jit_io *io, bool make,
 
 /* ---- writing ---- */
 
+/* What processes have beside the state (kernel/core/beside.h): pinned versions. */
+struct ckpt_own {
+    struct jit_id process;
+    const struct rmg_store *store;
+    struct rmg_version now;
+    struct rmg_version base; /* as it is in the base; the empty one: it is not there */
+};
+struct ckpt_beside {
+    struct ckpt_own *owns; /* ascending by process */
+    uint32_t own_count;
+    struct kern_death *deaths; /* oldest first */
+    uint32_t death_count;
+    bool same_deaths; /* as in the base */
+};
+/* All of it as it is now; borrows the graphs. Errors: JIT_ENOMEM. */
+JIT_MUST_CHECK enum jit_err ckpt_beside_of(struct jit_heap *heap, const struct kern_beside *beside,
+                                           struct ckpt_beside *out);
+void ckpt_beside_release(struct jit_heap *heap, struct ckpt_beside *beside);
+
 struct ckpt_job {
     struct jit_heap *heap;
     struct jit_io *io;
@@ -82,6 +103,7 @@ struct ckpt_job {
     /* The newest checkpoint and its state, to write what differs only; manifest NULL: none. */
     struct rmg_state base;
     const struct ckpt_manifest *base_manifest;
+    const struct ckpt_beside *beside; /* NULL: nothing */
     /* All but id, parent, segments and state_root, which come from the writing. */
     struct ckpt_manifest manifest;
     bool sync_log;            /* the log may not be on the medium (--durability none) */
@@ -137,6 +159,10 @@ JIT_MUST_CHECK enum jit_err ckpt_manifest_check(const uint8_t *bytes, size_t siz
 JIT_MUST_CHECK enum jit_err ckpt_load(struct jit_heap *heap, struct jit_io *io,
                                       const struct ckpt_manifest *manifest, struct rmg_store *store,
                                       struct rmg_version *out, const char **why);
+/* What processes had beside it, into what is empty. Errors: as above. */
+JIT_MUST_CHECK enum jit_err ckpt_load_beside(struct jit_heap *heap, struct jit_io *io,
+                                             const struct ckpt_manifest *manifest,
+                                             struct kern_beside *out, const char **why);
 /* Its segments' bytes alone. */
 JIT_MUST_CHECK enum jit_err ckpt_verify(struct jit_heap *heap, struct jit_io *io,
                                         const struct ckpt_manifest *manifest,
@@ -154,13 +180,15 @@ struct ckpt_found_options {
 JIT_MUST_CHECK enum jit_err ckpt_found(struct ckpt_job *job,
                                        const struct ckpt_found_options *options);
 
-/* A checkpoint in one file: a head, the whole state, the signed manifest. The manifest's segments
- * and state_root are set here. Once all is written, head goes over the first bytes of the file:
- * they are zeros until then. Errors: write's, JIT_ENOMEM, JIT_ECORRUPT. */
+/* A checkpoint in one file: a head, the whole state, what processes have beside it (NULL: nothing),
+ * the signed manifest. The manifest's segments and state_root are set here. Once all is written,
+ * head goes over the first bytes of the file: they are zeros until then. Errors: write's,
+ * JIT_ENOMEM, JIT_ECORRUPT. */
 #define CKPT_BUNDLE_HEAD 16u
 JIT_MUST_CHECK enum jit_err
 ckpt_bundle_write(struct jit_heap *heap, const struct rmg_state *state,
-                  struct ckpt_manifest *manifest, const uint8_t seed[JIT_SIGN_SEED_BYTES],
+                  const struct ckpt_beside *beside, struct ckpt_manifest *manifest,
+                  const uint8_t seed[JIT_SIGN_SEED_BYTES],
                   enum jit_err (*write)(void *user, const uint8_t *bytes, size_t size), void *user,
                   uint8_t head[CKPT_BUNDLE_HEAD]);
 struct ckpt_bundle {
@@ -168,6 +196,8 @@ struct ckpt_bundle {
     uint8_t signer[JIT_SIGN_PUBLIC_BYTES];
     const uint8_t *state; /* borrowed: an .rmg file */
     uint64_t state_size;
+    const uint8_t *beside; /* borrowed; NULL: nothing */
+    uint64_t beside_size;
 };
 /* All hashes and the signature. Errors: JIT_ECORRUPT, JIT_EVERSION; *why. */
 JIT_MUST_CHECK enum jit_err ckpt_bundle_open(const uint8_t *bytes, uint64_t size,
@@ -177,6 +207,26 @@ JIT_MUST_CHECK enum jit_err ckpt_bundle_load(struct jit_heap *heap,
                                              const struct ckpt_bundle *bundle,
                                              struct rmg_store *store, struct rmg_version *out,
                                              const char **why);
+
+/* What processes had beside it, into what is empty. Errors: as above. */
+JIT_MUST_CHECK enum jit_err ckpt_bundle_load_beside(struct jit_heap *heap,
+                                                    const struct ckpt_bundle *bundle,
+                                                    struct kern_beside *out, const char **why);
+
+/* ---- segments of what is beside a state (checkpoint_beside.c) ---- */
+
+JIT_MUST_CHECK enum jit_err ckpt_beside_write(struct ckpt_job *job);
+/* All of it, whole, piece by piece. Errors: write's, JIT_ENOMEM, JIT_ECORRUPT. */
+JIT_MUST_CHECK enum jit_err
+ckpt_beside_encode(struct jit_heap *heap, const struct ckpt_beside *beside, bool whole,
+                   enum jit_err (*write)(void *user, const uint8_t *bytes, size_t size),
+                   void *user);
+JIT_MUST_CHECK enum jit_err ckpt_beside_decode(struct jit_heap *heap, const uint8_t *bytes,
+                                               uint64_t size, bool whole, struct kern_beside *out);
+JIT_MUST_CHECK enum jit_err ckpt_segment_read(struct jit_heap *heap, struct jit_io *io,
+                                              const struct ckpt_segment *segment, uint8_t **out);
+void ckpt_segment_add(struct ckpt_manifest *manifest, enum ckpt_segment_kind kind,
+                      const struct jit_id *id, uint64_t size);
 
 /* ---- removing ---- */
 

@@ -11,7 +11,7 @@
 
 #define MANIFEST_MAGIC 0x504B434Au /* "JCKP" */
 #define MANIFEST_MAJOR 1u
-#define MANIFEST_MINOR 0u
+#define MANIFEST_MINOR 1u /* of those that have something beside the state; else 0 */
 #define SIZE_AT        8u
 
 #define KEY_FILE   "KEY"
@@ -53,13 +53,18 @@ static uint32_t deviations_kept(const struct kern_deviations *deviations)
                                                    : KERN_DEVIATIONS_MAX;
 }
 
+static bool has_beside(const struct ckpt_manifest *m)
+{
+    return m->segment_count > 0 && m->segments[m->segment_count - 1].kind >= CKPT_BESIDE;
+}
+
 void ckpt_manifest_encode(struct ckpt_manifest *m, struct jit_buf *buf)
 {
     size_t begin = buf->size;
     assert(m->segment_count <= CKPT_SEGMENTS_MAX);
     jit_buf_put_u32(buf, MANIFEST_MAGIC);
     jit_buf_put_u16(buf, MANIFEST_MAJOR);
-    jit_buf_put_u16(buf, MANIFEST_MINOR);
+    jit_buf_put_u16(buf, has_beside(m) ? MANIFEST_MINOR : 0);
     jit_buf_put_u64(buf, 0); /* the size, when it is known */
     jit_buf_put_u32(buf, m->policy);
     jit_buf_put(buf, m->uuid, sizeof m->uuid);
@@ -132,13 +137,21 @@ static void get_deviations(struct jit_cursor *cur, struct kern_deviations *out)
     }
 }
 
-/* A whole state first, then patches on it. */
+/* A whole state first, then patches on it; then the same of what is beside it. */
 static bool segments_good(const struct ckpt_manifest *m)
 {
+    enum ckpt_segment_kind before = 0;
     for (uint32_t i = 0; i < m->segment_count; i++) {
-        if (m->segments[i].kind != (i == 0 ? CKPT_STATE : CKPT_PATCH) || m->segments[i].size == 0) {
+        const enum ckpt_segment_kind kind = m->segments[i].kind;
+        const bool follows = kind == CKPT_STATE          ? i == 0
+                             : kind == CKPT_PATCH        ? before == CKPT_STATE || before == kind
+                             : kind == CKPT_BESIDE       ? i > 0 && before < kind
+                             : kind == CKPT_BESIDE_PATCH ? before == CKPT_BESIDE || before == kind
+                                                         : false;
+        if (!follows || m->segments[i].size == 0) {
             return false;
         }
+        before = kind;
     }
     return m->segment_count > 0;
 }
@@ -203,7 +216,8 @@ enum jit_err ckpt_manifest_decode(const uint8_t *bytes, size_t bytes_size,
         get_text(&cur, out->name, CKPT_NAME_MAX) && get_text(&cur, out->grade, CKPT_GRADE_MAX);
     get_deviations(&cur, &out->deviations);
     get_segments(&cur, out);
-    if (!jit_cursor_done(&cur) || !texts || !segments_good(out) || !mark_good(out) ||
+    if (!jit_cursor_done(&cur) || !texts || !segments_good(out) ||
+        (minor == MANIFEST_MINOR) != has_beside(out) || !mark_good(out) ||
         (out->name[0] != '\0' && !ckpt_name_good(out->name))) {
         return JIT_EFORMAT;
     }

@@ -12,8 +12,9 @@
 
 #define BUNDLE_MAGIC 0x584B434Au /* "JCKX" */
 #define BUNDLE_MAJOR 1u
-#define BUNDLE_MINOR 0u
+#define BUNDLE_MINOR 1u /* of those that have something beside the state; else 0 */
 #define BUNDLE_HEAD  16u
+#define BESIDE_HEAD  16u /* before what is beside the state: its size, and zeros */
 
 /* ---- a new folder ---- */
 
@@ -65,15 +66,72 @@ static enum jit_err bundle_piece(void *user, const uint8_t *bytes, size_t size)
     return w->write(w->user, bytes, size);
 }
 
+static void bundle_segment(struct bundle_writer *w, struct ckpt_manifest *manifest,
+                           enum ckpt_segment_kind kind)
+{
+    struct jit_id id;
+    jit_hasher_final(&w->hasher, &id);
+    ckpt_segment_add(manifest, kind, &id, w->size);
+}
+
+static enum jit_err keep_piece(void *user, const uint8_t *bytes, size_t size)
+{
+    struct jit_buf *buf = user;
+    jit_buf_put(buf, bytes, size);
+    return buf->err;
+}
+
+/* Its size stands before it, so it is made in memory first. */
+static enum jit_err bundle_beside(struct jit_heap *heap, const struct ckpt_beside *beside,
+                                  struct bundle_writer *w, struct ckpt_manifest *manifest)
+{
+    struct jit_buf buf;
+    uint8_t head[BESIDE_HEAD] = {0};
+    jit_buf_init(&buf, heap, SIZE_MAX);
+    enum jit_err err = ckpt_beside_encode(heap, beside, true, keep_piece, &buf);
+    jit_put_le64(head, buf.size);
+    if (err == JIT_OK) {
+        err = w->write(w->user, head, sizeof head);
+    }
+    if (err == JIT_OK) {
+        jit_hasher_init(&w->hasher);
+        w->size = 0;
+        err = bundle_piece(w, buf.data, buf.size);
+    }
+    if (err == JIT_OK) {
+        bundle_segment(w, manifest, CKPT_BESIDE);
+    }
+    jit_buf_release(&buf);
+    return err;
+}
+
+static enum jit_err bundle_manifest(struct jit_heap *heap, struct ckpt_manifest *manifest,
+                                    const uint8_t seed[JIT_SIGN_SEED_BYTES],
+                                    const struct bundle_writer *w)
+{
+    struct jit_buf bytes;
+    jit_buf_init(&bytes, heap, CKPT_MANIFEST_MAX);
+    ckpt_manifest_encode(manifest, &bytes);
+    enum jit_err err = bytes.err;
+    if (err == JIT_OK) {
+        err = rmg_envelope_sign(NULL, CKPT_KIND, &manifest->id, seed, &bytes);
+    }
+    if (err == JIT_OK) {
+        err = w->write(w->user, bytes.data, bytes.size);
+    }
+    jit_buf_release(&bytes);
+    return err;
+}
+
 enum jit_err ckpt_bundle_write(struct jit_heap *heap, const struct rmg_state *state,
-                               struct ckpt_manifest *manifest,
+                               const struct ckpt_beside *beside, struct ckpt_manifest *manifest,
                                const uint8_t seed[JIT_SIGN_SEED_BYTES],
                                enum jit_err (*write)(void *user, const uint8_t *bytes, size_t size),
                                void *user, uint8_t head[CKPT_BUNDLE_HEAD])
 {
     struct bundle_writer w = {.write = write, .user = user};
-    struct jit_buf bytes;
     static_assert(BUNDLE_HEAD == CKPT_BUNDLE_HEAD, "one head");
+    const bool more = beside != NULL && (beside->own_count > 0 || beside->death_count > 0);
     jit_hasher_init(&w.hasher);
     memset(head, 0, BUNDLE_HEAD);
     enum jit_err err = write(user, head, BUNDLE_HEAD);
@@ -83,26 +141,29 @@ enum jit_err ckpt_bundle_write(struct jit_heap *heap, const struct rmg_state *st
     if (err != JIT_OK) {
         return err;
     }
+    const uint64_t state_size = w.size;
     manifest->parent = (struct jit_id){{0}};
-    manifest->segment_count = 1;
-    manifest->segments[0] = (struct ckpt_segment){.kind = CKPT_STATE, .size = w.size};
-    jit_hasher_final(&w.hasher, &manifest->segments[0].id);
+    manifest->segment_count = 0;
+    bundle_segment(&w, manifest, CKPT_STATE);
     manifest->state_root = state->version.state_root;
-    jit_buf_init(&bytes, heap, CKPT_MANIFEST_MAX);
-    ckpt_manifest_encode(manifest, &bytes);
-    err = bytes.err;
-    if (err == JIT_OK) {
-        err = rmg_envelope_sign(NULL, CKPT_KIND, &manifest->id, seed, &bytes);
+    if (more) {
+        err = bundle_beside(heap, beside, &w, manifest);
     }
     if (err == JIT_OK) {
-        err = write(user, bytes.data, bytes.size);
+        err = bundle_manifest(heap, manifest, seed, &w);
     }
-    jit_buf_release(&bytes);
     jit_put_le32(head, BUNDLE_MAGIC);
     jit_put_le16(head + 4, BUNDLE_MAJOR);
-    jit_put_le16(head + 6, BUNDLE_MINOR);
-    jit_put_le64(head + 8, w.size);
+    jit_put_le16(head + 6, more ? BUNDLE_MINOR : 0);
+    jit_put_le64(head + 8, state_size);
     return err;
+}
+
+static bool is_segment(const struct ckpt_segment *segment, const uint8_t *bytes, uint64_t size)
+{
+    struct jit_id id;
+    jit_hash(bytes, size, &id);
+    return segment->size == size && jit_id_equal(&segment->id, &id);
 }
 
 enum jit_err ckpt_bundle_open(const uint8_t *bytes, uint64_t size, struct ckpt_bundle *out,
@@ -113,26 +174,41 @@ enum jit_err ckpt_bundle_open(const uint8_t *bytes, uint64_t size, struct ckpt_b
     if (size < BUNDLE_HEAD || jit_le32(bytes) != BUNDLE_MAGIC) {
         return JIT_ECORRUPT;
     }
-    if (jit_le16(bytes + 4) != BUNDLE_MAJOR || jit_le16(bytes + 6) > BUNDLE_MINOR) {
+    const uint16_t minor = jit_le16(bytes + 6);
+    if (jit_le16(bytes + 4) != BUNDLE_MAJOR || minor > BUNDLE_MINOR) {
         *why = "an exported checkpoint of a newer format than this program knows";
         return JIT_EVERSION;
     }
-    uint64_t state_size = jit_le64(bytes + 8);
-    if (state_size > size - BUNDLE_HEAD || size - BUNDLE_HEAD - state_size > CKPT_MANIFEST_MAX) {
-        *why = "it is cut short, or longer than it says";
+    *why = "it is cut short, or longer than it says";
+    const uint64_t state_size = jit_le64(bytes + 8);
+    uint64_t left = size - BUNDLE_HEAD;
+    if (state_size > left) {
         return JIT_ECORRUPT;
     }
     const uint8_t *tail = bytes + BUNDLE_HEAD + state_size;
-    enum jit_err err = ckpt_manifest_check(tail, (size_t)(size - BUNDLE_HEAD - state_size),
-                                           &out->manifest, out->signer, why);
+    left -= state_size;
+    if (minor == BUNDLE_MINOR) {
+        if (left < BESIDE_HEAD || jit_le64(tail) > left - BESIDE_HEAD || jit_le64(tail) == 0 ||
+            jit_le64(tail + 8) != 0) {
+            return JIT_ECORRUPT;
+        }
+        out->beside = tail + BESIDE_HEAD;
+        out->beside_size = jit_le64(tail);
+        tail = out->beside + out->beside_size;
+        left -= BESIDE_HEAD + out->beside_size;
+    }
+    if (left > CKPT_MANIFEST_MAX) {
+        return JIT_ECORRUPT;
+    }
+    enum jit_err err = ckpt_manifest_check(tail, (size_t)left, &out->manifest, out->signer, why);
     if (err != JIT_OK) {
         return err;
     }
-    struct jit_id id;
-    jit_hash(bytes + BUNDLE_HEAD, state_size, &id);
-    const struct ckpt_segment *state = &out->manifest.segments[0];
-    if (out->manifest.segment_count != 1 || state->size != state_size ||
-        !jit_id_equal(&state->id, &id)) {
+    const struct ckpt_manifest *m = &out->manifest;
+    if (m->segment_count != 1u + minor ||
+        !is_segment(&m->segments[0], bytes + BUNDLE_HEAD, state_size) ||
+        (minor == BUNDLE_MINOR && (m->segments[1].kind != CKPT_BESIDE ||
+                                   !is_segment(&m->segments[1], out->beside, out->beside_size)))) {
         *why = "its state is not the one that was signed";
         return JIT_ECORRUPT;
     }

@@ -461,6 +461,7 @@ enum jit_err supervisor_start_core(struct shell_supervisor *s, char *message, si
         .commit = s->system.replay.commit,
         .tick = s->system.replay.tick,
         .deviations = &s->system.replay.deviations,
+        .beside = &s->system.replay.beside,
     };
     enum jit_err err = kern_core_new(&options, &s->core, &where);
     if (err != JIT_OK) {

@@ -122,6 +122,7 @@ static void do_spawn(struct shell_supervisor *s, uint32_t index)
     } else {
         shell_worker_release(&w->worker);
     }
+    w->worker.own = w->image != NULL ? kern_core_own(s->core, index) : NULL;
     enum jit_err err = kern_core_boot(s->core, index, &spec);
     if (err == JIT_OK) {
         err = shell_worker_spawn(&w->worker, s->heap, &s->nursery, w->image, index, &spec, &fault);

@@ -37,9 +37,18 @@ struct supervisor_checkpoint {
     uint64_t log_last;          /* bytes of the log then */
     bool failed;                /* said once */
 
+    struct ckpt_beside beside; /* likewise; its versions are pinned in the stores of the replay */
+    uint64_t deaths;           /* kern_beside.deaths_told at this one, */
+    uint64_t deaths_base;      /* and at the base */
+
     /* The thread's, while it runs. */
     struct rmg_arena arenas[2]; /* copies: the originals grow */
     struct rmg_store *store;
+    struct reader { /* of each graph that a process keeps */
+        struct rmg_arena arena;
+        struct rmg_store *store;
+    } * readers;
+    uint32_t reader_count;
     struct jit_io *io;
     uint8_t seed[JIT_SIGN_SEED_BYTES];
     struct ckpt_job job;
@@ -116,13 +125,95 @@ static void *write_it(void *user)
     return NULL;
 }
 
-static void give_up(struct supervisor_checkpoint *c, enum jit_err err)
+/* ---- what processes keep ---- */
+
+static struct kern_own *own_of(struct supervisor_checkpoint *c, uint32_t i)
+{
+    return kern_own_find(&c->supervisor->system.replay.beside, &c->beside.owns[i].process);
+}
+
+static void unpin_owns(struct supervisor_checkpoint *c, uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        rmg_store_unpin(own_of(c, i)->store, &c->beside.owns[i].now);
+    }
+}
+
+/* Between two ticks: the versions that are the newest now. */
+static enum jit_err pin_owns(struct supervisor_checkpoint *c)
 {
     struct shell_supervisor *s = c->supervisor;
+    uint32_t count = 0;
+    enum jit_err err = ckpt_beside_of(s->heap, &s->system.replay.beside, &c->beside);
+    while (err == JIT_OK && count < c->beside.own_count) {
+        err = rmg_store_pin(own_of(c, count)->store, &c->beside.owns[count].now);
+        count += err == JIT_OK;
+    }
+    if (err != JIT_OK) {
+        unpin_owns(c, count);
+        ckpt_beside_release(s->heap, &c->beside);
+    }
+    return err;
+}
+
+/* A store of its own over the same memory, as for the state. */
+static enum jit_err open_readers(struct supervisor_checkpoint *c)
+{
+    struct jit_heap *heap = c->supervisor->heap;
+    enum jit_err err = JIT_OK;
+    c->readers = jit_heap_zalloc(heap, c->beside.own_count + 1u, sizeof *c->readers);
+    if (c->readers == NULL) {
+        return JIT_ENOMEM;
+    }
+    for (uint32_t i = 0; err == JIT_OK && i < c->beside.own_count; i++) {
+        struct reader *reader = &c->readers[c->reader_count];
+        const struct rmg_store_options options = {.arenas = {&reader->arena}, .arena_count = 1};
+        reader->arena = own_of(c, i)->arena;
+        err = rmg_store_new(heap, &options, &reader->store);
+        c->beside.owns[i].store = reader->store;
+        c->reader_count += err == JIT_OK;
+    }
+    return err;
+}
+
+static void close_stores(struct supervisor_checkpoint *c)
+{
+    for (uint32_t i = 0; i < c->reader_count; i++) {
+        rmg_store_free(c->readers[i].store);
+    }
+    c->supervisor->heap->free(c->supervisor->heap, c->readers);
+    c->readers = NULL;
+    c->reader_count = 0;
     rmg_store_free(c->store);
     io_posix_close(c->io);
     c->store = NULL;
     c->io = NULL;
+}
+
+/* What was written is what the next one differs from. Without memory to note that the next is
+ * whole. */
+static void mark_owns(struct supervisor_checkpoint *c)
+{
+    enum jit_err err = JIT_OK;
+    for (uint32_t i = 0; i < c->beside.own_count; i++) {
+        enum jit_err one = kern_own_mark(own_of(c, i), &c->beside.owns[i].now);
+        err = err == JIT_OK ? one : err;
+    }
+    unpin_owns(c, c->beside.own_count);
+    c->deaths_base = c->deaths;
+    if (err != JIT_OK) {
+        c->has_base = false;
+        rmg_store_unpin(c->supervisor->system.store, &c->base_version);
+    }
+    ckpt_beside_release(c->supervisor->heap, &c->beside);
+}
+
+static void give_up(struct supervisor_checkpoint *c, enum jit_err err)
+{
+    struct shell_supervisor *s = c->supervisor;
+    close_stores(c);
+    unpin_owns(c, c->beside.own_count);
+    ckpt_beside_release(s->heap, &c->beside);
     rmg_store_unpin(s->system.store, &c->version);
     c->phase = CHECKPOINT_NONE;
     if (err != JIT_EAGAIN && !c->failed) {
@@ -136,16 +227,14 @@ static void give_up(struct supervisor_checkpoint *c, enum jit_err err)
 static void keep(struct supervisor_checkpoint *c)
 {
     struct shell_supervisor *s = c->supervisor;
-    rmg_store_free(c->store);
-    io_posix_close(c->io);
-    c->store = NULL;
-    c->io = NULL;
+    close_stores(c);
     if (c->has_base) {
         rmg_store_unpin(s->system.store, &c->base_version);
     }
     c->has_base = true;
     c->base = c->job.manifest;
     c->base_version = c->version;
+    mark_owns(c);
     c->phase = CHECKPOINT_NONE;
     c->failed = false;
     answer(c, JIT_OK);
@@ -183,6 +272,9 @@ static void start_thread(struct supervisor_checkpoint *c)
     c->arenas[1].grow = NULL;
     enum jit_err err = rmg_store_new(s->heap, &store, &c->store);
     if (err == JIT_OK) {
+        err = open_readers(c);
+    }
+    if (err == JIT_OK) {
         err = io_posix_open(s->heap, s->system.folder.fd, &io, &c->io);
     }
     c->job.heap = s->heap;
@@ -191,6 +283,7 @@ static void start_thread(struct supervisor_checkpoint *c)
     c->job.state = (struct rmg_state){.store = c->store, .version = c->version};
     c->job.base = (struct rmg_state){.store = c->store, .version = c->base_version};
     c->job.base_manifest = c->has_base ? &c->base : NULL;
+    c->job.beside = &c->beside;
     c->job.sync_log = s->options.durability == LOG_DURABILITY_NONE;
     c->job.stop = told_to_stop;
     c->job.user = c;
@@ -223,6 +316,13 @@ static enum jit_err begin(struct supervisor_checkpoint *c, const char *name)
     if (err != JIT_OK) {
         return err;
     }
+    err = pin_owns(c);
+    if (err != JIT_OK) {
+        rmg_store_unpin(s->system.store, &version);
+        return err;
+    }
+    c->deaths = s->system.replay.beside.deaths_told;
+    c->beside.same_deaths = c->has_base && c->deaths_base == c->deaths;
     c->version = version;
     shell_system_manifest(&s->system, &now, name, s->options.probe->grade, &c->job.manifest);
     c->phase = CHECKPOINT_PINNED;
@@ -329,6 +429,7 @@ enum jit_err supervisor_checkpoint_new(struct shell_supervisor *s)
         c->base = *s->system.from;
         c->base_version = s->system.from_version;
         c->tick_last = c->base.tick;
+        c->deaths_base = UINT64_MAX; /* not known: said again */
     }
     c->log_last = log_bytes(s);
     return JIT_OK;
@@ -345,8 +446,8 @@ void supervisor_checkpoint_free(struct shell_supervisor *s)
         atomic_store(&c->stop, true);
         pthread_join(c->thread, NULL);
     }
-    rmg_store_free(c->store);
-    io_posix_close(c->io);
+    close_stores(c);
+    ckpt_beside_release(s->heap, &c->beside);
     if (c->done_fd >= 0) {
         close(c->done_fd);
     }

@@ -290,6 +290,10 @@ static enum jit_err begin_at(struct shell_system *system,
         err = ckpt_load(system->heap, system->io, entry->manifest, system->store, &version, &why);
     }
     if (err == JIT_OK) {
+        err = ckpt_load_beside(system->heap, system->io, entry->manifest, &system->replay.beside,
+                               &why);
+    }
+    if (err == JIT_OK) {
         err = rmg_store_pin(system->store, &version);
     }
     if (err == JIT_OK) {

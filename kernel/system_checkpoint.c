@@ -37,7 +37,12 @@ enum jit_err shell_system_checkpoint(struct shell_system *system, const char *na
                                    .denied = replay->denied,
                                    .deviations = &replay->deviations,
                                    .mark = system->mark};
+    struct ckpt_beside beside;
     assert(system->log != NULL && shell_system_ready(system));
+    enum jit_err err = ckpt_beside_of(system->heap, &replay->beside, &beside);
+    if (err != JIT_OK) {
+        return err;
+    }
     struct ckpt_job job = {
         .heap = system->heap,
         .io = system->io,
@@ -45,13 +50,15 @@ enum jit_err shell_system_checkpoint(struct shell_system *system, const char *na
         .state = {.store = system->store, .version = replay->version},
         .base = {.store = system->store, .version = system->from_version},
         .base_manifest = system->from,
+        .beside = &beside,
     };
     shell_system_manifest(system, &now, name, grade, &job.manifest);
-    enum jit_err err = ckpt_key(system->io, true, seed);
+    err = ckpt_key(system->io, true, seed);
     if (err == JIT_OK) {
         err = ckpt_write(&job);
     }
     jit_sign_forget(seed, sizeof seed);
+    ckpt_beside_release(system->heap, &beside);
     if (err == JIT_OK) {
         *out = job.manifest;
         *bytes_written = job.bytes_written;

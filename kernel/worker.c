@@ -73,7 +73,13 @@ enum jit_err shell_worker_spawn(struct shell_worker *worker, struct jit_heap *he
         host_memory_close(&worker->graph);
     }
     const bool kept = worker->graph.base != NULL;
-    enum jit_err err = make_memories(worker, heap, nursery, image != NULL, spec);
+    enum jit_err err = JIT_OK;
+    if (image != NULL) {
+        err = shell_worker_graph(worker, heap, spec->start_tick - 1);
+    }
+    if (err == JIT_OK) {
+        err = make_memories(worker, heap, nursery, image != NULL, spec);
+    }
     if (err != JIT_OK) {
         *fault = (struct host_fault){.step = "memory"};
         snprintf(fault->text, sizeof fault->text, "a worker's shared memory could not be made: %s",

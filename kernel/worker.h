@@ -4,6 +4,7 @@
 #ifndef JIT_KERNEL_WORKER_H
 #define JIT_KERNEL_WORKER_H
 
+#include "kernel/core/beside.h"
 #include "proc/host/memory.h"
 #include "proc/host/spawner.h"
 #include "syscall/boot.h"
@@ -29,7 +30,7 @@ struct shell_nursery {
     (4ull << 30) /* address space for its matches; memory is charged as touched */
 
 /* A worker that dies this often in one tick, but not because somebody killed it from outside, does
- * so of its graph, perhaps: it begins with none. */
+ * so of its graph's memory, perhaps: that is made anew of what the core holds. */
 #define SHELL_DEATHS_MAX 2u
 
 struct shell_worker {
@@ -42,6 +43,8 @@ struct shell_worker {
     struct host_memory ring;
     struct host_memory graph;
     struct host_memory program;
+    /* The graph that its process keeps, as the core holds it; borrowed for a spawn. NULL: none. */
+    const struct kern_own *own;
     uint32_t needless; /* rings of its bell beyond what there is reason for */
     bool calmed;
 };
@@ -60,7 +63,8 @@ struct shell_image {
 };
 
 /* Make its memories, write its boot record, start it; those of its last life must be released, or
- * left. A graph that was left is what it goes on with.
+ * left. A graph that was left is what it goes on with, if it has in it what the core holds; else it
+ * is made anew of that.
  * image: its own program, which nobody vouches for; NULL: the rules loader. spec: from
  * kern_core_boot; sizes and filter are filled in here. On error nothing is left and fault->text
  * says what failed and what to do. */
@@ -79,6 +83,11 @@ JIT_MUST_CHECK enum jit_err shell_worker_reap(struct shell_worker *worker, bool 
  * then on only when nobody else wants to. */
 void shell_worker_heed(struct shell_worker *worker, uint32_t rings);
 void shell_worker_release(struct shell_worker *worker); /* not alive; may be released already */
+/* Make its graph memory hold what its process keeps, as after `tick`: what is there stays if it
+ * says that it is that. tick: not 0, or worker->own is NULL. Errors: JIT_ENOSPC (the machine has no
+ * memory), JIT_ENOMEM, JIT_ELIMIT. */
+JIT_MUST_CHECK enum jit_err shell_worker_graph(struct shell_worker *worker, struct jit_heap *heap,
+                                               uint64_t tick);
 /* The same, but its graph is kept for its next life (DESIGN 7.2). */
 void shell_worker_leave(struct shell_worker *worker);
 

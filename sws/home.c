@@ -192,3 +192,10 @@ enum jit_err sws_home_done(struct sws_home *home, uint64_t tick)
     }
     return JIT_OK;
 }
+
+struct rmg_version sws_home_last(const struct sws_home *home)
+{
+    const unsigned place = place_until(home->page, home->page->tick);
+    return home->page->tick != 0 && home->has_tick[place] ? home->ticks[place]
+                                                          : rmg_version_empty();
+}

@@ -70,6 +70,9 @@ JIT_MUST_CHECK enum jit_err sws_home_commit(struct sws_home *home,
  * ascend; those that a process sits out are left out. */
 JIT_MUST_CHECK enum jit_err sws_home_done(struct sws_home *home, uint64_t tick);
 
+/* What it had at the end of its last tick; the empty version: it had none. Pinned. */
+struct rmg_version sws_home_last(const struct sws_home *home);
+
 /* Somebody else's home, read only: a copy of the page is judged, bounds are checked at every step
  * of reading afterwards. tick: 0 for the latest. Errors: as open. */
 JIT_MUST_CHECK enum jit_err sws_home_look(const struct sws_home_page *page, uint64_t size,

@@ -14,8 +14,9 @@
 static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "the layouts below are used as they lie");
 
 #define SYS_ABI_MAJOR 1u
-/* 1: graphs grow; 2: capabilities are derived, granted, revoked; 3: branches are collapsed */
-#define SYS_ABI_MINOR 3u
+/* 1: graphs grow; 2: capabilities are derived, granted, revoked; 3: branches are collapsed; 4: what
+ * a process keeps for itself outlives the supervisor */
+#define SYS_ABI_MINOR 4u
 #define SYS_PAGE      4096u
 
 /* Descriptors a worker is born with (7.1). */
@@ -180,6 +181,13 @@ struct sys_inspected {
 };
 static_assert(sizeof(struct sys_inspected) == JIT_ID_BYTES, "wire size");
 
+/* own: this head, then a patch on the graph that the process had after its last tick (at most
+ * JIT_REQUEST_BYTES_MAX bytes in all). Once a tick at most, before done. */
+struct sys_own {
+    struct jit_id root; /* of the graph as it is now */
+};
+static_assert(sizeof(struct sys_own) == 32, "wire size");
+
 /* exit: an i32 status. grow: the bytes that the graph memory is to have, u64. clock: no bytes. */
 
 /* What the loader's own exit status says (7.4); anything else is the program's. */
@@ -222,6 +230,10 @@ struct sys_graph_header {
 };
 static_assert(sizeof(struct sys_graph_header) == 64, "wire size");
 #define SYS_GRAPH_BYTES_MIN (4ull * SYS_PAGE)
+/* The page of the process's own graph lies behind the header (docs/spec/sws.md), its cells in the
+ * first three quarters of all, from the second page on; the rest is for requests. */
+#define SYS_GRAPH_HOME       512u
+#define SYS_GRAPH_OWN(bytes) ((bytes) / 4 * 3 / SYS_PAGE * SYS_PAGE)
 
 /* ---- fd 5, the view: written by the kernel only; the arena of the shared root instances ---- */
 #define SYS_VIEW_MAGIC        0x57454956u /* "VIEW" */

@@ -131,6 +131,15 @@ static enum jit_err decode_inspect(const uint8_t *bytes, size_t size, struct sys
     return JIT_OK;
 }
 
+static enum jit_err decode_own(const uint8_t *bytes, size_t size, struct sys_request *out)
+{
+    struct jit_cursor cur = jit_cursor_of(bytes, size);
+    jit_get_id(&cur, &out->body.own.root);
+    out->body.own.patch_size = cur.left;
+    out->body.own.patch = jit_get_bytes(&cur, cur.left);
+    return jit_cursor_done(&cur) && out->body.own.patch_size > 0 ? JIT_OK : JIT_EPEER;
+}
+
 static enum jit_err decode_exit(const uint8_t *bytes, size_t size, struct sys_request *out)
 {
     struct jit_cursor cur = jit_cursor_of(bytes, size);

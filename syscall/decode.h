@@ -37,6 +37,11 @@ struct sys_collapse_view {
     const uint8_t *bytes; /* borrowed; the request, not looked at */
     size_t size;
 };
+struct sys_own_view {
+    struct jit_id root;
+    const uint8_t *patch; /* borrowed; not looked at */
+    size_t patch_size;
+};
 /* Slot and generation of the i-th further capability. */
 void sys_collapse_cap(const uint8_t *caps, uint32_t i, uint32_t *slot, uint32_t *generation);
 
@@ -63,6 +68,7 @@ struct sys_request {
         struct sys_collapse_view collapse;
         struct sys_derive_view derive; /* grant, too */
         struct sys_revoke revoke;
+        struct sys_own_view own;
         struct sys_inspect inspect;
         int32_t exit_status;
         uint64_t grow_bytes;

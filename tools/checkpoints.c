@@ -18,6 +18,12 @@ enum jit_err checkpoint_try(const struct ckpt_manifest *manifest, struct jit_io 
         err = ckpt_load(jit_heap_libc(), io, manifest, graph.store, &graph.version, why);
     }
     format_graph_release(&graph);
+    if (err == JIT_OK) {
+        struct kern_beside beside;
+        kern_beside_init(&beside, jit_heap_libc());
+        err = ckpt_load_beside(jit_heap_libc(), io, manifest, &beside, why);
+        kern_beside_release(&beside);
+    }
     return err;
 }
 
@@ -60,8 +66,10 @@ static bool draw_uuid(uint8_t uuid[LOG_UUID_BYTES])
 }
 
 int checkpoint_found(struct cli *cli, const char *into, const struct rmg_state *state,
-                     const struct ckpt_manifest *manifest, uint64_t segment_bytes)
+                     const struct kern_beside *beside, const struct ckpt_manifest *manifest,
+                     uint64_t segment_bytes)
 {
+    struct ckpt_beside kept = {.owns = NULL};
     struct shell_folder folder;
     struct jit_io *io = NULL;
     struct io_options io_options = {.die_at = IO_DIE_NEVER};
@@ -83,14 +91,19 @@ int checkpoint_found(struct cli *cli, const char *into, const struct rmg_state *
         err = ckpt_key(io, true, seed);
     }
     if (err == JIT_OK) {
+        err = ckpt_beside_of(jit_heap_libc(), beside, &kept);
+    }
+    if (err == JIT_OK) {
         struct ckpt_job job = {.heap = jit_heap_libc(),
                                .io = io,
                                .seed = seed,
                                .state = *state,
+                               .beside = &kept,
                                .manifest = *manifest};
         err = ckpt_found(&job, &options);
     }
     jit_sign_forget(seed, sizeof seed);
+    ckpt_beside_release(jit_heap_libc(), &kept);
     io_posix_close(io);
     shell_folder_close(&folder);
     if (err != JIT_OK) {

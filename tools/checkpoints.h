@@ -10,10 +10,12 @@
 JIT_MUST_CHECK enum jit_err checkpoint_try(const struct ckpt_manifest *manifest, struct jit_io *io,
                                            const char **why);
 
-/* A new data folder whose history begins with this state. manifest: tick, commit, genesis, counters
+/* A new data folder whose history begins with this state and what processes have beside it.
+ * manifest: tick, commit, genesis, counters
  * and origin are taken. segment_bytes of its log, 0: the default. Returns an exit code; said. */
 int checkpoint_found(struct cli *cli, const char *into, const struct rmg_state *state,
-                     const struct ckpt_manifest *manifest, uint64_t segment_bytes);
+                     const struct kern_beside *beside, const struct ckpt_manifest *manifest,
+                     uint64_t segment_bytes);
 
 /* May a new data folder be made there? Returns an exit code; said. */
 int checkpoint_into(struct cli *cli, const char *into);

@@ -205,10 +205,20 @@ static int export_state(struct cli *cli, struct jit_io *io, const struct ckpt_ma
         cli_why(cli, "the key of the folder: %s", jit_err_text(err));
         return (int)cli_exit_of(err);
     }
+    struct kern_beside beside;
+    struct ckpt_beside kept = {.owns = NULL};
+    kern_beside_init(&beside, jit_heap_libc());
     err = ckpt_load(jit_heap_libc(), io, from, graph.store, &graph.version, &why);
+    if (err == JIT_OK) {
+        err = ckpt_load_beside(jit_heap_libc(), io, from, &beside, &why);
+    }
+    if (err == JIT_OK) {
+        err = ckpt_beside_of(jit_heap_libc(), &beside, &kept);
+    }
     if (err != JIT_OK) {
         cli_what(cli, "the checkpoint cannot be read");
         cli_why(cli, "%s", why[0] != '\0' ? why : jit_err_text(err));
+        kern_beside_release(&beside);
         format_graph_release(&graph);
         jit_sign_forget(seed, sizeof seed);
         return (int)cli_exit_of(err);
@@ -216,7 +226,7 @@ static int export_state(struct cli *cli, struct jit_io *io, const struct ckpt_ma
     struct rmg_state state = {.store = graph.store, .version = graph.version};
     int code = rmg_output_open(&out, cli, path);
     if (code == CLI_OK) {
-        err = ckpt_bundle_write(jit_heap_libc(), &state, &manifest, seed, jit_whole_write,
+        err = ckpt_bundle_write(jit_heap_libc(), &state, &kept, &manifest, seed, jit_whole_write,
                                 &out.whole, head);
         bool whole =
             err == JIT_OK && pwrite(out.whole.fd, head, sizeof head, 0) == (ssize_t)sizeof head;
@@ -228,6 +238,8 @@ static int export_state(struct cli *cli, struct jit_io *io, const struct ckpt_ma
         }
     }
     jit_sign_forget(seed, sizeof seed);
+    ckpt_beside_release(jit_heap_libc(), &kept);
+    kern_beside_release(&beside);
     format_graph_release(&graph);
     return code;
 }

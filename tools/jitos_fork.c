@@ -105,16 +105,19 @@ static int appear(struct cli *cli, const char *part, const char *path)
 }
 
 /* The new folder is there with its edit, or it is not there. */
-static int make(struct cli *cli, const char *path, const struct rmg_state *state,
+static int make(struct cli *cli, const char *path, const struct shell_system *system,
                 const struct ckpt_manifest *manifest, const struct jit_buf *patch,
-                uint64_t segment_bytes, struct fork_made *made)
+                struct fork_made *made)
 {
+    const struct rmg_state state = {.store = system->store, .version = system->replay.version};
+    const struct kern_beside *beside = &system->replay.beside;
+    const uint64_t segment_bytes = system->report.segment_bytes;
     char part[BRANCH_PATH_SIZE + 8];
     made->tick = manifest->tick;
     made->commit = manifest->commit;
-    made->root = state->version.state_root;
+    made->root = state.version.state_root;
     if (patch->size == 0) {
-        return checkpoint_found(cli, path, state, manifest, segment_bytes);
+        return checkpoint_found(cli, path, &state, beside, manifest, segment_bytes);
     }
     const char *slash = strrchr(path, '/');
     int folder = slash != NULL ? (int)(slash - path) + 1 : 0;
@@ -125,7 +128,7 @@ static int make(struct cli *cli, const char *path, const struct rmg_state *state
         cli_next(cli, "remove it");
         return CLI_USAGE;
     }
-    int code = checkpoint_found(cli, part, state, manifest, segment_bytes);
+    int code = checkpoint_found(cli, part, &state, beside, manifest, segment_bytes);
     if (code == CLI_OK) {
         code = edit(cli, part, patch, &made->tick, &made->commit, &made->root);
     }
@@ -144,7 +147,6 @@ int fork_make(struct cli *cli, const char *data, uint64_t tick, const struct set
     if (code != CLI_OK) {
         return code;
     }
-    struct rmg_state state = {.store = system.store, .version = system.replay.version};
     checkpoint_of_system(&system, &manifest);
     if (system.from != NULL) {
         manifest.origin = system.from->id;
@@ -153,7 +155,7 @@ int fork_make(struct cli *cli, const char *data, uint64_t tick, const struct set
     made->from = tick;
     code = settings_patch(cli, settings, &system, &patch);
     if (code == CLI_OK) {
-        code = make(cli, path, &state, &manifest, &patch, system.report.segment_bytes, made);
+        code = make(cli, path, &system, &manifest, &patch, made);
     }
     jit_buf_release(&patch);
     shell_system_close(&system);

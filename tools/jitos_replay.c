@@ -292,7 +292,8 @@ static int found_at(struct cli *cli, uint64_t tick, const char *path)
     if (code == CLI_OK) {
         struct rmg_state state = {.store = system.store, .version = system.replay.version};
         checkpoint_of_system(&system, manifest);
-        code = checkpoint_found(cli, path, &state, manifest, REPLAY_SEGMENT_BYTES);
+        code = checkpoint_found(cli, path, &state, &system.replay.beside, manifest,
+                                REPLAY_SEGMENT_BYTES);
         shell_system_close(&system);
     }
     free(manifest);

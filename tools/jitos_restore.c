@@ -65,6 +65,7 @@ struct source {
     struct ckpt_manifest manifest;
     uint8_t signer[JIT_SIGN_PUBLIC_BYTES];
     struct format_graph graph;
+    struct kern_beside beside;
     uint64_t segment_bytes; /* of the log it is of; 0: not known */
 };
 
@@ -94,6 +95,9 @@ static int load_import(struct cli *cli, const char *path, struct source *source)
         memcpy(source->signer, bundle.signer, sizeof source->signer);
         err = ckpt_bundle_load(jit_heap_libc(), &bundle, source->graph.store,
                                &source->graph.version, &why);
+    }
+    if (err == JIT_OK) {
+        err = ckpt_bundle_load_beside(jit_heap_libc(), &bundle, &source->beside, &why);
     }
     format_bytes_close(&bytes);
     return err == JIT_OK ? CLI_OK : refuse(cli, path, err, why);
@@ -144,6 +148,9 @@ static int load_named(struct cli *cli, const char *data, const char *name, struc
         memcpy(source->signer, entry->signer, sizeof source->signer);
         err = ckpt_load(jit_heap_libc(), io, entry->manifest, source->graph.store,
                         &source->graph.version, &why);
+        if (err == JIT_OK) {
+            err = ckpt_load_beside(jit_heap_libc(), io, entry->manifest, &source->beside, &why);
+        }
     }
     if (code == CLI_OK && err != JIT_OK) {
         code = refuse(cli, name, err, why);
@@ -266,7 +273,8 @@ static int restore(struct cli *cli, struct source *source)
         struct rmg_state state = {.store = source->graph.store, .version = source->graph.version};
         struct ckpt_manifest manifest = source->manifest;
         manifest.origin = source->manifest.id;
-        code = checkpoint_found(cli, into, &state, &manifest, source->segment_bytes);
+        code =
+            checkpoint_found(cli, into, &state, &source->beside, &manifest, source->segment_bytes);
     }
     bool run = cli_given(cli, "run-to") && code == CLI_OK;
     if (run) {
@@ -296,7 +304,9 @@ int jitos_restore(struct cli *cli)
         cli_what(cli, "out of memory");
         return CLI_HOST;
     }
+    kern_beside_init(&source.beside, jit_heap_libc());
     code = restore(cli, &source);
+    kern_beside_release(&source.beside);
     format_graph_release(&source.graph);
     return code;
 }

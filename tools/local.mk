@@ -5,7 +5,7 @@ include $(srcdir)/tools/rmgtool/local.mk
 include $(srcdir)/tools/selftest/local.mk
 
 tools_libs = kernel/libkernel.la kernel/core/libcore.la proc/host/libhost.la \
-	syscall/libsyscall.la rmg/librmg.la base/libbase.la
+	syscall/libsyscall.la sws/libsws.la rmg/librmg.la base/libbase.la
 
 # The supervisor.
 bin_PROGRAMS += %D%/jitosd

@@ -11,6 +11,7 @@ void kern_collect_reset(struct kern_process *process)
     process->pending_count = 0;
     process->ask_count = 0;
     process->asked_exit = false;
+    kern_own_forget(process);
 }
 
 /* The bytes of a request, inline or in the graph arena: one copy, at the end of the buffer. */
@@ -155,6 +156,8 @@ static enum jit_err take_one(struct kern_core *core, uint32_t index, const struc
         process->asked_exit = true;
         process->exit_status = request.body.exit_status;
         return JIT_OK;
+    case SYS_CALL_own:
+        return kern_own_told(process, bytes, slot->length);
     case SYS_CALL_clock:
         return answer(core, index, slot->cookie, RMG_APPLIED);
     case SYS_CALL_derive:

@@ -212,8 +212,15 @@ static void announce(struct kern_core *core, const struct rmg_tick_output *out, 
     };
     struct kern_record_ask *asks = kern_sec_asked(core, &record.ask_count);
     record.asks = asks;
+    record.deaths = core->died;
+    record.death_count = (uint32_t)core->died_count;
+    enum jit_err err = kern_own_gather(core, &record.own_count);
+    record.owns = core->owns;
+    for (size_t i = 0; err == JIT_OK && i < core->died_count; i++) {
+        err = kern_beside_died(core->beside, &core->died[i], core->tick);
+    }
     jit_buf_reset(&core->payload);
-    if (record.ask_count == 0 || asks != NULL) {
+    if (err == JIT_OK && (record.ask_count == 0 || asks != NULL)) {
         kern_record_encode(&record, &core->payload);
     } else {
         core->payload.err = JIT_ENOMEM;
@@ -354,5 +361,7 @@ void kern_commit_tick(struct kern_core *core)
     }
     announce(core, &out, count, &report);
     core->happened_count = 0;
+    core->died_count = 0;
+    kern_own_settle(core);
     kern_sec_settle(core);
 }

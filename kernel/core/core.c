@@ -273,7 +273,7 @@ static void on_bell(struct kern_core *core, uint32_t index)
         return;
     }
     kern_collect_drain(core, index);
-    if (done == 1 && process->state == KERN_PROCESS_RUNNING) {
+    if (done == 1 && process->state == KERN_PROCESS_RUNNING && kern_own_done(core, index)) {
         process->state = KERN_PROCESS_DONE;
         core->finish = core->phase == KERN_COLLECTING && all_done(core);
     }
@@ -300,7 +300,10 @@ static void on_exited(struct kern_core *core, const struct kern_event *event)
     if (hung) {
         happened(core, KERN_HAPPENED_HUNG, event->process);
     }
-    if (left || may_restart(process, core->tick + 1)) {
+    if (left) {
+        start_again(core, event->process);
+    } else if (may_restart(process, core->tick + 1)) {
+        kern_note_death(core, event->process);
         start_again(core, event->process);
     } else {
         give_up(core, event->process);
@@ -492,6 +495,8 @@ enum jit_err kern_core_new(const struct kern_core_options *options, struct kern_
     }
     core->options = *options;
     core->heap = options->heap;
+    kern_beside_init(&core->beside_here, core->heap);
+    core->beside = options->beside != NULL ? options->beside : &core->beside_here;
     core->version = options->version;
     core->commit = options->commit;
     core->tick = options->tick;
@@ -533,6 +538,9 @@ void kern_core_free(struct kern_core *core)
     }
     kern_setup_release(core);
     jit_buf_release(&core->waiting);
+    kern_beside_release(&core->beside_here);
+    core->heap->free(core->heap, core->died);
+    core->heap->free(core->heap, core->owns);
     core->heap->free(core->heap, core->again);
     core->heap->free(core->heap, core);
 }

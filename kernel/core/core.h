@@ -137,6 +137,9 @@ struct kern_core_options {
     struct jit_id commit;
     uint64_t tick;
     const struct kern_deviations *deviations; /* so far, copied; NULL: none */
+    /* What processes have beside the state; borrowed, and kept up to date with each tick. NULL: the
+     * core holds it itself, and nothing is known yet. */
+    struct kern_beside *beside;
 };
 /* Reads its configuration from the version and publishes it in the view.
  * Errors: JIT_EINVALID (*where says what is wrong), JIT_ENOMEM, JIT_ELIMIT. */
@@ -173,6 +176,9 @@ const struct sys_caps *kern_core_caps(const struct kern_core *core);
 struct sys_boot_spec;
 JIT_MUST_CHECK enum jit_err kern_core_boot(struct kern_core *core, uint32_t process,
                                            struct sys_boot_spec *spec);
+
+/* The graph that a process keeps for itself, as it was after the newest tick. NULL: it has none. */
+const struct kern_own *kern_core_own(const struct kern_core *core, uint32_t process);
 
 const struct kern_config *kern_core_config(const struct kern_core *core);
 void kern_core_process(const struct kern_core *core, uint32_t process,

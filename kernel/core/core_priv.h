@@ -87,6 +87,10 @@ struct kern_process {
     struct kern_ask *asks;
     size_t ask_count;
     size_t ask_capacity;
+    bool told_own;          /* it has said what has become of its own graph: */
+    size_t own_at;          /* root and patch, in bytes */
+    size_t own_size;        /* of the patch */
+    struct kern_own *tried; /* what comes of that; NULL: it has said nothing, or not yet done */
     bool asked_exit;
     bool finished; /* it has not asked: its part is over (modes.c) */
     bool gone;     /* it has ended, after it had asked to */
@@ -182,6 +186,13 @@ struct kern_core {
     struct kern_record_event *happened;
     size_t happened_count;
     size_t happened_capacity;
+    struct kern_beside *beside; /* the options', or */
+    struct kern_beside beside_here;
+    struct jit_id *died; /* and were started again, since the last tick was made */
+    size_t died_count;
+    size_t died_capacity;
+    struct kern_record_own *owns; /* of the tick being made */
+    size_t own_capacity;
     struct jit_buf payload;
     struct kern_denial denials[KERN_DENIALS_MAX];
     char text[512]; /* of the action that stops or kills */
@@ -239,6 +250,20 @@ JIT_MUST_CHECK enum jit_err kern_collapse_schema(struct kern_core *core);
 const struct rmg_schema_field *kern_collapse_field(void *user, const struct jit_id *type,
                                                    const char *name, uint32_t name_size);
 void kern_collapse_told(const struct kern_pending *pending, struct sys_receipt *reply);
+
+/* own.c: graphs that processes keep for themselves. Take: the bytes lie in the process's buffer.
+ * Errors: JIT_EPEER. */
+JIT_MUST_CHECK enum jit_err kern_own_told(struct kern_process *process, const uint8_t *bytes,
+                                          size_t size);
+/* It has said done. False: what it told is not so, and it was killed. */
+bool kern_own_done(struct kern_core *core, uint32_t process);
+void kern_own_forget(struct kern_process *process);
+/* Of all that were told in the tick being made, for its record. Errors: JIT_ENOMEM. */
+JIT_MUST_CHECK enum jit_err kern_own_gather(struct kern_core *core, uint32_t *count);
+void kern_own_settle(struct kern_core *core); /* the tick was made */
+/* It is started again after a death. */
+void kern_note_death(struct kern_core *core, uint32_t process);
+void kern_read_deaths(struct kern_core *core, struct kern_process *process);
 
 /* collect.c */
 void kern_collect_drain(struct kern_core *core, uint32_t process);

@@ -3,6 +3,8 @@
 #include "base/check.h"
 
 #define RECORD_VERSION 1u
+#define RECORD_BESIDE  2u /* the version of those that say what processes have beside the state */
+#define BESIDE_FLAGS   (KERN_RECORD_OWNS | KERN_RECORD_DEATHS)
 #define EVENT_BYTES    40u
 #define RECEIPT_BYTES  72u
 
@@ -52,10 +54,48 @@ enum jit_err kern_record_next_ask(struct jit_cursor *cur, struct kern_record_ask
                : JIT_OK;
 }
 
+enum jit_err kern_record_next_own(struct jit_cursor *cur, struct kern_record_own *out)
+{
+    if (cur->left == 0 && !cur->bad) {
+        return JIT_ENOENT;
+    }
+    jit_get_id(cur, &out->process);
+    jit_get_id(cur, &out->root);
+    out->patch_size = jit_get_u64(cur);
+    out->patch = jit_get_bytes(cur, out->patch_size);
+    return cur->bad ? JIT_EFORMAT : JIT_OK;
+}
+
+static void encode_beside(const struct kern_record *record, struct jit_buf *buf)
+{
+    if (record->own_count > 0) {
+        size_t size_at = buf->size + 8;
+        jit_buf_put_u64(buf, record->own_count);
+        jit_buf_put_u64(buf, 0);
+        for (uint32_t i = 0; i < record->own_count; i++) {
+            jit_buf_put_id(buf, &record->owns[i].process);
+            jit_buf_put_id(buf, &record->owns[i].root);
+            jit_buf_put_u64(buf, record->owns[i].patch_size);
+            jit_buf_put(buf, record->owns[i].patch, record->owns[i].patch_size);
+        }
+        if (buf->err == JIT_OK) {
+            jit_buf_patch_u64(buf, size_at, buf->size - size_at - 8);
+        }
+    }
+    if (record->death_count > 0) {
+        jit_buf_put_u64(buf, record->death_count);
+        for (uint32_t i = 0; i < record->death_count; i++) {
+            jit_buf_put_id(buf, &record->deaths[i]);
+        }
+    }
+}
+
 void kern_record_encode(const struct kern_record *record, struct jit_buf *buf)
 {
-    jit_buf_put_u32(buf, RECORD_VERSION);
-    jit_buf_put_u32(buf, record->flags | (record->ask_count > 0 ? KERN_RECORD_ASKS : 0));
+    const uint32_t beside = (record->own_count > 0 ? KERN_RECORD_OWNS : 0) |
+                            (record->death_count > 0 ? KERN_RECORD_DEATHS : 0);
+    jit_buf_put_u32(buf, beside != 0 ? RECORD_BESIDE : RECORD_VERSION);
+    jit_buf_put_u32(buf, record->flags | beside | (record->ask_count > 0 ? KERN_RECORD_ASKS : 0));
     jit_buf_put_u64(buf, record->event_count);
     for (uint32_t i = 0; i < record->event_count; i++) {
         jit_buf_put_u32(buf, (uint32_t)record->events[i].kind);
@@ -82,6 +122,7 @@ void kern_record_encode(const struct kern_record *record, struct jit_buf *buf)
         jit_buf_put_u64(buf, record->patch_size);
         jit_buf_put(buf, record->patch, record->patch_size);
     }
+    encode_beside(record, buf);
     if (record->ask_count > 0) {
         jit_buf_put_u64(buf, record->ask_count);
         for (uint32_t i = 0; i < record->ask_count; i++) {
@@ -90,14 +131,46 @@ void kern_record_encode(const struct kern_record *record, struct jit_buf *buf)
     }
 }
 
+static enum jit_err decode_beside(struct jit_cursor *cur, struct kern_record_view *out)
+{
+    struct kern_record_own own;
+    uint64_t count = 0;
+    enum jit_err err = JIT_ENOENT;
+    if ((out->flags & KERN_RECORD_OWNS) != 0) {
+        out->own_count = jit_get_u64(cur);
+        out->owns_size = jit_get_u64(cur);
+        out->owns = jit_get_bytes(cur, out->owns_size);
+        struct jit_cursor each = jit_cursor_of(out->owns, cur->bad ? 0 : out->owns_size);
+        while ((err = kern_record_next_own(&each, &own)) == JIT_OK) {
+            count++;
+        }
+        if (count != out->own_count || count == 0) {
+            return JIT_EFORMAT;
+        }
+    }
+    if ((out->flags & KERN_RECORD_DEATHS) != 0) {
+        out->death_count = jit_get_u64(cur);
+        if (out->death_count == 0 || out->death_count > cur->left / JIT_ID_BYTES) {
+            return JIT_EFORMAT;
+        }
+        out->deaths = jit_get_bytes(cur, out->death_count * JIT_ID_BYTES);
+    }
+    return err == JIT_ENOENT && !cur->bad ? JIT_OK : JIT_EFORMAT;
+}
+
 enum jit_err kern_record_decode(const uint8_t *bytes, size_t size, struct kern_record_view *out)
 {
     struct jit_cursor cur = jit_cursor_of(bytes, size);
     *out = (struct kern_record_view){0};
-    if (jit_get_u32(&cur) != RECORD_VERSION) {
+    const uint32_t version = jit_get_u32(&cur);
+    if (version != RECORD_VERSION && version != RECORD_BESIDE) {
         return cur.bad ? JIT_EFORMAT : JIT_EVERSION;
     }
     out->flags = jit_get_u32(&cur);
+    const uint32_t beside = out->flags & BESIDE_FLAGS;
+    if ((version == RECORD_BESIDE) != (beside != 0)) {
+        return JIT_EFORMAT;
+    }
     out->event_count = jit_get_u64(&cur);
     if (out->event_count > cur.left / EVENT_BYTES) {
         return JIT_EFORMAT;
@@ -114,7 +187,7 @@ enum jit_err kern_record_decode(const uint8_t *bytes, size_t size, struct kern_r
     if (out->flags == KERN_RECORD_GENESIS) {
         jit_get_id(&cur, &out->blob);
         out->blob_size = jit_get_u64(&cur);
-    } else if (out->flags == 0 || out->flags == KERN_RECORD_ASKS ||
+    } else if ((out->flags & ~(BESIDE_FLAGS | KERN_RECORD_ASKS)) == 0 ||
                out->flags == KERN_RECORD_EDIT) {
         if (out->flags == KERN_RECORD_EDIT) {
             jit_get_id(&cur, &out->other);
@@ -125,6 +198,9 @@ enum jit_err kern_record_decode(const uint8_t *bytes, size_t size, struct kern_r
         out->patch_size = jit_get_u64(&cur);
         out->patch = jit_get_bytes(&cur, out->patch_size);
     } else {
+        return JIT_EFORMAT;
+    }
+    if (beside != 0 && decode_beside(&cur, out) != JIT_OK) {
         return JIT_EFORMAT;
     }
     if ((out->flags & KERN_RECORD_ASKS) != 0) {

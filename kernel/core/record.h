@@ -2,8 +2,9 @@
  * Spec:  DESIGN 9.2, 14.1, 14.8, 14.13; docs/spec/log.md "Payload".
  * Layer: kernel/core; pure.
  *
- * Bytes: u32 version 1 || u32 flags || u64 n || events || u64 n || requests || u64 n || receipts
- * (14.3) || u64 size || patch [|| u64 n || what was asked about capabilities]. A genesis has flag
+ * Bytes: u32 version || u32 flags || u64 n || events || u64 n || requests || u64 n || receipts
+ * (14.3) || u64 size || patch [|| what processes have beside the state] [|| u64 n || what was asked
+ * about capabilities]. A genesis has flag
  * GENESIS and, in place of the patch, the id and size of the blob that holds it: 32 bytes || u64.
  * An edit, which somebody made beside a run (a merge, another seed), has flag EDIT, neither events
  * nor requests, and before the patch the commit that is its other parent, or zeros. */
@@ -15,7 +16,9 @@
 
 #define KERN_RECORD_GENESIS 1u
 #define KERN_RECORD_EDIT    2u
-#define KERN_RECORD_ASKS    4u /* something was asked about capabilities */
+#define KERN_RECORD_ASKS    4u  /* something was asked about capabilities */
+#define KERN_RECORD_OWNS    8u  /* graphs that processes keep for themselves have changed */
+#define KERN_RECORD_DEATHS  16u /* processes died and were started again */
 
 /* Something that happened between ticks and that replay obeys (14.13). */
 enum kern_record_event_kind {
@@ -52,8 +55,16 @@ struct kern_record_ask {
     struct kern_outcome outcome;
 };
 
+/* What a process has made of the graph that it keeps for itself. */
+struct kern_record_own {
+    struct jit_id process;
+    struct jit_id root;   /* what comes out */
+    const uint8_t *patch; /* on what it had after its last tick that is in the log */
+    uint64_t patch_size;
+};
+
 struct kern_record {
-    uint32_t flags; /* ASKS is set by encode */
+    uint32_t flags; /* ASKS, OWNS and DEATHS are set by encode */
     const struct kern_record_event *events;
     uint32_t event_count;
     const struct rmg_request *requests; /* in canonical order */
@@ -66,6 +77,10 @@ struct kern_record {
     uint64_t blob_size;
     const struct kern_record_ask *asks;
     uint32_t ask_count;
+    const struct kern_record_own *owns;
+    uint32_t own_count;
+    const struct jit_id *deaths; /* whose, in the order in which they happened */
+    uint32_t death_count;
 };
 
 void kern_record_encode(const struct kern_record *record, struct jit_buf *buf);
@@ -88,6 +103,11 @@ struct kern_record_view {
     uint64_t ask_count;
     const uint8_t *asks;
     size_t asks_size;
+    uint64_t own_count;
+    const uint8_t *owns; /* one after another, for kern_record_next_own */
+    size_t owns_size;
+    uint64_t death_count;
+    const uint8_t *deaths; /* process ids */
 };
 JIT_MUST_CHECK enum jit_err kern_record_decode(const uint8_t *bytes, size_t size,
                                                struct kern_record_view *out);
@@ -97,6 +117,9 @@ JIT_MUST_CHECK enum jit_err kern_record_receipt(const struct kern_record_view *v
 /* Asks one after another; JIT_ENOENT at the end. outcome.tick is 0: it is the record's. */
 JIT_MUST_CHECK enum jit_err kern_record_next_ask(struct jit_cursor *cur,
                                                  struct kern_record_ask *out);
+/* Likewise, of graphs. */
+JIT_MUST_CHECK enum jit_err kern_record_next_own(struct jit_cursor *cur,
+                                                 struct kern_record_own *out);
 JIT_MUST_CHECK enum jit_err kern_record_event_at(const struct kern_record_view *view,
                                                  uint64_t index, struct kern_record_event *out);
 

@@ -18,6 +18,7 @@ void kern_deviations_note(struct kern_deviations *deviations, uint64_t tick,
 void kern_replay_init(struct kern_replay *replay, struct jit_heap *heap, struct rmg_store *store)
 {
     *replay = (struct kern_replay){.heap = heap, .store = store, .version = rmg_version_empty()};
+    kern_beside_init(&replay->beside, heap);
 }
 
 void kern_replay_start(struct kern_replay *replay, const struct rmg_version *version,
@@ -36,6 +37,9 @@ void kern_replay_release(struct kern_replay *replay)
     rmg_tx_abort(replay->genesis_tx);
     replay->genesis = NULL;
     replay->genesis_tx = NULL;
+    if (replay->heap != NULL) {
+        kern_beside_release(&replay->beside);
+    }
 }
 
 static enum jit_err diverged(struct kern_replay *replay, const char *what)
@@ -168,6 +172,33 @@ void kern_edit_commit(const struct jit_id *parent, const struct jit_id *other, u
     rmg_commit_id(&made, out);
 }
 
+static enum jit_err replay_beside(struct kern_replay *replay, uint64_t tick,
+                                  const struct kern_record_view *view)
+{
+    struct jit_cursor cur = jit_cursor_of(view->owns, view->owns_size);
+    struct kern_record_own made;
+    struct kern_own *own = NULL;
+    enum jit_err err = JIT_OK;
+    while (err == JIT_OK && (err = kern_record_next_own(&cur, &made)) == JIT_OK) {
+        err = kern_own_get(&replay->beside, &made.process, &own);
+        if (err == JIT_OK) {
+            err = kern_own_try(replay->heap, own, &made.root, made.patch, (size_t)made.patch_size);
+        }
+        if (err == JIT_OK) {
+            kern_own_take(own);
+        } else {
+            replay->what = "the log does not lead to the graph that a process keeps";
+        }
+    }
+    err = err == JIT_ENOENT ? JIT_OK : err;
+    for (uint64_t i = 0; err == JIT_OK && i < view->death_count; i++) {
+        struct jit_id process;
+        memcpy(process.bytes, view->deaths + i * JIT_ID_BYTES, JIT_ID_BYTES);
+        err = kern_beside_died(&replay->beside, &process, tick);
+    }
+    return err;
+}
+
 enum jit_err kern_replay_tick(struct kern_replay *replay, uint64_t tick,
                               const struct jit_id *commit, const struct jit_id *root,
                               const uint8_t *payload, size_t payload_size)
@@ -211,6 +242,9 @@ enum jit_err kern_replay_tick(struct kern_replay *replay, uint64_t tick,
     rmg_patch_digest(view.patch, view.patch_size, &made.patch_digest);
     struct jit_id id;
     err = compare(replay, &made, commit, root, &id);
+    if (err == JIT_OK) {
+        err = replay_beside(replay, tick, &view);
+    }
     if (err == JIT_OK) {
         replay->commit = id;
         replay->tick = tick;

@@ -4,6 +4,7 @@
 #ifndef JIT_KERNEL_CORE_REPLAY_H
 #define JIT_KERNEL_CORE_REPLAY_H
 
+#include "kernel/core/beside.h"
 #include "kernel/core/record.h"
 
 /* The events that make a run not deterministic (DESIGN 7.5): all counted, the first ones kept. */
@@ -31,6 +32,7 @@ struct kern_replay {
     uint64_t applied; /* receipts by result, over all ticks */
     uint64_t denied;
     struct kern_deviations deviations;
+    struct kern_beside beside; /* what processes have beside the state */
     struct rmg_patch_stream *genesis;
     struct rmg_tx *genesis_tx;
     const char *what; /* after an error: what did not fit */
@@ -41,7 +43,7 @@ void kern_replay_init(struct kern_replay *replay, struct jit_heap *heap, struct 
  * tick is tick + 1. */
 void kern_replay_start(struct kern_replay *replay, const struct rmg_version *version,
                        const struct jit_id *commit, uint64_t tick);
-/* Gives back a genesis under way. The store stays the caller's. */
+/* Gives back a genesis under way, and what processes have. The store stays the caller's. */
 void kern_replay_release(struct kern_replay *replay);
 
 /* The genesis: begin, its bytes in pieces of any size, then the record's claims.

@@ -691,6 +691,7 @@ static enum jit_err edit(struct kern_rerun *rerun, uint64_t tick, const uint8_t 
     kern_replay_start(&replay, &version, &commit, rerun->core->tick);
     enum jit_err err =
         kern_replay_tick(&replay, tick, &rerun->commit, &rerun->root, payload, payload_size);
+    kern_replay_release(&replay);
     if (err != JIT_OK) {
         fail(rerun, err, replay.what != NULL ? replay.what : jit_err_text(err));
         return err;

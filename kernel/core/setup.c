@@ -88,6 +88,7 @@ static enum jit_err setup_process(struct kern_core *core, struct kern_process *p
     if (process->deaths == NULL || process->rules == NULL || process->boot_runs == NULL) {
         return JIT_ENOMEM;
     }
+    kern_read_deaths(core, process);
     for (uint32_t i = 0; i < config->run_count; i++) {
         const struct kern_root_run *run = &config->runs[i];
         const struct rmg_rule *rule = find_rule(core, &run->rule_id);
@@ -157,6 +158,7 @@ void kern_setup_release(struct kern_core *core)
     for (uint32_t i = 0; i < core->process_count; i++) {
         struct kern_process *process = &core->processes[i];
         kern_collapse_drop(process);
+        kern_own_forget(process);
         jit_buf_release(&process->bytes);
         heap->free(heap, process->deaths);
         heap->free(heap, process->rules);

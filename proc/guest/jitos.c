@@ -1,6 +1,7 @@
 #include "proc/guest/jitos.h"
 
 #include <sys/mman.h>
+#include <unistd.h>
 
 #include "base/check.h"
 #include "base/limits.h"
@@ -180,12 +181,14 @@ static struct sws *space_now(struct jitos *jitos, enum jit_err *err)
     return *err == JIT_OK ? guest_space_sws(jitos->space) : NULL;
 }
 
-/* What was committed is what it goes on from. Without memory to note that it is better not done:
- * the process would forget what others were told it had. */
+/* What was committed is what it goes on from. Where that cannot be noted, or not be told, it is
+ * better not done: the process would forget what others were told it had. */
 static void space_done(struct jitos *jitos)
 {
     enum jit_err err = guest_space_done(jitos->space);
-    assert(err == JIT_OK);
+    if (err != JIT_OK) {
+        _exit(guest_loop_exit(err, true));
+    }
 }
 
 uint64_t jitos_begin(struct jitos *jitos)

@@ -21,10 +21,10 @@
  * right and match of each request anew.
  *
  * What it keeps. Its heap is scratch: nothing of the program survives a restart but what it has
- * written into the graph by requests, and its own graph (jitos_own), which a worker that dies finds
- * again as it was when it last said done. A program that decides by jitos_info(), the tick and the
- * graph alone gives the same run every time; one that asks for random bytes or remembers more is
- * recorded as it was, and replayed from the log.
+ * written into the graph by requests, and its own graph (jitos_own), which it finds again as it was
+ * when it last said done, whoever has died: itself, or its supervisor. A program that decides by
+ * jitos_info(), the tick and the graphs alone gives the same run every time; one that asks for
+ * random bytes or remembers more is recorded as it was, and replayed from the log.
  *
  * Errors are enum jit_err (base/err.h); after one that is not JIT_OK from attach, graph or match
  * the best thing to do is to return from main: the process's policy says what follows. */

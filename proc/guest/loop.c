@@ -155,7 +155,7 @@ uint64_t guest_loop_share(struct guest_loop *loop)
     sys_ring_guest_drain(loop->options.ring);
     loop->shared = true;
     loop->far_used = 0;
-    loop->far_at = loop->options.graph_size / 4 * 3 / SYS_PAGE * SYS_PAGE;
+    loop->far_at = SYS_GRAPH_OWN(loop->options.graph_size);
     return loop->far_at;
 }
 
@@ -285,6 +285,34 @@ enum jit_err guest_loop_collapse(struct guest_loop *loop, const struct guest_col
         jit_put_le32(to + sizeof head + i * 8u + 4, caps[i + 1].generation);
     }
     memcpy(to + sizeof head + more * 8u, collapse->bytes, collapse->size);
+    if (far != NULL) {
+        slot->body.far.at = at;
+        slot->body.far.size = size;
+    }
+    sys_ring_guest_post(loop->options.ring);
+    return JIT_OK;
+}
+
+enum jit_err guest_loop_own(struct guest_loop *loop, const struct jit_id *root,
+                            const uint8_t *patch, size_t patch_size)
+{
+    const struct sys_own head = {.root = *root};
+    const size_t size = sizeof head + patch_size;
+    uint64_t at = 0;
+    if (size > JIT_REQUEST_BYTES_MAX) {
+        return JIT_ELIMIT;
+    }
+    uint8_t *far = size > SYS_INLINE_BYTES ? far_room(loop, size, &at) : NULL;
+    if (size > SYS_INLINE_BYTES && far == NULL) {
+        return JIT_ELIMIT;
+    }
+    struct sys_slot *slot = sys_ring_guest_slot(loop->options.ring);
+    uint8_t *to = far != NULL ? far : slot->body.bytes;
+    slot->kind = SYS_CALL_own;
+    slot->length = (uint32_t)size;
+    slot->cookie = 0;
+    memcpy(to, &head, sizeof head);
+    memcpy(to + sizeof head, patch, patch_size);
     if (far != NULL) {
         slot->body.far.at = at;
         slot->body.far.size = size;

@@ -76,6 +76,10 @@ struct guest_collapse {
 JIT_MUST_CHECK enum jit_err guest_loop_collapse(struct guest_loop *loop,
                                                 const struct guest_collapse *collapse);
 
+/* Tell what has become of its own graph since its last tick. Errors: JIT_ELIMIT. */
+JIT_MUST_CHECK enum jit_err guest_loop_own(struct guest_loop *loop, const struct jit_id *root,
+                                           const uint8_t *patch, size_t patch_size);
+
 uint64_t guest_loop_begin(struct guest_loop *loop); /* wait for the next tick; gives it */
 /* Between begin and done. JIT_ENOENT: the instance of this run is not mapped; else as tick. */
 JIT_MUST_CHECK enum jit_err guest_loop_graph(const struct guest_loop *loop, uint32_t run,

@@ -5,9 +5,10 @@
 #include "base/check.h"
 #include "base/hash.h"
 #include "base/le.h"
+#include "rmg/change/diff.h"
 #include "rmg/store/scratch.h"
 
-#define HOME_AT    512u       /* the page of its own graph, in the first page of fd 4 */
+#define HOME_AT    SYS_GRAPH_HOME
 #define HEAP_BYTES (1u << 20) /* of an own graph that nobody keeps */
 static_assert(HOME_AT >= sizeof(struct sys_graph_header) &&
                   HOME_AT + sizeof(struct sws_home_page) <= SYS_PAGE,
@@ -222,9 +223,31 @@ enum jit_err guest_space_begin(struct guest_space *space, uint64_t tick)
     return sws_show(space->sws, tick - 1, space->mounts, count);
 }
 
+/* What has become of the own graph since the last tick: the kernel holds it a second time, so that
+ * it outlives the supervisor. */
+static enum jit_err tell_own(struct guest_space *space)
+{
+    const struct rmg_state before = {.store = space->home.store,
+                                     .version = sws_home_last(&space->home)};
+    const struct rmg_state now = {.store = space->home.store, .version = space->home.latest};
+    struct jit_buf patch;
+    if (space->options.graph == NULL ||
+        jit_id_equal(&before.version.state_root, &now.version.state_root)) {
+        return JIT_OK;
+    }
+    jit_buf_init(&patch, space->options.heap, JIT_REQUEST_BYTES_MAX);
+    enum jit_err err = rmg_diff_patch(space->options.heap, &before, &now, &patch, NULL);
+    if (err == JIT_OK) {
+        err = guest_loop_own(space->options.loop, &now.version.state_root, patch.data, patch.size);
+    }
+    jit_buf_release(&patch);
+    return err;
+}
+
 enum jit_err guest_space_done(struct guest_space *space)
 {
-    return sws_home_done(&space->home, space->tick);
+    enum jit_err err = tell_own(space);
+    return err == JIT_OK ? sws_home_done(&space->home, space->tick) : err;
 }
 
 /* ---- rules in branches ---- */

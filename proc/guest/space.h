@@ -36,7 +36,8 @@ void guest_space_own(struct jit_id *instance, struct jit_id *root_node);
 
 /* The view has the version tick - 1. Errors: of sws_show; JIT_ESTALE, JIT_ECORRUPT. */
 JIT_MUST_CHECK enum jit_err guest_space_begin(struct guest_space *space, uint64_t tick);
-/* Before the loop says done. Errors: JIT_ENOMEM. */
+/* Before the loop says done: the kernel is told what has become of the own graph, too. Errors:
+ * JIT_ENOMEM; JIT_ELIMIT (more has changed in a tick than fits a request). */
 JIT_MUST_CHECK enum jit_err guest_space_done(struct guest_space *space);
 
 /* Every match of a run's rule in this shard as it is in the branch; draws are those of `round`.

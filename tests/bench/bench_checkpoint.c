@@ -241,6 +241,7 @@ static void bench_replay(const struct bench *bench)
     }
     bench_report(bench, "replay_tick", NODES, samples, REPLAYS);
     jit_buf_release(&payload);
+    kern_replay_release(&replay);
     bench_bed_end(&made);
     bench_bed_end(&again);
 }

@@ -318,8 +318,8 @@ START_TEST(seeds_of_checkpoint)
     for (int how = 1; how <= 3; how += 2) {
         struct ckpt_job job = world_job(&w, 1, false);
         fresh(&buf);
-        world_ok(
-            ckpt_bundle_write(&w.mem.heap, &job.state, &job.manifest, w.seed, put, &buf, head));
+        world_ok(ckpt_bundle_write(&w.mem.heap, &job.state, NULL, &job.manifest, w.seed, put, &buf,
+                                   head));
         memcpy(buf.data, head, sizeof head);
         store_buf("checkpoint", how == 1 ? "file" : "file-mended", how, &buf);
     }

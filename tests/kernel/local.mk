@@ -102,6 +102,15 @@ check_PROGRAMS += %D%/test_checkpoint
 %C%_test_checkpoint_LDADD = tests/libtest.la kernel/libkernel.la kernel/core/libcore.la \
 	syscall/libsyscall.la rmg/librmg.la base/libsign.la base/libbase.la $(CHECK_LIBS)
 
+# What processes have beside the state: in records, in the core, in checkpoints.
+check_PROGRAMS += %D%/test_beside
+%C%_test_beside_SOURCES = %D%/checkpoint_world.h %D%/test_beside.c tests/lib/sim_kernel.c \
+	tests/lib/sim_kernel.h tools/genesis.c tools/genesis.h
+%C%_test_beside_CFLAGS = $(test_cflags)
+%C%_test_beside_LDADD = kernel/libkernel.la tests/libsim.la tests/libtest.la proc/guest/libguest.la \
+	kernel/core/libcore.la syscall/libsyscall.la rmg/librmg.la base/libsign.la base/libbase.la \
+	$(CHECK_LIBS)
+
 # Writes the first corpora of the fuzz targets that read what the kernel reads: after a change of a
 # format, by `make fuzz-seeds`.
 EXTRA_PROGRAMS += %D%/fuzz_seeds

@@ -258,7 +258,7 @@ static enum jit_err run_bundle(struct oom *oom)
     struct ckpt_job job = world_job(&w, 2, false);
     jit_buf_init(&buf, &w.mem.heap, BYTES_MAX);
     enum jit_err err =
-        ckpt_bundle_write(&w.mem.heap, &job.state, &job.manifest, w.seed, put, &buf, head);
+        ckpt_bundle_write(&w.mem.heap, &job.state, NULL, &job.manifest, w.seed, put, &buf, head);
     if (err == JIT_OK) {
         memcpy(buf.data, head, sizeof head);
         err = ckpt_bundle_open(buf.data, buf.size, &found, &why);

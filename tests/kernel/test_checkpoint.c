@@ -282,7 +282,7 @@ START_TEST(bundle)
     struct ckpt_bundle found;
     const char *why = "";
     b.size = 0;
-    world_ok(ckpt_bundle_write(&w.mem.heap, &job.state, &m, w.seed, append, &b, head));
+    world_ok(ckpt_bundle_write(&w.mem.heap, &job.state, NULL, &m, w.seed, append, &b, head));
     /* Until the head is written it is nothing. */
     ck_assert_int_eq(ckpt_bundle_open(b.data, b.size, &found, &why), JIT_ECORRUPT);
     memcpy(b.data, head, sizeof head);

@@ -142,9 +142,12 @@ static enum jit_err make_core(struct sim_kernel *sim, const struct kern_core_opt
     struct kern_core_options core = *state;
     const char *where = NULL;
     core.heap = sim->heap;
+    kern_beside_init(&sim->beside, sim->heap);
+    core.beside = core.beside != NULL ? core.beside : &sim->beside;
     core.exec = sim->options.exec != NULL ? sim->options.exec : jit_exec_inline();
     enum jit_err err = kern_core_new(&core, &sim->core, &where);
     if (err != JIT_OK) {
+        kern_beside_release(&sim->beside);
         return err;
     }
     sim->process_count = kern_core_config(sim->core)->process_count;
@@ -212,6 +215,7 @@ void sim_kernel_release(struct sim_kernel *sim)
     }
     free(sim->records);
     kern_core_free(sim->core);
+    kern_beside_release(&sim->beside);
     if (sim->private_arena != NULL) {
         free_store(sim);
     }
@@ -469,6 +473,7 @@ void sim_kernel_restart(struct sim_kernel *sim)
         .commit = kern_core_commit(sim->core),
         .tick = kern_core_tick(sim->core),
         .deviations = &deviations,
+        .beside = &sim->beside,
     };
     for (uint32_t i = 0; i < sim->process_count; i++) {
         sim_worker_free(sim->workers[i]);
@@ -530,6 +535,22 @@ static enum jit_err rerun_all(const struct sim_kernel *sim, const char **what)
     return err;
 }
 
+/* What the log tells of processes beside the state is what the core knows. */
+static bool same_beside(const struct kern_beside *a, const struct kern_beside *b)
+{
+    bool same = a->death_count == b->death_count;
+    for (uint32_t i = 0; same && i < a->death_count; i++) {
+        same = a->deaths[i].tick == b->deaths[i].tick &&
+               jit_id_equal(&a->deaths[i].process, &b->deaths[i].process);
+    }
+    for (uint32_t i = 0; same && i < a->own_count; i++) {
+        const struct kern_own *other = kern_own_find(b, &a->owns[i]->process);
+        same = jit_id_equal(&a->owns[i]->now.state_root,
+                            other != NULL ? &other->now.state_root : &(struct jit_id){{0}});
+    }
+    return same;
+}
+
 enum jit_err sim_kernel_replay(const struct sim_kernel *sim, const char **what)
 {
     struct sim_kernel copy = {.heap = sim->heap, .options = sim->options};
@@ -549,10 +570,15 @@ enum jit_err sim_kernel_replay(const struct sim_kernel *sim, const char **what)
         *what = "the log tells other deviations than the run";
         err = JIT_EDIVERGED;
     }
+    if (err == JIT_OK && !same_beside(&sim->beside, &replay.beside)) {
+        *what = "the log tells something else of what processes have beside the state";
+        err = JIT_EDIVERGED;
+    }
     struct rmg_fault fault;
     if (err == JIT_OK) {
         err = rmg_store_verify(copy.store, &replay.version, &fault);
     }
+    kern_replay_release(&replay);
     free_store(&copy);
     return err == JIT_OK ? rerun_all(sim, what) : err;
 }

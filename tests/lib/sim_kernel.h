@@ -55,6 +55,7 @@ struct sim_kernel {
     struct rmg_store *store;
     struct rmg_version genesis;
     struct jit_id genesis_commit;
+    struct kern_beside beside; /* unless the state came with one */
     struct kern_core *core;
     struct sim_worker **workers;
     struct sim_hostile *hostile; /* one a process: for before_load */
@@ -98,7 +99,8 @@ bool sim_kernel_run(struct sim_kernel *sim, uint64_t to, uint64_t steps);
 void sim_kernel_step(struct sim_kernel *sim, const struct kern_event *event);
 /* For tests that step the core themselves: a copy of what it has logged, for sim_kernel_replay. */
 void sim_kernel_keep(struct sim_kernel *sim, const struct kern_log_record *record);
-/* At rest: all workers die and the core with them; a new one goes on from the version alone. */
+/* At rest: all workers die and the core with them; a new one goes on from the version and
+ * what is beside it. */
 void sim_kernel_restart(struct sim_kernel *sim);
 void sim_kernel_end_worker(struct sim_kernel *sim, uint32_t index, const char *how);
 /* An operator kills a process; then likewise. */

@@ -190,7 +190,8 @@ static struct kern_core_options state_of(struct universe *u)
                                       .version = replay->version,
                                       .commit = replay->commit,
                                       .tick = replay->tick,
-                                      .deviations = &replay->deviations};
+                                      .deviations = &replay->deviations,
+                                      .beside = &u->system.replay.beside};
 }
 
 static void expect(struct universe *u)
@@ -476,10 +477,15 @@ static void take_checkpoint(struct universe *u)
     struct shell_system_now now = {.tick = kern_core_tick(u->sim.core),
                                    .commit = kern_core_commit(u->sim.core),
                                    .deviations = kern_core_deviations(u->sim.core)};
+    struct ckpt_beside beside;
+    if (ckpt_beside_of(system->heap, &system->replay.beside, &beside) != JIT_OK) {
+        return;
+    }
     struct ckpt_job job = {
         .heap = system->heap,
         .io = system->io,
         .seed = seed,
+        .beside = &beside,
         .state = {.store = system->store, .version = kern_core_version(u->sim.core)},
         .base = {.store = system->store, .version = system->from_version},
         .base_manifest = system->from,
@@ -490,6 +496,7 @@ static void take_checkpoint(struct universe *u)
     if (err == JIT_OK) {
         err = ckpt_write(&job);
     }
+    ckpt_beside_release(system->heap, &beside);
     u->count->checkpoints += err == JIT_OK;
 }
 

@@ -115,6 +115,7 @@ static const struct {
     MEMBER(sys_derived, verdict),
     MEMBER(sys_derived, excess),
     MEMBER(sys_derived, zero),
+    MEMBER(sys_own, root),
     MEMBER(sys_inspected, rights),
     MEMBER(sys_inspected, depth),
     MEMBER(sys_inspected, object),

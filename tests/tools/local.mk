@@ -111,4 +111,4 @@ noinst_PROGRAMS += %D%/brancher
 if !SANITIZED
 %C%_brancher_LDFLAGS = $(AM_LDFLAGS) -static-pie
 endif
-dist_check_SCRIPTS += %D%/test_branches_of_workers.sh %D%/test_what_if.sh
+dist_check_SCRIPTS += %D%/test_branches_of_workers.sh %D%/test_own_graphs.sh %D%/test_what_if.sh
