@@ -25,6 +25,7 @@
 
 #define RUNS    20u
 #define CROWD   16u
+#define BLOCKS  4u
 #define HELD_GB UINT64_C(4)
 
 struct spawn_bed {
@@ -183,10 +184,63 @@ static double bwrap_once(void)
     return (double)(bench_wall_ns() - begin);
 }
 
-/* In turns, this process being as large as it is. */
-static void spawn_figures(const struct bench *bench, struct spawn_bed *bed, uint64_t gigabytes)
+struct figures {
+    double a[RUNS], b[RUNS], theirs[RUNS], again[RUNS], crowd[RUNS];
+    size_t count; /* of each, so far */
+};
+
+/* A few of each in turns, this process being as large as it is. */
+static void spawn_some(struct spawn_bed *bed, const struct shell_image *native, bool beside,
+                       struct figures *f)
 {
-    static double a[RUNS], b[RUNS], theirs[RUNS], crowd[RUNS], again[RUNS];
+    for (size_t end = f->count + RUNS / BLOCKS; f->count < end; f->count++) {
+        size_t i = f->count;
+        rest();
+        f->a[i] = spawn_once(bed, NULL);
+        rest();
+        f->b[i] = spawn_once(bed, native);
+        rest();
+        f->theirs[i] = beside ? bwrap_once() : 0;
+        assert(!beside || f->theirs[i] > 0);
+        rest();
+        f->again[i] = restart_once(bed, native);
+        rest();
+        f->crowd[i] = 0;
+        for (unsigned k = 0; k < CROWD; k++) {
+            f->crowd[i] += spawn_once(bed, native) / CROWD;
+        }
+    }
+}
+
+static void spawn_report(const struct bench *bench, uint64_t gigabytes, bool beside,
+                         struct figures *f)
+{
+    bench_report(bench, "spawn_a", gigabytes, f->a, f->count);
+    bench_report(bench, "spawn_b", gigabytes, f->b, f->count);
+    if (beside) {
+        bench_report(bench, "bwrap", gigabytes, f->theirs, f->count);
+    }
+    bench_report(bench, "worker_restart", gigabytes, f->again, f->count);
+    bench_report(bench, "spawn_crowd", gigabytes, f->crowd, f->count);
+}
+
+/* Touched page by page: the worst case for a clone. */
+static uint8_t *hold(uint64_t gigabytes)
+{
+    uint8_t *held = mmap(NULL, gigabytes << 30, PROT_READ | PROT_WRITE,
+                         MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    assert(held != MAP_FAILED);
+    (void)madvise(held, gigabytes << 30, MADV_NOHUGEPAGE);
+    for (uint64_t at = 0; at < gigabytes << 30; at += 4096) {
+        held[at] = 1;
+    }
+    return held;
+}
+
+/* Small and large in turns as well. */
+static void spawn_figures(const struct bench *bench, struct spawn_bed *bed)
+{
+    static struct figures small, large;
     struct shell_image native = {.loader = HOST_LOADER_NONE};
     const char *why = NULL;
     bool beside = bwrap_once() > 0;
@@ -194,31 +248,18 @@ static void spawn_figures(const struct bench *bench, struct spawn_bed *bed, uint
     if (!beside) {
         fprintf(stderr, "bench: bwrap is left out: it is not installed, or may not run here\n");
     }
-    for (size_t i = 0; i < RUNS; i++) {
-        rest();
-        a[i] = spawn_once(bed, NULL);
-        rest();
-        b[i] = spawn_once(bed, &native);
-        rest();
-        theirs[i] = beside ? bwrap_once() : 0;
-        assert(!beside || theirs[i] > 0);
-    }
-    for (size_t i = 0; i < RUNS; i++) {
-        rest();
-        again[i] = restart_once(bed, &native);
-        rest();
-        crowd[i] = 0;
-        for (unsigned k = 0; k < CROWD; k++) {
-            crowd[i] += spawn_once(bed, &native) / CROWD;
+    for (unsigned i = 0; i < BLOCKS; i++) {
+        spawn_some(bed, &native, beside, &small);
+        if (bench->n_max >= HELD_GB) {
+            uint8_t *held = hold(HELD_GB);
+            spawn_some(bed, &native, beside, &large);
+            (void)munmap(held, HELD_GB << 30);
         }
     }
     host_loader_close(&native.loader);
-    bench_report(bench, "worker_restart", gigabytes, again, RUNS);
-    bench_report(bench, "spawn_crowd", gigabytes, crowd, RUNS);
-    bench_report(bench, "spawn_a", gigabytes, a, RUNS);
-    bench_report(bench, "spawn_b", gigabytes, b, RUNS);
-    if (beside) {
-        bench_report(bench, "bwrap", gigabytes, theirs, RUNS);
+    spawn_report(bench, 0, beside, &small);
+    if (large.count > 0) {
+        spawn_report(bench, HELD_GB, beside, &large);
     }
 }
 
@@ -237,18 +278,7 @@ static void bench_spawn(const struct bench *bench)
                                 &spawner));
     bed.host.nursery.spawner = &spawner;
     spawn_bed_begin(&bed);
-    spawn_figures(bench, &bed, 0);
-    if (bench->n_max >= HELD_GB) {
-        uint8_t *held = mmap(NULL, HELD_GB << 30, PROT_READ | PROT_WRITE,
-                             MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-        assert(held != MAP_FAILED);
-        (void)madvise(held, HELD_GB << 30, MADV_NOHUGEPAGE); /* the worst case for a clone */
-        for (uint64_t at = 0; at < HELD_GB << 30; at += 4096) {
-            held[at] = 1;
-        }
-        spawn_figures(bench, &bed, HELD_GB);
-        (void)munmap(held, HELD_GB << 30);
-    }
+    spawn_figures(bench, &bed);
     spawn_bed_end(&bed);
     host_spawner_close(&spawner);
 }
