@@ -35,3 +35,9 @@ build()
             fail "the build failed; $PWD/make.log says why"
     )
 }
+
+# word NAME FILE: of the last event of a run
+word()
+{
+    sed -n 's/.*"event":"done".*"'"$1"'":"\([0-9a-f]*\)".*/\1/p' "$2"
+}

@@ -67,11 +67,6 @@ unmount()
     fail "cannot unmount: somebody is in there still"
 }
 
-word()
-{
-    sed -n 's/.*"event":"done".*"'"$1"'":"\([0-9a-f]*\)".*/\1/p' "$2"
-}
-
 # The head at the end of a run of $ticks that nothing happens to.
 "$jitos" run "$system" --seed $seed --ticks $ticks --data "$dir/peace" --json >"$dir/peace.json"
 peace=$(word head "$dir/peace.json")

@@ -1,7 +1,7 @@
 # The longer jobs: each a script, over the sources as they are packed, since a tree that is
 # configured takes no second build folder. All they make lies under build-longer/.
-longer_scripts = %D%/common.sh %D%/coverage.sh %D%/determinism.sh %D%/disks.sh %D%/soak.sh \
-	%D%/static.sh %D%/tsan.sh
+longer_scripts = %D%/common.sh %D%/coverage.sh %D%/determinism.sh %D%/disks.sh %D%/oom.sh \
+	%D%/soak.sh %D%/static.sh %D%/tsan.sh
 EXTRA_DIST += $(longer_scripts) %D%/coverage.py build-aux/coverage-reasons.txt \
 	build-aux/findings.txt build-aux/tsan.supp
 
@@ -24,8 +24,10 @@ coverage: longer-source
 # On real file systems and with real processes, with what is built here.
 check-disks: all
 	$(srcdir)/%D%/disks.sh '$(ROUNDS)'
+check-oom: all
+	$(srcdir)/%D%/oom.sh '$(ROUNDS)'
 soak: all
 	$(srcdir)/%D%/soak.sh '$(MINUTES)'
 
 .PHONY: longer-source check-determinism check-static check-tsan check-disks \
-	coverage soak
+	check-oom coverage soak

@@ -36,4 +36,5 @@ night: tests/kernel/test_crash$(EXEEXT) tests/kernel/test_checkpoint$(EXEEXT) \
 	$(MAKE) $(AM_MAKEFLAGS) check-tsan
 	$(MAKE) $(AM_MAKEFLAGS) check-determinism SEEDS=1000
 	$(MAKE) $(AM_MAKEFLAGS) check-disks ROUNDS=50
+	$(MAKE) $(AM_MAKEFLAGS) check-oom ROUNDS=50
 	$(MAKE) $(AM_MAKEFLAGS) soak MINUTES=10
