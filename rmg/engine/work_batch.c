@@ -3,8 +3,6 @@
 #include "base/le.h"
 #include "rmg/store/radix.h"
 
-#define AHEAD 16u /* elements that are asked for before they are looked at */
-
 /* ---- ids and their order ---- */
 
 static uint64_t birth_of(const struct rmg_work *work, bool is_edge, uint32_t handle)
@@ -37,65 +35,133 @@ static void hash_ids(const struct rmg_work *work, bool is_edge, const struct wor
     }
 }
 
+/* Ids that lie so many bytes apart. */
+struct id_row {
+    const uint8_t *first;
+    size_t stride;
+};
+
+static const struct jit_id *id_in(const struct id_row *row, uint32_t index)
+{
+    return (const struct jit_id *)(const void *)(row->first + index * row->stride);
+}
+
 static int compare_ids(const void *user, uint32_t a, uint32_t b)
 {
-    const struct jit_id *ids = user;
-    return jit_id_compare(&ids[a], &ids[b]);
+    return jit_id_compare(id_in(user, a), id_in(user, b));
 }
 
 /* Places of ids in ascending order; scratch behind them. */
-static void order_ids(const struct jit_id *ids, uint32_t count, struct rmg_radix *order)
+static void order_ids(const struct jit_id *ids, size_t stride, uint32_t count,
+                      struct rmg_radix *order)
 {
+    const struct id_row row = {.first = ids->bytes, .stride = stride};
     for (uint32_t i = 0; i < count; i++) {
-        order[i] = (struct rmg_radix){.key = jit_be64(ids[i].bytes), .index = i};
+        order[i] = (struct rmg_radix){.key = jit_be64(id_in(&row, i)->bytes), .index = i};
     }
-    rmg_radix_sort(order, order + count, count, compare_ids, ids);
+    rmg_radix_sort(order, order + count, count, compare_ids, &row);
+}
+
+/* An element on its way from the order of making to that of the ids. */
+struct element {
+    struct jit_id id;
+    uint32_t handle;
+    struct rmg_dense_edge ends;
+};
+
+/* Elements by the first byte of their ids: each part fits into a cache, where it is sorted. */
+#define PARTS 256u
+struct parts {
+    struct element *elements;
+    uint32_t end[PARTS];     /* of each part, which begins where the one before ends */
+    struct rmg_radix *order; /* of the largest part, and scratch */
+};
+
+static void spread(const struct rmg_work *work, const struct work_numbers *numbers,
+                   const struct work_batch *made, struct parts *parts)
+{
+    uint32_t at[PARTS];
+    uint32_t begin = 0;
+    for (uint32_t i = 0; i < PARTS; i++) {
+        at[i] = begin;
+        begin = parts->end[i];
+    }
+    for (uint32_t i = 0; i < made->count; i++) {
+        const uint32_t handle = made->handles[i];
+        struct element *element = &parts->elements[at[made->ids[i].bytes[0]]++];
+        element->id = made->ids[i];
+        element->handle = handle;
+        if (numbers != NULL) {
+            const struct work_edge *edge = &work->edges[handle];
+            element->ends = (struct rmg_dense_edge){.from = numbers->of_node[edge->end[WORK_OUT]],
+                                                    .to = numbers->of_node[edge->end[WORK_IN]],
+                                                    .type = numbers->of_type[edge->type]};
+        }
+    }
+}
+
+/* Sort one part into its place in the batch. */
+static enum jit_err sort_part(const struct parts *parts, uint32_t begin, uint32_t end,
+                              struct work_batch *batch)
+{
+    const struct element *elements = parts->elements + begin;
+    order_ids(&elements->id, sizeof *elements, end - begin, parts->order);
+    for (uint32_t i = begin; i < end; i++) {
+        const struct element *element = &elements[parts->order[i - begin].index];
+        batch->ids[i] = element->id;
+        batch->handles[i] = element->handle;
+        if (batch->ends != NULL) {
+            batch->ends[i] = element->ends;
+        }
+        if (i > begin && jit_id_equal(&batch->ids[i - 1], &batch->ids[i])) {
+            return JIT_EEXIST;
+        }
+    }
+    return JIT_OK;
 }
 
 /* From the order in which they were made to that of their ids. */
-static enum jit_err sort_batch(const struct rmg_work *work, struct work_batch *batch)
+static enum jit_err sort_batch(const struct rmg_work *work, const struct work_numbers *numbers,
+                               struct work_batch *batch)
 {
     struct jit_heap *heap = work->heap;
-    const uint32_t count = batch->count;
-    struct work_batch sorted = {.count = count};
-    struct rmg_radix *order = heap->alloc(heap, (2ul * count + 1) * sizeof *order);
-    sorted.handles = heap->alloc(heap, (count + 1ul) * sizeof *sorted.handles);
-    sorted.ids = heap->alloc(heap, (count + 1ul) * sizeof *sorted.ids);
-    enum jit_err err = JIT_ENOMEM;
-    if (order == NULL || sorted.handles == NULL || sorted.ids == NULL) {
-        goto out;
+    struct parts parts = {.elements =
+                              heap->alloc(heap, (batch->count + 1ul) * sizeof *parts.elements)};
+    uint32_t largest = 0;
+    uint32_t end = 0;
+    enum jit_err err = parts.elements == NULL ? JIT_ENOMEM : JIT_OK;
+    for (uint32_t i = 0; i < batch->count; i++) {
+        parts.end[batch->ids[i].bytes[0]]++;
     }
-    order_ids(batch->ids, count, order);
-    for (uint32_t i = 0; i < count; i++) {
-        uint32_t ahead = order[i + AHEAD < count ? i + AHEAD : i].index;
-        __builtin_prefetch(&batch->ids[ahead]);
-        __builtin_prefetch(&batch->handles[ahead]);
-        sorted.ids[i] = batch->ids[order[i].index];
-        sorted.handles[i] = batch->handles[order[i].index];
-        if (i > 0 && jit_id_equal(&sorted.ids[i - 1], &sorted.ids[i])) {
-            err = JIT_EEXIST;
-            goto out;
-        }
+    for (uint32_t i = 0; i < PARTS; i++) {
+        largest = parts.end[i] > largest ? parts.end[i] : largest;
+        end += parts.end[i];
+        parts.end[i] = end;
     }
-    work_batch_release(work, batch);
-    *batch = sorted;
-    sorted = (struct work_batch){.count = 0}; /* transferred */
-    err = JIT_OK;
-out:
-    work_batch_release(work, &sorted);
-    heap->free(heap, order);
+    parts.order = heap->alloc(heap, (2ul * largest + 1) * sizeof *parts.order);
+    if (err == JIT_OK && parts.order != NULL) {
+        spread(work, numbers, batch, &parts);
+    } else {
+        err = JIT_ENOMEM;
+    }
+    for (uint32_t i = 0; i < PARTS && err == JIT_OK; i++) {
+        err = sort_part(&parts, i == 0 ? 0 : parts.end[i - 1], parts.end[i], batch);
+    }
+    heap->free(heap, parts.elements);
+    heap->free(heap, parts.order);
     return err;
 }
 
 enum jit_err work_batch_fill(const struct rmg_work *work, bool is_edge, uint32_t first,
-                             struct work_batch *batch)
+                             const struct work_numbers *numbers, struct work_batch *batch)
 {
     struct jit_heap *heap = work->heap;
     uint32_t end = is_edge ? work->edge_count : work->node_count;
     size_t room = (is_edge ? work->edges_live : work->nodes_live) + 1;
     batch->handles = heap->alloc(heap, room * sizeof *batch->handles);
     batch->ids = heap->alloc(heap, room * sizeof *batch->ids);
-    if (batch->handles == NULL || batch->ids == NULL) {
+    batch->ends = numbers == NULL ? NULL : heap->alloc(heap, room * sizeof *batch->ends);
+    if (batch->handles == NULL || batch->ids == NULL || (numbers != NULL && batch->ends == NULL)) {
         return JIT_ENOMEM;
     }
     for (uint32_t i = first; i < end; i++) {
@@ -104,7 +170,7 @@ enum jit_err work_batch_fill(const struct rmg_work *work, bool is_edge, uint32_t
         }
     }
     hash_ids(work, is_edge, batch);
-    return sort_batch(work, batch);
+    return sort_batch(work, numbers, batch);
 }
 
 enum jit_err work_batch_fresh(const struct rmg_work *work, bool is_edge,
@@ -130,6 +196,7 @@ void work_batch_release(const struct rmg_work *work, struct work_batch *batch)
 {
     work->heap->free(work->heap, batch->handles);
     work->heap->free(work->heap, batch->ids);
+    work->heap->free(work->heap, batch->ends);
     *batch = (struct work_batch){.count = 0};
 }
 
@@ -168,7 +235,7 @@ static enum jit_err number_types(const struct rmg_work *work, struct work_number
         ids[i] = work->types[i].id;
     }
     if (err == JIT_OK) {
-        order_ids(ids, count, order);
+        order_ids(ids, sizeof *ids, count, order);
     }
     for (uint32_t i = 0; err == JIT_OK && i < count; i++) {
         out->types[i] = ids[order[i].index];

@@ -4,22 +4,7 @@
 #define JIT_RMG_WORK_BATCH_H
 
 #include "rmg/engine/work_priv.h"
-
-/* Elements by ascending ids. */
-struct work_batch {
-    uint32_t *handles;
-    struct jit_id *ids;
-    uint32_t count;
-};
-/* The live ones from handle `first` on; the batch is all zeros before, and released either way.
- * Errors: JIT_ENOMEM, JIT_EEXIST (an id twice among them). */
-JIT_MUST_CHECK enum jit_err work_batch_fill(const struct rmg_work *work, bool is_edge,
-                                            uint32_t first, struct work_batch *batch);
-/* None of the batch is the id of something in the version that is still there. Errors: JIT_EEXIST.
- */
-JIT_MUST_CHECK enum jit_err work_batch_fresh(const struct rmg_work *work, bool is_edge,
-                                             const struct work_batch *batch);
-void work_batch_release(const struct rmg_work *work, struct work_batch *batch);
+#include "rmg/store/load_dense.h"
 
 /* Nodes and types as places among all of them by ascending ids. */
 struct work_numbers {
@@ -28,6 +13,26 @@ struct work_numbers {
     struct jit_id *types;
     uint32_t *of_type; /* by number of the working form */
 };
+
+/* Elements by ascending ids. */
+struct work_batch {
+    uint32_t *handles;
+    struct jit_id *ids;
+    struct rmg_dense_edge *ends; /* of edges, when numbers were given; else NULL */
+    uint32_t count;
+};
+/* The live ones from handle `first` on; the batch is all zeros before, and released either way.
+ * numbers: of all nodes, for the ends of edges; else NULL. Errors: JIT_ENOMEM, JIT_EEXIST (an id
+ * twice among them). */
+JIT_MUST_CHECK enum jit_err work_batch_fill(const struct rmg_work *work, bool is_edge,
+                                            uint32_t first, const struct work_numbers *numbers,
+                                            struct work_batch *batch);
+/* None of the batch is the id of something in the version that is still there. Errors: JIT_EEXIST.
+ */
+JIT_MUST_CHECK enum jit_err work_batch_fresh(const struct rmg_work *work, bool is_edge,
+                                             const struct work_batch *batch);
+void work_batch_release(const struct rmg_work *work, struct work_batch *batch);
+
 /* batch: the nodes from handle `first` on. Errors: JIT_ENOMEM. */
 JIT_MUST_CHECK enum jit_err work_numbers_make(const struct rmg_work *work, uint32_t first,
                                               const struct work_batch *batch,

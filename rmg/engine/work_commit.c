@@ -1,6 +1,5 @@
 /* rmg/engine/work_commit.c - the working form into a transaction: each map is written in one pass
  * by ascending ids. */
-#include "rmg/store/load_dense.h"
 #include "rmg/engine/work_batch.h"
 
 #define AHEAD 16u /* elements that are asked for before they are looked at */
@@ -115,35 +114,15 @@ static enum jit_err write_edges(const struct commit *c)
 /* All of them, as numbers. */
 static enum jit_err load_edges(const struct commit *c)
 {
-    const struct rmg_work *work = c->work;
     const struct work_numbers *numbers = &c->numbers;
-    const struct work_batch *edges = &c->edges;
-    const uint32_t count = edges->count;
-    struct rmg_dense_edge *ends = work->heap->alloc(work->heap, (count + 1ul) * sizeof *ends);
-    if (ends == NULL) {
-        return JIT_ENOMEM;
-    }
-    for (uint32_t i = 0; i < count; i++) {
-        const uint32_t far = edges->handles[i + 2 * AHEAD < count ? i + 2 * AHEAD : i];
-        const uint32_t near = edges->handles[i + AHEAD < count ? i + AHEAD : i];
-        const struct work_edge *at = &work->edges[edges->handles[i]];
-        __builtin_prefetch(&work->edges[far]);
-        __builtin_prefetch(&numbers->of_node[work->edges[near].end[WORK_OUT]]);
-        __builtin_prefetch(&numbers->of_node[work->edges[near].end[WORK_IN]]);
-        ends[i] = (struct rmg_dense_edge){.from = numbers->of_node[at->end[WORK_OUT]],
-                                          .to = numbers->of_node[at->end[WORK_IN]],
-                                          .type = numbers->of_type[at->type]};
-    }
     const struct rmg_dense dense = {.nodes = numbers->nodes,
-                                    .node_count = (uint32_t)work->nodes_live,
+                                    .node_count = (uint32_t)c->work->nodes_live,
                                     .types = numbers->types,
-                                    .type_count = work->type_count,
-                                    .ids = edges->ids,
-                                    .ends = ends,
-                                    .edge_count = count};
-    enum jit_err err = rmg_load_edges(c->load, &dense);
-    work->heap->free(work->heap, ends);
-    return err;
+                                    .type_count = c->work->type_count,
+                                    .ids = c->edges.ids,
+                                    .ends = c->edges.ends,
+                                    .edge_count = c->edges.count};
+    return rmg_load_edges(c->load, &dense);
 }
 
 static enum jit_err write_slot(struct commit *c, const struct work_column *column, uint32_t owner,
@@ -330,19 +309,19 @@ enum jit_err rmg_work_commit(struct rmg_work *work, struct rmg_tx *tx)
         err = rmg_load_begin(tx, &c.load);
     }
     if (err == JIT_OK) {
-        err = work_batch_fill(work, false, c.node_first, &c.nodes);
-    }
-    if (err == JIT_OK) {
-        err = work_batch_fill(work, true, c.edge_first, &c.edges);
+        err = work_batch_fill(work, false, c.node_first, NULL, &c.nodes);
     }
     if (err == JIT_OK && !c.all) {
         err = work_batch_fresh(work, false, &c.nodes);
     }
-    if (err == JIT_OK && !c.all_edges) {
-        err = work_batch_fresh(work, true, &c.edges);
-    }
     if (err == JIT_OK) {
         err = work_numbers_make(work, c.node_first, &c.nodes, &c.numbers);
+    }
+    if (err == JIT_OK) {
+        err = work_batch_fill(work, true, c.edge_first, c.all_edges ? &c.numbers : NULL, &c.edges);
+    }
+    if (err == JIT_OK && !c.all_edges) {
+        err = work_batch_fresh(work, true, &c.edges);
     }
     if (err == JIT_OK) {
         err = write_deletions(&c);
