@@ -241,6 +241,8 @@ enum jit_err rmg_script_run(struct jit_heap *heap, struct rmg_work *work,
     heap->free(heap, run->rules);
     heap->free(heap, run->last_use);
     heap->free(heap, run->unlinked);
+    heap->free(heap, run->held[0].words);
+    heap->free(heap, run->held[1].words);
     heap->free(heap, run);
     return err;
 }

@@ -31,8 +31,8 @@ struct all {
     struct mark *uses; /* of one match */
     size_t use_room;
     size_t use_count;
-    struct mark *table;
-    size_t table_size; /* power of two */
+    struct mark *table; /* of fields and incidences, by those who won */
+    size_t table_size;  /* power of two */
     size_t table_used;
 };
 
@@ -203,6 +203,57 @@ static void use_fields(struct all *a)
 
 /* ---- who has them ---- */
 
+_Static_assert(USE_WRITE < SCRIPT_HELD_USES, "the last one");
+
+/* Nodes and edges have a word each; other slots are in the table: NULL. */
+static uint32_t *held_at(const struct all *a, uint64_t key)
+{
+    switch ((enum slot_kind)(key >> 61)) {
+    case SLOT_NODE:
+        return &a->run->held[0].words[(uint32_t)key];
+    case SLOT_EDGE:
+        return &a->run->held[1].words[(uint32_t)key];
+    default:
+        return NULL;
+    }
+}
+
+static void held_forget(struct script_held *held, size_t from)
+{
+    if (from < held->room) {
+        memset(held->words + from, 0, (held->room - from) * sizeof *held->words);
+    }
+}
+
+static enum jit_err held_room(struct jit_heap *heap, struct script_held *held, uint32_t count)
+{
+    const size_t known = held->room;
+    if (jit_heap_grow(heap, (void **)&held->words, &held->room, count, sizeof *held->words) != 0) {
+        return JIT_ENOMEM;
+    }
+    held_forget(held, known);
+    return JIT_OK;
+}
+
+/* Nobody holds anything: words of an earlier round mean nothing. */
+static enum jit_err held_begin(struct all *a)
+{
+    struct script_run *run = a->run;
+    enum jit_err err = JIT_OK;
+    if (a->nodes) {
+        err = held_room(run->heap, &run->held[0], run->work->node_count);
+    }
+    if (a->edges && err == JIT_OK) {
+        err = held_room(run->heap, &run->held[1], run->work->edge_count);
+    }
+    if (++run->round == SCRIPT_ROUNDS) {
+        run->round = 1;
+        held_forget(&run->held[0], 0);
+        held_forget(&run->held[1], 0);
+    }
+    return err;
+}
+
 static struct mark *mark_at(const struct all *a, uint64_t key)
 {
     size_t at = (size_t)((key ^ key >> 29) * 0x9e3779b97f4a7c15ull >> 20) & (a->table_size - 1);
@@ -244,6 +295,30 @@ static bool go_together(const struct mark *a, const struct mark *b)
            (a->use == USE_BLIND && b->use == USE_BLIND && a->join == b->join);
 }
 
+static bool is_free(const struct all *a, const struct mark *use)
+{
+    const uint32_t *held = held_at(a, use->key);
+    struct mark by = {.use = USE_NONE};
+    if (held == NULL) {
+        by = *mark_at(a, use->key);
+    } else if (*held / SCRIPT_HELD_USES == a->run->round) {
+        by.use = (uint8_t)(*held % SCRIPT_HELD_USES);
+    }
+    return by.use == USE_NONE || go_together(&by, use);
+}
+
+static void hold(struct all *a, const struct mark *use)
+{
+    uint32_t *held = held_at(a, use->key);
+    if (held != NULL) {
+        *held = a->run->round * SCRIPT_HELD_USES + use->use;
+        return;
+    }
+    struct mark *mark = mark_at(a, use->key);
+    a->table_used += mark->key == 0;
+    *mark = *use;
+}
+
 /* Take the slots of run->match, or lose to who has one. */
 static bool reserve(struct all *a)
 {
@@ -253,24 +328,17 @@ static bool reserve(struct all *a)
     use_creates(a);
     use_negatives(a);
     use_fields(a);
-    if (run->err == JIT_OK) {
+    if (run->err == JIT_OK && (a->fields || a->incidences)) {
         run->err = table_room(a, a->use_count);
     }
-    if (run->err != JIT_OK) {
-        return false;
+    bool all_free = run->err == JIT_OK;
+    for (size_t i = 0; i < a->use_count && all_free; i++) {
+        all_free = is_free(a, &a->uses[i]);
     }
-    for (size_t i = 0; i < a->use_count; i++) {
-        const struct mark *mark = mark_at(a, a->uses[i].key);
-        if (mark->key != 0 && !go_together(mark, &a->uses[i])) {
-            return false;
-        }
+    for (size_t i = 0; i < a->use_count && all_free; i++) {
+        hold(a, &a->uses[i]);
     }
-    for (size_t i = 0; i < a->use_count; i++) {
-        struct mark *mark = mark_at(a, a->uses[i].key);
-        a->table_used += mark->key == 0;
-        *mark = a->uses[i];
-    }
-    return true;
+    return all_free;
 }
 
 /* ---- all matches ---- */
@@ -374,7 +442,10 @@ enum jit_err script_apply_all(struct script_run *run, uint32_t call, uint64_t *c
     a.nodes = deletes(r, r->node_mask) || a.fields;
     a.edges = deletes(r, r->edge_mask) || r->unlinks || a.fields;
     a.incidences = r->rule->negative_count > 0 || deletes(r, r->node_mask);
-    find_all(&a);
+    run->err = held_begin(&a);
+    if (run->err == JIT_OK) {
+        find_all(&a);
+    }
     for (size_t i = 0; i < a.won_count && run->err == JIT_OK; i++) {
         restore(&a, a.won, i);
         /* Only joins of several can have no outcome, as in a tick: the later one is left out. */

@@ -171,6 +171,14 @@ struct script_ends {
     uint32_t end[2];
 };
 
+/* By handle: the round in which a node or an edge was last held by a match that won, and how. */
+struct script_held {
+    uint32_t *words; /* round * SCRIPT_HELD_USES + use */
+    size_t room;
+};
+#define SCRIPT_HELD_USES 4u
+#define SCRIPT_ROUNDS    (UINT32_MAX / SCRIPT_HELD_USES)
+
 struct script_run {
     struct jit_heap *heap;
     struct rmg_work *work;
@@ -191,6 +199,9 @@ struct script_run {
     struct script_ends *unlinked;
     size_t unlinked_room;
     uint32_t unlinked_count;
+    /* Parallel steps. */
+    uint32_t round;
+    struct script_held held[2]; /* nodes, edges */
 };
 
 JIT_MUST_CHECK enum jit_err script_rule_init(struct script_run *run, uint32_t index);
