@@ -15,6 +15,13 @@ struct dense {
 
 /* ---- the leaves ---- */
 
+/* An id may lie across two lines. */
+static inline void fetch_id(const struct jit_id *id)
+{
+    __builtin_prefetch(&id->bytes[0]);
+    __builtin_prefetch(&id->bytes[JIT_ID_BYTES - 1]);
+}
+
 /* Numbers mean nothing unless the instance has just these nodes. */
 static enum jit_err same_nodes(const struct dense *dense)
 {
@@ -39,8 +46,8 @@ static enum jit_err make_leaves(struct dense *dense)
     enum jit_err err = JIT_OK;
     for (uint32_t i = 0; i < in->edge_count && err == JIT_OK; i++) {
         const struct rmg_dense_edge *ahead = &in->ends[i + AHEAD < in->edge_count ? i + AHEAD : i];
-        __builtin_prefetch(&in->nodes[ahead->from]);
-        __builtin_prefetch(&in->nodes[ahead->to]);
+        fetch_id(&in->nodes[ahead->from]);
+        fetch_id(&in->nodes[ahead->to]);
         const struct rmg_dense_edge ends = in->ends[i];
         assert(ends.from < in->node_count);
         assert(ends.to < in->node_count);
@@ -123,7 +130,7 @@ static enum jit_err build_index(struct dense *dense, enum rmg_map map)
         if (map == RMG_EDGE_TYPES) {
             const uint32_t ahead = dense->items[i + AHEAD < count ? i + AHEAD : i].index;
             const struct leaf_edge *leaf_ahead = rmg_arena_at(build->pen.arena, ahead);
-            __builtin_prefetch(&leaf_ahead->edge.id);
+            fetch_id(&leaf_ahead->edge.id);
             key = (struct trie_key){.part = {&in->types[item->rest], &leaf->edge.id}};
         } else {
             key = (struct trie_key){.part = {&in->nodes[item->key >> 32u],
