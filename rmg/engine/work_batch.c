@@ -91,7 +91,9 @@ static void spread(const struct rmg_work *work, const struct work_numbers *numbe
         struct element *element = &parts->elements[at[made->ids[i].bytes[0]]++];
         element->id = made->ids[i];
         element->handle = handle;
-        if (numbers != NULL) {
+        if (made->types != NULL) {
+            element->ends.type = numbers->of_type[work->nodes[handle].type];
+        } else if (made->ends != NULL) {
             const struct work_edge *edge = &work->edges[handle];
             element->ends = (struct rmg_dense_edge){.from = numbers->of_node[edge->end[WORK_OUT]],
                                                     .to = numbers->of_node[edge->end[WORK_IN]],
@@ -110,7 +112,9 @@ static enum jit_err sort_part(const struct parts *parts, uint32_t begin, uint32_
         const struct element *element = &elements[parts->order[i - begin].index];
         batch->ids[i] = element->id;
         batch->handles[i] = element->handle;
-        if (batch->ends != NULL) {
+        if (batch->types != NULL) {
+            batch->types[i] = element->ends.type;
+        } else if (batch->ends != NULL) {
             batch->ends[i] = element->ends;
         }
         if (i > begin && jit_id_equal(&batch->ids[i - 1], &batch->ids[i])) {
@@ -160,8 +164,13 @@ enum jit_err work_batch_fill(const struct rmg_work *work, bool is_edge, uint32_t
     size_t room = (is_edge ? work->edges_live : work->nodes_live) + 1;
     batch->handles = heap->alloc(heap, room * sizeof *batch->handles);
     batch->ids = heap->alloc(heap, room * sizeof *batch->ids);
-    batch->ends = numbers == NULL ? NULL : heap->alloc(heap, room * sizeof *batch->ends);
-    if (batch->handles == NULL || batch->ids == NULL || (numbers != NULL && batch->ends == NULL)) {
+    if (numbers != NULL && is_edge) {
+        batch->ends = heap->alloc(heap, room * sizeof *batch->ends);
+    } else if (numbers != NULL) {
+        batch->types = heap->alloc(heap, room * sizeof *batch->types);
+    }
+    if (batch->handles == NULL || batch->ids == NULL ||
+        (numbers != NULL && batch->ends == NULL && batch->types == NULL)) {
         return JIT_ENOMEM;
     }
     for (uint32_t i = first; i < end; i++) {
@@ -196,19 +205,49 @@ void work_batch_release(const struct rmg_work *work, struct work_batch *batch)
 {
     work->heap->free(work->heap, batch->handles);
     work->heap->free(work->heap, batch->ids);
+    work->heap->free(work->heap, batch->types);
     work->heap->free(work->heap, batch->ends);
     *batch = (struct work_batch){.count = 0};
 }
 
 /* ---- numbers ---- */
 
+enum jit_err work_numbers_types(const struct rmg_work *work, struct work_numbers *out)
+{
+    struct jit_heap *heap = work->heap;
+    const uint32_t count = work->type_count;
+    struct jit_id *ids = heap->alloc(heap, (count + 1ul) * sizeof *ids);
+    struct rmg_radix *order = heap->alloc(heap, (2ul * count + 1) * sizeof *order);
+    out->types = heap->alloc(heap, (count + 1ul) * sizeof *out->types);
+    out->of_type = heap->alloc(heap, (count + 1ul) * sizeof *out->of_type);
+    const bool room = ids != NULL && order != NULL && out->types != NULL && out->of_type != NULL;
+    for (uint32_t i = 0; room && i < count; i++) {
+        ids[i] = work->types[i].id;
+    }
+    if (room) {
+        order_ids(ids, sizeof *ids, count, order);
+    }
+    for (uint32_t i = 0; room && i < count; i++) {
+        out->types[i] = ids[order[i].index];
+        out->of_type[order[i].index] = i;
+    }
+    heap->free(heap, ids);
+    heap->free(heap, order);
+    return room ? JIT_OK : JIT_ENOMEM;
+}
+
 /* The version's and those that were made, both ascend. */
-static void number_nodes(const struct rmg_work *work, uint32_t first,
-                         const struct work_batch *batch, struct work_numbers *out)
+enum jit_err work_numbers_nodes(const struct rmg_work *work, uint32_t first,
+                                const struct work_batch *batch, struct work_numbers *out)
 {
     uint32_t old = 0;
     uint32_t made = 0;
     uint32_t count = 0;
+    out->nodes = work->heap->alloc(work->heap, (work->nodes_live + 1) * sizeof *out->nodes);
+    out->of_node = work->heap->alloc(work->heap, (work->node_count + 1ul) * sizeof *out->of_node);
+    if (out->nodes == NULL || out->of_node == NULL) {
+        return JIT_ENOMEM;
+    }
     while (old < first || made < batch->count) {
         if (old < first && !work_node_live(work, old)) {
             old++;
@@ -222,43 +261,7 @@ static void number_nodes(const struct rmg_work *work, uint32_t first,
         }
     }
     assert(count == work->nodes_live);
-}
-
-static enum jit_err number_types(const struct rmg_work *work, struct work_numbers *out)
-{
-    struct jit_heap *heap = work->heap;
-    const uint32_t count = work->type_count;
-    struct jit_id *ids = heap->alloc(heap, (count + 1ul) * sizeof *ids);
-    struct rmg_radix *order = heap->alloc(heap, (2ul * count + 1) * sizeof *order);
-    enum jit_err err = ids == NULL || order == NULL ? JIT_ENOMEM : JIT_OK;
-    for (uint32_t i = 0; err == JIT_OK && i < count; i++) {
-        ids[i] = work->types[i].id;
-    }
-    if (err == JIT_OK) {
-        order_ids(ids, sizeof *ids, count, order);
-    }
-    for (uint32_t i = 0; err == JIT_OK && i < count; i++) {
-        out->types[i] = ids[order[i].index];
-        out->of_type[order[i].index] = i;
-    }
-    heap->free(heap, ids);
-    heap->free(heap, order);
-    return err;
-}
-
-enum jit_err work_numbers_make(const struct rmg_work *work, uint32_t first,
-                               const struct work_batch *batch, struct work_numbers *out)
-{
-    struct jit_heap *heap = work->heap;
-    out->nodes = heap->alloc(heap, (work->nodes_live + 1) * sizeof *out->nodes);
-    out->of_node = heap->alloc(heap, (work->node_count + 1ul) * sizeof *out->of_node);
-    out->types = heap->alloc(heap, (work->type_count + 1ul) * sizeof *out->types);
-    out->of_type = heap->alloc(heap, (work->type_count + 1ul) * sizeof *out->of_type);
-    if (out->nodes == NULL || out->of_node == NULL || out->types == NULL || out->of_type == NULL) {
-        return JIT_ENOMEM;
-    }
-    number_nodes(work, first, batch, out);
-    return number_types(work, out);
+    return JIT_OK;
 }
 
 void work_numbers_release(const struct rmg_work *work, struct work_numbers *numbers)

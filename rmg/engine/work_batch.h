@@ -18,12 +18,14 @@ struct work_numbers {
 struct work_batch {
     uint32_t *handles;
     struct jit_id *ids;
-    struct rmg_dense_edge *ends; /* of edges, when numbers were given; else NULL */
+    /* When numbers were given, else NULL. */
+    uint32_t *types;             /* of nodes */
+    struct rmg_dense_edge *ends; /* of edges */
     uint32_t count;
 };
 /* The live ones from handle `first` on; the batch is all zeros before, and released either way.
- * numbers: of all nodes, for the ends of edges; else NULL. Errors: JIT_ENOMEM, JIT_EEXIST (an id
- * twice among them). */
+ * numbers: of types, for nodes; of all nodes, too, for edges; or NULL. Errors: JIT_ENOMEM,
+ * JIT_EEXIST (an id twice among them). */
 JIT_MUST_CHECK enum jit_err work_batch_fill(const struct rmg_work *work, bool is_edge,
                                             uint32_t first, const struct work_numbers *numbers,
                                             struct work_batch *batch);
@@ -33,10 +35,13 @@ JIT_MUST_CHECK enum jit_err work_batch_fresh(const struct rmg_work *work, bool i
                                              const struct work_batch *batch);
 void work_batch_release(const struct rmg_work *work, struct work_batch *batch);
 
-/* batch: the nodes from handle `first` on. Errors: JIT_ENOMEM. */
-JIT_MUST_CHECK enum jit_err work_numbers_make(const struct rmg_work *work, uint32_t first,
-                                              const struct work_batch *batch,
-                                              struct work_numbers *out);
+/* First of types, then of nodes, batch: those from handle `first` on. All zeros before, released
+ * either way. Errors: JIT_ENOMEM. */
+JIT_MUST_CHECK enum jit_err work_numbers_types(const struct rmg_work *work,
+                                               struct work_numbers *out);
+JIT_MUST_CHECK enum jit_err work_numbers_nodes(const struct rmg_work *work, uint32_t first,
+                                               const struct work_batch *batch,
+                                               struct work_numbers *out);
 void work_numbers_release(const struct rmg_work *work, struct work_numbers *numbers);
 
 #endif

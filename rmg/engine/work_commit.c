@@ -88,8 +88,7 @@ static enum jit_err write_nodes(const struct commit *c)
         __builtin_prefetch(&work->nodes[nodes->handles[i + AHEAD < nodes->count ? i + AHEAD : i]]);
         const struct jit_id *id = &nodes->ids[i];
         const struct jit_id *type = &work->types[work->nodes[nodes->handles[i]].type].id;
-        err = c->all ? rmg_load_node(c->load, id, type)
-                     : rmg_tx_upsert_node(c->tx, &work->base.instance, id, type);
+        err = rmg_tx_upsert_node(c->tx, &work->base.instance, id, type);
     }
     return err;
 }
@@ -111,18 +110,19 @@ static enum jit_err write_edges(const struct commit *c)
     return err;
 }
 
-/* All of them, as numbers. */
-static enum jit_err load_edges(const struct commit *c)
+/* All of a map, as numbers. */
+static enum jit_err load_dense(const struct commit *c, enum rmg_map map)
 {
     const struct work_numbers *numbers = &c->numbers;
     const struct rmg_dense dense = {.nodes = numbers->nodes,
+                                    .node_types = c->nodes.types,
                                     .node_count = (uint32_t)c->work->nodes_live,
                                     .types = numbers->types,
                                     .type_count = c->work->type_count,
                                     .ids = c->edges.ids,
                                     .ends = c->edges.ends,
                                     .edge_count = c->edges.count};
-    return rmg_load_edges(c->load, &dense);
+    return map == RMG_NODES ? rmg_load_nodes(c->load, &dense) : rmg_load_edges(c->load, &dense);
 }
 
 static enum jit_err write_slot(struct commit *c, const struct work_column *column, uint32_t owner,
@@ -224,9 +224,9 @@ static enum jit_err write_map(struct commit *c, enum rmg_map map)
     }
     switch (map) {
     case RMG_NODES:
-        return write_nodes(c);
+        return c->all ? load_dense(c, map) : write_nodes(c);
     case RMG_EDGES:
-        err = c->all_edges ? load_edges(c) : write_edges(c);
+        err = c->all_edges ? load_dense(c, map) : write_edges(c);
         break;
     case RMG_ALPHA:
         return write_attachments(c, RMG_PLANE_ALPHA);
@@ -309,13 +309,16 @@ enum jit_err rmg_work_commit(struct rmg_work *work, struct rmg_tx *tx)
         err = rmg_load_begin(tx, &c.load);
     }
     if (err == JIT_OK) {
-        err = work_batch_fill(work, false, c.node_first, NULL, &c.nodes);
+        err = work_numbers_types(work, &c.numbers);
+    }
+    if (err == JIT_OK) {
+        err = work_batch_fill(work, false, c.node_first, c.all ? &c.numbers : NULL, &c.nodes);
     }
     if (err == JIT_OK && !c.all) {
         err = work_batch_fresh(work, false, &c.nodes);
     }
     if (err == JIT_OK) {
-        err = work_numbers_make(work, c.node_first, &c.nodes, &c.numbers);
+        err = work_numbers_nodes(work, c.node_first, &c.nodes, &c.numbers);
     }
     if (err == JIT_OK) {
         err = work_batch_fill(work, true, c.edge_first, c.all_edges ? &c.numbers : NULL, &c.edges);

@@ -3,13 +3,14 @@
 #include "base/check.h"
 #include "rmg/store/load_priv.h"
 
-#define AHEAD 16u /* edges that are asked for before they are looked at */
+#define AHEAD 16u /* elements that are asked for before they are looked at */
 
 struct dense {
     const struct rmg_dense *in;
     struct load_build *build;
     struct load_list *list;
-    struct rmg_radix *items; /* edges; index: the leaf, key and rest: numbers */
+    uint32_t count;          /* of what is built */
+    struct rmg_radix *items; /* nodes or edges; index: the leaf, key and rest: numbers */
     struct rmg_radix *scratch;
 };
 
@@ -20,6 +21,12 @@ static inline void fetch_id(const struct jit_id *id)
 {
     __builtin_prefetch(&id->bytes[0]);
     __builtin_prefetch(&id->bytes[JIT_ID_BYTES - 1]);
+}
+
+static const struct jit_id *leaf_id(const struct load_build *build, uint32_t ref)
+{
+    const uint8_t *leaf = rmg_arena_at(build->pen.arena, ref);
+    return (const struct jit_id *)(const void *)(leaf + offsetof(struct leaf_node, id));
 }
 
 /* Numbers mean nothing unless the instance has just these nodes. */
@@ -40,7 +47,20 @@ static enum jit_err same_nodes(const struct dense *dense)
     return among.leaf == NULL && at == dense->in->node_count ? JIT_OK : JIT_EDANGLING;
 }
 
-static enum jit_err make_leaves(struct dense *dense)
+static enum jit_err make_nodes(struct dense *dense)
+{
+    const struct rmg_dense *in = dense->in;
+    enum jit_err err = JIT_OK;
+    for (uint32_t i = 0; i < in->node_count && err == JIT_OK; i++) {
+        assert(in->node_types[i] < in->type_count);
+        err = load_node(&dense->build->pen, dense->list, &in->nodes[i],
+                        &in->types[in->node_types[i]]);
+        dense->items[i] = (struct rmg_radix){.index = dense->list->last, .rest = in->node_types[i]};
+    }
+    return err == JIT_OK && dense->list->mixed ? JIT_EEXIST : err;
+}
+
+static enum jit_err make_edges(struct dense *dense)
 {
     const struct rmg_dense *in = dense->in;
     enum jit_err err = JIT_OK;
@@ -67,9 +87,10 @@ static enum jit_err make_leaves(struct dense *dense)
 /* ---- their order ---- */
 
 /* By rest alone, stable: a count of each type. Errors: JIT_ENOMEM. */
-static enum jit_err sort_by_type(struct dense *dense, struct jit_heap *heap)
+static enum jit_err sort_by_type(struct dense *dense)
 {
-    const uint32_t count = dense->in->edge_count;
+    struct jit_heap *heap = dense->build->pen.heap;
+    const uint32_t count = dense->count;
     uint32_t *starts = jit_heap_zalloc(heap, dense->in->type_count + 1ul, sizeof *starts);
     if (starts == NULL) {
         return JIT_ENOMEM;
@@ -92,7 +113,7 @@ static enum jit_err sort_by_type(struct dense *dense, struct jit_heap *heap)
 static void sort_by_all(struct dense *dense)
 {
     struct rmg_radix *items = dense->items;
-    const uint32_t count = dense->in->edge_count;
+    const uint32_t count = dense->count;
     uint32_t end = 0;
     rmg_radix_sort(items, dense->scratch, count, NULL, NULL);
     for (uint32_t begin = 0; begin < count; begin = end) {
@@ -114,42 +135,52 @@ static void sort_by_all(struct dense *dense)
 
 /* ---- the indexes ---- */
 
-/* An index over the items, whose key is type, from and to, or an end, the type and the other end.
- */
-static enum jit_err build_index(struct dense *dense, enum rmg_map map)
+/* An index by type and id, over items that are sorted by type. */
+static enum jit_err build_types(struct dense *dense, enum rmg_map map)
 {
-    const struct rmg_dense *in = dense->in;
     struct load_build *build = dense->build;
-    const uint32_t count = in->edge_count;
+    const uint32_t count = dense->count;
     enum jit_err err = JIT_OK;
     trie_spine_begin(&build->spine, &build->pen, &trie_specs[map]);
     for (uint32_t i = 0; i < count && err == JIT_OK; i++) {
         const struct rmg_radix *item = &dense->items[i];
-        const struct leaf_edge *leaf = rmg_arena_at(build->pen.arena, item->index);
-        struct trie_key key;
-        if (map == RMG_EDGE_TYPES) {
-            const uint32_t ahead = dense->items[i + AHEAD < count ? i + AHEAD : i].index;
-            const struct leaf_edge *leaf_ahead = rmg_arena_at(build->pen.arena, ahead);
-            fetch_id(&leaf_ahead->edge.id);
-            key = (struct trie_key){.part = {&in->types[item->rest], &leaf->edge.id}};
-        } else {
-            key = (struct trie_key){.part = {&in->nodes[item->key >> 32u],
-                                             &in->types[(uint32_t)item->key],
-                                             &in->nodes[item->rest], &leaf->edge.id}};
-        }
+        const uint32_t ahead = dense->items[i + AHEAD < count ? i + AHEAD : i].index;
+        fetch_id(leaf_id(build, ahead));
+        const struct trie_key key = {
+            .part = {&dense->in->types[item->rest], leaf_id(build, item->index)}};
+        err = trie_spine_add(&build->spine, &key, item->index);
+    }
+    return load_index_end(build, map, err);
+}
+
+/* OUT or IN: the key of an item is an end and the type, its rest the other end. */
+static enum jit_err build_ends(struct dense *dense, enum rmg_map map)
+{
+    const struct rmg_dense *in = dense->in;
+    struct load_build *build = dense->build;
+    enum jit_err err = JIT_OK;
+    trie_spine_begin(&build->spine, &build->pen, &trie_specs[map]);
+    for (uint32_t i = 0; i < dense->count && err == JIT_OK; i++) {
+        const struct rmg_radix *item = &dense->items[i];
+        const struct trie_key key = {.part = {&in->nodes[item->key >> 32u],
+                                              &in->types[(uint32_t)item->key],
+                                              &in->nodes[item->rest], leaf_id(build, item->index)}};
         err = trie_spine_add(&build->spine, &key, item->index);
     }
     return load_index_end(build, map, err);
 }
 
 /* They come by id, and go by type, by source and by target; ties stay in the order they had. */
-static enum jit_err build_indexes(struct dense *dense)
+static enum jit_err build_edges(struct dense *dense)
 {
     struct rmg_radix *items = dense->items;
-    const uint32_t count = dense->in->edge_count;
-    enum jit_err err = sort_by_type(dense, dense->build->pen.heap);
+    const uint32_t count = dense->count;
+    enum jit_err err = make_edges(dense);
     if (err == JIT_OK) {
-        err = build_index(dense, RMG_EDGE_TYPES);
+        err = sort_by_type(dense);
+    }
+    if (err == JIT_OK) {
+        err = build_types(dense, RMG_EDGE_TYPES);
     }
     for (uint32_t i = 0; i < count && err == JIT_OK; i++) {
         uint32_t to = (uint32_t)items[i].key;
@@ -158,7 +189,7 @@ static enum jit_err build_indexes(struct dense *dense)
     }
     if (err == JIT_OK) {
         sort_by_all(dense);
-        err = build_index(dense, RMG_OUT);
+        err = build_ends(dense, RMG_OUT);
     }
     for (uint32_t i = 0; i < count && err == JIT_OK; i++) {
         uint32_t from = (uint32_t)(items[i].key >> 32u);
@@ -167,23 +198,37 @@ static enum jit_err build_indexes(struct dense *dense)
     }
     if (err == JIT_OK) {
         sort_by_all(dense);
-        err = build_index(dense, RMG_IN);
+        err = build_ends(dense, RMG_IN);
     }
     return err;
 }
 
-enum jit_err rmg_load_edges(struct rmg_load *load, const struct rmg_dense *in)
+static enum jit_err build_nodes(struct dense *dense)
 {
-    struct dense dense = {.in = in, .build = &load->build, .list = &load->list};
+    enum jit_err err = make_nodes(dense);
+    if (err == JIT_OK) {
+        err = sort_by_type(dense);
+    }
+    return err == JIT_OK ? build_types(dense, RMG_NODE_TYPES) : err;
+}
+
+/* ---- a map ---- */
+
+static enum jit_err load_all(struct rmg_load *load, const struct rmg_dense *in, enum rmg_map map)
+{
     struct rmg_arena *arena = load->build.pen.arena;
-    const uint64_t bytes = 2ull * in->edge_count * sizeof *dense.items;
+    struct dense dense = {.in = in,
+                          .build = &load->build,
+                          .list = &load->list,
+                          .count = map == RMG_NODES ? in->node_count : in->edge_count};
+    const uint64_t bytes = 2ull * dense.count * sizeof *dense.items;
     uint32_t ref = 0;
-    assert(load->map == RMG_EDGES && load->list.count == 0);
-    if (in->edge_count == 0) {
+    assert(load->map == map && load->list.count == 0);
+    if (dense.count == 0) {
         return JIT_OK;
     }
     enum jit_err err = tx_find(load->build.tx, &load->instance);
-    if (err == JIT_OK) {
+    if (err == JIT_OK && map == RMG_EDGES) {
         err = same_nodes(&dense);
     }
     if (err == JIT_OK) {
@@ -193,12 +238,19 @@ enum jit_err rmg_load_edges(struct rmg_load *load, const struct rmg_dense *in)
         return err;
     }
     dense.items = rmg_arena_at(arena, ref);
-    dense.scratch = dense.items + in->edge_count;
-    err = make_leaves(&dense);
-    if (err == JIT_OK) {
-        err = build_indexes(&dense);
-    }
+    dense.scratch = dense.items + dense.count;
+    err = map == RMG_NODES ? build_nodes(&dense) : build_edges(&dense);
     rmg_arena_return(arena, ref, bytes);
     load->list.indexed = err == JIT_OK;
     return err;
+}
+
+enum jit_err rmg_load_nodes(struct rmg_load *load, const struct rmg_dense *dense)
+{
+    return load_all(load, dense, RMG_NODES);
+}
+
+enum jit_err rmg_load_edges(struct rmg_load *load, const struct rmg_dense *dense)
+{
+    return load_all(load, dense, RMG_EDGES);
 }

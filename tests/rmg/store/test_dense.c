@@ -1,4 +1,4 @@
-/* Goal:   edges that come as numbers make what the same edges make that come as a stream of ids:
+/* Goal:   nodes and edges that come as numbers make what the same ones make that come as streams:
  *         root, indexes, memory; numbers that do not fit the instance are refused.
  * Method: random graphs with hubs, loops, parallel edges and types without an edge, over ids of
  *         every kind, built both ways; every allocation refused once. */
@@ -17,6 +17,7 @@
 #define ARENA     (1ull << 24)
 
 static struct jit_id nodes[NODES_MAX];
+static uint32_t node_types[NODES_MAX];
 static struct jit_id types[TYPES_MAX];
 static struct jit_id ids[EDGES_MAX];
 static struct rmg_dense_edge ends[EDGES_MAX];
@@ -55,13 +56,17 @@ static void draw(uint64_t seed)
     struct jit_random random = jit_random_of(seed);
     enum world_ids kind = (enum world_ids)(seed % WORLD_IDS);
     uint32_t hub = (uint32_t)jit_random_below(&random, 4); /* 0: every other edge leaves one node */
-    dense = (struct rmg_dense){.nodes = nodes, .types = types, .ids = ids, .ends = ends};
+    dense = (struct rmg_dense){
+        .nodes = nodes, .node_types = node_types, .types = types, .ids = ids, .ends = ends};
     dense.node_count =
         draw_ids(nodes, kind, seed + 1, 1 + (uint32_t)jit_random_below(&random, NODES_MAX));
     dense.type_count =
         draw_ids(types, WORLD_RANDOM, seed + 2, 1 + (uint32_t)jit_random_below(&random, TYPES_MAX));
     dense.edge_count =
         draw_ids(ids, kind, seed + 3, 1 + (uint32_t)jit_random_below(&random, EDGES_MAX));
+    for (uint32_t i = 0; i < dense.node_count; i++) {
+        node_types[i] = (uint32_t)jit_random_below(&random, dense.type_count);
+    }
     for (uint32_t i = 0; i < dense.edge_count; i++) {
         bool of_hub = hub == 0 && i % 2 == 0;
         ends[i] = (struct rmg_dense_edge){
@@ -79,6 +84,15 @@ struct place {
     struct rmg_version version;
 };
 
+static enum jit_err stream_nodes(struct rmg_load *load)
+{
+    enum jit_err err = JIT_OK;
+    for (uint32_t i = 0; i < dense.node_count && err == JIT_OK; i++) {
+        err = rmg_load_node(load, &nodes[i], &types[node_types[i]]);
+    }
+    return err;
+}
+
 static enum jit_err stream_edges(struct rmg_load *load)
 {
     enum jit_err err = JIT_OK;
@@ -90,16 +104,17 @@ static enum jit_err stream_edges(struct rmg_load *load)
     return err;
 }
 
-/* The nodes as a stream, the edges one way or the other. */
-static enum jit_err fill(struct rmg_tx *tx, const struct rmg_dense *numbers)
+/* One way or the other: NULL is a stream. */
+static enum jit_err fill(struct rmg_tx *tx, const struct rmg_dense *node_numbers,
+                         const struct rmg_dense *numbers)
 {
     const struct jit_id instance = world_id(WORLD_RANDOM, 9, 0);
     struct rmg_load *load = NULL;
     enum jit_err err = rmg_tx_upsert_instance(tx, &instance, &nodes[0], NULL);
     err = err == JIT_OK ? rmg_load_begin(tx, &load) : err;
     err = err == JIT_OK ? rmg_load_open(load, &instance, RMG_NODES) : err;
-    for (uint32_t i = 0; i < dense.node_count && err == JIT_OK; i++) {
-        err = rmg_load_node(load, &nodes[i], &types[i % dense.type_count]);
+    if (err == JIT_OK) {
+        err = node_numbers == NULL ? stream_nodes(load) : rmg_load_nodes(load, node_numbers);
     }
     err = err == JIT_OK ? rmg_load_open(load, &instance, RMG_EDGES) : err;
     if (err == JIT_OK) {
@@ -113,7 +128,7 @@ static enum jit_err fill(struct rmg_tx *tx, const struct rmg_dense *numbers)
 }
 
 static enum jit_err build(struct place *place, struct jit_heap *heap,
-                          const struct rmg_dense *numbers)
+                          const struct rmg_dense *node_numbers, const struct rmg_dense *numbers)
 {
     struct rmg_tx *tx = NULL;
     struct rmg_store_options options = {.arena_count = 1};
@@ -125,7 +140,7 @@ static enum jit_err build(struct place *place, struct jit_heap *heap,
     if (err != JIT_OK) {
         return err;
     }
-    err = fill(tx, numbers);
+    err = fill(tx, node_numbers, numbers);
     if (err != JIT_OK) {
         rmg_tx_abort(tx);
         ck_assert_uint_eq(place->arena->live, 0);
@@ -150,8 +165,8 @@ START_TEST(both_ways) /* _i: seed */
     struct rmg_fault fault;
     fprintf(stderr, "seed %d\n", _i);
     draw((uint64_t)_i);
-    must(build(&plain, jit_heap_libc(), NULL));
-    must(build(&numbered, jit_heap_libc(), &dense));
+    must(build(&plain, jit_heap_libc(), NULL, NULL));
+    must(build(&numbered, jit_heap_libc(), &dense, &dense));
     ck_assert(jit_id_equal(&plain.version.state_root, &numbered.version.state_root));
     ck_assert_uint_eq(plain.arena->live, numbered.arena->live);
     must(rmg_store_verify(numbered.store, &numbered.version, &fault)); /* indexes, too */
@@ -165,7 +180,14 @@ END_TEST
 static void refused(const struct rmg_dense *numbers, enum jit_err want)
 {
     struct place place = {.arena = NULL};
-    ck_assert_int_eq(build(&place, jit_heap_libc(), numbers), want);
+    ck_assert_int_eq(build(&place, jit_heap_libc(), NULL, numbers), want);
+    clear(&place, jit_heap_libc());
+}
+
+static void refused_nodes(const struct rmg_dense *numbers, enum jit_err want)
+{
+    struct place place = {.arena = NULL};
+    ck_assert_int_eq(build(&place, jit_heap_libc(), numbers, &dense), want);
     clear(&place, jit_heap_libc());
 }
 
@@ -191,6 +213,21 @@ START_TEST(misfits)
     other = dense;
     other.nodes = others;
     refused(&other, JIT_EDANGLING);
+    /* As nodes to be made: none, out of order, one twice, of no type. */
+    other.node_count = 0;
+    refused_nodes(&other, JIT_EDANGLING); /* the edges find none */
+    memcpy(others, nodes, sizeof others);
+    others[0] = nodes[1];
+    others[1] = nodes[0];
+    other.node_count = dense.node_count;
+    refused_nodes(&other, JIT_EEXIST);
+    others[1] = nodes[1];
+    refused_nodes(&other, JIT_EEXIST);
+    swap = types[0];
+    types[0] = (struct jit_id){{0}};
+    node_types[2] = 0;
+    refused_nodes(&dense, JIT_EINVALID);
+    types[0] = swap;
     /* Edges: out of order, one twice. */
     swap = ids[0];
     ids[0] = ids[1];
@@ -208,7 +245,7 @@ START_TEST(refused_memory)
     for (int64_t n = 0; err != JIT_OK; n++) {
         struct fault_heap mem = fault_heap_make(n, false);
         struct place place = {.arena = NULL};
-        err = build(&place, &mem.heap, &dense);
+        err = build(&place, &mem.heap, &dense, &dense);
         ck_assert_int_eq(err, fault_heap_fired(&mem) ? JIT_ENOMEM : JIT_OK);
         clear(&place, &mem.heap);
         ck_assert_int_eq(mem.live, 0);
