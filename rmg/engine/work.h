@@ -113,7 +113,8 @@ JIT_MUST_CHECK enum jit_err rmg_work_clear(struct rmg_work *work, enum rmg_plane
 
 /* Write all changes into the transaction, whose instance must be as it was in the version. The
  * form stays as it is. Errors: JIT_EEXIST (an id twice), and those of rmg_tx and rmg_load; then the
- * transaction may only be aborted. */
+ * transaction may only be aborted. Ids are hashed and sorted through the exec of the transaction,
+ * whose tasks take memory from the heap of the form. */
 JIT_MUST_CHECK enum jit_err rmg_work_commit(struct rmg_work *work, struct rmg_tx *tx);
 
 #endif

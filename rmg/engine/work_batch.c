@@ -10,14 +10,27 @@ static uint64_t birth_of(const struct rmg_work *work, bool is_edge, uint32_t han
     return is_edge ? work->edges[handle].birth : work->nodes[handle].birth;
 }
 
-static void hash_ids(const struct rmg_work *work, bool is_edge, const struct work_batch *batch)
+/* Ids of what was made, a piece of the batch each. */
+#define PIECE 512u
+struct hash_tasks {
+    const struct rmg_work *work;
+    const struct work_batch *batch;
+    bool is_edge;
+};
+
+static void hash_task(void *user, size_t index)
 {
+    const struct hash_tasks *tasks = user;
+    const struct rmg_work *work = tasks->work;
+    const struct work_batch *batch = tasks->batch;
     struct rmg_birthplace places[RMG_KEYS_MAX];
     struct jit_id *out[RMG_KEYS_MAX];
     const struct rmg_draw draw = {.seed = work->base.seed, .tick = work->base.tick};
+    const uint32_t begin = (uint32_t)index * PIECE;
+    const uint32_t end = batch->count - begin < PIECE ? batch->count : begin + PIECE;
     uint32_t held = 0;
-    for (uint32_t i = 0; i < batch->count; i++) {
-        uint64_t birth = birth_of(work, is_edge, batch->handles[i]);
+    for (uint32_t i = begin; i < end; i++) {
+        uint64_t birth = birth_of(work, tasks->is_edge, batch->handles[i]);
         if ((birth & WORK_MADE) == 0) {
             batch->ids[i] = work->ids[birth];
             continue;
@@ -72,9 +85,11 @@ struct element {
 /* Elements by the first byte of their ids: each part fits into a cache, where it is sorted. */
 #define PARTS 256u
 struct parts {
+    struct jit_heap *heap;
+    struct work_batch *batch; /* by making, then by id */
     struct element *elements;
-    uint32_t end[PARTS];     /* of each part, which begins where the one before ends */
-    struct rmg_radix *order; /* of the largest part, and scratch */
+    uint32_t end[PARTS]; /* of each part, which begins where the one before ends */
+    enum jit_err err[PARTS];
 };
 
 static void spread(const struct rmg_work *work, const struct work_numbers *numbers,
@@ -102,14 +117,11 @@ static void spread(const struct rmg_work *work, const struct work_numbers *numbe
     }
 }
 
-/* Sort one part into its place in the batch. */
-static enum jit_err sort_part(const struct parts *parts, uint32_t begin, uint32_t end,
-                              struct work_batch *batch)
+static enum jit_err take_sorted(struct work_batch *batch, uint32_t begin, uint32_t end,
+                                const struct element *elements, const struct rmg_radix *order)
 {
-    const struct element *elements = parts->elements + begin;
-    order_ids(&elements->id, sizeof *elements, end - begin, parts->order);
     for (uint32_t i = begin; i < end; i++) {
-        const struct element *element = &elements[parts->order[i - begin].index];
+        const struct element *element = &elements[order[i - begin].index];
         batch->ids[i] = element->id;
         batch->handles[i] = element->handle;
         if (batch->types != NULL) {
@@ -124,40 +136,57 @@ static enum jit_err sort_part(const struct parts *parts, uint32_t begin, uint32_
     return JIT_OK;
 }
 
+/* Sort one part into its place in the batch. */
+static void sort_task(void *user, size_t index)
+{
+    struct parts *parts = user;
+    const uint32_t begin = index == 0 ? 0 : parts->end[index - 1];
+    const uint32_t end = parts->end[index];
+    const struct element *elements = parts->elements + begin;
+    struct rmg_radix *order = NULL;
+    if (begin == end) {
+        return;
+    }
+    order = parts->heap->alloc(parts->heap, 2ul * (end - begin) * sizeof *order);
+    if (order == NULL) {
+        parts->err[index] = JIT_ENOMEM;
+        return;
+    }
+    order_ids(&elements->id, sizeof *elements, end - begin, order);
+    parts->err[index] = take_sorted(parts->batch, begin, end, elements, order);
+    parts->heap->free(parts->heap, order);
+}
+
 /* From the order in which they were made to that of their ids. */
 static enum jit_err sort_batch(const struct rmg_work *work, const struct work_numbers *numbers,
-                               struct work_batch *batch)
+                               struct jit_exec *exec, struct work_batch *batch)
 {
-    struct jit_heap *heap = work->heap;
-    struct parts parts = {.elements =
-                              heap->alloc(heap, (batch->count + 1ul) * sizeof *parts.elements)};
-    uint32_t largest = 0;
+    struct parts parts = {.heap = work->heap, .batch = batch};
+    enum jit_err err = JIT_OK;
     uint32_t end = 0;
-    enum jit_err err = parts.elements == NULL ? JIT_ENOMEM : JIT_OK;
+    parts.elements = work->heap->alloc(work->heap, (batch->count + 1ul) * sizeof *parts.elements);
+    if (parts.elements == NULL) {
+        return JIT_ENOMEM;
+    }
     for (uint32_t i = 0; i < batch->count; i++) {
         parts.end[batch->ids[i].bytes[0]]++;
     }
     for (uint32_t i = 0; i < PARTS; i++) {
-        largest = parts.end[i] > largest ? parts.end[i] : largest;
         end += parts.end[i];
         parts.end[i] = end;
     }
-    parts.order = heap->alloc(heap, (2ul * largest + 1) * sizeof *parts.order);
-    if (err == JIT_OK && parts.order != NULL) {
-        spread(work, numbers, batch, &parts);
-    } else {
-        err = JIT_ENOMEM;
-    }
+    spread(work, numbers, batch, &parts);
+    exec->run(exec, PARTS, sort_task, &parts);
     for (uint32_t i = 0; i < PARTS && err == JIT_OK; i++) {
-        err = sort_part(&parts, i == 0 ? 0 : parts.end[i - 1], parts.end[i], batch);
+        err = parts.err[i];
     }
-    heap->free(heap, parts.elements);
-    heap->free(heap, parts.order);
+    work->heap->free(work->heap, parts.elements);
     return err;
 }
 
 enum jit_err work_batch_fill(const struct rmg_work *work, bool is_edge, uint32_t first,
-                             const struct work_numbers *numbers, struct work_batch *batch)
+                             const struct work_numbers *numbers, struct jit_exec *exec,
+                             struct work_batch *batch)
 {
     struct jit_heap *heap = work->heap;
     uint32_t end = is_edge ? work->edge_count : work->node_count;
@@ -178,8 +207,9 @@ enum jit_err work_batch_fill(const struct rmg_work *work, bool is_edge, uint32_t
             batch->handles[batch->count++] = i;
         }
     }
-    hash_ids(work, is_edge, batch);
-    return sort_batch(work, numbers, batch);
+    struct hash_tasks tasks = {.work = work, .batch = batch, .is_edge = is_edge};
+    exec->run(exec, (batch->count + PIECE - 1ul) / PIECE, hash_task, &tasks);
+    return sort_batch(work, numbers, exec, batch);
 }
 
 enum jit_err work_batch_fresh(const struct rmg_work *work, bool is_edge,

@@ -3,6 +3,7 @@
 #ifndef JIT_RMG_WORK_BATCH_H
 #define JIT_RMG_WORK_BATCH_H
 
+#include "base/exec.h"
 #include "rmg/engine/work_priv.h"
 #include "rmg/store/load_dense.h"
 
@@ -24,11 +25,11 @@ struct work_batch {
     uint32_t count;
 };
 /* The live ones from handle `first` on; the batch is all zeros before, and released either way.
- * numbers: of types, for nodes; of all nodes, too, for edges; or NULL. Errors: JIT_ENOMEM,
- * JIT_EEXIST (an id twice among them). */
+ * exec: hashes and sorts side by side. numbers: of types, for nodes; of all nodes, too, for edges;
+ * or NULL. Errors: JIT_ENOMEM, JIT_EEXIST (an id twice among them). */
 JIT_MUST_CHECK enum jit_err work_batch_fill(const struct rmg_work *work, bool is_edge,
                                             uint32_t first, const struct work_numbers *numbers,
-                                            struct work_batch *batch);
+                                            struct jit_exec *exec, struct work_batch *batch);
 /* None of the batch is the id of something in the version that is still there. Errors: JIT_EEXIST.
  */
 JIT_MUST_CHECK enum jit_err work_batch_fresh(const struct rmg_work *work, bool is_edge,

@@ -1,6 +1,7 @@
 /* rmg/engine/work_commit.c - the working form into a transaction: each map is written in one pass
  * by ascending ids. */
 #include "rmg/engine/work_batch.h"
+#include "rmg/store/tx_hands.h"
 
 #define AHEAD 16u /* elements that are asked for before they are looked at */
 
@@ -303,6 +304,7 @@ enum jit_err rmg_work_commit(struct rmg_work *work, struct rmg_tx *tx)
 {
     static const enum rmg_map maps[] = {RMG_NODES, RMG_EDGES, RMG_ALPHA, RMG_BETA};
     struct commit c = {.work = work, .tx = tx};
+    struct jit_exec *exec = rmg_tx_exec_of(tx);
     jit_buf_init(&c.bytes, work->heap, JIT_ATOM_BYTES_MAX);
     enum jit_err err = choose(&c);
     if (err == JIT_OK && c.all) {
@@ -312,7 +314,7 @@ enum jit_err rmg_work_commit(struct rmg_work *work, struct rmg_tx *tx)
         err = work_numbers_types(work, &c.numbers);
     }
     if (err == JIT_OK) {
-        err = work_batch_fill(work, false, c.node_first, c.all ? &c.numbers : NULL, &c.nodes);
+        err = work_batch_fill(work, false, c.node_first, c.all ? &c.numbers : NULL, exec, &c.nodes);
     }
     if (err == JIT_OK && !c.all) {
         err = work_batch_fresh(work, false, &c.nodes);
@@ -321,7 +323,8 @@ enum jit_err rmg_work_commit(struct rmg_work *work, struct rmg_tx *tx)
         err = work_numbers_nodes(work, c.node_first, &c.nodes, &c.numbers);
     }
     if (err == JIT_OK) {
-        err = work_batch_fill(work, true, c.edge_first, c.all_edges ? &c.numbers : NULL, &c.edges);
+        err = work_batch_fill(work, true, c.edge_first, c.all_edges ? &c.numbers : NULL, exec,
+                              &c.edges);
     }
     if (err == JIT_OK && !c.all_edges) {
         err = work_batch_fresh(work, true, &c.edges);

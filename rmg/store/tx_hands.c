@@ -23,6 +23,11 @@ void rmg_tx_exec(struct rmg_tx *tx, struct jit_exec *exec)
     tx->exec = exec != NULL && exec->threads > 1 ? exec : NULL;
 }
 
+struct jit_exec *rmg_tx_exec_of(const struct rmg_tx *tx)
+{
+    return tx->exec == NULL ? jit_exec_inline() : tx->exec;
+}
+
 /* ---- hands ---- */
 
 static enum jit_err hands_ready(struct rmg_store *store, uint32_t arena)

@@ -18,6 +18,8 @@
 
 /* From now on hashing goes through exec, too. Its tasks take memory from the store's heap. */
 void rmg_tx_exec(struct rmg_tx *tx, struct jit_exec *exec);
+/* For what is made ready for the transaction beside it; never NULL. */
+struct jit_exec *rmg_tx_exec_of(const struct rmg_tx *tx);
 
 /* Before attachments of one plane of one instance are set for operations[b] owners, or so, whose
  * ids begin with byte b. *out NULL: it is not worth it, set them one by one. Until it is closed

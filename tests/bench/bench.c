@@ -40,6 +40,7 @@ static const struct bar bars[] = {
     {"sts", 100000, 500e6, NULL, 0},
     {"sts", 1000000, 15, "sts", 100000},
     {"sierpinski", 12, 1.2e9, NULL, 0},
+    {"sierpinski_2", 12, 700e6, NULL, 0},
     {"colour2", 100000, 1e9, NULL, 0},
     {"colour2", 100000, 20, "colour2", 10000},
     {"acyclic", 100000, 1e9, NULL, 0},

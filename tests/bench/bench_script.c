@@ -2,14 +2,17 @@
  * is that of reading the version into the working form, running the script, committing with ids and
  * indexes, and hashing. The figure NAME_run is the script alone.
  * sts: Varro's mutual exclusion, 5n - 1 rewrites. sierpinski: generations, in parallel steps; a
- * corner's role is the type of its edge. colour2, acyclic, topsort, reverse: unrooted loops on a
- * grid of n cells whose edges go right and down. */
+ * corner's role is the type of its edge; sierpinski_2: its commit on two threads, by the wall
+ * clock, beside sierpinski_wall, which has one, in between. colour2, acyclic, topsort, reverse:
+ * unrooted loops on a grid of n cells whose edges go right and down. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "base/check.h"
+#include "kernel/pool.h"
 #include "rmg/lang/lang.h"
+#include "rmg/store/tx_hands.h"
 #include "tests/bench/bench.h"
 #include "tests/lib/rule_kit.h"
 
@@ -193,12 +196,13 @@ static void begin_grid(struct kit_graph *g, const struct lang_system *system, ui
 struct outcome {
     double all_ns;
     double run_ns;
+    double wall_ns;
     struct rmg_script_report report;
     struct rmg_work_counts counts;
 };
 
 static struct outcome run(struct kit_graph *g, const struct lang_script *named,
-                          const struct lang_system *system)
+                          const struct lang_system *system, struct jit_exec *exec)
 {
     struct outcome out = {.all_ns = 0};
     struct rmg_script_call calls[16];
@@ -217,6 +221,7 @@ static struct outcome run(struct kit_graph *g, const struct lang_script *named,
                                             .params = named->runs[i].params,
                                             .params_size = named->runs[i].params_size};
     }
+    uint64_t begin_wall = bench_wall_ns();
     uint64_t begin_ns = bench_now_ns();
     struct rmg_graph graph = kit_graph_of(g, NULL);
     base.graph = &graph;
@@ -227,6 +232,7 @@ static struct outcome run(struct kit_graph *g, const struct lang_script *named,
     uint64_t end_ns = bench_now_ns();
     must(rmg_store_pin(g->store, &g->version));
     must(rmg_tx_begin(g->store, &g->version, &g->tx));
+    rmg_tx_exec(g->tx, exec);
     must(rmg_work_commit(work, g->tx));
     must(rmg_tx_seal(g->tx, &after));
     g->tx = NULL;
@@ -234,6 +240,7 @@ static struct outcome run(struct kit_graph *g, const struct lang_script *named,
     rmg_work_free(work);
     out.run_ns = (double)(end_ns - run_ns);
     out.all_ns = (double)(bench_now_ns() - begin_ns);
+    out.wall_ns = (double)(bench_wall_ns() - begin_wall);
     return out;
 }
 
@@ -308,7 +315,7 @@ static void measure(const struct bench *bench, const char *name, uint64_t n)
         } else {
             begin_grid(&g, system, side);
         }
-        struct outcome out = run(&g, script_of(system, name), system);
+        struct outcome out = run(&g, script_of(system, name), system, jit_exec_inline());
         check(name, n, side, &out);
         all[i] = out.all_ns;
         alone[i] = out.run_ns;
@@ -317,6 +324,31 @@ static void measure(const struct bench *bench, const char *name, uint64_t n)
     bench_report(bench, name, n, all, runs);
     snprintf(run_name, sizeof run_name, "%s_run", name);
     bench_report(bench, run_name, n, alone, runs);
+    lang_system_free(jit_heap_libc(), system);
+}
+
+/* On one thread and on two in turn, by the wall clock. */
+static void measure_threads(const struct bench *bench, uint64_t g)
+{
+    double samples[2][RUNS_MAX];
+    struct shell_pool *pool = NULL;
+    if (!bench_wants(bench, "sierpinski_2", g)) {
+        return;
+    }
+    struct lang_system *system = parse(sierpinski_text, g);
+    must(shell_pool_new(jit_heap_libc(), 2, &pool));
+    for (size_t i = 0; i < 2 * RUNS_MAX; i++) {
+        struct kit_graph graph = {0};
+        begin_sierpinski(&graph, system, (uint64_t)pow(3, (double)g + 1) / 2);
+        struct outcome out = run(&graph, script_of(system, "sierpinski"), system,
+                                 i % 2 == 0 ? jit_exec_inline() : shell_pool_exec(pool));
+        check("sierpinski", g, 0, &out);
+        samples[i % 2][i / 2] = out.wall_ns;
+        kit_graph_end(&graph);
+    }
+    bench_report(bench, "sierpinski_wall", g, samples[0], RUNS_MAX);
+    bench_report(bench, "sierpinski_2", g, samples[1], RUNS_MAX);
+    shell_pool_free(pool);
     lang_system_free(jit_heap_libc(), system);
 }
 
@@ -329,6 +361,7 @@ void bench_script(const struct bench *bench)
     for (uint64_t g = 8; g <= 12; g += 2) {
         measure(bench, "sierpinski", g);
     }
+    measure_threads(bench, 12);
     for (size_t i = 0; i < 4; i++) {
         measure(bench, grids[i], 10000);
         measure(bench, grids[i], 100000);

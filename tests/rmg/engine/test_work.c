@@ -7,6 +7,7 @@
 
 #include "base/random.h"
 #include "rmg/engine/work.h"
+#include "rmg/store/tx_hands.h"
 #include "tests/lib/fault_heap.h"
 #include "tests/lib/rule_kit.h"
 #include "tests/lib/tcase.h"
@@ -38,6 +39,16 @@ struct model {
     uint64_t made;
 };
 static struct model model;
+
+/* Tasks from the last to the first. */
+static void backwards(struct jit_exec *exec, size_t count, void (*task)(void *, size_t), void *user)
+{
+    (void)exec;
+    for (size_t i = count; i > 0; i--) {
+        task(user, i - 1);
+    }
+}
+static struct jit_exec side_by_side = {.run = backwards, .threads = 3};
 
 static void must(enum jit_err err)
 {
@@ -336,6 +347,7 @@ START_TEST(random_operations)
         }
         compare(m);
         kit_open(&m->dense);
+        rmg_tx_exec(m->dense.tx, seed % 2 == 0 ? &side_by_side : jit_exec_inline());
         must(rmg_work_commit(m->work, m->dense.tx));
         kit_seal(&m->dense);
         kit_seal(&m->plain);
@@ -361,17 +373,18 @@ START_TEST(ids_are_the_formula)
     open_work(m, jit_heap_libc());
     must(rmg_work_step(m->work));
     must(rmg_work_step(m->work));
-    for (uint32_t i = 0; i < 70; i++) { /* more than go side by side */
+    for (uint32_t i = 0; i < 1200; i++) { /* more than go side by side, and than a task has */
         must(rmg_work_add_node(m->work, &type, NULL, &node));
         must(rmg_work_node_id(m->work, node, &id));
         rmg_created_id(&draw, &key, i, &want);
         ck_assert(jit_id_equal(&id, &want));
     }
     kit_open(&m->dense);
+    rmg_tx_exec(m->dense.tx, &side_by_side);
     must(rmg_work_commit(m->work, m->dense.tx));
     kit_seal(&m->dense);
     struct rmg_graph graph = kit_graph_of(&m->dense, NULL);
-    for (uint32_t i = 0; i < 70; i++) {
+    for (uint32_t i = 0; i < 1200; i++) {
         rmg_created_id(&draw, &key, i, &want);
         must(rmg_node_type(&graph, &want, &id));
         ck_assert(jit_id_equal(&id, &type));
