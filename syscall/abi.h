@@ -188,6 +188,20 @@ struct sys_own {
 };
 static_assert(sizeof(struct sys_own) == 32, "wire size");
 
+/* owner: as an operator asks it. Whose a rule or an instance is to be: the named capability's, or,
+ * where it is asked of the operator's own authority, his. */
+#define SYS_OWNER_INSTANCE 0u /* SYS_OBJECT_INSTANCE, */
+#define SYS_OWNER_RULE     1u /* SYS_OBJECT_RULE */
+struct sys_owner {
+    uint32_t cap_slot;
+    uint32_t cap_generation;
+    uint32_t object; /* SYS_OWNER_INSTANCE, SYS_OWNER_RULE */
+    uint32_t zero;
+    uint64_t nonce;
+    struct jit_id id;
+};
+static_assert(sizeof(struct sys_owner) == 56, "wire size");
+
 /* exit: an i32 status. grow: the bytes that the graph memory is to have, u64. clock: no bytes. */
 
 /* What the loader's own exit status says (7.4); anything else is the program's. */

@@ -34,6 +34,8 @@ enum sys_object {
 #undef X
         SYS_OBJECT_COUNT
 };
+static_assert(SYS_OBJECT_INSTANCE == SYS_OWNER_INSTANCE && SYS_OBJECT_RULE == SYS_OWNER_RULE,
+              "one numbering");
 const char *sys_object_text(enum sys_object object);
 
 struct sys_cap {
@@ -82,7 +84,7 @@ struct sys_cap_node {
     X(SYS_CAP_EDGE_TYPE, "a matched edge is of a type it does not cover")                          \
     X(SYS_CAP_WRITES_NODE, "an effect on a node is not covered by a write right")                  \
     X(SYS_CAP_WRITES_EDGE, "an effect on an edge is not covered by a write right")                 \
-    X(SYS_CAP_OWNER, "the rule's owner has no write right there any more")                         \
+    X(SYS_CAP_OWNER, "the rule's owner has no right to write there")                               \
     X(SYS_CAP_REMAP, "the process has lost a map and is started anew without it")
 enum sys_cap_verdict {
 #define X(name, text) name,

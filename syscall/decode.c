@@ -140,6 +140,15 @@ static enum jit_err decode_own(const uint8_t *bytes, size_t size, struct sys_req
     return jit_cursor_done(&cur) && out->body.own.patch_size > 0 ? JIT_OK : JIT_EPEER;
 }
 
+enum jit_err sys_decode_owner(const uint8_t *bytes, size_t size, struct sys_owner *out)
+{
+    if (size != sizeof *out) {
+        return JIT_EPEER;
+    }
+    memcpy(out, bytes, size);
+    return out->zero == 0 && out->object <= SYS_OWNER_RULE ? JIT_OK : JIT_EPEER;
+}
+
 static enum jit_err decode_exit(const uint8_t *bytes, size_t size, struct sys_request *out)
 {
     struct jit_cursor cur = jit_cursor_of(bytes, size);

@@ -80,6 +80,9 @@ struct sys_request {
  * Errors: JIT_EPEER. */
 JIT_MUST_CHECK enum jit_err sys_decode(const struct sys_slot *slot, const uint8_t *bytes,
                                        size_t size, struct sys_request *out);
+/* What an operator asks with `owner`, which is reserved for workers. Errors: JIT_EPEER. */
+JIT_MUST_CHECK enum jit_err sys_decode_owner(const uint8_t *bytes, size_t size,
+                                             struct sys_owner *out);
 JIT_MUST_CHECK enum jit_err sys_decode_apply(const uint8_t *bytes, size_t size,
                                              struct sys_apply_view *out);
 

@@ -550,8 +550,8 @@ int authority_parse_call(struct cli *cli, const struct authority *a, const char 
 
 /* ---- asking ---- */
 
-static void lineage(const struct authority *a, const struct jit_id *instance, struct jit_id *outer,
-                    uint32_t *count)
+void authority_lineage(const struct authority *a, const struct jit_id *instance,
+                       struct jit_id *outer, uint32_t *count)
 {
     struct rmg_instance at;
     struct jit_id now = *instance;
@@ -563,7 +563,7 @@ static void lineage(const struct authority *a, const struct jit_id *instance, st
     }
 }
 
-static bool has(const struct sys_attenuators *n, bool edge, const struct jit_id *type)
+bool authority_covers(const struct sys_attenuators *n, bool edge, const struct jit_id *type)
 {
     uint32_t given = n == NULL ? 0 : n->given;
     return edge ? (given & SYS_GIVEN_EDGES) == 0 || sys_id_set_has(&n->edges, type)
@@ -576,40 +576,15 @@ static enum sys_cap_verdict check_types(const struct rmg_rule *rule,
 {
     for (uint32_t i = 0; i < rule->element_count; i++) {
         const struct rmg_rule_element *e = &rule->elements[i];
-        if (e->typed && !has(n, e->is_edge, &e->type)) {
+        if (e->typed && !authority_covers(n, e->is_edge, &e->type)) {
             return e->is_edge ? SYS_CAP_EDGE_TYPE : SYS_CAP_NODE_TYPE;
         }
     }
     for (uint32_t i = 0; writes && i < rule->create_count; i++) {
         const struct rmg_rule_create *c = &rule->creates[i];
-        if (!has(n, c->is_edge, &c->type)) {
+        if (!authority_covers(n, c->is_edge, &c->type)) {
             return c->is_edge ? SYS_CAP_WRITES_EDGE : SYS_CAP_WRITES_NODE;
         }
-    }
-    return SYS_CAP_ALLOWED;
-}
-
-/* The rule's owner, as it is now. */
-static enum sys_cap_verdict check_owner(const struct authority *a, const struct rmg_rule *rule,
-                                        const struct sys_cap_need *need)
-{
-    struct sys_cap_need write = {.right = SYS_RIGHT_WRITE,
-                                 .instance = need->instance,
-                                 .outer = need->outer,
-                                 .outer_count = need->outer_count};
-    for (uint32_t i = 0; i < a->config->owner_count; i++) {
-        const struct kern_root_owner *owner = &a->config->owners[i];
-        if (!jit_id_equal(&owner->object, &rule->id)) {
-            continue;
-        }
-        for (uint32_t n = 0; n < sys_caps_end(a->caps); n++) {
-            const struct sys_cap_node *node = sys_caps_node(a->caps, n);
-            if (node != NULL && jit_id_equal(&node->id, &owner->capability)) {
-                return sys_caps_check_node(a->caps, n, &write) == SYS_CAP_ALLOWED ? SYS_CAP_ALLOWED
-                                                                                  : SYS_CAP_OWNER;
-            }
-        }
-        return SYS_CAP_OWNER;
     }
     return SYS_CAP_ALLOWED;
 }
@@ -622,7 +597,7 @@ enum sys_cap_verdict authority_check(const struct authority *a, uint32_t node,
     struct sys_cap_need need = {
         .right = wanted->right, .instance = &wanted->instance, .outer = outer};
     const struct sys_attenuators *n = sys_caps_node(a->caps, node)->cap.attenuators;
-    lineage(a, &wanted->instance, outer, &need.outer_count);
+    authority_lineage(a, &wanted->instance, outer, &need.outer_count);
     bool invokes = (wanted->right & SYS_RIGHT_INVOKE) != 0 && wanted->rule != NULL;
     if (invokes) {
         need.rule_id = &wanted->rule->id;
@@ -647,7 +622,7 @@ enum sys_cap_verdict authority_check(const struct authority *a, uint32_t node,
                                                : verdict;
     }
     if (invokes && verdict == SYS_CAP_ALLOWED) {
-        verdict = check_owner(a, wanted->rule, &need);
+        verdict = authority_check_owner(a, wanted->rule, &need);
         verdict = verdict == SYS_CAP_ALLOWED ? check_types(wanted->rule, n, false) : verdict;
     }
     return verdict;

@@ -76,4 +76,27 @@ enum sys_cap_verdict authority_check(const struct authority *a, uint32_t node,
 enum sys_cap_verdict authority_best(const struct authority *a, uint32_t process,
                                     const struct authority_need *need, uint32_t *node);
 
+/* The instances that it lies in, nearest first; outer has room for JIT_DEPTH_MAX. */
+void authority_lineage(const struct authority *a, const struct jit_id *instance,
+                       struct jit_id *outer, uint32_t *count);
+
+/* ---- owners (authority_owner.c) ---- */
+enum authority_owner {
+    AUTHORITY_OPERATORS, /* it is not listed */
+    AUTHORITY_NOBODYS,   /* its capability was taken away */
+    AUTHORITY_OWNED
+};
+/* Of a rule or an instance, by its id. inherits: an instance that is not listed has the owner of
+ * the nearest one that it lies in and that is. */
+enum authority_owner authority_owner(const struct authority *a, const struct jit_id *id,
+                                     bool inherits, uint32_t *node);
+/* "w[1]/3: write on /world", "the operator", "nobody: ..." */
+void authority_owner_text(const struct authority *a, enum authority_owner owner, uint32_t node,
+                          char text[AUTHORITY_TEXT]);
+/* May the rule's owner write what the rule does, as far as its text says it? */
+enum sys_cap_verdict authority_check_owner(const struct authority *a, const struct rmg_rule *rule,
+                                           const struct sys_cap_need *need);
+/* Are elements of this type within what it is narrowed to? NULL: it is not narrowed. */
+bool authority_covers(const struct sys_attenuators *n, bool edge, const struct jit_id *type);
+
 #endif

@@ -69,6 +69,12 @@ struct holder { /* the capabilities of one process, all members alike */
     struct kern_root_capability *items;
     size_t count;
     size_t capacity;
+    struct owner { /* a right to write that owns something: the grant, and the first one's slot */
+        const struct lang_grant *grant;
+        uint32_t slot;
+    } * owners;
+    size_t owner_count;
+    size_t owner_capacity;
 };
 
 static enum jit_err hold(struct holder *holder, const struct kern_root_capability *capability)
@@ -183,6 +189,36 @@ static uint32_t right_bits(enum lang_right_kind kind)
     return 0;
 }
 
+static enum jit_err note_owner(struct holder *holder, const struct lang_grant *grant)
+{
+    void *data = holder->owners;
+    if (jit_heap_grow(holder->heap, &data, &holder->owner_capacity, holder->owner_count + 1,
+                      sizeof *holder->owners) != 0) {
+        return JIT_ENOMEM;
+    }
+    holder->owners = data;
+    holder->owners[holder->owner_count++] =
+        (struct owner){.grant = grant, .slot = (uint32_t)holder->count};
+    return JIT_OK;
+}
+
+/* The first member's capability owns what the grant says. */
+static enum jit_err put_owned(const struct lang_system *system, const char *name,
+                              const struct owner *owner, struct rmg_collect *collect)
+{
+    struct jit_id capability;
+    enum jit_err err = JIT_OK;
+    kern_capability_id(name, 0, owner->slot, &capability);
+    for (uint32_t i = 0; err == JIT_OK && i < owner->grant->own_count; i++) {
+        const struct lang_own *own = &owner->grant->owns[i];
+        bool rule = own->rule != LANG_NO_RULE;
+        err = kern_root_owned(collect, rule ? "rule" : "instance",
+                              rule ? &system->rules[own->rule].rule.id : &own->place.instance,
+                              &capability);
+    }
+    return err;
+}
+
 static enum jit_err hold_all(struct holder *holder, const struct lang_system *system,
                              uint32_t process)
 {
@@ -203,7 +239,10 @@ static enum jit_err hold_all(struct holder *holder, const struct lang_system *sy
             struct sys_attenuators narrow;
             enum jit_err err = JIT_OK;
             capability.attenuators = narrowed(grant, right->kind, &narrow) ? &narrow : NULL;
-            if (right->kind != LANG_RIGHT_INVOKE) {
+            if (grant->own_count > 0 && r == grant->own_under) {
+                err = note_owner(holder, grant);
+            }
+            if (err == JIT_OK && right->kind != LANG_RIGHT_INVOKE) {
                 err = hold(holder, &capability);
             }
             for (uint32_t i = 0; err == JIT_OK && i < right->rule_count; i++) {
@@ -265,7 +304,11 @@ static enum jit_err put_process(const struct lang_system *system, uint32_t index
             err = kern_root_ticks(collect, process->name, i, process->ticks);
         }
     }
+    for (size_t i = 0; err == JIT_OK && i < holder.owner_count; i++) {
+        err = put_owned(system, process->name, &holder.owners[i], collect);
+    }
     heap->free(heap, runs);
+    heap->free(heap, holder.owners);
     for (size_t i = 0; i < holder.count; i++) {
         heap->free(heap, (void *)(uintptr_t)holder.items[i].attenuators);
     }

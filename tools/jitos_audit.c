@@ -3,7 +3,9 @@
  * What a run asks for depends on what it may do: so what it asked for is granted, the same genesis
  * is run again under exactly that, and what it asks for then is the next set, until nothing is
  * denied. The set is what that last run used, no more; it is run once more under it, with the
- * limits it kept within, so that what is printed is what was seen to pass. */
+ * limits it kept within, so that what is printed is what was seen to pass. A rule that had an owner
+ * when the run began has him again, with the right to write where it is invoked, and nowhere else.
+ */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -37,7 +39,8 @@ struct need {
 
 struct audit {
     struct cli *cli;
-    const struct authority *a; /* of the run that is looked at */
+    const struct authority *a;     /* of the run that is looked at */
+    const struct authority *first; /* as it began: its owners */
     struct need *needs;
     size_t count;
     size_t capacity;
@@ -201,6 +204,102 @@ static bool keep_op(void *user, const struct rmg_op *op)
     return w->err == JIT_OK;
 }
 
+/* ---- owners ---- */
+
+/* The innermost instance in which both lie. */
+static struct jit_id around_both(const struct authority *a, const struct jit_id *x,
+                                 const struct jit_id *y)
+{
+    struct jit_id outer[JIT_DEPTH_MAX + 1];
+    struct jit_id now = *y;
+    uint32_t count = 0;
+    outer[0] = *x;
+    authority_lineage(a, x, outer + 1, &count);
+    for (unsigned depth = 0; depth <= JIT_DEPTH_MAX; depth++) {
+        struct rmg_instance at;
+        for (uint32_t i = 0; i <= count; i++) {
+            if (jit_id_equal(&outer[i], &now)) {
+                return now;
+            }
+        }
+        if (rmg_store_instance(a->store, &a->version, &now, &at) != JIT_OK || !at.parent.present) {
+            break;
+        }
+        now = at.parent.instance;
+    }
+    return outer[count];
+}
+
+/* The process that owns a rule when the run begins (SYS_CAP_NONE: the operator does), and where the
+ * rule is invoked. False: nobody invokes it. */
+static bool owner_of(const struct audit *x, const struct rmg_rule *rule, uint32_t *process,
+                     struct jit_id *place)
+{
+    uint32_t node = SYS_CAP_NONE;
+    bool any = false;
+    for (size_t i = 0; i < x->count; i++) {
+        if (jit_id_equal(&x->needs[i].rule, &rule->id)) {
+            *place =
+                any ? around_both(x->first, place, &x->needs[i].instance) : x->needs[i].instance;
+            any = true;
+        }
+    }
+    *process = authority_owner(x->first, &rule->id, false, &node) == AUTHORITY_OWNED
+                   ? sys_caps_node(x->first->caps, node)->holder
+                   : SYS_CAP_NONE;
+    return any;
+}
+
+/* A right to write for each rule that a process owns. */
+static enum jit_err grant_owner(const struct audit *x, uint32_t p, uint32_t *slot,
+                                struct rmg_collect *collect)
+{
+    const struct kern_process_config *config = &x->a->config->processes[p];
+    enum jit_err err = JIT_OK;
+    for (uint32_t r = 0; err == JIT_OK && r < x->a->config->rule_count; r++) {
+        const struct rmg_rule *rule = x->a->config->rules[r];
+        struct kern_root_capability cap = {
+            .slot = *slot, .generation = 1, .rights = SYS_RIGHT_WRITE, .limit = UINT64_MAX};
+        struct jit_id id;
+        uint32_t owner = SYS_CAP_NONE;
+        if (!owner_of(x, rule, &owner, &cap.instance) || owner == SYS_CAP_NONE ||
+            owner - x->a->config->processes[owner].index != p - config->index) {
+            continue;
+        }
+        cap.limit_group = 1 + *slot; /* not that of what it asks for itself */
+        err = kern_root_capability(collect, config->name, config->index, &config->id, &cap);
+        kern_capability_id(config->name, config->index, cap.slot, &id);
+        if (err == JIT_OK && config->index == 0) { /* the first member owns it */
+            err = kern_root_owned(collect, "rule", &rule->id, &id);
+        }
+        (*slot)++;
+    }
+    return err;
+}
+
+static int print_owned(const struct audit *x)
+{
+    int code = CLI_OK;
+    for (uint32_t r = 0; code == CLI_OK && r < x->a->config->rule_count; r++) {
+        const struct rmg_rule *rule = x->a->config->rules[r];
+        struct jit_id where;
+        uint32_t owner = SYS_CAP_NONE;
+        char place[AUTHORITY_TEXT];
+        char text[2 * AUTHORITY_TEXT];
+        if (!owner_of(x, rule, &owner, &where) || owner == SYS_CAP_NONE) {
+            continue;
+        }
+        authority_instance(x->a, &where, place);
+        snprintf(text, sizeof text, "write %s; own %s", place, rule->name);
+        cli_print(x->cli, "grant %s: %s\n", x->a->config->processes[owner].name, text);
+        json_t *event = cli_event("grant", "jitos.cap.audit/1");
+        cli_put_text(event, "process", x->a->config->processes[owner].name);
+        cli_put_text(event, "rights", text);
+        code = cli_emit(x->cli, event);
+    }
+    return code;
+}
+
 /* What one member is granted: a map for each instance it asks in, and each request it makes. */
 static enum jit_err grant_member(const struct audit *x, uint32_t p, bool limited,
                                  struct rmg_collect *collect)
@@ -246,7 +345,7 @@ static enum jit_err grant_member(const struct audit *x, uint32_t p, bool limited
         }
         slot++;
     }
-    return err;
+    return err == JIT_OK ? grant_owner(x, p, &slot, collect) : err;
 }
 
 static int read_genesis(struct cli *cli, const char *data, const struct audit *x, uint8_t **bytes)
@@ -453,6 +552,7 @@ static int answer(const struct audit *x, const struct audit *was)
             print_grants(x, p, was);
         }
     }
+    (void)print_owned(x);
     cli_print(x->cli,
               "run again under exactly these for %llu ticks: %llu requests, none denied "
               "(before: %llu, %llu denied)\n",
@@ -467,10 +567,11 @@ static int answer(const struct audit *x, const struct audit *was)
     return cli_emit(x->cli, event);
 }
 
-static bool audit_init(struct audit *x, struct cli *cli, const struct authority *a)
+static bool audit_init(struct audit *x, struct cli *cli, const struct authority *a,
+                       const struct authority *first)
 {
     size_t count = a->config->process_count + 1u;
-    *x = (struct audit){.cli = cli, .a = a};
+    *x = (struct audit){.cli = cli, .a = a, .first = first};
     x->in_tick = calloc(count, sizeof *x->in_tick);
     x->most = calloc(count, sizeof *x->most);
     return x->in_tick != NULL && x->most != NULL;
@@ -486,7 +587,8 @@ static void audit_release(struct audit *x)
     free(x->most);
 }
 
-static int audit(struct cli *cli, const char *data, struct audit x[3], uint8_t **genesis)
+static int audit(struct cli *cli, const char *data, struct audit x[3], struct cap_folder *first,
+                 bool *opened, uint8_t **genesis)
 {
     struct again again = {.rounds = 0};
     struct audit *was = &x[0];
@@ -498,6 +600,10 @@ static int audit(struct cli *cli, const char *data, struct audit x[3], uint8_t *
                                  : "it begins at a checkpoint, not at a genesis");
         cli_next(cli, "audit the run that the checkpoint was taken from");
         return CLI_NOT_FOUND;
+    }
+    if (code == CLI_OK) {
+        code = cap_folder_open(cli, "cap audit", true, 0, first);
+        *opened = code == CLI_OK;
     }
     if (code == CLI_OK) {
         code = read_genesis(cli, data, was, genesis);
@@ -526,6 +632,8 @@ static int audit(struct cli *cli, const char *data, struct audit x[3], uint8_t *
 int cap_audit(struct cli *cli)
 {
     struct cap_folder folder;
+    struct cap_folder first = {.authority = {.store = NULL}};
+    bool opened = false;
     struct audit x[3] = {{.cli = NULL}};
     uint8_t *genesis = NULL;
     const char *data = cli_text(cli, "data");
@@ -535,17 +643,20 @@ int cap_audit(struct cli *cli)
     }
     bool room = true;
     for (size_t i = 0; i < 3; i++) {
-        room = audit_init(&x[i], cli, &folder.authority) && room;
+        room = audit_init(&x[i], cli, &folder.authority, &first.authority) && room;
     }
     if (!room) {
         cli_what(cli, "out of memory");
         code = CLI_HOST;
     } else {
-        code = audit(cli, data, x, &genesis);
+        code = audit(cli, data, x, &first, &opened, &genesis);
     }
     free(genesis);
     for (size_t i = 0; i < 3; i++) {
         audit_release(&x[i]);
+    }
+    if (opened) {
+        cap_folder_close(&first);
     }
     cap_folder_close(&folder);
     return code;

@@ -319,6 +319,8 @@ int jitos_cap(struct cli *cli)
                  {"derive", cap_change},
                  {"move", cap_change},
                  {"revoke", cap_change},
+                 {"owner", cap_owner},
+                 {"own", cap_own},
                  {"audit", cap_audit},
                  {"export", cap_export},
                  {"attenuate", cap_attenuate},
@@ -332,7 +334,8 @@ int jitos_cap(struct cli *cli)
     }
     cli_what(cli, "%s is nothing that can be done with capabilities", cli->operands[0]);
     cli_why(cli,
-            "there are ls, tree, who-can, explain, grant, derive, move, revoke, audit, export, "
+            "there are ls, tree, who-can, explain, grant, derive, move, revoke, owner, own, audit, "
+            "export, "
             "attenuate, show, import, log");
     cli_next(cli, "jitos help cap");
     return CLI_USAGE;

@@ -57,6 +57,8 @@ struct cap_changed {
 };
 /* Returns an exit code; CLI_NO: refused. What failed has been said. */
 int cap_ask(struct cli *cli, const struct cap_change *change, struct cap_changed *out);
+/* A request about this capability: whose it is. */
+void cap_name_holder(const struct authority *a, uint32_t node, struct cap_change *change);
 /* derive CAP [RIGHT [RULE]] with its options, as the operands from 1 on and the options say. */
 int cap_parse_derive(struct cli *cli, const struct authority *a, struct cap_change *change);
 /* "w[1]/3, generation 1, in tick 4", and the event of it. */
@@ -84,8 +86,10 @@ int cap_who_can(struct cli *cli);
 int cap_explain(struct cli *cli); /* jitos_explain.c */
 int cap_change(struct cli *cli);  /* jitos_grant.c: derive, grant, move, revoke */
 int cap_audit(struct cli *cli);   /* jitos_audit.c */
-int cap_log(struct cli *cli);     /* jitos_cap_log.c */
-int cap_export(struct cli *cli);  /* jitos_token.c */
+int cap_owner(struct cli *cli);   /* jitos_cap_own.c */
+int cap_own(struct cli *cli);
+int cap_log(struct cli *cli);    /* jitos_cap_log.c */
+int cap_export(struct cli *cli); /* jitos_token.c */
 int cap_attenuate(struct cli *cli);
 int cap_show(struct cli *cli);
 int cap_import(struct cli *cli);

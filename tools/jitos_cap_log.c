@@ -124,6 +124,15 @@ static const char *verb_of(const struct kern_record_ask *ask, uint32_t *slot, ui
 {
     struct sys_request request;
     const struct sys_slot frame = {.kind = ask->call, .length = ask->size};
+    struct sys_owner own;
+    if (ask->call == SYS_CALL_owner) {
+        if (sys_decode_owner(ask->bytes, ask->size, &own) != JIT_OK) {
+            return NULL;
+        }
+        *slot = own.cap_slot;
+        *generation = own.cap_generation;
+        return "gives";
+    }
     if (sys_decode(&frame, ask->bytes, ask->size, &request) != JIT_OK) {
         return NULL;
     }
@@ -138,6 +147,38 @@ static const char *verb_of(const struct kern_record_ask *ask, uint32_t *slot, ui
     return (request.body.derive.head.flags & SYS_MOVE) != 0 ? "moves"
            : ask->call == SYS_CALL_grant                    ? "grants from"
                                                             : "derives from";
+}
+
+/* The operator gives a rule or an instance to a capability, or takes it back. */
+static void tell_owner(struct telling *t, uint64_t tick, const struct kern_record_ask *ask,
+                       const char *holder, uint32_t slot, const char *how)
+{
+    struct sys_owner own;
+    char what[AUTHORITY_TEXT];
+    char to[AUTHORITY_TEXT + 40];
+    if (sys_decode_owner(ask->bytes, ask->size, &own) != JIT_OK) {
+        return;
+    }
+    const struct rmg_rule *rule = authority_rule(t->a, &own.id);
+    if (own.object == SYS_OBJECT_RULE) {
+        snprintf(what, sizeof what, "rule %s", rule == NULL ? "?" : rule->name);
+    } else {
+        authority_instance(t->a, &own.id, what);
+    }
+    if (jit_id_is_zero(&ask->holder)) {
+        snprintf(to, sizeof to, "himself");
+    } else {
+        snprintf(to, sizeof to, "%s/%u", holder, slot);
+    }
+    cli_print(t->cli, "@%-7llu the operator gives %s to %s: %s\n", (unsigned long long)tick, what,
+              to, how);
+    json_t *event = cli_event("own", "jitos.cap.log/1");
+    cli_put_number(event, "tick", tick);
+    cli_put_text(event, "what", what);
+    cli_put_text(event, "to", to);
+    cli_put_bool(event, "done", ask->outcome.result == RMG_APPLIED);
+    cli_put_text(event, "outcome", how);
+    cli_emit(t->cli, event);
 }
 
 static void tell_ask(struct telling *t, uint64_t tick, const struct kern_record_ask *ask)
@@ -158,6 +199,10 @@ static void tell_ask(struct telling *t, uint64_t tick, const struct kern_record_
         return;
     }
     outcome_text(&ask->outcome, how);
+    if (ask->call == SYS_CALL_owner) {
+        tell_owner(t, tick, ask, from, slot, how);
+        return;
+    }
     if (ask->outcome.result == RMG_APPLIED && ask->call != SYS_CALL_revoke) {
         snprintf(given, sizeof given, " to %s/%u (generation %u)", to, ask->outcome.slot,
                  ask->outcome.generation);
@@ -222,7 +267,11 @@ static void tell_denied(struct telling *t, uint64_t tick, uint64_t index,
 static bool count_gone(void *user, const struct rmg_op *op)
 {
     struct telling *t = user;
-    t->gone += op->kind == RMG_OP_DELETE_NODE && jit_id_equal(&op->instance, &t->sec);
+    static const char record[] =
+        "record"; /* which every capability has, and nothing else in /sec */
+    t->gone += op->kind == RMG_OP_CLEAR_ATTACHMENT && jit_id_equal(&op->instance, &t->sec) &&
+               op->attachment.name_size == sizeof record - 1 &&
+               memcmp(op->attachment.name, record, sizeof record - 1) == 0;
     return true;
 }
 

@@ -70,6 +70,7 @@ static enum jit_err read_ask(struct cap_used *u, const struct kern_record_ask *a
     struct sys_request request;
     const struct sys_slot slot = {.kind = ask->call, .length = ask->size};
     if (ask->outcome.result != RMG_APPLIED || ask->call == SYS_CALL_revoke ||
+        ask->call == SYS_CALL_owner ||
         sys_decode(&slot, ask->bytes, ask->size, &request) != JIT_OK) {
         return JIT_OK;
     }
@@ -137,11 +138,17 @@ static bool lies_in(const struct authority *a, const struct jit_id *instance,
     return false;
 }
 
-/* A map is used by who asks for something there; any other right by a request that names it. */
+/* A map is used by who asks for something there; what owns a rule or an instance, by what is
+ * written there; any other right by a request that names it. */
 static bool used_itself(const struct authority *a, const struct cap_used *u,
                         const struct sys_cap_node *node)
 {
     const struct jit_id *holder = &a->config->processes[node->holder].id;
+    for (uint32_t i = 0; i < a->config->owner_count; i++) {
+        if (jit_id_equal(&a->config->owners[i].capability, &node->id)) {
+            return true;
+        }
+    }
     for (size_t i = 0; i < u->count; i++) {
         const struct cap_use *use = &u->items[i];
         if (jit_id_equal(&use->process, holder) &&

@@ -13,7 +13,8 @@ struct answer {
     enum sys_cap_verdict verdict;
     uint32_t node; /* SYS_CAP_NONE: no capability was looked at */
     uint32_t process;
-    const char *asked; /* "invoke retire(...) on /world" */
+    const char *asked;           /* "invoke retire(...) on /world" */
+    const struct rmg_rule *rule; /* that is invoked; NULL: none is */
     /* A logged denial that none of the checks here repeats: what it matched, or would have written,
      * was not covered. The log keeps the result, not which of these it was. */
     bool of_the_match;
@@ -62,6 +63,25 @@ static void print_chain(struct cli *cli, const struct authority *a, const struct
     }
 }
 
+/* Of a rule that is not the operator's: who answers for what it writes. */
+static void print_owner(struct cli *cli, const struct authority *a, const struct answer *answer)
+{
+    uint32_t node = SYS_CAP_NONE;
+    char text[AUTHORITY_TEXT];
+    enum authority_owner owner = answer->rule == NULL
+                                     ? AUTHORITY_OPERATORS
+                                     : authority_owner(a, &answer->rule->id, false, &node);
+    if (owner == AUTHORITY_OPERATORS) {
+        return;
+    }
+    authority_owner_text(a, owner, node, text);
+    cli_print(cli, "  rule %s writes as its owner may, %s\n", answer->rule->name, text);
+    json_t *event = cli_event("owner", "jitos.cap.explain/1");
+    cli_put_text(event, "rule", answer->rule->name);
+    cli_put_text(event, "text", text);
+    cli_emit(cli, event);
+}
+
 static int print_answer(struct cli *cli, const struct authority *a, const struct answer *answer)
 {
     char process[AUTHORITY_TEXT];
@@ -78,6 +98,7 @@ static int print_answer(struct cli *cli, const struct authority *a, const struct
     } else {
         print_chain(cli, a, answer);
     }
+    print_owner(cli, a, answer);
     json_t *event = cli_event("done", "jitos.cap.explain/1");
     cli_put_bool(event, "allowed", allowed);
     cli_put_text(event, "process", process);
@@ -114,6 +135,7 @@ static int explain_need(struct cli *cli)
         const struct authority_need *need = &wanted.need;
         sys_cap_rights_text(need->right, rights, sizeof rights);
         authority_instance(a, &need->instance, place);
+        answer.rule = need->rule;
         if (need->rule != NULL) {
             authority_call(need->rule, need->params, need->params_size, text);
         }
@@ -248,6 +270,7 @@ static int explain_logged(struct cli *cli)
         answer.verdict = SYS_CAP_NODE_TYPE;
         answer.of_the_match = true;
     }
+    answer.rule = need.rule;
     if (need.rule != NULL) {
         authority_call(need.rule, need.params, need.params_size, text);
     }

@@ -93,6 +93,12 @@ static void name_capability(const struct authority *a, uint32_t node, struct cap
     head->cap_slot = held->slot;
     head->cap_generation = held->cap.generation;
     head->rights = held->cap.rights;
+    cap_name_holder(a, node, change);
+}
+
+void cap_name_holder(const struct authority *a, uint32_t node, struct cap_change *change)
+{
+    const struct sys_cap_node *held = sys_caps_node(a->caps, node);
     change->has_holder = true;
     change->holder = a->config->processes[held->holder].id;
     authority_process(a, held->holder, change->holder_name);

@@ -24,8 +24,8 @@ bin_PROGRAMS += %D%/jitos
 	%D%/rmgtool/path.h %D%/rmgtool/rmg.h \
 	%D%/temporary.c %D%/temporary.h
 # Capabilities.
-%C%_jitos_SOURCES += %D%/authority.c %D%/authority.h %D%/jitos_audit.c %D%/jitos_cap.c \
-	%D%/jitos_cap.h %D%/jitos_cap_log.c %D%/jitos_cap_used.c %D%/jitos_dry_run.c %D%/jitos_explain.c %D%/jitos_grant.c %D%/jitos_token.c
+%C%_jitos_SOURCES += %D%/authority.c %D%/authority.h %D%/authority_owner.c %D%/jitos_audit.c %D%/jitos_cap.c \
+	%D%/jitos_cap.h %D%/jitos_cap_log.c %D%/jitos_cap_own.c %D%/jitos_cap_used.c %D%/jitos_dry_run.c %D%/jitos_explain.c %D%/jitos_grant.c %D%/jitos_token.c
 # Checkpoints and history.
 %C%_jitos_SOURCES += %D%/ancestry.c %D%/ancestry.h %D%/branches.c %D%/branches.h %D%/forks.h \
 	%D%/jitos_fork.c %D%/jitos_merge.c %D%/settings.c %D%/settings.h \

@@ -152,10 +152,10 @@ void kern_core_free(struct kern_core *core); /* may be NULL */
 void kern_core_step(struct kern_core *core, const struct kern_event *event,
                     struct kern_update *update);
 
-/* An operator derives, grants or revokes: carried out in the tick being collected, before any
- * request is judged. Step with ASKED afterwards. */
+/* An operator derives, grants, revokes or says whose something is: carried out in the tick being
+ * collected, before any request is judged. Step with ASKED afterwards. */
 struct kern_operator_ask {
-    uint32_t call;          /* SYS_CALL_derive, _grant, _revoke */
+    uint32_t call;          /* SYS_CALL_derive, _grant, _revoke, _owner */
     uint32_t holder;        /* whose capability is named; SYS_CAP_NONE: his own authority */
     uint32_t target;        /* who is to hold the new one */
     enum sys_object object; /* of his own authority: what for */

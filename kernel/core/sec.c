@@ -94,32 +94,6 @@ uint32_t sec_process(const struct kern_core *core, const struct jit_id *id)
     return p < core->process_count ? p : SYS_CAP_NONE;
 }
 
-static enum jit_err read_owners(struct kern_core *core, struct kern_sec *sec, const char **where)
-{
-    const struct kern_config *config = core->config;
-    sec->owners = jit_heap_zalloc(sec->heap, config->owner_count + 1u, sizeof *sec->owners);
-    if (sec->owners == NULL) {
-        return JIT_ENOMEM;
-    }
-    for (uint32_t i = 0; i < config->owner_count; i++) {
-        struct kern_sec_owner *owner = &sec->owners[sec->owner_count++];
-        *owner = (struct kern_sec_owner){.object = config->owners[i].object,
-                                         .capability = config->owners[i].capability,
-                                         .node = SYS_CAP_NONE};
-        for (uint32_t n = 0; n < sys_caps_end(sec->caps); n++) {
-            const struct sys_cap_node *node = sys_caps_node(sec->caps, n);
-            if (node != NULL && jit_id_equal(&node->id, &owner->capability)) {
-                owner->node = n;
-            }
-        }
-        if (!jit_id_is_zero(&owner->capability) && owner->node == SYS_CAP_NONE) {
-            *where = "an owner in /sec is no capability";
-            return JIT_EINVALID;
-        }
-    }
-    return JIT_OK;
-}
-
 enum jit_err kern_sec_new(struct kern_core *core, const char **where)
 {
     const struct kern_config *config = core->config;
@@ -157,7 +131,7 @@ enum jit_err kern_sec_new(struct kern_core *core, const char **where)
         }
     }
     if (err == JIT_OK) {
-        err = read_owners(core, sec, where);
+        err = sec_owners_read(core, sec, where);
     }
     core->heap->free(core->heap, nodes);
     return err;
@@ -211,19 +185,29 @@ enum jit_err kern_sec_take(struct kern_core *core, uint32_t index, const struct 
     return JIT_OK;
 }
 
+static bool is_good(const struct kern_core *core, const struct kern_operator_ask *asked)
+{
+    struct sys_request request;
+    struct sys_owner own;
+    struct sys_slot slot = {.kind = asked->call, .length = asked->size};
+    bool derives = asked->call == SYS_CALL_derive || asked->call == SYS_CALL_grant;
+    bool owns = asked->call == SYS_CALL_owner;
+    if ((!derives && !owns && asked->call != SYS_CALL_revoke) ||
+        (asked->holder >= core->process_count && asked->holder != SYS_CAP_NONE) ||
+        (derives && asked->target >= core->process_count) ||
+        (!derives && !owns && asked->holder == SYS_CAP_NONE) ||
+        (unsigned)asked->object >= SYS_OBJECT_COUNT) {
+        return false;
+    }
+    return (owns ? sys_decode_owner(asked->bytes, asked->size, &own)
+                 : sys_decode(&slot, asked->bytes, asked->size, &request)) == JIT_OK;
+}
+
 enum jit_err kern_core_ask(struct kern_core *core, const struct kern_operator_ask *asked,
                            uint64_t *serial)
 {
     struct kern_sec *sec = core->sec;
-    struct sys_request request;
-    struct sys_slot slot = {.kind = asked->call, .length = asked->size};
-    bool derives = asked->call == SYS_CALL_derive || asked->call == SYS_CALL_grant;
-    if ((!derives && asked->call != SYS_CALL_revoke) ||
-        (asked->holder >= core->process_count && asked->holder != SYS_CAP_NONE) ||
-        (derives && asked->target >= core->process_count) ||
-        (!derives && asked->holder == SYS_CAP_NONE) ||
-        (unsigned)asked->object >= SYS_OBJECT_COUNT ||
-        sys_decode(&slot, asked->bytes, asked->size, &request) != JIT_OK) {
+    if (!is_good(core, asked)) {
         return JIT_EINVALID;
     }
     if (sec->ask_count == KERN_SEC_ASKS_MAX) {
@@ -570,16 +554,6 @@ enum jit_err sec_revoke(struct kern_core *core, struct kern_ask *ask)
 
 /* ---- the sweep ---- */
 
-static void disown(struct kern_sec *sec, uint32_t node)
-{
-    for (uint32_t i = 0; i < sec->owner_count; i++) {
-        if (sec->owners[i].node == node) {
-            sec->owners[i].node = SYS_CAP_NONE;
-            sec->owners[i].cleared = true;
-        }
-    }
-}
-
 static enum jit_err take_away(struct kern_sec *sec, uint32_t at)
 {
     const struct sys_cap_node *node = sys_caps_node(sec->caps, at);
@@ -605,7 +579,7 @@ static enum jit_err take_away(struct kern_sec *sec, uint32_t at)
         gone->parent = sys_caps_node(sec->caps, node->parent)->id;
     }
     extra->dirty |= SEC_GONE;
-    disown(sec, at);
+    sec_disown(sec, at);
     for (size_t i = 0; i < sec->quota_count; i++) {
         if (sec->quota_nodes[i] == at) {
             sec->quota_nodes[i] = sec->quota_nodes[--sec->quota_count];

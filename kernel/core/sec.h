@@ -24,7 +24,7 @@
 
 /* What was asked: by a worker (its bytes lie in its own buffer) or an operator. */
 struct kern_ask {
-    uint32_t call;    /* SYS_CALL_derive, _grant, _revoke */
+    uint32_t call;    /* SYS_CALL_derive, _grant, _revoke; of an operator also _owner */
     uint32_t process; /* who asks; SYS_CAP_NONE: an operator */
     uint32_t holder;  /* whose capability is named; SYS_CAP_NONE: the operator's own authority */
     uint32_t target;  /* operator: who is to hold the new one */
@@ -62,9 +62,12 @@ struct kern_sec_gone { /* a node that was taken away, and what it had in /sec */
 };
 struct kern_sec_owner {
     struct jit_id object;
-    struct jit_id capability; /* zero: nobody's */
-    uint32_t node;            /* SYS_CAP_NONE: likewise */
-    bool cleared;             /* in this tick: its edge has to go */
+    struct jit_id capability; /* that its edge in /sec leads to; zero: nobody's */
+    uint32_t node;            /* as it is now; SYS_CAP_NONE: nobody's */
+    bool is_rule;             /* of one that is not listed yet */
+    bool listed;              /* it has a node in /sec */
+    bool changed;             /* in this tick, */
+    bool dropped;             /* or the operator's again */
 };
 
 struct kern_sec {
@@ -78,8 +81,10 @@ struct kern_sec {
     size_t quota_count, quota_capacity;
     struct kern_sec_owner *owners; /* ascending by object */
     uint32_t owner_count;
-    bool expiring; /* some capability has a last tick */
-    bool changed;  /* in this tick */
+    size_t owner_capacity;
+    bool owners_changed; /* in this tick */
+    bool expiring;       /* some capability has a last tick */
+    bool changed;        /* in this tick */
 
     struct kern_ask *asks; /* operators' */
     size_t ask_count, ask_capacity;

@@ -1,5 +1,5 @@
-/* kernel/core/sec_priv.h - shared by sec.c (what is asked, and carrying it out) and sec_tick.c (its
- * place in a tick, and /sec). */
+/* kernel/core/sec_priv.h - shared by sec.c (what is asked, and carrying it out), sec_own.c (owners)
+ * and sec_tick.c (its place in a tick, and /sec). */
 #ifndef JIT_KERNEL_CORE_SEC_PRIV_H
 #define JIT_KERNEL_CORE_SEC_PRIV_H
 
@@ -27,6 +27,24 @@ void sec_ask_key(const struct kern_core *core, struct kern_ask *ask);
 /* The outcome is in the ask; errors are ours: JIT_ENOMEM. */
 JIT_MUST_CHECK enum jit_err sec_derive(struct kern_core *core, struct kern_ask *ask);
 JIT_MUST_CHECK enum jit_err sec_revoke(struct kern_core *core, struct kern_ask *ask);
+JIT_MUST_CHECK enum jit_err sec_own(struct kern_core *core, struct kern_ask *ask);
 JIT_MUST_CHECK enum jit_err sec_sweep(struct kern_sec *sec);
+
+/* Errors: JIT_EINVALID (where), JIT_ENOMEM. */
+JIT_MUST_CHECK enum jit_err sec_owners_read(struct kern_core *core, struct kern_sec *sec,
+                                            const char **where);
+void sec_disown(struct kern_sec *sec, uint32_t node); /* it is taken away */
+
+/* Operations on /sec, in one tick; after an error nothing more is written. */
+struct sec_writer {
+    struct kern_core *core;
+    struct kern_sec *sec;
+    struct jit_id place;
+    enum jit_err err;
+};
+struct rmg_op *sec_op(struct sec_writer *w, enum rmg_op_kind kind, const struct jit_id *id);
+void sec_edge_op(struct sec_writer *w, enum rmg_op_kind kind, const struct jit_id *from,
+                 const struct jit_id *to, const char *type_name);
+void sec_owners_write(struct sec_writer *w);
 
 #endif

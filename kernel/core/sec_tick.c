@@ -78,7 +78,9 @@ static enum jit_err carry_out(struct kern_core *core, bool revokes)
     for (size_t i = 0; err == JIT_OK && i < sec->order_count; i++) {
         struct kern_ask *ask = sec->order[i];
         if (is_revoke(ask) == revokes && ask->outcome.result == RMG_APPLIED) {
-            err = revokes ? sec_revoke(core, ask) : sec_derive(core, ask);
+            err = revokes                       ? sec_revoke(core, ask)
+                  : ask->call == SYS_CALL_owner ? sec_own(core, ask)
+                                                : sec_derive(core, ask);
         }
     }
     return err;
@@ -159,41 +161,9 @@ void kern_sec_charges(struct kern_core *core, uint32_t node, struct rmg_request 
     request->charge_count = extra->charge_count;
 }
 
-/* ---- owners ---- */
-
-enum sys_cap_verdict kern_sec_owner(const struct kern_sec *sec, const struct jit_id *rule,
-                                    const struct sys_cap_need *write, const struct rmg_gate **gate)
-{
-    uint32_t low = 0;
-    uint32_t high = sec->owner_count;
-    *gate = NULL;
-    while (low < high) {
-        uint32_t middle = low + (high - low) / 2;
-        int order = jit_id_compare(&sec->owners[middle].object, rule);
-        low = order < 0 ? middle + 1 : low;
-        high = order < 0 ? high : middle;
-    }
-    if (low == sec->owner_count || !jit_id_equal(&sec->owners[low].object, rule)) {
-        return SYS_CAP_ALLOWED; /* the operator's, who may write anywhere */
-    }
-    uint32_t node = sec->owners[low].node;
-    if (node == SYS_CAP_NONE || sys_caps_check_node(sec->caps, node, write) != SYS_CAP_ALLOWED) {
-        return SYS_CAP_OWNER;
-    }
-    *gate = sec->extra[node].gated ? &sec->extra[node].gate : NULL;
-    return SYS_CAP_ALLOWED;
-}
-
 /* ---- /sec ---- */
 
-struct writer {
-    struct kern_core *core;
-    struct kern_sec *sec;
-    struct jit_id place;
-    enum jit_err err;
-};
-
-static struct rmg_op *op_of(struct writer *w, enum rmg_op_kind kind, const struct jit_id *id)
+struct rmg_op *sec_op(struct sec_writer *w, enum rmg_op_kind kind, const struct jit_id *id)
 {
     static struct rmg_op nowhere;
     struct kern_sec *sec = w->sec;
@@ -214,7 +184,7 @@ static void name_of(struct rmg_op *op, const char *name)
     op->attachment.name_size = (uint32_t)strlen(name);
 }
 
-static void set_bytes(struct writer *w, const struct jit_id *id, const char *name,
+static void set_bytes(struct sec_writer *w, const struct jit_id *id, const char *name,
                       const void *bytes, size_t size)
 {
     const void *kept = rmg_scratch_copy(&w->sec->scratch, bytes, size);
@@ -222,7 +192,7 @@ static void set_bytes(struct writer *w, const struct jit_id *id, const char *nam
         w->err = w->err == JIT_OK ? JIT_ENOMEM : w->err;
         return;
     }
-    struct rmg_op *op = op_of(w, RMG_OP_SET_ATTACHMENT, id);
+    struct rmg_op *op = sec_op(w, RMG_OP_SET_ATTACHMENT, id);
     name_of(op, name);
     op->attachment.value.kind = RMG_VALUE_ATOM;
     op->attachment.value.type = *rmg_codec_type(RMG_CODEC_BYTES);
@@ -230,19 +200,19 @@ static void set_bytes(struct writer *w, const struct jit_id *id, const char *nam
     op->attachment.value.size = (uint32_t)size;
 }
 
-static void clear(struct writer *w, const struct jit_id *id, const char *name)
+static void clear(struct sec_writer *w, const struct jit_id *id, const char *name)
 {
-    name_of(op_of(w, RMG_OP_CLEAR_ATTACHMENT, id), name);
+    name_of(sec_op(w, RMG_OP_CLEAR_ATTACHMENT, id), name);
 }
 
-static void edge_op(struct writer *w, enum rmg_op_kind kind, const struct jit_id *from,
-                    const struct jit_id *to, const char *type_name)
+void sec_edge_op(struct sec_writer *w, enum rmg_op_kind kind, const struct jit_id *from,
+                 const struct jit_id *to, const char *type_name)
 {
     struct jit_id type;
     struct jit_id id;
     kern_type_id(type_name, &type);
     kern_edge_id(from, to, &type, &id);
-    struct rmg_op *op = op_of(w, kind, &id);
+    struct rmg_op *op = sec_op(w, kind, &id);
     if (kind == RMG_OP_UPSERT_EDGE) {
         op->type = type;
         op->from = *from;
@@ -250,7 +220,7 @@ static void edge_op(struct writer *w, enum rmg_op_kind kind, const struct jit_id
     }
 }
 
-static void write_record(struct writer *w, const struct sys_cap_node *node,
+static void write_record(struct sec_writer *w, const struct sys_cap_node *node,
                          const struct kern_sec_extra *extra)
 {
     const struct kern_sec_group *group = &w->sec->groups[extra->group];
@@ -275,10 +245,10 @@ static void write_record(struct writer *w, const struct sys_cap_node *node,
     set_bytes(w, &node->id, "made", made, sizeof made);
 }
 
-static void write_new(struct writer *w, const struct sys_cap_node *node,
+static void write_new(struct sec_writer *w, const struct sys_cap_node *node,
                       const struct kern_sec_extra *extra)
 {
-    struct rmg_op *op = op_of(w, RMG_OP_UPSERT_NODE, &node->id);
+    struct rmg_op *op = sec_op(w, RMG_OP_UPSERT_NODE, &node->id);
     kern_type_id("capability", &op->type);
     write_record(w, node, extra);
     if (node->cap.attenuators != NULL) {
@@ -293,12 +263,12 @@ static void write_new(struct writer *w, const struct sys_cap_node *node,
         jit_buf_release(&buf);
     }
     if (node->parent != SYS_CAP_NONE) {
-        edge_op(w, RMG_OP_UPSERT_EDGE, &node->id, &sys_caps_node(w->sec->caps, node->parent)->id,
-                "derived");
+        sec_edge_op(w, RMG_OP_UPSERT_EDGE, &node->id,
+                    &sys_caps_node(w->sec->caps, node->parent)->id, "derived");
     }
 }
 
-static void write_dirty(struct writer *w, uint32_t at)
+static void write_dirty(struct sec_writer *w, uint32_t at)
 {
     const struct sys_cap_node *node = sys_caps_node(w->sec->caps, at);
     struct kern_sec_extra *extra = &w->sec->extra[at];
@@ -327,7 +297,7 @@ static void write_dirty(struct writer *w, uint32_t at)
     }
 }
 
-static void write_gone(struct writer *w, const struct kern_sec_gone *gone)
+static void write_gone(struct sec_writer *w, const struct kern_sec_gone *gone)
 {
     clear(w, &gone->id, "record");
     if (gone->attenuators) {
@@ -343,24 +313,12 @@ static void write_gone(struct writer *w, const struct kern_sec_gone *gone)
         clear(w, &gone->id, "epoch");
     }
     if (!jit_id_is_zero(&gone->parent)) {
-        edge_op(w, RMG_OP_DELETE_EDGE, &gone->id, &gone->parent, "derived");
+        sec_edge_op(w, RMG_OP_DELETE_EDGE, &gone->id, &gone->parent, "derived");
     }
-    op_of(w, RMG_OP_DELETE_NODE, &gone->id);
+    sec_op(w, RMG_OP_DELETE_NODE, &gone->id);
 }
 
-static void write_owners(struct writer *w)
-{
-    for (uint32_t i = 0; i < w->sec->owner_count; i++) {
-        struct kern_sec_owner *owner = &w->sec->owners[i];
-        if (owner->cleared) {
-            edge_op(w, RMG_OP_DELETE_EDGE, &owner->object, &owner->capability, "owner");
-            memset(&owner->capability, 0, sizeof owner->capability);
-            owner->cleared = false;
-        }
-    }
-}
-
-static void write_generations(struct writer *w)
+static void write_generations(struct sec_writer *w)
 {
     struct jit_id proc;
     struct jit_id root_node;
@@ -403,28 +361,29 @@ static enum jit_err note_left(struct kern_core *core, const struct rmg_tick_inpu
 bool kern_sec_may_write(const struct kern_core *core)
 {
     const struct kern_sec *sec = core->sec;
-    return sec->dirty_count > 0 || sec->gone_count > 0 || sec->quota_count > 0;
+    return sec->dirty_count > 0 || sec->gone_count > 0 || sec->quota_count > 0 ||
+           sec->owners_changed;
 }
 
 enum jit_err kern_sec_write(void *user, struct rmg_tick_input *input)
 {
     struct kern_core *core = user;
     struct kern_sec *sec = core->sec;
-    struct writer w = {.core = core, .sec = sec, .err = note_left(core, input)};
+    struct sec_writer w = {.core = core, .sec = sec, .err = note_left(core, input)};
     struct jit_id root_node;
     kern_place_id("/sec", &w.place, &root_node);
     rmg_scratch_reset(&sec->scratch);
     sec->op_count = 0;
-    if (w.err == JIT_OK && sec->dirty_count + sec->gone_count == 0) {
+    if (w.err == JIT_OK && sec->dirty_count + sec->gone_count == 0 && !sec->owners_changed) {
         return JIT_OK;
     }
     for (uint32_t i = 0; i < input->event_count; i++) {
-        *op_of(&w, input->events[i].kind, &input->events[i].id) = input->events[i];
+        *sec_op(&w, input->events[i].kind, &input->events[i].id) = input->events[i];
     }
     for (size_t i = 0; i < sec->gone_count; i++) {
         write_gone(&w, &sec->gone[i]);
     }
-    write_owners(&w);
+    sec_owners_write(&w);
     for (size_t i = 0; i < sec->dirty_count; i++) {
         write_dirty(&w, sec->dirty[i]);
     }
@@ -475,7 +434,7 @@ struct kern_record_ask *kern_sec_asked(const struct kern_core *core, uint32_t *c
         const struct kern_ask *ask = sec->order[i];
         bool worker = ask->process != SYS_CAP_NONE;
         bool own = ask->holder == SYS_CAP_NONE;
-        bool handed = !is_revoke(ask) && ask->target != SYS_CAP_NONE;
+        bool handed = !is_revoke(ask) && ask->call != SYS_CALL_owner && ask->target != SYS_CAP_NONE;
         asks[i] = (struct kern_record_ask){
             .call = ask->call,
             .object = ask->object,

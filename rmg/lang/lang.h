@@ -164,6 +164,13 @@ enum lang_narrow {
     LANG_NARROW_COUNT
 };
 
+/* What one of a grant's rights is the owner of: a rule, or an instance (rule is LANG_NO_RULE). */
+#define LANG_NO_RULE UINT32_MAX
+struct lang_own {
+    uint32_t rule; /* index into the system's rules */
+    struct lang_place place;
+};
+
 /* Several grants may name one process: the rights add up, each grant with its own limit. */
 struct lang_grant {
     uint32_t process; /* index into the system's processes */
@@ -174,6 +181,9 @@ struct lang_grant {
     int32_t priority;
     const struct lang_right *rights;
     uint32_t right_count;
+    const struct lang_own *owns; /* by the right with index own_under, to write */
+    uint32_t own_count;
+    uint32_t own_under;
     struct lang_pos pos;
 };
 

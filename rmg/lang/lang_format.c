@@ -536,6 +536,7 @@ static void print_grant(const struct lang_system *system, const struct lang_gran
             first = false;
         }
     }
+    lang_print_owns(system, grant, out);
     lang_put(out, "\n");
 }
 

@@ -3,7 +3,7 @@
 
 #include "base/check.h"
 
-static struct lang_rule_node *find_rule(struct lang_parser *p, const struct lang_name *name)
+struct lang_rule_node *lang_find_rule(struct lang_parser *p, const struct lang_name *name)
 {
     struct lang_rule_node *rule =
         lang_index_get(&p->index, LANG_INDEX_RULE, name->text, name->size);
@@ -107,14 +107,14 @@ static bool link_rule(struct lang_parser *p, struct lang_rule_node *rule,
 
 bool lang_link_call(struct lang_parser *p, struct lang_run_node *node, struct lang_run *run)
 {
-    struct lang_rule_node *rule = find_rule(p, &node->rule);
+    struct lang_rule_node *rule = lang_find_rule(p, &node->rule);
     return rule != NULL && link_rule(p, rule, node, run);
 }
 
 static bool link_run(struct lang_parser *p, struct lang_process_node *process,
                      struct lang_run_node *node, struct lang_run *run)
 {
-    struct lang_rule_node *rule = find_rule(p, &node->rule);
+    struct lang_rule_node *rule = lang_find_rule(p, &node->rule);
     if (rule == NULL) {
         return false;
     }
@@ -204,7 +204,7 @@ static bool link_right(struct lang_parser *p, struct lang_right_node *right)
     bool good = true;
     uint32_t i = 0;
     for (struct lang_rule_ref *ref = right->rules; ref != NULL; ref = ref->next, i++) {
-        struct lang_rule_node *rule = find_rule(p, &ref->name);
+        struct lang_rule_node *rule = lang_find_rule(p, &ref->name);
         good = rule != NULL && bind_some(p, rule, ref, &invoke[i]) && good;
         rules[i] = rule == NULL ? 0 : rule->index;
     }
@@ -235,7 +235,7 @@ static bool link_grant(struct lang_parser *p, struct lang_grant_node *grant)
     for (struct lang_right_node *right = grant->rights; right != NULL; right = right->next) {
         good = link_right(p, right) && good;
     }
-    return good;
+    return lang_link_owns(p, grant) && good;
 }
 
 bool lang_link(struct lang_parser *p)
@@ -298,6 +298,9 @@ static bool collect_grants(struct lang_parser *p, struct lang_system *system)
         }
         *grant = node->pub;
         grant->rights = rights;
+        if (!lang_collect_owns(p, node, grant)) {
+            return false;
+        }
         for (struct lang_right_node *right = node->rights; right != NULL; right = right->next) {
             *rights++ = right->pub;
         }

@@ -18,7 +18,13 @@ char *lang_copy(struct lang_arena *arena, const void *bytes, size_t size); /* te
 void lang_arena_release(struct lang_arena *arena);
 
 /* Names to declarations. Lookup order never shows anywhere. */
-enum lang_index_kind { LANG_INDEX_TYPE, LANG_INDEX_RULE, LANG_INDEX_PROCESS, LANG_INDEX_INVARIANT };
+enum lang_index_kind {
+    LANG_INDEX_TYPE,
+    LANG_INDEX_RULE,
+    LANG_INDEX_PROCESS,
+    LANG_INDEX_INVARIANT,
+    LANG_INDEX_OWNED
+};
 struct lang_index {
     struct lang_index_slot *slots;
     uint32_t capacity;
@@ -264,13 +270,22 @@ struct lang_right_node {
     struct lang_rule_ref *rules;
     struct lang_right_node *next;
 };
+struct lang_own_node {
+    struct lang_own pub;
+    struct lang_name name; /* of a rule */
+    bool is_place;
+    uint32_t at, size;
+    struct lang_own_node *next;
+};
 struct lang_grant_node {
     struct lang_grant pub;
     struct lang_name process;
     uint32_t at;
     uint32_t narrow_at[LANG_NARROW_COUNT];
+    uint32_t own_at;
     uint32_t end;
     struct lang_right_node *rights;
+    struct lang_own_node *owns;
     struct lang_grant_node *next;
 };
 
@@ -414,6 +429,14 @@ bool lang_print_restart(const struct lang_policy *policy, struct jit_buf *out);
 bool lang_print_hang(const struct lang_policy *policy, struct jit_buf *out);
 bool lang_print_keep(const struct lang_policy *policy, struct jit_buf *out);
 bool lang_parse_grant(struct lang_parser *p);
+/* What a grant's right to write owns (lang_own.c). */
+bool lang_parse_own(struct lang_parser *p, struct lang_grant_node *grant);
+bool lang_link_owns(struct lang_parser *p, struct lang_grant_node *grant);
+bool lang_collect_owns(struct lang_parser *p, const struct lang_grant_node *grant,
+                       struct lang_grant *out);
+void lang_print_owns(const struct lang_system *system, const struct lang_grant *grant,
+                     struct jit_buf *out);
+void lang_print_own_nodes(const struct lang_grant_node *grant, struct jit_buf *out);
 bool lang_parse_rule(struct lang_parser *p);
 bool lang_parse_invariant(struct lang_parser *p);
 bool lang_at_declaration(const struct lang_parser *p); /* or at the end */
@@ -507,6 +530,7 @@ bool lang_find_type(struct lang_parser *p, const struct lang_name *label, bool i
 
 bool lang_compile_rule(struct lang_scope *scope); /* fills rule->pub */
 bool lang_link(struct lang_parser *p);            /* processes, grants: names to indexes */
+struct lang_rule_node *lang_find_rule(struct lang_parser *p, const struct lang_name *name);
 bool lang_link_script(struct lang_parser *p, struct lang_script_node *script);
 /* The rule that is called, and its parameters. */
 bool lang_link_call(struct lang_parser *p, struct lang_run_node *node, struct lang_run *run);

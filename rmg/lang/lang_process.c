@@ -396,7 +396,8 @@ static bool add_right(struct lang_parser *p, struct lang_grant_node *grant,
     return true;
 }
 
-/* One of: map P, ... / read P, ... / write P, ... / invoke r, ... on P / what narrows them. */
+/* One of: map P, ... / read P, ... / write P, ... / invoke r, ... on P / what narrows them / what
+ * they own. */
 static bool parse_item(struct lang_parser *p, struct lang_grant_node *grant,
                        struct lang_right_node ***end)
 {
@@ -410,7 +411,11 @@ static bool parse_item(struct lang_parser *p, struct lang_grant_node *grant,
         if (lang_at_word(p, "limit") || lang_at_word(p, "until") || lang_at_word(p, "priority")) {
             return parse_narrow(p, grant);
         }
-        return lang_expected(p, "`map`, `invoke`, `read`, `write`, `limit`, `until` or `priority`");
+        if (lang_at_word(p, "own")) {
+            return lang_parse_own(p, grant);
+        }
+        return lang_expected(
+            p, "`map`, `invoke`, `read`, `write`, `limit`, `until`, `priority` or `own`");
     }
     if (kind == LANG_RIGHT_INVOKE) {
         if (!add_right(p, grant, end, &right)) {

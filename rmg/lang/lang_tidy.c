@@ -416,7 +416,7 @@ static void tidy_right(struct tidy *t, const struct lang_right_node *right)
 static void tidy_grant(struct tidy *t, const struct lang_grant_node *node)
 {
     const struct lang_right_node *first = node->rights;
-    uint32_t second = node->end;
+    uint32_t second = first != NULL && node->owns != NULL ? node->own_at : node->end;
     for (unsigned i = LANG_NARROW_COUNT; i-- > 0;) {
         second = first != NULL && (node->pub.narrows & 1u << i) != 0 ? node->narrow_at[i] : second;
     }
@@ -440,6 +440,12 @@ static void tidy_grant(struct tidy *t, const struct lang_grant_node *node)
             (void)lang_print_narrow(&node->pub, i, &t->text);
             any = true;
         }
+    }
+    if (node->owns != NULL) {
+        if (any) {
+            next_item(t, broken, node->own_at, 4, ";");
+        }
+        lang_print_own_nodes(node, &t->text);
     }
 }
 

@@ -48,8 +48,12 @@ check_PROGRAMS += %D%/test_retry
 %C%_test_retry_CFLAGS = $(test_cflags)
 %C%_test_retry_LDADD = kernel/libkernel.la tests/libsim.la tests/libtest.la proc/guest/libguest.la \
 	kernel/core/libcore.la syscall/libsyscall.la rmg/librmg.la base/libbase.la $(CHECK_LIBS)
-check_PROGRAMS += %D%/test_core %D%/test_caps
-%C%_test_caps_SOURCES = %D%/test_caps.c tests/lib/sim_kernel.c tests/lib/sim_kernel.h \
+check_PROGRAMS += %D%/test_core %D%/test_caps %D%/test_owners
+%C%_test_owners_SOURCES = %D%/test_owners.c %D%/hands.h tests/lib/sim_kernel.c tests/lib/sim_kernel.h \
+	tools/genesis.c tools/genesis.h
+%C%_test_owners_CFLAGS = $(test_cflags)
+%C%_test_owners_LDADD = $(tests_kernel_test_core_LDADD)
+%C%_test_caps_SOURCES = %D%/test_caps.c %D%/hands.h tests/lib/sim_kernel.c tests/lib/sim_kernel.h \
 	tools/genesis.c tools/genesis.h
 %C%_test_caps_CFLAGS = $(test_cflags)
 %C%_test_caps_LDADD = $(tests_kernel_test_core_LDADD)

@@ -1,0 +1,127 @@
+#!/bin/sh
+# Goal:   whose rules and instances are is said in a system file, judged before it is run, kept in
+#         /sec, changed while it is at rest and while it runs, and known to explain, audit, log.
+# Method: a rule that two processes invoke in two places; its owner may write in one of them.
+set -eu
+
+bin=$(cd "${builddir:-.}/tools" && pwd)
+dir=$(mktemp -d "${TMPDIR:-/tmp}/jitos-owner-XXXXXX")
+daemon=
+finish() {
+    [ -z "$daemon" ] || kill "$daemon" 2>/dev/null || true
+    rm -rf "$dir"
+}
+trap finish EXIT
+failed=0
+cd "$dir"
+PATH=$bin:$PATH
+export PATH
+
+fail() {
+    echo "FAIL: $*"
+    failed=1
+}
+
+# expect CODE WORDS COMMAND...: it leaves with CODE, and says WORDS somewhere.
+expect() {
+    want=$1 words=$2
+    shift 2
+    "$@" >out.txt 2>&1 && got=0 || got=$?
+    [ "$got" = "$want" ] || fail "$*: exit $got, not $want: $(cat out.txt)"
+    grep -qF -e "$words" out.txt || fail "$*: does not say \"$words\": $(cat out.txt)"
+}
+
+cat >owned.jitos <<'END'
+system owned
+type P { name: text, n: i64 sum = 0 }
+import "p.csv" into /world/a
+import "p.csv" into /world/b
+rule up(name: text)
+  match (x:P)
+  where x.name = name
+  add x.n, 1
+rule down
+  match (x:P)
+  where x.n > 100
+  set x.name = "down"
+process w run up(name = "one") apply all over shard(/world/a)
+process u run up(name = "two") apply all over shard(/world/b)
+process g[2] run down apply all over shard(/world/a)
+grant w: map /world; invoke up on /world
+grant u: map /world; invoke up on /world
+grant g: map /world; write /world/a; own up, /world/a; invoke down on /world/a
+END
+printf ':ID,:LABEL,name:string\n1,P,one\n2,P,two\n' >p.csv
+
+# ---- before it is run ----
+expect 1 "denied  u[0]" jitos run owned.jitos --dry-run
+expect 1 "the rule's owner has no right to write there" jitos run owned.jitos --dry-run
+expect 1 "allowed w[0]" jitos run owned.jitos --dry-run
+
+# ---- a run ----
+expect 0 "3 ticks: 3 requests applied, 3 denied" jitos run owned.jitos --ticks 3 --data r
+expect 0 "rule     up                   g[0]/1: write on /world/a" jitos cap owner --data r
+expect 0 "rule     down                 the operator" jitos cap owner --data r
+expect 0 "instance /world/a             g[0]/1" jitos cap owner /world/a --data r
+expect 0 "instance /world/b             the operator" jitos cap owner /world/b --data r
+expect 1 "rule up writes as its owner may, g[0]/1" \
+    jitos cap explain u invoke 'up(name = "two")' --on /world/b --data r
+for request in @1:0 @1:1; do # one of the two is of w, which may
+    jitos cap explain "$request" --data r >>both.txt 2>&1 || true
+done
+[ "$(grep -cF "the rule's owner has no right to write there" both.txt)" = 1 ] ||
+    fail "explain: $(cat both.txt)"
+jitos cap ls --unused --data r >out.txt
+grep -qF 'g[0]/1 ' out.txt && fail "what owns a rule is called unused"
+
+# ---- what would have been enough: the owner may write in both ----
+jitos cap audit --data r >out.txt 2>&1 || fail "audit: $(cat out.txt)"
+grep -qxF "grant g: write /world; own up" out.txt || fail "audit: $(cat out.txt)"
+grep -qF "6 requests, none denied (before: 6, 3 denied)" out.txt || fail "audit: $(cat out.txt)"
+# It is enough, said in a file, and less is not.
+sed '/^grant/d' owned.jitos >enough.jitos
+grep '^grant' out.txt | sed 's/ *#.*//' >>enough.jitos
+expect 0 "3 ticks: 6 requests applied, 0 denied" jitos run enough.jitos --ticks 3 --data enough
+
+# ---- changed at rest, refused with the reason, taken back ----
+expect 3 "no rule burn" jitos cap own 'g[0]/1' burn --data r
+expect 3 "no instance /world/c" jitos cap own 'g[0]/1' /world/c --data r
+expect 3 "holds nothing in slot 7" jitos cap own 'g[0]/7' up --data r
+expect 2 "own wants a capability" jitos cap own up --data r
+expect 1 "refused: the capability lacks the right" jitos cap own 'g[0]/0' up --data r
+expect 1 "refused: the capability is for another instance" jitos cap own 'g[0]/1' /world/b --data r
+expect 0 "up belongs to the operator" jitos cap own operator up --data r
+expect 0 "up belongs to g[1]/1" jitos cap own 'g[1]/1' up --data r
+expect 0 '"owner":"capability"' jitos cap owner up --data r --json
+expect 0 "revoked" jitos cap revoke 'g[1]/1' --data r
+expect 0 "rule     up                   nobody" jitos cap owner up --data r
+expect 0 "rule     up                   g[1]/1" jitos cap owner up --at 7 --data r
+expect 1 "no right to write there" \
+    jitos cap explain w invoke 'up(name = "one")' --on /world/a --data r
+expect 0 "the operator gives rule up to g[1]/1: done" jitos cap log --data r
+expect 0 "the operator gives rule up to himself: done" jitos cap log --data r
+expect 0 "refused: the capability lacks the right" jitos cap log --data r
+expect 0 same jitos replay --verify --data r
+expect 0 same jitos replay --by rules --data r
+expect 0 whole jitos verify --data r
+
+# ---- restored with its owners ----
+expect 0 checkpoint jitos checkpoint -m kept --data r
+expect 0 "" jitos restore kept --data r --into r2
+jitos cap owner --data r >1.txt
+jitos cap owner --data r2 >2.txt
+diff 1.txt 2.txt || fail "a restored folder has other owners"
+
+# ---- while it runs ----
+mkfifo ready
+jitosd --data r2 --ready-fd 3 3>ready 2>daemon.txt &
+daemon=$!
+head -c 1 <ready >ready.txt
+expect 0 "up belongs to g[0]/1" jitos cap own 'g[0]/1' up --data r2
+expect 0 "up belongs to the operator" jitos cap own operator up --data r2
+kill "$daemon"
+wait "$daemon" || true
+daemon=
+expect 0 same jitos replay --verify --data r2
+
+exit "$failed"
