@@ -92,7 +92,8 @@ bool sys_bound_holds(const struct sys_attenuators *a, const uint8_t *params, siz
     X(SYS_EXCESS_LAST_TICK, "last tick")                                                           \
     X(SYS_EXCESS_BADGE, "badge: it has one already")                                               \
     X(SYS_EXCESS_FAN_OUT, "fan-out: it has been derived from too often")                           \
-    X(SYS_EXCESS_SLOT, "slot: it is taken, or there is none left")
+    X(SYS_EXCESS_SLOT, "slot: it is taken, or there is none left")                                 \
+    X(SYS_EXCESS_ATTENUATORS, "bytes of attenuators, of all that its holder derived")
 enum sys_cap_excess {
 #define X(name, text) name,
     SYS_CAP_EXCESS_MAP(X)

@@ -29,6 +29,21 @@ static uint32_t given_of(const struct sys_cap *cap)
     return cap->attenuators == NULL ? 0 : cap->attenuators->given;
 }
 
+/* Its attenuators are charged to whoever holds what it was derived from, as long as it is there. */
+static void charge_deriver(struct kern_sec *sec, uint32_t node, bool gives_back)
+{
+    const struct sys_cap_node *it = sys_caps_node(sec->caps, node);
+    if (it->parent == SYS_CAP_NONE || it->cap.attenuators == NULL) {
+        return;
+    }
+    uint64_t bytes = sys_attenuators_size(it->cap.attenuators);
+    uint64_t *kept = &sec->kept[sys_caps_node(sec->caps, it->parent)->holder];
+    uint64_t *derived = &sec->extra[it->parent].derived_bytes;
+    assert(!gives_back || (*kept >= bytes && *derived >= bytes));
+    *kept = gives_back ? *kept - bytes : *kept + bytes;
+    *derived = gives_back ? *derived - bytes : *derived + bytes;
+}
+
 /* What is known of a node that has just been put into the tree. */
 static enum jit_err beside(struct kern_sec *sec, uint32_t node, uint32_t origin, uint32_t group,
                            bool made)
@@ -108,7 +123,9 @@ enum jit_err kern_sec_new(struct kern_core *core, const char **where)
     size_t count = kern_config_cap_count(config);
     uint32_t *nodes = jit_heap_zalloc(core->heap, count + 1, sizeof *nodes);
     sec->older = jit_heap_zalloc(core->heap, config->process_count + 1u, sizeof *sec->older);
-    enum jit_err err = nodes == NULL || sec->older == NULL ? JIT_ENOMEM : JIT_OK;
+    sec->kept = jit_heap_zalloc(core->heap, config->process_count + 1u, sizeof *sec->kept);
+    enum jit_err err =
+        nodes == NULL || sec->older == NULL || sec->kept == NULL ? JIT_ENOMEM : JIT_OK;
     if (err == JIT_OK) {
         err = kern_config_caps(core->heap, config, core->tick + 1, &sec->caps, nodes, where);
     }
@@ -129,6 +146,9 @@ enum jit_err kern_sec_new(struct kern_core *core, const char **where)
                 err = beside(sec, nodes[n], origin, group, cap->made);
             }
         }
+    }
+    for (size_t i = 0; err == JIT_OK && i < count; i++) {
+        charge_deriver(sec, nodes[i], false);
     }
     if (err == JIT_OK) {
         err = sec_owners_read(core, sec, where);
@@ -155,6 +175,7 @@ void kern_sec_free(struct kern_sec *sec)
     heap->free(heap, sec->dirty);
     heap->free(heap, sec->gone);
     heap->free(heap, sec->older);
+    heap->free(heap, sec->kept);
     heap->free(heap, sec->ops);
     heap->free(heap, sec);
 }
@@ -435,6 +456,9 @@ static enum jit_err derive(struct kern_core *core, struct kern_ask *ask, uint32_
     if (err == JIT_OK) {
         err = beside(sec, *node, sec->extra[parent].origin, sec->extra[parent].group, true);
     }
+    if (err == JIT_OK) {
+        charge_deriver(sec, *node, false);
+    }
     return err == JIT_OK ? charged(sec, *node) : err;
 }
 
@@ -459,12 +483,21 @@ static enum jit_err move(struct kern_core *core, struct kern_ask *ask, uint32_t 
         ask->outcome.result = RMG_INVALID;
         return JIT_OK;
     }
+    uint64_t derived = sec->extra[node].derived_bytes;
+    if (ask->process != SYS_CAP_NONE && ask->target != from && derived > 0 &&
+        derived + sec->kept[ask->target] > KERN_SEC_KEPT_BYTES_MAX) {
+        ask->outcome.excess = SYS_EXCESS_ATTENUATORS;
+        ask->outcome.result = RMG_OVER_QUOTA;
+        return JIT_OK;
+    }
     enum jit_err err = sys_caps_move(sec->caps, node, ask->target,
                                      head->to_slot == SYS_NONE ? SYS_CAP_NONE : head->to_slot,
                                      &ask->outcome.excess);
     if (err != JIT_OK) {
         return no_room(err, &ask->outcome);
     }
+    sec->kept[from] -= derived;
+    sec->kept[ask->target] += derived;
     const struct sys_cap_node *moved = sys_caps_node(sec->caps, node);
     ask->outcome.slot = moved->slot;
     ask->outcome.generation = moved->cap.generation;
@@ -472,6 +505,14 @@ static enum jit_err move(struct kern_core *core, struct kern_ask *ask, uint32_t 
     sec->extra[node].made = true; /* its limit group is another process's */
     charge_patch(sec, node);
     return sec_dirty(sec, node, SEC_RECORD);
+}
+
+/* Does so much lie in /sec for who derives that nothing more with attenuators may? */
+static bool is_full(const struct kern_sec *sec, const struct kern_ask *ask, uint32_t parent,
+                    const struct sys_attenuators *a)
+{
+    return ask->process != SYS_CAP_NONE && sec->kept[ask->holder] >= KERN_SEC_KEPT_BYTES_MAX &&
+           (a != NULL || given_of(&sys_caps_node(sec->caps, parent)->cap) != 0);
 }
 
 enum jit_err sec_derive(struct kern_core *core, struct kern_ask *ask)
@@ -506,8 +547,11 @@ enum jit_err sec_derive(struct kern_core *core, struct kern_ask *ask)
             return JIT_OK;
         }
     }
-    if (err == JIT_OK && a != NULL && sec->quota_count >= KERN_SEC_QUOTAS_MAX &&
-        (a->given & (SYS_GIVEN_OPERATIONS | SYS_GIVEN_BYTES)) != 0) {
+    if (err == JIT_OK && is_full(sec, ask, parent, a)) {
+        ask->outcome.excess = SYS_EXCESS_ATTENUATORS;
+        err = JIT_ELIMIT;
+    } else if (err == JIT_OK && a != NULL && sec->quota_count >= KERN_SEC_QUOTAS_MAX &&
+               (a->given & (SYS_GIVEN_OPERATIONS | SYS_GIVEN_BYTES)) != 0) {
         ask->outcome.excess =
             (a->given & SYS_GIVEN_OPERATIONS) != 0 ? SYS_EXCESS_OPERATIONS : SYS_EXCESS_BYTES;
         err = JIT_ELIMIT;
@@ -579,6 +623,7 @@ static enum jit_err take_away(struct kern_sec *sec, uint32_t at)
         gone->parent = sys_caps_node(sec->caps, node->parent)->id;
     }
     extra->dirty |= SEC_GONE;
+    charge_deriver(sec, at, true);
     sec_disown(sec, at);
     for (size_t i = 0; i < sec->quota_count; i++) {
         if (sec->quota_nodes[i] == at) {

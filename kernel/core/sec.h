@@ -21,6 +21,9 @@
 #define KERN_SEC_MADE_BYTES_MAX ((uint64_t)16 << 20)
 #define KERN_SEC_REVOKES_MAX    8192u
 #define KERN_SEC_QUOTAS_MAX     16384u
+/* Bytes of attenuators that /sec keeps for one process: of all that is derived from what it holds.
+ * Who derives pays; so no process makes /sec grow for ever, tick by tick. */
+#define KERN_SEC_KEPT_BYTES_MAX ((uint64_t)4 << 20)
 
 /* What was asked: by a worker (its bytes lie in its own buffer) or an operator. */
 struct kern_ask {
@@ -48,7 +51,8 @@ struct kern_sec_extra {
     uint64_t charged_for; /* the tick that charges are for */
     struct rmg_charge charges[2];
     uint32_t charge_count;
-    uint32_t quota_at; /* of its own quotas in this tick: operations, then bytes */
+    uint32_t quota_at;      /* of its own quotas in this tick: operations, then bytes */
+    uint64_t derived_bytes; /* of attenuators, of those derived from it that are there */
 };
 struct kern_sec_group {
     uint32_t process;
@@ -98,6 +102,7 @@ struct kern_sec {
     struct kern_sec_gone *gone;
     size_t gone_count, gone_capacity;
     bool *older;           /* by process: its generation has to be written */
+    uint64_t *kept;        /* by process: bytes of attenuators derived from what it holds */
     uint64_t made_bytes;   /* of this tick's patch, for what was derived and moved */
     uint32_t revoke_count; /* workers', in this tick */
     struct rmg_scratch scratch;

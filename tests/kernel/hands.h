@@ -76,7 +76,8 @@ static inline void take_receipts(struct hand *hand)
     }
 }
 
-static uint8_t graph_of[2][SYS_PAGE];
+#define GRAPH_BYTES ((size_t)8 * SYS_PAGE)
+static uint8_t graph_of[2][GRAPH_BYTES];
 
 static inline void start(uint32_t p)
 {
@@ -96,8 +97,8 @@ static inline void start(uint32_t p)
                                      .process = p,
                                      .ring = {.base = hand->memory, .size = SYS_RING_BYTES},
                                      .graph = graph_of[p],
-                                     .graph_size = SYS_PAGE,
-                                     .graph_size_max = SYS_PAGE};
+                                     .graph_size = GRAPH_BYTES,
+                                     .graph_size_max = GRAPH_BYTES};
     starts[p]++;
     step(&event);
     hand->ring = (struct sys_ring_guest){.memory = event.ring, .wait = wait_for, .wake = wake};
@@ -218,6 +219,16 @@ static inline void same_as_in_sec(void)
         ck_assert_int_eq(node == NULL, jit_id_is_zero(&owner->capability));
         ck_assert(node == NULL || jit_id_equal(&node->id, &owner->capability));
     }
+    /* Who derived what is there pays for it, and for nothing else. */
+    uint64_t kept[2] = {0};
+    for (uint32_t n = 0; n < sys_caps_end(caps); n++) {
+        const struct sys_cap_node *node = sys_caps_node(caps, n);
+        if (node != NULL && node->parent != SYS_CAP_NONE && node->cap.attenuators != NULL) {
+            kept[sys_caps_node(caps, node->parent)->holder] +=
+                sys_attenuators_size(node->cap.attenuators);
+        }
+    }
+    ck_assert_mem_eq(kept, sim.core->sec->kept, sizeof kept);
     sys_caps_free(copy);
     kern_config_free(&mem.heap, config);
 }
@@ -263,7 +274,7 @@ static inline void end(void)
 static inline void post(uint32_t p, uint32_t call, const void *bytes, size_t size)
 {
     struct sys_slot *slot = sys_ring_guest_slot(&hands[p].ring);
-    ck_assert_uint_le(size, SYS_PAGE);
+    ck_assert_uint_le(size, GRAPH_BYTES);
     slot->kind = call;
     slot->length = (uint32_t)size;
     slot->cookie = call;
@@ -327,7 +338,7 @@ static inline void apply_link(uint32_t p, uint32_t slot, uint32_t generation)
 static inline size_t encode(struct sys_derive head, const struct sys_attenuators *a, uint8_t *bytes)
 {
     struct jit_buf buf;
-    jit_buf_init(&buf, jit_heap_libc(), 4096);
+    jit_buf_init(&buf, jit_heap_libc(), GRAPH_BYTES);
     if (a != NULL) {
         sys_attenuators_encode(a, &buf);
     }
@@ -344,7 +355,7 @@ static inline size_t encode(struct sys_derive head, const struct sys_attenuators
 static inline void derive(uint32_t p, uint32_t call, struct sys_derive head,
                           const struct sys_attenuators *a)
 {
-    uint8_t bytes[4096];
+    uint8_t bytes[GRAPH_BYTES];
     head.flags |= SYS_WANT_RECEIPT;
     size_t size = encode(head, a, bytes);
     post(p, call, bytes, size);
@@ -395,7 +406,7 @@ static inline struct kern_outcome operate_bytes(const struct kern_operator_ask *
 static inline struct kern_outcome operate(struct kern_operator_ask ask, struct sys_derive head,
                                           const struct sys_attenuators *a)
 {
-    uint8_t bytes[4096];
+    uint8_t bytes[GRAPH_BYTES];
     head.to_slot = SYS_NONE;
     ask.size = (uint32_t)encode(head, a, bytes);
     ask.bytes = bytes;

@@ -429,6 +429,89 @@ START_TEST(a_long_sweep)
 }
 END_TEST
 
+/* A process that derives for ever: /sec keeps 4 MiB of attenuators for it, then no more; the other
+ * is not touched, nor is what has none, nor the operator; what is revoked makes room. */
+START_TEST(attenuators_kept_for_one_process)
+{
+    static struct jit_id types[SYS_ATTENUATOR_IDS_MAX];
+    arena_bytes = 256u << 20;
+    begin(GRANTED);
+    for (uint32_t i = 0; i < SYS_ATTENUATOR_IDS_MAX; i++) {
+        types[i] = (struct jit_id){{(uint8_t)(i >> 8), (uint8_t)i, 1}};
+    }
+    const struct sys_attenuators large = {.given = SYS_GIVEN_NODES | SYS_GIVEN_EDGES,
+                                          .nodes = {types, SYS_ATTENUATOR_IDS_MAX},
+                                          .edges = {types, SYS_ATTENUATOR_IDS_MAX}};
+    struct kern_outcome root = give(W, SYS_RIGHT_READ, NULL, NULL);
+    struct kern_outcome other = give(V, SYS_RIGHT_READ, NULL, NULL);
+    const uint64_t one = sys_attenuators_size(&large);
+    const struct sys_derive narrower = {
+        .cap_slot = root.slot, .cap_generation = root.generation, .to_slot = SYS_NONE};
+    uint64_t made = 0;
+    for (unsigned n = 0; n < 2 * KERN_SEC_KEPT_BYTES_MAX / one; n++) {
+        struct sys_derive head = narrower;
+        head.nonce = n;
+        derive(W, SYS_CALL_derive, head, &large);
+        tick();
+        if (receipt_of(W, SYS_CALL_derive)->result == RMG_APPLIED) {
+            made++;
+            continue;
+        }
+        ck_assert_int_eq(receipt_of(W, SYS_CALL_derive)->result, RMG_OVER_QUOTA);
+        ck_assert_uint_eq(derived_of(W, SYS_CALL_derive).excess, SYS_EXCESS_ATTENUATORS);
+        break;
+    }
+    ck_assert_uint_eq(made,
+                      (KERN_SEC_KEPT_BYTES_MAX + one - 1) / one); /* the last one may reach over */
+    ck_assert_uint_lt(sim.core->sec->kept[W], KERN_SEC_KEPT_BYTES_MAX + one);
+    /* Without attenuators it still may; the other may; the operator may, even from what it holds.
+     */
+    struct sys_derive plain = narrower;
+    plain.nonce = 1u << 20;
+    derive(W, SYS_CALL_derive, plain, NULL);
+    derive(V, SYS_CALL_derive,
+           (struct sys_derive){
+               .cap_slot = other.slot, .cap_generation = other.generation, .to_slot = SYS_NONE},
+           &large);
+    tick();
+    ck_assert_int_eq(receipt_of(W, SYS_CALL_derive)->result, RMG_APPLIED);
+    ck_assert_int_eq(receipt_of(V, SYS_CALL_derive)->result, RMG_APPLIED);
+    struct kern_outcome operators =
+        operate((struct kern_operator_ask){.holder = W, .target = W}, narrower, &large);
+    ck_assert_int_eq(operators.result, RMG_APPLIED);
+    /* Nor can another hand on to it what it derived from: there is no room for that. */
+    struct kern_outcome to_w = give_process(V, SYS_RIGHT_WRITE, W);
+    derive(V, SYS_CALL_grant,
+           (struct sys_derive){.cap_slot = other.slot,
+                               .cap_generation = other.generation,
+                               .flags = SYS_MOVE,
+                               .to_slot = SYS_NONE,
+                               .to_cap = to_w.slot,
+                               .to_cap_generation = to_w.generation},
+           NULL);
+    tick();
+    ck_assert_int_eq(receipt_of(V, SYS_CALL_grant)->result, RMG_OVER_QUOTA);
+    ck_assert_uint_eq(derived_of(V, SYS_CALL_grant).excess, SYS_EXCESS_ATTENUATORS);
+    revoke(W, root.slot, root.generation, SYS_ONLY_CHILDREN);
+    tick();
+    ck_assert_uint_eq(sim.core->sec->kept[W], 0);
+    derive(W, SYS_CALL_derive, narrower, &large);
+    derive(V, SYS_CALL_grant,
+           (struct sys_derive){.cap_slot = other.slot,
+                               .cap_generation = other.generation,
+                               .flags = SYS_MOVE,
+                               .to_slot = SYS_NONE,
+                               .to_cap = to_w.slot,
+                               .to_cap_generation = to_w.generation,
+                               .nonce = 2},
+           NULL);
+    tick();
+    ck_assert_int_eq(receipt_of(W, SYS_CALL_derive)->result, RMG_APPLIED);
+    ck_assert_int_eq(receipt_of(V, SYS_CALL_grant)->result, RMG_APPLIED);
+    end();
+}
+END_TEST
+
 START_TEST(an_operator_at_rest)
 {
     begin(GRANTED);
@@ -480,6 +563,7 @@ static void suite(Suite *s)
     tcase_add_test(t, receipts_tell_nothing_else);
     tcase_add_test(t, every_call_with_every_right_missing);
     tcase_add_test(t, a_long_sweep);
+    tcase_add_test(t, attenuators_kept_for_one_process);
     tcase_add_test(t, an_operator_at_rest);
 }
 
