@@ -294,7 +294,9 @@ enum jit_err rmg_store_next(const struct rmg_store *store, const struct rmg_vers
     const uint8_t *leaf = NULL;
     uint32_t ref = 0;
     struct trie_key key;
+    struct jit_id last;
     if (after != NULL) {
+        last = *after; /* which may be out's */
         key = trie_key_of_id(after);
     }
     enum jit_err err = trie_iter_after(&iter, &graph, TRIE_INSTANCES, version->instances,
@@ -308,6 +310,9 @@ enum jit_err rmg_store_next(const struct rmg_store *store, const struct rmg_vers
             return JIT_ECORRUPT;
         }
         store_leaf_load(found, out);
+        if (after != NULL && jit_id_compare(&out->id, &last) <= 0) {
+            return JIT_ECORRUPT; /* whoever goes on from it would never come to an end */
+        }
     }
     return err;
 }

@@ -1,9 +1,11 @@
 # Tests of sws.
-check_PROGRAMS += %D%/test_collapse %D%/test_home %D%/test_space
+check_PROGRAMS += %D%/test_collapse %D%/test_home %D%/test_hostile_graph %D%/test_space
 %C%_test_collapse_CFLAGS = $(test_cflags)
 %C%_test_collapse_LDADD = sws/libsws.la $(test_libs_rmg)
 %C%_test_home_CFLAGS = $(test_cflags)
 %C%_test_home_LDADD = sws/libsws.la $(test_libs_rmg)
 %C%_test_space_CFLAGS = $(test_cflags)
 %C%_test_space_LDADD = sws/libsws.la $(test_libs_rmg)
+%C%_test_hostile_graph_CFLAGS = $(test_cflags)
+%C%_test_hostile_graph_LDADD = sws/libsws.la $(test_libs_rmg)
 EXTRA_DIST += docs/spec/sws.md

@@ -71,6 +71,13 @@ noinst_PROGRAMS += %D%/rogue
 if !SANITIZED
 %C%_rogue_LDFLAGS = $(AM_LDFLAGS) -static-pie
 endif
+noinst_PROGRAMS += %D%/villain
+%C%_villain_CFLAGS = $(AM_CFLAGS) -fPIE
+%C%_villain_LDADD = proc/guest/libjitos.la
+if !SANITIZED
+%C%_villain_LDFLAGS = $(AM_LDFLAGS) -static-pie
+endif
+dist_check_SCRIPTS += %D%/test_villains.sh
 dist_check_SCRIPTS += %D%/test_native.sh %D%/test_link_click.sh %D%/test_selftest.sh \
 	%D%/test_kills.sh %D%/test_stops.sh
 EXTRA_DIST += docs/link-click.md docs/spec/program.md
