@@ -310,8 +310,12 @@ struct sys_boot { /* offsets from the start of the file; tables are arrays of th
     uint64_t filter_size;
     uint64_t graph_bytes_max; /* to map of fd 4; what is not there yet is asked for by grow */
     uint32_t keep;            /* versions of what is mounted that its branches may rest on */
-    uint8_t zero[20];
+    uint32_t explore;         /* futures that it tries in a tick; 0: it asks for its matches */
+    uint32_t explore_flags;   /* SYS_EXPLORE_STAY */
+    uint8_t zero[12];
 };
+#define SYS_EXPLORE_STAY 1u /* a future is chosen only if it is worth more than the present */
+#define SYS_EXPLORE_MAX  256u
 static_assert(sizeof(struct sys_boot) == 192, "wire size");
 struct sys_boot_cap {
     uint32_t slot;
@@ -331,11 +335,20 @@ struct sys_boot_rule {
 };
 /* What a process does with its matches; a worker sends all of them, whatever the kernel makes of
  * them. */
-enum sys_apply_mode { SYS_APPLY_ALL = 1, SYS_APPLY_ONCE = 2, SYS_APPLY_UNTIL_NONE = 3 };
+enum sys_apply_mode {
+    SYS_APPLY_ALL = 1,
+    SYS_APPLY_ONCE = 2,
+    SYS_APPLY_UNTIL_NONE = 3,
+    SYS_EXPLORE = 4,     /* it is tried in branches */
+    SYS_SCORE_COUNT = 5, /* what a branch is worth: how many matches it has, */
+    SYS_SCORE_SUM = 6    /* or what it would add at all of them */
+};
 struct sys_boot_run { /* one `run rule(params)` of the process */
     uint32_t rule;
     uint32_t instance;
-    uint32_t cap_slot; /* SYS_NONE: it was granted none; it asks all the same and is denied */
+    /* SYS_NONE: it was granted none; it asks all the same and is denied. Of a score, that asks for
+     * nothing, slot and generation are the low and the high half of its weight, an i64. */
+    uint32_t cap_slot;
     uint32_t cap_generation;
     uint32_t mode; /* enum sys_apply_mode */
     uint32_t params_size;

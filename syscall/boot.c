@@ -37,6 +37,8 @@ static bool head_sound(const struct sys_boot *head)
            head->graph_bytes_max % SYS_PAGE == 0 && head->cap_count <= JIT_CAP_SLOTS_MAX &&
            head->instance_count <= JIT_INSTANCES_MAX && head->rule_count <= JIT_RULES_MAX &&
            head->run_count <= SYS_BOOT_RUNS_MAX && head->keep >= 1 && head->keep <= JIT_KEEP_MAX &&
+           head->explore <= SYS_EXPLORE_MAX && head->explore_flags <= SYS_EXPLORE_STAY &&
+           (head->explore != 0 || head->explore_flags == 0) &&
            memcmp(head->zero, zero, sizeof zero) == 0;
 }
 
@@ -81,12 +83,20 @@ static bool program_sound(uint64_t size)
     return size > 0 && size <= JIT_PROGRAM_BYTES_MAX;
 }
 
+/* One that explores does nothing else. */
+static bool mode_sound(const struct sys_boot *head, const struct sys_boot_run_spec *run)
+{
+    const bool score = run->mode == SYS_SCORE_COUNT || run->mode == SYS_SCORE_SUM;
+    const bool cap =
+        run->cap_slot == SYS_NONE ? run->cap_generation == 0 : run->cap_slot < JIT_CAP_SLOTS_MAX;
+    return head->explore == 0 ? run->mode == SYS_APPLY_ALL && cap
+                              : score || (run->mode == SYS_EXPLORE && cap);
+}
+
 static bool run_sound(const struct sys_boot *head, const struct sys_boot_run_spec *run)
 {
     return run->rule < head->rule_count && run->instance < head->instance_count &&
-           (run->cap_slot == SYS_NONE ? run->cap_generation == 0
-                                      : run->cap_slot < JIT_CAP_SLOTS_MAX) &&
-           run->mode == SYS_APPLY_ALL && run->params.size <= JIT_PARAMS_BYTES_MAX;
+           mode_sound(head, run) && run->params.size <= JIT_PARAMS_BYTES_MAX;
 }
 
 static bool spec_sound(const struct sys_boot_spec *spec, const struct sys_boot *head)
@@ -163,6 +173,8 @@ enum jit_err sys_boot_encode(const struct sys_boot_spec *spec, struct jit_buf *b
                                                                           : spec->graph_bytes,
                             .heap_bytes = spec->heap_bytes,
                             .keep = spec->keep != 0 ? spec->keep : 1,
+                            .explore = spec->explore,
+                            .explore_flags = spec->explore_flags,
                             .cap_count = spec->cap_count,
                             .instance_count = spec->instance_count,
                             .rule_count = spec->rule_count,

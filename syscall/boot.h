@@ -29,6 +29,10 @@ struct sys_boot_run_spec {
     uint32_t mode;
     struct sys_bytes params;
 };
+static inline int64_t sys_boot_run_weight(const struct sys_boot_run_spec *run)
+{
+    return (int64_t)((uint64_t)run->cap_generation << 32 | run->cap_slot);
+}
 /* What to encode; everything is borrowed. */
 struct sys_boot_spec {
     struct jit_id process;
@@ -41,6 +45,8 @@ struct sys_boot_spec {
     uint64_t graph_bytes_max; /* 0: the same */
     uint64_t heap_bytes;
     uint32_t keep; /* 0: 1 */
+    uint32_t explore;
+    uint32_t explore_flags;
     const struct sys_boot_cap *caps;
     const struct sys_boot_instance *instances;
     const struct sys_bytes *rules; /* programs */

@@ -275,6 +275,29 @@ static struct kern_policy policy_of(const struct lang_policy *policy)
                                 .keep = policy->keep};
 }
 
+/* Counts first, then sums: behind the runs, in the order of their modes. The least is the greatest
+ * of what has the other sign. */
+static void put_scores(const struct lang_system *system, const struct lang_process *process,
+                       struct kern_root_run *runs)
+{
+    uint32_t at = process->run_count;
+    for (int sums = 0; runs != NULL && sums < 2; sums++) {
+        for (uint32_t i = 0; i < process->score_count; i++) {
+            const struct lang_score *score = &process->scores[i];
+            if (score->sum == (sums == 1)) {
+                runs[at++] = (struct kern_root_run){
+                    .rule_id = system->rules[score->run.rule].rule.id,
+                    .instance = process->over.instance,
+                    .mode = score->sum ? SYS_SCORE_SUM : SYS_SCORE_COUNT,
+                    .params = score->run.params,
+                    .params_size = score->run.params_size,
+                    .weight = process->explore_min ? -score->weight : score->weight,
+                };
+            }
+        }
+    }
+}
+
 static enum jit_err put_process(const struct lang_system *system, uint32_t index, uint32_t members,
                                 struct rmg_collect *collect)
 {
@@ -282,10 +305,12 @@ static enum jit_err put_process(const struct lang_system *system, uint32_t index
     uint32_t count = members > 0 && process->count > 1 ? members : process->count;
     struct jit_heap *heap = rmg_collect_heap(collect);
     struct holder holder = {.heap = heap};
-    struct kern_root_run *runs = jit_heap_zalloc(heap, process->run_count + 1u, sizeof *runs);
+    const uint32_t run_count = process->run_count + process->score_count;
+    struct kern_root_run *runs = jit_heap_zalloc(heap, run_count + 1u, sizeof *runs);
     static const uint32_t modes[] = {[LANG_APPLY_ALL] = SYS_APPLY_ALL,
                                      [LANG_APPLY_ONCE] = SYS_APPLY_ONCE,
-                                     [LANG_APPLY_UNTIL_NONE] = SYS_APPLY_UNTIL_NONE};
+                                     [LANG_APPLY_UNTIL_NONE] = SYS_APPLY_UNTIL_NONE,
+                                     [LANG_EXPLORE] = SYS_EXPLORE};
     enum jit_err err = runs == NULL ? JIT_ENOMEM : hold_all(&holder, system, index);
     for (uint32_t i = 0; err == JIT_OK && i < process->run_count; i++) {
         runs[i] = (struct kern_root_run){
@@ -296,12 +321,17 @@ static enum jit_err put_process(const struct lang_system *system, uint32_t index
             .params_size = process->runs[i].params_size,
         };
     }
+    put_scores(system, process, runs);
     struct kern_policy policy = policy_of(&process->policy);
     for (uint32_t i = 0; err == JIT_OK && i < count; i++) {
-        err = kern_root_process(collect, process->name, i, count, runs, process->run_count,
-                                holder.items, (uint32_t)holder.count, &policy);
+        err = kern_root_process(collect, process->name, i, count, runs, run_count, holder.items,
+                                (uint32_t)holder.count, &policy);
         if (err == JIT_OK && process->ticks > 0) {
             err = kern_root_ticks(collect, process->name, i, process->ticks);
+        }
+        if (err == JIT_OK && process->explore > 0) {
+            err = kern_root_explore(collect, process->name, i, process->explore,
+                                    process->explore_stay ? SYS_EXPLORE_STAY : 0, runs, run_count);
         }
     }
     for (size_t i = 0; err == JIT_OK && i < holder.owner_count; i++) {

@@ -7,5 +7,5 @@ noinst_PROGRAMS += %D%/what_if
 if !SANITIZED
 %C%_what_if_LDFLAGS = $(AM_LDFLAGS) -static-pie
 endif
-nobase_dist_pkgdata_DATA += examples/what-if/what-if.jitos examples/what-if/what_if.c \
+nobase_dist_pkgdata_DATA += examples/what-if/what-if.jitos examples/what-if/explore.jitos examples/what-if/what_if.c \
 	examples/what-if/regions.csv examples/what-if/borders.csv examples/what-if/painter.csv

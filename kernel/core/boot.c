@@ -291,9 +291,13 @@ static void boot_runs(struct kern_core *core, struct kern_process *process)
             .instance = instance_index(process, &run->instance),
             .cap_slot = process->boot_runs[i].slot,
             .cap_generation = process->boot_runs[i].generation,
-            .mode = SYS_APPLY_ALL,
+            .mode = run->mode >= SYS_EXPLORE ? run->mode : SYS_APPLY_ALL,
             .params = {.bytes = run->params, .size = run->params_size},
         };
+        if (run->mode >= SYS_SCORE_COUNT) {
+            core->boot_runs[i].cap_slot = (uint32_t)(uint64_t)run->weight;
+            core->boot_runs[i].cap_generation = (uint32_t)((uint64_t)run->weight >> 32);
+        }
     }
 }
 
@@ -333,6 +337,8 @@ enum jit_err kern_core_boot(struct kern_core *core, uint32_t index, struct sys_b
         .start_tick = core->tick + 1,
         .view_bytes = core->options.view->size_max,
         .keep = config->policy.keep,
+        .explore = config->explore,
+        .explore_flags = config->explore_flags,
         .caps = core->boot_caps,
         .instances = core->boot_instances,
         .rules = core->boot_rules,

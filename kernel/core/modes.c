@@ -40,6 +40,9 @@ static bool is_last(const struct kern_core *core, uint32_t first, uint32_t end, 
         *left = bound && asked;
         return bound || (all && !asked);
     case SYS_APPLY_ALL:
+    case SYS_EXPLORE:
+    case SYS_SCORE_COUNT:
+    case SYS_SCORE_SUM:
         break;
     }
     *left = bound && asked;

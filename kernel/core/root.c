@@ -421,6 +421,30 @@ enum jit_err kern_root_ticks(struct rmg_collect *collect, const char *name, uint
     return put_own(collect, &instance, &id, "ticks", "u64", bytes, sizeof bytes);
 }
 
+enum jit_err kern_root_explore(struct rmg_collect *collect, const char *name, uint32_t index,
+                               uint32_t futures, uint32_t flags, const struct kern_root_run *runs,
+                               uint32_t run_count)
+{
+    struct jit_id instance;
+    struct jit_id root_node;
+    struct jit_id id;
+    struct jit_buf buf;
+    kern_place_id("/proc", &instance, &root_node);
+    kern_process_id(name, index, &id);
+    jit_buf_init(&buf, rmg_collect_heap(collect), JIT_ATOM_BYTES_MAX);
+    jit_buf_put_u32(&buf, KERN_ROOT_VERSION);
+    jit_buf_put_u32(&buf, futures);
+    jit_buf_put_u32(&buf, flags);
+    for (uint32_t i = 0; i < run_count; i++) {
+        if (runs[i].mode >= SYS_SCORE_COUNT) {
+            jit_buf_put_u64(&buf, (uint64_t)runs[i].weight);
+        }
+    }
+    enum jit_err err = put_bytes(collect, &instance, &id, "explore", RMG_CODEC_BYTES, &buf);
+    jit_buf_release(&buf);
+    return err;
+}
+
 void kern_root_state_op(const struct jit_id *process, const char *state, struct rmg_op *op)
 {
     struct jit_id root_node;

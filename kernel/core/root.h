@@ -53,7 +53,9 @@ struct kern_root_run {
     uint32_t mode; /* enum sys_apply_mode */
     const uint8_t *params;
     uint32_t params_size;
+    int64_t weight; /* of a score */
 };
+#define KERN_WEIGHT_MAX 1000000000 /* either way; not 0 */
 struct kern_root_capability {
     uint32_t slot;
     uint32_t generation;
@@ -119,6 +121,11 @@ JIT_MUST_CHECK enum jit_err kern_root_process(struct rmg_collect *collect, const
 JIT_MUST_CHECK enum jit_err kern_root_ticks(struct rmg_collect *collect, const char *name,
                                             uint32_t index, uint64_t ticks);
 
+/* It tries so many futures a tick; its runs say what it tries and what they are worth. */
+JIT_MUST_CHECK enum jit_err kern_root_explore(struct rmg_collect *collect, const char *name,
+                                              uint32_t index, uint32_t futures, uint32_t flags,
+                                              const struct kern_root_run *runs, uint32_t run_count);
+
 /* ---- reading a version ---- */
 struct kern_process_config {
     char name[JIT_NAME_BYTES_MAX + 1];
@@ -131,6 +138,8 @@ struct kern_process_config {
     uint32_t generation; /* the highest of a capability that was taken away from it */
     struct kern_policy policy;
     enum sys_apply_mode mode; /* of all its runs; ALL without one */
+    uint32_t explore;         /* with SYS_EXPLORE: futures a tick, and */
+    uint32_t explore_flags;   /* SYS_EXPLORE_STAY */
     uint64_t ticks;           /* it takes part in so many at most; 0: no bound */
     uint32_t run_count;
     uint32_t capability_count;

@@ -237,11 +237,15 @@ static enum jit_err decode_runs(struct reader *r, struct kern_process_config *pr
         jit_get_id(program, &run->rule_id);
         jit_get_id(program, &run->instance);
         run->mode = jit_get_u32(program);
-        if (run->mode < SYS_APPLY_ALL || run->mode > SYS_APPLY_UNTIL_NONE ||
-            (i > 0 && run->mode != process->runs[0].mode)) {
+        if (i == 0) {
+            process->mode = (enum sys_apply_mode)run->mode;
+        }
+        if (run->mode < SYS_APPLY_ALL || process->mode > SYS_EXPLORE ||
+            (process->mode == SYS_EXPLORE
+                 ? run->mode < process->runs[i > 0 ? i - 1 : 0].mode || run->mode > SYS_SCORE_SUM
+                 : run->mode != (uint32_t)process->mode)) {
             return wrong(r, "a process in /proc applies its rules in no known way");
         }
-        process->mode = (enum sys_apply_mode)run->mode;
         run->params_size = jit_get_u32(&cur);
         const uint8_t *bytes = jit_get_bytes(&cur, run->params_size);
         if (bytes == NULL || run->params_size > JIT_PARAMS_BYTES_MAX) {
@@ -260,6 +264,46 @@ static enum jit_err decode_runs(struct reader *r, struct kern_process_config *pr
         return wrong(r, "the program of a process in /proc does not follow the specification");
     }
     return JIT_OK;
+}
+
+/* There exactly if it explores: how many futures, and what each score weighs. */
+static enum jit_err read_explore(struct reader *r, const struct rmg_graph *proc,
+                                 const struct jit_id *id, struct kern_process_config *process)
+{
+    static const char broken[] =
+        "the atom `explore` of a process in /proc does not follow the specification";
+    struct rmg_value value;
+    enum jit_err err = rmg_attachment_get(proc, RMG_PLANE_ALPHA, id, "explore", 7, &value);
+    if (err == JIT_ENOENT && process->mode != SYS_EXPLORE) {
+        return JIT_OK;
+    }
+    if (err == JIT_ENOENT) {
+        return wrong(r, broken);
+    }
+    if (err == JIT_OK) {
+        err = atom(r, proc, id, "explore", rmg_codec_type(RMG_CODEC_BYTES), broken, &value);
+    }
+    if (err != JIT_OK) {
+        return err;
+    }
+    struct jit_cursor cur = jit_cursor_of(value.bytes, value.size);
+    const uint32_t version = jit_get_u32(&cur);
+    process->explore = jit_get_u32(&cur);
+    process->explore_flags = jit_get_u32(&cur);
+    bool good = version == KERN_ROOT_VERSION && process->mode == SYS_EXPLORE && !process->native &&
+                process->explore >= 1 && process->explore <= SYS_EXPLORE_MAX &&
+                process->explore_flags <= SYS_EXPLORE_STAY;
+    uint32_t scores = 0;
+    for (uint32_t i = 0; i < process->run_count; i++) {
+        struct kern_root_run *run = &process->runs[i];
+        if (run->mode >= SYS_SCORE_COUNT) {
+            run->weight = (int64_t)jit_get_u64(&cur);
+            good = good && run->weight != 0 && run->weight >= -KERN_WEIGHT_MAX &&
+                   run->weight <= KERN_WEIGHT_MAX;
+            scores++;
+        }
+    }
+    return good && scores > 0 && jit_cursor_done(&cur) ? JIT_OK : wrong(r, broken);
 }
 
 /* Without the atom the policies are the usual ones. */
@@ -415,7 +459,10 @@ static enum jit_err read_process(struct reader *r, const struct rmg_graph *proc,
     if (err == JIT_OK) {
         err = read_ticks(r, proc, id, &process->ticks);
     }
-    return err == JIT_OK ? decode_runs(r, process, &cur, &params) : err;
+    if (err == JIT_OK) {
+        err = decode_runs(r, process, &cur, &params);
+    }
+    return err == JIT_OK ? read_explore(r, proc, id, process) : err;
 }
 
 static int compare_processes(const void *a, const void *b)

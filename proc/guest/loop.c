@@ -235,10 +235,13 @@ struct guest_run_info guest_loop_run_info(const struct guest_loop *loop, uint32_
 {
     assert(run < loop->run_count);
     const struct sys_boot *head = &loop->options.boot->head;
-    return (struct guest_run_info){.rule = loop->rules[loop->runs[run].spec.rule],
-                                   .params = loop->runs[run].spec.params,
-                                   .instance = loop->runs[run].instance.id,
-                                   .shard = {.index = head->index, .count = head->count}};
+    /* What a future is worth does not depend on who asks. */
+    const bool whole = loop->runs[run].spec.mode >= SYS_SCORE_COUNT;
+    return (struct guest_run_info){
+        .rule = loop->rules[loop->runs[run].spec.rule],
+        .params = loop->runs[run].spec.params,
+        .instance = loop->runs[run].instance.id,
+        .shard = {.index = whole ? 0 : head->index, .count = whole ? 1 : head->count}};
 }
 
 /* Slot and generation of each, the first into the head. */

@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "proc/guest/explore.h"
 #include "proc/guest/lockdown.h"
 #include "proc/guest/loop.h"
 #include "proc/guest/wait.h"
@@ -17,6 +18,8 @@ struct maps {
     uint8_t *view;
     uint8_t *program;
     uint64_t program_size;
+    uint8_t *layer; /* for branches: the end of the view's range; NULL: nobody explores */
+    uint64_t layer_bytes;
 };
 
 static uint8_t *map_fd(int fd, uint64_t size, int prot)
@@ -61,6 +64,23 @@ static int map_shared(struct maps *maps, const struct sys_boot_view *boot)
     return maps->ring == NULL || maps->graph == NULL || maps->view == NULL ? SYS_EXIT_MEMORY : 0;
 }
 
+/* The last part of the view's range, which the kernel does not reach before all of it is full. */
+static int map_layer(struct maps *maps, const struct sys_boot_view *boot)
+{
+    const uint64_t bytes = boot->head.view_bytes;
+    const uint64_t layer =
+        bytes / 4 < GUEST_LAYER_BYTES ? bytes / 4 / SYS_PAGE * SYS_PAGE : GUEST_LAYER_BYTES;
+    uint8_t *at = maps->view + (bytes - layer);
+    if (layer == 0 || munmap(at, (size_t)layer) != 0) {
+        return SYS_EXIT_MEMORY;
+    }
+    void *map = mmap(at, (size_t)layer, PROT_READ | PROT_WRITE,
+                     MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    maps->layer = at;
+    maps->layer_bytes = layer;
+    return map == at ? 0 : SYS_EXIT_MEMORY;
+}
+
 static int lock_down(const struct maps *maps, const struct sys_boot_view *boot)
 {
     const struct guest_range ranges[] = {
@@ -76,6 +96,29 @@ static int lock_down(const struct maps *maps, const struct sys_boot_view *boot)
         .filter_size = (size_t)boot->filter.size,
     };
     return guest_lockdown(&what) == JIT_OK ? 0 : SYS_EXIT_LOCKDOWN;
+}
+
+static enum jit_err explore(const struct guest_loop_options *options, const struct maps *maps,
+                            struct guest_loop *loop)
+{
+    const struct guest_space_options space_options = {.heap = options->heap,
+                                                      .boot = options->boot,
+                                                      .loop = loop,
+                                                      .view = options->view,
+                                                      .layer = maps->layer,
+                                                      .layer_bytes = maps->layer_bytes};
+    struct guest_space *space = NULL;
+    struct guest_explore *explore = NULL;
+    enum jit_err err = guest_space_new(&space_options, &space);
+    if (err == JIT_OK) {
+        err = guest_explore_new(options->heap, options->boot, loop, space, &explore);
+    }
+    while (err == JIT_OK) {
+        err = guest_explore_tick(explore);
+    }
+    guest_explore_free(explore);
+    guest_space_free(space);
+    return err;
 }
 
 static int run(const struct maps *maps, const struct sys_boot_view *boot)
@@ -97,7 +140,7 @@ static int run(const struct maps *maps, const struct sys_boot_view *boot)
     if (err != JIT_OK) {
         return guest_loop_exit(err, false);
     }
-    err = guest_loop_run(loop);
+    err = maps->layer != NULL ? explore(&options, maps, loop) : guest_loop_run(loop);
     guest_loop_free(loop);
     return guest_loop_exit(err, true);
 }
@@ -109,6 +152,9 @@ int main(void)
     int status = map_program(&maps, &boot);
     if (status == 0) {
         status = map_shared(&maps, &boot);
+    }
+    if (status == 0 && boot.head.explore > 0) {
+        status = map_layer(&maps, &boot);
     }
     if (status == 0) {
         status = lock_down(&maps, &boot);

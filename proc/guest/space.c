@@ -408,40 +408,61 @@ static enum jit_err collect(struct collected *c, const struct rmg_match *match,
     return c->overflow ? JIT_OK : c->err;
 }
 
-enum jit_err guest_space_apply(struct guest_space *space, struct sws_branch *branch, uint32_t run,
-                               const struct jit_id *ids, uint32_t id_count, uint32_t round,
-                               enum rmg_result *result)
+/* A match of a run's rule as it is in the branch now, verified. The scratch is emptied. */
+struct verified {
+    struct rmg_match match;
+    struct rmg_effect effect;
+    struct rmg_graph graph;
+    enum rmg_result result;
+};
+
+static enum jit_err verify(struct guest_space *space, const struct sws_branch *branch, uint32_t run,
+                           const struct jit_id *ids, uint32_t id_count, uint32_t round,
+                           struct verified *out)
 {
     const struct guest_run_info info = guest_loop_run_info(space->options.loop, run);
     const struct rmg_draw draw = {
         .seed = space->options.boot->head.seed, .tick = space->tick, .round = round};
-    struct rmg_match match = {.rule = info.rule,
-                              .instance = info.instance,
-                              .ids = ids,
-                              .id_count = id_count,
-                              .params = info.params.bytes,
-                              .params_size = (uint32_t)info.params.size};
-    struct rmg_effect effect = {.values = &space->values};
-    struct rmg_graph graph;
+    struct rmg_match *match = &out->match;
     struct jit_id digest;
     uint32_t slots = 0;
     assert(id_count <= JIT_PATTERN_ELEMENTS_MAX);
+    out->effect = (struct rmg_effect){.values = &space->values};
+    *match = (struct rmg_match){.rule = info.rule,
+                                .instance = info.instance,
+                                .ids = ids,
+                                .id_count = id_count,
+                                .params = info.params.bytes,
+                                .params_size = (uint32_t)info.params.size};
     rmg_scratch_reset(&space->scratch);
     jit_buf_reset(&space->values);
-    enum jit_err err = rmg_params_check(match.rule, match.params, match.params_size, &digest);
+    enum jit_err err = rmg_params_check(match->rule, match->params, match->params_size, &digest);
     if (err == JIT_OK) {
-        rmg_match_key(match.rule, &match.instance, ids, id_count, &digest, &match.key);
-        err = sws_graph(space->sws, branch, &info.instance, &graph);
+        rmg_match_key(match->rule, &match->instance, ids, id_count, &digest, &match->key);
+        err = sws_graph(space->sws, branch, &info.instance, &out->graph);
     }
+    if (err == JIT_OK) {
+        out->result = rmg_match_verify(&out->graph, match, &draw, JIT_VERIFY_SLOTS_MAX,
+                                       &out->effect, &slots, &err);
+    }
+    return err;
+}
+
+enum jit_err guest_space_apply(struct guest_space *space, struct sws_branch *branch, uint32_t run,
+                               const struct jit_id *ids, uint32_t id_count, uint32_t round,
+                               enum rmg_result *result)
+{
+    struct verified v;
+    enum jit_err err = verify(space, branch, run, ids, id_count, round, &v);
     if (err != JIT_OK) {
         return err;
     }
-    *result = rmg_match_verify(&graph, &match, &draw, JIT_VERIFY_SLOTS_MAX, &effect, &slots, &err);
-    if (err != JIT_OK || *result != RMG_APPLIED) {
-        return err;
+    *result = v.result;
+    if (v.result != RMG_APPLIED) {
+        return JIT_OK;
     }
-    struct collected c = {.space = space, .graph = &graph};
-    err = collect(&c, &match, &effect, branch);
+    struct collected c = {.space = space, .graph = &v.graph};
+    err = collect(&c, &v.match, &v.effect, branch);
     if (err == JIT_OK && c.overflow) {
         *result = RMG_OVERFLOW;
     } else if (err == JIT_OK) {
@@ -449,6 +470,29 @@ enum jit_err guest_space_apply(struct guest_space *space, struct sws_branch *bra
     }
     space->options.heap->free(space->options.heap, c.ops);
     space->options.heap->free(space->options.heap, c.reads);
+    return err;
+}
+
+static bool sum_up(void *user, const struct rmg_emit *emit)
+{
+    int64_t *sum = user;
+    if (emit->op.kind == RMG_OP_SET_ATTACHMENT && emit->join == RMG_JOIN_SUM &&
+        __builtin_add_overflow(*sum, emit->delta, sum)) {
+        *sum = emit->delta > 0 ? INT64_MAX : INT64_MIN;
+    }
+    return true;
+}
+
+enum jit_err guest_space_adds(struct guest_space *space, const struct sws_branch *branch,
+                              uint32_t run, const struct jit_id *ids, uint32_t id_count,
+                              uint32_t round, int64_t *out)
+{
+    struct verified v;
+    *out = 0;
+    enum jit_err err = verify(space, branch, run, ids, id_count, round, &v);
+    if (err == JIT_OK && v.result == RMG_APPLIED) {
+        (void)rmg_match_execute(&v.match, &v.effect, sum_up, out);
+    }
     return err;
 }
 

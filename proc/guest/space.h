@@ -53,6 +53,13 @@ JIT_MUST_CHECK enum jit_err guest_space_apply(struct guest_space *space, struct 
                                               uint32_t id_count, uint32_t round,
                                               enum rmg_result *result);
 
+/* What the `add`s of the rule at this match come to, if it were done there now; nothing is done.
+ * Errors: as of guest_space_apply. */
+JIT_MUST_CHECK enum jit_err guest_space_adds(struct guest_space *space,
+                                             const struct sws_branch *branch, uint32_t run,
+                                             const struct jit_id *ids, uint32_t id_count,
+                                             uint32_t round, int64_t *out);
+
 struct guest_space_collapse {
     uint64_t cookie;
     bool receipt;

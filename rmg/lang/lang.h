@@ -98,8 +98,18 @@ struct lang_run {
 enum lang_apply {
     LANG_APPLY_ALL = 1, /* the parallel step: every match of the frozen version */
     LANG_APPLY_ONCE = 2,
-    LANG_APPLY_UNTIL_NONE = 3
+    LANG_APPLY_UNTIL_NONE = 3,
+    LANG_EXPLORE = 4 /* in branches; the best of them is collapsed */
 };
+
+/* A term of what a branch is worth. */
+struct lang_score {
+    bool sum;       /* of what the rule would add; else how many matches it has */
+    int64_t weight; /* as it is written */
+    struct lang_run run;
+};
+#define LANG_EXPLORE_MAX 256u
+#define LANG_WEIGHT_MAX  1000000000
 
 /* What is done when a member of a process dies or hangs (DESIGN 7.4, 7.5). */
 enum lang_restart { LANG_RESTART_ON_FAILURE, LANG_RESTART_NEVER, LANG_RESTART_ALWAYS };
@@ -124,6 +134,11 @@ struct lang_process {
     struct lang_place over; /* sharded over its members by the scope's id */
     const struct lang_run *runs;
     uint32_t run_count;
+    uint32_t explore;  /* futures a tick; 0: it asks for its matches */
+    bool explore_min;  /* the one that is worth least */
+    bool explore_stay; /* if it is worth more than the present */
+    const struct lang_score *scores;
+    uint32_t score_count;
     struct lang_policy policy;
     struct lang_pos pos;
 };

@@ -573,11 +573,14 @@ static bool advise_runs(struct advising *x, uint32_t index)
                 continue;
             }
             runs++;
-            if (!may_invoke(system, i, index)) {
+            if (process->explore == 0 && !may_invoke(system, i, index)) {
                 lang_put(&x->text, denied == 0 ? "no grant lets its processes invoke it: " : ", ");
                 lang_put(&x->text, process->name);
                 denied++;
             }
+        }
+        for (uint32_t k = 0; k < process->score_count; k++) {
+            runs += process->scores[k].run.rule == index;
         }
     }
     if (system->process_count > 0 && runs == 0) {

@@ -437,7 +437,8 @@ void lang_print_over(const struct lang_process *process, struct jit_buf *out)
 {
     static const char *const words[] = {[LANG_APPLY_ALL] = "apply all ",
                                         [LANG_APPLY_ONCE] = "apply once ",
-                                        [LANG_APPLY_UNTIL_NONE] = "apply until none "};
+                                        [LANG_APPLY_UNTIL_NONE] = "apply until none ",
+                                        [LANG_EXPLORE] = ""};
     lang_put(out, process->exec != NULL ? "" : words[process->apply]);
     if (process->ticks > 0) {
         lang_put(out, "at most ");
@@ -449,6 +450,22 @@ void lang_print_over(const struct lang_process *process, struct jit_buf *out)
     lang_put(out, ")");
 }
 
+static void print_scores(const struct lang_system *system, const struct lang_process *process,
+                         struct jit_buf *out)
+{
+    if (process->explore == 0) {
+        return;
+    }
+    lang_print_choose(process, out);
+    for (uint32_t i = 0; i < process->score_count; i++) {
+        const struct lang_run *run = &process->scores[i].run;
+        lang_print_score(&process->scores[i], i == 0, out);
+        lang_print_run(&system->rules[run->rule], run, out);
+        lang_put(out, ")");
+    }
+    lang_print_chosen(process, out);
+}
+
 static void print_process(const struct lang_system *system, const struct lang_process *process,
                           struct jit_buf *out)
 {
@@ -458,12 +475,17 @@ static void print_process(const struct lang_system *system, const struct lang_pr
     lang_put_number(out, process->count);
     lang_put(out, "]");
     lang_print_exec(process, out);
-    lang_put(out, " run ");
+    if (process->explore > 0) {
+        lang_print_explore(process, out);
+    } else {
+        lang_put(out, " run ");
+    }
     for (uint32_t i = 0; i < process->run_count; i++) {
         lang_put(out, i == 0 ? "" : ", ");
         lang_print_run(&system->rules[process->runs[i].rule], &process->runs[i], out);
     }
-    lang_put(out, " ");
+    lang_put(out, process->explore > 0 ? "\n  " : " ");
+    print_scores(system, process, out);
     lang_print_over(process, out);
     lang_put(out, "\n");
     print_policy(&process->policy, out);

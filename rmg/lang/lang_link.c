@@ -146,7 +146,7 @@ static bool link_process(struct lang_parser *p, struct lang_process_node *proces
     }
     process->pub.runs = runs;
     process->pub.run_count = process->run_count;
-    return good;
+    return lang_link_scores(p, process) && good;
 }
 
 /* What a grant binds of a rule's parameters; the others are free. */

@@ -222,6 +222,12 @@ struct lang_run_node {
     struct lang_binding *bindings;
     struct lang_run_node *next;
 };
+struct lang_score_node {
+    struct lang_score pub;
+    uint32_t at;
+    struct lang_run_node *call;
+    struct lang_score_node *next;
+};
 #define LANG_POLICIES 3u
 struct lang_process_node {
     struct lang_process pub;
@@ -235,6 +241,8 @@ struct lang_process_node {
     uint32_t index;
     struct lang_run_node *runs;
     uint32_t run_count;
+    struct lang_score_node *scores;
+    uint32_t score_count;
     struct lang_process_node *next;
 };
 struct lang_step_node {
@@ -422,6 +430,17 @@ enum jit_err lang_parse_nested(struct jit_heap *heap, const char *file, const ui
                                uint32_t depth, struct lang_system **out, struct jit_buf *messages);
 bool lang_parse_process(struct lang_parser *p);
 /* What stands behind a process (lang_policy.c). */
+/* A process that explores, from `explore` to the end of `over shard(...)` (lang_explore.c), and the
+ * pieces of others that it has. */
+bool lang_parse_explore(struct lang_parser *p, struct lang_process_node *process);
+bool lang_parse_runs(struct lang_parser *p, struct lang_process_node *process);
+bool lang_parse_bounded_shard(struct lang_parser *p, struct lang_process_node *process);
+bool lang_link_scores(struct lang_parser *p, struct lang_process_node *process);
+/* Between the rules and their calls: "explore 64 branches of ", "choose max(", "2 * count(", ... */
+void lang_print_explore(const struct lang_process *process, struct jit_buf *out);
+void lang_print_choose(const struct lang_process *process, struct jit_buf *out);
+void lang_print_score(const struct lang_score *score, bool first, struct jit_buf *out);
+void lang_print_chosen(const struct lang_process *process, struct jit_buf *out);
 bool lang_parse_policy(struct lang_parser *p, struct lang_policy *policy,
                        uint32_t at[LANG_POLICIES]);
 /* One clause of it, without blanks and line end; false, and nothing, where it is the usual one. */

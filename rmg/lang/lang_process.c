@@ -40,17 +40,15 @@ bool lang_parse_call(struct lang_parser *p, struct lang_run_node **out)
            (!lang_take(p, LANG_C('(')) || parse_bindings(p, &run->bindings));
 }
 
-static bool parse_runs(struct lang_parser *p, struct lang_process_node *process)
+bool lang_parse_runs(struct lang_parser *p, struct lang_process_node *process)
 {
     struct lang_run_node **end = &process->runs;
     do {
         struct lang_run_node *run = NULL;
         struct lang_token next = lang_peek(p, 1);
-        if ((lang_at_word(p, "exec") || lang_at_word(p, "explore")) && next.kind == LANG_C('(')) {
-            return lang_refuse(p, p->token.at, p->token.size,
-                               lang_at_word(p, "exec") ? "exec" : "explore",
-                               lang_at_word(p, "exec") ? "write exec(\"FILE\") before `run`"
-                                                       : "a process runs rules of this file");
+        if (lang_at_word(p, "exec") && next.kind == LANG_C('(')) {
+            return lang_refuse(p, p->token.at, p->token.size, "exec",
+                               "write exec(\"FILE\") before `run`");
         }
         if (!lang_parse_call(p, &run)) {
             return false;
@@ -104,6 +102,11 @@ static bool parse_bound(struct lang_parser *p, struct lang_process_node *process
     }
     process->pub.ticks = (uint64_t)ticks->datum.as.i64;
     return lang_take_word(p, "ticks") || lang_expected(p, "`ticks`");
+}
+
+bool lang_parse_bounded_shard(struct lang_parser *p, struct lang_process_node *process)
+{
+    return parse_bound(p, process) && parse_shard(p, process);
 }
 
 static bool parse_over(struct lang_parser *p, struct lang_process_node *process)
@@ -180,8 +183,7 @@ static bool refuse_option(struct lang_parser *p)
 {
     static const char *const later[][2] = {
         {"replay", "`replay` stands behind `over shard(/world)`"},
-        {"exec", "exec(\"FILE\") stands before `run`"},
-        {"explore", NULL}};
+        {"exec", "exec(\"FILE\") stands before `run`"}};
     for (size_t i = 0; i < sizeof later / sizeof later[0]; i++) {
         if (lang_at_word(p, later[i][0])) {
             return lang_refuse(p, p->token.at, p->token.size, later[i][0], later[i][1]);
@@ -229,7 +231,7 @@ static bool check_end(struct lang_parser *p, const struct lang_process_node *pro
 {
     const struct lang_process *pub = &process->pub;
     if (pub->policy.restart != LANG_RESTART_ALWAYS ||
-        (pub->apply == LANG_APPLY_ALL && pub->ticks == 0)) {
+        ((pub->apply == LANG_APPLY_ALL || pub->apply == LANG_EXPLORE) && pub->ticks == 0)) {
         return true;
     }
     lang_fail(p, process->policy_at[0], 7, "a process that ends by itself is not started again");
@@ -242,10 +244,17 @@ static bool parse_process_body(struct lang_parser *p, struct lang_process_node *
         !refuse_early_policy(p)) {
         return false;
     }
-    if (!lang_take_word(p, "run")) {
-        return lang_expected(p, "`run` and the rules it runs");
+    if (process->pub.exec == NULL && lang_at_word(p, "explore")) {
+        return lang_parse_explore(p, process) && parse_replay(p, process) &&
+               lang_parse_policy(p, &process->pub.policy, process->policy_at) &&
+               parse_replay(p, process) && refuse_option(p) && check_end(p, process);
     }
-    if (!parse_runs(p, process)) {
+    if (!lang_take_word(p, "run")) {
+        return lang_expected(p, process->pub.exec == NULL
+                                    ? "`run` and the rules it runs, or `explore`"
+                                    : "`run` and the rules it runs");
+    }
+    if (!lang_parse_runs(p, process)) {
         return false;
     }
     process->over_at = p->token.at;

@@ -374,19 +374,33 @@ static void tidy_process(struct tidy *t, const struct lang_process_node *node)
     lang_put_number(&t->text, process->count);
     put(t, "]");
     lang_print_exec(process, &t->text);
-    put(t, " run ");
-    bool broken =
-        node->runs->next != NULL && breaks(t, node->runs->next->rule.at, node->over_at + 1);
+    if (process->explore > 0) {
+        lang_print_explore(process, &t->text);
+    } else {
+        put(t, " run ");
+    }
+    /* `choose` has a line of its own, so what stands above it is not between the rules. */
+    const uint32_t end = node->over_at + (process->explore > 0 ? 0 : 1);
+    bool broken = node->runs->next != NULL && breaks(t, node->runs->next->rule.at, end);
     for (const struct lang_run_node *run = node->runs; run != NULL; run = run->next) {
         if (run != node->runs) {
             next_item(t, broken, run->rule.at, 4, ",");
         }
         tidy_call(t, &run->rule, run->bindings);
     }
-    if (broken) {
-        line(t, node->over_at, 4);
+    if (broken || process->explore > 0) {
+        line(t, node->over_at, process->explore > 0 ? 2 : 4);
     }
-    put(t, broken ? "" : " ");
+    put(t, broken || process->explore > 0 ? "" : " ");
+    if (process->explore > 0) {
+        lang_print_choose(process, &t->text);
+        for (const struct lang_score_node *s = node->scores; s != NULL; s = s->next) {
+            lang_print_score(&s->pub, s == node->scores, &t->text);
+            tidy_call(t, &s->call->rule, s->call->bindings);
+            put(t, ")");
+        }
+        lang_print_chosen(process, &t->text);
+    }
     lang_print_over(process, &t->text);
     struct jit_buf clause;
     jit_buf_init(&clause, t->heap, 256);

@@ -189,6 +189,8 @@ static const struct {
     MEMBER(sys_boot, filter_size),
     MEMBER(sys_boot, graph_bytes_max),
     MEMBER(sys_boot, keep),
+    MEMBER(sys_boot, explore),
+    MEMBER(sys_boot, explore_flags),
     MEMBER(sys_boot, zero),
     MEMBER(sys_boot_cap, slot),
     MEMBER(sys_boot_cap, generation),

@@ -46,7 +46,7 @@ noinst_PROGRAMS += %D%/hostile_worker
 %C%_hostile_worker_CPPFLAGS = $(AM_CPPFLAGS) -Dguest_loop_new=hostile_loop_new \
 	-Dguest_loop_run=hostile_loop_run
 %C%_hostile_worker_CFLAGS = $(AM_CFLAGS) -fPIE
-%C%_hostile_worker_LDADD = proc/guest/libguest.la syscall/libsyscall.la rmg/librmg.la \
+%C%_hostile_worker_LDADD = proc/guest/libguest.la sws/libsws.la syscall/libsyscall.la rmg/librmg.la \
 	base/libbase.la
 if !SANITIZED
 %C%_hostile_worker_LDFLAGS = $(AM_LDFLAGS) -static-pie
@@ -119,4 +119,4 @@ noinst_PROGRAMS += %D%/brancher
 if !SANITIZED
 %C%_brancher_LDFLAGS = $(AM_LDFLAGS) -static-pie
 endif
-dist_check_SCRIPTS += %D%/test_branches_of_workers.sh %D%/test_own_graphs.sh %D%/test_what_if.sh
+dist_check_SCRIPTS += %D%/test_branches_of_workers.sh %D%/test_explore.sh %D%/test_own_graphs.sh %D%/test_what_if.sh

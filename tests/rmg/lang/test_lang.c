@@ -52,7 +52,8 @@ static const char *const golden[] = {
     "bad_syntax_more", "bad_refused_rules", "bad_types",     "good_design",      "good_everything",
     "good_conditions", "bad_near",          "good_exec",     "bad_exec",         "good_scripts",
     "bad_scripts",     "good_modes",        "bad_modes",     "good_grants",      "bad_grants",
-    "good_invariants", "bad_invariants",    "good_apply",    "bad_apply"};
+    "good_invariants", "bad_invariants",    "good_apply",    "bad_apply",        "good_explore",
+    "bad_explore"};
 
 START_TEST(golden_file) /* _i = which */
 {
