@@ -53,7 +53,7 @@ PATH=$(dirname "$jitos"):$PATH
 export PATH
 sed -n 's/^\$ //p' shown | while read -r line; do
     printf '$ %s\n' "$line"
-    sh -c "$line" 2>&1
+    sh -c "$line" 2>/dev/null # where it takes long, its progress is told
 done >got
 if [ "${1:-}" = --write ]; then
     awk '

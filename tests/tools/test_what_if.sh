@@ -21,7 +21,7 @@ awk '/^<!-- transcript -->/ { on = 1; next } on && /^```/ { n++; next } on && n 
 [ -s want ] || { echo "$page has no transcript" && exit 1; }
 sed -n 's/^\$ //p' want | while read -r line; do
     printf '$ %s\n' "$line"
-    bash -c "$line" 2>&1 | sed "s|^repeat .*/tools/jitos|repeat jitos|"
+    bash -c "$line" 2>/dev/null | sed "s|^repeat .*/tools/jitos|repeat jitos|"
 done >got
 if [ "${1:-}" = --write ]; then
     awk '
