@@ -10,7 +10,7 @@ need gcov-12
 need python3
 tests=(kernel/test_log kernel/test_blob kernel/test_damage kernel/test_checkpoint kernel/test_crash
     kernel/test_oom syscall/test_ring syscall/test_decode syscall/test_hostile_ring
-    syscall/test_cap syscall/test_cap_model)
+    kernel/test_calls syscall/test_cap syscall/test_cap_model syscall/test_narrow)
 fuzz=(log checkpoint attenuate ring)
 files=(kernel/log.c kernel/log_format.c kernel/log_recover.c kernel/log_scan.c kernel/log_segment.c
     kernel/blob.c kernel/checkpoint.c kernel/checkpoint_format.c kernel/checkpoint_found.c

@@ -2,7 +2,7 @@
 test_libs_syscall = syscall/libsyscall.la $(test_libs_base)
 
 check_PROGRAMS += %D%/test_abi %D%/test_ring %D%/test_boot %D%/test_decode %D%/test_cap \
-	%D%/test_cap_model %D%/test_hostile_ring %D%/test_ring_threads \
+	%D%/test_cap_model %D%/test_hostile_ring %D%/test_narrow %D%/test_ring_threads \
 	%D%/test_view
 %C%_test_abi_CFLAGS = $(test_cflags)
 %C%_test_abi_LDADD = $(test_libs_syscall)
@@ -18,6 +18,8 @@ check_PROGRAMS += %D%/test_abi %D%/test_ring %D%/test_boot %D%/test_decode %D%/t
 %C%_test_cap_LDADD = $(test_libs_syscall)
 %C%_test_cap_model_CFLAGS = $(test_cflags)
 %C%_test_cap_model_LDADD = $(test_libs_syscall)
+%C%_test_narrow_CFLAGS = $(test_cflags)
+%C%_test_narrow_LDADD = $(test_libs_syscall)
 %C%_test_ring_threads_CFLAGS = $(test_cflags)
 %C%_test_ring_threads_LDADD = $(test_libs_syscall)
 %C%_test_view_CFLAGS = $(test_cflags)

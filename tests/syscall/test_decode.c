@@ -5,11 +5,12 @@
 #include "syscall/decode.h"
 
 #include "base/limits.h"
+#include "syscall/attenuate.h"
 #include "tests/lib/tcase.h"
 
 static struct jit_id ids[JIT_PATTERN_ELEMENTS_MAX];
 static uint8_t params[JIT_PARAMS_BYTES_MAX];
-static uint8_t bytes[8192];
+static uint8_t bytes[SYS_ATTENUATORS_BYTES_MAX + 8192];
 
 static size_t make(uint32_t id_count, uint32_t params_size)
 {
@@ -211,6 +212,12 @@ START_TEST(derive_and_grant) /* _i: which */
     memcpy(bytes, &head, sizeof head);
     ck_assert_int_eq(decode_as(kind, sizeof head + 5, &request), JIT_EPEER);
     head.flags = 0;
+    head.attenuators_size = SYS_ATTENUATORS_BYTES_MAX;
+    memcpy(bytes, &head, sizeof head);
+    ck_assert_int_eq(decode_as(kind, sizeof head + head.attenuators_size, &request), JIT_OK);
+    head.attenuators_size++;
+    memcpy(bytes, &head, sizeof head);
+    ck_assert_int_eq(decode_as(kind, sizeof head + head.attenuators_size, &request), JIT_EPEER);
     head.attenuators_size = UINT32_MAX;
     memcpy(bytes, &head, sizeof head);
     ck_assert_int_eq(decode_as(kind, sizeof head + 5, &request), JIT_EPEER);
@@ -241,6 +248,47 @@ START_TEST(revoke_and_inspect)
 }
 END_TEST
 
+START_TEST(collapse)
+{
+    struct sys_collapse head = {
+        .cap_slot = 1, .nonce = 7, .flags = SYS_WANT_RECEIPT, .cap_count = JIT_COLLAPSE_CAPS - 1};
+    const size_t size = sizeof head + 8u * head.cap_count;
+    struct sys_request request;
+    uint32_t slot, generation;
+    for (uint32_t i = 0; i < sizeof bytes; i++) {
+        bytes[i] = (uint8_t)i;
+    }
+    memcpy(bytes, &head, sizeof head);
+    ck_assert_int_eq(decode_as(SYS_CALL_collapse, size + 5, &request), JIT_OK);
+    ck_assert_mem_eq(&request.body.collapse.head, &head, sizeof head);
+    ck_assert_uint_eq(request.body.collapse.size, 5);
+    sys_collapse_cap(request.body.collapse.caps, 1, &slot, &generation);
+    ck_assert_mem_eq(&slot, bytes + sizeof head + 8, 4);
+    ck_assert_mem_eq(&generation, bytes + sizeof head + 12, 4);
+    for (size_t less = 0; less < size; less++) {
+        ck_assert_int_eq(decode_as(SYS_CALL_collapse, less, &request), JIT_EPEER);
+    }
+    head.flags = 2;
+    memcpy(bytes, &head, sizeof head);
+    ck_assert_int_eq(decode_as(SYS_CALL_collapse, size + 5, &request), JIT_EPEER);
+    head.flags = 0;
+    head.cap_count++;
+    memcpy(bytes, &head, sizeof head);
+    ck_assert_int_eq(decode_as(SYS_CALL_collapse, size + 13, &request), JIT_EPEER);
+}
+END_TEST
+
+START_TEST(own) /* a root, and bytes of a patch: at least one */
+{
+    struct sys_request request;
+    for (size_t size = 0; size < JIT_ID_BYTES + 3; size++) {
+        ck_assert_int_eq(decode_as(SYS_CALL_own, size, &request),
+                         size > JIT_ID_BYTES ? JIT_OK : JIT_EPEER);
+    }
+    ck_assert_uint_eq(request.body.own.patch_size, 2);
+}
+END_TEST
+
 static void suite(Suite *s)
 {
     TCase *t = test_case(s, "decode", 10);
@@ -251,6 +299,8 @@ static void suite(Suite *s)
     tcase_add_test(t, small_calls);
     tcase_add_loop_test(t, derive_and_grant, 0, 2);
     tcase_add_test(t, revoke_and_inspect);
+    tcase_add_test(t, collapse);
+    tcase_add_test(t, own);
 }
 
 TEST_MAIN("decode", suite)

@@ -210,6 +210,24 @@ START_TEST(done_cuts)
 }
 END_TEST
 
+static void lay_out(void *user, uint32_t *word, uint32_t value)
+{
+    (void)user;
+    (void)word;
+    (void)value;
+    sys_ring_host_init(&host, &memory);
+}
+
+START_TEST(opened_before_it_is_laid_out) /* the worker waits for it */
+{
+    memset(pages, 0, sizeof pages);
+    guest = (struct sys_ring_guest){.memory = memory, .wait = lay_out, .wake = count_wake};
+    ck_assert_int_eq(sys_ring_guest_open(&guest), JIT_OK);
+    post(0);
+    take_and_compare(0);
+}
+END_TEST
+
 static const struct {
     const char *what;
     uint32_t tail; /* relative to 2 taken of 4 posted */
@@ -582,6 +600,7 @@ static void suite(Suite *s)
     tcase_add_loop_test(t, model, 1, 7);
     tcase_add_test(t, full_and_one_more);
     tcase_add_test(t, done_cuts);
+    tcase_add_test(t, opened_before_it_is_laid_out);
     t = test_case(s, "hostile", 60);
     tcase_add_checked_fixture(t, setup, NULL);
     tcase_add_loop_test(t, hostile_words, 0, sizeof hostile_rows / sizeof hostile_rows[0]);
