@@ -19,8 +19,9 @@
 #define JIT_EXPR_DEPTH_MAX       64u
 #define JIT_RULES_MAX            4096u
 #define JIT_PARAMS_BYTES_MAX     4096u
-#define JIT_VERIFY_SLOTS_MAX     4096u /* budget of one verification */
-#define JIT_RETRY_MAX            100u  /* `on conflict retry n` */
+#define JIT_VERIFY_SLOTS_MAX     4096u      /* budget of one verification */
+#define JIT_VERIFY_TICK_MAX      (1u << 25) /* of all verifications of a process in a tick */
+#define JIT_RETRY_MAX            100u       /* `on conflict retry n` */
 
 /* Requests */
 #define JIT_REQUESTS_PER_TICK_MAX   (1u << 20)

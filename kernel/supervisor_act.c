@@ -185,9 +185,6 @@ static void do_grow(struct shell_supervisor *s, uint32_t index, uint64_t bytes)
         return;
     }
     event.err = host_memory_extend(&w->worker.graph, bytes);
-    if (event.err != JIT_OK) {
-        event.kind = KERN_EVENT_FAILED;
-    }
     snprintf(line, sizeof line, "there is no memory for what a worker asked for: %s",
              jit_err_text(event.err));
     supervisor_post(s, &event);

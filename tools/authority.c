@@ -610,7 +610,8 @@ enum sys_cap_verdict authority_check(const struct authority *a, uint32_t node,
         }
     }
     enum sys_cap_verdict verdict = sys_caps_check_node(a->caps, node, &need);
-    if (invokes && verdict == SYS_CAP_NO_RIGHT) { /* then the right to write will do */
+    if (invokes && (verdict == SYS_CAP_NO_RIGHT || verdict == SYS_CAP_OTHER_RULE ||
+                    verdict == SYS_CAP_OTHER_PARAMS)) { /* then the right to write will do */
         struct sys_cap_need write = need;
         write.right = SYS_RIGHT_WRITE;
         write.rule_id = NULL;

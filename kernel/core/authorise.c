@@ -78,10 +78,12 @@ static bool judge(struct kern_core *core, uint32_t index, const struct kern_pend
         request->within = gate;
         return judge_invoke(core, index, pending, request, &need, verdict);
     }
-    if (*verdict != SYS_CAP_NO_RIGHT) {
+    if (*verdict != SYS_CAP_NO_RIGHT && *verdict != SYS_CAP_OTHER_RULE &&
+        *verdict != SYS_CAP_OTHER_PARAMS) {
         return true;
     }
-    /* No invoke right: then each operation has to be covered by the right to write. */
+    /* No right to invoke this rule, so: then each operation has to be covered by the right to
+     * write. Which rules, and with which parameters, narrows what is invoked alone. */
     struct sys_cap_need write = {.right = SYS_RIGHT_WRITE,
                                  .instance = &request->instance,
                                  .priority = request->rule->priority,

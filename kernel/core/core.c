@@ -312,12 +312,18 @@ static void on_exited(struct kern_core *core, const struct kern_event *event)
 }
 
 /* One that died meanwhile has another memory now, or none. */
-static void on_grew(struct kern_core *core, uint32_t index)
+static void on_grew(struct kern_core *core, const struct kern_event *event)
 {
-    struct kern_process *process = &core->processes[index];
-    if ((process->state == KERN_PROCESS_RUNNING || process->state == KERN_PROCESS_DONE) &&
-        process->growing != 0) {
-        kern_collect_grew(core, index);
+    struct kern_process *process = &core->processes[event->process];
+    if ((process->state != KERN_PROCESS_RUNNING && process->state != KERN_PROCESS_DONE) ||
+        process->growing == 0) {
+        return;
+    }
+    if (event->err == JIT_OK) {
+        kern_collect_grew(core, event->process);
+    } else {
+        /* Running into the host's memory is a crash of its own (DESIGN 7.4), and nobody else's. */
+        kern_process_kill(core, event->process, event->text);
     }
 }
 
@@ -402,7 +408,7 @@ static void dispatch(struct kern_core *core, const struct kern_event *event)
         on_failed(core, event);
         break;
     case KERN_EVENT_GREW:
-        on_grew(core, event->process);
+        on_grew(core, event);
         break;
     case KERN_EVENT_KILL:
         on_operator_kill(core, event->process);

@@ -28,7 +28,7 @@ enum kern_event_kind {
     KERN_EVENT_HUNG,    /* `process` used up its time for this tick (kern_policy.hang_seconds) */
     KERN_EVENT_LOGGED,  /* all ticks up to `tick` are durable */
     KERN_EVENT_FAILED,  /* the log or a spawn failed: `err`, `text` */
-    KERN_EVENT_GREW,    /* what GROW asked for is done */
+    KERN_EVENT_GREW,    /* what GROW asked for is done; err: the host had no memory for it */
     KERN_EVENT_KILL,    /* an operator ends `process`; at rest the next tick is made for it */
     KERN_EVENT_PAUSE,   /* begin no further tick */
     KERN_EVENT_ASKED,   /* kern_core_ask was called; at rest the next tick is made for it */

@@ -6,6 +6,23 @@
 /* base root and the counts of the three lists */
 #define PATCH_HEAD_BYTES (JIT_ID_BYTES + 3u * 8u)
 
+void eng_chunk_init(struct rmg_engine *engine, struct eng_chunk *chunk)
+{
+    *chunk = (struct eng_chunk){0};
+    rmg_scratch_init(&chunk->arena, engine->heap);
+    rmg_scratch_init(&chunk->asked, engine->heap);
+    jit_buf_init(&chunk->values, engine->heap, JIT_PATCH_BYTES_MAX);
+}
+
+static void chunk_release(struct jit_heap *heap, struct eng_chunk *chunk)
+{
+    eng_verify_close(chunk);
+    rmg_scratch_release(&chunk->arena);
+    jit_buf_release(&chunk->values);
+    heap->free(heap, chunk->uses);
+    heap->free(heap, chunk->ops);
+}
+
 enum jit_err rmg_engine_new(struct jit_heap *heap, struct rmg_store *store, struct jit_exec *exec,
                             struct rmg_engine **out)
 {
@@ -21,6 +38,7 @@ enum jit_err rmg_engine_new(struct jit_heap *heap, struct rmg_store *store, stru
     engine->store = store;
     engine->exec = exec;
     rmg_scratch_init(&engine->arena, heap);
+    eng_chunk_init(engine, &engine->again);
     jit_buf_init(&engine->patch, heap, JIT_PATCH_BYTES_MAX);
     jit_buf_init(&engine->waiting, heap, JIT_ATOM_BYTES_MAX);
     *out = engine;
@@ -34,11 +52,9 @@ void rmg_engine_free(struct rmg_engine *engine)
     }
     struct jit_heap *heap = engine->heap;
     for (size_t i = 0; i < engine->chunk_count; i++) {
-        rmg_scratch_release(&engine->chunks[i].arena);
-        jit_buf_release(&engine->chunks[i].values);
-        heap->free(heap, engine->chunks[i].uses);
-        heap->free(heap, engine->chunks[i].ops);
+        chunk_release(heap, &engine->chunks[i]);
     }
+    chunk_release(heap, &engine->again);
     for (uint32_t h = 0; engine->hands != NULL && h < RMG_HANDS; h++) {
         rmg_scratch_release(&engine->hands[h].arena);
         jit_buf_release(&engine->hands[h].patch);
@@ -56,6 +72,7 @@ void rmg_engine_free(struct rmg_engine *engine)
     heap->free(heap, engine->lists[0].items);
     heap->free(heap, engine->lists[1].items);
     heap->free(heap, engine->todo);
+    heap->free(heap, engine->spent);
     heap->free(heap, engine->event_uses.at);
     heap->free(heap, engine->collapse_uses.at);
     heap->free(heap, engine->event_ops);

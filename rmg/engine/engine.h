@@ -59,6 +59,7 @@ struct rmg_request {
     const struct rmg_gate *within; /* what may be matched; NULL: anything */
     const struct rmg_gate *writes; /* what may be written; NULL: anything */
     uint32_t most;                 /* index into the input's mosts, from 1; 0: none */
+    uint32_t asker;                /* whose asker_slots its verification is taken off */
     uint32_t retries; /* how often it lost and was sent again; below rule->retry, a conflict gives
                          RETRIED while there is room in `waiting` */
     uint16_t result;  /* APPLIED: go on; else what authorisation said (DENIED, INVALID) */
@@ -75,6 +76,11 @@ struct rmg_tick_input {
     uint64_t seed;
     uint32_t policy;
     uint32_t budget; /* slots a verification; as many for the invariants */
+    /* What the verifications of one asker may look at together: as long as those before it in
+     * canonical order have not cost more, a request is verified, else it gets OVER_BUDGET. Each
+     * costs one and the slots it looks at. No askers: no such bound. */
+    uint64_t asker_slots;
+    uint32_t asker_count;
     /* Patterns that have no match in any watched instance of the base (rmg/rules/invariant.h): a
      * request that would make one gets INVARIANT, with the index of it as its blocker. */
     const struct rmg_rule *const *invariants;

@@ -672,7 +672,7 @@ static enum jit_err keep(struct judging *j)
     return err == JIT_OK ? keep_ways(j) : err;
 }
 
-static enum jit_err judge(struct rmg_engine *engine, uint32_t index, uint64_t *slots)
+static enum jit_err judge(struct rmg_engine *engine, uint32_t index)
 {
     struct rmg_request *request = &engine->input->requests[index];
     struct judging j = {.engine = engine,
@@ -686,7 +686,8 @@ static enum jit_err judge(struct rmg_engine *engine, uint32_t index, uint64_t *s
     for (uint32_t i = 0; i < j.collapse->place_count; i++) {
         j.at[i] = eng_instance_find(engine, &j.collapse->places[i].instance);
     }
-    *slots += j.collapse->read_count + j.collapse->op_count;
+    j.req->slots = (uint32_t)(j.collapse->read_count + j.collapse->op_count);
+    j.req->cost = j.req->slots + 1;
     if (j.collapse->base_tick >= engine->input->tick) {
         j.req->result = RMG_INVALID; /* of a version that is not there yet */
         return JIT_OK;
@@ -709,15 +710,21 @@ static enum jit_err judge(struct rmg_engine *engine, uint32_t index, uint64_t *s
     return err;
 }
 
-enum jit_err eng_collapses(struct rmg_engine *engine, uint64_t *slots)
+enum jit_err eng_collapses(struct rmg_engine *engine)
 {
     enum jit_err err = JIT_OK;
     for (uint32_t i = 0; err == JIT_OK && i < engine->input->request_count; i++) {
-        const struct eng_req *req = &engine->reqs[i];
-        if (engine->input->requests[i].collapse != NULL && req->result == RMG_APPLIED &&
-            req->same_as == i) {
-            err = judge(engine, i, slots);
+        struct eng_req *req = &engine->reqs[i];
+        if (engine->input->requests[i].collapse == NULL || req->result != RMG_APPLIED ||
+            req->same_as != i) {
+            continue;
         }
+        if (!eng_may_ask(engine, i)) {
+            req->result = RMG_OVER_BUDGET;
+            continue;
+        }
+        err = judge(engine, i);
+        eng_asked(engine, i);
     }
     return err;
 }

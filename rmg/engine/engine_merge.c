@@ -692,17 +692,28 @@ static enum jit_err count_touched(struct rmg_engine *engine, struct rmg_tx *tx, 
 
 /* ---- the transaction ---- */
 
-static uint64_t atom_bytes(const struct rmg_engine *engine)
+/* What the tick writes at most. However many join into one slot, it is one change of one path. */
+static void measure(const struct rmg_engine *engine, uint64_t *slots, uint64_t *bytes)
 {
-    uint64_t bytes = 0;
+    *slots = 0;
+    *bytes = 0;
     for (size_t i = 0; i < engine->op_count; i++) {
-        const struct eng_op *op = engine->ops[i];
+        const struct eng_op *op = op_at(engine, i);
+        const struct eng_op *last = i == 0 ? NULL : op_at(engine, i - 1);
+        bool joins = op->join != RMG_JOIN_NONE;
+        bool again = joins && last != NULL && last->join == op->join && last->kind == op->kind &&
+                     compare_places(last, op) == 0;
+        if (i + AHEAD < engine->op_count) {
+            __builtin_prefetch(op_at(engine, i + AHEAD));
+            __builtin_prefetch((const char *)op_at(engine, i + AHEAD) + 64);
+        }
+        *slots += again ? 0 : 1;
         if (op->kind == RMG_OP_SET_ATTACHMENT) {
-            bytes += op->join == RMG_JOIN_SUM ? 8 : op->as.attachment.value.size;
-            bytes += op->join == RMG_JOIN_UNION ? (uint64_t)op->base : 0;
+            bool sum = op->join == RMG_JOIN_SUM;
+            *bytes += !sum ? op->as.attachment.value.size : again ? 0 : 8;
+            *bytes += op->join == RMG_JOIN_UNION && !again ? (uint64_t)op->base : 0;
         }
     }
-    return bytes;
 }
 
 static enum jit_err transact(struct rmg_engine *engine, struct rmg_tick_output *output)
@@ -710,10 +721,13 @@ static enum jit_err transact(struct rmg_engine *engine, struct rmg_tick_output *
     struct rmg_tx *tx = NULL;
     uint64_t nodes = 0;
     uint64_t edges = 0;
+    uint64_t slots = 0;
+    uint64_t bytes = 0;
+    measure(engine, &slots, &bytes);
     enum jit_err err = rmg_tx_begin(engine->store, &engine->input->base, &tx);
     if (err == JIT_OK) {
         rmg_tx_exec(tx, engine->exec);
-        err = rmg_tx_reserve(tx, engine->op_count, atom_bytes(engine));
+        err = rmg_tx_reserve(tx, slots, bytes);
     }
     if (err == JIT_OK) {
         err = perform_all(engine, tx);

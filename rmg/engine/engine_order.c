@@ -311,6 +311,10 @@ static void charge(struct rmg_engine *engine, struct rmg_tick_input *input, uint
     req->instance = 0;
     req->ways = NULL;
     req->way_count = 0;
+    req->slots = 0;
+    req->counts = false;
+    req->unverified = false;
+    req->heavy = false;
     req->same_as = index;
     req->blocker = RMG_NO_BLOCKER;
     req->charged = false;

@@ -94,9 +94,14 @@ struct eng_req {
     uint32_t way_count;
     uint32_t same_as; /* the equal request that counts; itself: this one */
     uint32_t blocker;
+    uint32_t slots; /* looked at by its verification */
+    uint32_t cost;  /* those, what invariants looked at, and one */
     uint16_t result;
     bool bad_params;
     bool charged;
+    bool counts;     /* it is the one of its equals that is verified */
+    bool unverified; /* its asker had nothing left: an equal one of another may count */
+    bool heavy;      /* only counted: what it uses and does is found again when it is its turn */
 };
 
 /* Verification of some requests: its own memory, so that chunks may run anywhere. */
@@ -109,8 +114,8 @@ struct eng_chunk {
     struct eng_op *ops;
     size_t op_count;
     size_t op_capacity;
-    struct rmg_watch *watch; /* while a task runs that needs it */
-    uint64_t slots;
+    struct rmg_watch *watch;  /* while a task runs that needs it */
+    struct rmg_scratch asked; /* values that invariants see after the request at hand */
     enum jit_err err;
 };
 
@@ -171,7 +176,11 @@ struct rmg_engine {
     uint32_t todo_count;
     size_t todo_capacity;
     struct eng_chunk *chunks;
-    size_t chunk_count; /* that exist */
+    size_t chunk_count;     /* that exist */
+    struct eng_chunk again; /* for requests that are verified by themselves */
+    size_t light_bytes;     /* what a request may keep from its verification until its turn */
+    uint64_t *spent;        /* by each asker */
+    size_t spent_capacity;
     struct eng_uses event_uses;
     struct eng_op *event_ops;
     size_t event_op_capacity;
@@ -217,6 +226,8 @@ struct rmg_engine {
 JIT_MUST_CHECK enum jit_err eng_instances_collect(struct rmg_engine *engine);
 uint32_t eng_instance_find(const struct rmg_engine *engine, const struct jit_id *id);
 
+void eng_chunk_init(struct rmg_engine *engine, struct eng_chunk *chunk); /* engine.c */
+
 /* ---- order (engine_order.c) ---- */
 JIT_MUST_CHECK static inline enum jit_err eng_sort_room(struct rmg_engine *engine,
                                                         struct eng_sort *sort, size_t count)
@@ -238,12 +249,22 @@ static inline void eng_sort(struct eng_sort *sort, size_t count,
 JIT_MUST_CHECK enum jit_err eng_order(struct rmg_engine *engine, struct rmg_tick_input *input);
 void eng_order_undo(struct rmg_engine *engine, struct rmg_tick_input *input); /* the quotas */
 
-/* ---- verify (engine_verify.c) ---- */
+/* ---- verify (engine_verify.c): each on its own ---- */
+/* Task `chunk_index` of those that verify engine->todo. */
+void eng_verify_task(void *engine, size_t chunk_index);
+/* One by itself; what is found stays, however much it is. Before and after a run of them: close. */
+JIT_MUST_CHECK enum jit_err eng_verify_alone(struct rmg_engine *engine, uint32_t index);
+void eng_verify_close(struct eng_chunk *chunk);
+
+/* ---- verify (engine_budget.c): who is verified, and for how much ---- */
 JIT_MUST_CHECK enum jit_err eng_verify(struct rmg_engine *engine, uint64_t *slots);
+/* Its asker still has something left. */
+bool eng_may_ask(const struct rmg_engine *engine, uint32_t index);
+void eng_asked(struct rmg_engine *engine, uint32_t index);
 
 /* ---- collapses (engine_collapse.c) ---- */
-/* Each that counts, one after another; slots are counted on. */
-JIT_MUST_CHECK enum jit_err eng_collapses(struct rmg_engine *engine, uint64_t *slots);
+/* Each that counts, one after another, as long as its asker has something left. */
+JIT_MUST_CHECK enum jit_err eng_collapses(struct rmg_engine *engine);
 
 /* ---- uses of operations (engine_uses.c) ---- */
 JIT_MUST_CHECK enum jit_err eng_add_use(struct rmg_engine *engine, struct eng_uses *list,

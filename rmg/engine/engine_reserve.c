@@ -285,6 +285,27 @@ static struct eng_ways ways_of(const struct eng_req *req)
                              : (struct eng_ways){req->ways, req->way_count};
 }
 
+static enum jit_err reserve_one(struct rmg_engine *engine, uint32_t index);
+
+/* What verification did not keep is found again; whoever loses leaves nothing. */
+static enum jit_err reserve_heavy(struct rmg_engine *engine, uint32_t index)
+{
+    struct eng_req *req = &engine->reqs[index];
+    const struct rmg_scratch_mark mark = rmg_scratch_mark(&engine->again.arena);
+    enum jit_err err = eng_verify_alone(engine, index);
+    if (err != JIT_OK) {
+        return err;
+    }
+    assert(req->result == RMG_APPLIED); /* as the first time */
+    err = reserve_one(engine, index);
+    if (req->result != RMG_APPLIED) {
+        req->uses = NULL;
+        req->ops = NULL;
+        rmg_scratch_rewind(&engine->again.arena, mark);
+    }
+    return err;
+}
+
 static enum jit_err reserve_one(struct rmg_engine *engine, uint32_t index)
 {
     const struct rmg_request *request = &engine->input->requests[index];
@@ -349,19 +370,22 @@ static void look_ahead(const struct rmg_engine *engine, uint32_t index)
     }
     if (index + AHEAD_CELLS < count) {
         const struct eng_req *req = &engine->reqs[index + AHEAD_CELLS];
-        for (uint32_t i = 0; i < req->use_count && i < 4; i++) {
+        for (uint32_t i = 0; req->uses != NULL && i < req->use_count && i < 4; i++) {
             __builtin_prefetch(&engine->cells[(uint32_t)req->uses[i].hash & engine->cell_mask]);
         }
     }
 }
 
-/* At most half full, whoever wins. */
+/* At most half full, whoever wins: a patch has no room for more slots than USES_MAX. */
+#define USES_MAX (JIT_PATCH_BYTES_MAX / (1u + 2u * JIT_ID_BYTES))
 static enum jit_err table_ready(struct rmg_engine *engine)
 {
-    uint64_t uses = engine->event_uses.count + engine->instance_count + 1; /* and portals */
-    for (uint32_t i = 0; i < engine->input->request_count; i++) {
+    uint64_t uses = 0;
+    for (uint32_t i = 0; i < engine->input->request_count && uses < USES_MAX; i++) {
         uses += engine->reqs[i].use_count;
     }
+    uses = uses < USES_MAX ? uses : USES_MAX;
+    uses += engine->event_uses.count + engine->instance_count + 1; /* and portals */
     uint64_t cells = 64;
     while (cells < 2 * uses) {
         cells *= 2;
@@ -394,8 +418,9 @@ enum jit_err eng_reserve(struct rmg_engine *engine)
     for (uint32_t i = 0; i < engine->input->request_count && err == JIT_OK; i++) {
         look_ahead(engine, i);
         if (engine->reqs[i].result == RMG_APPLIED) {
-            err = reserve_one(engine, i);
+            err = engine->reqs[i].heavy ? reserve_heavy(engine, i) : reserve_one(engine, i);
         }
     }
+    eng_verify_close(&engine->again);
     return err == JIT_OK ? eng_waiting_write(engine) : err;
 }

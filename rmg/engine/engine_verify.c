@@ -7,6 +7,9 @@
 #define WARM_IDS   128u /* ids of a map that are asked for together */
 #define AHEAD      4u   /* requests whose bytes are asked for before they are needed */
 
+/* Buffers that one request has made larger go back to the heap: there is one for each chunk. */
+#define KEPT_BYTES (256u << 10)
+
 /* Values that rewrites replace, in the frozen version, to be hashed side by side. */
 struct prior_batch {
     struct rmg_attachment old[RMG_VALUES_MAX];
@@ -264,6 +267,13 @@ static bool take_op(void *user, const struct rmg_emit *emit)
 static enum jit_err keep_findings(struct verifier *verifier, struct eng_req *req)
 {
     struct eng_chunk *chunk = verifier->chunk;
+    req->use_count = (uint32_t)chunk->use_count;
+    req->op_count = (uint32_t)chunk->op_count;
+    req->patch_bytes =
+        verifier->patch_bytes > UINT32_MAX ? UINT32_MAX : (uint32_t)verifier->patch_bytes;
+    if (req->heavy) {
+        return JIT_OK;
+    }
     if (chunk->use_count > 0) {
         req->uses =
             rmg_scratch_copy(&chunk->arena, chunk->uses, chunk->use_count * sizeof *chunk->uses);
@@ -275,10 +285,6 @@ static enum jit_err keep_findings(struct verifier *verifier, struct eng_req *req
     if ((chunk->use_count > 0 && req->uses == NULL) || (chunk->op_count > 0 && req->ops == NULL)) {
         return JIT_ENOMEM;
     }
-    req->use_count = (uint32_t)chunk->use_count;
-    req->op_count = (uint32_t)chunk->op_count;
-    req->patch_bytes =
-        verifier->patch_bytes > UINT32_MAX ? UINT32_MAX : (uint32_t)verifier->patch_bytes;
     return JIT_OK;
 }
 
@@ -387,10 +393,11 @@ static enum jit_err look_at_gates(const struct verifier *verifier, const struct 
 
 /* ---- invariants ---- */
 
-static void watch_close(struct eng_chunk *chunk)
+void eng_verify_close(struct eng_chunk *chunk)
 {
     rmg_watch_free(chunk->watch);
     chunk->watch = NULL;
+    rmg_scratch_release(&chunk->asked);
 }
 
 struct watching {
@@ -429,7 +436,8 @@ static enum jit_err look_at_invariants(const struct verifier *verifier,
     if (!rmg_watch_concerns(chunk->watch, match->rule)) {
         return JIT_OK;
     }
-    struct watching watching = {.after = &chunk->watch->after, .scratch = &chunk->arena};
+    rmg_scratch_reset(&chunk->asked);
+    struct watching watching = {.after = &chunk->watch->after, .scratch = &chunk->asked};
     rmg_after_begin(watching.after, &verifier->graph, input->budget);
     (void)rmg_match_execute(match, effect, watch_op, &watching);
     if (watching.err == JIT_ELIMIT) {
@@ -439,6 +447,7 @@ static enum jit_err look_at_invariants(const struct verifier *verifier,
     enum jit_err err = watching.err;
     if (err == JIT_OK) {
         err = rmg_watch_ask(chunk->watch, match->rule, &result, &req->blocker);
+        req->cost += watching.after->looks;
     }
     *asked = err == JIT_OK && result == RMG_APPLIED;
     req->result = (uint16_t)result;
@@ -487,6 +496,33 @@ static enum jit_err add_reads(struct verifier *verifier)
     return JIT_OK;
 }
 
+/* Too much to keep until its turn comes, of all that may never win? The values that it leaves, and
+ * what invariants looked at, are not bounded by the rule. */
+static bool is_heavy(const struct rmg_engine *engine, const struct eng_chunk *chunk, bool asked)
+{
+    uint64_t bytes = chunk->values.size;
+    bytes += asked ? chunk->watch->after.read_count * sizeof(struct eng_use) : 0;
+    return chunk != &engine->again && bytes > engine->light_bytes;
+}
+
+static void trim(struct rmg_engine *engine, struct eng_chunk *chunk)
+{
+    if (chunk->values.capacity > KEPT_BYTES) {
+        jit_buf_release(&chunk->values);
+        jit_buf_init(&chunk->values, engine->heap, JIT_PATCH_BYTES_MAX);
+    }
+    if (chunk->use_capacity * sizeof *chunk->uses > KEPT_BYTES) {
+        engine->heap->free(engine->heap, chunk->uses);
+        chunk->uses = NULL;
+        chunk->use_capacity = 0;
+    }
+    if (chunk->op_capacity * sizeof *chunk->ops > KEPT_BYTES) {
+        engine->heap->free(engine->heap, chunk->ops);
+        chunk->ops = NULL;
+        chunk->op_capacity = 0;
+    }
+}
+
 static enum jit_err verify_one(struct rmg_engine *engine, struct eng_chunk *chunk,
                                struct rmg_effect *effect, struct rmg_found *found,
                                struct prior_batch *priors, uint32_t index)
@@ -512,6 +548,9 @@ static enum jit_err verify_one(struct rmg_engine *engine, struct eng_chunk *chun
                               .root_node = &instance->root_node};
     uint32_t slots = 0;
 
+    req->slots = 0;
+    req->cost = 1;
+    req->heavy = false;
     if (!instance->exists) {
         req->result = RMG_NO_MATCH;
         return JIT_OK;
@@ -522,7 +561,8 @@ static enum jit_err verify_one(struct rmg_engine *engine, struct eng_chunk *chun
     chunk->op_count = 0;
     enum rmg_result result = rmg_match_verify(&verifier.graph, &match, &engine->draw,
                                               engine->input->budget, effect, &slots, &chunk->err);
-    chunk->slots += slots;
+    req->slots = slots;
+    req->cost += slots;
     if (chunk->err == JIT_ELIMIT) { /* its values alone are more than any patch holds */
         chunk->err = JIT_OK;
         result = RMG_OVER_QUOTA;
@@ -546,6 +586,8 @@ static enum jit_err verify_one(struct rmg_engine *engine, struct eng_chunk *chun
     if (chunk->err != JIT_OK || req->result != RMG_APPLIED) {
         return chunk->err;
     }
+    const struct rmg_scratch_mark mark = rmg_scratch_mark(&chunk->arena);
+    req->heavy = is_heavy(engine, chunk, asked);
     bool all = rmg_match_footprint(&match, effect, take_use, &verifier) &&
                rmg_match_execute(&match, effect, take_op, &verifier);
     if (chunk->err != JIT_OK) {
@@ -556,7 +598,10 @@ static enum jit_err verify_one(struct rmg_engine *engine, struct eng_chunk *chun
     if (err == JIT_OK) {
         err = keep_findings(&verifier, req);
     }
-    if (err == JIT_OK) {
+    if (err == JIT_OK && req->heavy) {
+        priors->count = priors->settled;
+        rmg_scratch_rewind(&chunk->arena, mark);
+    } else if (err == JIT_OK) {
         priors_settle(priors, req);
     }
     return err;
@@ -627,7 +672,7 @@ static uint32_t warm_batch(const struct rmg_engine *engine, const uint32_t *todo
     return at;
 }
 
-static void verify_task(void *user, size_t chunk_index)
+void eng_verify_task(void *user, size_t chunk_index)
 {
     struct rmg_engine *engine = user;
     struct eng_chunk *chunk = &engine->chunks[chunk_index];
@@ -654,144 +699,30 @@ static void verify_task(void *user, size_t chunk_index)
             uint32_t end = count - i < WARM_BATCH ? count : i + WARM_BATCH;
             warmed = warm_batch(engine, todo, i, end, &found);
         }
-        chunk->err =
-            verify_one(engine, chunk, &effect, warmed > i ? &found : NULL, &priors, todo[i]);
+        if (eng_may_ask(engine, todo[i])) {
+            chunk->err =
+                verify_one(engine, chunk, &effect, warmed > i ? &found : NULL, &priors, todo[i]);
+            eng_asked(engine, todo[i]);
+            trim(engine, chunk);
+        }
     }
     if (chunk->err == JIT_OK && priors.count > 0) {
         assert(priors.settled == priors.count);
         chunk->err = priors_flush(&priors);
     }
-    watch_close(chunk);
+    eng_verify_close(chunk);
 }
 
-/* Requests in the order of what they read: neighbours in a chunk share their paths in the tries.
- * Nothing that leaves the tick depends on it. */
-static enum jit_err plan(struct rmg_engine *engine)
+enum jit_err eng_verify_alone(struct rmg_engine *engine, uint32_t index)
 {
-    const struct rmg_tick_input *input = engine->input;
-    uint32_t count = 0;
-    enum jit_err err = ENG_ROOM(engine, engine->todo, engine->todo_capacity, input->request_count);
-    if (err != JIT_OK) {
-        return err;
+    struct eng_chunk *chunk = &engine->again;
+    struct rmg_effect effect = {.values = &chunk->values};
+    struct prior_batch priors = {.count = 0};
+    chunk->err = JIT_OK;
+    enum jit_err err = verify_one(engine, chunk, &effect, NULL, &priors, index);
+    if (err == JIT_OK && priors.count > 0) {
+        err = priors_flush(&priors);
     }
-    for (uint32_t i = 0; i < input->request_count; i++) {
-        const struct eng_req *req = &engine->reqs[i];
-        const struct rmg_request *request = &input->requests[i];
-        if (req->result != RMG_APPLIED || req->same_as != i || request->collapse != NULL) {
-            continue;
-        }
-        uint64_t first = request->id_count == 0 ? 0 : jit_be64(request->ids[0].bytes);
-        engine->order.items[count].key = (uint64_t)req->instance << 40 | first >> 24;
-        engine->order.items[count].index = i;
-        count++;
-    }
-    eng_sort(&engine->order, count, NULL, NULL);
-    for (uint32_t i = 0; i < count; i++) {
-        engine->todo[i] = engine->order.items[i].index;
-    }
-    engine->todo_count = count;
-    return JIT_OK;
-}
-
-static enum jit_err chunks_ready(struct rmg_engine *engine, size_t count)
-{
-    if (count > engine->chunk_count) {
-        struct eng_chunk *chunks =
-            engine->heap->resize(engine->heap, engine->chunks, count * sizeof *chunks);
-        if (chunks == NULL) {
-            return JIT_ENOMEM;
-        }
-        engine->chunks = chunks;
-        for (; engine->chunk_count < count; engine->chunk_count++) {
-            struct eng_chunk *chunk = &chunks[engine->chunk_count];
-            *chunk = (struct eng_chunk){0};
-            rmg_scratch_init(&chunk->arena, engine->heap);
-            jit_buf_init(&chunk->values, engine->heap, JIT_PATCH_BYTES_MAX);
-        }
-    }
-    for (size_t i = 0; i < engine->chunk_count; i++) {
-        rmg_scratch_reset(&engine->chunks[i].arena);
-        engine->chunks[i].slots = 0;
-        engine->chunks[i].err = JIT_OK;
-    }
-    return JIT_OK;
-}
-
-/* A copy that was asked for under another capability is let through where the first was not. */
-static enum jit_err verify_behind_other_gates(struct rmg_engine *engine)
-{
-    struct rmg_request *requests = engine->input->requests;
-    for (uint32_t i = 0; i < engine->input->request_count; i++) {
-        struct eng_req *req = &engine->reqs[i];
-        uint32_t first = req->same_as;
-        if (req->result != RMG_APPLIED || first == i || requests[i].collapse != NULL ||
-            requests[first].gate == RMG_GATE_OPEN || engine->reqs[first].result != RMG_DENIED ||
-            (requests[first].within == requests[i].within &&
-             requests[first].writes == requests[i].writes)) {
-            continue;
-        }
-        struct eng_chunk *chunk = &engine->chunks[0]; /* the first was verified: there is one */
-        struct rmg_effect effect = {.values = &chunk->values};
-        struct prior_batch priors = {.count = 0};
-        for (uint32_t k = i; k < engine->input->request_count; k++) {
-            if (engine->reqs[k].result == RMG_APPLIED && engine->reqs[k].same_as == first) {
-                engine->reqs[k].same_as = i;
-            } else if (!jit_id_equal(&engine->reqs[k].request_key, &req->request_key)) {
-                break;
-            }
-        }
-        enum jit_err err = verify_one(engine, chunk, &effect, NULL, &priors, i);
-        if (err == JIT_OK && priors.count > 0) {
-            err = priors_flush(&priors);
-        }
-        if (err != JIT_OK) {
-            return err;
-        }
-    }
-    return JIT_OK;
-}
-
-/* A copy of a request that was verified is a duplicate; of one that was not, as wrong as it. */
-static void settle_copies(struct rmg_engine *engine)
-{
-    for (uint32_t i = 0; i < engine->input->request_count; i++) {
-        struct eng_req *req = &engine->reqs[i];
-        if (req->result == RMG_APPLIED && req->same_as != i) {
-            const struct eng_req *counts = &engine->reqs[req->same_as];
-            req->result = counts->result == RMG_APPLIED ? (uint16_t)RMG_DUPLICATE : counts->result;
-            req->blocker = counts->blocker; /* of an invariant; nobody is in the way yet */
-        }
-    }
-}
-
-enum jit_err eng_verify(struct rmg_engine *engine, uint64_t *slots)
-{
-    enum jit_err err = plan(engine);
-    *slots = 0;
-    if (err != JIT_OK) {
-        return err;
-    }
-    size_t count = (engine->todo_count + ENG_CHUNK - 1) / ENG_CHUNK;
-    err = chunks_ready(engine, count);
-    if (err != JIT_OK) {
-        return err;
-    }
-    engine->exec->run(engine->exec, count, verify_task, engine);
-    for (size_t i = 0; i < count && err == JIT_OK; i++) {
-        err = engine->chunks[i].err;
-        *slots += engine->chunks[i].slots;
-    }
-    if (err == JIT_OK) {
-        err = verify_behind_other_gates(engine);
-        if (count > 0) {
-            watch_close(&engine->chunks[0]);
-        }
-    }
-    if (err == JIT_OK) {
-        err = eng_collapses(engine, slots);
-    }
-    if (err == JIT_OK) {
-        settle_copies(engine);
-    }
+    trim(engine, chunk);
     return err;
 }

@@ -24,14 +24,38 @@ void rmg_scratch_reset(struct rmg_scratch *scratch)
     scratch->used = 0;
 }
 
-void rmg_scratch_release(struct rmg_scratch *scratch)
+static void free_blocks(struct rmg_scratch *scratch, struct rmg_scratch_block *block)
 {
-    for (struct rmg_scratch_block *block = scratch->first; block != NULL;) {
+    while (block != NULL) {
         struct rmg_scratch_block *next = block->next;
         scratch->heap->free(scratch->heap, block);
         block = next;
     }
+}
+
+void rmg_scratch_release(struct rmg_scratch *scratch)
+{
+    free_blocks(scratch, scratch->first);
     rmg_scratch_init(scratch, scratch->heap);
+}
+
+struct rmg_scratch_mark rmg_scratch_mark(const struct rmg_scratch *scratch)
+{
+    return (struct rmg_scratch_mark){.current = scratch->current, .used = scratch->used};
+}
+
+void rmg_scratch_rewind(struct rmg_scratch *scratch, struct rmg_scratch_mark mark)
+{
+    if (mark.current == NULL) {
+        rmg_scratch_release(scratch);
+        return;
+    }
+    if (scratch->current != mark.current) {
+        free_blocks(scratch, mark.current->next);
+        mark.current->next = NULL;
+    }
+    scratch->current = mark.current;
+    scratch->used = mark.used;
 }
 
 /* The next block that holds size bytes: one kept from an earlier tick, or a new one behind it. */

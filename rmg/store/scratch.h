@@ -17,6 +17,14 @@ struct rmg_scratch {
 void rmg_scratch_init(struct rmg_scratch *scratch, struct jit_heap *heap);
 void rmg_scratch_reset(struct rmg_scratch *scratch);
 void rmg_scratch_release(struct rmg_scratch *scratch);
+/* Where it stands; rewind takes back all that was taken since, and gives whole blocks to the heap.
+ */
+struct rmg_scratch_mark {
+    struct rmg_scratch_block *current;
+    size_t used;
+};
+struct rmg_scratch_mark rmg_scratch_mark(const struct rmg_scratch *scratch);
+void rmg_scratch_rewind(struct rmg_scratch *scratch, struct rmg_scratch_mark mark);
 /* size > 0 bytes, 8-aligned; NULL when the heap refuses. */
 void *rmg_scratch_alloc(struct rmg_scratch *scratch, size_t size);
 void *rmg_scratch_copy(struct rmg_scratch *scratch, const void *bytes, size_t size);

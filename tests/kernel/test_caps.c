@@ -229,6 +229,26 @@ START_TEST(types_are_covered)
 }
 END_TEST
 
+/* Which rules, and with which parameters, narrows what is invoked: where there is a right to write
+ * as well, that covers the others. */
+START_TEST(a_set_of_rules_beside_a_right_to_write)
+{
+    begin(GRANTED);
+    const struct sys_attenuators others = {.given = SYS_GIVEN_RULES, .rules = {&link_id, 1}};
+    struct kern_outcome both = give(V, SYS_RIGHT_INVOKE | SYS_RIGHT_WRITE, NULL, &others);
+    struct kern_outcome alone = give(W, SYS_RIGHT_INVOKE, NULL, &others);
+    apply_bump(V, both.slot, both.generation, 0, 9);
+    apply_bump(W, alone.slot, alone.generation, 1, 9);
+    tick();
+    ck_assert_int_eq(receipt_of(V, SYS_CALL_apply)->result, RMG_APPLIED);
+    ck_assert_int_eq(hits_of(0), 9);
+    ck_assert_int_eq(receipt_of(W, SYS_CALL_apply)->result, RMG_DENIED);
+    ck_assert_ptr_nonnull(strstr(sim.denial, "rule"));
+    ck_assert_int_eq(hits_of(1), 0);
+    end();
+}
+END_TEST
+
 /* Two ask for the same, and only the second may: then it is done. */
 START_TEST(a_copy_under_another_capability)
 {
@@ -558,6 +578,7 @@ static void suite(Suite *s)
     tcase_add_test(t, a_lost_map);
     tcase_add_test(t, expiry_and_priority);
     tcase_add_test(t, a_ceiling_of_a_right_to_write);
+    tcase_add_test(t, a_set_of_rules_beside_a_right_to_write);
     tcase_add_loop_test(t, types_are_covered, 0, 8);
     tcase_add_test(t, a_copy_under_another_capability);
     tcase_add_test(t, receipts_tell_nothing_else);

@@ -541,6 +541,37 @@ START_TEST(grow_is_charged_and_bounded)
 }
 END_TEST
 
+/* The host has no memory for it: that ends the process that asked, and the run goes on. */
+START_TEST(a_grow_that_the_host_refuses)
+{
+    static uint8_t graph[3 * SYS_GRAPH_BYTES_MIN];
+    struct by_hand hand = {.ring = aligned_alloc(4096, (SYS_RING_BYTES + 4095) / 4096 * 4096),
+                           .graph = graph};
+    struct kern_event refused = {
+        .kind = KERN_EVENT_GREW, .err = JIT_ENOMEM, .text = "there is no memory"};
+    ck_assert_ptr_nonnull(hand.ring);
+    begin(HEAD WORKERS("1"), 1);
+    hand_step(&hand, KERN_EVENT_RUN);
+    hand_spawn(&hand);
+    ask(&hand, 1, 2 * SYS_GRAPH_BYTES_MIN);
+    hand_step(&hand, KERN_EVENT_BELL);
+    ck_assert(asked_for(&hand, 2 * SYS_GRAPH_BYTES_MIN));
+    kern_core_step(sim.core, &refused, &hand.update);
+    bool killed = false;
+    for (size_t i = 0; i < hand.update.count; i++) {
+        const struct kern_action *action = &hand.update.actions[i];
+        ck_assert_int_ne(action->kind, KERN_DO_STOP);
+        killed = killed || (action->kind == KERN_DO_KILL && strstr(action->text, "memory") != NULL);
+    }
+    ck_assert(killed);
+    hand_step(&hand, KERN_EVENT_EXITED); /* and it is started anew, as after any other death */
+    hand_spawn(&hand);
+    ck_assert_uint_eq(charged(), SYS_GRAPH_BYTES_MIN);
+    end();
+    free(hand.ring);
+}
+END_TEST
+
 /* ---- hostile rings ---- */
 
 struct adversary {
@@ -629,6 +660,7 @@ static void suite(Suite *s)
     tcase_add_test(t, graph_memory_grows);
     tcase_add_test(t, a_worker_that_dies_while_it_grows);
     tcase_add_test(t, grow_is_charged_and_bounded);
+    tcase_add_test(t, a_grow_that_the_host_refuses);
     tcase_add_test(t, hostile_rings_harm_nobody_else);
     tcase_add_test(t, no_memory);
 }

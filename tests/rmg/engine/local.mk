@@ -1,6 +1,9 @@
 # Tests of rmg/engine.
-check_PROGRAMS += %D%/test_engine %D%/test_engine_model %D%/test_hostile %D%/test_invariant %D%/test_native \
+check_PROGRAMS += %D%/test_budget %D%/test_engine %D%/test_engine_model %D%/test_hostile %D%/test_invariant %D%/test_native \
 	%D%/test_portals %D%/test_script %D%/test_script_text %D%/test_work
+%C%_test_budget_SOURCES = %D%/test_budget.c tests/rmg/lang/lang_fixture.h
+%C%_test_budget_CFLAGS = $(test_cflags)
+%C%_test_budget_LDADD = $(test_libs_rmg)
 %C%_test_engine_CFLAGS = $(test_cflags)
 %C%_test_engine_LDADD = $(test_libs_rmg)
 %C%_test_engine_model_CFLAGS = $(test_cflags)
