@@ -22,6 +22,7 @@
 #define JIT_VERIFY_SLOTS_MAX     4096u      /* budget of one verification */
 #define JIT_VERIFY_TICK_MAX      (1u << 25) /* of all verifications of a process in a tick */
 #define JIT_RETRY_MAX            100u       /* `on conflict retry n` */
+#define JIT_DELAY_MAX            1000000u   /* `after n ticks` */
 
 /* Requests */
 #define JIT_REQUESTS_PER_TICK_MAX   (1u << 20)

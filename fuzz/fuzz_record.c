@@ -51,12 +51,13 @@ static void check_record(const uint8_t *bytes, size_t size, const struct kern_re
 
 static void check_waiting(const uint8_t *bytes, size_t size)
 {
-    struct jit_cursor cur;
+    struct rmg_waiting_list list;
     struct rmg_waiting waiting;
-    enum jit_err err = rmg_waiting_open(bytes, size, &cur);
+    enum jit_err err = rmg_waiting_open(bytes, size, &list);
     assert(err == JIT_OK || err == JIT_EFORMAT || err == JIT_EVERSION);
-    while (err == JIT_OK && (err = rmg_waiting_next(&cur, &waiting)) == JIT_OK) {
-        assert(waiting.retries >= 1 && waiting.retries <= JIT_RETRY_MAX);
+    while (err == JIT_OK && (err = rmg_waiting_next(&list, &waiting)) == JIT_OK) {
+        assert(waiting.retries <= JIT_RETRY_MAX);
+        assert((waiting.retries == 0) == (waiting.due > 0));
         assert(within(waiting.asked.params, waiting.asked.params_size, bytes, size));
     }
 }

@@ -246,8 +246,9 @@ static void settle(struct causes *c)
 
 /* ---- what the requests were ---- */
 
-struct tried { /* a request that lost and is tried again */
+struct tried { /* a request that lost and is tried again, or that is delayed */
     struct jit_id key;
+    uint64_t tick;
     uint32_t request;
 };
 
@@ -256,6 +257,8 @@ struct details {
     struct tried *tried; /* of the tick before */
     size_t tried_count, tried_capacity;
     uint64_t tried_tick;
+    struct tried *delayed; /* and not applied yet, by key */
+    size_t delayed_count, delayed_capacity;
     uint64_t left; /* causes that are not known yet */
     uint64_t last; /* the newest tick of one */
 };
@@ -283,13 +286,16 @@ static enum jit_err add_reads(struct causes *c, uint32_t from, const struct kern
     return c->err;
 }
 
+enum link { LINK_LOST, LINK_AGAIN, LINK_DELAYED };
+
 static void link_request(struct causes *c, uint32_t from, uint64_t tick, uint32_t request,
-                         bool again)
+                         enum link kind)
 {
     struct because *link = add_link(c, from, NULL, tick);
     if (link != NULL) {
         link->lost = true;
-        link->again = again;
+        link->again = kind == LINK_AGAIN;
+        link->delayed = kind == LINK_DELAYED;
         link->looked = true;
         /* The vector of links may move, and so may that of causes. */
         size_t place = c->link_count - 1;
@@ -298,7 +304,52 @@ static void link_request(struct causes *c, uint32_t from, uint64_t tick, uint32_
     }
 }
 
-/* Those of a record that are tried again in the next tick. */
+/* Where a delayed one with this key is, or would be. */
+static size_t delayed_place(const struct details *d, const struct jit_id *key, bool *found)
+{
+    size_t low = 0;
+    size_t high = d->delayed_count;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (jit_id_compare(&d->delayed[middle].key, key) < 0) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    *found = low < d->delayed_count && jit_id_equal(&d->delayed[low].key, key);
+    return low;
+}
+
+/* One is delayed, or what was has come to its own. */
+static enum jit_err note_delayed(struct details *d, uint64_t tick, uint32_t request,
+                                 const struct rmg_receipt *receipt)
+{
+    bool found = false;
+    size_t at = delayed_place(d, &receipt->request_key, &found);
+    void *data = d->delayed;
+    if (receipt->result != RMG_DELAYED) {
+        if (found && receipt->result != RMG_DUPLICATE) {
+            d->delayed_count--;
+            memmove(d->delayed + at, d->delayed + at + 1,
+                    (d->delayed_count - at) * sizeof *d->delayed);
+        }
+        return JIT_OK;
+    }
+    if (!found) {
+        if (jit_heap_grow(jit_heap_libc(), &data, &d->delayed_capacity, d->delayed_count + 1,
+                          sizeof *d->delayed) != 0) {
+            return JIT_ENOMEM;
+        }
+        d->delayed = data;
+        memmove(d->delayed + at + 1, d->delayed + at, (d->delayed_count - at) * sizeof *d->delayed);
+        d->delayed_count++;
+    }
+    d->delayed[at] = (struct tried){.key = receipt->request_key, .tick = tick, .request = request};
+    return JIT_OK;
+}
+
+/* Those of a record that are tried again in the next tick, or later. */
 static enum jit_err note_tried(struct details *d, uint64_t tick,
                                const struct kern_record_view *view)
 {
@@ -309,6 +360,10 @@ static enum jit_err note_tried(struct details *d, uint64_t tick,
         void *data = d->tried;
         if (kern_record_receipt(view, i, &receipt) != JIT_OK) {
             return JIT_ECORRUPT;
+        }
+        enum jit_err err = note_delayed(d, tick, (uint32_t)i, &receipt);
+        if (err != JIT_OK) {
+            return err;
         }
         if (receipt.result != RMG_RETRIED) {
             continue;
@@ -370,13 +425,18 @@ static enum jit_err read_cause(const struct details *d, uint32_t at,
     memcpy(cause->ids, request.ids, cause->id_count * sizeof *cause->ids);
     uint64_t tick = cause->tick;
     if (receipt.blocker != RMG_NO_BLOCKER && receipt.result != RMG_INVARIANT) {
-        link_request(c, at, tick, receipt.blocker, false);
+        link_request(c, at, tick, receipt.blocker, LINK_LOST);
     }
     for (size_t i = 0; d->tried_tick + 1 == tick && i < d->tried_count; i++) {
         if (jit_id_equal(&d->tried[i].key, &receipt.request_key)) {
-            link_request(c, at, tick - 1, d->tried[i].request, true);
+            link_request(c, at, tick - 1, d->tried[i].request, LINK_AGAIN);
             break;
         }
+    }
+    bool found = false;
+    size_t place = delayed_place(d, &receipt.request_key, &found);
+    if (found) {
+        link_request(c, at, d->delayed[place].tick, d->delayed[place].request, LINK_DELAYED);
     }
     /* What did not apply has left no in-slots of its own. */
     return receipt.result == RMG_APPLIED ? add_reads(c, at, view) : c->err;
@@ -423,6 +483,7 @@ static int read_details(struct causes *c)
     }
     int code = d.left > 0 ? history_each(c->cli, c->data, visit_details, &d, &report) : CLI_OK;
     free(d.tried);
+    free(d.delayed);
     return code;
 }
 

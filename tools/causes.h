@@ -46,6 +46,7 @@ struct because {
     uint32_t to;   /* CAUSE_NONE: too far back for the depth */
     bool lost;     /* `to` is the request it lost to; no slot */
     bool again;    /* likewise, `to` is the same one, a tick before: it is tried again */
+    bool delayed;  /* likewise, `to` is the same one, in the tick that it was asked for in */
     struct rmg_slot slot;
     char *name;     /* the slot's, owned */
     uint64_t until; /* written at this tick at the latest */

@@ -149,7 +149,8 @@ static void print_reasons(struct why *w, uint32_t from, unsigned indent)
         }
         for (size_t k = 0; first && k < i; k++) {
             first = c->links[k].from != from || c->links[k].to != link->to ||
-                    c->links[k].lost != link->lost || c->links[k].again != link->again;
+                    c->links[k].lost != link->lost || c->links[k].again != link->again ||
+                    c->links[k].delayed != link->delayed;
         }
         if (!first) {
             continue;
@@ -162,6 +163,7 @@ static void print_reasons(struct why *w, uint32_t from, unsigned indent)
         }
         cli_print(w->cli, "%*s%s%s\n", (int)indent, "",
                   link->again          ? "tried before as"
+                  : link->delayed      ? "asked for before as"
                   : link->lost         ? "lost to"
                   : from == CAUSE_NONE ? "written: "
                                        : "read ",
@@ -258,8 +260,12 @@ static int emit_all(struct why *w)
         if (link->to != CAUSE_NONE) {
             cli_put_number(event, "cause", link->to);
         }
-        cli_put_bool(event, "lost", link->lost && !link->again && link->from != CAUSE_NONE);
+        cli_put_bool(event, "lost",
+                     link->lost && !link->again && !link->delayed && link->from != CAUSE_NONE);
         cli_put_bool(event, "again", link->again);
+        if (link->delayed) {
+            cli_put_bool(event, "delayed", true);
+        }
         if (!link->lost) {
             struct delta_text text = {.size = 0};
             slot_text(w, &link->slot, &text);
@@ -317,7 +323,10 @@ static int draw(struct why *w)
         if (!link->lost) {
             slot_text(w, &link->slot, &text);
         } else if (link->from != CAUSE_NONE) {
-            delta_add(&text, "%s", link->again ? "tried before" : "lost to");
+            delta_add(&text, "%s",
+                      link->again     ? "tried before"
+                      : link->delayed ? "asked for before"
+                                      : "lost to");
         }
         dot_text(w, text.text);
         cli_print(w->cli, "\"];\n");

@@ -1,10 +1,12 @@
+#include <stdlib.h>
+
 #include "base/check.h"
 #include "kernel/core/core_priv.h"
 
-/* Requests that lost and are tried again (DESIGN 14.1). They lie in the state, written by the
- * engine at the end of the tick they lost in, so whoever makes the next tick from that state has
- * them: this core, one that recovers from the log, one that starts from a checkpoint. All that is
- * known of them is looked up anew. */
+/* Requests that lost and are tried again (DESIGN 14.1), and those that are delayed (DESIGN 5.3).
+ * They lie in the state, written by the engine at the end of the tick they lost or were asked in,
+ * so whoever makes the next tick from that state has them: this core, one that recovers from the
+ * log, one that starts from a checkpoint. All that is known of them is looked up anew. */
 
 static uint32_t find_process(const struct kern_core *core, const struct jit_id *id)
 {
@@ -46,7 +48,7 @@ bool kern_again_may_be(const struct kern_core *core)
 {
     bool found = false;
     for (uint32_t r = 0; r < core->config->rule_count; r++) {
-        found = found || core->config->rules[r]->retry > 0;
+        found = found || core->config->rules[r]->retry > 0 || core->config->rules[r]->delay > 0;
     }
     return found;
 }
@@ -90,12 +92,51 @@ static enum jit_err add(struct kern_core *core, const struct rmg_waiting *waitin
     return JIT_OK;
 }
 
+/* One that is not due yet stays as it lies there, from `bytes` to where the list has been read; the
+ * place of its key follows from the order, at the end. */
+static enum jit_err keep(struct kern_core *core, const struct rmg_waiting *waiting,
+                         const uint8_t *bytes, const uint8_t *end)
+{
+    struct kern_pending pending;
+    void *data = core->kept_keys;
+    if (find(core, waiting, &pending) == core->process_count) {
+        return JIT_OK; /* who asked is gone */
+    }
+    if (jit_heap_grow(core->heap, &data, &core->kept_capacity, core->waiting_place.kept_count + 1,
+                      sizeof *core->kept_keys) != 0) {
+        return JIT_ENOMEM;
+    }
+    core->kept_keys = data;
+    core->kept_keys[core->waiting_place.kept_count++] = waiting->request_key;
+    jit_buf_put(&core->later, bytes, (size_t)(end - bytes));
+    return core->later.err;
+}
+
+static int compare_keys(const void *a, const void *b)
+{
+    return jit_id_compare(a, b);
+}
+
+static void kept_settle(struct kern_core *core)
+{
+    struct rmg_waiting_place *place = &core->waiting_place;
+    if (place->kept_count > 0) {
+        qsort(core->kept_keys, place->kept_count, sizeof *core->kept_keys, compare_keys);
+    }
+    place->kept = core->later.data;
+    place->kept_size = core->later.size;
+    place->kept_keys = core->kept_keys;
+}
+
 enum jit_err kern_again_collect(struct kern_core *core)
 {
     struct rmg_waiting waiting;
-    struct jit_cursor cur;
+    struct rmg_waiting_list list;
     jit_buf_reset(&core->waiting);
+    jit_buf_reset(&core->later);
     core->again_count = 0;
+    core->waiting_place.kept_count = 0;
+    core->waiting_place.kept_size = 0;
     if (!core->may_wait) {
         return JIT_OK;
     }
@@ -104,15 +145,18 @@ enum jit_err kern_again_collect(struct kern_core *core)
         return JIT_OK; /* nobody waits */
     }
     if (err == JIT_OK) {
-        err = rmg_waiting_open(core->waiting.data, core->waiting.size, &cur);
+        err = rmg_waiting_open(core->waiting.data, core->waiting.size, &list);
     }
     while (err == JIT_OK) {
-        err = rmg_waiting_next(&cur, &waiting);
+        const uint8_t *begin = list.cur.at;
+        err = rmg_waiting_next(&list, &waiting);
         if (err == JIT_ENOENT) {
+            kept_settle(core);
             return JIT_OK;
         }
         if (err == JIT_OK) {
-            err = add(core, &waiting);
+            err = waiting.due > core->tick + 1 ? keep(core, &waiting, begin, list.cur.at)
+                                               : add(core, &waiting);
         }
     }
     return err == JIT_ENOMEM ? err : JIT_ECORRUPT;

@@ -28,6 +28,7 @@ static bool take(struct kern_core *core, size_t at, struct kern_source source,
         .most = kern_modes_most(core, source.process),
         .asker = source.process,
         .retries = source.again ? core->again[source.pending].retries : 0,
+        .due = source.again && core->again[source.pending].retries == 0,
         .user = (uint32_t)at,
     };
     return kern_authorise(core, source.process, pending, &core->requests[at], &core->sources[at]);

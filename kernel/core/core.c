@@ -512,6 +512,7 @@ enum jit_err kern_core_new(const struct kern_core_options *options, struct kern_
         core->deviations = *options->deviations;
     }
     jit_buf_init(&core->waiting, core->heap, JIT_ATOM_BYTES_MAX);
+    jit_buf_init(&core->later, core->heap, JIT_ATOM_BYTES_MAX);
     kern_place_id("/proc", &core->waiting_place.instance, &core->waiting_place.node);
     core->phase = KERN_RESTING;
     void *actions = NULL;
@@ -547,6 +548,8 @@ void kern_core_free(struct kern_core *core)
     kern_beside_release(&core->beside_here);
     core->heap->free(core->heap, core->died);
     core->heap->free(core->heap, core->owns);
+    jit_buf_release(&core->later);
+    core->heap->free(core->heap, core->kept_keys);
     core->heap->free(core->heap, core->again);
     core->heap->free(core->heap, core);
 }

@@ -171,13 +171,16 @@ struct kern_core {
     uint32_t quota_count;
     uint32_t *mosts; /* by the first member of a process */
     size_t most_capacity;
-    bool may_wait; /* some rule is tried again when it loses: then the place is the kernel's */
+    bool may_wait; /* some rule is tried again or delayed: then the place is the kernel's */
     struct rmg_waiting_place waiting_place;
+    struct jit_buf later; /* of the list, those that are not due yet, and their keys, ascending */
+    struct jit_id *kept_keys;
+    size_t kept_capacity;
     struct jit_buf waiting; /* the list in the version that the tick is made from, and */
     struct kern_again {     /* what lies in it, of processes that go on */
         struct kern_pending pending;
         uint32_t process;
-        uint32_t retries;
+        uint32_t retries; /* 0: it was delayed until now */
         const struct jit_id *ids;
         const uint8_t *params;
     } * again;

@@ -21,14 +21,15 @@
     X(RMG_EXISTS, 12, "exists")                                                                    \
     X(RMG_INVALID, 13, "invalid")                                                                  \
     X(RMG_INVARIANT, 14, "invariant")                                                              \
-    X(RMG_BASE_TOO_OLD, 15, "base too old")
+    X(RMG_BASE_TOO_OLD, 15, "base too old")                                                        \
+    X(RMG_DELAYED, 16, "delayed")
 
 enum rmg_result {
 #define X(name, value, text) name = (value),
     RMG_RESULT_MAP(X)
 #undef X
 };
-#define RMG_RESULT_COUNT 16u
+#define RMG_RESULT_COUNT 17u
 
 const char *rmg_result_text(enum rmg_result result);
 

@@ -62,6 +62,7 @@ struct rmg_request {
     uint32_t asker;                /* whose asker_slots its verification is taken off */
     uint32_t retries; /* how often it lost and was sent again; below rule->retry, a conflict gives
                          RETRIED while there is room in `waiting` */
+    bool due;         /* it was delayed until this tick */
     uint16_t result;  /* APPLIED: go on; else what authorisation said (DENIED, INVALID) */
     uint16_t gate;    /* enum rmg_gate_stop: set when a gate made the result DENIED */
     bool watched;     /* the invariants are to hold in its instance */
@@ -108,11 +109,17 @@ struct rmg_tick_input {
     uint32_t charged_in_count;
     void *charged_user;
     /* The node whose attachment `waiting` (rmg/engine/request.h) holds what lost and is tried
-     * again: the tick writes it anew, or takes it away, as its own last operation. NULL: nobody is
-     * tried again, and the slot is as any other. */
+     * again, and what is delayed: the tick writes it anew, or takes it away, as its own last
+     * operation. NULL: nobody is tried again or delayed, and the slot is as any other. */
     const struct rmg_waiting_place {
         struct jit_id instance;
         struct jit_id node;
+        /* Those that are not due yet: their bytes in the list, and their keys, ascending. A request
+         * with one of these keys gets DUPLICATE. */
+        const uint8_t *kept;
+        size_t kept_size;
+        const struct jit_id *kept_keys;
+        size_t kept_count;
     } * waiting;
 };
 

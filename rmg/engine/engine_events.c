@@ -102,7 +102,12 @@ enum jit_err eng_waiting_hold(struct rmg_engine *engine)
     }
     engine->waited = err == JIT_OK;
     rmg_waiting_begin(&engine->waiting);
-    engine->patch_bytes += WAITING_PATCH_BYTES;
+    if (engine->input->waiting->kept_size > 0) {
+        jit_buf_put(&engine->waiting, engine->input->waiting->kept,
+                    engine->input->waiting->kept_size);
+        rmg_waiting_has_delayed(&engine->waiting);
+    }
+    engine->patch_bytes += WAITING_PATCH_BYTES + engine->input->waiting->kept_size;
     return engine->waiting.err == JIT_OK ? eng_add_use(engine, &engine->event_uses, use)
                                          : JIT_ENOMEM;
 }

@@ -187,6 +187,9 @@ static int compare_requests(const void *user, uint32_t a, uint32_t b)
     if (x->retries != y->retries) {
         return x->retries > y->retries ? -1 : 1;
     }
+    if (x->due != y->due) {
+        return x->due ? -1 : 1;
+    }
     /* Equal in all that is counted; what is left is what authorisation said. */
     return x->result == y->result ? 0 : (x->result < y->result ? -1 : 1);
 }
@@ -299,6 +302,24 @@ static bool pay(struct rmg_tick_input *input, const struct rmg_request *request)
     return true;
 }
 
+/* It stands in the list of those that are delayed, and is not due yet. */
+static bool is_kept(const struct rmg_engine *engine, const struct jit_id *key)
+{
+    const struct rmg_waiting_place *place = engine->input->waiting;
+    size_t low = 0;
+    size_t high = place == NULL ? 0 : place->kept_count;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        int order = jit_id_compare(&place->kept_keys[middle], key);
+        if (order == 0) {
+            return true;
+        }
+        low = order < 0 ? middle + 1 : low;
+        high = order < 0 ? high : middle;
+    }
+    return false;
+}
+
 static void charge(struct rmg_engine *engine, struct rmg_tick_input *input, uint32_t index)
 {
     const struct rmg_request *request = &input->requests[index];
@@ -331,12 +352,20 @@ static void charge(struct rmg_engine *engine, struct rmg_tick_input *input, uint
     req->charged = true;
     if (req->bad_params) {
         req->result = RMG_INVALID;
+    } else if (is_kept(engine, &req->request_key)) {
+        req->result = RMG_DUPLICATE;
     }
 }
 
+/* It comes from the state, not from a worker. */
+static bool is_again(const struct rmg_request *request)
+{
+    return request->retries > 0 || request->due;
+}
+
 /* The requests from begin on with its key: equal keys lie side by side, since an equal key means an
- * equal rule, priority and scope hash. Of those that may go on, one that was sent again counts
- * before its copies, else the first (14.1). Returns the end of the group. */
+ * equal rule, priority and scope hash. Of those that may go on, one that was sent again or
+ * was delayed counts before its copies, else the first (14.1). Returns the end of the group. */
 static uint32_t mark_equal(struct rmg_engine *engine, const struct rmg_tick_input *input,
                            uint32_t begin)
 {
@@ -347,7 +376,7 @@ static uint32_t mark_equal(struct rmg_engine *engine, const struct rmg_tick_inpu
            jit_id_equal(&reqs[end].request_key, &reqs[begin].request_key);
          end++) {
         bool better = counts == ENG_NO_REASON ||
-                      (input->requests[end].retries > 0 && input->requests[counts].retries == 0);
+                      (is_again(&input->requests[end]) && !is_again(&input->requests[counts]));
         if (reqs[end].result == RMG_APPLIED && better) {
             counts = end;
         }

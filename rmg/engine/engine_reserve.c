@@ -273,6 +273,29 @@ static bool may_wait(const struct rmg_engine *engine, const struct rmg_request *
            engine->patch_bytes + size <= JIT_PATCH_BYTES_MAX;
 }
 
+/* A rule that is applied later: its request is, so far, only kept. */
+static bool is_early(const struct rmg_engine *engine, const struct rmg_request *request)
+{
+    return engine->input->waiting != NULL && request->rule != NULL && request->rule->delay > 0 &&
+           !request->due && request->retries == 0;
+}
+
+static void delay_one(struct rmg_engine *engine, uint32_t index)
+{
+    const struct rmg_request *request = &engine->input->requests[index];
+    struct eng_req *req = &engine->reqs[index];
+    const size_t size = rmg_waiting_delay_size(request);
+    if (engine->waiting.size + size > JIT_ATOM_BYTES_MAX ||
+        engine->patch_bytes + size > JIT_PATCH_BYTES_MAX) {
+        req->result = RMG_OVER_QUOTA;
+        return;
+    }
+    req->result = RMG_DELAYED;
+    engine->patch_bytes += size;
+    rmg_waiting_delay(request, &req->request_key, engine->input->tick + request->rule->delay,
+                      &engine->waiting);
+}
+
 /* The instances that a request is at work in: one, but of a collapse. */
 struct eng_ways {
     const uint32_t *at;
@@ -418,7 +441,11 @@ enum jit_err eng_reserve(struct rmg_engine *engine)
     for (uint32_t i = 0; i < engine->input->request_count && err == JIT_OK; i++) {
         look_ahead(engine, i);
         if (engine->reqs[i].result == RMG_APPLIED) {
-            err = engine->reqs[i].heavy ? reserve_heavy(engine, i) : reserve_one(engine, i);
+            if (is_early(engine, &engine->input->requests[i])) {
+                delay_one(engine, i);
+            } else {
+                err = engine->reqs[i].heavy ? reserve_heavy(engine, i) : reserve_one(engine, i);
+            }
         }
     }
     eng_verify_close(&engine->again);

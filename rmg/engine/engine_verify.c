@@ -545,7 +545,8 @@ static enum jit_err verify_one(struct rmg_engine *engine, struct eng_chunk *chun
                               .params_size = request->params_size,
                               .key = req->match_key,
                               .request_key = req->request_key,
-                              .root_node = &instance->root_node};
+                              .root_node = &instance->root_node,
+                              .drawn = request->due};
     uint32_t slots = 0;
 
     req->slots = 0;

@@ -1,8 +1,10 @@
 #include "rmg/engine/request.h"
 
 #include "base/check.h"
+#include "base/le.h"
 
 #define WAITING_VERSION 1u
+#define WAITING_DELAYED 2u                                      /* one is delayed */
 #define ASKED_BYTES     (3u * JIT_ID_BYTES + 4u + 8u + 4u + 4u) /* without ids and parameters */
 
 void rmg_asked_encode(const struct rmg_request *request, struct jit_buf *buf)
@@ -61,24 +63,54 @@ size_t rmg_waiting_size(const struct rmg_request *request)
     return 8u + rmg_asked_size(request);
 }
 
-enum jit_err rmg_waiting_open(const uint8_t *bytes, size_t size, struct jit_cursor *out)
+void rmg_waiting_has_delayed(struct jit_buf *buf)
 {
-    *out = jit_cursor_of(bytes, size);
-    uint32_t version = jit_get_u32(out);
-    if (out->bad || out->left == 0) {
-        return JIT_EFORMAT; /* an empty list is no attachment at all */
+    if (buf->err == JIT_OK) {
+        assert(buf->size >= 4);
+        jit_put_le32(buf->data, WAITING_DELAYED);
     }
-    return version == WAITING_VERSION ? JIT_OK : JIT_EVERSION;
 }
 
-enum jit_err rmg_waiting_next(struct jit_cursor *cur, struct rmg_waiting *out)
+void rmg_waiting_delay(const struct rmg_request *request, const struct jit_id *request_key,
+                       uint64_t due, struct jit_buf *buf)
 {
+    jit_buf_put_u32(buf, 0);
+    jit_buf_put_u64(buf, due);
+    jit_buf_put_id(buf, request_key);
+    jit_buf_put_u32(buf, request->cap_generation);
+    rmg_asked_encode(request, buf);
+    rmg_waiting_has_delayed(buf);
+}
+
+size_t rmg_waiting_delay_size(const struct rmg_request *request)
+{
+    return 8u + 8u + JIT_ID_BYTES + rmg_asked_size(request);
+}
+
+enum jit_err rmg_waiting_open(const uint8_t *bytes, size_t size, struct rmg_waiting_list *out)
+{
+    out->cur = jit_cursor_of(bytes, size);
+    uint32_t version = jit_get_u32(&out->cur);
+    if (out->cur.bad || out->cur.left == 0) {
+        return JIT_EFORMAT; /* an empty list is no attachment at all */
+    }
+    out->delayed = version == WAITING_DELAYED;
+    return out->delayed || version == WAITING_VERSION ? JIT_OK : JIT_EVERSION;
+}
+
+enum jit_err rmg_waiting_next(struct rmg_waiting_list *list, struct rmg_waiting *out)
+{
+    struct jit_cursor *cur = &list->cur;
     if (cur->left == 0 && !cur->bad) {
         return JIT_ENOENT;
     }
-    out->retries = jit_get_u32(cur);
+    *out = (struct rmg_waiting){.retries = jit_get_u32(cur)};
+    if (out->retries == 0 && list->delayed) {
+        out->due = jit_get_u64(cur);
+        jit_get_id(cur, &out->request_key);
+    }
     out->cap_generation = jit_get_u32(cur);
-    if (cur->bad || out->retries < 1 || out->retries > JIT_RETRY_MAX) {
+    if (cur->bad || out->retries > JIT_RETRY_MAX || (out->retries == 0 && out->due == 0)) {
         return JIT_EFORMAT;
     }
     enum jit_err err = rmg_asked_next(cur, &out->asked);

@@ -4,6 +4,9 @@
 
 const char *rmg_script_refuses(const struct rmg_rule *rule)
 {
+    if (rule->delay > 0) {
+        return "`after`";
+    }
     if (rule->draw.size > 0) {
         return "`chance` and `random` in `where`";
     }

@@ -283,6 +283,11 @@ void lang_print_rule_head(const struct lang_rule_node *rule, struct jit_buf *out
         snprintf(text, sizeof text, " priority %d", priority);
         lang_put(out, text);
     }
+    if (rule->pub.rule.delay > 0) {
+        lang_put(out, " after ");
+        lang_put_number(out, rule->pub.rule.delay);
+        lang_put(out, rule->pub.rule.delay == 1 ? " tick" : " ticks");
+    }
     if (rule->pub.rule.retry > 0) {
         lang_put(out, " on conflict retry ");
         lang_put_number(out, rule->pub.rule.retry);

@@ -130,6 +130,12 @@ static bool link_run(struct lang_parser *p, struct lang_process_node *process,
                   rule->name.text);
         return lang_help(p, "write `apply all at most N ticks`");
     }
+    if (process->pub.apply == LANG_APPLY_ONCE && rule->pub.rule.delay > 0) {
+        lang_fail(p, node->rule.at, node->rule.span,
+                  "`once` ends when something is asked for, and `%.60s` is applied later",
+                  rule->name.text);
+        return lang_help(p, "write `apply all at most N ticks`");
+    }
     return link_rule(p, rule, node, run);
 }
 

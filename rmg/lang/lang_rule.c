@@ -89,6 +89,26 @@ static bool parse_conflict(struct lang_parser *p, struct lang_rule_node *rule)
     return true;
 }
 
+/* `after 3 ticks` */
+static bool parse_delay(struct lang_parser *p, struct lang_rule_node *rule)
+{
+    struct lang_expr *ticks = NULL;
+    if (!lang_take_constant(p, "after how many ticks", &ticks)) {
+        return false;
+    }
+    if (ticks->codec != RMG_CODEC_I64 || ticks->datum.as.i64 < 1 ||
+        ticks->datum.as.i64 > JIT_DELAY_MAX) {
+        lang_fail(p, ticks->at, ticks->size,
+                  "a rule is applied 1 to %u ticks after it was asked for", JIT_DELAY_MAX);
+        return lang_help(p, "in the same tick is what holds without a word");
+    }
+    rule->pub.rule.delay = (uint32_t)ticks->datum.as.i64;
+    if (!lang_take_word(p, "ticks") && !lang_take_word(p, "tick")) {
+        return lang_expected(p, "`ticks`");
+    }
+    return true;
+}
+
 static bool parse_head(struct lang_parser *p, struct lang_rule_node *rule)
 {
     bool priority = false;
@@ -112,6 +132,13 @@ static bool parse_head(struct lang_parser *p, struct lang_rule_node *rule)
             }
             conflict = true;
             if (!parse_conflict(p, rule)) {
+                return false;
+            }
+        } else if (lang_take_word(p, "after")) {
+            if (rule->pub.rule.delay > 0) {
+                return lang_fail(p, word.at, word.size, "this rule has `after` already");
+            }
+            if (!parse_delay(p, rule)) {
                 return false;
             }
         } else {

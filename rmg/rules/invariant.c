@@ -24,8 +24,9 @@ static bool hangs_together(const struct rmg_rule *rule)
 
 const char *rmg_invariant_wrong(const struct rmg_rule *program)
 {
-    if (program->param_count > 0 || program->priority != 0 || program->retry != 0) {
-        return "an invariant has no parameters, no priority and no conflicts";
+    if (program->param_count > 0 || program->priority != 0 || program->retry != 0 ||
+        program->delay != 0) {
+        return "an invariant has no parameters, no priority, no conflicts and no delay";
     }
     if (program->create_count > 0 || program->update_count > 0) {
         return "an invariant changes nothing";

@@ -342,7 +342,7 @@ static enum rmg_result verify_all(struct verify *v)
     if (result == RMG_APPLIED) {
         result = verify_deletions(v);
     }
-    if (result == RMG_APPLIED) {
+    if (result == RMG_APPLIED && !v->match->drawn) {
         result = rmg_probe_condition(&v->probe, rule->draw);
     }
     for (uint32_t i = 0; i < rule->update_count && result == RMG_APPLIED; i++) {

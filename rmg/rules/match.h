@@ -26,6 +26,7 @@ struct rmg_match {
     struct jit_id key;              /* match_key: draws depend on it */
     struct jit_id request_key;      /* created ids derive from it; a worker leaves it zero */
     const struct jit_id *root_node; /* of the instance, which no rule may delete; NULL: unknown */
+    bool drawn; /* the conditions with chance and random held before, and are not asked again */
 };
 
 void rmg_match_key(const struct rmg_rule *rule, const struct jit_id *instance,

@@ -10,7 +10,9 @@
 
 #define MAGIC          0x4c55524au /* "JRUL" */
 #define MAJOR          1u
-#define MINOR_MAX      1u /* 0: a program that says nothing newer */
+#define MINOR_MAX      2u /* 0: a program that says nothing newer */
+#define MINOR_DELAY    2u /* from here on `retry` has the delay above its first byte */
+#define DELAY_SHIFT    8u
 #define FLAG_EDGE      1u
 #define FLAG_DELETED   2u
 #define FLAG_TYPED     4u
@@ -178,6 +180,9 @@ static bool has_newer(struct rmg_expr expr)
 /* The lowest version that can say it, so that a rule has one program. */
 static uint16_t minor_of(const struct rmg_rule *rule)
 {
+    if (rule->delay > 0) {
+        return MINOR_DELAY;
+    }
     bool newer = rule->equal_count > 0 || rule->aggregate_count > 0 || rule->value_count > 0;
     for (uint32_t i = 0; i < rule->negative_count; i++) {
         const struct rmg_rule_near *near = &rule->negatives[i];
@@ -203,7 +208,7 @@ enum jit_err rmg_rule_encode(const struct rmg_rule *rule, struct jit_buf *buf)
     jit_buf_put_u16(buf, minor_of(rule));
     jit_buf_put_u32(buf, 0);
     jit_buf_put_u32(buf, (uint32_t)rule->priority);
-    jit_buf_put_u32(buf, rule->retry);
+    jit_buf_put_u32(buf, rule->retry | rule->delay << DELAY_SHIFT);
     jit_buf_put_u8(buf, (uint8_t)rule->param_count);
     jit_buf_put_u8(buf, (uint8_t)rule->element_count);
     jit_buf_put_u8(buf, (uint8_t)rule->negative_count);
@@ -474,6 +479,10 @@ static enum jit_err get_header(struct jit_cursor *cur, size_t size, struct rmg_r
     uint32_t total = jit_get_u32(cur);
     out->priority = (int32_t)jit_get_u32(cur);
     out->retry = jit_get_u32(cur);
+    if (minor >= MINOR_DELAY) {
+        out->delay = out->retry >> DELAY_SHIFT;
+        out->retry &= (1u << DELAY_SHIFT) - 1;
+    }
     out->param_count = jit_get_u8(cur);
     out->element_count = jit_get_u8(cur);
     out->negative_count = jit_get_u8(cur);

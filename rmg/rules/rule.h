@@ -199,6 +199,8 @@ struct rmg_rule {
     struct jit_id hash; /* BLAKE3 of the program bytes; set by decode */
     int32_t priority;
     uint32_t retry; /* on conflict: how often it is tried again, at most JIT_RETRY_MAX; 0 reject */
+    uint32_t
+        delay; /* ticks from a request to its rewrite, at most JIT_DELAY_MAX; 0: the same tick */
     uint32_t param_count;
     uint32_t element_count;
     uint32_t equal_count;

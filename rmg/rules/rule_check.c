@@ -402,7 +402,7 @@ enum jit_err rmg_rule_check(struct rmg_rule *rule)
     if (err == JIT_OK) {
         err = check_updates(rule);
     }
-    if (err == JIT_OK && rule->retry > JIT_RETRY_MAX) {
+    if (err == JIT_OK && (rule->retry > JIT_RETRY_MAX || rule->delay > JIT_DELAY_MAX)) {
         err = JIT_ELIMIT;
     }
     if (err == JIT_OK) {

@@ -42,8 +42,12 @@ check_PROGRAMS += %D%/test_modes
 %C%_test_modes_CFLAGS = $(test_cflags)
 %C%_test_modes_LDADD = kernel/libkernel.la tests/libsim.la tests/libtest.la proc/guest/libguest.la \
 	kernel/core/libcore.la syscall/libsyscall.la rmg/librmg.la base/libbase.la $(CHECK_LIBS)
-check_PROGRAMS += %D%/test_retry
-%C%_test_retry_SOURCES = %D%/test_retry.c tests/lib/sim_kernel.c tests/lib/sim_kernel.h \
+check_PROGRAMS += %D%/test_delay %D%/test_retry
+%C%_test_delay_SOURCES = %D%/test_delay.c %D%/sim_records.h tests/lib/sim_kernel.c tests/lib/sim_kernel.h \
+	tools/genesis.c tools/genesis.h
+%C%_test_delay_CFLAGS = $(test_cflags)
+%C%_test_delay_LDADD = $(%C%_test_retry_LDADD)
+%C%_test_retry_SOURCES = %D%/test_retry.c %D%/sim_records.h tests/lib/sim_kernel.c tests/lib/sim_kernel.h \
 	tools/genesis.c tools/genesis.h
 %C%_test_retry_CFLAGS = $(test_cflags)
 %C%_test_retry_LDADD = kernel/libkernel.la tests/libsim.la tests/libtest.la proc/guest/libguest.la \

@@ -7,10 +7,8 @@
 
 #include "base/le.h"
 #include "kernel/pool.h"
-#include "rmg/engine/request.h"
+#include "tests/kernel/sim_records.h"
 #include "tests/lib/fault_heap.h"
-#include "tests/lib/sim_kernel.h"
-#include "tests/lib/tcase.h"
 
 /* Every cell may take either of its neighbours' parts, and so do many at once. */
 #define TEXT(conflict)                                                                             \
@@ -53,22 +51,6 @@ static void run_to(uint64_t tick)
                   sim.stopped ? sim.stop_text : "not at rest");
 }
 
-static struct kern_record_view view_of(size_t n)
-{
-    struct kern_record_view view;
-    ck_assert_uint_lt(n, sim.record_count);
-    ck_assert_int_eq(kern_record_decode(sim.records[n].payload, sim.records[n].payload_size, &view),
-                     JIT_OK);
-    return view;
-}
-
-static struct rmg_receipt receipt_of(const struct kern_record_view *view, uint64_t i)
-{
-    struct rmg_receipt receipt;
-    ck_assert_int_eq(kern_record_receipt(view, i, &receipt), JIT_OK);
-    return receipt;
-}
-
 /* How many requests of a record have this key, and how many of them are copies. */
 static void count_key(const struct kern_record_view *view, const struct jit_id *key, unsigned *all,
                       unsigned *copies, uint16_t *result)
@@ -76,7 +58,7 @@ static void count_key(const struct kern_record_view *view, const struct jit_id *
     *all = 0;
     *copies = 0;
     for (uint64_t i = 0; i < view->request_count; i++) {
-        struct rmg_receipt receipt = receipt_of(view, i);
+        struct rmg_receipt receipt = sim_receipt_of(view, i);
         if (jit_id_equal(&receipt.request_key, key)) {
             ++*all;
             *copies += receipt.result == RMG_DUPLICATE;
@@ -85,57 +67,17 @@ static void count_key(const struct kern_record_view *view, const struct jit_id *
     }
 }
 
-/* What the state holds for the next tick. */
-static size_t waiting_now(struct rmg_waiting *out, size_t capacity)
-{
-    struct rmg_version now = kern_core_version(sim.core);
-    struct jit_id proc;
-    struct jit_id root;
-    struct rmg_instance instance;
-    struct rmg_graph graph;
-    struct rmg_value value;
-    struct jit_cursor cur;
-    size_t count = 0;
-    kern_place_id("/proc", &proc, &root);
-    ck_assert_int_eq(rmg_store_instance(sim.store, &now, &proc, &instance), JIT_OK);
-    rmg_store_graph(sim.store, &instance, &graph);
-    enum jit_err err = rmg_attachment_get(&graph, RMG_PLANE_ALPHA, &root, RMG_WAITING_NAME,
-                                          sizeof RMG_WAITING_NAME - 1, &value);
-    if (err == JIT_ENOENT) {
-        return 0;
-    }
-    ck_assert_int_eq(err, JIT_OK);
-    ck_assert_int_eq(rmg_waiting_open(value.bytes, value.size, &cur), JIT_OK);
-    while (rmg_waiting_next(&cur, &out[count]) == JIT_OK) {
-        ck_assert_uint_lt(++count, capacity);
-    }
-    ck_assert_uint_gt(count, 0);
-    return count;
-}
-
-static uint64_t of_result(uint16_t result)
-{
-    uint64_t count = 0;
-    for (size_t n = 0; n < sim.record_count; n++) {
-        struct kern_record_view view = view_of(n);
-        for (uint64_t i = 0; i < view.request_count; i++) {
-            count += receipt_of(&view, i).result == result;
-        }
-    }
-    return count;
-}
-
 /* The state has exactly those whose receipts say so, in their order. */
 static void check_list(const struct kern_record_view *view)
 {
     static struct rmg_waiting list[256];
-    const size_t waiting = waiting_now(list, 256);
+    const size_t waiting = sim_waiting_now(&sim, list, 256);
     struct jit_cursor cur = jit_cursor_of(view->requests, view->requests_size);
     size_t next = 0;
     for (uint64_t i = 0; i < view->request_count; i++) {
         struct rmg_asked asked;
         ck_assert_int_eq(rmg_asked_next(&cur, &asked), JIT_OK);
-        if (receipt_of(view, i).result == RMG_RETRIED) {
+        if (sim_receipt_of(view, i).result == RMG_RETRIED) {
             ck_assert_uint_lt(next, waiting);
             ck_assert_uint_ge(list[next].retries, 1);
             ck_assert_uint_le(list[next].retries, TIMES);
@@ -157,14 +99,14 @@ START_TEST(who_loses_comes_again)
     begin(TEXT("retry 2"), 1);
     for (uint64_t tick = 1; tick <= TICKS; tick++) {
         run_to(tick);
-        struct kern_record_view view = view_of(tick - 1);
+        struct kern_record_view view = sim_view_of(&sim, tick - 1);
         check_list(&view);
     }
     for (size_t n = 0; n + 1 < sim.record_count; n++) {
-        struct kern_record_view view = view_of(n);
-        struct kern_record_view next = view_of(n + 1);
+        struct kern_record_view view = sim_view_of(&sim, n);
+        struct kern_record_view next = sim_view_of(&sim, n + 1);
         for (uint64_t i = 0; i < view.request_count; i++) {
-            struct rmg_receipt receipt = receipt_of(&view, i);
+            struct rmg_receipt receipt = sim_receipt_of(&view, i);
             unsigned all = 0;
             unsigned copies = 0;
             uint16_t result = UINT16_MAX;
@@ -172,7 +114,7 @@ START_TEST(who_loses_comes_again)
                 gave_up++; /* it has lost TIMES times before */
                 ck_assert_uint_ge(n, TIMES);
                 for (size_t back = 1; back <= TIMES; back++) {
-                    struct kern_record_view before = view_of(n - back);
+                    struct kern_record_view before = sim_view_of(&sim, n - back);
                     count_key(&before, &receipt.request_key, &all, &copies, &result);
                     ck_assert_uint_eq(result, RMG_RETRIED);
                 }
@@ -198,10 +140,10 @@ START_TEST(reject_is_left_alone)
 {
     begin(TEXT("reject"), 1);
     run_to(TICKS);
-    ck_assert_uint_gt(of_result(RMG_CONFLICT), 20);
-    ck_assert_uint_eq(of_result(RMG_RETRIED), 0);
+    ck_assert_uint_gt(sim_count_results(&sim, RMG_CONFLICT), 20);
+    ck_assert_uint_eq(sim_count_results(&sim, RMG_RETRIED), 0);
     struct rmg_waiting none[1];
-    ck_assert_uint_eq(waiting_now(none, 1), 0);
+    ck_assert_uint_eq(sim_waiting_now(&sim, none, 1), 0);
     end();
 }
 END_TEST
@@ -280,13 +222,13 @@ START_TEST(a_process_that_is_gone_asks_no_more)
     begin(TEXT("retry 2"), 3);
     run_to(4);
     struct rmg_waiting list[256];
-    ck_assert_uint_gt(waiting_now(list, 256), 0);
+    ck_assert_uint_gt(sim_waiting_now(&sim, list, 256), 0);
     ck_assert(sim_kernel_kill(&sim, 0, STEPS));
     ck_assert(sim_kernel_kill(&sim, 1, STEPS));
     run_to(7);
-    ck_assert_uint_eq(view_of(5).request_count, 0);
-    ck_assert_uint_eq(view_of(6).request_count, 0);
-    ck_assert_uint_eq(waiting_now(list, 256), 0);
+    ck_assert_uint_eq(sim_view_of(&sim, 5).request_count, 0);
+    ck_assert_uint_eq(sim_view_of(&sim, 6).request_count, 0);
+    ck_assert_uint_eq(sim_waiting_now(&sim, list, 256), 0);
     end();
 }
 END_TEST
@@ -305,14 +247,14 @@ START_TEST(limits_count_them)
           3);
     run_to(TICKS);
     for (size_t n = 0; n < sim.record_count; n++) {
-        struct kern_record_view view = view_of(n);
+        struct kern_record_view view = sim_view_of(&sim, n);
         unsigned within = 0;
         for (uint64_t i = 0; i < view.request_count; i++) {
-            within += receipt_of(&view, i).result != RMG_OVER_QUOTA;
+            within += sim_receipt_of(&view, i).result != RMG_OVER_QUOTA;
         }
         ck_assert_uint_eq(within, 9);
     }
-    ck_assert_uint_gt(of_result(RMG_RETRIED), 0);
+    ck_assert_uint_gt(sim_count_results(&sim, RMG_RETRIED), 0);
     end();
 }
 END_TEST
@@ -321,7 +263,7 @@ END_TEST
 
 static size_t count_list(const uint8_t *bytes, size_t size, enum jit_err *err)
 {
-    struct jit_cursor cur;
+    struct rmg_waiting_list cur;
     struct rmg_waiting waiting;
     size_t count = 0;
     *err = rmg_waiting_open(bytes, size, &cur);
@@ -360,7 +302,7 @@ START_TEST(lies_are_refused)
         ck_assert_uint_eq(count_list(buf.data, buf.size, &err), 0);
         ck_assert_int_eq(err, JIT_EFORMAT);
     }
-    jit_put_le32(buf.data, 2);
+    jit_put_le32(buf.data, 3);
     ck_assert_uint_eq(count_list(buf.data, buf.size, &err), 0);
     ck_assert_int_eq(err, JIT_EVERSION);
     jit_buf_release(&buf);

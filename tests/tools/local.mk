@@ -108,7 +108,7 @@ dist_check_SCRIPTS += %D%/test_first_start.sh %D%/test_kill_each.sh %D%/test_sal
 noinst_PROGRAMS += %D%/forge
 %C%_forge_CFLAGS = $(AM_CFLAGS)
 %C%_forge_LDADD = $(tools_libs)
-dist_check_SCRIPTS += %D%/test_replay.sh
+dist_check_SCRIPTS += %D%/test_delay.sh %D%/test_replay.sh
 
 # A worker that uses its whole space.
 noinst_PROGRAMS += %D%/brancher

@@ -129,7 +129,7 @@ static size_t count_waiting(uint32_t retries)
     struct rmg_graph graph;
     struct rmg_value value;
     struct rmg_waiting waiting;
-    struct jit_cursor cur;
+    struct rmg_waiting_list cur;
     size_t count = 0;
     must(rmg_store_instance(bed.store, &bed.version, &bed.instance, &instance));
     rmg_store_graph(bed.store, &instance, &graph);

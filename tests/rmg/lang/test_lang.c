@@ -53,7 +53,7 @@ static const char *const golden[] = {
     "good_conditions", "bad_near",          "good_exec",     "bad_exec",         "good_scripts",
     "bad_scripts",     "good_modes",        "bad_modes",     "good_grants",      "bad_grants",
     "good_invariants", "bad_invariants",    "good_apply",    "bad_apply",        "good_explore",
-    "bad_explore"};
+    "bad_explore",     "good_delay",        "bad_delay"};
 
 START_TEST(golden_file) /* _i = which */
 {

@@ -392,6 +392,10 @@ BREAK(put_to_created, s->updates[1].kind = RMG_UPDATE_PUT;
       s->updates[1].target = RMG_RULE_CREATED | 0)
 BREAK(retry, s->rule.retry = JIT_RETRY_MAX)
 BREAK(retry_more, s->rule.retry = JIT_RETRY_MAX + 1)
+BREAK(delay, s->rule.delay = JIT_DELAY_MAX)
+BREAK(delay_more, s->rule.delay = JIT_DELAY_MAX + 1)
+BREAK(delay_retry, s->rule.delay = 7, s->rule.retry = JIT_RETRY_MAX)
+BREAK(delay_retry_more, s->rule.delay = 7, s->rule.retry = JIT_RETRY_MAX + 1)
 
 #define ROW(name, err)                                                                             \
     {                                                                                              \
@@ -471,6 +475,10 @@ static const struct {
     ROW(put_to_created, JIT_EFORMAT),
     ROW(retry, JIT_OK),
     ROW(retry_more, JIT_ELIMIT),
+    ROW(delay, JIT_OK),
+    ROW(delay_more, JIT_ELIMIT),
+    ROW(delay_retry, JIT_OK),
+    ROW(delay_retry_more, JIT_ELIMIT),
 };
 
 START_TEST(broken) /* _i = row */
