@@ -90,6 +90,12 @@ static void slot_text(const struct why *w, const struct rmg_slot *slot, struct d
         delta_place(&w->delta, &place, text);
         return;
     }
+    if (slot->kind == RMG_SLOT_EXTENT || slot->kind == RMG_SLOT_VALUES) {
+        delta_add(text, "%.*s%sall %s", (int)slot->name_size,
+                  slot->name_size == 0 ? "" : slot->name, slot->name_size == 0 ? "" : " of ",
+                  delta_type(&w->delta, &slot->id, hex));
+        return;
+    }
     place.part = RMG_PART_NODE;
     delta_add(text, "%s %s edges of ",
               jit_id_is_zero(&slot->type) ? "all" : delta_type(&w->delta, &slot->type, hex),

@@ -327,6 +327,7 @@ void kern_commit_tick(struct kern_core *core)
         .asker_count = core->process_count,
         .invariants = (const struct rmg_rule *const *)core->config->invariants,
         .invariant_count = core->config->invariant_count,
+        .sought = core->config->sought,
         .requests = core->requests,
         .request_count = count,
         .quotas = core->quotas,

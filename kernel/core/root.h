@@ -8,6 +8,7 @@
 #ifndef JIT_KERNEL_CORE_ROOT_H
 #define JIT_KERNEL_CORE_ROOT_H
 
+#include "rmg/rules/sought.h"
 #include "rmg/change/collect.h"
 #include "rmg/rules/rule.h"
 #include "rmg/schema/schema.h"
@@ -155,7 +156,8 @@ struct kern_config {
     const uint8_t **programs; /* their bytes, and */
     uint32_t *program_sizes;
     uint32_t invariant_count;
-    struct rmg_rule **invariants; /* ascending by the ids of their nodes (rmg/rules/invariant.h) */
+    struct rmg_rule **invariants;  /* ascending by the ids of their nodes (rmg/rules/invariant.h) */
+    struct rmg_sought_list sought; /* by rules and invariants */
     struct kern_process_config *processes; /* ascending by name bytes, then index */
     struct kern_root_owner *owners;        /* ascending by object */
     uint32_t owner_count;

@@ -226,6 +226,23 @@ static enum jit_err read_invariants(struct reader *r, const struct rmg_graph *sy
                : each_of_type(r, sys, KERN_INVARIANT_TYPE, read_invariant);
 }
 
+/* ---- extents of fields ---- */
+
+static enum jit_err list_sought(struct reader *r)
+{
+    struct kern_config *config = r->config;
+    enum jit_err err = JIT_OK;
+    for (uint32_t i = 0; i < config->rule_count && err == JIT_OK; i++) {
+        err = rmg_sought_add(r->heap, &config->sought, config->rules[i]);
+    }
+    for (uint32_t i = 0; i < config->invariant_count && err == JIT_OK; i++) {
+        err = rmg_sought_add(r->heap, &config->sought, config->invariants[i]);
+    }
+    return err == JIT_ELIMIT
+               ? wrong(r, "the rules in /sys ask for more than 1,024 fields of nodes anywhere")
+               : err;
+}
+
 /* ---- processes ---- */
 
 static enum jit_err decode_runs(struct reader *r, struct kern_process_config *process,
@@ -748,6 +765,9 @@ enum jit_err kern_config_read(struct jit_heap *heap, const struct rmg_store *sto
         err = read_invariants(&r, &sys);
     }
     if (err == JIT_OK) {
+        err = list_sought(&r);
+    }
+    if (err == JIT_OK) {
         err = read_processes(&r, &proc);
     }
     if (err == JIT_OK) {
@@ -778,6 +798,7 @@ void kern_config_free(struct jit_heap *heap, struct kern_config *config)
         rmg_rule_free(heap, config->invariants[i]);
     }
     heap->free(heap, config->invariants);
+    rmg_sought_release(heap, &config->sought);
     for (uint32_t i = 0; i < config->process_count; i++) {
         struct kern_process_config *process = &config->processes[i];
         for (uint32_t k = 0; process->runs != NULL && k < process->run_count; k++) {

@@ -310,7 +310,7 @@ static bool collect_read(void *user, const struct rmg_use *use)
     c->reads = data;
     struct rmg_slot *slot = &c->reads[c->read_count++];
     *slot = use->slot;
-    if (slot->kind == RMG_SLOT_ALPHA || slot->kind == RMG_SLOT_BETA) {
+    if (rmg_slot_is_named(slot->kind)) {
         slot->name = copy_of(c, slot->name, slot->name_size);
     }
     return c->err == JIT_OK;

@@ -224,11 +224,12 @@ static enum jit_err map_seen(struct jit_hasher *hasher, const struct rmg_graph *
     return JIT_OK;
 }
 
-static enum jit_err parts_seen(const struct rmg_graph *graph, bool nodes, struct jit_id *out)
+static enum jit_err parts_seen(const struct rmg_graph *graph, enum rmg_map first, bool nodes,
+                               struct jit_id *out)
 {
     struct jit_hasher hasher;
     jit_hasher_init_key(&hasher, JIT_K_SEEN);
-    enum jit_err err = map_seen(&hasher, graph, RMG_EDGES);
+    enum jit_err err = map_seen(&hasher, graph, first);
     if (err == JIT_OK && nodes) {
         err = map_seen(&hasher, graph, RMG_NODES);
     }
@@ -254,9 +255,11 @@ enum jit_err rmg_slot_seen(const struct rmg_graph *graph, const struct rmg_slot 
     case RMG_SLOT_BETA:
         break;
     case RMG_SLOT_INCIDENCE:
-        return parts_seen(graph, false, out);
+        return parts_seen(graph, RMG_EDGES, false, out);
     case RMG_SLOT_EXTENT:
-        return parts_seen(graph, true, out);
+        return parts_seen(graph, RMG_EDGES, true, out);
+    case RMG_SLOT_VALUES:
+        return parts_seen(graph, RMG_ALPHA, true, out);
     }
     return patch_prior(graph, &op, out);
 }

@@ -73,8 +73,8 @@ void rmg_branch_id(const struct jit_id *process, uint64_t base_tick, uint64_t co
                    struct jit_id *out);
 
 /* What was seen in a slot, as a hash: of an element or an attachment its value, zero if there is
- * none; of an incidence or an extent what it is a part of, which is equal if nothing of it has
- * changed (docs/spec/sws.md). Errors: JIT_ECORRUPT. */
+ * none; of an incidence or an extent (of a field as well) what it is a part of, which is equal if
+ * nothing of it has changed (docs/spec/sws.md). Errors: JIT_ECORRUPT. */
 JIT_MUST_CHECK enum jit_err rmg_slot_seen(const struct rmg_graph *graph,
                                           const struct rmg_slot *slot, struct jit_id *out);
 

@@ -59,6 +59,7 @@ void rmg_engine_free(struct rmg_engine *engine)
         rmg_scratch_release(&engine->hands[h].arena);
         jit_buf_release(&engine->hands[h].patch);
     }
+    eng_indexes_release(engine);
     rmg_scratch_release(&engine->arena);
     jit_buf_release(&engine->patch);
     jit_buf_release(&engine->waiting);
@@ -166,6 +167,9 @@ static enum jit_err run(struct rmg_engine *engine, struct rmg_tick_input *input,
         err = eng_events(engine);
     }
     if (err == JIT_OK) {
+        err = eng_indexes(engine);
+    }
+    if (err == JIT_OK) {
         err = eng_verify(engine, &output->slots);
     }
     if (err == JIT_OK) {
@@ -193,6 +197,7 @@ enum jit_err rmg_engine_tick(struct rmg_engine *engine, struct rmg_tick_input *i
     enum jit_err err = run(engine, input, output, &ordered);
     if (err == JIT_OK) {
         finish(engine, output);
+        eng_indexes_follow(engine, &output->version);
     } else {
         if (ordered) {
             eng_order_undo(engine, input);

@@ -86,6 +86,9 @@ struct rmg_tick_input {
      * request that would make one gets INVARIANT, with the index of it as its blocker. */
     const struct rmg_rule *const *invariants;
     uint32_t invariant_count;
+    /* Of all rules and invariants that are ever asked for on this graph: who changes such a field
+     * says so in its footprint (rmg/rules/sought.h). */
+    struct rmg_sought_list sought;
     struct rmg_request *requests; /* reordered into canonical order */
     uint32_t request_count;
     uint64_t *quotas; /* requests still allowed, by group; charged in canonical order */

@@ -53,7 +53,7 @@ static const struct eng_instance *instance_of(const struct judging *j, const str
 
 static enum jit_err add_read(struct judging *j, const struct rmg_slot *slot, uint32_t instance)
 {
-    const bool named = slot->kind == RMG_SLOT_ALPHA || slot->kind == RMG_SLOT_BETA;
+    const bool named = rmg_slot_is_named(slot->kind);
     struct eng_use use = {.id = slot->id,
                           .rest = "",
                           .instance = instance,
@@ -386,13 +386,14 @@ static enum jit_err use(struct judging *j, const struct weighed *w)
     for (size_t i = from; err == JIT_OK && i < list->count && is_attachment(op); i++) {
         struct eng_use *one = &list->at[i];
         bool slot = one->kind == RMG_SLOT_ALPHA || one->kind == RMG_SLOT_BETA;
+        bool is_element = one->kind == RMG_SLOT_NODE || one->kind == RMG_SLOT_EDGE;
         if (slot && w->kept->join != RMG_JOIN_NONE) {
             one->access = RMG_ACCESS_BLIND;
             one->join = w->kept->join;
             one->delta =
                 w->kept->join == RMG_JOIN_SUM ? w->kept->delta : (int64_t)op->attachment.value.size;
             one->base = w->kept->base;
-        } else if (!slot && op->kind == RMG_OP_SET_ATTACHMENT && jit_id_is_zero(&w->now) &&
+        } else if (is_element && op->kind == RMG_OP_SET_ATTACHMENT && jit_id_is_zero(&w->now) &&
                    w->there) {
             one->access = RMG_ACCESS_WRITE;
             list->bytes += eng_slot_size(one);

@@ -79,6 +79,14 @@ struct eng_instance {
     bool entered; /* somebody who has won reads in it: the way to it is marked */
 };
 
+/* Nodes of an instance by their values, from tick to tick; the hashes say of which version. */
+struct eng_index {
+    struct jit_id instance;
+    struct jit_id skeleton;
+    struct jit_id attachments;
+    struct rmg_index *index;
+};
+
 /* What the engine knows of a request, at the same index. */
 struct eng_req {
     struct jit_id match_key;
@@ -209,6 +217,9 @@ struct rmg_engine {
     bool held;              /* a node was not deleted in its turn: it still had edges */
     struct eng_hand *hands; /* RMG_HANDS; NULL: none were needed yet */
 
+    struct eng_index *indexes; /* from tick to tick */
+    size_t index_capacity;
+    uint32_t index_count;
     /* From tick to tick: totals of the newest version, so that they need no walk. */
     bool totals_known;
     struct jit_id totals_root;
@@ -248,6 +259,12 @@ static inline void eng_sort(struct eng_sort *sort, size_t count,
 
 JIT_MUST_CHECK enum jit_err eng_order(struct rmg_engine *engine, struct rmg_tick_input *input);
 void eng_order_undo(struct rmg_engine *engine, struct rmg_tick_input *input); /* the quotas */
+
+/* ---- nodes by values (engine_index.c) ---- */
+/* What the requests ask for is ready in the graphs of their instances. */
+JIT_MUST_CHECK enum jit_err eng_indexes(struct rmg_engine *engine);
+void eng_indexes_follow(struct rmg_engine *engine, const struct rmg_version *version);
+void eng_indexes_release(struct rmg_engine *engine);
 
 /* ---- verify (engine_verify.c): each on its own ---- */
 /* Task `chunk_index` of those that verify engine->todo. */

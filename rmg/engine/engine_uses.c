@@ -36,6 +36,49 @@ static enum jit_err use_extent(struct rmg_engine *engine, struct eng_uses *list,
                                         .join = RMG_JOIN_MEMBERS});
 }
 
+static enum jit_err use_values(struct rmg_engine *engine, struct eng_uses *list, uint32_t instance,
+                               const struct rmg_sought *sought)
+{
+    return eng_add_use(engine, list,
+                       (struct eng_use){.id = sought->type,
+                                        .rest = sought->name,
+                                        .instance = instance,
+                                        .kind = RMG_SLOT_VALUES,
+                                        .access = RMG_ACCESS_BLIND,
+                                        .join = RMG_JOIN_MEMBERS,
+                                        .name_size = (uint8_t)sought->name_size});
+}
+
+/* A node comes, goes or gets another type, with whatever fields. */
+static enum jit_err use_all_values(struct rmg_engine *engine, struct eng_uses *list,
+                                   uint32_t instance, const struct jit_id *type)
+{
+    const struct rmg_sought_list *sought = &engine->input->sought;
+    enum jit_err err = JIT_OK;
+    for (uint32_t i = rmg_sought_of_type(sought, type);
+         i < sought->count && jit_id_equal(&sought->at[i].type, type) && err == JIT_OK; i++) {
+        err = use_values(engine, list, instance, &sought->at[i]);
+    }
+    return err;
+}
+
+/* A field of a node that is there; one that comes with it has been spoken of. */
+static enum jit_err use_value(struct rmg_engine *engine, struct eng_uses *list, uint32_t instance,
+                              const struct rmg_op *op)
+{
+    const struct rmg_sought_list *sought = &engine->input->sought;
+    struct jit_id type;
+    if (sought->count == 0 || !engine->instances[instance].exists) {
+        return JIT_OK;
+    }
+    enum jit_err err = rmg_node_type(&engine->instances[instance].graph, &op->id, &type);
+    if (err != JIT_OK) {
+        return err == JIT_ENOENT ? JIT_OK : err;
+    }
+    uint32_t at = rmg_sought_find(sought, &type, op->attachment.name, op->attachment.name_size);
+    return at < sought->count ? use_values(engine, list, instance, &sought->at[at]) : JIT_OK;
+}
+
 /* One end of an edge: its incidence by type and, as rules use it, of all types (type zero). */
 static enum jit_err use_end(struct rmg_engine *engine, struct eng_uses *list, uint32_t instance,
                             const struct jit_id *node, enum rmg_direction direction,
@@ -83,6 +126,7 @@ static enum jit_err use_node_op(struct rmg_engine *engine, struct eng_uses *list
         use_element(engine, list, instance, RMG_SLOT_NODE, &op->id, RMG_ACCESS_WRITE);
     if (err == JIT_OK && op->kind == RMG_OP_UPSERT_NODE) {
         err = use_extent(engine, list, instance, &op->type);
+        err = err == JIT_OK ? use_all_values(engine, list, instance, &op->type) : err;
     }
     if (err != JIT_OK || !engine->instances[instance].exists) {
         return err;
@@ -90,6 +134,7 @@ static enum jit_err use_node_op(struct rmg_engine *engine, struct eng_uses *list
     err = rmg_node_type(&engine->instances[instance].graph, &op->id, &old);
     if (err == JIT_OK) {
         err = use_extent(engine, list, instance, &old);
+        err = err == JIT_OK ? use_all_values(engine, list, instance, &old) : err;
     }
     return err == JIT_ENOENT ? JIT_OK : err;
 }
@@ -125,6 +170,9 @@ static enum jit_err use_attachment_op(struct rmg_engine *engine, struct eng_uses
                           .name_size = (uint8_t)op->attachment.name_size};
     assert(op->attachment.name_size <= JIT_NAME_BYTES_MAX);
     enum jit_err err = eng_add_use(engine, list, use);
+    if (err == JIT_OK && alpha) {
+        err = use_value(engine, list, instance, op);
+    }
     return err == JIT_OK
                ? use_element(engine, list, instance, alpha ? RMG_SLOT_NODE : RMG_SLOT_EDGE, &op->id,
                              RMG_ACCESS_READ)

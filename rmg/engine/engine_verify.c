@@ -546,7 +546,8 @@ static enum jit_err verify_one(struct rmg_engine *engine, struct eng_chunk *chun
                               .key = req->match_key,
                               .request_key = req->request_key,
                               .root_node = &instance->root_node,
-                              .drawn = request->due};
+                              .drawn = request->due,
+                              .sought = &engine->input->sought};
     uint32_t slots = 0;
 
     req->slots = 0;

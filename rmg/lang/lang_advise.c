@@ -258,6 +258,19 @@ static void put_thing(const struct lang_advisor *a, const struct advised *rule,
             lang_put(out, "of some type");
         }
         break;
+    case RMG_SLOT_VALUES:
+        if (use->name == NULL) {
+            lang_put(out, "all fields");
+        } else {
+            lang_print_name(use->name, use->name_size, out);
+        }
+        lang_put(out, " of all ");
+        if (use->types == RMG_USE_OF_TYPE) {
+            put_type(a, &use->type, out);
+        } else {
+            lang_put(out, "of some type");
+        }
+        break;
     }
 }
 
@@ -286,8 +299,9 @@ static enum lang_words words_of(const struct rmg_rule_use *use)
 /* Rows that say again what another one says. */
 static bool worth_saying(const struct rmg_rule_use *use)
 {
-    return !(use->kind == RMG_SLOT_INCIDENCE && use->types == RMG_USE_OF_ALL &&
-             use->access == RMG_ACCESS_BLIND);
+    return use->access != RMG_ACCESS_BLIND ||
+           !((use->kind == RMG_SLOT_INCIDENCE && use->types == RMG_USE_OF_ALL) ||
+             use->kind == RMG_SLOT_VALUES);
 }
 
 /* One text after the other, each once: a list of texts that end with NUL. */

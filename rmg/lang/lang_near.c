@@ -225,10 +225,6 @@ static bool check_near(struct near_check *c)
                                                        : "a node alone needs a type");
             return lang_help(p, "%s", shape_of(c));
         }
-        if (first->assigns != NULL) {
-            return lang_refuse(p, first->at, first->size, "{field = value} of a node alone",
-                               "write (:Type) without values");
-        }
     } else if (!check_way(c)) {
         return false;
     }

@@ -87,6 +87,7 @@ struct footprint {
     uint32_t extent_count;
     struct incidence incidences[INCIDENCES_MAX];
     struct extent extents[2 * JIT_PATTERN_ELEMENTS_MAX + NEARS_MAX];
+    uint64_t changed[RMG_SOUGHT_MAX / 64]; /* of match->sought: fields of some node, a bit each */
 };
 
 static bool emit_element(const struct footprint *f, bool is_edge, const struct jit_id *id,
@@ -147,6 +148,17 @@ static void add_extent(struct footprint *f, const struct jit_id *type, bool read
     }
     at->read = at->read || read;
     at->blind = at->blind || !read;
+}
+
+/* A field of a node of this type is set, joined or cleared. */
+static void note_changed(struct footprint *f, const struct jit_id *type, const char *name,
+                         uint32_t name_size)
+{
+    const struct rmg_sought_list *sought = f->match->sought;
+    uint32_t at = sought == NULL ? 0 : rmg_sought_find(sought, type, name, name_size);
+    if (sought != NULL && at < sought->count) {
+        f->changed[at / 64] |= (uint64_t)1 << at % 64;
+    }
 }
 
 /* An edge comes or goes. */
@@ -246,7 +258,9 @@ static bool footprint_nears(struct footprint *f)
     for (uint32_t i = 0; i < rule->negative_count + rule->aggregate_count; i++) {
         const struct rmg_rule_near *near = rmg_rule_near_at(rule, i);
         if (near->alone) {
-            add_extent(f, &near->other_type, true);
+            if (near->value_count == 0) { /* else footprint_values */
+                add_extent(f, &near->other_type, true);
+            }
         } else {
             add_incidence(f, near->element, near->direction,
                           near->edge_typed ? &near->edge_type : &any_type, true);
@@ -290,7 +304,7 @@ static int64_t delta_of(const struct rmg_effect *effect, const struct rmg_rule_u
     return 0;
 }
 
-static bool footprint_attachments(const struct footprint *f)
+static bool footprint_attachments(struct footprint *f)
 {
     const struct rmg_rule *rule = f->match->rule;
     for (uint32_t i = 0; i < rule->field_count; i++) {
@@ -310,6 +324,9 @@ static bool footprint_attachments(const struct footprint *f)
         use.slot.instance = f->match->instance;
         use.slot.name = clear.name;
         use.slot.name_size = clear.name_size;
+        if (!is_edge) {
+            note_changed(f, &f->effect->types[clear.element], clear.name, clear.name_size);
+        }
         if (!f->emit(f->user, &use)) {
             return false;
         }
@@ -324,7 +341,84 @@ static bool footprint_attachments(const struct footprint *f)
             use.join = rmg_update_join(update->kind);
             use.delta = delta_of(f->effect, update, i);
         }
+        if (!rmg_operand_is_edge(rule, update->target)) {
+            note_changed(f,
+                         created ? &rule->creates[update->target & (RMG_RULE_CREATED - 1u)].type
+                                 : &f->effect->types[update->target],
+                         update->name, update->name_size);
+        }
         if (!emit_attachment(f, update->target, update->name, update->name_size, &use)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool emit_values(const struct footprint *f, const struct jit_id *type, const char *name,
+                        uint32_t name_size, bool read, bool blind)
+{
+    struct rmg_use use = {.read = read};
+    use.access = !blind ? RMG_ACCESS_READ : read ? RMG_ACCESS_WRITE : RMG_ACCESS_BLIND;
+    use.join = use.access == RMG_ACCESS_BLIND ? RMG_JOIN_MEMBERS : RMG_JOIN_NONE;
+    use.slot.kind = RMG_SLOT_VALUES;
+    use.slot.instance = f->match->instance;
+    use.slot.id = *type;
+    use.slot.name = name;
+    use.slot.name_size = name_size;
+    return f->emit(f->user, &use);
+}
+
+/* Is there an earlier value of the same type and name? */
+static bool sought_before(const struct rmg_rule *rule, uint32_t near_index, uint32_t value_index)
+{
+    const struct rmg_rule_near *near = rmg_rule_near_at(rule, near_index);
+    const struct rmg_rule_value *value = &rule->values[value_index];
+    for (uint32_t i = 0; i <= near_index; i++) {
+        const struct rmg_rule_near *other = rmg_rule_near_at(rule, i);
+        for (uint32_t k = 0; k < other->value_count && other->alone; k++) {
+            const struct rmg_rule_value *known = &rule->values[other->value_at + k];
+            if (other->value_at + k < value_index && known->name_size == value->name_size &&
+                memcmp(known->name, value->name, value->name_size) == 0 &&
+                jit_id_equal(&other->other_type, &near->other_type)) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
+/* Extents of fields: those that the rule asks for, and those that others do. */
+static bool footprint_values(struct footprint *f)
+{
+    const struct rmg_rule *rule = f->match->rule;
+    const struct rmg_sought_list *sought = f->match->sought;
+    for (uint32_t i = 0; i < rule->negative_count + rule->aggregate_count; i++) {
+        const struct rmg_rule_near *near = rmg_rule_near_at(rule, i);
+        for (uint32_t k = near->value_at; k < near->value_at + near->value_count && near->alone;
+             k++) {
+            const struct rmg_rule_value *value = &rule->values[k];
+            uint32_t at = sought == NULL ? 0
+                                         : rmg_sought_find(sought, &near->other_type, value->name,
+                                                           value->name_size);
+            bool listed = sought != NULL && at < sought->count;
+            bool blind = listed && (f->changed[at / 64] >> at % 64 & 1) != 0;
+            if (sought_before(rule, i, k)) {
+                continue;
+            }
+            if (listed) {
+                f->changed[at / 64] &= ~((uint64_t)1 << at % 64);
+            }
+            if (!emit_values(f, &near->other_type, value->name, value->name_size, true, blind)) {
+                return false;
+            }
+        }
+    }
+    for (uint32_t at = 0; sought != NULL && at < sought->count; at++) {
+        if (f->changed[at / 64] == 0) {
+            at |= 63u;
+        } else if ((f->changed[at / 64] >> at % 64 & 1) != 0 &&
+                   !emit_values(f, &sought->at[at].type, sought->at[at].name,
+                                sought->at[at].name_size, false, true)) {
             return false;
         }
     }
@@ -426,8 +520,9 @@ bool rmg_match_footprint(const struct rmg_match *match, const struct rmg_effect 
     f.user = user;
     f.incidence_count = 0;
     f.extent_count = 0;
+    memset(f.changed, 0, match->sought == NULL ? 0 : sizeof f.changed);
     return footprint_elements(&f) && footprint_detached(&f) && footprint_nears(&f) &&
-           footprint_attachments(&f) && footprint_members(&f);
+           footprint_attachments(&f) && footprint_members(&f) && footprint_values(&f);
 }
 
 /* --- execution --- */

@@ -6,6 +6,7 @@
 
 #include "rmg/change/patch.h"
 #include "rmg/change/receipt.h"
+#include "rmg/rules/sought.h"
 #include "rmg/rules/rule.h"
 
 /* What a draw depends on. */
@@ -27,6 +28,8 @@ struct rmg_match {
     struct jit_id request_key;      /* created ids derive from it; a worker leaves it zero */
     const struct jit_id *root_node; /* of the instance, which no rule may delete; NULL: unknown */
     bool drawn; /* the conditions with chance and random held before, and are not asked again */
+    /* Fields whose extents the footprint speaks of; NULL: of those alone that the rule reads. */
+    const struct rmg_sought_list *sought;
 };
 
 void rmg_match_key(const struct rmg_rule *rule, const struct jit_id *instance,

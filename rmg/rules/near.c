@@ -28,6 +28,18 @@ static void note_seen(const struct near_look *look, enum rmg_slot_kind kind,
     }
 }
 
+void rmg_near_key(const struct rmg_rule *rule, const struct rmg_rule_near *near,
+                  struct rmg_index_field fields[RMG_INDEX_FIELDS_MAX], struct rmg_index_key *key)
+{
+    *key = (struct rmg_index_key){
+        .type = near->other_type, .count = near->value_count, .fields = fields};
+    for (uint32_t i = 0; i < near->value_count; i++) {
+        const struct rmg_rule_value *value = &rule->values[near->value_at + i];
+        fields[i] = (struct rmg_index_field){
+            .name = value->name, .name_size = value->name_size, .codec = value->codec};
+    }
+}
+
 /* The values that fields must have; one that does not come out keeps the rule from applying. */
 static enum rmg_result wanted_values(struct near_look *look)
 {
@@ -238,6 +250,23 @@ static enum rmg_result count_edges(struct near_look *look)
     return probe->err == JIT_OK ? result : RMG_INVALID;
 }
 
+/* How many nodes of the type there are, matched ones with them: of the index alone, with values as
+ * well. */
+static void count_all(struct near_look *look)
+{
+    const struct rmg_rule_near *near = look->near;
+    struct rmg_probe *probe = look->probe;
+    struct rmg_index_field fields[RMG_INDEX_FIELDS_MAX];
+    struct rmg_index_key key;
+    if (near->value_count == 0) {
+        probe->err = rmg_extent_count(probe->graph, false, &near->other_type, &look->found);
+        return;
+    }
+    rmg_near_key(probe->rule, near, fields, &key);
+    key.values = look->wanted;
+    probe->err = rmg_index_count(probe->graph, &key, &look->found);
+}
+
 /* Nodes of a type, wherever they are, that are not matched. */
 static enum rmg_result count_alone(struct near_look *look)
 {
@@ -247,8 +276,8 @@ static enum rmg_result count_alone(struct near_look *look)
     if (result != RMG_APPLIED) {
         return result;
     }
-    look->seen = NULL; /* matched nodes are in the footprint, and the extent is */
-    probe->err = rmg_extent_count(probe->graph, false, &near->other_type, &look->found);
+    look->seen = NULL; /* matched nodes are in the footprint, and so are extents */
+    count_all(look);
     for (uint32_t i = 0; i < probe->rule->element_count && probe->err == JIT_OK; i++) {
         struct jit_id type = probe->rule->elements[i].type;
         bool fits = false;

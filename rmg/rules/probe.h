@@ -6,6 +6,7 @@
 
 #include "base/check.h"
 #include "rmg/rules/expr.h"
+#include "rmg/store/index.h"
 
 /* Something that is not matched and was looked at. Bytes alone, in the order of memcmp. */
 struct rmg_seen {
@@ -63,6 +64,9 @@ enum rmg_result rmg_probe_near(struct rmg_probe *probe, const struct rmg_rule_ne
                                struct jit_buf *seen);
 enum rmg_result rmg_probe_aggregate(struct rmg_probe *probe, uint32_t index, struct jit_buf *seen,
                                     struct rmg_datum *out);
+/* What one that is alone, with values, asks an index for; the values are not set. */
+void rmg_near_key(const struct rmg_rule *rule, const struct rmg_rule_near *near,
+                  struct rmg_index_field fields[RMG_INDEX_FIELDS_MAX], struct rmg_index_key *key);
 /* Is this the id of an element? All ids must be set. */
 bool rmg_probe_matched(const struct rmg_probe *probe, const struct jit_id *id, bool is_edge);
 /* No deleted node keeps an edge, but those whose edges go with them. All ids must be set, ends

@@ -78,7 +78,7 @@ static bool near_valid(const struct rmg_rule *rule, const struct rmg_rule_near *
     }
     if (near->alone) {
         return near->other_typed && !near->edge_typed && !near->other_matched &&
-               near->element == 0 && near->direction == 0 && near->value_count == 0;
+               near->element == 0 && near->direction == 0;
     }
     return is_node(rule, near->element) &&
            (near->direction == RMG_DIR_OUT || near->direction == RMG_DIR_IN) &&

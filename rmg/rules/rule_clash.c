@@ -34,7 +34,7 @@ static bool one_slot(const struct rmg_rule_use *a, const struct rmg_rule_use *b)
     if (a->kind == RMG_SLOT_INCIDENCE) {
         return a->direction == b->direction;
     }
-    if (a->kind == RMG_SLOT_ALPHA || a->kind == RMG_SLOT_BETA) {
+    if (rmg_slot_is_named(a->kind)) {
         return a->name == NULL || b->name == NULL ||
                (a->name_size == b->name_size && memcmp(a->name, b->name, a->name_size) == 0);
     }

@@ -24,12 +24,12 @@ struct rmg_rule_use {
     enum rmg_slot_kind kind;
     enum rmg_access access; /* BLIND with a join; READ beside BLIND of one slot: a write */
     enum rmg_join join;
-    uint8_t element; /* whose; of an extent ELSEWHERE */
+    uint8_t element; /* whose; of an extent, of a field's as well, ELSEWHERE */
     enum rmg_use_types
-        types; /* NODE, EDGE, ALPHA, BETA, EXTENT: of the element; INCIDENCE: edges */
+        types; /* NODE, EDGE, ALPHA, BETA, EXTENT, VALUES: of the element; INCIDENCE: edges */
     struct jit_id type;
     enum rmg_direction direction; /* INCIDENCE */
-    const char *name;             /* ALPHA, BETA: borrowed from the rule; NULL: of any name */
+    const char *name; /* ALPHA, BETA, VALUES: borrowed from the rule; NULL: of any name */
     uint32_t name_size;
 };
 

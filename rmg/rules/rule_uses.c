@@ -80,6 +80,31 @@ static bool emit_extent(const struct uses *u, enum rmg_use_types types, const st
     return u->emit(u->user, &use);
 }
 
+/* What nodes of a type have under a name; NULL: under any. */
+static bool emit_values(const struct uses *u, enum rmg_use_types types, const struct jit_id *type,
+                        const char *name, uint32_t name_size, bool read)
+{
+    struct rmg_rule_use use = {.kind = RMG_SLOT_VALUES,
+                               .element = RMG_USE_ELSEWHERE,
+                               .types = types,
+                               .name = name,
+                               .name_size = name_size,
+                               .access = read ? RMG_ACCESS_READ : RMG_ACCESS_BLIND,
+                               .join = read ? RMG_JOIN_NONE : RMG_JOIN_MEMBERS};
+    if (types == RMG_USE_OF_TYPE) {
+        use.type = *type;
+    }
+    return u->emit(u->user, &use);
+}
+
+/* A field of an operand, which is a node, is set or joined. */
+static bool emit_values_of(const struct uses *u, uint8_t operand, const char *name,
+                           uint32_t name_size)
+{
+    struct rmg_rule_use use = of_operand(u->rule, operand);
+    return emit_values(u, use.types, &use.type, name, name_size, false);
+}
+
 /* An edge comes or goes: of this type, and of all. */
 static bool emit_edge(const struct uses *u, uint8_t from, uint8_t to, enum rmg_use_types types,
                       const struct jit_id *type)
@@ -118,6 +143,7 @@ static bool emit_deleted(const struct uses *u, uint8_t index)
     return emit_incidence(u, index, RMG_DIR_OUT, RMG_USE_OF_ALL, NULL, true) &&
            emit_incidence(u, index, RMG_DIR_IN, RMG_USE_OF_ALL, NULL, true) &&
            emit_extent(u, types, &element->type, false) &&
+           emit_values(u, types, &element->type, NULL, 0, false) &&
            (!element->detached || emit_detached(u, index));
 }
 
@@ -168,8 +194,18 @@ static bool emit_near(const struct uses *u, const struct rmg_rule_near *near)
                                  .element = RMG_USE_ELSEWHERE,
                                  .types = RMG_USE_OF_ANY,
                                  .access = RMG_ACCESS_READ};
-    if (near->alone) {
+    if (near->alone && near->value_count == 0) {
         return emit_extent(u, RMG_USE_OF_TYPE, &near->other_type, true);
+    }
+    for (uint32_t i = near->value_at; i < near->value_at + near->value_count && near->alone; i++) {
+        const struct rmg_rule_value *value = &u->rule->values[i];
+        if (!emit_values(u, RMG_USE_OF_TYPE, &near->other_type, value->name, value->name_size,
+                         true)) {
+            return false;
+        }
+    }
+    if (near->alone) {
+        return true;
     }
     if (!emit_incidence(u, near->element, near->direction,
                         near->edge_typed ? RMG_USE_OF_TYPE : RMG_USE_OF_ALL, &near->edge_type,
@@ -211,7 +247,9 @@ bool rmg_rule_uses(const struct rmg_rule *rule,
         const struct rmg_rule_update *update = &rule->updates[i];
         enum rmg_join join = rmg_update_join(update->kind);
         more = emit_field(&u, update->target, update->name, update->name_size,
-                          join == RMG_JOIN_NONE ? RMG_ACCESS_WRITE : RMG_ACCESS_BLIND, join);
+                          join == RMG_JOIN_NONE ? RMG_ACCESS_WRITE : RMG_ACCESS_BLIND, join) &&
+               (is_edge(rule, update->target) ||
+                emit_values_of(&u, update->target, update->name, update->name_size));
     }
     return more;
 }

@@ -285,10 +285,51 @@ static bool scan(struct rmg_search *search, uint32_t index, const struct search_
     return search->err == JIT_OK;
 }
 
+/* The nodes among which the equation can hold, likewise; it is asked of each as all conditions are.
+ */
+static bool scan_value(struct rmg_search *search, const struct search_plan *plan, uint32_t step)
+{
+    const struct search_step *at = &plan->steps[step];
+    const struct rmg_rule_field *field = &search->rule->fields[at->field];
+    const struct rmg_index_field want = {
+        .name = field->name, .name_size = field->name_size, .codec = field->codec};
+    struct rmg_datum value;
+    const struct rmg_index_key key = {.type = search->rule->elements[at->element].type,
+                                      .count = 1,
+                                      .fields = &want,
+                                      .values = &value};
+    struct rmg_index_iter iter;
+    struct jit_id id;
+    uint32_t bound = search->bound;
+    if (rmg_expr_eval(&search->probe.env, at->value, &value) != RMG_APPLIED) {
+        search->err = search->probe.err; /* without a value it holds of none */
+        return search->err == JIT_OK;
+    }
+    if (!rmg_index_begin(&search->graph, &key, &iter)) {
+        search->err = rmg_index_need(search->index, &search->graph, &key);
+        if (search->err != JIT_OK || !rmg_index_begin(&search->graph, &key, &iter)) {
+            return false;
+        }
+    }
+    while (rmg_index_next(&iter, &id)) {
+        if (!look(search) ||
+            (bind_node(search, at->element, &id, &key.type) && !extend(search, plan, step + 1)) ||
+            search->err != JIT_OK) {
+            return false;
+        }
+        search->bound = bound;
+    }
+    search->bound = bound;
+    return true;
+}
+
 static bool extend(struct rmg_search *search, const struct search_plan *plan, uint32_t step)
 {
     if (step == plan->step_count) {
         return complete(search);
+    }
+    if (plan->steps[step].by_value && search->graph.after == NULL) {
+        return scan_value(search, plan, step);
     }
     return plan->steps[step].is_scan ? scan(search, plan->steps[step].element, plan, step + 1)
                                      : extend_edge(search, plan, step);
@@ -298,7 +339,11 @@ static void walk_begin(struct rmg_search *search, const struct rmg_graph *graph)
 {
     search->bound = 0;
     search->err = JIT_OK;
-    search->probe.graph = graph;
+    search->graph = *graph;
+    if (graph->after == NULL) {
+        search->graph.index = search->index;
+    }
+    search->probe.graph = &search->graph;
     search->probe.slots = 0;
     search->probe.err = JIT_OK;
 }
@@ -380,7 +425,8 @@ static enum jit_err cost_of(struct rmg_search *search, uint32_t index, double *c
         return search->err;
     }
     /* An edge type's extent spreads over all candidates; a scan repeats the whole for each. */
-    double each = plan->step_count > 0 && !plan->steps[0].is_scan && count > 0
+    bool by_value = plan->step_count > 0 && plan->steps[0].by_value;
+    double each = plan->step_count > 0 && (!plan->steps[0].is_scan || by_value) && count > 0
                       ? (double)next / (double)count
                       : (double)next;
     double share = seen == 0 ? 0 : (double)passed / (double)seen;
@@ -415,8 +461,12 @@ static enum jit_err choose_root(struct rmg_search *search, uint32_t *root)
 static enum jit_err walk_all(struct rmg_search *search, const struct rmg_graph *graph)
 {
     uint32_t root = 0;
+    rmg_index_clear(search->index);
     walk_begin(search, graph);
-    enum jit_err err = choose_root(search, &root);
+    enum jit_err err = search_nears_index(search);
+    if (err == JIT_OK) {
+        err = choose_root(search, &root);
+    }
     if (err != JIT_OK) {
         return err;
     }
@@ -452,161 +502,7 @@ rmg_search_visit(struct rmg_search *search, const struct rmg_graph *graph, uint6
     return err;
 }
 
-/* --- what a difference changes --- */
-
-struct update {
-    struct rmg_search *search;
-    const struct rmg_graph *before;
-    const struct rmg_graph *after;
-    struct search_touches touches;
-    enum jit_err err;
-};
-
-static bool type_fits(bool typed, const struct jit_id *want, const struct jit_id *type)
-{
-    return !typed || jit_id_equal(want, type);
-}
-
-static enum jit_err touch_node(struct update *update, const struct rmg_change *change)
-{
-    const struct rmg_rule *rule = update->search->rule;
-    struct jit_id types[2];
-    uint32_t mask = 0;
-    for (uint32_t side = 0; side < 2; side++) {
-        if (!(side == 0 ? change->before : change->after)) {
-            continue;
-        }
-        enum jit_err err =
-            rmg_node_type(side == 0 ? update->before : update->after, &change->id, &types[side]);
-        if (err != JIT_OK) {
-            return err == JIT_ENOENT ? JIT_ECORRUPT : err;
-        }
-        for (uint32_t i = 0; i < rule->element_count; i++) {
-            const struct rmg_rule_element *element = &rule->elements[i];
-            if (!element->is_edge && type_fits(element->typed, &element->type, &types[side])) {
-                mask |= 1u << i;
-            }
-        }
-    }
-    enum jit_err err = search_touch_add(&update->touches, false, &change->id, mask);
-    return err == JIT_OK
-               ? search_touch_type(update->search, update->after, change, types, &update->touches)
-               : err;
-}
-
-/* An edge came or went: matches that have it, and those whose negative or dangling condition looks
- * at the edges of its ends. */
-static enum jit_err touch_edge_record(struct update *update, const struct rmg_edge *edge)
-{
-    const struct rmg_rule *rule = update->search->rule;
-    uint32_t mask = 0;
-    uint32_t ends[2] = {0, 0};
-    for (uint32_t i = 0; i < rule->element_count; i++) {
-        const struct rmg_rule_element *element = &rule->elements[i];
-        if (element->is_edge && type_fits(element->typed, &element->type, &edge->type)) {
-            mask |= 1u << i;
-        } else if (!element->is_edge && element->deleted) {
-            ends[0] |= 1u << i;
-            ends[1] |= 1u << i;
-        }
-    }
-    enum jit_err err = search_touch_edge_ends(update->search, edge, &update->touches);
-    if (err == JIT_OK) {
-        err = search_touch_add(&update->touches, true, &edge->id, mask);
-    }
-    if (err == JIT_OK) {
-        err = search_touch_add(&update->touches, false, &edge->from, ends[0]);
-    }
-    return err == JIT_OK ? search_touch_add(&update->touches, false, &edge->to, ends[1]) : err;
-}
-
-static enum jit_err touch_edge(struct update *update, const struct rmg_change *change)
-{
-    struct rmg_edge edge;
-    for (uint32_t side = 0; side < 2; side++) {
-        if (!(side == 0 ? change->before : change->after)) {
-            continue;
-        }
-        enum jit_err err =
-            rmg_edge_get(side == 0 ? update->before : update->after, &change->id, &edge);
-        if (err == JIT_OK) {
-            err = touch_edge_record(update, &edge);
-        }
-        if (err != JIT_OK) {
-            return err == JIT_ENOENT ? JIT_ECORRUPT : err;
-        }
-    }
-    return JIT_OK;
-}
-
-enum jit_err search_field_changed(const struct rmg_graph *before, const struct rmg_graph *after,
-                                  bool is_edge, const struct jit_id *owner, const char *name,
-                                  uint32_t name_size, bool *changed)
-{
-    struct rmg_value values[2];
-    bool found[2];
-    for (uint32_t side = 0; side < 2; side++) {
-        enum jit_err err = rmg_attachment_get(side == 0 ? before : after,
-                                              is_edge ? RMG_PLANE_BETA : RMG_PLANE_ALPHA, owner,
-                                              name, name_size, &values[side]);
-        if (err != JIT_OK && err != JIT_ENOENT) {
-            return err;
-        }
-        found[side] = err == JIT_OK;
-    }
-    *changed = found[0] != found[1];
-    if (found[0] && found[1]) {
-        *changed =
-            values[0].kind != values[1].kind || !jit_id_equal(&values[0].type, &values[1].type) ||
-            values[0].size != values[1].size ||
-            (values[0].size > 0 && memcmp(values[0].bytes, values[1].bytes, values[0].size) != 0);
-    }
-    return JIT_OK;
-}
-
-/* An owner's attachments changed: that matters where a condition reads one of them. */
-static enum jit_err touch_owner(struct update *update, const struct rmg_change *change)
-{
-    const struct rmg_rule *rule = update->search->rule;
-    bool is_edge = change->map == RMG_BETA;
-    uint32_t mask = 0;
-    for (uint32_t i = 0; i < rule->field_count; i++) {
-        const struct rmg_rule_field *field = &rule->fields[i];
-        bool changed = false;
-        if (!search_field_matters(&update->search->program, i) ||
-            rule->elements[field->element].is_edge != is_edge ||
-            (mask >> field->element & 1) != 0) {
-            continue;
-        }
-        enum jit_err err = search_field_changed(update->before, update->after, is_edge, &change->id,
-                                                field->name, field->name_size, &changed);
-        if (err != JIT_OK) {
-            return err;
-        }
-        mask |= changed ? 1u << field->element : 0;
-    }
-    enum jit_err err = search_touch_add(&update->touches, is_edge, &change->id, mask);
-    return err == JIT_OK ? search_touch_fields(update->search, update->before, update->after,
-                                               change, &update->touches)
-                         : err;
-}
-
-static bool take_change(void *user, const struct rmg_change *change)
-{
-    struct update *update = user;
-    switch (change->map) {
-    case RMG_NODES:
-        update->err = touch_node(update, change);
-        break;
-    case RMG_EDGES:
-        update->err = touch_edge(update, change);
-        break;
-    default:
-        update->err = touch_owner(update, change);
-        break;
-    }
-    return update->err == JIT_OK;
-}
+/* --- after a difference --- */
 
 /* What late conditions look at has changed: each member that was there before is asked again. */
 static enum jit_err ask_late(struct rmg_search *search)
@@ -630,19 +526,19 @@ static enum jit_err ask_late(struct rmg_search *search)
 }
 
 /* First everything touched goes, then whatever holds now comes back. */
-static enum jit_err search_again(struct update *update)
+static enum jit_err search_again(struct rmg_search *search, const struct rmg_graph *after,
+                                 const struct search_touches *touches)
 {
-    struct rmg_search *search = update->search;
-    for (uint32_t i = 0; i < update->touches.count; i++) {
-        const struct search_touch *touch = &update->touches.items[i];
+    for (uint32_t i = 0; i < touches->count; i++) {
+        const struct search_touch *touch = &touches->items[i];
         search_table_remove(&search->table, touch->is_edge, &touch->id, touch->positions);
     }
-    walk_begin(search, update->after);
+    walk_begin(search, after);
     if (search->late_changed && ask_late(search) != JIT_OK) {
         return search->err;
     }
-    for (uint32_t i = 0; i < update->touches.count; i++) {
-        const struct search_touch *touch = &update->touches.items[i];
+    for (uint32_t i = 0; i < touches->count; i++) {
+        const struct search_touch *touch = &touches->items[i];
         for (uint32_t position = 0; position < search->rule->element_count; position++) {
             if ((touch->positions >> position & 1) != 0 &&
                 !search_from(search, position, &touch->id)) {
@@ -657,18 +553,12 @@ static enum jit_err search_again(struct update *update)
 static enum jit_err follow(struct rmg_search *search, const struct rmg_graph *before,
                            const struct rmg_graph *after)
 {
-    struct update update = {.search = search,
-                            .before = before,
-                            .after = after,
-                            .touches = {.heap = search->heap},
-                            .err = JIT_OK};
-    search->late_changed = false;
-    enum jit_err err = rmg_graph_diff(before, after, take_change, &update);
-    err = update.err != JIT_OK ? update.err : err;
+    struct search_touches touches = {.heap = search->heap};
+    enum jit_err err = search_touch_all(search, before, after, &touches);
     if (err == JIT_OK) {
-        err = search_again(&update);
+        err = search_again(search, after, &touches);
     }
-    search_touches_release(&update.touches);
+    search_touches_release(&touches);
     return err;
 }
 
@@ -682,7 +572,10 @@ enum jit_err rmg_search_update(struct rmg_search *search, const struct rmg_graph
         return JIT_OK;
     }
     search->known = false;
-    enum jit_err err = follow(search, before, after);
+    enum jit_err err = rmg_index_follow(search->index, before, after);
+    if (err == JIT_OK) {
+        err = follow(search, before, after);
+    }
     search->known = err == JIT_OK;
     return err;
 }
@@ -732,6 +625,9 @@ enum jit_err rmg_search_new(struct jit_heap *heap, const struct rmg_rule *rule,
     search_table_init(&search->table, heap, rule, 0);
     enum jit_err err = rmg_params_check(rule, params, params_size, &search->params_digest);
     if (err == JIT_OK) {
+        err = rmg_index_new(heap, &search->index);
+    }
+    if (err == JIT_OK) {
         err = rmg_params_decode(rule, params, params_size, search->probe.params);
     }
     if (err == JIT_OK) {
@@ -758,6 +654,7 @@ void rmg_search_free(struct rmg_search *search)
 {
     if (search != NULL) {
         search_table_release(&search->table);
+        rmg_index_free(search->index);
         search_program_release(search->heap, &search->program);
         search->heap->free(search->heap, search);
     }

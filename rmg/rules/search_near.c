@@ -52,6 +52,22 @@ bool search_is_late(const struct rmg_rule *rule, struct rmg_expr expr)
     return false;
 }
 
+enum jit_err search_nears_index(struct rmg_search *search)
+{
+    const struct rmg_rule *rule = search->rule;
+    enum jit_err err = JIT_OK;
+    for (uint32_t i = 0; i < rule->negative_count + rule->aggregate_count && err == JIT_OK; i++) {
+        const struct rmg_rule_near *near = rmg_rule_near_at(rule, i);
+        struct rmg_index_field fields[RMG_INDEX_FIELDS_MAX];
+        struct rmg_index_key key;
+        if (search_near_matters(&search->program, i) && near->alone && near->value_count > 0) {
+            rmg_near_key(rule, near, fields, &key);
+            err = rmg_index_need(search->index, &search->graph, &key);
+        }
+    }
+    return err;
+}
+
 /* --- asking them; search->ids are set, all of them --- */
 
 static bool holds(struct rmg_search *search, enum rmg_result result)
@@ -209,7 +225,11 @@ enum jit_err search_touch_fields(struct rmg_search *search, const struct rmg_gra
             continue;
         }
         if (near->alone) {
-            search->late_changed = true;
+            struct jit_id type;
+            err = rmg_node_type(after, &change->id, &type); /* else search_touch_type */
+            search->late_changed =
+                search->late_changed || (err == JIT_OK && jit_id_equal(&type, &near->other_type));
+            err = err == JIT_ENOENT ? JIT_OK : err;
         } else {
             err = change->map == RMG_BETA ? touch_ends(after, &change->id, near, touches)
                                           : touch_neighbours(after, &change->id, near, touches);

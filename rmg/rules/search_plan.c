@@ -171,7 +171,73 @@ static uint32_t with_ends(const struct rmg_rule *rule, uint32_t element)
     return mask;
 }
 
-static void make_plan(const struct rmg_rule *rule, uint32_t root, struct search_plan *plan)
+/* The two sides of an equation. False: it is none. */
+static bool split_equation(struct rmg_expr expr, struct rmg_expr sides[2])
+{
+    uint32_t stack[JIT_EXPR_DEPTH_MAX];
+    uint32_t depth = 0;
+    struct jit_cursor cur = jit_cursor_of(expr.code, expr.size);
+    struct rmg_expr_inst inst;
+    for (uint32_t at = 0; rmg_expr_next(&cur, &inst); at = expr.size - (uint32_t)cur.left) {
+        if (cur.left == 0 && inst.op == RMG_EXPR_EQ) {
+            assert(depth == 2);
+            sides[0] = (struct rmg_expr){.code = expr.code, .size = stack[1]};
+            sides[1] = (struct rmg_expr){.code = expr.code + stack[1], .size = at - stack[1]};
+            return true;
+        }
+        depth -= rmg_expr_arity(inst.op);
+        if (rmg_expr_arity(inst.op) == 0) {
+            stack[depth] = at;
+        }
+        depth++;
+    }
+    return false;
+}
+
+/* Is this side a field of the element, and nothing else? */
+static bool is_field_of(const struct rmg_rule *rule, struct rmg_expr side, uint32_t element,
+                        uint16_t *field)
+{
+    struct jit_cursor cur = jit_cursor_of(side.code, side.size);
+    struct rmg_expr_inst inst;
+    if (!rmg_expr_next(&cur, &inst) || cur.left > 0 || inst.op != RMG_EXPR_FIELD) {
+        return false;
+    }
+    *field = (uint16_t)inst.arg;
+    return rule->fields[inst.arg].element == element;
+}
+
+/* A condition that says what a field of the node is, by what is bound already. One that depends on
+ * the match says more than one that does not. */
+static void find_value(const struct rmg_rule *rule, const struct search_program *program,
+                       uint32_t bound, struct search_step *step)
+{
+    if (!rule->elements[step->element].typed) {
+        return;
+    }
+    for (uint32_t i = 0; i < program->conjunct_count; i++) {
+        const struct search_conjunct *conjunct = &program->conjuncts[i];
+        struct rmg_expr sides[2];
+        uint32_t others = conjunct->mask & ~(1u << step->element);
+        if (conjunct->late || (conjunct->mask >> step->element & 1) == 0 ||
+            (others & ~bound) != 0 || (step->by_value && others == 0) ||
+            !split_equation(conjunct->expr, sides)) {
+            continue;
+        }
+        for (uint32_t k = 0; k < 2; k++) {
+            uint16_t field = 0;
+            if (is_field_of(rule, sides[k], step->element, &field) &&
+                (mask_of(rule, sides[1 - k]) >> step->element & 1) == 0) {
+                step->by_value = true;
+                step->field = field;
+                step->value = sides[1 - k];
+            }
+        }
+    }
+}
+
+static void make_plan(const struct rmg_rule *rule, const struct search_program *program,
+                      uint32_t root, struct search_plan *plan)
 {
     uint32_t bound = with_ends(rule, root);
     plan->step_count = 0;
@@ -185,8 +251,11 @@ static void make_plan(const struct rmg_rule *rule, uint32_t root, struct search_
             return;
         }
         assert(plan->step_count < JIT_PATTERN_ELEMENTS_MAX);
-        plan->steps[plan->step_count++] =
-            (struct search_step){.element = (uint8_t)element, .is_scan = is_scan};
+        struct search_step *step = &plan->steps[plan->step_count++];
+        *step = (struct search_step){.element = (uint8_t)element, .is_scan = is_scan};
+        if (is_scan) {
+            find_value(rule, program, bound, step);
+        }
         bound |= with_ends(rule, element);
     }
 }
@@ -195,14 +264,15 @@ enum jit_err search_program_init(struct jit_heap *heap, const struct rmg_rule *r
                                  struct search_program *out)
 {
     memset(out, 0, sizeof *out);
+    enum jit_err err = split_guard(heap, rule, out);
     for (uint32_t i = 0; i < rule->element_count; i++) {
-        make_plan(rule, i, &out->plans[i]);
+        make_plan(rule, out, i, &out->plans[i]);
         out->edge_mask |= rule->elements[i].is_edge ? 1u << i : 0;
     }
     search_note_fields(out, rule->guard, false);
     search_note_fields(out, rule->draw, true);
     search_nears_init(out, rule);
-    return split_guard(heap, rule, out);
+    return err;
 }
 
 void search_program_release(struct jit_heap *heap, struct search_program *program)

@@ -17,10 +17,14 @@ struct search_conjunct {
     bool late; /* asked when the match is complete, and again when late_changed */
 };
 
-/* What to bind next: an edge from an end that is bound, or (is_scan) a node out of nothing. */
+/* What to bind next: an edge from an end that is bound, or (is_scan) a node out of nothing; one
+ * whose field must equal what is known by then (by_value), out of those that have this value. */
 struct search_step {
     uint8_t element;
     bool is_scan;
+    bool by_value;
+    uint16_t field;
+    struct rmg_expr value;
 };
 
 /* From one element bound to all. */
@@ -135,11 +139,14 @@ struct rmg_search {
     void *visit_user;
     uint64_t looks_left;
 
+    struct rmg_index *index; /* of the version last seen, for late conditions and scans by value */
+
     /* The walk: ids[i] is valid for each element i in bound. */
     uint32_t bound;
     bool late_changed; /* a difference changed what late conditions look at */
     enum jit_err err;
     struct jit_id ids[JIT_PATTERN_ELEMENTS_MAX];
+    struct rmg_graph graph;
     struct rmg_probe probe;
 };
 
@@ -165,9 +172,19 @@ JIT_MUST_CHECK enum jit_err search_touch_add(struct search_touches *touches, boo
                                              const struct jit_id *id, uint32_t positions);
 void search_touches_release(struct search_touches *touches);
 
+/* All that a difference touches, and whether it changed what late conditions look at
+ * (search_diff.c). Errors: JIT_ENOMEM, JIT_ECORRUPT; of a graph that counts its looks JIT_EBUDGET.
+ */
+JIT_MUST_CHECK enum jit_err search_touch_all(struct rmg_search *search,
+                                             const struct rmg_graph *before,
+                                             const struct rmg_graph *after,
+                                             struct search_touches *touches);
+
 /* --- conditions and aggregates (search_near.c) --- */
 
 void search_nears_init(struct search_program *program, const struct rmg_rule *rule);
+/* The index answers for what late conditions ask, in search->graph. */
+JIT_MUST_CHECK enum jit_err search_nears_index(struct rmg_search *search);
 /* Does it ask for all nodes of a type? */
 bool search_is_late(const struct rmg_rule *rule, struct rmg_expr expr);
 /* All ids are set. False also when search->err is set. */

@@ -32,6 +32,7 @@ void rmg_after_begin(struct rmg_after *after, const struct rmg_graph *before, ui
     after->read_count = 0;
     after->looks = 0;
     after->looks_max = looks_max;
+    after->quiet = false;
 }
 
 /* ---- what changes ---- */
@@ -187,6 +188,9 @@ enum jit_err rmg_after_end(struct rmg_after *after, struct rmg_graph *graph)
 
 static enum jit_err look(struct rmg_after *after)
 {
+    if (after->quiet) {
+        return JIT_OK;
+    }
     if (after->looks >= after->looks_max) {
         return JIT_EBUDGET;
     }
@@ -197,6 +201,9 @@ static enum jit_err look(struct rmg_after *after)
 static enum jit_err note(struct rmg_after *after, const struct rmg_slot *slot)
 {
     enum jit_err err = look(after);
+    if (after->quiet) {
+        return JIT_OK;
+    }
     if (err == JIT_OK) {
         err = room(after, (void **)&after->reads, &after->read_capacity, after->read_count + 1,
                    sizeof *after->reads);
@@ -227,13 +234,18 @@ void rmg_after_reads(struct rmg_after *after)
     after->read_count = kept;
 }
 
+static const struct rmg_after_nodes *changed_node(const struct rmg_after *after,
+                                                  const struct jit_id *node)
+{
+    return after->node_count == 0
+               ? NULL
+               : bsearch(node, after->nodes, after->node_count, sizeof *after->nodes, by_id);
+}
+
 enum jit_err rmg_after_node_type(struct rmg_after *after, const struct jit_id *node,
                                  struct jit_id *type)
 {
-    const struct rmg_after_nodes *known =
-        after->node_count == 0
-            ? NULL
-            : bsearch(node, after->nodes, after->node_count, sizeof *after->nodes, by_id);
+    const struct rmg_after_nodes *known = changed_node(after, node);
     enum jit_err err = note(after, &(struct rmg_slot){.kind = RMG_SLOT_NODE, .id = *node});
     if (err != JIT_OK || known == NULL) {
         return err != JIT_OK ? err : rmg_node_type(&after->before, node, type);
@@ -340,6 +352,60 @@ enum jit_err rmg_after_extent(struct rmg_after *after, bool edges, const struct 
             *count += gone ? UINT64_MAX : 1;
         }
     }
+    return err;
+}
+
+/* What the rewrite makes of one node: it counts now, or no longer. */
+static enum jit_err count_change(struct rmg_after *after, const struct rmg_index_key *key,
+                                 const struct jit_id *node, uint64_t *count)
+{
+    struct rmg_graph now = after->before;
+    now.after = after;
+    now.found = NULL;
+    for (unsigned side = 0; side < 2; side++) {
+        const struct rmg_graph *graph = side == 0 ? &after->before : &now;
+        struct jit_id type;
+        bool fits = false;
+        enum jit_err err = rmg_node_type(graph, node, &type);
+        if (err == JIT_OK && jit_id_equal(&type, &key->type)) {
+            err = rmg_index_fits(graph, node, key, &fits);
+        }
+        if (err != JIT_OK && err != JIT_ENOENT) {
+            return err;
+        }
+        *count += !fits ? 0 : side == 0 ? UINT64_MAX : 1;
+    }
+    return JIT_OK;
+}
+
+/* Each node that comes, goes or has other fields, once. What they were and will be is of the slots
+ * that are noted, so it is neither noted nor counted. */
+enum jit_err rmg_after_values(struct rmg_after *after, const struct rmg_index_key *key,
+                              uint64_t *count)
+{
+    enum jit_err err = JIT_OK;
+    for (uint32_t i = 0; i < key->count && err == JIT_OK; i++) {
+        err = note(after, &(struct rmg_slot){.kind = RMG_SLOT_VALUES,
+                                             .id = key->type,
+                                             .name = key->fields[i].name,
+                                             .name_size = key->fields[i].name_size});
+    }
+    if (err == JIT_OK) {
+        err = rmg_index_count(&after->before, key, count);
+    }
+    after->quiet = true;
+    for (size_t i = 0; i < after->node_count && err == JIT_OK; i++) {
+        err = count_change(after, key, &after->nodes[i].id, count);
+    }
+    for (size_t i = 0; i < after->field_count && err == JIT_OK; i++) {
+        const struct rmg_after_fields *field = &after->fields[i];
+        if (field->plane == RMG_PLANE_ALPHA && changed_node(after, &field->owner) == NULL &&
+            (i == 0 || field[-1].plane != field->plane ||
+             !jit_id_equal(&field[-1].owner, &field->owner))) {
+            err = count_change(after, key, &field->owner, count);
+        }
+    }
+    after->quiet = false;
     return err;
 }
 

@@ -2,14 +2,15 @@
  * Spec:  docs/spec/footprint.md "Invariants". Layer: rmg; base only.
  *
  * Where graph->after is set, what rmg/store/graph.h reads of nodes, edges, attachments, degrees and
- * extents is answered for that, each slot that is looked at is noted, and looks are counted.
- * Everything costs what the version itself costs and the logarithm of what the rewrite changes.
- * Owns:  what changes and what was looked at lies in its own memory until the next begin; names and
- *        values are borrowed from whoever hands them in. */
+ * extents, and rmg_index_count, is answered for that, each slot that is looked at is noted, and
+ * looks are counted. Everything costs what the version itself costs and the logarithm of what the
+ * rewrite changes. Owns:  what changes and what was looked at lies in its own memory until the next
+ * begin; names and values are borrowed from whoever hands them in. */
 #ifndef JIT_RMG_AFTER_H
 #define JIT_RMG_AFTER_H
 
 #include "base/heap.h"
+#include "rmg/store/index.h"
 #include "rmg/store/slot.h"
 
 struct rmg_after_nodes {
@@ -43,6 +44,7 @@ struct rmg_after {
     size_t read_count, read_capacity;
     uint32_t looks;
     uint32_t looks_max; /* beyond it, and when there is no memory, a read fails */
+    bool quiet;         /* nothing is noted and counted */
 };
 
 void rmg_after_init(struct rmg_after *after, struct jit_heap *heap);
@@ -79,6 +81,8 @@ JIT_MUST_CHECK enum jit_err rmg_after_degree(struct rmg_after *after, const stru
                                              uint64_t *count);
 JIT_MUST_CHECK enum jit_err rmg_after_extent(struct rmg_after *after, bool edges,
                                              const struct jit_id *type, uint64_t *count);
+JIT_MUST_CHECK enum jit_err rmg_after_values(struct rmg_after *after,
+                                             const struct rmg_index_key *key, uint64_t *count);
 /* iter stands at the edges of the version itself. */
 void rmg_after_iter(struct rmg_after *after, const struct jit_id *node,
                     enum rmg_direction direction, const struct jit_id *type,

@@ -94,6 +94,8 @@ struct rmg_graph {
     uint64_t *slots;         /* counts slots looked at, for budgets and tests; may be NULL */
     struct rmg_found *found; /* filled by rmg_graph_warm; may be NULL */
     struct rmg_after *after; /* NULL; else what is read is as after a rewrite (rmg/store/after.h) */
+    const struct rmg_index
+        *index; /* nodes by values, of this version (rmg/store/index.h); or NULL */
 };
 
 /* Errors of all: JIT_ENOENT, JIT_ECORRUPT. */

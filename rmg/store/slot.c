@@ -29,6 +29,7 @@ int rmg_slot_compare(const struct rmg_slot *a, const struct rmg_slot *b)
     switch (a->kind) {
     case RMG_SLOT_ALPHA:
     case RMG_SLOT_BETA:
+    case RMG_SLOT_VALUES:
         return name_compare(a, b);
     case RMG_SLOT_INCIDENCE:
         if (a->direction != b->direction) {
@@ -48,6 +49,7 @@ size_t rmg_slot_size(const struct rmg_slot *slot)
     switch (slot->kind) {
     case RMG_SLOT_ALPHA:
     case RMG_SLOT_BETA:
+    case RMG_SLOT_VALUES:
         return SLOT_HEAD_BYTES + 8 + slot->name_size;
     case RMG_SLOT_INCIDENCE:
         return SLOT_HEAD_BYTES + 1 + JIT_ID_BYTES;
@@ -62,7 +64,7 @@ size_t rmg_slot_size(const struct rmg_slot *slot)
 void rmg_slot_encode(const struct rmg_slot *slot, struct jit_buf *buf)
 {
     assert(slot->kind >= RMG_SLOT_NODE);
-    assert(slot->kind <= RMG_SLOT_EXTENT);
+    assert(slot->kind <= RMG_SLOT_VALUES);
     assert(slot->name_size <= JIT_NAME_BYTES_MAX);
     uint8_t *at = jit_buf_extend(buf, rmg_slot_size(slot));
     if (at == NULL) {
@@ -72,7 +74,7 @@ void rmg_slot_encode(const struct rmg_slot *slot, struct jit_buf *buf)
     memcpy(at, slot->instance.bytes, JIT_ID_BYTES);
     memcpy(at + JIT_ID_BYTES, slot->id.bytes, JIT_ID_BYTES);
     at += 2 * JIT_ID_BYTES;
-    if (slot->kind == RMG_SLOT_ALPHA || slot->kind == RMG_SLOT_BETA) {
+    if (rmg_slot_is_named(slot->kind)) {
         jit_put_le64(at, slot->name_size);
         if (slot->name_size > 0) {
             memcpy(at + 8, slot->name, slot->name_size);
@@ -104,16 +106,17 @@ enum jit_err rmg_slot_decode(struct jit_cursor *cur, struct rmg_slot *out)
     uint8_t kind = jit_get_u8(cur);
     jit_get_id(cur, &out->instance);
     jit_get_id(cur, &out->id);
-    if (cur->bad || kind < RMG_SLOT_NODE || kind > RMG_SLOT_EXTENT ||
+    if (cur->bad || kind < RMG_SLOT_NODE || kind > RMG_SLOT_VALUES ||
         jit_id_is_zero(&out->instance)) {
         return JIT_EFORMAT;
     }
     out->kind = (enum rmg_slot_kind)kind;
-    if (kind == RMG_SLOT_ALPHA || kind == RMG_SLOT_BETA) {
-        return decode_name(cur, out);
+    bool of_type = kind == RMG_SLOT_EXTENT || kind == RMG_SLOT_VALUES;
+    if (of_type && jit_id_is_zero(&out->id)) {
+        return JIT_EFORMAT;
     }
-    if (kind == RMG_SLOT_EXTENT) {
-        return jit_id_is_zero(&out->id) ? JIT_EFORMAT : JIT_OK;
+    if (rmg_slot_is_named(out->kind)) {
+        return decode_name(cur, out);
     }
     if (kind == RMG_SLOT_INCIDENCE) {
         uint8_t direction = jit_get_u8(cur);

@@ -18,7 +18,8 @@ enum rmg_slot_kind {
     RMG_SLOT_ALPHA = 3,
     RMG_SLOT_BETA = 4,
     RMG_SLOT_INCIDENCE = 5, /* edges of a type that leave or enter a node */
-    RMG_SLOT_EXTENT = 6     /* elements of a type; id = type */
+    RMG_SLOT_EXTENT = 6,    /* elements of a type; id = type */
+    RMG_SLOT_VALUES = 7     /* what the nodes of a type have under a name; id = type */
 };
 
 enum rmg_access {
@@ -27,8 +28,8 @@ enum rmg_access {
     RMG_ACCESS_WRITE = 3
 };
 
-/* How blind updates of one field fold (DESIGN 5.4); MEMBERS is the join of incidences and extents.
- */
+/* How blind updates of one field fold (DESIGN 5.4); MEMBERS is the join of incidences and extents,
+ * those of fields included. */
 enum rmg_join {
     RMG_JOIN_NONE = 0,
     RMG_JOIN_SUM = 1,
@@ -42,7 +43,7 @@ enum rmg_join {
 struct rmg_slot {
     enum rmg_slot_kind kind;
     enum rmg_direction direction; /* INCIDENCE */
-    uint32_t name_size;           /* ALPHA, BETA */
+    uint32_t name_size;           /* ALPHA, BETA, VALUES */
     const char *name;             /* borrowed */
     struct jit_id instance;
     struct jit_id id;
@@ -57,6 +58,12 @@ struct rmg_use {
     int64_t delta;      /* BLIND, SUM: what is added; UNION: how many bytes the list grows at most:
                            so that the fold can refuse an overflow */
 };
+
+/* Has a slot of this kind a name? */
+static inline bool rmg_slot_is_named(enum rmg_slot_kind kind)
+{
+    return kind == RMG_SLOT_ALPHA || kind == RMG_SLOT_BETA || kind == RMG_SLOT_VALUES;
+}
 
 /* The order of their bytes: lists of slots ascend in it. */
 int rmg_slot_compare(const struct rmg_slot *a, const struct rmg_slot *b);

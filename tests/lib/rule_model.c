@@ -527,3 +527,17 @@ void rm_end(struct rule_model *m)
     kit_graph_end(&m->g);
     assert(m->heap.live == 0);
 }
+
+const struct rmg_sought_list *rm_sought(void)
+{
+    static const char *const fields[] = {"f", "g", "h"};
+    static struct rmg_sought all[3 * RM_NODE_TYPES];
+    static const struct rmg_sought_list list = {.at = all, .count = 3 * RM_NODE_TYPES};
+    struct jit_id types[RM_NODE_TYPES] = {kit_type(1), kit_type(2)};
+    unsigned first = jit_id_compare(&types[0], &types[1]) < 0 ? 0 : 1;
+    for (unsigned i = 0; i < list.count; i++) {
+        all[i] = (struct rmg_sought){
+            .type = types[i < 3 ? first : 1 - first], .name = fields[i % 3], .name_size = 1};
+    }
+    return &list;
+}

@@ -74,6 +74,9 @@ struct jit_id rm_id(const struct rule_model *m, bool is_edge, unsigned number);
 /* A transaction of so many changes. */
 void rm_change(struct rule_model *m, unsigned steps);
 
+/* Every field of every type of nodes, sought by somebody. */
+const struct rmg_sought_list *rm_sought(void);
+
 /* A rule, with effects: that also creates, sets and adds. */
 struct rmg_rule *rm_rule(struct rule_model *m, bool effects);
 

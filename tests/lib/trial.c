@@ -2,6 +2,8 @@
 
 #include <check.h>
 
+const struct rmg_sought_list *trial_sought;
+
 void trial_init(struct trial *t, struct jit_heap *heap, const struct rmg_rule *rule,
                 const struct jit_id *ids)
 {
@@ -10,8 +12,11 @@ void trial_init(struct trial *t, struct jit_heap *heap, const struct rmg_rule *r
     jit_buf_init(&t->values, heap, 1 << 20);
     t->effect.values = &t->values;
     memcpy(t->ids, ids, rule->element_count * sizeof *ids);
-    t->match = (struct rmg_match){
-        .rule = rule, .instance = kit_id('I', 0), .ids = t->ids, .id_count = rule->element_count};
+    t->match = (struct rmg_match){.rule = rule,
+                                  .instance = kit_id('I', 0),
+                                  .ids = t->ids,
+                                  .id_count = rule->element_count,
+                                  .sought = trial_sought};
     ck_assert_int_eq(rmg_params_check(rule, NULL, 0, &digest), JIT_OK);
     rmg_match_key(rule, &t->match.instance, t->ids, t->match.id_count, &digest, &t->match.key);
     rmg_request_key(&t->match.key, 0, &t->match.request_key);

@@ -12,6 +12,9 @@ struct trial {
     uint32_t slots; /* the last verification looked at */
 };
 
+/* Fields whose extents the footprints of trials speak of, from trial_init on; NULL: of none. */
+extern const struct rmg_sought_list *trial_sought;
+
 /* A match of a rule without parameters in the instance of a kit_graph. */
 void trial_init(struct trial *t, struct jit_heap *heap, const struct rmg_rule *rule,
                 const struct jit_id *ids);

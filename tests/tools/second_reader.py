@@ -490,7 +490,7 @@ def apply_patch(state, data):
         for _ in range(c.u64()):
             begin, kind = c.at, c.number(1)
             c.take(64)
-            if kind in (3, 4):
+            if kind in (3, 4, 7):
                 c.text()
             elif kind == 5:
                 c.take(33)

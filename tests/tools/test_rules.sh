@@ -143,6 +143,25 @@ check 'no file' 2 '' '*takes one FILE*'
 run "$jitos" rules check heal.jitos -o x.rmg
 check 'another option' 2 '' '*check takes no --out*belongs to jitos rules graph*'
 
+# ---- nodes anywhere, by their values ----
+cat >names.jitos <<'END'
+system names
+type User { name: text = "", wish: text = "" }
+rule take
+  match (a:User)
+  where not (:User {name = a.wish, wish = a.name}) and a.wish <> ""
+  set a.name = a.wish
+rule leave match (a:User) delete a
+END
+run "$jitos" rules check names.jitos
+check 'extents of fields in words' 0 'rule take
+  keeps      (a:User)
+  reads      a, name of all User, wish of all User, a.wish, a.name
+  sets       a.name
+rule leave
+*: warning: rule take conflicts with itself: *one reads name of all User, another changes name*
+*: warning: rule take conflicts with leave: *leave changes all fields of all User*' ''
+
 # ---- invariants ----
 cat >bank.jitos <<'END'
 system bank

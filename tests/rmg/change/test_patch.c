@@ -494,9 +494,9 @@ static size_t all_slots(struct rmg_slot *out)
     static const char *const names[] = {"", "a", "b", "ab"};
     size_t count = 0;
     const struct jit_id ids[] = {a, b};
-    for (int kind = RMG_SLOT_NODE; kind <= RMG_SLOT_EXTENT; kind++) {
+    for (int kind = RMG_SLOT_NODE; kind <= RMG_SLOT_VALUES; kind++) {
         for (size_t id = 0; id < 2; id++) {
-            bool named_kind = kind == RMG_SLOT_ALPHA || kind == RMG_SLOT_BETA;
+            bool named_kind = rmg_slot_is_named((enum rmg_slot_kind)kind);
             size_t variants = named_kind ? 4 : kind == RMG_SLOT_INCIDENCE ? 4 : 1;
             for (size_t v = 0; v < variants; v++) {
                 struct rmg_slot slot =
@@ -558,7 +558,7 @@ START_TEST(slots_round_trip_and_truncate)
         ck_assert_int_eq(rmg_slot_decode(&cur, &got), JIT_OK);
         ck_assert(jit_cursor_done(&cur));
         ck_assert_int_eq(rmg_slot_compare(&got, &slots[i]), 0);
-        patch.data[0] = RMG_SLOT_EXTENT + 1; /* an unknown kind */
+        patch.data[0] = RMG_SLOT_VALUES + 1; /* an unknown kind */
         cur = jit_cursor_of(patch.data, patch.size);
         ck_assert_int_eq(rmg_slot_decode(&cur, &got), JIT_EFORMAT);
     }

@@ -42,6 +42,12 @@
     "rule spawn match (a:P) create (n:P {i = a.i + 1, peak = 0})<-[:D {w = 1}]-(a)\n"              \
     "rule weigh match (a:P)-[e:D]->(b:P) set e.w = e.w + 1\n"                                      \
     "rule empty match (q:Q) detach delete q\n"
+/* What they ask of nodes anywhere. */
+#define ANYWHERE                                                                                   \
+    "rule claim match (a:P), (q:Q) where not (:P {i = q.i + 1, hits = a.hits}) set a.i = q.i + "   \
+    "1\n"                                                                                          \
+    "rule crowd match (q:Q) where count((:P {hits = 0})) > 3 and (:Q {i = q.i}) set q.i = q.i + "  \
+    "1\n"
 
 static struct lang_fixture f;
 static struct kit_graph g;
@@ -51,6 +57,7 @@ static struct jit_random dice;
 static struct rmg_rule *rules[RULES_MAX];
 static struct rmg_rule *invariants[RULES_MAX];
 static uint64_t tick;
+static struct rmg_sought_list sought;
 static struct rmg_request requests[REQUESTS_MAX];
 static struct jit_id request_ids[REQUESTS_MAX][8];
 static uint32_t request_count;
@@ -105,11 +112,13 @@ static void begin(const char *text, uint64_t seed)
     for (uint32_t i = 0; i < f.system->rule_count; i++) {
         const struct lang_rule *rule = &f.system->rules[i];
         must(rmg_rule_decode(&f.mem.heap, rule->program, rule->program_size, &rules[i]));
+        must(rmg_sought_add(&f.mem.heap, &sought, rules[i]));
     }
     for (uint32_t i = 0; i < f.system->invariant_count; i++) {
         const struct lang_rule *rule = &f.system->invariants[i];
         must(rmg_rule_decode(&f.mem.heap, rule->program, rule->program_size, &invariants[i]));
         ck_assert_ptr_null(rmg_invariant_wrong(invariants[i]));
+        must(rmg_sought_add(&f.mem.heap, &sought, invariants[i]));
     }
     make_graph(&g);
     make_graph(&twin);
@@ -121,6 +130,7 @@ static void begin(const char *text, uint64_t seed)
 static void end(void)
 {
     rmg_engine_free(engine);
+    rmg_sought_release(&f.mem.heap, &sought);
     kit_graph_end(&g);
     kit_graph_end(&twin);
     for (uint32_t i = 0; i < f.system->rule_count; i++) {
@@ -182,6 +192,7 @@ static struct rmg_tick_input input_of(void)
                                    .budget = JIT_VERIFY_SLOTS_MAX,
                                    .invariants = (const struct rmg_rule *const *)invariants,
                                    .invariant_count = f.system->invariant_count,
+                                   .sought = sought,
                                    .requests = requests,
                                    .request_count = request_count};
 }
@@ -479,7 +490,8 @@ static void compare_verdicts(void)
     }
 }
 
-/* Those that were applied, one after the other, in any order: at each step all hold. */
+/* Those that were applied, one after the other, in any order: each still applies, and at each step
+ * all hold. */
 static void check_steps(void)
 {
     uint32_t order[REQUESTS_MAX];
@@ -494,8 +506,11 @@ static void check_steps(void)
     }
     tick--; /* ids of what it makes */
     kit_open(&twin);
+    must(rmg_tx_graph(twin.tx, &twin.instance, &now));
     for (uint32_t i = 0; i < request_count; i++) {
         if (output.receipts[order[i]].result == RMG_APPLIED) {
+            verify(&now, &requests[order[i]]);
+            ck_assert_int_eq(rewrite.result, RMG_APPLIED);
             verify(&before, &requests[order[i]]);
             perform();
             must(rmg_tx_graph(twin.tx, &twin.instance, &now));
@@ -509,7 +524,8 @@ static void check_steps(void)
 
 START_TEST(random_graphs) /* _i: seed */
 {
-    begin(TYPES INVARIANTS RULES, 100 + (uint64_t)_i);
+    begin(_i % 2 == 0 ? TYPES INVARIANTS RULES : TYPES INVARIANTS RULES ANYWHERE,
+          100 + (uint64_t)_i);
     jit_buf_init(&rewrite.values, &f.mem.heap, 1u << 20);
     rmg_scratch_init(&rewrite.scratch, &f.mem.heap);
     for (uint32_t round = 0; round < TICKS; round++) {

@@ -46,14 +46,14 @@ static const struct rmg_rule *parse_rule(const char *text)
 /* ---- golden files ---- */
 
 static const char *const golden[] = {
-    "bad_bytes",       "bad_caret",         "bad_equal",     "bad_effects",      "bad_empty",
-    "bad_joins",       "bad_last",          "bad_many",      "bad_more",         "bad_names",
-    "bad_policies",    "bad_patterns",      "bad_processes", "bad_refused_more", "bad_syntax",
-    "bad_syntax_more", "bad_refused_rules", "bad_types",     "good_design",      "good_everything",
-    "good_conditions", "bad_near",          "good_exec",     "bad_exec",         "good_scripts",
-    "bad_scripts",     "good_modes",        "bad_modes",     "good_grants",      "bad_grants",
-    "good_invariants", "bad_invariants",    "good_apply",    "bad_apply",        "good_explore",
-    "bad_explore",     "good_delay",        "bad_delay"};
+    "bad_bytes",       "bad_caret",         "bad_equal",      "bad_effects",      "bad_empty",
+    "bad_joins",       "bad_last",          "bad_many",       "bad_more",         "bad_names",
+    "bad_policies",    "bad_patterns",      "bad_processes",  "bad_refused_more", "bad_syntax",
+    "bad_syntax_more", "bad_refused_rules", "bad_types",      "good_design",      "good_everything",
+    "good_conditions", "bad_near",          "bad_anywhere",   "good_exec",        "bad_exec",
+    "good_scripts",    "bad_scripts",       "good_modes",     "bad_modes",        "good_grants",
+    "bad_grants",      "good_invariants",   "bad_invariants", "good_apply",       "bad_apply",
+    "good_explore",    "bad_explore",       "good_delay",     "bad_delay"};
 
 START_TEST(golden_file) /* _i = which */
 {

@@ -124,6 +124,9 @@ static inline void spell(const struct rmg_use *use, char *line, size_t size)
                        slot->type.bytes[1]);
     } else if (slot->kind == RMG_SLOT_EXTENT) {
         (void)snprintf(line, size, "%s extent %u", access, slot->id.bytes[1]);
+    } else if (slot->kind == RMG_SLOT_VALUES) {
+        (void)snprintf(line, size, "%s values %u %.*s", access, slot->id.bytes[1],
+                       (int)slot->name_size, slot->name);
     } else if (use->join == RMG_JOIN_SUM) {
         (void)snprintf(line, size, "%s %s %s %.*s %d", access, kinds[slot->kind],
                        name_of(&slot->id), (int)slot->name_size, slot->name, (int)use->delta);

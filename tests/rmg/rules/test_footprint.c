@@ -87,9 +87,28 @@ static void note_edge(struct outside *outside, const struct rmg_edge *edge)
     note_slot(outside, &extent);
 }
 
+static const char *const names[] = {"f", "g", "h"};
+
+/* In this version the node has it, under its type. */
+static void note_values(struct outside *outside, unsigned side, const struct jit_id *node,
+                        const char *name)
+{
+    struct rmg_value value;
+    struct jit_id type;
+    if (rmg_attachment_get(outside->sides[side], RMG_PLANE_ALPHA, node, name, 1, &value) ==
+        JIT_OK) {
+        ck_assert_int_eq(rmg_node_type(outside->sides[side], node, &type), JIT_OK);
+        struct rmg_slot slot = slot_of(RMG_SLOT_VALUES, type);
+        slot.name = name;
+        slot.name_size = 1;
+        if (rmg_sought_find(trial_sought, &type, name, 1) < trial_sought->count) {
+            note_slot(outside, &slot); /* else it is of the root node, of which nobody asks */
+        }
+    }
+}
+
 static bool note_owner(struct outside *outside, const struct rmg_change *change)
 {
-    static const char *const names[] = {"f", "g", "h"};
     enum rmg_plane plane = change->map == RMG_ALPHA ? RMG_PLANE_ALPHA : RMG_PLANE_BETA;
     for (unsigned i = 0; i < 3; i++) {
         struct rmg_value sides[2];
@@ -107,6 +126,9 @@ static bool note_owner(struct outside *outside, const struct rmg_change *change)
         slot.name = names[i];
         slot.name_size = 1;
         note_slot(outside, &slot);
+        for (unsigned s = 0; s < 2 && plane == RMG_PLANE_ALPHA; s++) {
+            note_values(outside, s, &change->id, names[i]);
+        }
     }
     return true;
 }
@@ -130,6 +152,9 @@ static bool note_change(void *user, const struct rmg_change *change)
             struct rmg_slot extent = slot_of(RMG_SLOT_EXTENT, type);
             note_slot(outside, &slot);
             note_slot(outside, &extent);
+            for (unsigned i = 0; i < 3 && change->before && change->after; i++) {
+                note_values(outside, s, &change->id, names[i]);
+            }
         } else if (change->map == RMG_EDGES) {
             struct rmg_edge edge;
             ck_assert_int_eq(rmg_edge_get(outside->sides[s], &change->id, &edge), JIT_OK);
@@ -351,14 +376,35 @@ enum cell {
     EXTENT_READ,
     EXTENT_ADD,
     EXTENT_REMOVE,
+    VALUES_READ,
+    VALUES_ADD,
+    VALUES_REMOVE,
+    VALUES_SET,
+    VALUES_BLIND,
     CELLS
 };
 
-static const char *const cell_names[CELLS] = {
-    "whole",          "existence read", "existence add",    "existence remove", "type read",
-    "attribute read", "attribute add",  "attribute remove", "attribute set",    "attribute blind",
-    "incidence read", "incidence add",  "incidence remove", "extent read",      "extent add",
-    "extent remove"};
+static const char *const cell_names[CELLS] = {"whole",
+                                              "existence read",
+                                              "existence add",
+                                              "existence remove",
+                                              "type read",
+                                              "attribute read",
+                                              "attribute add",
+                                              "attribute remove",
+                                              "attribute set",
+                                              "attribute blind",
+                                              "incidence read",
+                                              "incidence add",
+                                              "incidence remove",
+                                              "extent read",
+                                              "extent add",
+                                              "extent remove",
+                                              "extent of a field read",
+                                              "extent of a field add",
+                                              "extent of a field remove",
+                                              "extent of a field set",
+                                              "extent of a field blind"};
 
 /* What a rewrite does, as far as it tells cells apart. */
 struct deeds {
@@ -412,6 +458,57 @@ static enum cell cell_of_members(const struct deeds *deeds, enum cell add, enum 
     return adds && removes ? WHOLE : adds ? add : remove;
 }
 
+/* The type of a node that an operation is about: as it is, or made by another operation. */
+static struct jit_id type_of(const struct deeds *deeds, const struct jit_id *node)
+{
+    struct jit_id type = {{0}};
+    if (rmg_node_type(&deeds->before, node, &type) == JIT_OK) {
+        return type;
+    }
+    for (unsigned i = 0; i < deeds->script.count; i++) {
+        const struct rmg_op *op = &deeds->script.items[i].op;
+        if (op->kind == RMG_OP_UPSERT_NODE && jit_id_equal(&op->id, node)) {
+            type = op->type;
+        }
+    }
+    return type;
+}
+
+/* What the rewrite does with this field of nodes of this type; of one that does several things it
+ * is not told apart which. */
+static enum cell cell_of_values(const struct deeds *deeds, const struct rmg_slot *slot)
+{
+    enum cell found = WHOLE;
+    for (unsigned i = 0; i < deeds->script.count; i++) {
+        const struct rmg_emit *emit = &deeds->script.items[i];
+        const struct rmg_op *op = &emit->op;
+        struct rmg_value value;
+        enum cell one = VALUES_ADD;
+        if ((op->kind != RMG_OP_SET_ATTACHMENT && op->kind != RMG_OP_CLEAR_ATTACHMENT) ||
+            op->plane != RMG_PLANE_ALPHA || op->attachment.name_size != slot->name_size ||
+            memcmp(op->attachment.name, slot->name, slot->name_size) != 0) {
+            continue;
+        }
+        struct jit_id type = type_of(deeds, &op->id);
+        if (!jit_id_equal(&type, &slot->id)) {
+            continue;
+        }
+        if (op->kind == RMG_OP_CLEAR_ATTACHMENT) {
+            one = VALUES_REMOVE;
+        } else if (emit->join != RMG_JOIN_NONE) {
+            one = VALUES_BLIND;
+        } else if (rmg_attachment_get(&deeds->before, RMG_PLANE_ALPHA, &op->id, slot->name,
+                                      slot->name_size, &value) == JIT_OK) {
+            one = VALUES_SET;
+        }
+        if (found != WHOLE && found != one) {
+            return WHOLE;
+        }
+        found = one;
+    }
+    return found;
+}
+
 static enum cell written_cell(const struct deeds *deeds, const struct rmg_use *use)
 {
     switch (use->slot.kind) {
@@ -425,6 +522,8 @@ static enum cell written_cell(const struct deeds *deeds, const struct rmg_use *u
         return cell_of_members(deeds, INCIDENCE_ADD, INCIDENCE_REMOVE);
     case RMG_SLOT_EXTENT:
         return cell_of_members(deeds, EXTENT_ADD, EXTENT_REMOVE);
+    case RMG_SLOT_VALUES:
+        return cell_of_values(deeds, &use->slot);
     }
     return WHOLE;
 }
@@ -442,6 +541,8 @@ static bool is_read_cell(const struct rmg_use *use, enum cell cell)
         return cell == INCIDENCE_READ;
     case RMG_SLOT_EXTENT:
         return cell == EXTENT_READ;
+    case RMG_SLOT_VALUES:
+        return cell == VALUES_READ;
     }
     return false;
 }
@@ -589,6 +690,7 @@ END_TEST
 
 static void suite(Suite *s)
 {
+    trial_sought = rm_sought();
     TCase *t = test_case(s, "footprint", 60);
     tcase_add_loop_test(t, outside_changes_nothing, 0, 60);
     tcase_add_loop_test(t, without_conflict_one_after_the_other, 0, 40);

@@ -200,6 +200,10 @@ static bool is_row(const struct trial *t, const struct rmg_rule_use *row,
                           (row->types == RMG_USE_OF_ANY || jit_id_equal(&row->type, &slot->type)));
     case RMG_SLOT_EXTENT:
         return row->types == RMG_USE_OF_ANY || jit_id_equal(&row->type, &slot->id);
+    case RMG_SLOT_VALUES:
+        return (row->types == RMG_USE_OF_ANY || jit_id_equal(&row->type, &slot->id)) &&
+               (row->name == NULL || (row->name_size == slot->name_size &&
+                                      memcmp(row->name, slot->name, slot->name_size) == 0));
     }
     return false;
 }
@@ -238,7 +242,7 @@ START_TEST(rows_cover_matches) /* _i = seed */
     static struct trial t;
     static struct uses uses;
     unsigned seen = 0;
-    for (uint64_t round = 0; round < 12; round++) {
+    for (uint64_t round = 0; round < 16; round++) {
         begin(5000 + (uint64_t)_i * 100 + round);
         for (unsigned i = 0; i < candidate_count; i++) {
             const struct rmg_rule_facts *facts = &facts_of[candidates[i].rule];
@@ -494,6 +498,7 @@ END_TEST
 
 static void suite(Suite *s)
 {
+    trial_sought = rm_sought();
     TCase *t = test_case(s, "rule_static", 60);
     tcase_add_loop_test(t, facts_agree, 0, 2);
     tcase_add_test(t, facts_at_the_ends);

@@ -372,6 +372,67 @@ START_TEST(begins_where_few_pass)
 }
 END_TEST
 
+/* (a:1), (b:2) where b.f = a.f: pairs out of n and n, of which each is looked at a few times; then
+ * only what has changed. And not (:2 {f = a.g}), which is a number of the index. */
+START_TEST(by_value) /* _i: with the condition */
+{
+    const uint64_t n = 3000;
+    uint64_t slots = 0;
+    mem = fault_heap_make(-1, false);
+    kit_graph_begin(&g, jit_heap_libc(), 1u << 28);
+    kit_open(&g);
+    for (uint64_t i = 0; i < n; i++) {
+        kit_put_node(&g, kit_id('a', i), 1);
+        kit_put_i64(&g, RMG_PLANE_ALPHA, kit_id('a', i), "f", (int64_t)i);
+        kit_put_i64(&g, RMG_PLANE_ALPHA, kit_id('a', i), "g", -1 - (int64_t)i);
+        kit_put_node(&g, kit_id('b', i), 2);
+        kit_put_i64(&g, RMG_PLANE_ALPHA, kit_id('b', i), "f", (int64_t)i);
+    }
+    kit_seal(&g);
+    kit_begin(&kit, "pair");
+    uint8_t a = kit_node(&kit, 1);
+    uint8_t b = kit_node(&kit, 2);
+    if (_i == 1) {
+        struct rmg_rule_near near = {.alone = true, .other_typed = true, .other_type = kit_type(2)};
+        (void)kit_near(&kit, &near);
+        kit_push_field(&kit, kit_field(&kit, a, "g", RMG_CODEC_I64));
+        kit_value(&kit, false, "f", RMG_CODEC_I64);
+    }
+    kit_push_field(&kit, kit_field(&kit, b, "f", RMG_CODEC_I64));
+    kit_push_field(&kit, kit_field(&kit, a, "f", RMG_CODEC_I64));
+    kit_op(&kit, RMG_EXPR_EQ);
+    kit_guard(&kit);
+    struct rmg_rule *rule = kit_compile(&kit, &mem.heap);
+    struct rmg_search *search = search_of(&mem.heap, rule, whole);
+    struct rmg_graph graph = kit_graph_of(&g, &slots);
+    ck_assert_int_eq(rmg_search_all(search, &graph), JIT_OK);
+    ck_assert_uint_eq(rmg_search_count(search), n);
+    ck_assert_uint_lt(slots, 20 * n);
+    graph.slots = NULL;
+    kit_open(&g);
+    kit_put_i64(&g, RMG_PLANE_ALPHA, kit_id('b', 7), "f", 8); /* 7 has none, 8 has two */
+    kit_put_node(&g, kit_id('b', n), 2);
+    kit_put_i64(&g, RMG_PLANE_ALPHA, kit_id('b', n), "f", -5); /* what a 4 must not see */
+    kit_seal(&g);
+    slots = cost_of(search, &graph);
+    ck_assert_uint_lt(slots,
+                      10 * n); /* an index of the other side; a number of all is asked again */
+    ck_assert_uint_eq(rmg_search_count(search), _i == 1 ? n - 1 : n);
+    graph = kit_graph_of(&g, NULL);
+    kit_open(&g);
+    kit_clear(&g, RMG_PLANE_ALPHA, kit_id('b', n), "f");
+    kit_drop_node(&g, kit_id('b', n));
+    kit_seal(&g);
+    slots = cost_of(search, &graph);
+    ck_assert_uint_lt(slots, _i == 1 ? 10 * n : 100);
+    ck_assert_uint_eq(rmg_search_count(search), n); /* what deletions enable */
+    rmg_search_free(search);
+    rmg_rule_free(&mem.heap, rule);
+    kit_graph_end(&g);
+    ck_assert_int_eq(mem.live, 0);
+}
+END_TEST
+
 struct shard_check {
     uint32_t index, count;
 };
@@ -529,6 +590,7 @@ static void suite(Suite *s)
     tcase_add_loop_test(t, cost_is_of_the_change, 0, 2);
     tcase_add_test(t, hub_is_left_alone);
     tcase_add_test(t, begins_where_few_pass);
+    tcase_add_loop_test(t, by_value, 0, 2);
     tcase_add_test(t, shards);
     tcase_add_test(t, conditions_on_parameters);
     tcase_add_test(t, no_memory);
