@@ -7,6 +7,7 @@
 
 #include "base/check.h"
 #include "kernel/blob.h"
+#include "kernel/checkpoint_image.h"
 #include "kernel/log_priv.h"
 #include "rmg/file/envelope.h"
 #include "rmg/file/file.h"
@@ -138,29 +139,17 @@ static enum jit_err sync_log(struct ckpt_job *job)
     return err;
 }
 
-static enum jit_err write_manifest(struct ckpt_job *job)
+enum jit_err ckpt_put_file(struct jit_io *io, const char *name, const void *bytes, uint64_t size)
 {
-    struct jit_io *io = job->io;
-    struct jit_buf bytes;
-    char name[CKPT_FILE_NAME_MAX];
     int file = -1;
-    jit_buf_init(&bytes, job->heap, CKPT_MANIFEST_MAX);
-    job->manifest.state_root = job->state.version.state_root;
-    ckpt_manifest_encode(&job->manifest, &bytes);
-    enum jit_err err = bytes.err;
-    if (err == JIT_OK) {
-        err = rmg_envelope_sign(NULL, CKPT_KIND, &job->manifest.id, job->seed, &bytes);
-    }
     /* What an earlier try left under this name may be longer. */
-    if (err == JIT_OK) {
-        err = io->unlink(io, CKPT_TMP);
-        err = err == JIT_ENOENT ? JIT_OK : err;
-    }
+    enum jit_err err = io->unlink(io, CKPT_TMP);
+    err = err == JIT_ENOENT ? JIT_OK : err;
     if (err == JIT_OK) {
         err = io->open(io, CKPT_TMP, JIT_IO_CREATE, &file);
     }
     if (err == JIT_OK) {
-        err = io->pwrite(io, file, bytes.data, bytes.size, 0);
+        err = io->pwrite(io, file, bytes, size, 0);
         err = err == JIT_OK ? io->sync(io, file) : err;
         io->close(io, file);
         if (err != JIT_OK) {
@@ -168,15 +157,45 @@ static enum jit_err write_manifest(struct ckpt_job *job)
         }
     }
     if (err == JIT_OK) {
-        manifest_file(&job->manifest.id, name);
         err = io->rename(io, CKPT_TMP, name);
     }
     if (err == JIT_OK && io->syncdir(io, CKPT_DIR) != JIT_OK) {
         err = JIT_EIO; /* its name is there and may not last */
     }
+    return err;
+}
+
+static enum jit_err write_manifest(struct ckpt_job *job)
+{
+    struct jit_buf bytes;
+    char name[CKPT_FILE_NAME_MAX];
+    jit_buf_init(&bytes, job->heap, CKPT_MANIFEST_MAX);
+    job->manifest.state_root = job->state.version.state_root;
+    ckpt_manifest_encode(&job->manifest, &bytes);
+    enum jit_err err = bytes.err;
+    if (err == JIT_OK) {
+        err = rmg_envelope_sign(NULL, CKPT_KIND, &job->manifest.id, job->seed, &bytes);
+    }
+    if (err == JIT_OK) {
+        manifest_file(&job->manifest.id, name);
+        err = ckpt_put_file(job->io, name, bytes.data, bytes.size);
+    }
     job->bytes_written += err == JIT_OK ? bytes.size : 0;
     jit_buf_release(&bytes);
     return err;
+}
+
+/* Large states get an image as well. It is not needed: where there is no room for it, or it cannot
+ * be made, the checkpoint stands without. */
+static enum jit_err write_image(struct ckpt_job *job)
+{
+    const struct ckpt_segment *state = &job->manifest.segments[0];
+    uint64_t least = job->image_bytes != 0 ? job->image_bytes : CKPT_IMAGE_BYTES;
+    if (state->size < least) {
+        return JIT_OK;
+    }
+    enum jit_err err = ckpt_image_write(job, state);
+    return err == JIT_EAGAIN ? err : JIT_OK;
 }
 
 enum jit_err ckpt_write(struct ckpt_job *job)
@@ -191,7 +210,10 @@ enum jit_err ckpt_write(struct ckpt_job *job)
     }
     if (err == JIT_OK) {
         err = write_difference(job);
-        err = err == JIT_ELIMIT ? write_state(job) : err;
+        if (err == JIT_ELIMIT) {
+            err = write_state(job);
+            err = err == JIT_OK ? write_image(job) : err;
+        }
     }
     if (err == JIT_OK && job->beside != NULL) {
         err = ckpt_beside_write(job);
@@ -251,6 +273,7 @@ enum jit_err ckpt_manifest_check(const uint8_t *bytes, size_t size, struct ckpt_
 
 struct finding {
     struct ckpt_list *list;
+    const char *suffix;
     enum jit_err err;
 };
 
@@ -260,7 +283,7 @@ static void find_visit(void *user, const char *name)
     struct ckpt_list *list = f->list;
     struct jit_id id;
     void *data = list->entries;
-    if (strlen(name) != 64 + sizeof CKPT_SUFFIX - 1 || strcmp(name + 64, CKPT_SUFFIX) != 0 ||
+    if (strlen(name) != 64 + strlen(f->suffix) || strcmp(name + 64, f->suffix) != 0 ||
         jit_id_from_hex(name, 64, &id) != JIT_OK || f->err != JIT_OK) {
         return;
     }
@@ -328,7 +351,7 @@ enum jit_err ckpt_list_read(struct jit_heap *heap, struct jit_io *io, const uint
                             struct ckpt_list *out)
 {
     *out = (struct ckpt_list){.heap = heap};
-    struct finding finding = {.list = out};
+    struct finding finding = {.list = out, .suffix = CKPT_SUFFIX};
     enum jit_err err = io->list(io, CKPT_DIR, find_visit, &finding);
     if (err == JIT_ENOENT) {
         return JIT_OK;
@@ -476,6 +499,14 @@ static bool is_host(enum jit_err err)
            err == JIT_EPERM;
 }
 
+/* Whatever is wrong with an image, the state is there. */
+static bool from_image(struct jit_heap *heap, struct jit_io *io, const struct ckpt_segment *segment,
+                       struct rmg_store *store, struct rmg_version *version)
+{
+    return segment->kind == CKPT_STATE &&
+           ckpt_image_load(heap, io, &segment->id, store, version) == JIT_OK;
+}
+
 enum jit_err ckpt_load(struct jit_heap *heap, struct jit_io *io,
                        const struct ckpt_manifest *manifest, struct rmg_store *store,
                        struct rmg_version *out, const char **why)
@@ -488,6 +519,9 @@ enum jit_err ckpt_load(struct jit_heap *heap, struct jit_io *io,
          i++) {
         const struct ckpt_segment *segment = &manifest->segments[i];
         uint8_t *bytes = NULL;
+        if (i == 0 && from_image(heap, io, segment, store, &version)) {
+            continue;
+        }
         err = ckpt_segment_read(heap, io, segment, &bytes);
         if (err != JIT_OK && !is_host(err)) {
             *why = "a segment that it needs is missing or not what its name says";
@@ -522,61 +556,95 @@ enum jit_err ckpt_verify(struct jit_heap *heap, struct jit_io *io,
 
 /* ---- removing ---- */
 
-static bool is_kept(const struct jit_id *id, const struct ckpt_manifest *const *keep, size_t count)
-{
-    for (size_t i = 0; i < count; i++) {
-        if (jit_id_equal(id, &keep[i]->id)) {
-            return true;
-        }
-    }
-    return false;
-}
-
 static int compare_ids(const void *a, const void *b)
 {
     return jit_id_compare(a, b);
+}
+
+/* All files of this suffix whose ids are not among keep, which is sorted. */
+static enum jit_err remove_named(struct jit_heap *heap, struct jit_io *io, const char *suffix,
+                                 const struct jit_id *keep, size_t keep_count, uint64_t *removed)
+{
+    struct ckpt_list list = {.heap = heap};
+    struct finding finding = {.list = &list, .suffix = suffix};
+    uint64_t gone = 0;
+    enum jit_err err = io->list(io, CKPT_DIR, find_visit, &finding);
+    err = err == JIT_OK ? finding.err : err;
+    for (size_t i = 0; err == JIT_OK && i < list.count; i++) {
+        char name[CKPT_FILE_NAME_MAX];
+        char hex[JIT_ID_HEX];
+        if (keep_count == 0 ||
+            bsearch(&list.entries[i].id, keep, keep_count, sizeof *keep, compare_ids) == NULL) {
+            jit_id_to_hex(&list.entries[i].id, hex);
+            (void)snprintf(name, sizeof name, CKPT_DIR "/%s%s", hex, suffix);
+            err = io->unlink(io, name);
+            gone++;
+        }
+    }
+    if (err == JIT_OK && gone > 0) {
+        err = io->syncdir(io, CKPT_DIR);
+    }
+    *removed += gone;
+    ckpt_list_release(&list);
+    return err;
+}
+
+/* The ids of these manifests; of their whole states, with an image that can be found; of all
+ * segments, with the images' blocks. */
+enum wanted { WANTED_MANIFESTS, WANTED_STATES, WANTED_SEGMENTS };
+#define WANTED_MAX (CKPT_SEGMENTS_MAX + 1u)
+
+static size_t wanted(struct jit_io *io, enum wanted what, const struct ckpt_manifest *const *keep,
+                     size_t keep_count, struct jit_id *ids)
+{
+    size_t count = 0;
+    for (size_t k = 0; k < keep_count; k++) {
+        const struct ckpt_manifest *m = keep[k];
+        struct jit_id blocks;
+        uint64_t size = 0;
+        bool image = what != WANTED_MANIFESTS && m->segment_count > 0 &&
+                     ckpt_image_blob(io, &m->segments[0].id, &blocks, &size) == JIT_OK;
+        if (what == WANTED_MANIFESTS) {
+            ids[count++] = m->id;
+        } else if (what == WANTED_STATES && image) {
+            ids[count++] = m->segments[0].id;
+        }
+        for (uint32_t i = 0; what == WANTED_SEGMENTS && i < m->segment_count; i++) {
+            ids[count++] = m->segments[i].id;
+        }
+        if (what == WANTED_SEGMENTS && image) {
+            ids[count++] = blocks;
+        }
+    }
+    if (count > 0) {
+        qsort(ids, count, sizeof *ids, compare_ids);
+    }
+    return count;
 }
 
 enum jit_err ckpt_remove_others(struct jit_heap *heap, struct jit_io *io,
                                 const struct ckpt_manifest *const *keep, size_t keep_count,
                                 uint64_t *removed)
 {
-    struct ckpt_list list = {.heap = heap};
-    struct finding finding = {.list = &list};
-    uint64_t manifests = 0;
+    uint64_t named = 0;
     uint64_t segments = 0;
-    enum jit_err err = io->list(io, CKPT_DIR, find_visit, &finding);
-    err = err == JIT_OK ? finding.err : err;
-    for (size_t i = 0; err == JIT_OK && i < list.count; i++) {
-        char name[CKPT_FILE_NAME_MAX];
-        if (!is_kept(&list.entries[i].id, keep, keep_count)) {
-            manifest_file(&list.entries[i].id, name);
-            err = io->unlink(io, name);
-            manifests++;
-        }
+    struct jit_id *ids = jit_heap_zalloc(heap, keep_count * WANTED_MAX + 1, sizeof *ids);
+    if (ids == NULL) {
+        return JIT_ENOMEM;
     }
-    if (err == JIT_OK && manifests > 0) {
-        err = io->syncdir(io, CKPT_DIR);
-    }
-    size_t count = 0;
-    struct jit_id *ids = NULL;
+    size_t count = wanted(io, WANTED_MANIFESTS, keep, keep_count, ids);
+    enum jit_err err = remove_named(heap, io, CKPT_SUFFIX, ids, count, &named);
     if (err == JIT_OK) {
-        ids = jit_heap_zalloc(heap, keep_count * CKPT_SEGMENTS_MAX + 1, sizeof *ids);
-        err = ids == NULL ? JIT_ENOMEM : JIT_OK;
-    }
-    for (size_t k = 0; err == JIT_OK && k < keep_count; k++) {
-        for (uint32_t i = 0; i < keep[k]->segment_count; i++) {
-            ids[count++] = keep[k]->segments[i].id;
-        }
+        count = wanted(io, WANTED_STATES, keep, keep_count, ids);
+        err = remove_named(heap, io, CKPT_IMAGE_SUFFIX, ids, count, &named);
     }
     if (err == JIT_OK) {
-        qsort(ids, count, sizeof *ids, compare_ids);
+        count = wanted(io, WANTED_SEGMENTS, keep, keep_count, ids);
         err = blob_sweep_in(heap, io, CKPT_DIR, ids, count, &segments);
     }
     if (removed != NULL) {
-        *removed = manifests + segments;
+        *removed = named + segments;
     }
     heap->free(heap, ids);
-    ckpt_list_release(&list);
     return err == JIT_ENOENT ? JIT_OK : err;
 }

@@ -95,6 +95,7 @@ JIT_MUST_CHECK enum jit_err ckpt_beside_of(struct jit_heap *heap, const struct k
                                            struct ckpt_beside *out);
 void ckpt_beside_release(struct jit_heap *heap, struct ckpt_beside *beside);
 
+#define CKPT_IMAGE_BYTES (8u << 20) /* smaller states are built as fast as they are read */
 struct ckpt_job {
     struct jit_heap *heap;
     struct jit_io *io;
@@ -106,6 +107,7 @@ struct ckpt_job {
     const struct ckpt_beside *beside; /* NULL: nothing */
     /* All but id, parent, segments and state_root, which come from the writing. */
     struct ckpt_manifest manifest;
+    uint64_t image_bytes;     /* a whole state so large gets an image; 0: CKPT_IMAGE_BYTES */
     bool sync_log;            /* the log may not be on the medium (--durability none) */
     bool (*stop)(void *user); /* asked between pieces; NULL: never */
     void *user;

@@ -1,7 +1,8 @@
 # kernel: the shell: event loop, io_uring, log files, clock, worker table.
 noinst_LTLIBRARIES += %D%/libkernel.la
 %C%_libkernel_la_SOURCES = \
-	%D%/audit.c %D%/audit.h %D%/blob.c %D%/blob.h %D%/checkpoint.c %D%/checkpoint.h %D%/checkpoint_beside.c %D%/checkpoint_format.c %D%/checkpoint_found.c %D%/io_posix.c %D%/io_posix.h %D%/io_priv.h %D%/io_ring.c \
+	%D%/audit.c %D%/audit.h %D%/blob.c %D%/blob.h %D%/checkpoint.c %D%/checkpoint.h %D%/checkpoint_beside.c %D%/checkpoint_format.c %D%/checkpoint_found.c \
+	%D%/checkpoint_image.c %D%/checkpoint_image.h %D%/io_posix.c %D%/io_posix.h %D%/io_priv.h %D%/io_ring.c \
 	%D%/io_ring.h %D%/uring.c %D%/uring.h %D%/log.c %D%/log.h %D%/log_format.c %D%/log_mutant.h %D%/log_priv.h \
 	%D%/log_recover.c %D%/log_scan.c %D%/log_salvage.c %D%/log_segment.c %D%/log_trim.c
 %C%_libkernel_la_CFLAGS = $(AM_CFLAGS) $(URING_CFLAGS)

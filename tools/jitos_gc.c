@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "kernel/blob.h"
+#include "kernel/checkpoint_image.h"
 #include "kernel/folder.h"
 #include "kernel/io_posix.h"
 #include "tools/history.h"
@@ -96,20 +97,50 @@ static bool kept_manifest(const struct gc *gc, const char *hex)
     return false;
 }
 
-static bool kept_segment(const struct gc *gc, const char *hex)
+/* A segment, or the blocks of the image of one. */
+static bool kept_segment(const struct gc *gc, struct jit_io *io, const char *hex)
 {
     struct jit_id id;
     if (jit_id_from_hex(hex, strlen(hex), &id) != JIT_OK) {
         return false;
     }
     for (size_t i = 0; i < gc->keep_count; i++) {
+        struct jit_id blocks;
+        uint64_t size = 0;
         for (uint32_t k = 0; k < gc->keep[i]->segment_count; k++) {
             if (jit_id_equal(&gc->keep[i]->segments[k].id, &id)) {
                 return true;
             }
         }
+        if (ckpt_image_blob(io, &gc->keep[i]->segments[0].id, &blocks, &size) == JIT_OK &&
+            jit_id_equal(&blocks, &id)) {
+            return true;
+        }
     }
     return false;
+}
+
+/* The image of a state that is kept. */
+static bool kept_image(const struct gc *gc, const char *name)
+{
+    char own[JIT_ID_HEX];
+    for (size_t i = 0; i < gc->keep_count; i++) {
+        jit_id_to_hex(&gc->keep[i]->segments[0].id, own);
+        if (strncmp(own, name, JIT_ID_HEX - 1) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool kept_file(const struct gc *gc, struct jit_io *io, const char *name)
+{
+    const char *end = strrchr(name, '.');
+    if (end != NULL && strcmp(end, ".ckpt") == 0) {
+        return kept_manifest(gc, name);
+    }
+    return end != NULL && strcmp(end, CKPT_IMAGE_SUFFIX) == 0 ? kept_image(gc, name)
+                                                              : kept_segment(gc, io, name);
 }
 
 static int unreadable(struct gc *gc, const struct ckpt_entry *entry)
@@ -161,17 +192,15 @@ static int choose(struct gc *gc, const uint8_t uuid[LOG_UUID_BYTES], const struc
     return CLI_OK;
 }
 
-static void count_files(struct gc *gc, const char *data)
+static void count_files(struct gc *gc, struct jit_io *io, const char *data)
 {
     char path[4400];
     snprintf(path, sizeof path, "%.4200s/" CKPT_DIR, data);
     DIR *dir = opendir(path);
     for (const struct dirent *entry; dir != NULL && (entry = readdir(dir)) != NULL;) {
         const char *name = entry->d_name;
-        const char *end = strrchr(name, '.');
         struct stat info;
-        bool manifest = end != NULL && strcmp(end, ".ckpt") == 0;
-        if (name[0] == '.' || (manifest ? kept_manifest(gc, name) : kept_segment(gc, name)) ||
+        if (name[0] == '.' || kept_file(gc, io, name) ||
             fstatat(dirfd(dir), name, &info, AT_SYMLINK_NOFOLLOW) != 0 || !S_ISREG(info.st_mode)) {
             continue;
         }
@@ -210,7 +239,8 @@ static uint64_t stated_peak(const struct gc *gc, const struct log_report *report
 {
     uint64_t peak =
         2 * (gc->list.count + 1) * (sizeof(struct ckpt_manifest) + sizeof(struct ckpt_entry)) +
-        2 * (gc->keep_count + 1) * CKPT_SEGMENTS_MAX * sizeof(struct jit_id) + CKPT_MANIFEST_MAX;
+        2 * (gc->keep_count + 1) * (CKPT_SEGMENTS_MAX + 1) * sizeof(struct jit_id) +
+        CKPT_MANIFEST_MAX;
     if (cli_given(gc->cli, "log")) {
         peak += 3 * JIT_LOG_RECORD_BYTES_MAX + largest_blob(cli_text(gc->cli, "data")) +
                 2 * (report->blobs + 16) * sizeof(struct jit_id);
@@ -301,7 +331,7 @@ static int work(struct gc *gc, struct jit_io *io, const char *data, bool dry)
         code = trim(gc, io, dry, &log_report);
     }
     if (err == JIT_OK && code == CLI_OK) {
-        count_files(gc, data);
+        count_files(gc, io, data);
         err = dry ? JIT_OK : ckpt_remove_others(heap, io, gc->keep, gc->keep_count, NULL);
     }
     if (err != JIT_OK) {

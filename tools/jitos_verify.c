@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include "kernel/audit.h"
+#include "kernel/checkpoint_image.h"
 #include "kernel/io_posix.h"
 #include "tools/checkpoints.h"
 #include "tools/history.h"
@@ -63,6 +64,44 @@ static int bad_checkpoint(struct cli *cli, const struct jit_id *id, const char *
     return CLI_CORRUPT;
 }
 
+/* The image of a checkpoint's state, if it has one; with deep, what it gives is the state itself,
+ * with all its hashes. JIT_EBASE: it is damaged. */
+static enum jit_err verify_image(struct jit_io *io, const struct ckpt_manifest *m, bool deep)
+{
+    struct format_graph graph = {0};
+    const struct jit_id *segment = &m->segments[0].id;
+    enum jit_err err = ckpt_image_verify(jit_heap_libc(), io, segment);
+    if (err == JIT_ENOENT) {
+        return JIT_OK;
+    }
+    if (err == JIT_OK && deep) {
+        struct rmg_fault fault;
+        err = format_graph_init(&graph, jit_heap_libc());
+        if (err == JIT_OK) {
+            err = ckpt_image_load(jit_heap_libc(), io, segment, graph.store, &graph.version);
+        }
+        if (err == JIT_OK) {
+            err = rmg_store_verify(graph.store, &graph.version, &fault);
+        }
+        if (err == JIT_OK && m->segment_count == 1 &&
+            !jit_id_equal(&graph.version.state_root, &m->state_root)) {
+            err = JIT_ECORRUPT;
+        }
+        format_graph_release(&graph);
+    }
+    return err == JIT_ECORRUPT || err == JIT_EVERSION ? JIT_EBASE : err;
+}
+
+static int bad_image(struct cli *cli, const struct jit_id *segment)
+{
+    char hex[JIT_ID_HEX];
+    jit_id_to_hex(segment, hex);
+    cli_what(cli, "an image in %s does not verify", cli_text(cli, "data"));
+    cli_why(cli, "ckpt/%s" CKPT_IMAGE_SUFFIX ", or the blocks that it names, are damaged", hex);
+    cli_next(cli, "remove it: reading takes longer without it, and nothing else is lost");
+    return CLI_CORRUPT;
+}
+
 /* Every byte of every checkpoint; with deep, every state is built as well. */
 static int verify_checkpoints(struct cli *cli, struct shell_system *system,
                               const struct confirming *c, bool deep)
@@ -83,6 +122,12 @@ static int verify_checkpoints(struct cli *cli, struct shell_system *system,
             jit_id_to_hex(&segment, hex);
             snprintf(why, sizeof why, "its segment ckpt/%s is missing or damaged", hex);
             return bad_checkpoint(cli, &entry->id, why);
+        }
+        if (err == JIT_OK) {
+            err = verify_image(system->io, entry->manifest, deep);
+        }
+        if (err == JIT_EBASE) {
+            return bad_image(cli, &entry->manifest->segments[0].id);
         }
         if (err == JIT_OK && deep) {
             const char *why = "";

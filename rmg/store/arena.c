@@ -172,6 +172,13 @@ void rmg_arena_release(struct rmg_arena *arena, uint32_t ref, uint64_t size)
     arena->live -= bytes;
 }
 
+uint64_t rmg_arena_cell_bytes(uint64_t size)
+{
+    uint64_t granules = (size + RMG_GRANULE - 1) / RMG_GRANULE;
+    assert(size > 0 && granules <= GRANULES_MAX);
+    return class_granules(class_above(granules)) * RMG_GRANULE;
+}
+
 enum jit_err rmg_arena_borrow(struct rmg_arena *arena, uint64_t size, uint32_t *ref)
 {
     assert(size > 0);

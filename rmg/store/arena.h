@@ -52,6 +52,9 @@ JIT_MUST_CHECK enum jit_err rmg_arena_reserve(struct rmg_arena *arena, uint64_t 
 /* size > 0 bytes, not zeroed; *ref never 0. Errors: JIT_ENOSPC, JIT_ENOMEM, JIT_ELIMIT. */
 JIT_MUST_CHECK enum jit_err rmg_arena_alloc(struct rmg_arena *arena, uint64_t size, uint32_t *ref);
 void rmg_arena_release(struct rmg_arena *arena, uint32_t ref, uint64_t size);
+/* The bytes that a cell of this size takes; size at most JIT_ATOM_BYTES_MAX and what is around it.
+ */
+uint64_t rmg_arena_cell_bytes(uint64_t size);
 
 /* A stretch of any size, of the hole if that is large enough: scratch that is soon given back.
  * Errors: as alloc. */

@@ -493,6 +493,11 @@ void trie_inner_hash(const struct jit_id *left, const struct jit_id *right, stru
  * that of any element. */
 void trie_chain_hash(const struct jit_id *id, unsigned from, unsigned to, struct jit_id *hash);
 
+/* The hash of the slots `from` to `to` of a node whose children have these hashes, by slot: root(S,
+ * d) of 4.2. Gives 0 when none is there, 1 for a leaf, 2 for more (verify.c). */
+unsigned trie_slots_hash(const struct trie_view *view, const struct jit_id hash[16], unsigned from,
+                         unsigned to, struct jit_id *out);
+
 /* Bytes of records: an attachment, at most OWNER_ENTRY_MAX; a parent, at most 329. */
 #define OWNER_ENTRY_MAX (8u + JIT_NAME_BYTES_MAX + 1u + JIT_ID_BYTES + 8u + JIT_ID_BYTES)
 uint32_t owner_entry_encode(const struct rmg_attachment *attachment, const struct jit_id *atom_hash,

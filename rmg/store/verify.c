@@ -121,9 +121,8 @@ static enum jit_err record_sound(struct verify *v, const uint8_t *leaf)
 
 /* ---- shape and hashes ---- */
 
-/* The hash of slots from to to of a node: root(S, d) of 4.2. kind: 0 none, 1 a leaf, 2 more. */
-static unsigned slots_hash(const struct trie_view *view, const struct jit_id hash[16],
-                           unsigned from, unsigned to, struct jit_id *out)
+unsigned trie_slots_hash(const struct trie_view *view, const struct jit_id hash[16], unsigned from,
+                         unsigned to, struct jit_id *out)
 {
     if (to - from == 1) {
         *out = hash[from];
@@ -131,8 +130,8 @@ static unsigned slots_hash(const struct trie_view *view, const struct jit_id has
     }
     struct jit_id side[2];
     unsigned middle = (from + to) / 2;
-    unsigned left = slots_hash(view, hash, from, middle, &side[0]);
-    unsigned right = slots_hash(view, hash, middle, to, &side[1]);
+    unsigned left = trie_slots_hash(view, hash, from, middle, &side[0]);
+    unsigned right = trie_slots_hash(view, hash, middle, to, &side[1]);
     if (left + right < 2) {
         *out = left == 1 ? side[0] : side[1];
         return left + right;
@@ -150,7 +149,7 @@ static bool inner_sound(const struct trie_view *view, const struct jit_id hash[1
         unsigned width = at < 4 ? 8 : at < 8 ? 4 : 2;
         unsigned from = (at * width) % 16;
         struct jit_id expected;
-        unsigned kind = slots_hash(view, hash, from, from + width, &expected);
+        unsigned kind = trie_slots_hash(view, hash, from, from + width, &expected);
         if (kind != 0 && memcmp(stored + (at - 2) * JIT_ID_BYTES, &expected, JIT_ID_BYTES) != 0) {
             return false;
         }
@@ -234,7 +233,7 @@ static enum jit_err node_visit(struct verify *v, uint32_t ref, unsigned depth_mi
     if (!inner_sound(&view, hash)) {
         return fault(v, v->last, "inner hash");
     }
-    (void)slots_hash(&view, hash, 0, 16, out);
+    (void)trie_slots_hash(&view, hash, 0, 16, out);
     trie_chain_hash((const struct jit_id *)(const void *)(v->last + offsetof(struct leaf_node, id)),
                     view.depth * 4u, depth_min * 4u, out);
     return JIT_OK;

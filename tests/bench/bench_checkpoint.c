@@ -59,7 +59,7 @@ static void folder_make(struct folder *folder, const char *what)
     folder->fd = open(folder->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     assert(folder->fd >= 0);
     bench_must(io_posix_open(jit_heap_libc(), folder->fd, &options, &folder->io));
-    memset(folder->seed, 7, sizeof folder->seed);
+    bench_must(ckpt_key(folder->io, true, folder->seed));
     fprintf(stderr, "bench: %s in %s\n", what, folder->path);
 }
 

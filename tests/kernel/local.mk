@@ -109,6 +109,10 @@ check_PROGRAMS += %D%/test_checkpoint
 %C%_test_checkpoint_CFLAGS = $(test_cflags)
 %C%_test_checkpoint_LDADD = tests/libtest.la kernel/libkernel.la kernel/core/libcore.la \
 	syscall/libsyscall.la rmg/librmg.la base/libsign.la base/libbase.la $(CHECK_LIBS)
+check_PROGRAMS += %D%/test_checkpoint_image
+%C%_test_checkpoint_image_SOURCES = %D%/checkpoint_world.h %D%/test_checkpoint_image.c
+%C%_test_checkpoint_image_CFLAGS = $(test_cflags)
+%C%_test_checkpoint_image_LDADD = $(tests_kernel_test_checkpoint_LDADD)
 
 # What processes have beside the state: in records, in the core, in checkpoints.
 check_PROGRAMS += %D%/test_beside

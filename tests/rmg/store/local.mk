@@ -1,5 +1,5 @@
 # Tests of rmg/store.
-check_PROGRAMS += %D%/test_arena %D%/test_branch %D%/test_codec %D%/test_dense %D%/test_hands %D%/test_id_table %D%/test_index \
+check_PROGRAMS += %D%/test_arena %D%/test_branch %D%/test_codec %D%/test_dense %D%/test_hands %D%/test_id_table %D%/test_image %D%/test_index \
 	%D%/test_laws %D%/test_load %D%/test_many %D%/test_radix %D%/test_state_root %D%/test_store \
 	%D%/test_store_faults
 %C%_test_branch_CFLAGS = $(test_cflags)
@@ -30,3 +30,5 @@ check_PROGRAMS += %D%/test_arena %D%/test_branch %D%/test_codec %D%/test_dense %
 %C%_test_index_LDADD = $(test_libs_rmg)
 %C%_test_id_table_CFLAGS = $(test_cflags)
 %C%_test_id_table_LDADD = $(test_libs_rmg)
+%C%_test_image_CFLAGS = $(test_cflags)
+%C%_test_image_LDADD = $(test_libs_rmg)
