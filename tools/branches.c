@@ -120,6 +120,13 @@ int branches_room(struct cli *cli, const char *top)
     return synced ? CLI_OK : CLI_HOST;
 }
 
+void branches_no_room(const char *top)
+{
+    char path[BRANCH_PATH_SIZE];
+    snprintf(path, sizeof path, "%.4200s/" HEAD_BRANCHES, top);
+    (void)rmdir(path); /* one that is not empty stays */
+}
+
 void branches_unused(const char *top, const char *stem, char name[HEAD_NAME_MAX + 1])
 {
     char path[BRANCH_PATH_SIZE];

@@ -20,6 +20,8 @@ int branches_head(struct cli *cli, const char *top, char name[HEAD_NAME_MAX + 1]
 int branches_move(struct cli *cli, const char *top, const char *name);
 /* Make the folder `branches`, where need be. Returns an exit code; said. */
 int branches_room(struct cli *cli, const char *top);
+/* Remove it again if it is empty. */
+void branches_no_room(const char *top);
 /* A name that no branch has: stem, stem-2, ... */
 void branches_unused(const char *top, const char *stem, char name[HEAD_NAME_MAX + 1]);
 /* The names, ascending, "main" first; free each and the array. -1: no memory. */

@@ -132,7 +132,13 @@ static int make(struct cli *cli, const char *path, const struct shell_system *sy
     if (code == CLI_OK) {
         code = edit(cli, part, patch, &made->tick, &made->commit, &made->root);
     }
-    return code == CLI_OK ? appear(cli, part, path) : code;
+    if (code == CLI_OK) {
+        code = appear(cli, part, path);
+    }
+    if (code != CLI_OK) { /* what cannot be removed now the next try removes */
+        (void)nftw(part, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+    }
+    return code;
 }
 
 int fork_make(struct cli *cli, const char *data, uint64_t tick, const struct settings *settings,
@@ -151,11 +157,15 @@ int fork_make(struct cli *cli, const char *data, uint64_t tick, const struct set
     if (system.from != NULL) {
         manifest.origin = system.from->id;
     }
+    bool fresh = access(path, F_OK) != 0;
     jit_buf_init(&patch, jit_heap_libc(), JIT_PATCH_BYTES_MAX);
     made->from = tick;
     code = settings_patch(cli, settings, &system, &patch);
     if (code == CLI_OK) {
         code = make(cli, path, &system, &manifest, &patch, made);
+    }
+    if (code != CLI_OK && fresh && !history_begun(path)) { /* of what failed nothing is left */
+        (void)nftw(path, remove_one, 16, FTW_DEPTH | FTW_PHYS);
     }
     jit_buf_release(&patch);
     shell_system_close(&system);
@@ -259,6 +269,7 @@ int jitos_fork(struct cli *cli)
     if (code == CLI_OK) {
         code = fork_make(cli, data, tick, &settings, path, &made);
     }
+    branches_no_room(branches_top(cli));
     return code == CLI_OK ? report(cli, "branch", name, path, &made) : code;
 }
 
@@ -287,6 +298,7 @@ int jitos_rollback(struct cli *cli)
                  (unsigned long long)tick, data);
         code = report(cli, "head  ", name, path, &made);
     }
+    branches_no_room(branches_top(cli));
     return code;
 }
 
@@ -372,6 +384,18 @@ static int list_branches(struct cli *cli, const char *top)
     return code;
 }
 
+static int switch_to(struct cli *cli, const char *top, const char *name)
+{
+    int code = branches_move(cli, top, name);
+    if (code != CLI_OK) {
+        return code;
+    }
+    cli_print(cli, "head   %s\n", name);
+    json_t *event = cli_event("done", "jitos.branch/1");
+    cli_put_text(event, "head", name);
+    return cli_emit(cli, event);
+}
+
 int jitos_branch(struct cli *cli)
 {
     const char *top = branches_top(cli);
@@ -392,7 +416,7 @@ int jitos_branch(struct cli *cli)
             cli_next(cli, "jitos branch --data %s", top);
             return CLI_NOT_FOUND;
         }
-        return branches_move(cli, top, cli->operands[0]);
+        return switch_to(cli, top, cli->operands[0]);
     }
     int code =
         history_resolve(cli, data, cli->operand_count > 1 ? cli->operands[1] : "HEAD", &tick);
@@ -402,5 +426,6 @@ int jitos_branch(struct cli *cli)
     if (code == CLI_OK) {
         code = fork_make(cli, data, tick, &none, path, &made);
     }
+    branches_no_room(top);
     return code == CLI_OK ? report(cli, "branch", name, path, &made) : code;
 }

@@ -400,9 +400,15 @@ static void show_requests(struct showing *s, const struct kern_record_view *view
 
 static enum jit_err show_record(void *user, const struct log_record *record)
 {
-    static const char *const kinds[] = {
-        "",          "cleared", "edges deleted", "nodes deleted", "instances deleted",
-        "instances", "nodes",   "edges",         "attachments"};
+    static const char *const kinds[][2] = {{"", ""},
+                                           {"attachment cleared", "attachments cleared"},
+                                           {"edge deleted", "edges deleted"},
+                                           {"node deleted", "nodes deleted"},
+                                           {"instance deleted", "instances deleted"},
+                                           {"instance", "instances"},
+                                           {"node", "nodes"},
+                                           {"edge", "edges"},
+                                           {"attachment", "attachments"}};
     struct showing *s = user;
     struct kern_record_view view;
     struct line line;
@@ -422,7 +428,8 @@ static enum jit_err show_record(void *user, const struct log_record *record)
         err = rmg_patch_each(jit_heap_libc(), view.patch, view.patch_size, &base, count_op, counts);
         for (size_t i = 1; err == JIT_OK && i < 9; i++) {
             if (counts[i] > 0) {
-                cli_print(s->cli, "  %llu %s\n", (unsigned long long)counts[i], kinds[i]);
+                cli_print(s->cli, "  %llu %s\n", (unsigned long long)counts[i],
+                          kinds[i][counts[i] != 1]);
             }
         }
     }

@@ -6,6 +6,7 @@
 
 #include "kernel/core/root.h"
 #include "tools/causes.h"
+#include "tools/held.h"
 #include "tools/jitos.h"
 #include "tools/moment.h"
 #include "tools/names.h"
@@ -31,6 +32,7 @@ struct why {
     struct delta delta;
     struct causes causes;
     struct delta_text question;
+    struct held *held; /* of each cause */
     bool *told;
 };
 
@@ -43,16 +45,6 @@ static void rule_text(const struct why *w, const struct jit_id *id, struct delta
     delta_add(text, "%s", name);
 }
 
-static const struct kern_process_config *process_of(const struct why *w, const struct jit_id *id)
-{
-    for (uint32_t i = 0; i < w->config->process_count; i++) {
-        if (jit_id_equal(&w->config->processes[i].id, id)) {
-            return &w->config->processes[i];
-        }
-    }
-    return NULL;
-}
-
 static void process_text(const struct why *w, const struct jit_id *id, struct delta_text *text)
 {
     char name[NAMES_SIZE];
@@ -60,22 +52,25 @@ static void process_text(const struct why *w, const struct jit_id *id, struct de
     delta_add(text, "%s", name);
 }
 
-/* What its process holds in that slot in the state that is asked of. */
+/* What its process held in that slot when it asked. */
 static void capability_text(const struct why *w, const struct cause *cause, struct delta_text *text)
 {
-    const struct kern_process_config *process = process_of(w, &cause->process);
-    char rights[128];
-    for (uint32_t i = 0; process != NULL && i < process->capability_count; i++) {
-        const struct kern_root_capability *held = &process->capabilities[i];
-        if (held->slot == cause->cap_slot) {
-            (void)sys_cap_rights_text(held->rights, rights, sizeof rights);
-            delta_add(text, "capability %u (%s on ", cause->cap_slot, rights);
-            delta_instance(&w->delta, &held->instance, text);
-            delta_add(text, ")");
-            return;
-        }
+    if (cause->cap_slot == SYS_NONE) {
+        delta_add(text, "no capability");
+        return;
     }
-    delta_add(text, "capability %u (it holds none there now)", cause->cap_slot);
+    process_text(w, &cause->process, text);
+    delta_add(text, "/%u", cause->cap_slot);
+    const struct held *held = &w->held[cause - w->causes.causes];
+    if (held->state != HELD_THERE) {
+        delta_add(text, "%s", held->state == HELD_NONE ? " (it held none there)" : "");
+        return;
+    }
+    char rights[128];
+    (void)sys_cap_rights_text(held->rights, rights, sizeof rights);
+    delta_add(text, " (%s on ", rights);
+    delta_instance(&w->delta, &held->instance, text);
+    delta_add(text, ")");
 }
 
 static void slot_text(const struct why *w, const struct rmg_slot *slot, struct delta_text *text)
@@ -130,7 +125,7 @@ static void cause_text(const struct why *w, const struct cause *cause, struct de
     rule_text(w, &cause->rule, text);
     delta_add(text, " by ");
     process_text(w, &cause->process, text);
-    delta_add(text, "  ");
+    delta_add(text, "  under ");
     capability_text(w, cause, text);
     delta_add(text, "  %s", rmg_result_text((enum rmg_result)cause->result));
 }
@@ -218,6 +213,21 @@ static void put_hex(json_t *event, const char *key, const struct jit_id *id)
     cli_put_text(event, key, hex);
 }
 
+static void put_held(const struct why *w, uint32_t at, json_t *event)
+{
+    const struct held *held = &w->held[at];
+    char rights[128];
+    if (held->state == HELD_UNKNOWN) {
+        return;
+    }
+    cli_put_bool(event, "held", held->state == HELD_THERE);
+    if (held->state == HELD_THERE) {
+        (void)sys_cap_rights_text(held->rights, rights, sizeof rights);
+        cli_put_text(event, "rights", rights);
+        put_hex(event, "on", &held->instance);
+    }
+}
+
 static int emit_cause(struct why *w, uint32_t at)
 {
     const struct cause *cause = &w->causes.causes[at];
@@ -238,7 +248,10 @@ static int emit_cause(struct why *w, uint32_t at)
         put_hex(event, "key", &cause->key);
         cli_put_text(event, "rule", rule.text);
         cli_put_text(event, "process", process.text);
-        cli_put_number(event, "capability", cause->cap_slot);
+        if (cause->cap_slot != SYS_NONE) {
+            cli_put_number(event, "capability", cause->cap_slot);
+            put_held(w, at, event);
+        }
         put_hex(event, "instance", &cause->instance);
         for (uint32_t i = 0; i < cause->id_count; i++) {
             char hex[JIT_ID_HEX];
@@ -459,6 +472,9 @@ int jitos_why(struct cli *cli)
             code = causes_walk(&w.causes, cli_number(cli, "depth"));
         }
         if (code == CLI_OK) {
+            code = held_read(&w.causes, w.config, w.moment.tick, &w.held);
+        }
+        if (code == CLI_OK) {
             code = answer(&w);
         }
         kern_config_free(jit_heap_libc(), w.config);
@@ -467,5 +483,6 @@ int jitos_why(struct cli *cli)
     moment_close(&w.moment);
     causes_release(&w.causes);
     free(w.told);
+    free(w.held);
     return code;
 }

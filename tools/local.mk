@@ -36,7 +36,7 @@ bin_PROGRAMS += %D%/jitos
 %C%_jitos_SOURCES += %D%/jitos_bisect.c %D%/jitos_gc.c %D%/jitos_salvage.c %D%/jitos_log_path.c %D%/names.c %D%/names.h %D%/jitos_replay.c
 %C%_jitos_SOURCES += %D%/jitos_sweep.c %D%/sweep_plan.c %D%/sweep_plan.h
 %C%_jitos_SOURCES += %D%/parameters.c %D%/parameters.h
-%C%_jitos_SOURCES += %D%/causes.c %D%/causes.h %D%/jitos_why.c
+%C%_jitos_SOURCES += %D%/causes.c %D%/causes.h %D%/held.c %D%/held.h %D%/jitos_why.c
 %C%_jitos_SOURCES += %D%/jitos_inspect.c %D%/moment.c %D%/moment.h %D%/timegraph.c %D%/timegraph.h \
 	%D%/rmgtool/cat.c %D%/rmgtool/delta_dot.c %D%/rmgtool/diff.c %D%/rmgtool/load.c \
 	%D%/rmgtool/ls.c %D%/rmgtool/query.c

@@ -53,7 +53,9 @@ want 0 "$jitos" run --data a/branches/fast --ticks 20 --json
 [ "$(key denied out)" = 0 ] || fail "the changed parameter is not covered by its capability"
 want 0 "$jitos" replay --verify --data a/branches/fast
 want 0 "$jitos" verify --data a/branches/fast --deep
+before=$(ls -A a/branches)
 want 2 "$jitos" fork @10 --set nothing=1 --data a
+[ "$(ls -A a/branches)" = "$before" ] || fail "a fork that failed left something"
 want 2 "$jitos" fork @10 --set p=many --data a
 want 2 "$jitos" fork @10 --set p --data a
 want 2 "$jitos" fork @10 -m fast --data a
@@ -83,6 +85,7 @@ says '"tick":7'
 want 0 "$jitos" branch --data a --json
 says '"name":"back-to-5".*"head":true'
 want 0 "$jitos" branch --switch main --data a
+says '^head   main$'
 want 0 "$jitos" log --data a -n 1 --json
 says '"tick":35'
 want 3 "$jitos" branch --switch nobody --data a

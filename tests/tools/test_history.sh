@@ -168,6 +168,21 @@ want 0 "$jitos" why /world/c3/state --data b --json --depth 1
 key=$(sed -n 's/.*"key":"\([0-9a-f]*\)".*/\1/p' out)
 want 0 "$jitos" why "$key" --data b
 says '@4'
+# The capability is the one that was held then, whatever became of it.
+want 0 "$jitos" why q0@1 --data b
+says 'under no capability'
+cp -r b bb
+want 0 "$jitos" cap revoke 'w[0]/2' --data bb
+want 0 "$jitos" run --ticks 10 --data bb
+want 0 "$jitos" why /world/c3/state --data bb
+says 'q0@4  spread by w\[0\]  under w\[0\]/2 (invoke on /world)  applied'
+want 0 "$jitos" why /world/c3/state --data bb --json
+says '"capability":2,"held":true,"rights":"invoke"'
+want 0 "$jitos" show @2 --data bb
+says '  1 attachment$'
+want 3 "$jitos" inspect /wold@4 --data bb
+says 'did you mean world'
+says 'next: jitos inspect /world@4 --data bb'
 want 3 "$jitos" why q9@2 --data b
 want 3 "$jitos" why q0@99 --data b
 want 3 "$jitos" why /world/none --data b

@@ -1,5 +1,6 @@
 #include "tools/rmgtool/path.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "base/hash.h"
@@ -97,9 +98,63 @@ void path_next(struct cli *cli)
     }
 }
 
-static int refuse(struct cli *cli, const char *path, const char *part, size_t size,
-                  enum jit_err err)
+/* The portal there whose name is nearest to a part that was mistyped; "": none is near. */
+#define NEAR_MAX 64u
+static void near_portal(const struct path_place *place, const char *part, size_t size,
+                        char out[JIT_NAME_BYTES_MAX + 1])
 {
+    static char names[NEAR_MAX][JIT_NAME_BYTES_MAX + 1];
+    const char *list[NEAR_MAX];
+    char word[JIT_NAME_BYTES_MAX + 1];
+    struct rmg_attachment portal;
+    size_t count = 0;
+    out[0] = '\0';
+    if (size > JIT_NAME_BYTES_MAX) {
+        return;
+    }
+    for (uint32_t i = 0;
+         count < NEAR_MAX && rmg_attachment_at(&place->graph, RMG_PLANE_ALPHA,
+                                               &place->instance.root_node, i, &portal) == JIT_OK;
+         i++) {
+        if (portal.value.kind == RMG_VALUE_PORTAL) {
+            snprintf(names[count], sizeof names[count], "%.*s", (int)portal.name_size, portal.name);
+            list[count] = names[count];
+            count++;
+        }
+    }
+    snprintf(word, sizeof word, "%.*s", (int)size, part);
+    const char *near = cli_nearest(word, list, count);
+    if (near != NULL) {
+        snprintf(out, JIT_NAME_BYTES_MAX + 1, "%s", near);
+    }
+}
+
+/* The list of what is there in place of a part that is not: as far as the path goes. */
+static void list_there(struct cli *cli, const char *path, const char *part, const char *near)
+{
+    int size = part > path ? (int)(part - path) : 0;
+    char there[4096];
+    if (near[0] == '\0') {
+        while (size > 1 && path[size - 1] == '/') {
+            size--;
+        }
+    }
+    snprintf(there, sizeof there, "%.*s%.*s%s", size > 0 ? 0 : 1, "/", size, path, near);
+    if (cli_has(cli, "data")) {
+        const char *asked = cli->operand_count > 0 ? cli->operands[0] : "";
+        const char *revision = strncmp(path, "/time", 5) == 0 ? NULL : strrchr(asked, '@');
+        cli_next(cli, "jitos inspect %s%s --data %s", there, revision != NULL ? revision : "",
+                 cli_text(cli, "data"));
+    } else {
+        cli_next(cli, "rmg ls %s %s", cli->operand_count > 0 ? cli->operands[0] : "FILE", there);
+    }
+}
+
+static int refuse(struct cli *cli, const char *path, const struct path_place *place,
+                  const char *part, enum jit_err err)
+{
+    char near[JIT_NAME_BYTES_MAX + 1] = "";
+    size_t size = strcspn(part, "/");
     if (err == JIT_ECONFLICT) {
         cli_what(cli, "%s is not one node", path);
         cli_why(cli, "several ids begin with %.*s; type more digits", (int)size, part);
@@ -107,9 +162,16 @@ static int refuse(struct cli *cli, const char *path, const char *part, size_t si
         return CLI_USAGE;
     }
     cli_what(cli, "there is no %s", path);
-    cli_why(cli, "%.*s is neither a portal nor a node there", (int)size, part);
-    path_next(cli);
-    return err == JIT_ENOENT ? CLI_NOT_FOUND : cli_exit_of(err);
+    if (err != JIT_ENOENT) {
+        cli_why(cli, "%s", jit_err_text(err));
+        path_next(cli);
+        return (int)cli_exit_of(err);
+    }
+    near_portal(place, part, size, near);
+    cli_why(cli, "%.*s is neither a portal nor a node there%s%s%s", (int)size, part,
+            near[0] != '\0' ? "; did you mean " : "", near, near[0] != '\0' ? "?" : "");
+    list_there(cli, path, part, near);
+    return CLI_NOT_FOUND;
 }
 
 /* part: where it fails. */
@@ -156,7 +218,7 @@ int path_find(struct cli *cli, const struct format_graph *graph, const char *pat
 {
     const char *part = path;
     enum jit_err err = find(graph, path, out, &part);
-    return err == JIT_OK ? CLI_OK : refuse(cli, path, part, strcspn(part, "/"), err);
+    return err == JIT_OK ? CLI_OK : refuse(cli, path, out, part, err);
 }
 
 int path_instance(struct cli *cli, const struct format_graph *graph, const char *text,
