@@ -98,7 +98,9 @@ static enum jit_err write_difference(struct ckpt_job *job)
     }
     enum jit_err err = JIT_OK;
     jit_buf_init(&patch, job->heap, bound - chain);
-    job->manifest.parent = base->id;
+    if (!job->founding) {
+        job->manifest.parent = base->id;
+    }
     job->manifest.segment_count = count;
     memcpy(job->manifest.segments, base->segments,
            job->manifest.segment_count * sizeof base->segments[0]);

@@ -107,6 +107,7 @@ struct ckpt_job {
     const struct ckpt_beside *beside; /* NULL: nothing */
     /* All but id, parent, segments and state_root, which come from the writing. */
     struct ckpt_manifest manifest;
+    bool founding;            /* ckpt_found's: it continues nothing of this folder */
     uint64_t image_bytes;     /* a whole state so large gets an image; 0: CKPT_IMAGE_BYTES */
     bool sync_log;            /* the log may not be on the medium (--durability none) */
     bool (*stop)(void *user); /* asked between pieces; NULL: never */
@@ -178,6 +179,11 @@ JIT_MUST_CHECK enum jit_err ckpt_verify(struct jit_heap *heap, struct jit_io *io
 struct ckpt_found_options {
     uint8_t uuid[LOG_UUID_BYTES]; /* of the new log: random */
     uint64_t segment_bytes;       /* 0: the default */
+    /* Bring the segments of the checkpoint that it is restored from into "ckpt/", durable but for
+     * their names; NULL, or JIT_ENOTSUP: they cannot be brought, and the state is written anew. */
+    enum jit_err (*bring)(void *user, const struct ckpt_manifest *manifest);
+    void *user;
+    const struct ckpt_manifest *source; /* with bring: its state is job's */
 };
 JIT_MUST_CHECK enum jit_err ckpt_found(struct ckpt_job *job,
                                        const struct ckpt_found_options *options);

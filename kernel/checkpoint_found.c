@@ -35,7 +35,23 @@ enum jit_err ckpt_found(struct ckpt_job *job, const struct ckpt_found_options *o
     m->mark = (struct log_mark){.segment = 1, .offset = LOG_BLOCK_BYTES, .tick = m->tick + 1};
     job->base_manifest = NULL;
     job->sync_log = false;
-    err = ckpt_write(job);
+    job->founding = true;
+    struct ckpt_manifest source;
+    if (options->bring != NULL) {
+        source = *options->source;
+        while (source.segments[source.segment_count - 1].kind > CKPT_PATCH) {
+            source.segment_count--; /* the state alone: it begins with one */
+        }
+        err = options->bring(options->user, &source);
+        if (err == JIT_OK) { /* the same state: nothing differs from it */
+            job->base_manifest = &source;
+            job->base = job->state;
+        }
+        err = err == JIT_ENOTSUP ? JIT_OK : err;
+    }
+    if (err == JIT_OK) {
+        err = ckpt_write(job);
+    }
     if (err != JIT_OK) {
         return err;
     }

@@ -263,3 +263,29 @@ enum jit_err ckpt_image_verify(struct jit_heap *heap, struct jit_io *io,
     }
     return err;
 }
+
+enum jit_err ckpt_image_take(struct jit_heap *heap, struct jit_io *from, struct jit_io *to,
+                             const uint8_t seed[JIT_SIGN_SEED_BYTES], const struct jit_id *segment)
+{
+    struct image_index index = {.bytes = NULL};
+    struct jit_buf bytes;
+    struct jit_id id;
+    char name[CKPT_FILE_NAME_MAX];
+    enum jit_err err = index_read(heap, from, segment, &index);
+    jit_buf_init(&bytes, heap, IMAGE_HEAD_BYTES + RMG_IMAGE_TABLE_MAX + ENVELOPE_MAX);
+    if (err == JIT_OK) {
+        jit_buf_put(&bytes, index.bytes, (size_t)(IMAGE_HEAD_BYTES + index.table_size));
+        err = bytes.err;
+    }
+    if (err == JIT_OK) {
+        jit_hash(bytes.data, bytes.size, &id);
+        err = rmg_envelope_sign(NULL, IMAGE_KIND, &id, seed, &bytes);
+    }
+    if (err == JIT_OK) {
+        ckpt_image_name(segment, name);
+        err = ckpt_put_file(to, name, bytes.data, bytes.size);
+    }
+    jit_buf_release(&bytes);
+    heap->free(heap, index.bytes);
+    return err;
+}

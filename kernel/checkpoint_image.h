@@ -34,6 +34,13 @@ JIT_MUST_CHECK enum jit_err ckpt_image_blob(struct jit_io *io, const struct jit_
 JIT_MUST_CHECK enum jit_err ckpt_image_verify(struct jit_heap *heap, struct jit_io *io,
                                               const struct jit_id *segment);
 
+/* The index of an image in another folder, signed with this one's key instead; the blocks are the
+ * caller's to bring. Errors: as verify, and of writing. */
+JIT_MUST_CHECK enum jit_err ckpt_image_take(struct jit_heap *heap, struct jit_io *from,
+                                            struct jit_io *to,
+                                            const uint8_t seed[JIT_SIGN_SEED_BYTES],
+                                            const struct jit_id *segment);
+
 /* A file of "ckpt/" of this name, whole and durable, or not there (checkpoint.c). */
 JIT_MUST_CHECK enum jit_err ckpt_put_file(struct jit_io *io, const char *name, const void *bytes,
                                           uint64_t size);

@@ -6,6 +6,8 @@
 #include <sys/random.h>
 #include <unistd.h>
 
+#include "kernel/blob.h"
+#include "kernel/checkpoint_image.h"
 #include "kernel/io_posix.h"
 #include "tools/history.h"
 
@@ -65,9 +67,54 @@ static bool draw_uuid(uint8_t uuid[LOG_UUID_BYTES])
     return n == (ssize_t)LOG_UUID_BYTES;
 }
 
+/* ---- segments of another folder ---- */
+
+struct bringing {
+    struct cli *cli;
+    const char *from;
+    int into; /* the new folder */
+    struct jit_io *io;
+    const uint8_t *seed;
+};
+
+static bool bring_file(const struct bringing *b, int from, const struct jit_id *id)
+{
+    char name[BLOB_NAME_BYTES];
+    blob_name_in(CKPT_DIR, id, name);
+    return linkat(from, name, b->into, name, 0) == 0 || errno == EEXIST;
+}
+
+/* Files of segments are never written to again, so two folders may have the same ones. Each is
+ * proved first: what is damaged there is written anew here. */
+static enum jit_err bring(void *user, const struct ckpt_manifest *manifest)
+{
+    const struct bringing *b = user;
+    struct jit_heap *heap = jit_heap_libc();
+    struct jit_io *io = NULL;
+    struct jit_id segment;
+    uint64_t size = 0;
+    int from = -1;
+    if (history_io(b->cli, b->from, &from, &io) != CLI_OK) {
+        return JIT_ENOTSUP;
+    }
+    enum jit_err err = ckpt_verify(heap, io, manifest, &segment);
+    bool brought = err == JIT_OK;
+    for (uint32_t i = 0; brought && i < manifest->segment_count; i++) {
+        brought = bring_file(b, from, &manifest->segments[i].id);
+    }
+    /* An image is not needed: where it cannot come along, it does not. */
+    if (brought && ckpt_image_blob(io, &manifest->segments[0].id, &segment, &size) == JIT_OK &&
+        bring_file(b, from, &segment)) {
+        err = ckpt_image_take(heap, io, b->io, b->seed, &manifest->segments[0].id);
+    }
+    io_posix_close(io);
+    close(from);
+    return brought ? JIT_OK : JIT_ENOTSUP;
+}
+
 int checkpoint_found(struct cli *cli, const char *into, const struct rmg_state *state,
                      const struct kern_beside *beside, const struct ckpt_manifest *manifest,
-                     uint64_t segment_bytes)
+                     uint64_t segment_bytes, const char *from)
 {
     struct ckpt_beside kept = {.owns = NULL};
     struct shell_folder folder;
@@ -100,6 +147,13 @@ int checkpoint_found(struct cli *cli, const char *into, const struct rmg_state *
                                .state = *state,
                                .beside = &kept,
                                .manifest = *manifest};
+        struct bringing bringing = {
+            .cli = cli, .from = from, .into = folder.fd, .io = io, .seed = seed};
+        if (from != NULL) {
+            options.bring = bring;
+            options.user = &bringing;
+            options.source = manifest;
+        }
         err = ckpt_found(&job, &options);
     }
     jit_sign_forget(seed, sizeof seed);

@@ -117,7 +117,7 @@ static int make(struct cli *cli, const char *path, const struct shell_system *sy
     made->commit = manifest->commit;
     made->root = state.version.state_root;
     if (patch->size == 0) {
-        return checkpoint_found(cli, path, &state, beside, manifest, segment_bytes);
+        return checkpoint_found(cli, path, &state, beside, manifest, segment_bytes, NULL);
     }
     const char *slash = strrchr(path, '/');
     int folder = slash != NULL ? (int)(slash - path) + 1 : 0;
@@ -128,7 +128,7 @@ static int make(struct cli *cli, const char *path, const struct shell_system *sy
         cli_next(cli, "remove it");
         return CLI_USAGE;
     }
-    int code = checkpoint_found(cli, part, &state, beside, manifest, segment_bytes);
+    int code = checkpoint_found(cli, part, &state, beside, manifest, segment_bytes, NULL);
     if (code == CLI_OK) {
         code = edit(cli, part, patch, &made->tick, &made->commit, &made->root);
     }

@@ -293,7 +293,7 @@ static int found_at(struct cli *cli, uint64_t tick, const char *path)
         struct rmg_state state = {.store = system.store, .version = system.replay.version};
         checkpoint_of_system(&system, manifest);
         code = checkpoint_found(cli, path, &state, &system.replay.beside, manifest,
-                                REPLAY_SEGMENT_BYTES);
+                                REPLAY_SEGMENT_BYTES, NULL);
         shell_system_close(&system);
     }
     free(manifest);

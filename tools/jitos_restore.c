@@ -274,7 +274,8 @@ static int restore(struct cli *cli, struct source *source)
         struct ckpt_manifest manifest = source->manifest;
         manifest.origin = source->manifest.id;
         code =
-            checkpoint_found(cli, into, &state, &source->beside, &manifest, source->segment_bytes);
+            checkpoint_found(cli, into, &state, &source->beside, &manifest, source->segment_bytes,
+                             import != NULL ? NULL : cli_text(cli, "data"));
     }
     bool run = cli_given(cli, "run-to") && code == CLI_OK;
     if (run) {

@@ -77,6 +77,7 @@ want 0 "$jitos" verify --data whole
 sed -n 's/^head *//p' out >whole.head
 cmp -s c.head whole.head || fail "what was restored went on otherwise"
 want 0 "$jitos" restore @50 --data a --into e
+[ -n "$(find e/ckpt -type f -links +1)" ] || fail "segments were written again on one file system"
 want 2 "$jitos" restore fifty --data a --into b
 says "has a history already"
 want 3 "$jitos" restore sixty --data a --into d
@@ -207,6 +208,37 @@ want 0 "$jitos" restore live --data whole --into f --run-to 140 --json
 f_head=$(key head out)
 want 0 "$jitos" run --ticks 140 --data whole --json
 [ "$(key head out)" = "$f_head" ] || fail "a live checkpoint went on otherwise"
+
+# A large state has an image: it comes along, gives the same state, and nothing depends on it.
+seq 40000 | sed 's/.*/c&,Cell,cell &,0/; 1i :ID,:LABEL,name,hits:long' >many.csv
+cat >many.jitos <<END
+system many
+type Cell { name: text, hits: i64 sum = 0 }
+import "many.csv" into /world
+rule count(p: f64)
+  match (a:Cell)
+  where chance(p)
+  add a.hits, 1
+process w run count(p = 0.0005) apply all over shard(/world)
+grant w: map /world; invoke count on /world
+END
+want 0 "$jitos" run many.jitos --ticks 2 --seed 3 --data many
+want 0 "$jitos" checkpoint -m large --data many
+image=$(echo many/ckpt/*.img)
+[ -e "$image" ] || fail "no image of a large state"
+want 0 "$jitos" restore large --data many --into others
+[ -e "others/${image#many/}" ] || fail "the image did not come along"
+want 0 "$jitos" verify --deep --data others
+want 0 "$jitos" run --ticks 4 --data many --json
+root=$(key root out)
+want 0 "$jitos" run --ticks 4 --data others --json
+[ "$(key root out)" = "$root" ] || fail "from an image it went on otherwise"
+cp -r others others2
+printf '\377' | dd of="others2/${image#many/}" bs=1 seek=200 conv=notrunc 2>/dev/null
+want 5 "$jitos" verify --data others2
+says "image"
+want 0 "$jitos" replay --verify --data others2
+want 0 "$jitos" inspect /world/c7 --data others2
 
 [ $failed = 0 ] && echo "checkpoints: ok"
 exit $failed
