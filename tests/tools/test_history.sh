@@ -292,6 +292,23 @@ head -n 1 out | grep -q '^@16 .*restored so' || fail "no beginning: $(head -n 1 
 want 0 "$jitos" gc --keep 0 --log --data g --json
 [ "$(key segments out)" = 0 ] || fail "without a later checkpoint the log went"
 want 0 "$jitos" verify --deep --data g
+# The oldest that stays lies in the first segment: there is nothing before it to give up, so the
+# history goes on beginning with the genesis, or with the checkpoint that the folder was founded on.
+cp -r z first
+want 0 "$jitos" run --ticks 12 --data first
+want 0 "$jitos" checkpoint -m later --data first
+want 0 "$jitos" gc --keep 0 --log --data first --json
+[ "$(key segments out)$(key blobs out)$(key first_tick out)" = 000 ] ||
+    fail "something went: $(cat out)"
+want 0 "$jitos" verify --deep --data first
+want 0 "$jitos" replay --by rules --data first
+want 0 "$jitos" branch founded @8 --data first
+want 0 "$jitos" run --ticks 14 --data first/branches/founded
+want 0 "$jitos" checkpoint --data first/branches/founded
+want 0 "$jitos" gc --keep 1 --log --data first/branches/founded --json
+[ "$(key segments out)$(key kept out)" = 02 ] || fail "the founding went: $(cat out)"
+want 0 "$jitos" verify --deep --data first/branches/founded
+want 0 "$jitos" replay --by rules --data first/branches/founded
 want 3 "$jitos" gc --data none
 [ ! -e none ] || fail "gc made a folder"
 
