@@ -1,7 +1,7 @@
 #!/bin/sh
-# Goal:   checkpoint, restore, gc, fork, rollback and merge that are killed at any step leave a
-#         folder that verifies to the last byte, every checkpoint that was there with it; and the
-#         same command again does what it would have done.
+# Goal:   checkpoint, export, restore, import, gc, fork, rollback and merge that are killed at any
+#         step leave a folder that verifies to the last byte, every checkpoint that was there with
+#         it; and the same command again does what it would have done.
 # Method: each is killed before each of its system calls that changes a folder, one after the other,
 #         until it ends by itself; each time on a fresh copy of one small history.
 set -eu
@@ -69,6 +69,10 @@ each() {
 each 5 '"$jitos" verify --data new && "$jitos" restore two --data new --into into' \
     checkpoint -m two --data new
 each 8 '"$jitos" verify --deep --data into' restore one --data new --into into
+want 0 "$jitos" checkpoint --export one.jck --data old
+each 3 '"$jitos" restore --import new/two.jck --into into && "$jitos" verify --deep --data into' \
+    checkpoint --export new/two.jck --data new
+each 8 '"$jitos" verify --deep --data into' restore --import one.jck --into into
 each 8 '"$jitos" verify --deep --data new | grep -q "$root"' gc --keep 1 --log --data new
 each 8 '"$jitos" verify --deep --data new/branches/made' fork @14 -m made --seed 8 --data new
 each 8 '"$jitos" verify --deep --data new/branches/made' rollback @14 -m made --data new
