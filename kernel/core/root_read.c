@@ -784,36 +784,3 @@ enum jit_err kern_config_read(struct jit_heap *heap, const struct rmg_store *sto
     *out = r.config;
     return JIT_OK;
 }
-
-void kern_config_free(struct jit_heap *heap, struct kern_config *config)
-{
-    if (config == NULL) {
-        return;
-    }
-    for (uint32_t i = 0; i < config->rule_count; i++) {
-        rmg_rule_free(heap, config->rules[i]);
-        heap->free(heap, (void *)(uintptr_t)config->programs[i]);
-    }
-    for (uint32_t i = 0; i < config->invariant_count; i++) {
-        rmg_rule_free(heap, config->invariants[i]);
-    }
-    heap->free(heap, config->invariants);
-    rmg_sought_release(heap, &config->sought);
-    for (uint32_t i = 0; i < config->process_count; i++) {
-        struct kern_process_config *process = &config->processes[i];
-        for (uint32_t k = 0; process->runs != NULL && k < process->run_count; k++) {
-            heap->free(heap, (void *)(uintptr_t)process->runs[k].params);
-        }
-        heap->free(heap, process->runs);
-        for (uint32_t k = 0; k < process->capability_count; k++) {
-            heap->free(heap, (void *)(uintptr_t)process->capabilities[k].attenuators);
-        }
-        heap->free(heap, process->capabilities);
-    }
-    heap->free(heap, config->owners);
-    heap->free(heap, config->rules);
-    heap->free(heap, config->programs);
-    heap->free(heap, config->program_sizes);
-    heap->free(heap, config->processes);
-    heap->free(heap, config);
-}
