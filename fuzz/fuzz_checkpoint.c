@@ -7,7 +7,7 @@
 #include "base/hash.h"
 #include "base/le.h"
 #include "fuzz/fuzz.h"
-#include "kernel/checkpoint.h"
+#include "kernel/checkpoint/checkpoint.h"
 #include "rmg/file/envelope.h"
 #include "rmg/file/file.h"
 

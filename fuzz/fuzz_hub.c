@@ -4,7 +4,7 @@
 
 #include "base/check.h"
 #include "fuzz/fuzz.h"
-#include "kernel/hub_msg.h"
+#include "kernel/hub/hub_msg.h"
 
 const char *const fuzz_corpus[] = {"fuzz/corpus/hub", NULL};
 

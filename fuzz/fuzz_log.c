@@ -8,7 +8,7 @@
 #include "base/check.h"
 #include "base/le.h"
 #include "fuzz/fuzz.h"
-#include "kernel/log_priv.h"
+#include "kernel/log/log_priv.h"
 #include "tests/lib/sim_disk.h"
 
 const char *const fuzz_corpus[] = {"fuzz/corpus/log", NULL};

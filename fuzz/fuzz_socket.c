@@ -14,7 +14,7 @@
 #include "base/check.h"
 #include "base/le.h"
 #include "fuzz/fuzz.h"
-#include "kernel/hub.h"
+#include "kernel/hub/hub.h"
 
 const char *const fuzz_corpus[] = {"fuzz/corpus/socket", NULL};
 

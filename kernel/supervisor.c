@@ -10,7 +10,7 @@
 
 #include "base/check.h"
 #include "kernel/core/image.h"
-#include "kernel/io_ring.h"
+#include "kernel/log/io_ring.h"
 #include "kernel/supervisor_priv.h"
 #include "proc/host/fence.h"
 

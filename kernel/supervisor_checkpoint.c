@@ -11,9 +11,9 @@
 #include <unistd.h>
 
 #include "base/check.h"
-#include "kernel/io_posix.h"
+#include "kernel/log/io_posix.h"
 #include "kernel/supervisor_priv.h"
-#include "kernel/thread.h"
+#include "kernel/event/thread.h"
 
 enum phase { CHECKPOINT_NONE, CHECKPOINT_PINNED, CHECKPOINT_WRITING };
 

@@ -4,10 +4,10 @@
 #define JIT_KERNEL_SUPERVISOR_PRIV_H
 
 #include "kernel/audit.h"
-#include "kernel/hub.h"
-#include "kernel/pool.h"
+#include "kernel/hub/hub.h"
+#include "kernel/event/pool.h"
 #include "kernel/supervisor.h"
-#include "kernel/waiter.h"
+#include "kernel/event/waiter.h"
 #include "kernel/worker.h"
 
 #define SUPERVISOR_BACKLOG_BYTES ((size_t)16 << 20) /* told to nobody before it is durable */

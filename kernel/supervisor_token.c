@@ -1,7 +1,7 @@
 #include <stdio.h>
 
 #include "base/check.h"
-#include "kernel/checkpoint.h"
+#include "kernel/checkpoint/checkpoint.h"
 #include "kernel/supervisor_priv.h"
 #include "syscall/token.h"
 

@@ -9,8 +9,8 @@
 
 #include "base/check.h"
 #include "kernel/core/invariants.h"
-#include "kernel/io_posix.h"
-#include "kernel/io_ring.h"
+#include "kernel/log/io_posix.h"
+#include "kernel/log/io_ring.h"
 
 #define VIEW_BYTES_MAX JIT_ARENA_BYTES_MAX
 #define BLOB_PIECE     (1u << 20)

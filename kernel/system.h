@@ -5,11 +5,11 @@
 #ifndef JIT_KERNEL_SYSTEM_H
 #define JIT_KERNEL_SYSTEM_H
 
-#include "kernel/blob.h"
-#include "kernel/checkpoint.h"
+#include "kernel/log/blob.h"
+#include "kernel/checkpoint/checkpoint.h"
 #include "kernel/core/core.h"
-#include "kernel/folder.h"
-#include "kernel/log.h"
+#include "kernel/checkpoint/folder.h"
+#include "kernel/log/log.h"
 #include "proc/host/memory.h"
 
 /* Where the history is read from. */

@@ -16,30 +16,37 @@ bin_PROGRAMS += %D%/jitosd
 
 # The client.
 bin_PROGRAMS += %D%/jitos
-%C%_jitos_SOURCES = \
-	%D%/genesis.c %D%/genesis.h %D%/history.c %D%/history.h %D%/jitos.c %D%/jitos.h \
-	%D%/jitos_demo.c %D%/jitos_export.c %D%/jitos_log.c %D%/jitos_rules.c %D%/jitos_run.c %D%/jitos_verify.c %D%/load.c %D%/load.h \
-	%D%/runner.c %D%/runner.h %D%/session.c %D%/session.h \
-	%D%/rmgtool/export_write.c %D%/rmgtool/output.c %D%/rmgtool/path.c \
-	%D%/rmgtool/path.h %D%/rmgtool/rmg.h \
-	%D%/temporary.c %D%/temporary.h
+%C%_jitos_SOURCES = %D%/client/jitos.h %D%/client/load.c %D%/client/load.h %D%/client/main.c \
+	%D%/client/parameters.c %D%/client/parameters.h %D%/client/session.c %D%/client/session.h \
+	%D%/client/settings.c %D%/client/settings.h %D%/client/temporary.c %D%/client/temporary.h
+# Systems that run.
+%C%_jitos_SOURCES += %D%/client/run/demo.c %D%/client/run/genesis.c %D%/client/run/genesis.h \
+	%D%/client/run/rules.c %D%/client/run/run.c %D%/client/run/runner.c %D%/client/run/runner.h \
+	%D%/client/run/sweep.c %D%/client/run/sweep_plan.c %D%/client/run/sweep_plan.h
+# Histories and states out of them.
+%C%_jitos_SOURCES += %D%/client/history/ancestry.c %D%/client/history/ancestry.h \
+	%D%/client/history/bisect.c %D%/client/history/branches.c %D%/client/history/branches.h \
+	%D%/client/history/causes.c %D%/client/history/causes.h %D%/client/history/checkpoint.c \
+	%D%/client/history/checkpoints.c %D%/client/history/checkpoints.h %D%/client/history/export.c \
+	%D%/client/history/fork.c %D%/client/history/forks.h %D%/client/history/gc.c \
+	%D%/client/history/held.c %D%/client/history/held.h %D%/client/history/history.c \
+	%D%/client/history/history.h %D%/client/history/inspect.c %D%/client/history/log.c \
+	%D%/client/history/log_path.c %D%/client/history/merge.c %D%/client/history/moment.c \
+	%D%/client/history/moment.h %D%/client/history/names.c %D%/client/history/names.h \
+	%D%/client/history/replay.c %D%/client/history/restore.c %D%/client/history/salvage.c \
+	%D%/client/history/timegraph.c %D%/client/history/timegraph.h %D%/client/history/verify.c \
+	%D%/client/history/why.c
 # Capabilities.
-%C%_jitos_SOURCES += %D%/authority.c %D%/authority.h %D%/authority_owner.c %D%/jitos_audit.c %D%/jitos_cap.c \
-	%D%/jitos_cap.h %D%/jitos_cap_log.c %D%/jitos_cap_own.c %D%/jitos_cap_used.c %D%/jitos_dry_run.c %D%/jitos_explain.c %D%/jitos_grant.c %D%/jitos_token.c
-# Checkpoints and history.
-%C%_jitos_SOURCES += %D%/ancestry.c %D%/ancestry.h %D%/branches.c %D%/branches.h %D%/forks.h \
-	%D%/jitos_fork.c %D%/jitos_merge.c %D%/settings.c %D%/settings.h \
-	%D%/rmgtool/delta.c %D%/rmgtool/delta.h %D%/rmgtool/settle.c %D%/rmgtool/settle.h \
-	%D%/checkpoints.c %D%/checkpoints.h %D%/jitos_checkpoint.c \
-	%D%/jitos_restore.c %D%/rmgtool/key_file.c %D%/rmgtool/keys.h
-# States out of a history, with what `rmg` shows of them.
-%C%_jitos_SOURCES += %D%/jitos_bisect.c %D%/jitos_gc.c %D%/jitos_salvage.c %D%/jitos_log_path.c %D%/names.c %D%/names.h %D%/jitos_replay.c
-%C%_jitos_SOURCES += %D%/jitos_sweep.c %D%/sweep_plan.c %D%/sweep_plan.h
-%C%_jitos_SOURCES += %D%/parameters.c %D%/parameters.h
-%C%_jitos_SOURCES += %D%/causes.c %D%/causes.h %D%/held.c %D%/held.h %D%/jitos_why.c
-%C%_jitos_SOURCES += %D%/jitos_inspect.c %D%/moment.c %D%/moment.h %D%/timegraph.c %D%/timegraph.h \
-	%D%/rmgtool/cat.c %D%/rmgtool/delta_dot.c %D%/rmgtool/diff.c %D%/rmgtool/load.c \
-	%D%/rmgtool/ls.c %D%/rmgtool/query.c
+%C%_jitos_SOURCES += %D%/client/cap/audit.c %D%/client/cap/authority.c \
+	%D%/client/cap/authority.h %D%/client/cap/authority_owner.c %D%/client/cap/cap.c \
+	%D%/client/cap/cap.h %D%/client/cap/dry_run.c %D%/client/cap/explain.c %D%/client/cap/grant.c \
+	%D%/client/cap/log.c %D%/client/cap/own.c %D%/client/cap/token.c %D%/client/cap/used.c
+# What `rmg` shows as well.
+%C%_jitos_SOURCES += %D%/rmgtool/cat.c %D%/rmgtool/delta.c %D%/rmgtool/delta.h \
+	%D%/rmgtool/delta_dot.c %D%/rmgtool/diff.c %D%/rmgtool/export_write.c %D%/rmgtool/key_file.c \
+	%D%/rmgtool/keys.h %D%/rmgtool/load.c %D%/rmgtool/ls.c %D%/rmgtool/output.c %D%/rmgtool/path.c \
+	%D%/rmgtool/path.h %D%/rmgtool/query.c %D%/rmgtool/rmg.h %D%/rmgtool/settle.c \
+	%D%/rmgtool/settle.h
 %C%_jitos_CFLAGS = $(AM_CFLAGS) $(CBOR_CFLAGS) $(JANSSON_CFLAGS) \
 	-DJIT_DATA_PATH='"$(pkgdatadir)"'
 %C%_jitos_LDADD = tools/formats/libformats.la tools/cli/libcli.la $(tools_libs)

@@ -156,7 +156,7 @@ static const int calls[] = {
     SCMP_SYS(setsockopt),
     SCMP_SYS(getsockname),
     SCMP_SYS(getpeername),
-    /* the rings that are there (kernel/uring.h) */
+    /* the rings that are there (kernel/event/uring.h) */
     SCMP_SYS(io_uring_enter),
 };
 

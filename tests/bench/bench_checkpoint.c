@@ -14,7 +14,7 @@
 
 #include "base/check.h"
 #include "base/sign.h"
-#include "kernel/io_posix.h"
+#include "kernel/log/io_posix.h"
 #include "kernel/system.h"
 #include "tests/bench/bench_bed.h"
 

@@ -20,8 +20,8 @@
 
 #include "base/check.h"
 #include "kernel/core/record.h"
-#include "kernel/io_ring.h"
-#include "kernel/log.h"
+#include "kernel/log/io_ring.h"
+#include "kernel/log/log.h"
 #include "tests/bench/bench_bed.h"
 
 #define TICKS      400u

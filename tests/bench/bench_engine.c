@@ -6,7 +6,7 @@
 #include <stdlib.h>
 
 #include "base/check.h"
-#include "kernel/pool.h"
+#include "kernel/event/pool.h"
 #include "tests/bench/bench_bed.h"
 
 #define RUNS_MAX 2001

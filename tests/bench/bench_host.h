@@ -4,8 +4,8 @@
 #ifndef JIT_TESTS_BENCH_HOST_H
 #define JIT_TESTS_BENCH_HOST_H
 
-#include "kernel/loop.h"
-#include "kernel/waiter.h"
+#include "kernel/event/loop.h"
+#include "kernel/event/waiter.h"
 #include "kernel/worker.h"
 
 #define BENCH_SPIN_NS 20000u /* as SUPERVISOR_SPIN_NS: nothing spins longer (DESIGN 14.6) */

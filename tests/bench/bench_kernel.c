@@ -20,7 +20,7 @@
 #include "syscall/view.h"
 #include "tests/bench/bench_bed.h"
 #include "tests/bench/bench_host.h"
-#include "tools/genesis.h"
+#include "tools/client/run/genesis.h"
 
 #define ROUNDS    200u
 #define HOT       20u /* trips in a row */

@@ -10,7 +10,7 @@
 #include <stdlib.h>
 
 #include "base/check.h"
-#include "kernel/pool.h"
+#include "kernel/event/pool.h"
 #include "rmg/lang/lang.h"
 #include "rmg/store/tx_hands.h"
 #include "tests/bench/bench.h"

@@ -4,7 +4,7 @@ EXTRA_PROGRAMS += %D%/bench
 %C%_bench_SOURCES = %D%/bench.c %D%/bench.h %D%/bench_bed.c %D%/bench_bed.h %D%/bench_cap.c %D%/bench_checkpoint.c %D%/bench_disk.c \
 	%D%/bench_engine.c %D%/bench_file.c %D%/bench_host.c %D%/bench_host.h %D%/bench_kernel.c %D%/bench_lmdb.c %D%/bench_merge.c \
 	%D%/bench_process.c %D%/bench_rule.c %D%/bench_script.c %D%/bench_store.c %D%/bench_sws.c %D%/bench_wsc.c tests/lib/rule_kit.c \
-	tests/lib/rule_kit.h tests/lib/sample_rules.c tests/lib/sample_rules.h tools/genesis.c tools/genesis.h
+	tests/lib/rule_kit.h tests/lib/sample_rules.c tests/lib/sample_rules.h tools/client/run/genesis.c tools/client/run/genesis.h
 %C%_bench_CFLAGS = $(AM_CFLAGS)
 %C%_bench_LDADD = kernel/libkernel.la kernel/core/libcore.la proc/host/libhost.la \
 	syscall/libsyscall.la sws/libsws.la rmg/librmg.la base/libbase.la

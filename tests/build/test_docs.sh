@@ -37,7 +37,7 @@ for document in README.md docs/*.md docs/*/*.md; do
 done
 [ "$count" -gt 10 ] || complain "only $count documents here; run this at the top of the tree"
 
-# "tests/kernel/test_core: `one`, `two`; ..." as lines "tests/kernel/test_core one".
+# "tests/kernel/core/test_core: `one`, `two`; ..." as lines "tests/kernel/core/test_core one".
 named=$(grep '^| I[0-9]* |' docs/ARCHITECTURE.md | awk '{
     n = split($0, words, /[ ,;]+/)
     file = ""

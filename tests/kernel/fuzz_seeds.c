@@ -6,13 +6,13 @@
 #include <unistd.h>
 
 #include "kernel/core/record.h"
-#include "kernel/hub_msg.h"
-#include "kernel/log_priv.h"
+#include "kernel/hub/hub_msg.h"
+#include "kernel/log/log_priv.h"
 #include "rmg/lang/lang.h"
 #include "sws/home.h"
 #include "syscall/boot.h"
 #include "syscall/decode.h"
-#include "tests/kernel/checkpoint_world.h"
+#include "tests/kernel/checkpoint/checkpoint_world.h"
 #include "tests/lib/sample_rules.h"
 
 #define SEGMENT     16384u

@@ -4,7 +4,7 @@
 
 #include "librmg/rmg.h"
 #include "rmg/schema/schema_infer.h"
-#include "tests/kernel/checkpoint_world.h"
+#include "tests/kernel/checkpoint/checkpoint_world.h"
 #include "tests/kernel/oom_rows.h"
 
 #define BYTES_MAX (1u << 20)

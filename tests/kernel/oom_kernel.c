@@ -3,7 +3,7 @@
 #include "kernel/core/image.h"
 #include "sws/space.h"
 #include "syscall/boot.h"
-#include "tests/kernel/checkpoint_world.h"
+#include "tests/kernel/checkpoint/checkpoint_world.h"
 #include "tests/kernel/oom_rows.h"
 #include "tests/lib/sim_kernel.h"
 

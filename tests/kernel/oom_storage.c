@@ -1,8 +1,8 @@
 /* Rows of what is kept and told: log, blobs, checkpoints, the hub's queues. */
-#include "kernel/blob.h"
-#include "kernel/hub_queue.h"
-#include "kernel/pool.h"
-#include "tests/kernel/checkpoint_world.h"
+#include "kernel/log/blob.h"
+#include "kernel/hub/hub_queue.h"
+#include "kernel/event/pool.h"
+#include "tests/kernel/checkpoint/checkpoint_world.h"
 #include "tests/kernel/oom_rows.h"
 
 #define BYTES_MAX (1u << 20)

@@ -13,10 +13,10 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "kernel/folder.h"
-#include "kernel/io_ring.h"
-#include "kernel/loop.h"
-#include "kernel/waiter.h"
+#include "kernel/checkpoint/folder.h"
+#include "kernel/log/io_ring.h"
+#include "kernel/event/loop.h"
+#include "kernel/event/waiter.h"
 #include "tests/lib/fault_heap.h"
 #include "tests/lib/tcase.h"
 

@@ -7,7 +7,7 @@
 #include "base/hash.h"
 #include "kernel/core/rerun.h"
 #include "rmg/lang/lang.h"
-#include "tools/genesis.h"
+#include "tools/client/run/genesis.h"
 
 #define ARENA_BYTES ((uint64_t)4 << 20)
 

@@ -2,7 +2,7 @@
 # static.sh SOURCE FLAGS - cppcheck, clang-tidy and gcc -fanalyzer over what the product is made of.
 # What they find is mended, or stands in build-aux/findings.txt with the reason why it is none; a
 # finding that is not there, and a row there that nothing is found for any more, end this with 1.
-# `make check-static` calls it; TOOLS='cppcheck' runs that alone, FILES='kernel/log.c ...' these.
+# `make check-static` calls it; TOOLS='cppcheck' runs that alone, FILES='base/id.c ...' these.
 job=static
 . "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 

@@ -9,9 +9,9 @@ job=tsan
 [ $# -eq 1 ] || fail "usage: tsan.sh SOURCE"
 need clang-14
 need setarch
-tests=(kernel/test_pool kernel/test_hub_conn kernel/test_shell kernel/test_io kernel/test_retry
-    syscall/test_ring_threads syscall/test_view rmg/store/test_hands rmg/engine/test_engine
-    tools/test_hub tools/test_supervisor)
+tests=(kernel/event/test_pool kernel/hub/test_hub_conn kernel/test_shell kernel/log/test_io
+    kernel/core/test_retry syscall/test_ring_threads syscall/test_view rmg/store/test_hands
+    rmg/engine/test_engine tools/test_hub tools/test_supervisor)
 here=build-longer/tsan
 build "$here" "$1" all tests/sim/jitos-roots "${tests[@]/#/tests/}" -- --enable-sanitize=thread \
     CC="${JIT_CACHE-} clang-14" CFLAGS='-O1 -g'

@@ -11,7 +11,7 @@
 
 #include "base/check.h"
 #include "base/exec.h"
-#include "kernel/pool.h"
+#include "kernel/event/pool.h"
 #include "tests/lib/sim_kernel.h"
 
 #define TICKS 6u

@@ -2,7 +2,7 @@
 # jitos-sim for more of them, or for one that failed.
 check_PROGRAMS += %D%/test_sim
 sim_sources = %D%/universe.c %D%/universe.h tests/lib/sim_kernel.c tests/lib/sim_kernel.h \
-	tools/genesis.c tools/genesis.h
+	tools/client/run/genesis.c tools/client/run/genesis.h
 sim_libs = tests/libsim.la tests/libtest.la proc/guest/libguest.la kernel/libkernel.la \
 	kernel/core/libcore.la proc/host/libhost.la syscall/libsyscall.la rmg/librmg.la \
 	base/libsign.la base/libbase.la $(CHECK_LIBS)
@@ -19,7 +19,7 @@ CLEANFILES += %D%/jitos-sim
 # The roots of seeds, for tests/longer/determinism.sh.
 EXTRA_PROGRAMS += %D%/jitos-roots
 %C%_jitos_roots_SOURCES = %D%/jitos_roots.c tests/lib/sim_kernel.c tests/lib/sim_kernel.h \
-	tools/genesis.c tools/genesis.h
+	tools/client/run/genesis.c tools/client/run/genesis.h
 %C%_jitos_roots_CFLAGS = $(test_cflags)
 %C%_jitos_roots_LDADD = $(sim_libs)
 CLEANFILES += %D%/jitos-roots
@@ -27,10 +27,10 @@ CLEANFILES += %D%/jitos-roots
 # The longer job: at least a million crash states, every bit of a checkpoint, twenty thousand
 # universes, what tests/syscall calls hostile, and the jobs of tests/longer.
 .PHONY: night
-night: tests/kernel/test_crash$(EXEEXT) tests/kernel/test_checkpoint$(EXEEXT) \
+night: tests/kernel/log/test_crash$(EXEEXT) tests/kernel/checkpoint/test_checkpoint$(EXEEXT) \
 	%D%/jitos-sim$(EXEEXT) hostile
-	JIT_CRASH_ROUNDS=6 CK_TIMEOUT_MULTIPLIER=20 tests/kernel/test_crash$(EXEEXT)
-	JIT_CRASH_ROUNDS=6 JIT_DAMAGE=all CK_TIMEOUT_MULTIPLIER=20 tests/kernel/test_checkpoint$(EXEEXT)
+	JIT_CRASH_ROUNDS=6 CK_TIMEOUT_MULTIPLIER=20 tests/kernel/log/test_crash$(EXEEXT)
+	JIT_CRASH_ROUNDS=6 JIT_DAMAGE=all CK_TIMEOUT_MULTIPLIER=20 tests/kernel/checkpoint/test_checkpoint$(EXEEXT)
 	%D%/jitos-sim$(EXEEXT) --seed 1 --seeds 20000
 	$(MAKE) $(AM_MAKEFLAGS) check-static
 	$(MAKE) $(AM_MAKEFLAGS) check-tsan

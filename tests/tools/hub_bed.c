@@ -13,7 +13,7 @@
 #include "base/hash.h"
 #include "kernel/core/root.h"
 #include "rmg/lang/lang.h"
-#include "tools/genesis.h"
+#include "tools/client/run/genesis.h"
 
 #define WAIT_MS     20000
 #define OPTIONS_MAX 12

@@ -5,7 +5,7 @@
 
 #include <sys/types.h>
 
-#include "kernel/hub_client.h"
+#include "kernel/hub/hub_client.h"
 #include "rmg/change/collect.h"
 
 extern char bed_data[64];   /* the data folder */

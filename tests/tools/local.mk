@@ -35,7 +35,7 @@ dist_check_SCRIPTS += %D%/test_run.sh %D%/test_policy.sh %D%/test_rules.sh
 
 # The hub of a real supervisor.
 check_PROGRAMS += %D%/test_hub
-hub_bed = %D%/hub_bed.c %D%/hub_bed.h tools/genesis.c tools/genesis.h
+hub_bed = %D%/hub_bed.c %D%/hub_bed.h tools/client/run/genesis.c tools/client/run/genesis.h
 %C%_test_hub_SOURCES = %D%/test_hub.c $(hub_bed)
 %C%_test_hub_CFLAGS = $(test_cflags) $(CBOR_CFLAGS)
 %C%_test_hub_LDADD = tests/libtest.la $(tools_libs) $(CHECK_LIBS)
@@ -52,7 +52,7 @@ if !SANITIZED
 %C%_hostile_worker_LDFLAGS = $(AM_LDFLAGS) -static-pie
 endif
 check_PROGRAMS += %D%/test_supervisor
-%C%_test_supervisor_SOURCES = %D%/test_supervisor.c $(hub_bed) tools/session.c tools/session.h
+%C%_test_supervisor_SOURCES = %D%/test_supervisor.c $(hub_bed) tools/client/session.c tools/client/session.h
 %C%_test_supervisor_CFLAGS = $(test_cflags) $(CBOR_CFLAGS)
 %C%_test_supervisor_LDADD = tests/libtest.la $(tools_libs) $(CHECK_LIBS)
 

@@ -1,7 +1,7 @@
 /* Goal:   a running supervisor's hub gives what docs/spec/hub.md says, and bears what anybody sends
  * it. Method: the real tools/jitosd on a folder of our own. A subscriber recomputes every commit
  * from the receipts and the diff it was sent; hostile and mistaken clients are refused by code, and
- * the supervisor goes on. (tests/kernel/test_hub_conn has the connections themselves.) */
+ * the supervisor goes on. (tests/kernel/hub/test_hub_conn has the connections themselves.) */
 #include <errno.h>
 #include <stdio.h>
 #include <sys/socket.h>

@@ -19,7 +19,7 @@
 #include "kernel/system.h"
 #include "tests/lib/tcase.h"
 #include "tests/tools/hub_bed.h"
-#include "tools/session.h"
+#include "tools/client/session.h"
 
 #define FAR 1000000000u /* a tick that is never reached */
 

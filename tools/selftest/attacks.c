@@ -326,14 +326,14 @@ const struct case_elsewhere cases_elsewhere[] = {
     {84, "tests/sws/test_hostile_graph.c", "every_word"},
     {84, "tests/tools/villain.c", "a process graph that is no graph"},
     {85, "tests/syscall/test_cap.c", "generations"},
-    {85, "tests/kernel/test_core.c", "what_was_not_granted_is_denied"},
+    {85, "tests/kernel/core/test_core.c", "what_was_not_granted_is_denied"},
     {85, "tests/tools/villain.c", "capabilities that it does not hold"},
     {86, "tests/proc/test_attacks.c", "a_ring_that_turns_to_zero"},
     {87, "tests/tools/test_supervisor.c", "a_bell_that_rings_at_rest_is_not_heard"},
     {88, "tests/syscall/test_ring.c", "full_and_one_more"},
-    {89, "tests/kernel/test_core.c", "a_worker_that_hangs_stops_the_run"},
+    {89, "tests/kernel/core/test_core.c", "a_worker_that_hangs_stops_the_run"},
     {89, "tests/tools/test_villains.sh", "One that stands still while a checkpoint is made"},
-    {90, "tests/kernel/test_core.c", "workers_that_die_leave_no_trace"},
+    {90, "tests/kernel/core/test_core.c", "workers_that_die_leave_no_trace"},
     {90, "tests/tools/test_kills.sh", "workers killed in"},
     {91, "tests/proc/test_spawn.c", "dies_with_its_supervisor"},
     {91, "tests/proc/test_spawner.c", "dies_with_the_supervisor"},
@@ -347,7 +347,7 @@ const struct case_elsewhere cases_elsewhere[] = {
     {99, "tests/proc/test_spawner.c", "cycles_leave_nothing"},
     {100, "tests/proc/test_attacks.c", "workers_cannot_reach_each_other"},
     {102, "tests/proc/test_attacks.c", "its_memory_is_closed_to_others"},
-    {103, "tests/kernel/test_checkpoint.c", "every_flipped_bit"},
+    {103, "tests/kernel/checkpoint/test_checkpoint.c", "every_flipped_bit"},
 };
 
 const size_t cases_elsewhere_count = sizeof cases_elsewhere / sizeof cases_elsewhere[0];

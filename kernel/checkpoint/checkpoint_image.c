@@ -1,0 +1,291 @@
+/* kernel/checkpoint/checkpoint_image.c - the image of a checkpoint's whole state: a file beside it
+ * that makes reading fast, and that can be thrown away. */
+#include "kernel/checkpoint/checkpoint_image.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/check.h"
+#include "base/hash.h"
+#include "base/le.h"
+#include "kernel/log/blob.h"
+#include "rmg/file/envelope.h"
+#include "rmg/store/image.h"
+
+#define IMAGE_KIND       "image"
+#define IMAGE_MAGIC      0x504D494Au /* "JIMP" */
+#define IMAGE_MAJOR      1u
+#define IMAGE_MINOR      0u
+#define IMAGE_HEAD_BYTES 88u /* before the table */
+#define ENVELOPE_MAX     4096u
+#define READ_PIECE       (1u << 20)
+
+void ckpt_image_name(const struct jit_id *segment, char name[CKPT_FILE_NAME_MAX])
+{
+    char hex[JIT_ID_HEX];
+    jit_id_to_hex(segment, hex);
+    (void)snprintf(name, CKPT_FILE_NAME_MAX, CKPT_DIR "/%s" CKPT_IMAGE_SUFFIX, hex);
+}
+
+/* ---- writing ---- */
+
+struct image_writer {
+    struct ckpt_job *job;
+    struct blob_writer *blob;
+};
+
+static enum jit_err write_piece(void *user, const uint8_t *bytes, size_t size)
+{
+    struct image_writer *w = user;
+    if (w->job->stop != NULL && w->job->stop(w->job->user)) {
+        return JIT_EAGAIN;
+    }
+    return blob_append(w->blob, bytes, size);
+}
+
+/* The head's place is taken first: it is known when the blocks are written. */
+static enum jit_err write_blocks(struct ckpt_job *job, struct jit_buf *index, struct jit_id *id,
+                                 uint64_t *size)
+{
+    struct image_writer w = {.job = job};
+    struct jit_buf table;
+    enum jit_err err = blob_begin_in(job->heap, job->io, CKPT_DIR, &w.blob);
+    if (err != JIT_OK) {
+        return err;
+    }
+    jit_buf_init(&table, job->heap, RMG_IMAGE_TABLE_MAX);
+    err =
+        rmg_image_write(job->heap, job->state.store, &job->state.version, write_piece, &w, &table);
+    if (err == JIT_OK) {
+        err = blob_finish(w.blob, id, size);
+    } else {
+        blob_abort(w.blob);
+    }
+    jit_buf_put(index, table.data, err == JIT_OK ? table.size : 0);
+    jit_buf_release(&table);
+    return err;
+}
+
+enum jit_err ckpt_image_write(struct ckpt_job *job, const struct ckpt_segment *state)
+{
+    struct jit_buf index;
+    struct jit_id id;
+    struct jit_id blob;
+    char name[CKPT_FILE_NAME_MAX];
+    uint64_t size = 0;
+    jit_buf_init(&index, job->heap, IMAGE_HEAD_BYTES + RMG_IMAGE_TABLE_MAX + ENVELOPE_MAX);
+    (void)jit_buf_extend(&index, IMAGE_HEAD_BYTES);
+    enum jit_err err = index.err == JIT_OK ? write_blocks(job, &index, &blob, &size) : index.err;
+    err = err == JIT_OK ? index.err : err;
+    if (err == JIT_OK) {
+        jit_put_le32(index.data, IMAGE_MAGIC);
+        jit_put_le16(index.data + 4, IMAGE_MAJOR);
+        jit_put_le16(index.data + 6, IMAGE_MINOR);
+        jit_put_le64(index.data + 8, index.size);
+        jit_put_le64(index.data + 16, size);
+        memcpy(index.data + 24, blob.bytes, sizeof blob.bytes);
+        memcpy(index.data + 56, state->id.bytes, sizeof state->id.bytes);
+        jit_hash(index.data, index.size, &id);
+        err = rmg_envelope_sign(NULL, IMAGE_KIND, &id, job->seed, &index);
+    }
+    if (err == JIT_OK) {
+        ckpt_image_name(&state->id, name);
+        err = ckpt_put_file(job->io, name, index.data, index.size);
+        if (err != JIT_OK) { /* nobody would find it; where there was no room, it is given back */
+            char blocks[BLOB_NAME_BYTES];
+            blob_name_in(CKPT_DIR, &blob, blocks);
+            (void)job->io->unlink(job->io, name);
+            (void)job->io->unlink(job->io, blocks);
+        }
+    }
+    job->bytes_written += err == JIT_OK ? size + index.size : 0;
+    jit_buf_release(&index);
+    return err;
+}
+
+/* ---- reading ---- */
+
+struct image_index {
+    uint8_t *bytes;
+    uint64_t table_size;
+    uint64_t size; /* of the blocks */
+    struct jit_id id;
+};
+
+/* Its form, and that this folder's key has signed it. */
+static enum jit_err index_check(const uint8_t *bytes, uint64_t size, const struct jit_id *segment,
+                                const uint8_t signer[JIT_SIGN_PUBLIC_BYTES],
+                                struct image_index *out)
+{
+    struct rmg_envelope envelope;
+    struct jit_id id;
+    if (size < IMAGE_HEAD_BYTES || jit_le32(bytes) != IMAGE_MAGIC) {
+        return JIT_ECORRUPT;
+    }
+    if (jit_le16(bytes + 4) != IMAGE_MAJOR || jit_le16(bytes + 6) > IMAGE_MINOR) {
+        return JIT_EVERSION;
+    }
+    uint64_t end = jit_le64(bytes + 8);
+    if (end < IMAGE_HEAD_BYTES || end > size ||
+        memcmp(bytes + 56, segment->bytes, sizeof segment->bytes) != 0) {
+        return JIT_ECORRUPT;
+    }
+    jit_hash(bytes, end, &id);
+    enum jit_err err = rmg_envelope_read(bytes + end, (size_t)(size - end), &envelope);
+    if (err == JIT_OK) {
+        err = rmg_envelope_check(&envelope, IMAGE_KIND, &id, signer);
+    }
+    out->table_size = end - IMAGE_HEAD_BYTES;
+    out->size = jit_le64(bytes + 16);
+    memcpy(out->id.bytes, bytes + 24, sizeof out->id.bytes);
+    return err;
+}
+
+/* Errors: JIT_ENOENT (there is none), JIT_ECORRUPT, JIT_EVERSION, those of the seam. */
+static enum jit_err index_read(struct jit_heap *heap, struct jit_io *io,
+                               const struct jit_id *segment, struct image_index *out)
+{
+    char name[CKPT_FILE_NAME_MAX];
+    uint8_t seed[JIT_SIGN_SEED_BYTES];
+    uint8_t signer[JIT_SIGN_PUBLIC_BYTES];
+    uint64_t size = 0;
+    uint64_t got = 0;
+    int file = -1;
+    ckpt_image_name(segment, name);
+    enum jit_err err = io->open(io, name, 0, &file);
+    if (err != JIT_OK) {
+        return err;
+    }
+    err = io->size(io, file, &size);
+    if (err == JIT_OK &&
+        (size == 0 || size > IMAGE_HEAD_BYTES + RMG_IMAGE_TABLE_MAX + ENVELOPE_MAX)) {
+        err = JIT_ECORRUPT;
+    }
+    if (err == JIT_OK) {
+        out->bytes = heap->alloc(heap, size);
+        err = out->bytes == NULL ? JIT_ENOMEM : JIT_OK;
+    }
+    if (err == JIT_OK) {
+        err = io->pread(io, file, out->bytes, size, 0, &got);
+        err = err == JIT_OK && got != size ? JIT_ECORRUPT : err;
+    }
+    io->close(io, file);
+    if (err == JIT_OK) {
+        err = ckpt_key(io, false, seed);
+    }
+    if (err == JIT_OK) {
+        jit_sign_public(seed, signer);
+        jit_sign_forget(seed, sizeof seed);
+        err = index_check(out->bytes, size, segment, signer, out);
+    }
+    return err;
+}
+
+static enum jit_err read_blocks(struct jit_io *io, const struct image_index *index,
+                                struct rmg_image *image)
+{
+    struct blob_reader reader;
+    uint8_t *at = NULL;
+    uint64_t size = 0;
+    uint64_t done = 0;
+    enum jit_err err = blob_open_in(io, CKPT_DIR, &index->id, index->size, &reader);
+    if (err != JIT_OK) {
+        return err;
+    }
+    while (err == JIT_OK && rmg_image_next(image, &at, &size)) {
+        while (err == JIT_OK && size > 0) {
+            uint64_t got = 0;
+            err = blob_read(&reader, at, size < READ_PIECE ? size : READ_PIECE, &got);
+            err = err == JIT_OK && got == 0 ? JIT_ECORRUPT : err;
+            at += got;
+            size -= got;
+            done += got;
+        }
+    }
+    blob_close(&reader);
+    return err == JIT_OK && done != index->size ? JIT_ECORRUPT : err;
+}
+
+enum jit_err ckpt_image_load(struct jit_heap *heap, struct jit_io *io, const struct jit_id *segment,
+                             struct rmg_store *store, struct rmg_version *out)
+{
+    struct image_index index = {.bytes = NULL};
+    struct rmg_image *image = NULL;
+    enum jit_err err = index_read(heap, io, segment, &index);
+    if (err == JIT_OK) {
+        err = rmg_image_begin(heap, store, index.bytes + IMAGE_HEAD_BYTES, index.table_size,
+                              index.size, &image);
+    }
+    if (err == JIT_OK) {
+        err = read_blocks(io, &index, image);
+        if (err == JIT_OK) {
+            err = rmg_image_end(image, out);
+        } else {
+            rmg_image_abort(image);
+        }
+    }
+    heap->free(heap, index.bytes);
+    return err;
+}
+
+enum jit_err ckpt_image_blob(struct jit_io *io, const struct jit_id *segment, struct jit_id *id,
+                             uint64_t *size)
+{
+    char name[CKPT_FILE_NAME_MAX];
+    uint8_t head[IMAGE_HEAD_BYTES];
+    uint64_t got = 0;
+    int file = -1;
+    ckpt_image_name(segment, name);
+    enum jit_err err = io->open(io, name, 0, &file);
+    if (err == JIT_OK) {
+        err = io->pread(io, file, head, sizeof head, 0, &got);
+        io->close(io, file);
+    }
+    if (err == JIT_OK && (got != sizeof head || jit_le32(head) != IMAGE_MAGIC)) {
+        err = JIT_ECORRUPT;
+    }
+    if (err == JIT_OK) {
+        *size = jit_le64(head + 16);
+        memcpy(id->bytes, head + 24, sizeof id->bytes);
+    }
+    return err;
+}
+
+enum jit_err ckpt_image_verify(struct jit_heap *heap, struct jit_io *io,
+                               const struct jit_id *segment)
+{
+    struct image_index index = {.bytes = NULL};
+    enum jit_err err = index_read(heap, io, segment, &index);
+    heap->free(heap, index.bytes);
+    if (err == JIT_OK) {
+        err = blob_verify_in(heap, io, CKPT_DIR, &index.id, index.size);
+        err = err == JIT_ENOENT ? JIT_ECORRUPT : err;
+    }
+    return err;
+}
+
+enum jit_err ckpt_image_take(struct jit_heap *heap, struct jit_io *from, struct jit_io *to,
+                             const uint8_t seed[JIT_SIGN_SEED_BYTES], const struct jit_id *segment)
+{
+    struct image_index index = {.bytes = NULL};
+    struct jit_buf bytes;
+    struct jit_id id;
+    char name[CKPT_FILE_NAME_MAX];
+    enum jit_err err = index_read(heap, from, segment, &index);
+    jit_buf_init(&bytes, heap, IMAGE_HEAD_BYTES + RMG_IMAGE_TABLE_MAX + ENVELOPE_MAX);
+    if (err == JIT_OK) {
+        jit_buf_put(&bytes, index.bytes, (size_t)(IMAGE_HEAD_BYTES + index.table_size));
+        err = bytes.err;
+    }
+    if (err == JIT_OK) {
+        jit_hash(bytes.data, bytes.size, &id);
+        err = rmg_envelope_sign(NULL, IMAGE_KIND, &id, seed, &bytes);
+    }
+    if (err == JIT_OK) {
+        ckpt_image_name(segment, name);
+        err = ckpt_put_file(to, name, bytes.data, bytes.size);
+    }
+    jit_buf_release(&bytes);
+    heap->free(heap, index.bytes);
+    return err;
+}

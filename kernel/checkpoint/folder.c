@@ -1,0 +1,163 @@
+#include "kernel/checkpoint/folder.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/check.h"
+#include "kernel/log/io_posix.h"
+
+#define LOCK_PAUSE_NS 5000000
+#define LOCK_TRIES    600u /* 3 s */
+
+/* What an interrupted first start may leave behind does not count. */
+static const char *const leftovers[] = {".",     "..",       "LOCK",       "FORMAT.tmp", "log",
+                                        "blobs", "hub.sock", "SOURCE",     "SOURCE.tmp", "ckpt",
+                                        "KEY",   "KEY.tmp",  IO_PROBE_NAME};
+
+static enum jit_err say(enum jit_err err, char *message, size_t size, const char *path,
+                        const char *what)
+{
+    snprintf(message, size, "%s: %s", path, what);
+    return err;
+}
+
+static enum jit_err say_errno(char *message, size_t size, const char *path, const char *what)
+{
+    int error = errno;
+    snprintf(message, size, "%s: %s: %s", path, what, strerror(error));
+    return jit_err_of_errno(error);
+}
+
+static bool is_empty(int dir_fd)
+{
+    int fd = openat(dir_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+    if (dir == NULL) {
+        if (fd >= 0) {
+            close(fd);
+        }
+        return false;
+    }
+    bool empty = true;
+    for (const struct dirent *entry; (entry = readdir(dir)) != NULL;) {
+        bool known = false;
+        for (size_t i = 0; i < sizeof leftovers / sizeof *leftovers; i++) {
+            known = known || strcmp(entry->d_name, leftovers[i]) == 0;
+        }
+        empty = empty && known;
+    }
+    closedir(dir);
+    return empty;
+}
+
+/* FORMAT itself is the log's (kernel/log/log.h); here it only tells a data folder from any other.
+ */
+static enum jit_err check_kind(struct shell_folder *folder, const char *path,
+                               enum shell_folder_mode mode, char *message, size_t size)
+{
+    struct stat st;
+    if (fstatat(folder->fd, "FORMAT", &st, AT_SYMLINK_NOFOLLOW) == 0) {
+        return S_ISREG(st.st_mode)
+                   ? JIT_OK
+                   : say(JIT_EFORMAT, message, size, path, "FORMAT is not a regular file");
+    }
+    if (errno != ENOENT) {
+        return say_errno(message, size, path, "FORMAT");
+    }
+    if (mode != SHELL_FOLDER_OWN) {
+        return say(JIT_ENOENT, message, size, path,
+                   "this is no data folder: it has no file FORMAT");
+    }
+    if (!is_empty(folder->fd)) {
+        return say(JIT_EFORMAT, message, size, path,
+                   "the folder is not empty and is no data folder; name a new or an empty one");
+    }
+    folder->fresh = true;
+    return JIT_OK;
+}
+
+/* A supervisor that was killed holds its lock until its last writes have ended (io_ring_hold): they
+ * are waited for. Whether it lives cannot be told sooner: its socket goes no earlier than its lock.
+ */
+static int take_lock(const struct shell_folder *folder, int how)
+{
+    for (unsigned tries = 0;; tries++) {
+        if (flock(folder->lock_fd, how | LOCK_NB) == 0) {
+            return 0;
+        }
+        if (errno != EWOULDBLOCK || tries == LOCK_TRIES) {
+            return -1;
+        }
+        const struct timespec pause = {.tv_nsec = LOCK_PAUSE_NS};
+        nanosleep(&pause, NULL);
+    }
+}
+
+static enum jit_err lock(struct shell_folder *folder, const char *path, enum shell_folder_mode mode,
+                         char *message, size_t size)
+{
+    int flags = mode == SHELL_FOLDER_OWN ? O_RDWR | O_CREAT : O_RDONLY;
+    folder->lock_fd = openat(folder->fd, "LOCK", flags | O_CLOEXEC, 0600);
+    if (folder->lock_fd < 0) {
+        if (errno == ENOENT) {
+            return say(JIT_ENOENT, message, size, path,
+                       "this is no data folder: it has no file LOCK");
+        }
+        return say_errno(message, size, path, "LOCK");
+    }
+    if (take_lock(folder, mode == SHELL_FOLDER_OWN ? LOCK_EX : LOCK_SH) != 0) {
+        return errno == EWOULDBLOCK
+                   ? say(JIT_EBUSY, message, size, path,
+                         "a supervisor is using this folder; end it, or name another folder")
+                   : say_errno(message, size, path, "LOCK");
+    }
+    return JIT_OK;
+}
+
+enum jit_err shell_folder_open(struct shell_folder *folder, const char *path,
+                               enum shell_folder_mode mode, char *message, size_t message_size)
+{
+    *folder = (struct shell_folder){.fd = -1, .lock_fd = -1};
+    assert(message_size > 0);
+    if (mode == SHELL_FOLDER_OWN && mkdir(path, 0700) != 0 && errno != EEXIST) {
+        return say_errno(message, message_size, path, "the folder could not be made");
+    }
+    folder->fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (folder->fd < 0) {
+        return say_errno(message, message_size, path, "the folder could not be opened");
+    }
+    enum jit_err err = JIT_OK;
+    if (mode != SHELL_FOLDER_OWN) {
+        err = check_kind(folder, path, mode, message, message_size);
+    }
+    if (err == JIT_OK && mode != SHELL_FOLDER_PEEK) {
+        err = lock(folder, path, mode, message, message_size);
+    }
+    if (err == JIT_OK && mode == SHELL_FOLDER_OWN) {
+        err = check_kind(folder, path, mode, message, message_size);
+    }
+    if (err != JIT_OK) {
+        shell_folder_close(folder);
+    }
+    return err;
+}
+
+void shell_folder_close(struct shell_folder *folder)
+{
+    if (folder->lock_fd >= 0) {
+        (void)flock(folder->lock_fd, LOCK_UN); /* at once, whoever else holds the file open */
+        close(folder->lock_fd);
+    }
+    if (folder->fd >= 0) {
+        close(folder->fd);
+    }
+    folder->fd = -1;
+    folder->lock_fd = -1;
+}

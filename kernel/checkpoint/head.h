@@ -1,0 +1,22 @@
+/* kernel/checkpoint/head.h - which branch of a data folder is the one in use.
+ * Spec:  DESIGN 9.3 "rollback = move the head, keep the history"; docs/spec/checkpoint.md
+ * "Branches". Layer: kernel; over struct jit_io only (base).
+ *
+ * Shape:  a branch is a data folder of its own, "branches/" || name below the one it left. The file
+ * HEAD holds "branch " || name || "\n"; without it the head is the folder itself, "main". */
+#ifndef JIT_KERNEL_HEAD_H
+#define JIT_KERNEL_HEAD_H
+
+#include "base/io.h"
+
+#define HEAD_MAIN     "main"
+#define HEAD_NAME_MAX 64u
+#define HEAD_BRANCHES "branches"
+
+/* Errors: JIT_ECORRUPT (the file is not what it should be), the storage seam's. */
+JIT_MUST_CHECK enum jit_err head_read(struct jit_io *io, char name[HEAD_NAME_MAX + 1]);
+/* Move it: before this returns JIT_OK a crash leaves the old one or the new one. name: as
+ * ckpt_name_good. Errors: the storage seam's. */
+JIT_MUST_CHECK enum jit_err head_write(struct jit_io *io, const char *name);
+
+#endif

@@ -1,0 +1,4 @@
+# kernel/checkpoint: checkpoints, the data folder, its head.
+kernel_libkernel_la_SOURCES += %D%/checkpoint.c %D%/checkpoint.h %D%/checkpoint_beside.c \
+	%D%/checkpoint_format.c %D%/checkpoint_found.c %D%/checkpoint_image.c %D%/checkpoint_image.h \
+	%D%/folder.c %D%/folder.h %D%/head.c %D%/head.h

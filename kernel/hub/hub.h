@@ -1,0 +1,63 @@
+/* kernel/hub/hub.h - the one way in for people and tools: a Unix socket, framed messages, bounded
+ * queues. Spec:  DESIGN 9.4; docs/spec/hub.md. Layer: kernel (shell). Knows frames and connections;
+ * what messages mean is the supervisor's (kernel/supervisor_hub.c).
+ *
+ * Hostile: whoever connects. The owner's user and root only (SO_PEERCRED); every frame is bounded
+ * and must be canonical; who does not read what is sent to it is told so and dropped. A client may
+ * end its own side (shutdown) and is answered all the same. */
+#ifndef JIT_KERNEL_HUB_H
+#define JIT_KERNEL_HUB_H
+
+#include "kernel/hub/hub_msg.h"
+#include "kernel/hub/hub_queue.h"
+#include "kernel/event/loop.h"
+
+#define HUB_CONNECTIONS_MAX  64u
+#define HUB_QUEUE_BYTES_MAX  (64u << 20)   /* of ticks told; two are waited for, however large */
+#define HUB_ANSWER_BYTES_MAX (16u << 20)   /* of answers to commands */
+#define HUB_GRACE_NS         200000000ull  /* to read, for one far behind, before it is dropped */
+#define HUB_CLOSE_NS         500000000ull  /* for all clients together to take the last messages */
+#define HUB_PAUSE_NS         1000000000ull /* until accept() is tried again without descriptors */
+#define HUB_RESERVE_FDS      16u           /* left to workers, log and folder */
+
+struct hub;
+struct hub_conn;
+
+struct hub_handler {
+    /* A message after the handshake. May send, subscribe or close; the item is borrowed. */
+    void (*message)(void *user, struct hub_conn *conn, const cbor_item_t *message);
+    /* The connection is gone; forget it. */
+    void (*gone)(void *user, struct hub_conn *conn);
+    /* Fill in the greeting's body: what a client wants to know first. */
+    void (*greet)(void *user, struct hub_conn *conn);
+    /* One line for the operator. */
+    void (*note)(void *user, const char *text);
+    void *user;
+};
+
+/* Listen on dir_fd/hub.sock; a stale socket there is replaced. Errors: JIT_EIO, JIT_ENOMEM. */
+JIT_MUST_CHECK enum jit_err hub_open(struct jit_heap *heap, struct shell_loop *loop, int dir_fd,
+                                     const struct hub_handler *handler, struct hub **out);
+/* May be NULL. What is queued is sent, as far as the peers take it within HUB_CLOSE_NS. */
+void hub_close(struct hub *hub);
+
+/* What a later time brings: to be called once round. Returns when next (UINT64_MAX: no need). */
+uint64_t hub_work(struct hub *hub, uint64_t now_ns);
+
+/* Queue whole frames, copied. Over HUB_ANSWER_BYTES_MAX the connection is dropped and told. */
+void hub_send(struct hub_conn *conn, const struct jit_buf *frames);
+/* Queue a shared message. A connection that is more than two of them and HUB_QUEUE_BYTES_MAX behind
+ * is dropped and told. */
+void hub_share(struct hub_conn *conn, struct hub_message *message);
+/* An answer will come later: until it has (owe false), one that has ended its side is kept. */
+void hub_owe(struct hub_conn *conn, bool owe);
+
+/* Every connection with its mark set, one after another: visit may send. */
+void hub_mark(struct hub_conn *conn,
+              uint32_t mark); /* the user's own bits: what it subscribed to */
+uint32_t hub_marked(const struct hub_conn *conn);
+uint32_t hub_count(const struct hub *hub, uint32_t mark);
+void hub_each(struct hub *hub, uint32_t mark, void (*visit)(void *user, struct hub_conn *conn),
+              void *user);
+
+#endif

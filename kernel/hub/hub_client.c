@@ -1,0 +1,224 @@
+#include "kernel/hub/hub_client.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdio.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "base/check.h"
+#include "base/le.h"
+
+#define READ_BYTES (256u << 10)
+
+static enum jit_err fail(struct hub_client *client, enum jit_err err, const char *what)
+{
+    snprintf(client->error, sizeof client->error, "%s: %s", what,
+             errno != 0 ? strerror(errno) : jit_err_text(err));
+    return err;
+}
+
+static enum jit_err gone(struct hub_client *client)
+{
+    snprintf(client->error, sizeof client->error, "the supervisor is gone");
+    return JIT_ENOENT;
+}
+
+/* The folder is opened first: its path may be longer than a socket's may. */
+static enum jit_err connect_in(struct hub_client *client, const char *dir)
+{
+    int dir_fd = open(dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    if (dir_fd < 0) {
+        return fail(client, errno == ENOENT ? JIT_ENOENT : JIT_EIO, dir);
+    }
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    snprintf(address.sun_path, sizeof address.sun_path, "/proc/self/fd/%d/hub.sock", dir_fd);
+    client->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    int connected = client->fd < 0
+                        ? -1
+                        : connect(client->fd, (const struct sockaddr *)&address, sizeof address);
+    int error = errno;
+    close(dir_fd);
+    errno = error;
+    if (connected == 0) {
+        return JIT_OK;
+    }
+    switch (error) {
+    case ENOENT:
+    case ECONNREFUSED:
+        return fail(client, JIT_ENOENT, "no supervisor listens");
+    case EACCES:
+    case EPERM:
+        return fail(client, JIT_EPERM, "the supervisor's socket");
+    default:
+        return fail(client, JIT_EIO, "the supervisor's socket");
+    }
+}
+
+/* From here on "nobody listens" would be wrong. */
+static enum jit_err greet(struct hub_client *client)
+{
+    struct hub_writer w;
+    hub_client_begin(client, &w, "hello", 3);
+    hub_uint(&w, "major", HUB_MAJOR);
+    hub_uint(&w, "minor", HUB_MINOR);
+    enum jit_err err = hub_client_send(client, &w);
+    if (err == JIT_OK) {
+        err = hub_client_next(client, HUB_GREETING_MS, &client->greeting);
+    }
+    if (err == JIT_EAGAIN) {
+        snprintf(client->error, sizeof client->error,
+                 "the supervisor is there but does not answer");
+    }
+    return err == JIT_ENOENT ? JIT_EPEER : err;
+}
+
+enum jit_err hub_client_open(struct hub_client *client, struct jit_heap *heap, const char *dir)
+{
+    *client = (struct hub_client){.heap = heap, .fd = -1};
+    jit_buf_init(&client->in, heap, HUB_FRAME_BYTES_MAX + 4 + READ_BYTES);
+    jit_buf_init(&client->out, heap, HUB_FRAME_BYTES_MAX + 4);
+    errno = 0;
+    enum jit_err err = connect_in(client, dir);
+    if (err == JIT_OK) {
+        err = greet(client);
+    }
+    if (err == JIT_OK && !hub_is(client->greeting, "t", "welcome")) {
+        err = fail(client, JIT_EPEER, "the supervisor did not greet");
+    }
+    if (err != JIT_OK) {
+        char error[sizeof client->error];
+        memcpy(error, client->error, sizeof error);
+        hub_client_close(client);
+        memcpy(client->error, error, sizeof error);
+    }
+    return err;
+}
+
+void hub_client_close(struct hub_client *client)
+{
+    if (client->greeting != NULL) {
+        cbor_decref(&client->greeting);
+    }
+    if (client->fd >= 0) {
+        close(client->fd);
+    }
+    jit_buf_release(&client->in);
+    jit_buf_release(&client->out);
+    client->fd = -1;
+    client->taken = 0;
+}
+
+void hub_client_begin(struct hub_client *client, struct hub_writer *w, const char *type,
+                      size_t fields)
+{
+    jit_buf_reset(&client->out);
+    hub_begin(w, &client->out, fields);
+    hub_text(w, "t", type);
+}
+
+/* It hangs up: what it said before is more useful than that it did. */
+static enum jit_err last_words(struct hub_client *client)
+{
+    enum jit_err err = JIT_OK;
+    while (err == JIT_OK) {
+        cbor_item_t *message = NULL;
+        err = hub_client_next(client, 0, &message);
+        if (err == JIT_OK) {
+            cbor_decref(&message);
+        }
+    }
+    return err == JIT_EPEER || err == JIT_EVERSION ? err : gone(client);
+}
+
+enum jit_err hub_client_send(struct hub_client *client, struct hub_writer *w)
+{
+    hub_end(w);
+    if (client->out.err != JIT_OK) {
+        return client->out.err;
+    }
+    for (size_t sent = 0; sent < client->out.size;) {
+        ssize_t n =
+            send(client->fd, client->out.data + sent, client->out.size - sent, MSG_NOSIGNAL);
+        if (n < 0 && errno == EINTR) {
+            continue;
+        }
+        if (n < 0 && (errno == EPIPE || errno == ECONNRESET)) {
+            return last_words(client);
+        }
+        if (n < 0) {
+            return fail(client, JIT_EIO, "writing to the supervisor");
+        }
+        sent += (size_t)n;
+    }
+    return JIT_OK;
+}
+
+static enum jit_err fill(struct hub_client *client, int timeout_ms)
+{
+    struct pollfd poll_fd = {.fd = client->fd, .events = POLLIN};
+    int ready = poll(&poll_fd, 1, timeout_ms);
+    if (ready < 0 && errno == EINTR) {
+        return timeout_ms < 0 ? JIT_OK : JIT_EAGAIN; /* for ever means for ever */
+    }
+    if (ready == 0) {
+        return JIT_EAGAIN;
+    }
+    if (ready < 0) {
+        return fail(client, JIT_EIO, "waiting for the supervisor");
+    }
+    if (client->taken > 0) {
+        memmove(client->in.data, client->in.data + client->taken, client->in.size - client->taken);
+        client->in.size -= client->taken;
+        client->taken = 0;
+    }
+    size_t before = client->in.size;
+    uint8_t *at = jit_buf_extend(&client->in, READ_BYTES);
+    if (at == NULL) {
+        return client->in.err;
+    }
+    ssize_t n = recv(client->fd, at, READ_BYTES, 0);
+    client->in.size = before + (n > 0 ? (size_t)n : 0);
+    if (n == 0 || (n < 0 && errno == ECONNRESET)) {
+        return gone(client);
+    }
+    return n > 0 || errno == EINTR ? JIT_OK : fail(client, JIT_EIO, "reading from the supervisor");
+}
+
+enum jit_err hub_client_next(struct hub_client *client, int timeout_ms, cbor_item_t **out)
+{
+    *out = NULL;
+    for (;;) {
+        size_t left = client->in.size - client->taken;
+        const uint8_t *at = left > 0 ? client->in.data + client->taken : NULL;
+        uint32_t size = left >= 4 ? jit_le32(at) : 0;
+        if (size > HUB_FRAME_BYTES_MAX) {
+            errno = 0;
+            return fail(client, JIT_EFORMAT, "a frame of the supervisor is too large");
+        }
+        if (left >= 4 && left - 4 >= size) {
+            client->taken += 4 + (size_t)size;
+            errno = 0;
+            enum jit_err err = hub_parse(at + 4, size, out);
+            if (err != JIT_OK) {
+                return fail(client, err, "a message of the supervisor");
+            }
+            if (hub_is(*out, "t", "error")) {
+                hub_get_text(*out, "text", client->error, sizeof client->error);
+                hub_get_text(*out, "code", client->code, sizeof client->code);
+                client->exit_code = 0;
+                hub_get_uint(*out, "exit", &client->exit_code);
+                bool version = hub_is(*out, "code", "version");
+                cbor_decref(out);
+                return version ? JIT_EVERSION : JIT_EPEER;
+            }
+            return JIT_OK;
+        }
+        enum jit_err err = fill(client, timeout_ms);
+        if (err != JIT_OK) {
+            return err;
+        }
+    }
+}

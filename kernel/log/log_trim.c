@@ -1,0 +1,119 @@
+/* kernel/log/log_trim.c - giving up what lies before a mark: whole segments, and the blobs that
+ * nothing from the mark on needs.
+ *
+ * Segments go in ascending order, each removal synced before the next one, so that at any moment
+ * the log is what it was but for some of its beginning: it can be read from every mark in what is
+ * left. Blobs go last. What a crash leaves is removed by the next time. */
+#include "kernel/log/log_priv.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/check.h"
+#include "kernel/log/blob.h"
+
+static int compare_ids(const void *a, const void *b)
+{
+    return jit_id_compare(a, b);
+}
+
+static enum jit_err file_size(struct jit_io *io, const char *name, uint64_t *total)
+{
+    uint64_t size = 0;
+    int file = -1;
+    enum jit_err err = io->open(io, name, 0, &file);
+    if (err == JIT_OK) {
+        err = io->size(io, file, &size);
+        io->close(io, file);
+    }
+    *total += size;
+    return err;
+}
+
+enum jit_err log_segment_size(struct jit_heap *heap, struct jit_io *io, uint64_t *bytes)
+{
+    char name[LOG_FILE_NAME_BYTES];
+    uint64_t first = 0;
+    uint64_t last = 0;
+    *bytes = 0;
+    enum jit_err err = log_segments(heap, io, &first, &last);
+    if (err == JIT_OK) {
+        log_segment_name(first, "seg", name);
+        err = file_size(io, name, bytes);
+    }
+    return err;
+}
+
+static enum jit_err trim_segments(struct jit_io *io, const struct log_listing *listing,
+                                  uint64_t before, bool dry, struct log_trimmed *out)
+{
+    enum jit_err err = JIT_OK;
+    for (size_t i = 0; err == JIT_OK && i < listing->count && listing->segments[i] < before; i++) {
+        char name[LOG_FILE_NAME_BYTES];
+        log_segment_name(listing->segments[i], "seg", name);
+        err = file_size(io, name, &out->bytes);
+        if (err == JIT_OK && !dry) {
+            err = io->unlink(io, name);
+        }
+        if (err == JIT_OK && !dry) {
+            err = io->syncdir(io, LOG_DIR);
+        }
+        out->segments += err == JIT_OK;
+    }
+    return err;
+}
+
+struct counting {
+    struct jit_io *io;
+    const struct jit_id *keep;
+    size_t keep_count;
+    struct log_trimmed *out;
+    enum jit_err err;
+};
+
+static void count_blob(void *user, const char *name)
+{
+    struct counting *c = user;
+    struct jit_id id;
+    char path[BLOB_NAME_BYTES];
+    if (jit_id_from_hex(name, strlen(name), &id) != JIT_OK ||
+        (c->keep_count > 0 &&
+         bsearch(&id, c->keep, c->keep_count, sizeof *c->keep, compare_ids) != NULL)) {
+        return;
+    }
+    blob_name_in(BLOB_DIR, &id, path);
+    enum jit_err err = file_size(c->io, path, &c->out->bytes);
+    c->out->blobs++;
+    c->err = c->err == JIT_OK ? err : c->err;
+}
+
+enum jit_err log_trim(struct jit_heap *heap, struct jit_io *io, const struct log_mark *from,
+                      bool dry, struct log_report *report, struct log_trimmed *out)
+{
+    struct log_scan scan = {
+        .heap = heap, .io = io, .from = from, .verify_blobs = true, .report = report, .file = -1};
+    struct log_listing listing = {0};
+    *out = (struct log_trimmed){0};
+    *report = (struct log_report){.why = ""};
+    /* Nothing goes unless all that stays can be read. */
+    enum jit_err err = log_scan_whole(&scan, &listing);
+    bool trim = err == JIT_OK && listing.count > 0 && from->segment > 1;
+    if (trim) {
+        err = trim_segments(io, &listing, from->segment, dry, out);
+    }
+    if (err == JIT_OK && trim) {
+        struct counting counting = {
+            .io = io, .keep = scan.blobs, .keep_count = scan.blob_count, .out = out};
+        if (scan.blob_count > 0) {
+            qsort(scan.blobs, scan.blob_count, sizeof *scan.blobs, compare_ids);
+        }
+        err = io->list(io, BLOB_DIR, count_blob, &counting);
+        err = err == JIT_OK ? counting.err : err;
+        if (err == JIT_OK && !dry) {
+            err = blob_sweep(heap, io, scan.blobs, scan.blob_count, NULL);
+        }
+    }
+    log_listing_release(&listing);
+    log_scan_release(&scan);
+    return err;
+}

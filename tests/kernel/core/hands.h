@@ -1,0 +1,451 @@
+/* tests/kernel/core/hands.h - two processes whose rings the test itself writes, tick by tick: every
+ * tick is logged, replayed, and read back into a second core whose tree of capabilities must be the
+ * same, node by node. For systems with rules `bump` and `link` and processes v and w. */
+#ifndef JIT_TESTS_HANDS_H
+#define JIT_TESTS_HANDS_H
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/hash.h"
+#include "kernel/core/core_priv.h"
+#include "syscall/decode.h"
+#include "tests/lib/fault_heap.h"
+#include "tests/lib/sim_kernel.h"
+#include "tests/lib/tcase.h"
+
+#define HANDS_TEXT                                                                                 \
+    "system test\n"                                                                                \
+    "type Cell { state: i64 = 0, hits: i64 sum = 0 }\n"                                            \
+    "edge NEXT, DONE\n"                                                                            \
+    "rule bump(n: i64) priority 3\n"                                                               \
+    "  match (a:Cell)\n"                                                                           \
+    "  where a.state < 100\n"                                                                      \
+    "  add a.hits, n\n"                                                                            \
+    "rule link\n"                                                                                  \
+    "  match (a:Cell)-[e:NEXT]->(b:Cell)\n"                                                        \
+    "  delete e\n"                                                                                 \
+    "  create (a)-[:DONE]->(b)\n"                                                                  \
+    "process v run bump(n = 1), link apply all over shard(/world)\n"                               \
+    "process w run bump(n = 2), link apply all over shard(/world)\n"
+
+#define V    0u /* processes ascend by name */
+#define W    1u
+#define BUMP 0u /* their rules and instances, as they are given to them */
+#define LINK 1u
+
+static struct fault_heap mem;
+static struct sim_kernel sim;
+static struct hand { /* a worker that is the test itself */
+    uint8_t *memory;
+    struct sys_ring_guest ring;
+    struct sys_boot_run_spec link; /* of its boot record: what the run of link uses, */
+    struct sys_boot_run_spec bump;
+    uint64_t mapped; /* and where /world lies, 0: it does not see it */
+    bool runs;
+    uint64_t begun;
+    struct sys_receipt receipts[64];
+    size_t receipt_count;
+} hands[2];
+static uint64_t starts[2];
+static struct jit_id world, cell_type, next_type, done_type, bump_id, link_id;
+
+/* ---- hands ---- */
+
+static inline void wait_for(void *user, uint32_t *word, uint32_t value)
+{
+    (void)user;
+    (void)word;
+    (void)value;
+    ck_abort_msg("the worker would sleep for ever");
+}
+
+static inline void wake(void *user, uint32_t *word)
+{
+    (void)user;
+    (void)word;
+}
+
+static inline void step(const struct kern_event *event);
+
+static inline void take_receipts(struct hand *hand)
+{
+    while (hand->runs && hand->receipt_count < 64 &&
+           sys_ring_guest_receipt(&hand->ring, &hand->receipts[hand->receipt_count])) {
+        hand->receipt_count++;
+    }
+}
+
+#define GRAPH_BYTES ((size_t)8 * SYS_PAGE)
+static uint8_t graph_of[2][GRAPH_BYTES];
+
+static inline void start(uint32_t p)
+{
+    struct hand *hand = &hands[p];
+    struct sys_boot_spec boot;
+    free(hand->memory);
+    hand->memory = aligned_alloc(4096, SYS_RING_BYTES);
+    hand->runs = true;
+    hand->begun = 0;
+    ck_assert_ptr_nonnull(hand->memory);
+    memset(hand->memory, 0, SYS_RING_BYTES);
+    ck_assert_int_eq(kern_core_boot(sim.core, p, &boot), JIT_OK);
+    hand->bump = boot.runs[BUMP];
+    hand->link = boot.runs[LINK];
+    hand->mapped = boot.instances[0].view_offset;
+    const struct kern_event event = {.kind = KERN_EVENT_SPAWNED,
+                                     .process = p,
+                                     .ring = {.base = hand->memory, .size = SYS_RING_BYTES},
+                                     .graph = graph_of[p],
+                                     .graph_size = GRAPH_BYTES,
+                                     .graph_size_max = GRAPH_BYTES};
+    starts[p]++;
+    step(&event);
+    hand->ring = (struct sys_ring_guest){.memory = event.ring, .wait = wait_for, .wake = wake};
+    ck_assert_int_eq(sys_ring_guest_open(&hand->ring), JIT_OK);
+}
+
+static inline void step(const struct kern_event *event)
+{
+    struct kern_update update;
+    uint32_t spawns[8], kills[8];
+    size_t spawn_count = 0, kill_count = 0;
+    kern_core_step(sim.core, event, &update);
+    bool again = update.again;
+    for (size_t i = 0; i < update.count; i++) {
+        const struct kern_action *action = &update.actions[i];
+        if (action->kind == KERN_DO_SPAWN) {
+            spawns[spawn_count++] = action->process;
+        } else if (action->kind == KERN_DO_KILL) {
+            kills[kill_count++] = action->process;
+        } else if (action->kind == KERN_DO_LOG) {
+            sim_kernel_keep(&sim, &action->record);
+        } else if (action->kind == KERN_DO_TICK) {
+            sim.last = action->report;
+            struct sys_cap_names names = {"p", "r", "/world", 0, SYS_RIGHT_INVOKE};
+            sim.denial[0] = '\0';
+            if (action->report.denial_count > 0) {
+                sim.last.denial_count = action->report.denial_count;
+                sys_cap_explain(action->report.denials[0].why, &names, sim.denial,
+                                sizeof sim.denial);
+            }
+        } else if (action->kind == KERN_DO_STOP) {
+            ck_abort_msg("%s", action->text);
+        }
+    }
+    for (size_t i = 0; i < kill_count; i++) {
+        const struct kern_event exited = {
+            .kind = KERN_EVENT_EXITED, .process = kills[i], .text = "killed"};
+        take_receipts(&hands[kills[i]]);
+        hands[kills[i]].runs = false;
+        step(&exited);
+    }
+    for (size_t i = 0; i < spawn_count; i++) {
+        start(spawns[i]);
+    }
+    if (again) {
+        const struct kern_event next = {.kind = KERN_EVENT_CONTINUE};
+        step(&next);
+    }
+}
+
+static uint64_t arena_bytes; /* 0: the usual */
+
+static inline void begin(const char *text)
+{
+    const struct sim_kernel_options options = {
+        .text = text, .cells = 6, .arena_bytes = arena_bytes, .system_seed = 3};
+    struct jit_id node;
+    mem = fault_heap_make(-1, false);
+    sim_kernel_init(&sim, &mem.heap, &options);
+    memset(hands, 0, sizeof hands);
+    memset(starts, 0, sizeof starts);
+    kern_place_id("/world", &world, &node);
+    jit_hash_named("type:", "Cell", 4, &cell_type);
+    jit_hash_named("type:", "NEXT", 4, &next_type);
+    jit_hash_named("type:", "DONE", 4, &done_type);
+    jit_hash_named("rule:", "bump", 4, &bump_id);
+    jit_hash_named("rule:", "link", 4, &link_id);
+    const struct kern_event run = {.kind = KERN_EVENT_RUN, .tick = 1000};
+    step(&run);
+}
+
+/* The tree that another core reads from what lies in /sec now. */
+static inline void same_as_in_sec(void)
+{
+    struct kern_config *config = NULL;
+    struct sys_caps *copy = NULL;
+    const char *where = NULL;
+    struct rmg_version version = kern_core_version(sim.core);
+    ck_assert_msg(kern_config_read(&mem.heap, sim.store, &version, &config, &where) == JIT_OK, "%s",
+                  where);
+    ck_assert_int_eq(
+        kern_config_caps(&mem.heap, config, kern_core_tick(sim.core) + 1, &copy, NULL, &where),
+        JIT_OK);
+    const struct sys_caps *caps = kern_core_caps(sim.core);
+    ck_assert_uint_eq(sys_caps_count(copy), sys_caps_count(caps));
+    for (uint32_t p = 0; p < 2; p++) {
+        ck_assert_uint_eq(sys_caps_generation(copy, p), sys_caps_generation(caps, p));
+        for (uint32_t slot = 0; slot < sys_caps_slots(caps, p); slot++) {
+            uint32_t a = sys_caps_at(caps, p, slot), b = sys_caps_at(copy, p, slot);
+            const struct sys_cap_node *x = sys_caps_node(caps, a), *y = sys_caps_node(copy, b);
+            ck_assert_int_eq(x == NULL, y == NULL);
+            if (x == NULL) {
+                continue;
+            }
+            ck_assert_int_eq(sys_caps_live(caps, a), sys_caps_live(copy, b));
+            ck_assert(jit_id_equal(&x->id, &y->id));
+            ck_assert_uint_eq(x->cap.generation, y->cap.generation);
+            ck_assert_uint_eq(x->cap.rights, y->cap.rights);
+            ck_assert_uint_eq(x->cap.badge, y->cap.badge);
+            ck_assert_uint_eq(x->cap.object, y->cap.object);
+            ck_assert(jit_id_equal(&x->cap.rule_id, &y->cap.rule_id));
+            ck_assert(jit_id_equal(&x->cap.params_digest, &y->cap.params_digest));
+            ck_assert_int_eq(sys_attenuators_within(x->cap.attenuators, y->cap.attenuators), 0);
+            ck_assert_int_eq(sys_attenuators_within(y->cap.attenuators, x->cap.attenuators), 0);
+            ck_assert_uint_eq(x->operations_left, y->operations_left);
+            ck_assert_uint_eq(x->bytes_left, y->bytes_left);
+            ck_assert_uint_eq(x->depth, y->depth);
+            ck_assert_uint_eq(x->children, y->children);
+            ck_assert_uint_eq(x->epoch, y->epoch);
+        }
+    }
+    ck_assert_uint_eq(config->owner_count, sim.core->sec->owner_count);
+    for (uint32_t i = 0; i < config->owner_count; i++) {
+        const struct kern_sec_owner *owner = &sim.core->sec->owners[i];
+        ck_assert(jit_id_equal(&config->owners[i].object, &owner->object));
+        ck_assert(jit_id_equal(&config->owners[i].capability, &owner->capability));
+        const struct sys_cap_node *node = sys_caps_node(caps, owner->node);
+        ck_assert_int_eq(node == NULL, jit_id_is_zero(&owner->capability));
+        ck_assert(node == NULL || jit_id_equal(&node->id, &owner->capability));
+    }
+    /* Who derived what is there pays for it, and for nothing else. */
+    uint64_t kept[2] = {0};
+    for (uint32_t n = 0; n < sys_caps_end(caps); n++) {
+        const struct sys_cap_node *node = sys_caps_node(caps, n);
+        if (node != NULL && node->parent != SYS_CAP_NONE && node->cap.attenuators != NULL) {
+            kept[sys_caps_node(caps, node->parent)->holder] +=
+                sys_attenuators_size(node->cap.attenuators);
+        }
+    }
+    ck_assert_mem_eq(kept, sim.core->sec->kept, sizeof kept);
+    sys_caps_free(copy);
+    kern_config_free(&mem.heap, config);
+}
+
+/* Both say done; the tick is made. */
+static inline void tick(void)
+{
+    uint64_t before = kern_core_tick(sim.core);
+    for (uint32_t p = 0; p < 2; p++) {
+        struct hand *hand = &hands[p];
+        hand->receipt_count = 0;
+        if (!hand->runs) {
+            continue;
+        }
+        hand->begun = sys_ring_guest_begin(&hand->ring, hand->begun);
+        sys_ring_guest_done(&hand->ring, hand->begun);
+    }
+    for (uint32_t p = 0; p < 2; p++) {
+        const struct kern_event bell = {.kind = KERN_EVENT_BELL, .process = p};
+        step(&bell);
+    }
+    ck_assert_uint_eq(kern_core_tick(sim.core), before + 1);
+    for (uint32_t p = 0; p < 2; p++) {
+        take_receipts(&hands[p]);
+    }
+    same_as_in_sec();
+}
+
+static inline void end(void)
+{
+    const char *what = NULL;
+    enum jit_err err = sim_kernel_replay(&sim, &what);
+    ck_assert_msg(err == JIT_OK, "replay: %s", what);
+    for (uint32_t p = 0; p < 2; p++) {
+        free(hands[p].memory);
+    }
+    sim_kernel_release(&sim);
+    ck_assert_int_eq(mem.live, 0);
+}
+
+/* ---- what they ask ---- */
+
+static inline void post(uint32_t p, uint32_t call, const void *bytes, size_t size)
+{
+    struct sys_slot *slot = sys_ring_guest_slot(&hands[p].ring);
+    ck_assert_uint_le(size, GRAPH_BYTES);
+    slot->kind = call;
+    slot->length = (uint32_t)size;
+    slot->cookie = call;
+    if (size > SYS_INLINE_BYTES) { /* one of these in a tick */
+        memcpy(graph_of[p], bytes, size);
+        slot->body.far.at = 0;
+        slot->body.far.size = size;
+    } else if (size > 0) {
+        memcpy(slot->body.bytes, bytes, size);
+    }
+    sys_ring_guest_post(&hands[p].ring);
+}
+
+static inline struct jit_id cell(unsigned n)
+{
+    char label[16];
+    struct jit_id id;
+    int size = snprintf(label, sizeof label, "c%u", n);
+    jit_hash_named("node:", label, (size_t)size, &id);
+    return id;
+}
+
+static inline void apply_bump(uint32_t p, uint32_t slot, uint32_t generation, unsigned n,
+                              int64_t by)
+{
+    uint8_t bytes[256];
+    uint8_t params[16] = {8};
+    struct jit_id id = cell(n);
+    jit_put_le64(params + 8, (uint64_t)by);
+    const struct sys_apply_view apply = {.cap_slot = slot,
+                                         .cap_generation = generation,
+                                         .rule = BUMP,
+                                         .ids = &id,
+                                         .id_count = 1,
+                                         .flags = SYS_WANT_RECEIPT,
+                                         .params = params,
+                                         .params_size = sizeof params};
+    sys_apply_encode(&apply, bytes);
+    post(p, SYS_CALL_apply, bytes, sys_apply_size(1, sizeof params));
+}
+
+static inline void apply_link(uint32_t p, uint32_t slot, uint32_t generation)
+{
+    uint8_t bytes[256];
+    struct jit_id ids[3] = {cell(1), {{0}}, cell(0)};
+    uint8_t input[3 * JIT_ID_BYTES + 4] = {0};
+    memcpy(input, &ids[0], 32);
+    memcpy(input + 32, &ids[2], 32);
+    memcpy(input + 64, &next_type, 32);
+    jit_hash_key(JIT_K_EDGE_ID, input, sizeof input, &ids[1]);
+    const struct sys_apply_view apply = {.cap_slot = slot,
+                                         .cap_generation = generation,
+                                         .rule = LINK,
+                                         .ids = ids,
+                                         .id_count = 3,
+                                         .flags = SYS_WANT_RECEIPT};
+    sys_apply_encode(&apply, bytes);
+    post(p, SYS_CALL_apply, bytes, sys_apply_size(3, 0));
+}
+
+static inline size_t encode(struct sys_derive head, const struct sys_attenuators *a, uint8_t *bytes)
+{
+    struct jit_buf buf;
+    jit_buf_init(&buf, jit_heap_libc(), GRAPH_BYTES);
+    if (a != NULL) {
+        sys_attenuators_encode(a, &buf);
+    }
+    head.attenuators_size = (uint32_t)buf.size;
+    memcpy(bytes, &head, sizeof head);
+    if (buf.size > 0) {
+        memcpy(bytes + sizeof head, buf.data, buf.size);
+    }
+    size_t size = sizeof head + buf.size;
+    jit_buf_release(&buf);
+    return size;
+}
+
+static inline void derive(uint32_t p, uint32_t call, struct sys_derive head,
+                          const struct sys_attenuators *a)
+{
+    uint8_t bytes[GRAPH_BYTES];
+    head.flags |= SYS_WANT_RECEIPT;
+    size_t size = encode(head, a, bytes);
+    post(p, call, bytes, size);
+}
+
+static inline void revoke(uint32_t p, uint32_t slot, uint32_t generation, uint32_t flags)
+{
+    const struct sys_revoke request = {
+        .cap_slot = slot, .cap_generation = generation, .flags = flags | SYS_WANT_RECEIPT};
+    post(p, SYS_CALL_revoke, &request, sizeof request);
+}
+
+/* What became of the only call of its kind in the last tick. */
+static inline const struct sys_receipt *receipt_of(uint32_t p, uint32_t call)
+{
+    const struct sys_receipt *found = NULL;
+    for (size_t i = 0; i < hands[p].receipt_count; i++) {
+        if (hands[p].receipts[i].cookie == call) {
+            found = &hands[p].receipts[i];
+        }
+    }
+    ck_assert_ptr_nonnull(found);
+    return found;
+}
+
+static inline struct sys_derived derived_of(uint32_t p, uint32_t call)
+{
+    struct sys_derived derived;
+    memcpy(&derived, &receipt_of(p, call)->request_key, sizeof derived);
+    return derived;
+}
+
+static inline struct kern_outcome operate_bytes(const struct kern_operator_ask *ask)
+{
+    uint64_t serial = 0;
+    struct kern_outcome outcome = {.tick = 0};
+    ck_assert_int_eq(kern_core_ask(sim.core, ask, &serial), JIT_OK);
+    const struct kern_event asked = {.kind = KERN_EVENT_ASKED};
+    step(&asked);
+    ck_assert(!kern_core_outcome(sim.core, serial, &outcome));
+    tick();
+    ck_assert(kern_core_outcome(sim.core, serial, &outcome));
+    ck_assert_uint_eq(outcome.tick, kern_core_tick(sim.core));
+    return outcome;
+}
+
+/* An operator asks; the tick is made by both hands. */
+static inline struct kern_outcome operate(struct kern_operator_ask ask, struct sys_derive head,
+                                          const struct sys_attenuators *a)
+{
+    uint8_t bytes[GRAPH_BYTES];
+    head.to_slot = SYS_NONE;
+    ask.size = (uint32_t)encode(head, a, bytes);
+    ask.bytes = bytes;
+    ask.call = SYS_CALL_derive;
+    return operate_bytes(&ask);
+}
+
+/* Of the operator's own authority. */
+static inline struct kern_outcome give(uint32_t to, uint32_t rights, const struct jit_id *rule,
+                                       const struct sys_attenuators *a)
+{
+    struct sys_derive head = {.rights = rights, .instance = world};
+    if (rule != NULL) {
+        head.rule = *rule;
+    }
+    return operate((struct kern_operator_ask){.holder = SYS_CAP_NONE, .target = to}, head, a);
+}
+
+static inline struct kern_outcome give_process(uint32_t to, uint32_t rights, uint32_t whom)
+{
+    struct sys_derive head = {.rights = rights};
+    head.instance = kern_core_config(sim.core)->processes[whom].id;
+    return operate((struct kern_operator_ask){.holder = SYS_CAP_NONE,
+                                              .target = to,
+                                              .object = SYS_OBJECT_PROCESS},
+                   head, NULL);
+}
+
+static inline int64_t hits_of(unsigned n)
+{
+    struct rmg_instance instance;
+    struct rmg_graph graph;
+    struct rmg_value value;
+    struct jit_id id = cell(n);
+    struct rmg_version version = kern_core_version(sim.core);
+    ck_assert_int_eq(rmg_store_instance(sim.store, &version, &world, &instance), JIT_OK);
+    rmg_store_graph(sim.store, &instance, &graph);
+    ck_assert_int_eq(rmg_attachment_get(&graph, RMG_PLANE_ALPHA, &id, "hits", 4, &value), JIT_OK);
+    return (int64_t)jit_le64(value.bytes);
+}
+
+#endif

@@ -1,0 +1,216 @@
+#include "tools/client/history/branches.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "kernel/checkpoint/checkpoint.h"
+#include "kernel/log/io_posix.h"
+#include "tools/client/history/history.h"
+
+/* What --data was, and what it became: one program, one command line. */
+static struct {
+    char top[BRANCH_PATH_SIZE]; /* "": nobody asked yet */
+    char path[BRANCH_PATH_SIZE];
+} data;
+
+/* The folder whose branch this is; itself when it is none. */
+static void find_top(const char *path, char top[BRANCH_PATH_SIZE])
+{
+    snprintf(top, BRANCH_PATH_SIZE, "%.4200s", path);
+    size_t size = strlen(top);
+    while (size > 1 && top[size - 1] == '/') {
+        top[--size] = '\0';
+    }
+    char *name = strrchr(top, '/');
+    if (name == NULL || name == top) {
+        return;
+    }
+    *name = '\0';
+    char *dir = strrchr(top, '/');
+    const char *parent = dir != NULL ? dir + 1 : top;
+    if (strcmp(parent, HEAD_BRANCHES) != 0) {
+        *name = '/';
+    } else if (dir == NULL) {
+        snprintf(top, BRANCH_PATH_SIZE, ".");
+    } else {
+        dir[dir == top ? 1 : 0] = '\0';
+    }
+}
+
+void branches_path(const char *top, const char *name, char path[BRANCH_PATH_SIZE])
+{
+    if (strcmp(name, HEAD_MAIN) == 0) {
+        snprintf(path, BRANCH_PATH_SIZE, "%.4200s", top);
+    } else if (strchr(name, '/') != NULL) {
+        snprintf(path, BRANCH_PATH_SIZE, "%.4200s", name);
+    } else {
+        snprintf(path, BRANCH_PATH_SIZE, "%.4000s/" HEAD_BRANCHES "/%.64s", top, name);
+    }
+}
+
+int branches_head(struct cli *cli, const char *top, char name[HEAD_NAME_MAX + 1])
+{
+    struct jit_io *io = NULL;
+    int fd = -1;
+    int code = history_io(cli, top, &fd, &io);
+    if (code != CLI_OK) {
+        return code;
+    }
+    enum jit_err err = head_read(io, name);
+    io_posix_close(io);
+    close(fd);
+    if (err != JIT_OK) {
+        cli_what(cli, "the head of %s cannot be read", top);
+        cli_why(cli, "%s", err == JIT_ECORRUPT ? "its file HEAD is damaged" : jit_err_text(err));
+        cli_next(cli, "remove %s/HEAD: then the head is main", top);
+    }
+    return err == JIT_OK ? CLI_OK : (int)cli_exit_of(err);
+}
+
+int branches_move(struct cli *cli, const char *top, const char *name)
+{
+    struct jit_io *io = NULL;
+    struct io_options options = {.die_at = IO_DIE_NEVER};
+    int fd = open(top, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    enum jit_err err =
+        fd < 0 ? jit_err_of_errno(errno) : io_posix_open(jit_heap_libc(), fd, &options, &io);
+    if (err == JIT_OK) {
+        err = head_write(io, name);
+    }
+    io_posix_close(io);
+    if (fd >= 0) {
+        close(fd);
+    }
+    if (err != JIT_OK) {
+        cli_what(cli, "the head of %s cannot be moved", top);
+        cli_why(cli, "%s", jit_err_text(err));
+        cli_next(cli, "it is where it was; mend that, then: jitos branch --switch %s", name);
+    }
+    return err == JIT_OK ? CLI_OK : (int)cli_exit_of(err);
+}
+
+int branches_room(struct cli *cli, const char *top)
+{
+    char path[BRANCH_PATH_SIZE];
+    snprintf(path, sizeof path, "%.4200s/" HEAD_BRANCHES, top);
+    if (mkdir(path, 0700) != 0 && errno != EEXIST) {
+        cli_what(cli, "%s cannot be made", path);
+        cli_why(cli, "%s", strerror(errno));
+        if (errno == ENOENT) {
+            cli_next(cli, "name a data folder with --data DIR");
+        }
+        return errno == ENOSPC ? CLI_HOST : CLI_USAGE;
+    }
+    /* The branch's own files are synced by whoever writes them; its folder's name is here. */
+    int fd = open(top, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    bool synced = fd >= 0 && fsync(fd) == 0;
+    if (fd >= 0) {
+        close(fd);
+    }
+    if (!synced) {
+        cli_what(cli, "%s cannot be synced", top);
+        cli_why(cli, "%s", strerror(errno));
+    }
+    return synced ? CLI_OK : CLI_HOST;
+}
+
+void branches_no_room(const char *top)
+{
+    char path[BRANCH_PATH_SIZE];
+    snprintf(path, sizeof path, "%.4200s/" HEAD_BRANCHES, top);
+    (void)rmdir(path); /* one that is not empty stays */
+}
+
+void branches_unused(const char *top, const char *stem, char name[HEAD_NAME_MAX + 1])
+{
+    char path[BRANCH_PATH_SIZE];
+    struct stat info;
+    snprintf(name, HEAD_NAME_MAX + 1, "%.40s", stem);
+    branches_path(top, name, path);
+    for (unsigned n = 2; stat(path, &info) == 0 && n < 100000; n++) {
+        snprintf(name, HEAD_NAME_MAX + 1, "%.40s-%u", stem, n);
+        branches_path(top, name, path);
+    }
+}
+
+static int compare_names(const void *a, const void *b)
+{
+    return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+int branches_list(const char *top, char ***names)
+{
+    char path[BRANCH_PATH_SIZE];
+    size_t count = 0;
+    size_t capacity = 16;
+    char **list = calloc(capacity, sizeof *list);
+    snprintf(path, sizeof path, "%.4200s/" HEAD_BRANCHES, top);
+    DIR *dir = opendir(path);
+    if (list != NULL) {
+        list[count++] = strdup(HEAD_MAIN);
+    }
+    for (const struct dirent *entry; dir != NULL && list != NULL && (entry = readdir(dir));) {
+        char branch[BRANCH_PATH_SIZE];
+        if (!ckpt_name_good(entry->d_name)) {
+            continue;
+        }
+        branches_path(top, entry->d_name, branch);
+        if (!history_begun(branch)) {
+            continue; /* what a try that was cut off has left is no branch */
+        }
+        if (count == capacity) {
+            char **grown = realloc(list, 2 * capacity * sizeof *list);
+            if (grown == NULL) {
+                break;
+            }
+            list = grown;
+            capacity *= 2;
+        }
+        list[count++] = strdup(entry->d_name);
+    }
+    if (dir != NULL) {
+        closedir(dir);
+    }
+    if (list == NULL) {
+        return -1;
+    }
+    for (size_t i = 0; i < count; i++) {
+        if (list[i] == NULL) {
+            return -1; /* no memory for a name: the program ends */
+        }
+    }
+    qsort(list + 1, count - 1, sizeof *list, compare_names);
+    *names = list;
+    return (int)count;
+}
+
+const char *branches_top(const struct cli *cli)
+{
+    return data.top[0] != '\0' ? data.top : cli_text(cli, "data");
+}
+
+int branches_prepare(struct cli *cli)
+{
+    char name[HEAD_NAME_MAX + 1];
+    struct stat info;
+    if (!cli_has(cli, "data") || cli_text(cli, "data") == NULL) {
+        return CLI_OK;
+    }
+    find_top(cli_text(cli, "data"), data.top);
+    snprintf(data.path, sizeof data.path, "%.4200s/HEAD", cli_text(cli, "data"));
+    if (stat(data.path, &info) != 0) {
+        return CLI_OK;
+    }
+    int code = branches_head(cli, data.top, name);
+    if (code == CLI_OK && strcmp(name, HEAD_MAIN) != 0) {
+        branches_path(data.top, name, data.path);
+        cli_replace(cli, "data", data.path);
+    }
+    return code;
+}

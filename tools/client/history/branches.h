@@ -1,0 +1,30 @@
+/* tools/client/history/branches.h - the branches of a data folder, and the head. Spec:
+ * docs/spec/checkpoint.md "Branches". Layer: tools. */
+#ifndef JIT_TOOLS_BRANCHES_H
+#define JIT_TOOLS_BRANCHES_H
+
+#include "kernel/checkpoint/head.h"
+#include "tools/cli/cli.h"
+
+#define BRANCH_PATH_SIZE 4300u
+
+/* For cli_program.prepare: --data names the branch in use from now on. */
+int branches_prepare(struct cli *cli);
+/* The folder that --data named before. */
+const char *branches_top(const struct cli *cli);
+
+/* Where a branch lies: "main", a name, or a path (it has a '/'). */
+void branches_path(const char *top, const char *name, char path[BRANCH_PATH_SIZE]);
+/* Of the folder: the branch in use. Returns an exit code; said. */
+int branches_head(struct cli *cli, const char *top, char name[HEAD_NAME_MAX + 1]);
+int branches_move(struct cli *cli, const char *top, const char *name);
+/* Make the folder `branches`, where need be. Returns an exit code; said. */
+int branches_room(struct cli *cli, const char *top);
+/* Remove it again if it is empty. */
+void branches_no_room(const char *top);
+/* A name that no branch has: stem, stem-2, ... */
+void branches_unused(const char *top, const char *stem, char name[HEAD_NAME_MAX + 1]);
+/* The names, ascending, "main" first; free each and the array. -1: no memory. */
+int branches_list(const char *top, char ***names);
+
+#endif

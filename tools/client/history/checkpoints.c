@@ -1,0 +1,169 @@
+#include "tools/client/history/checkpoints.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/random.h>
+#include <unistd.h>
+
+#include "kernel/log/blob.h"
+#include "kernel/checkpoint/checkpoint_image.h"
+#include "kernel/log/io_posix.h"
+#include "tools/client/history/history.h"
+
+enum jit_err checkpoint_try(const struct ckpt_manifest *manifest, struct jit_io *io,
+                            const char **why)
+{
+    struct format_graph graph;
+    enum jit_err err = format_graph_init(&graph, jit_heap_libc());
+    if (err == JIT_OK) {
+        err = ckpt_load(jit_heap_libc(), io, manifest, graph.store, &graph.version, why);
+    }
+    format_graph_release(&graph);
+    if (err == JIT_OK) {
+        struct kern_beside beside;
+        kern_beside_init(&beside, jit_heap_libc());
+        err = ckpt_load_beside(jit_heap_libc(), io, manifest, &beside, why);
+        kern_beside_release(&beside);
+    }
+    return err;
+}
+
+int checkpoint_into(struct cli *cli, const char *into)
+{
+    if (into == NULL) {
+        cli_what(cli, "no folder to restore into");
+        cli_why(cli, "what is restored goes on in a data folder of its own");
+        cli_next(cli, "jitos help %s", cli->verb->name);
+        return CLI_USAGE;
+    }
+    if (history_begun(into)) {
+        cli_what(cli, "%s has a history already", into);
+        cli_why(cli, "what is restored goes on in a data folder of its own");
+        cli_next(cli, "name a folder that is new or empty with --into");
+        return CLI_USAGE;
+    }
+    return CLI_OK;
+}
+
+void checkpoint_of_system(const struct shell_system *system, struct ckpt_manifest *out)
+{
+    const struct kern_replay *replay = &system->replay;
+    struct shell_system_now now = {.tick = replay->tick,
+                                   .commit = replay->commit,
+                                   .applied = replay->applied,
+                                   .denied = replay->denied,
+                                   .deviations = &replay->deviations,
+                                   .mark = system->mark};
+    shell_system_manifest(system, &now, "", "", out);
+}
+
+static bool draw_uuid(uint8_t uuid[LOG_UUID_BYTES])
+{
+    ssize_t n;
+    do {
+        n = getrandom(uuid, LOG_UUID_BYTES, 0);
+    } while (n < 0 && errno == EINTR);
+    return n == (ssize_t)LOG_UUID_BYTES;
+}
+
+/* ---- segments of another folder ---- */
+
+struct bringing {
+    struct cli *cli;
+    const char *from;
+    int into; /* the new folder */
+    struct jit_io *io;
+    const uint8_t *seed;
+};
+
+static bool bring_file(const struct bringing *b, int from, const struct jit_id *id)
+{
+    char name[BLOB_NAME_BYTES];
+    blob_name_in(CKPT_DIR, id, name);
+    return linkat(from, name, b->into, name, 0) == 0 || errno == EEXIST;
+}
+
+/* Files of segments are never written to again, so two folders may have the same ones. Each is
+ * proved first: what is damaged there is written anew here. */
+static enum jit_err bring(void *user, const struct ckpt_manifest *manifest)
+{
+    const struct bringing *b = user;
+    struct jit_heap *heap = jit_heap_libc();
+    struct jit_io *io = NULL;
+    struct jit_id segment;
+    uint64_t size = 0;
+    int from = -1;
+    if (history_io(b->cli, b->from, &from, &io) != CLI_OK) {
+        return JIT_ENOTSUP;
+    }
+    enum jit_err err = ckpt_verify(heap, io, manifest, &segment);
+    bool brought = err == JIT_OK;
+    for (uint32_t i = 0; brought && i < manifest->segment_count; i++) {
+        brought = bring_file(b, from, &manifest->segments[i].id);
+    }
+    /* An image is not needed: where it cannot come along, it does not. */
+    if (brought && ckpt_image_blob(io, &manifest->segments[0].id, &segment, &size) == JIT_OK &&
+        bring_file(b, from, &segment)) {
+        err = ckpt_image_take(heap, io, b->io, b->seed, &manifest->segments[0].id);
+    }
+    io_posix_close(io);
+    close(from);
+    return brought ? JIT_OK : JIT_ENOTSUP;
+}
+
+int checkpoint_found(struct cli *cli, const char *into, const struct rmg_state *state,
+                     const struct kern_beside *beside, const struct ckpt_manifest *manifest,
+                     uint64_t segment_bytes, const char *from)
+{
+    struct ckpt_beside kept = {.owns = NULL};
+    struct shell_folder folder;
+    struct jit_io *io = NULL;
+    struct io_options io_options = {.die_at = IO_DIE_NEVER};
+    struct ckpt_found_options options = {.segment_bytes = segment_bytes};
+    uint8_t seed[JIT_SIGN_SEED_BYTES];
+    char message[512];
+    enum jit_err err = shell_folder_open(&folder, into, SHELL_FOLDER_OWN, message, sizeof message);
+    if (err != JIT_OK) {
+        cli_what(cli, "%s cannot become a data folder", into);
+        cli_why(cli, "%s", message);
+        cli_next(cli, "name a folder that is new or empty with --into");
+        return err == JIT_ENOSPC || err == JIT_EIO ? CLI_HOST : CLI_USAGE;
+    }
+    err = draw_uuid(options.uuid) ? JIT_OK : JIT_EIO;
+    if (err == JIT_OK) {
+        err = io_posix_open(jit_heap_libc(), folder.fd, &io_options, &io);
+    }
+    if (err == JIT_OK) {
+        err = ckpt_key(io, true, seed);
+    }
+    if (err == JIT_OK) {
+        err = ckpt_beside_of(jit_heap_libc(), beside, &kept);
+    }
+    if (err == JIT_OK) {
+        struct ckpt_job job = {.heap = jit_heap_libc(),
+                               .io = io,
+                               .seed = seed,
+                               .state = *state,
+                               .beside = &kept,
+                               .manifest = *manifest};
+        struct bringing bringing = {
+            .cli = cli, .from = from, .into = folder.fd, .io = io, .seed = seed};
+        if (from != NULL) {
+            options.bring = bring;
+            options.user = &bringing;
+            options.source = manifest;
+        }
+        err = ckpt_found(&job, &options);
+    }
+    jit_sign_forget(seed, sizeof seed);
+    ckpt_beside_release(jit_heap_libc(), &kept);
+    io_posix_close(io);
+    shell_folder_close(&folder);
+    if (err != JIT_OK) {
+        cli_what(cli, "%s could not be written", into);
+        cli_why(cli, "%s", jit_err_text(err));
+        cli_next(cli, "make room, then the same command again");
+    }
+    return err == JIT_OK ? CLI_OK : (int)cli_exit_of(err);
+}

@@ -1,0 +1,514 @@
+#include "tools/client/history/history.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include "base/whole.h"
+#include "kernel/log/io_posix.h"
+
+int history_failed(struct cli *cli, const char *data, enum jit_err err,
+                   const struct log_report *report)
+{
+    char place[300];
+    if (err == JIT_ENOENT) {
+        cli_what(cli, "%s has no log", data);
+        cli_why(cli, "it is no data folder, or its first start did not finish");
+        cli_next(cli, "jitos run FILE --ticks N --data %s", data);
+        return CLI_NOT_FOUND;
+    }
+    log_report_text(report, place, sizeof place);
+    cli_what(cli, "the log of %s does not verify", data);
+    cli_why(cli, "%s%s%s", jit_err_text(err), place[0] != '\0' ? ": " : "", place);
+    if (err == JIT_ECORRUPT || err == JIT_EVERSION || err == JIT_EFORMAT) {
+        cli_next(cli, "restore the folder from a copy; nothing has been changed in it");
+        return CLI_CORRUPT;
+    }
+    return (int)cli_exit_of(err);
+}
+
+/* Reading beside a supervisor that writes: each record is handed on once, however often we look. */
+struct once {
+    log_visit *visit;
+    void *user;
+    uint64_t next;       /* tick */
+    bool enough;         /* it stopped without an error, maybe at the first record */
+    enum jit_err failed; /* what it returned else */
+};
+
+static enum jit_err visit_once(void *user, const struct log_record *record)
+{
+    struct once *once = user;
+    if (record->tick < once->next) {
+        return JIT_OK;
+    }
+    enum jit_err err = once->visit(once->user, record);
+    if (err == JIT_OK) {
+        once->next = record->tick + 1;
+    }
+    once->enough = err == JIT_ENOENT;
+    once->failed = once->enough ? JIT_OK : err;
+    return err;
+}
+
+static bool is_held(int dir_fd)
+{
+    int fd = openat(dir_fd, "LOCK", O_RDONLY | O_CLOEXEC);
+    bool held = fd >= 0 && flock(fd, LOCK_SH | LOCK_NB) != 0 && errno == EWOULDBLOCK;
+    if (fd >= 0) {
+        close(fd);
+    }
+    return held;
+}
+
+/* Where the folder's history begins: at a checkpoint, or *found false, at a genesis. */
+static enum jit_err find_start(struct jit_io *io, struct ckpt_manifest *start, bool *found)
+{
+    struct ckpt_list list;
+    uint8_t uuid[LOG_UUID_BYTES];
+    uint64_t first = 1;
+    uint64_t last = 1;
+    *found = false;
+    enum jit_err err = log_uuid(jit_heap_libc(), io, uuid);
+    if (err != JIT_OK) {
+        return JIT_OK; /* whoever reads the log says more about it */
+    }
+    err = ckpt_list_read(jit_heap_libc(), io, uuid, &list);
+    if (err == JIT_OK) {
+        err = log_segments(jit_heap_libc(), io, &first, &last);
+        err = err == JIT_ENOENT ? JIT_OK : err;
+    }
+    const struct ckpt_entry *entry = err == JIT_OK ? ckpt_list_start(&list, first) : NULL;
+    if (entry != NULL) {
+        *start = *entry->manifest;
+        *found = true;
+    }
+    ckpt_list_release(&list);
+    return err;
+}
+
+/* A batch that is being written while we read may look damaged: half of it was there, and what
+ * follows it came later. Damage stays where it is; a batch is whole when we look again. */
+static enum jit_err read_log(struct jit_io *io, int dir_fd, struct once *once,
+                             struct log_report *report)
+{
+    struct ckpt_manifest start;
+    bool found = false;
+    enum jit_err err = find_start(io, &start, &found);
+    const struct log_mark *from = found ? &start.mark : NULL;
+    if (err == JIT_OK) {
+        err = log_verify_from(jit_heap_libc(), io, from, visit_once, once, report);
+    }
+    if (err != JIT_ECORRUPT || !is_held(dir_fd)) {
+        return err;
+    }
+    uint64_t place = report->at.record;
+    err = log_verify_from(jit_heap_libc(), io, from, visit_once, once, report);
+    return err == JIT_ECORRUPT && report->at.record > place ? JIT_OK : err;
+}
+
+int history_io(struct cli *cli, const char *data, int *fd, struct jit_io **io)
+{
+    struct io_options options = {.read_only = true, .die_at = IO_DIE_NEVER};
+    *io = NULL;
+    *fd = open(data, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (*fd < 0) {
+        cli_what(cli, "%s cannot be opened", data);
+        cli_why(cli, "%s", strerror(errno));
+        cli_next(cli, "name a data folder with --data DIR");
+        return CLI_NOT_FOUND;
+    }
+    enum jit_err err = io_posix_open(jit_heap_libc(), *fd, &options, io);
+    if (err != JIT_OK) {
+        close(*fd);
+        cli_what(cli, "%s cannot be read", data);
+        cli_why(cli, "%s", jit_err_text(err));
+        return (int)cli_exit_of(err);
+    }
+    return CLI_OK;
+}
+
+int history_checkpoints(struct cli *cli, const char *data, bool own, struct ckpt_list *list)
+{
+    struct jit_io *io = NULL;
+    int fd = -1;
+    uint8_t uuid[LOG_UUID_BYTES];
+    *list = (struct ckpt_list){.heap = jit_heap_libc()};
+    int code = history_io(cli, data, &fd, &io);
+    if (code != CLI_OK) {
+        return code;
+    }
+    /* A folder that cannot say its uuid has none, and is refused when it is opened. */
+    enum jit_err err = JIT_OK;
+    if (!own) {
+        err = ckpt_list_read(jit_heap_libc(), io, NULL, list);
+    } else if (log_uuid(jit_heap_libc(), io, uuid) == JIT_OK) {
+        err = ckpt_list_read(jit_heap_libc(), io, uuid, list);
+    }
+    io_posix_close(io);
+    close(fd);
+    if (err != JIT_OK) {
+        *list = (struct ckpt_list){.heap = jit_heap_libc()};
+        cli_what(cli, "the checkpoints of %s cannot be read", data);
+        cli_why(cli, "%s", jit_err_text(err));
+    }
+    return err == JIT_OK ? CLI_OK : (int)cli_exit_of(err);
+}
+
+int history_start(struct cli *cli, const char *data, struct ckpt_manifest *start, bool *found)
+{
+    struct jit_io *io = NULL;
+    int fd = -1;
+    int code = history_io(cli, data, &fd, &io);
+    if (code != CLI_OK) {
+        return code;
+    }
+    enum jit_err err = find_start(io, start, found);
+    io_posix_close(io);
+    close(fd);
+    if (err != JIT_OK) {
+        cli_what(cli, "the checkpoints of %s cannot be read", data);
+        cli_why(cli, "%s", jit_err_text(err));
+    }
+    return err == JIT_OK ? CLI_OK : (int)cli_exit_of(err);
+}
+
+int history_each_failing(struct cli *cli, const char *data, log_visit *visit, void *user,
+                         struct log_report *report, enum jit_err *failed)
+{
+    struct jit_io *io = NULL;
+    int fd = -1;
+    *failed = JIT_OK;
+    memset(report, 0, sizeof *report);
+    int code = history_io(cli, data, &fd, &io);
+    if (code != CLI_OK) {
+        return code;
+    }
+    struct once once = {.visit = visit, .user = user};
+    enum jit_err err = read_log(io, fd, &once, report);
+    io_posix_close(io);
+    close(fd);
+    *failed = once.failed;
+    if (once.failed != JIT_OK) {
+        return (int)cli_exit_of(err);
+    }
+    if (err == JIT_ENOENT && (once.enough || report->records > 0)) {
+        err = JIT_OK;
+    }
+    return err == JIT_OK ? CLI_OK : history_failed(cli, data, err, report);
+}
+
+int history_each(struct cli *cli, const char *data, log_visit *visit, void *user,
+                 struct log_report *report)
+{
+    enum jit_err failed = JIT_OK;
+    int code = history_each_failing(cli, data, visit, user, report, &failed);
+    return failed == JIT_OK ? code : history_failed(cli, data, failed, report);
+}
+
+/* The lock outlives an owner that was killed by the writes it had under way; as long as this a
+ * folder that has no history yet may only seem to be in use. */
+#define HELD_STEP_MS 20
+#define HELD_STEPS   150
+
+bool history_begun(const char *data)
+{
+    struct jit_io *io = NULL;
+    struct io_options options = {.read_only = true, .die_at = IO_DIE_NEVER};
+    bool begun = true;
+    int fd = open(data, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0) {
+        return errno != ENOENT;
+    }
+    enum jit_err err = io_posix_open(jit_heap_libc(), fd, &options, &io);
+    /* Where a supervisor is at work, a genesis may become durable at any moment. */
+    bool held = true;
+    for (unsigned step = 0; err == JIT_OK && held && step < HELD_STEPS; step++) {
+        held = is_held(fd);
+        err = log_begun(jit_heap_libc(), io, &begun);
+        if (err == JIT_OK &&
+            !begun) { /* a restored folder has a checkpoint before its first tick */
+            struct ckpt_manifest start;
+            err = find_start(io, &start, &begun);
+        }
+        if (err != JIT_OK || begun || !held) {
+            break;
+        }
+        (void)poll(NULL, 0, HELD_STEP_MS);
+    }
+    begun = begun || held;
+    io_posix_close(io);
+    close(fd);
+    return err != JIT_OK || begun;
+}
+
+static bool parse_number(const char *text, uint64_t *out)
+{
+    char *end = NULL;
+    if (!isdigit((unsigned char)text[0])) {
+        return false;
+    }
+    errno = 0;
+    unsigned long long value = strtoull(text, &end, 10);
+    *out = value;
+    return errno == 0 && *end == '\0';
+}
+
+bool history_parse(const char *text, struct history_revision *out)
+{
+    *out = (struct history_revision){.kind = HISTORY_HEAD};
+    if (text[0] == '@') {
+        out->kind = HISTORY_TICK;
+        return parse_number(text + 1, &out->number);
+    }
+    if (strncmp(text, "HEAD", 4) == 0) {
+        return text[4] == '\0' || (text[4] == '~' && parse_number(text + 5, &out->number));
+    }
+    size_t size = strlen(text);
+    out->kind = HISTORY_COMMIT;
+    if (size < 8 || size > 64) {
+        return false;
+    }
+    for (size_t i = 0; i < size; i++) {
+        if (!isxdigit((unsigned char)text[i])) {
+            return false;
+        }
+        out->prefix[i] = (char)tolower((unsigned char)text[i]);
+    }
+    return true;
+}
+
+/* ---- states ---- */
+
+struct opening {
+    const struct history_opening *options;
+    struct cli_progress progress;
+};
+
+static void on_replayed(void *user, const struct log_record *record,
+                        const struct kern_replay *replay)
+{
+    struct opening *o = user;
+    cli_progress_update(&o->progress, record->tick, NULL);
+    if (o->options->replayed != NULL) {
+        o->options->replayed(o->options->user, record, replay);
+    }
+}
+
+static bool data_held(const char *data)
+{
+    int fd = open(data, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    bool held = fd >= 0 && is_held(fd);
+    if (fd >= 0) {
+        close(fd);
+    }
+    return held;
+}
+
+/* Owning what is no data folder would make one of it. */
+static bool has_format(const char *data)
+{
+    char path[JIT_PATH_SIZE];
+    int size = snprintf(path, sizeof path, "%s/FORMAT", data);
+    return size >= 0 && (size_t)size < sizeof path && access(path, F_OK) == 0;
+}
+
+static int open_failed(struct cli *cli, const struct history_opening *opening, enum jit_err err)
+{
+    switch (err) {
+    case JIT_EDIVERGED:
+        cli_next(
+            cli,
+            "the log was written by another engine, or this one is not deterministic; keep both");
+        return CLI_DIVERGED;
+    case JIT_ECORRUPT:
+    case JIT_EFORMAT:
+    case JIT_EINVALID:
+    case JIT_EBASE:
+    case JIT_EVERSION:
+        cli_next(cli, "restore the folder from a copy; nothing has been changed in it");
+        return CLI_CORRUPT;
+    case JIT_EBUSY:
+        cli_next(cli, "end the supervisor of this folder first");
+        return CLI_USAGE;
+    case JIT_ENOENT:
+        if (opening->bounded) {
+            cli_next(cli, "jitos log --data %s -n 1", opening->data);
+        } else {
+            cli_next(cli, "name a data folder with --data DIR");
+        }
+        return CLI_NOT_FOUND;
+    default:
+        return (int)cli_exit_of(err);
+    }
+}
+
+int history_open(struct cli *cli, const struct history_opening *opening,
+                 struct shell_system *system)
+{
+    struct opening o = {.options = opening};
+    struct shell_system_options options = {
+        .path = opening->data,
+        .mode = opening->own && has_format(opening->data) ? SHELL_FOLDER_OWN
+                : data_held(opening->data)                ? SHELL_FOLDER_PEEK
+                                                          : SHELL_FOLDER_READ,
+        .die_at_log_offset = UINT64_MAX,
+        .from = opening->from,
+        .bounded = opening->bounded,
+        .tick = opening->tick,
+        .replayed = on_replayed,
+        .user = &o,
+    };
+    cli_progress_begin(&o.progress, cli, opening->label, "ticks", 0, 0);
+    enum jit_err err = shell_system_open(system, jit_heap_libc(), &options);
+    cli_progress_end(&o.progress);
+    if (err == JIT_OK && !shell_system_ready(system)) {
+        shell_system_close(system);
+        snprintf(system->message, sizeof system->message, "%s: it has no system yet",
+                 opening->data);
+        err = JIT_ENOENT;
+    }
+    if (err == JIT_OK) {
+        return CLI_OK;
+    }
+    if (opening->lenient) {
+        return (int)cli_exit_of(err);
+    }
+    cli_what(cli, "%s of %s failed", opening->label, opening->data);
+    cli_why(cli, "%s", system->message);
+    return open_failed(cli, opening, err);
+}
+
+/* ---- its end ---- */
+
+struct history_end history_end_of(const struct shell_system *system)
+{
+    const struct kern_replay *replay = &system->replay;
+    return (struct history_end){.ticks = replay->tick,
+                                .applied = replay->applied,
+                                .denied = replay->denied,
+                                .deterministic = replay->deviations.count == 0,
+                                .torn = system->report.torn,
+                                .root = replay->version.state_root,
+                                .head = replay->commit};
+}
+
+json_t *history_tell(struct cli *cli, const char *schema, const char *word,
+                     const struct history_end *end)
+{
+    char root[JIT_ID_HEX];
+    char head[JIT_ID_HEX];
+    char number[CLI_NUMBER_SIZE];
+    jit_id_to_hex(&end->root, root);
+    jit_id_to_hex(&end->head, head);
+    cli_print(cli, "%s %s ticks\nroot   %s\nhead   %s\n", word, cli_group(end->ticks, number), root,
+              head);
+    json_t *event = cli_event("done", schema);
+    cli_put_number(event, "ticks", end->ticks);
+    cli_put_text(event, "root", root);
+    cli_put_text(event, "head", head);
+    cli_put_number(event, "applied", end->applied);
+    cli_put_number(event, "denied", end->denied);
+    cli_put_bool(event, "deterministic", end->deterministic);
+    cli_put_bool(event, "torn", end->torn);
+    return event;
+}
+
+void history_say_torn(struct cli *cli, const struct log_report *report)
+{
+    if (report->torn) {
+        cli_note(cli,
+                 "the last write was torn: %llu bytes at byte %llu of %s: %s; nothing "
+                 "acknowledged is lost",
+                 (unsigned long long)report->torn_bytes, (unsigned long long)report->at.offset,
+                 report->at.file, report->why);
+    }
+}
+
+/* ---- revisions ---- */
+
+struct resolving {
+    struct history_revision revision;
+    uint64_t end;
+    uint64_t tick;
+    bool found;
+};
+
+static enum jit_err resolve_record(void *user, const struct log_record *record)
+{
+    struct resolving *r = user;
+    char hex[JIT_ID_HEX];
+    r->end = record->tick + 1;
+    if (r->revision.kind == HISTORY_COMMIT) {
+        jit_id_to_hex(&record->commit, hex);
+        if (strncmp(hex, r->revision.prefix, strlen(r->revision.prefix)) == 0) {
+            r->tick = record->tick;
+            r->found = true;
+            return JIT_ENOENT;
+        }
+    }
+    return JIT_OK;
+}
+
+static int find_checkpoint(struct cli *cli, const char *data, const char *word, uint64_t *tick,
+                           bool *found)
+{
+    struct ckpt_list list;
+    *found = false;
+    int code = history_checkpoints(cli, data, false, &list);
+    if (code != CLI_OK) {
+        return code;
+    }
+    const struct ckpt_entry *entry = ckpt_list_find(&list, word);
+    if (entry != NULL && entry->manifest != NULL) {
+        *tick = entry->manifest->tick;
+        *found = true;
+    }
+    ckpt_list_release(&list);
+    return CLI_OK;
+}
+
+static int no_revision(struct cli *cli, const char *data, const char *text)
+{
+    cli_what(cli, "%s is no revision of %s", text, data);
+    cli_why(cli, "a revision is @TICK, HEAD, HEAD~N, a checkpoint's name, or at least 8 hex digits "
+                 "of a commit or a checkpoint");
+    cli_next(cli, "jitos log --data %s", data);
+    return CLI_NOT_FOUND;
+}
+
+int history_resolve(struct cli *cli, const char *data, const char *text, uint64_t *tick)
+{
+    struct resolving r = {0};
+    struct log_report report;
+    bool found = false;
+    bool form = history_parse(text, &r.revision);
+    if (form && r.revision.kind == HISTORY_TICK) {
+        *tick = r.revision.number;
+        return CLI_OK;
+    }
+    int code = find_checkpoint(cli, data, text, tick, &found);
+    if (code != CLI_OK || found) {
+        return code;
+    }
+    if (!form) {
+        return no_revision(cli, data, text);
+    }
+    code = history_each(cli, data, resolve_record, &r, &report);
+    if (code != CLI_OK) {
+        return code;
+    }
+    uint64_t end = report.tick_end > r.end ? report.tick_end : r.end;
+    if (r.revision.kind == HISTORY_HEAD && end > r.revision.number) {
+        r.tick = end - 1 - r.revision.number;
+        r.found = true;
+    }
+    *tick = r.tick;
+    return r.found ? CLI_OK : no_revision(cli, data, text);
+}

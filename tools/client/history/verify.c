@@ -1,0 +1,396 @@
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "kernel/audit.h"
+#include "kernel/checkpoint/checkpoint_image.h"
+#include "kernel/log/io_posix.h"
+#include "tools/client/history/checkpoints.h"
+#include "tools/client/history/history.h"
+#include "tools/client/jitos.h"
+#include "tools/client/session.h"
+
+/* ---- jitos verify ---- */
+
+static int verify_state(struct cli *cli, struct shell_system *system)
+{
+    struct rmg_fault fault;
+    char instance[JIT_ID_HEX];
+    char id[JIT_ID_HEX];
+    enum jit_err err = rmg_store_verify(system->store, &system->replay.version, &fault);
+    if (err == JIT_OK) {
+        return CLI_OK;
+    }
+    jit_id_to_hex(&fault.instance, instance);
+    jit_id_to_hex(&fault.id, id);
+    cli_what(cli, "the state does not verify");
+    cli_why(cli, "%s (instance %s, map %d, id %s)",
+            err == JIT_ECORRUPT ? fault.what : jit_err_text(err), instance, (int)fault.map, id);
+    return err == JIT_ECORRUPT ? CLI_CORRUPT : (int)cli_exit_of(err);
+}
+
+/* The commit and root that the log has for each tick that a checkpoint is of. */
+struct confirming {
+    struct ckpt_list list;
+    size_t confirmed;
+    const struct ckpt_entry *wrong;
+};
+
+static void confirm(void *user, const struct log_record *record, const struct kern_replay *replay)
+{
+    struct confirming *c = user;
+    (void)replay;
+    for (size_t i = 0; i < c->list.count; i++) {
+        const struct ckpt_manifest *m = c->list.entries[i].manifest;
+        if (m == NULL || m->tick != record->tick) {
+            continue;
+        }
+        bool same = jit_id_equal(&m->commit, &record->commit) &&
+                    jit_id_equal(&m->state_root, &record->state_root);
+        c->confirmed++;
+        c->wrong = same ? c->wrong : &c->list.entries[i];
+    }
+}
+
+static int bad_checkpoint(struct cli *cli, const struct jit_id *id, const char *why)
+{
+    char hex[JIT_ID_HEX];
+    jit_id_to_hex(id, hex);
+    cli_what(cli, "checkpoint %.16s of %s does not verify", hex, cli_text(cli, "data"));
+    cli_why(cli, "%s", why);
+    cli_next(cli, "remove ckpt/%s.ckpt; the log and the other checkpoints are not touched by it",
+             hex);
+    return CLI_CORRUPT;
+}
+
+/* The image of a checkpoint's state, if it has one; with deep, what it gives is the state itself,
+ * with all its hashes. JIT_EBASE: it is damaged. */
+static enum jit_err verify_image(struct jit_io *io, const struct ckpt_manifest *m, bool deep)
+{
+    struct format_graph graph = {0};
+    const struct jit_id *segment = &m->segments[0].id;
+    enum jit_err err = ckpt_image_verify(jit_heap_libc(), io, segment);
+    if (err == JIT_ENOENT) {
+        return JIT_OK;
+    }
+    if (err == JIT_OK && deep) {
+        struct rmg_fault fault;
+        err = format_graph_init(&graph, jit_heap_libc());
+        if (err == JIT_OK) {
+            err = ckpt_image_load(jit_heap_libc(), io, segment, graph.store, &graph.version);
+        }
+        if (err == JIT_OK) {
+            err = rmg_store_verify(graph.store, &graph.version, &fault);
+        }
+        if (err == JIT_OK && m->segment_count == 1 &&
+            !jit_id_equal(&graph.version.state_root, &m->state_root)) {
+            err = JIT_ECORRUPT;
+        }
+        format_graph_release(&graph);
+    }
+    return err == JIT_ECORRUPT || err == JIT_EVERSION ? JIT_EBASE : err;
+}
+
+static int bad_image(struct cli *cli, const struct jit_id *segment)
+{
+    char hex[JIT_ID_HEX];
+    jit_id_to_hex(segment, hex);
+    cli_what(cli, "an image in %s does not verify", cli_text(cli, "data"));
+    cli_why(cli, "ckpt/%s" CKPT_IMAGE_SUFFIX ", or the blocks that it names, are damaged", hex);
+    cli_next(cli, "remove it: reading takes longer without it, and nothing else is lost");
+    return CLI_CORRUPT;
+}
+
+/* Every byte of every checkpoint; with deep, every state is built as well. */
+static int verify_checkpoints(struct cli *cli, struct shell_system *system,
+                              const struct confirming *c, bool deep)
+{
+    if (c->wrong != NULL) {
+        return bad_checkpoint(cli, &c->wrong->id, "the log has another tick under its number");
+    }
+    for (size_t i = 0; i < c->list.count; i++) {
+        const struct ckpt_entry *entry = &c->list.entries[i];
+        struct jit_id segment;
+        if (entry->manifest == NULL) {
+            return bad_checkpoint(cli, &entry->id, entry->why);
+        }
+        enum jit_err err = ckpt_verify(jit_heap_libc(), system->io, entry->manifest, &segment);
+        if (err == JIT_ECORRUPT) {
+            char why[160];
+            char hex[JIT_ID_HEX];
+            jit_id_to_hex(&segment, hex);
+            snprintf(why, sizeof why, "its segment ckpt/%s is missing or damaged", hex);
+            return bad_checkpoint(cli, &entry->id, why);
+        }
+        if (err == JIT_OK) {
+            err = verify_image(system->io, entry->manifest, deep);
+        }
+        if (err == JIT_EBASE) {
+            return bad_image(cli, &entry->manifest->segments[0].id);
+        }
+        if (err == JIT_OK && deep) {
+            const char *why = "";
+            err = checkpoint_try(entry->manifest, system->io, &why);
+            if (err == JIT_ECORRUPT) {
+                return bad_checkpoint(cli, &entry->id, why);
+            }
+        }
+        if (err != JIT_OK) {
+            cli_what(cli, "the checkpoints of %s cannot be read", cli_text(cli, "data"));
+            cli_why(cli, "%s", jit_err_text(err));
+            return (int)cli_exit_of(err);
+        }
+    }
+    return CLI_OK;
+}
+
+/* What the host said of itself. *count: how many entries. */
+static int verify_audit(struct cli *cli, const char *data, uint64_t *count)
+{
+    struct jit_io *io = NULL;
+    struct audit audit;
+    int fd = -1;
+    int code = history_io(cli, data, &fd, &io);
+    if (code != CLI_OK) {
+        return code;
+    }
+    enum jit_err err = audit_read(io, NULL, NULL, &audit);
+    io_posix_close(io);
+    close(fd);
+    *count = audit.count;
+    if (err != JIT_OK) {
+        cli_what(cli, "the audit log of %s does not verify", data);
+        cli_why(cli, "%s: entry %llu",
+                err == JIT_ECORRUPT ? "it was changed after it was written" : jit_err_text(err),
+                (unsigned long long)audit.count);
+        cli_next(cli, "keep it, and set it aside: mv %s/" AUDIT_FILE " %s/" AUDIT_FILE ".kept",
+                 data, data);
+    }
+    return err == JIT_OK ? CLI_OK : (int)cli_exit_of(err);
+}
+
+int jitos_verify(struct cli *cli)
+{
+    if (cli_given(cli, "salvage")) {
+        return jitos_salvage(cli);
+    }
+    uint64_t audited = 0;
+    struct shell_system system;
+    struct confirming confirming = {0};
+    struct history_opening opening = {.label = "verify",
+                                      .data = cli_text(cli, "data"),
+                                      .from = SHELL_FROM_START,
+                                      .replayed = confirm,
+                                      .user = &confirming};
+    int code = history_checkpoints(cli, opening.data, true, &confirming.list);
+    if (code == CLI_OK) {
+        code = history_open(cli, &opening, &system);
+    }
+    if (code != CLI_OK) {
+        ckpt_list_release(&confirming.list);
+        return code;
+    }
+    history_say_torn(cli, &system.report);
+    code = verify_state(cli, &system);
+    if (code == CLI_OK) {
+        code = verify_checkpoints(cli, &system, &confirming, cli_given(cli, "deep"));
+    }
+    if (code == CLI_OK) {
+        code = verify_audit(cli, opening.data, &audited);
+    }
+    if (code == CLI_OK && confirming.list.count > 0) {
+        cli_print(cli, "%llu checkpoints\n", (unsigned long long)confirming.list.count);
+    }
+    if (code == CLI_OK) {
+        struct history_end end = history_end_of(&system);
+        code = cli_emit(cli, history_tell(cli, "jitos.verify/1", "whole ", &end));
+    }
+    ckpt_list_release(&confirming.list);
+    shell_system_close(&system);
+    return code;
+}
+
+/* ---- jitos ps ---- */
+
+static void print_process(struct cli *cli, const char *name, uint64_t index, const char *state,
+                          uint64_t pid, const uint64_t numbers[5], const char *last)
+{
+    char full[300];
+    snprintf(full, sizeof full, "%s[%llu]", name, (unsigned long long)index);
+    cli_print(cli, "%-20s %-9s %8llu %10llu %10llu %8llu %8llu  %s\n", full, state,
+              (unsigned long long)pid, (unsigned long long)numbers[0],
+              (unsigned long long)numbers[1], (unsigned long long)numbers[2],
+              (unsigned long long)numbers[3], last);
+    json_t *event = cli_event("process", "jitos.ps/1");
+    cli_put_text(event, "name", name);
+    cli_put_number(event, "index", index);
+    cli_put_text(event, "state", state);
+    cli_put_number(event, "pid", pid);
+    cli_put_number(event, "requests", numbers[0]);
+    cli_put_number(event, "applied", numbers[1]);
+    cli_put_number(event, "denied", numbers[2]);
+    cli_put_number(event, "restarts", numbers[3]);
+    cli_put_number(event, "graph", numbers[4]);
+    cli_put_text(event, "last", last);
+    cli_emit(cli, event);
+}
+
+static void print_head(struct cli *cli)
+{
+    cli_print(cli, "%-20s %-9s %8s %10s %10s %8s %8s  %s\n", "PROCESS", "STATE", "PID", "REQUESTS",
+              "APPLIED", "DENIED", "RESTARTS", "LAST DEATH");
+}
+
+static int ps_failed(struct cli *cli, const char *why)
+{
+    cli_what(cli, "the supervisor of %s did not list its processes", cli_text(cli, "data"));
+    cli_why(cli, "%s", why);
+    cli_next(cli, "jitos ps --data %s", cli_text(cli, "data"));
+    return CLI_UNREACHABLE;
+}
+
+static int ps_live(struct cli *cli, struct hub_client *client)
+{
+    struct hub_writer w;
+    cbor_item_t *message = NULL;
+    hub_client_begin(client, &w, "ps", 1);
+    enum jit_err err = hub_client_send(client, &w);
+    if (err == JIT_OK) {
+        err = hub_client_next(client, 10000, &message);
+    }
+    const cbor_item_t *list = err == JIT_OK ? hub_field(message, "processes") : NULL;
+    if (list == NULL || !cbor_isa_array(list)) {
+        const char *why = err == JIT_OK       ? "it answered in a way we do not understand"
+                          : err == JIT_EAGAIN ? "it is there but does not answer"
+                                              : client->error;
+        if (message != NULL) {
+            cbor_decref(&message);
+        }
+        return ps_failed(cli, why);
+    }
+    print_head(cli);
+    cbor_item_t **items = cbor_array_handle(list);
+    for (size_t i = 0; i < cbor_array_size(list); i++) {
+        char name[256];
+        char state[16];
+        char last[160];
+        uint64_t index = 0;
+        uint64_t pid = 0;
+        uint64_t numbers[5] = {0};
+        hub_get_text(items[i], "name", name, sizeof name);
+        hub_get_text(items[i], "state", state, sizeof state);
+        hub_get_text(items[i], "last", last, sizeof last);
+        if (hub_get_uint(items[i], "index", &index) && hub_get_uint(items[i], "pid", &pid) &&
+            hub_get_uint(items[i], "requests", &numbers[0]) &&
+            hub_get_uint(items[i], "applied", &numbers[1]) &&
+            hub_get_uint(items[i], "denied", &numbers[2]) &&
+            hub_get_uint(items[i], "restarts", &numbers[3]) &&
+            hub_get_uint(items[i], "graph", &numbers[4])) {
+            print_process(cli, name, index, state, pid, numbers, last);
+        }
+    }
+    char grade[160];
+    hub_get_text(message, "grade", grade, sizeof grade);
+    cli_print(cli, "sandbox: %s\n", grade);
+    cbor_decref(&message);
+    return CLI_OK;
+}
+
+/* Requests by process, as far as the log goes back. */
+struct tally {
+    const struct kern_config *config;
+    uint64_t (*numbers)[5];
+};
+
+static enum jit_err tally_record(void *user, const struct log_record *record)
+{
+    const struct tally *t = user;
+    struct kern_record_view view;
+    if (kern_record_decode(record->payload, record->payload_size, &view) != JIT_OK) {
+        return JIT_ECORRUPT;
+    }
+    struct jit_cursor cur = jit_cursor_of(view.requests, view.requests_size);
+    for (uint64_t i = 0; i < view.request_count; i++) {
+        struct rmg_asked request;
+        struct rmg_receipt receipt;
+        if (rmg_asked_next(&cur, &request) != JIT_OK ||
+            kern_record_receipt(&view, i, &receipt) != JIT_OK) {
+            return JIT_ECORRUPT;
+        }
+        for (uint32_t k = 0; k < t->config->process_count; k++) {
+            if (jit_id_equal(&request.process, &t->config->processes[k].id)) {
+                t->numbers[k][0]++;
+                t->numbers[k][1] += receipt.result == RMG_APPLIED;
+                t->numbers[k][2] += receipt.result == RMG_DENIED;
+                break;
+            }
+        }
+    }
+    return JIT_OK;
+}
+
+static int list_at_rest(struct cli *cli, const struct kern_config *config)
+{
+    struct log_report report;
+    struct tally tally = {.config = config,
+                          .numbers = calloc(config->process_count + 1u, sizeof *tally.numbers)};
+    if (tally.numbers == NULL) {
+        cli_what(cli, "out of memory");
+        return CLI_HOST;
+    }
+    int code = history_each(cli, cli_text(cli, "data"), tally_record, &tally, &report);
+    if (code == CLI_OK) {
+        print_head(cli);
+    }
+    for (uint32_t i = 0; code == CLI_OK && i < config->process_count; i++) {
+        const struct kern_process_config *process = &config->processes[i];
+        print_process(cli, process->name, process->index, process->exited ? "ended" : "at rest", 0,
+                      tally.numbers[i], "");
+    }
+    free(tally.numbers);
+    return code;
+}
+
+/* Nobody runs: what the root graph and the log say. */
+static int ps_at_rest(struct cli *cli)
+{
+    struct shell_system system;
+    struct kern_config *config = NULL;
+    const char *where = NULL;
+    struct history_opening opening = {.label = "ps", .data = cli_text(cli, "data")};
+    int code = history_open(cli, &opening, &system);
+    if (code != CLI_OK) {
+        return code;
+    }
+    enum jit_err err =
+        kern_config_read(jit_heap_libc(), system.store, &system.replay.version, &config, &where);
+    if (err == JIT_OK) {
+        code = list_at_rest(cli, config);
+        if (code == CLI_OK) {
+            cli_print(cli, "no supervisor holds %s\n", cli_text(cli, "data"));
+        }
+    } else {
+        cli_what(cli, "the root graph cannot be read");
+        cli_why(cli, "%s", where != NULL ? where : jit_err_text(err));
+        code = CLI_CORRUPT;
+    }
+    kern_config_free(jit_heap_libc(), config);
+    shell_system_close(&system);
+    return code;
+}
+
+int jitos_ps(struct cli *cli)
+{
+    struct hub_client client;
+    enum jit_err err = hub_client_open(&client, jit_heap_libc(), cli_text(cli, "data"));
+    if (err == JIT_ENOENT) {
+        return ps_at_rest(cli); /* nobody listens */
+    }
+    if (err != JIT_OK) {
+        return ps_failed(cli, client.error);
+    }
+    int code = ps_live(cli, &client);
+    hub_client_close(&client);
+    return code;
+}
