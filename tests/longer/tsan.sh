@@ -13,13 +13,22 @@ tests=(kernel/event/test_pool kernel/hub/test_hub_conn kernel/test_shell kernel/
     kernel/core/test_retry syscall/test_ring_threads syscall/test_view rmg/store/test_hands
     rmg/engine/test_engine tools/test_hub tools/test_supervisor)
 here=build-longer/tsan
+mkdir -p "$here"
+# It finds no room for its shadow where addresses are left to too much chance.
+place=(setarch -R)
+"${place[@]}" true 2>/dev/null || place=()
+echo 'int main(void) { return 0; }' >"$here/probe.c"
+clang-14 -fsanitize=thread -o "$here/probe" "$here/probe.c"
+for _ in 1 2 3 4 5 6 7 8; do
+    "${place[@]}" "$here/probe" 2>"$here/probe.log" && continue
+    echo "tsan: not run: ThreadSanitizer does not start here: $(tail -n 1 "$here/probe.log")"
+    [ -z "${JIT_MUST_WORK-}" ] || exit 1
+    exit 77
+done
 build "$here" "$1" all tests/sim/jitos-roots "${tests[@]/#/tests/}" -- --enable-sanitize=thread \
     CC="${JIT_CACHE-} clang-14" CFLAGS='-O1 -g'
 source=$(cd "$1" && pwd)
 cd "$here"
-# It finds no room for its shadow where addresses are left to too much chance.
-place=(setarch -R)
-"${place[@]}" true 2>/dev/null || place=()
 export TSAN_OPTIONS="halt_on_error=1:exitcode=66:suppressions=$source/build-aux/tsan.supp"
 export CK_TIMEOUT_MULTIPLIER=20 top_srcdir=$source top_builddir=.
 
