@@ -231,12 +231,9 @@ static enum jit_err read_invariants(struct reader *r, const struct rmg_graph *sy
 static enum jit_err list_sought(struct reader *r)
 {
     struct kern_config *config = r->config;
-    enum jit_err err = JIT_OK;
-    for (uint32_t i = 0; i < config->rule_count && err == JIT_OK; i++) {
-        err = rmg_sought_add(r->heap, &config->sought, config->rules[i]);
-    }
-    for (uint32_t i = 0; i < config->invariant_count && err == JIT_OK; i++) {
-        err = rmg_sought_add(r->heap, &config->sought, config->invariants[i]);
+    enum jit_err err = rmg_sought_add(r->heap, &config->sought, config->rules, config->rule_count);
+    if (err == JIT_OK) {
+        err = rmg_sought_add(r->heap, &config->sought, config->invariants, config->invariant_count);
     }
     return err == JIT_ELIMIT
                ? wrong(r, "the rules in /sys ask for more than 1,024 fields of nodes anywhere")

@@ -68,8 +68,8 @@ static enum jit_err add(struct jit_heap *heap, struct rmg_sought_list *list,
     return JIT_OK;
 }
 
-enum jit_err rmg_sought_add(struct jit_heap *heap, struct rmg_sought_list *list,
-                            const struct rmg_rule *rule)
+static enum jit_err add_rule(struct jit_heap *heap, struct rmg_sought_list *list,
+                             const struct rmg_rule *rule)
 {
     enum jit_err err = JIT_OK;
     for (uint32_t i = 0; i < rule->negative_count + rule->aggregate_count; i++) {
@@ -77,6 +77,16 @@ enum jit_err rmg_sought_add(struct jit_heap *heap, struct rmg_sought_list *list,
         for (uint32_t k = 0; k < near->value_count && near->alone && err == JIT_OK; k++) {
             err = add(heap, list, &near->other_type, &rule->values[near->value_at + k]);
         }
+    }
+    return err;
+}
+
+enum jit_err rmg_sought_add(struct jit_heap *heap, struct rmg_sought_list *list,
+                            struct rmg_rule *const *rules, uint32_t count)
+{
+    enum jit_err err = JIT_OK;
+    for (uint32_t i = 0; i < count && err == JIT_OK; i++) {
+        err = add_rule(heap, list, rules[i]);
     }
     return err;
 }

@@ -22,10 +22,10 @@ struct rmg_sought_list {
     uint32_t count;
 };
 
-/* Those of one more rule, which must stay. Errors: JIT_ELIMIT (more than RMG_SOUGHT_MAX),
+/* Those of more rules, which must stay. Errors: JIT_ELIMIT (more than RMG_SOUGHT_MAX),
  * JIT_ENOMEM. */
 JIT_MUST_CHECK enum jit_err rmg_sought_add(struct jit_heap *heap, struct rmg_sought_list *list,
-                                           const struct rmg_rule *rule);
+                                           struct rmg_rule *const *rules, uint32_t count);
 void rmg_sought_release(struct jit_heap *heap, struct rmg_sought_list *list);
 
 /* Its place; list->count: it is not there. */

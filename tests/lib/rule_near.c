@@ -56,7 +56,8 @@ static void random_near(struct rule_model *m, enum rmg_near_kind kind, bool may_
         near.codec = RMG_CODEC_NONE;
     }
     (void)kit_near(&m->kit, &near);
-    for (uint64_t i = rm_roll(m, 3); i > 0; i--) {
+    uint64_t values = rm_roll(m, 3);
+    for (uint64_t i = near.alone && rm_roll(m, 2) == 0 ? 0 : values; i > 0; i--) {
         random_value(m, near.other_matched || (!near.alone && rm_roll(m, 2) == 0), may_fail);
     }
 }

@@ -112,14 +112,14 @@ static void begin(const char *text, uint64_t seed)
     for (uint32_t i = 0; i < f.system->rule_count; i++) {
         const struct lang_rule *rule = &f.system->rules[i];
         must(rmg_rule_decode(&f.mem.heap, rule->program, rule->program_size, &rules[i]));
-        must(rmg_sought_add(&f.mem.heap, &sought, rules[i]));
     }
     for (uint32_t i = 0; i < f.system->invariant_count; i++) {
         const struct lang_rule *rule = &f.system->invariants[i];
         must(rmg_rule_decode(&f.mem.heap, rule->program, rule->program_size, &invariants[i]));
         ck_assert_ptr_null(rmg_invariant_wrong(invariants[i]));
-        must(rmg_sought_add(&f.mem.heap, &sought, invariants[i]));
     }
+    must(rmg_sought_add(&f.mem.heap, &sought, rules, f.system->rule_count));
+    must(rmg_sought_add(&f.mem.heap, &sought, invariants, f.system->invariant_count));
     make_graph(&g);
     make_graph(&twin);
     must(rmg_engine_new(&f.mem.heap, g.store, jit_exec_inline(), &engine));
