@@ -36,35 +36,43 @@ void ckpt_segment_add(struct ckpt_manifest *m, enum ckpt_segment_kind kind, cons
     m->segments[m->segment_count++] = (struct ckpt_segment){.kind = kind, .id = *id, .size = size};
 }
 
-struct piece_writer {
-    struct ckpt_job *job;
-    struct blob_writer *blob;
-};
-
-static enum jit_err write_piece(void *user, const uint8_t *bytes, size_t size)
+enum jit_err ckpt_piece_begin(struct ckpt_job *job, struct ckpt_piece *piece)
 {
-    struct piece_writer *w = user;
-    if (w->job->stop != NULL && w->job->stop(w->job->user)) {
+    piece->job = job;
+    return blob_begin_in(job->heap, job->io, CKPT_DIR, &piece->blob);
+}
+
+enum jit_err ckpt_piece_write(void *piece, const uint8_t *bytes, size_t size)
+{
+    struct ckpt_piece *p = piece;
+    if (p->job->stop != NULL && p->job->stop(p->job->user)) {
         return JIT_EAGAIN;
     }
-    return blob_append(w->blob, bytes, size);
+    return blob_append(p->blob, bytes, size);
+}
+
+enum jit_err ckpt_piece_end(struct ckpt_piece *piece, enum jit_err err, struct jit_id *id,
+                            uint64_t *size)
+{
+    if (err != JIT_OK) {
+        blob_abort(piece->blob);
+        return err;
+    }
+    return blob_finish(piece->blob, id, size);
 }
 
 static enum jit_err write_state(struct ckpt_job *job)
 {
-    struct piece_writer w = {.job = job};
+    struct ckpt_piece piece;
     struct jit_id id;
     uint64_t size = 0;
-    enum jit_err err = blob_begin_in(job->heap, job->io, CKPT_DIR, &w.blob);
+    enum jit_err err = ckpt_piece_begin(job, &piece);
     if (err != JIT_OK) {
         return err;
     }
-    err = rmg_file_write(job->heap, job->state.store, &job->state.version, write_piece, &w, NULL);
-    if (err != JIT_OK) {
-        blob_abort(w.blob);
-        return err;
-    }
-    err = blob_finish(w.blob, &id, &size);
+    err = rmg_file_write(job->heap, job->state.store, &job->state.version, ckpt_piece_write, &piece,
+                         NULL);
+    err = ckpt_piece_end(&piece, err, &id, &size);
     if (err == JIT_OK) {
         ckpt_segment_add(&job->manifest, CKPT_STATE, &id, size);
         job->bytes_written += size;

@@ -233,6 +233,18 @@ JIT_MUST_CHECK enum jit_err ckpt_beside_decode(struct jit_heap *heap, const uint
                                                uint64_t size, bool whole, struct kern_beside *out);
 JIT_MUST_CHECK enum jit_err ckpt_segment_read(struct jit_heap *heap, struct jit_io *io,
                                               const struct ckpt_segment *segment, uint8_t **out);
+/* A file of the checkpoints' folder that is named by its content, written piece by piece: begin;
+ * write, as the function of whoever makes the bytes, which the job's stop ends with JIT_EAGAIN;
+ * end, also after a failure (err is how the writing went), which then leaves nothing and gives it
+ * back. */
+struct ckpt_piece {
+    struct ckpt_job *job;
+    struct blob_writer *blob;
+};
+JIT_MUST_CHECK enum jit_err ckpt_piece_begin(struct ckpt_job *job, struct ckpt_piece *piece);
+JIT_MUST_CHECK enum jit_err ckpt_piece_write(void *piece, const uint8_t *bytes, size_t size);
+JIT_MUST_CHECK enum jit_err ckpt_piece_end(struct ckpt_piece *piece, enum jit_err err,
+                                           struct jit_id *id, uint64_t *size);
 void ckpt_segment_add(struct ckpt_manifest *manifest, enum ckpt_segment_kind kind,
                       const struct jit_id *id, uint64_t size);
 

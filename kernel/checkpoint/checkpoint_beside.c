@@ -148,35 +148,17 @@ ckpt_beside_encode(struct jit_heap *heap, const struct ckpt_beside *beside, bool
     return err;
 }
 
-struct piece_writer {
-    struct ckpt_job *job;
-    struct blob_writer *blob;
-};
-
-static enum jit_err write_piece(void *user, const uint8_t *bytes, size_t size)
-{
-    struct piece_writer *w = user;
-    if (w->job->stop != NULL && w->job->stop(w->job->user)) {
-        return JIT_EAGAIN;
-    }
-    return blob_append(w->blob, bytes, size);
-}
-
 static enum jit_err write_segment(struct ckpt_job *job, bool whole)
 {
-    struct piece_writer w = {.job = job};
+    struct ckpt_piece piece;
     struct jit_id id;
     uint64_t size = 0;
-    enum jit_err err = blob_begin_in(job->heap, job->io, CKPT_DIR, &w.blob);
+    enum jit_err err = ckpt_piece_begin(job, &piece);
     if (err != JIT_OK) {
         return err;
     }
-    err = ckpt_beside_encode(job->heap, job->beside, whole, write_piece, &w);
-    if (err != JIT_OK) {
-        blob_abort(w.blob);
-        return err;
-    }
-    err = blob_finish(w.blob, &id, &size);
+    err = ckpt_beside_encode(job->heap, job->beside, whole, ckpt_piece_write, &piece);
+    err = ckpt_piece_end(&piece, err, &id, &size);
     if (err == JIT_OK) {
         ckpt_segment_add(&job->manifest, whole ? CKPT_BESIDE : CKPT_BESIDE_PATCH, &id, size);
         job->bytes_written += size;

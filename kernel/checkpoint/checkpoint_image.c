@@ -29,38 +29,20 @@ void ckpt_image_name(const struct jit_id *segment, char name[CKPT_FILE_NAME_MAX]
 
 /* ---- writing ---- */
 
-struct image_writer {
-    struct ckpt_job *job;
-    struct blob_writer *blob;
-};
-
-static enum jit_err write_piece(void *user, const uint8_t *bytes, size_t size)
-{
-    struct image_writer *w = user;
-    if (w->job->stop != NULL && w->job->stop(w->job->user)) {
-        return JIT_EAGAIN;
-    }
-    return blob_append(w->blob, bytes, size);
-}
-
 /* The head's place is taken first: it is known when the blocks are written. */
 static enum jit_err write_blocks(struct ckpt_job *job, struct jit_buf *index, struct jit_id *id,
                                  uint64_t *size)
 {
-    struct image_writer w = {.job = job};
+    struct ckpt_piece piece;
     struct jit_buf table;
-    enum jit_err err = blob_begin_in(job->heap, job->io, CKPT_DIR, &w.blob);
+    enum jit_err err = ckpt_piece_begin(job, &piece);
     if (err != JIT_OK) {
         return err;
     }
     jit_buf_init(&table, job->heap, RMG_IMAGE_TABLE_MAX);
-    err =
-        rmg_image_write(job->heap, job->state.store, &job->state.version, write_piece, &w, &table);
-    if (err == JIT_OK) {
-        err = blob_finish(w.blob, id, size);
-    } else {
-        blob_abort(w.blob);
-    }
+    err = rmg_image_write(job->heap, job->state.store, &job->state.version, ckpt_piece_write,
+                          &piece, &table);
+    err = ckpt_piece_end(&piece, err, id, size);
     jit_buf_put(index, table.data, err == JIT_OK ? table.size : 0);
     jit_buf_release(&table);
     return err;
