@@ -5,17 +5,17 @@ check_PROGRAMS += %D%/test_image
 	base/libbase.la $(CHECK_LIBS)
 # The core with workers as coroutines.
 check_PROGRAMS += %D%/test_modes
-%C%_test_modes_SOURCES = %D%/test_modes.c tests/lib/sim_kernel.c tests/lib/sim_kernel.h \
+%C%_test_modes_SOURCES = %D%/test_modes.c %D%/sim_bed.h tests/lib/sim_kernel.c tests/lib/sim_kernel.h \
 	tools/client/run/genesis.c tools/client/run/genesis.h
 %C%_test_modes_CFLAGS = $(test_cflags)
 %C%_test_modes_LDADD = kernel/libkernel.la tests/libsim.la tests/libtest.la proc/guest/libguest.la \
 	kernel/core/libcore.la syscall/libsyscall.la rmg/librmg.la base/libbase.la $(CHECK_LIBS)
 check_PROGRAMS += %D%/test_delay %D%/test_retry
-%C%_test_delay_SOURCES = %D%/test_delay.c %D%/sim_records.h tests/lib/sim_kernel.c tests/lib/sim_kernel.h \
+%C%_test_delay_SOURCES = %D%/test_delay.c %D%/sim_bed.h %D%/sim_records.h tests/lib/sim_kernel.c tests/lib/sim_kernel.h \
 	tools/client/run/genesis.c tools/client/run/genesis.h
 %C%_test_delay_CFLAGS = $(test_cflags)
 %C%_test_delay_LDADD = $(%C%_test_retry_LDADD)
-%C%_test_retry_SOURCES = %D%/test_retry.c %D%/sim_records.h tests/lib/sim_kernel.c tests/lib/sim_kernel.h \
+%C%_test_retry_SOURCES = %D%/test_retry.c %D%/sim_bed.h %D%/sim_records.h tests/lib/sim_kernel.c tests/lib/sim_kernel.h \
 	tools/client/run/genesis.c tools/client/run/genesis.h
 %C%_test_retry_CFLAGS = $(test_cflags)
 %C%_test_retry_LDADD = kernel/libkernel.la tests/libsim.la tests/libtest.la proc/guest/libguest.la \
@@ -29,7 +29,7 @@ check_PROGRAMS += %D%/test_core %D%/test_caps %D%/test_owners
 	tools/client/run/genesis.c tools/client/run/genesis.h
 %C%_test_caps_CFLAGS = $(test_cflags)
 %C%_test_caps_LDADD = $(tests_kernel_core_test_core_LDADD)
-%C%_test_core_SOURCES = %D%/test_core.c tests/lib/sim_kernel.c tests/lib/sim_kernel.h \
+%C%_test_core_SOURCES = %D%/test_core.c %D%/sim_bed.h tests/lib/sim_kernel.c tests/lib/sim_kernel.h \
 	tools/client/run/genesis.c tools/client/run/genesis.h
 %C%_test_core_CFLAGS = $(test_cflags)
 %C%_test_core_LDADD = tests/libsim.la tests/libtest.la proc/guest/libguest.la \
@@ -40,7 +40,7 @@ check_PROGRAMS += %D%/test_flood
 %C%_test_flood_CFLAGS = $(test_cflags)
 %C%_test_flood_LDADD = $(tests_kernel_core_test_core_LDADD)
 check_PROGRAMS += %D%/test_policy
-%C%_test_policy_SOURCES = %D%/test_policy.c tests/lib/sim_kernel.c tests/lib/sim_kernel.h \
+%C%_test_policy_SOURCES = %D%/test_policy.c %D%/sim_bed.h tests/lib/sim_kernel.c tests/lib/sim_kernel.h \
 	tools/client/run/genesis.c tools/client/run/genesis.h
 %C%_test_policy_CFLAGS = $(test_cflags)
 %C%_test_policy_LDADD = $(tests_kernel_core_test_core_LDADD)

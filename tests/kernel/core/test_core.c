@@ -5,8 +5,7 @@
  * loads; every history replayed from its log records. A failure prints the seed of its schedule. */
 #include <stdio.h>
 
-#include "tests/lib/fault_heap.h"
-#include "tests/lib/sim_kernel.h"
+#include "tests/kernel/core/sim_bed.h"
 #include "tests/lib/tcase.h"
 
 #define HEAD                                                                                       \
@@ -32,35 +31,19 @@
     "grant w: map /world; invoke infect, heal on /world\n"
 
 #define TICKS 12u
-#define STEPS 400000u
 
-static struct sim_kernel sim;
-static struct fault_heap mem;
 static struct jit_id expected; /* /world after TICKS, undisturbed, two workers */
 
 static void begin(const char *text, uint64_t schedule)
 {
     struct sim_kernel_options options = {
         .text = text, .cells = 40, .system_seed = 5, .schedule = schedule};
-    mem = fault_heap_make(-1, false);
-    sim_kernel_init(&sim, &mem.heap, &options);
-}
-
-static void end(void)
-{
-    const char *what = "";
-    ck_assert_msg(sim_kernel_replay(&sim, &what) == JIT_OK, "schedule %llu: replay: %s",
-                  (unsigned long long)sim.options.schedule, what != NULL ? what : "");
-    sim_kernel_release(&sim);
-    ck_assert_int_eq(mem.live, 0);
+    begin_as(&options);
 }
 
 static void run(void)
 {
-    ck_assert_msg(sim_kernel_run(&sim, TICKS, STEPS), "schedule %llu: tick %llu: %s",
-                  (unsigned long long)sim.options.schedule,
-                  (unsigned long long)kern_core_tick(sim.core),
-                  sim.stopped ? sim.stop_text : "not at rest");
+    run_to(TICKS);
     ck_assert_uint_eq(kern_core_tick(sim.core), TICKS);
     ck_assert_uint_eq(sim.record_count, TICKS);
 }

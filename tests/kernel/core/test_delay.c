@@ -9,8 +9,8 @@
 
 #include "base/le.h"
 #include "kernel/event/pool.h"
+#include "tests/kernel/core/sim_bed.h"
 #include "tests/kernel/core/sim_records.h"
-#include "tests/lib/fault_heap.h"
 
 #define HEAD                                                                                       \
     "system test\n"                                                                                \
@@ -30,32 +30,12 @@
                "grant w: map /world; invoke light, fade on /world\n"
 #define DELAY 3u
 #define TICKS 14u
-#define STEPS 400000u
-
-static struct sim_kernel sim;
-static struct fault_heap mem;
 
 static void begin(const char *text, uint64_t schedule)
 {
     struct sim_kernel_options options = {
         .text = text, .cells = 40, .system_seed = 5, .schedule = schedule};
-    mem = fault_heap_make(-1, false);
-    sim_kernel_init(&sim, &mem.heap, &options);
-}
-
-static void end(void)
-{
-    const char *what = "";
-    ck_assert_msg(sim_kernel_replay(&sim, &what) == JIT_OK, "replay: %s", what != NULL ? what : "");
-    sim_kernel_release(&sim);
-    ck_assert_int_eq(mem.live, 0);
-}
-
-static void run_to(uint64_t tick)
-{
-    ck_assert_msg(sim_kernel_run(&sim, tick, STEPS), "tick %llu: %s",
-                  (unsigned long long)kern_core_tick(sim.core),
-                  sim.stopped ? sim.stop_text : "not at rest");
+    begin_as(&options);
 }
 
 /* Of a record, how many requests with this key got a result of their own; the last of those. */

@@ -5,16 +5,11 @@
  *         patches and by its rules. */
 #include <stdio.h>
 
-#include "tests/lib/fault_heap.h"
-#include "tests/lib/sim_kernel.h"
+#include "tests/kernel/core/sim_bed.h"
 #include "tests/lib/tcase.h"
 
 #define CELLS 8u /* 7 of them change, one a tick */
 #define TICKS 12u
-#define STEPS 400000u
-
-static struct sim_kernel sim;
-static struct fault_heap mem;
 
 static void begin(const char *rule, unsigned members, const char *apply, uint64_t schedule,
                   uint32_t kill_one_in)
@@ -31,23 +26,7 @@ static void begin(const char *rule, unsigned members, const char *apply, uint64_
                                          .system_seed = 5,
                                          .schedule = schedule,
                                          .kill_one_in = kill_one_in};
-    mem = fault_heap_make(-1, false);
-    sim_kernel_init(&sim, &mem.heap, &options);
-}
-
-static void end(void)
-{
-    const char *what = "";
-    ck_assert_msg(sim_kernel_replay(&sim, &what) == JIT_OK, "replay: %s", what != NULL ? what : "");
-    sim_kernel_release(&sim);
-    ck_assert_int_eq(mem.live, 0);
-}
-
-static void run_to(uint64_t tick)
-{
-    ck_assert_msg(sim_kernel_run(&sim, tick, STEPS), "tick %llu: %s",
-                  (unsigned long long)kern_core_tick(sim.core),
-                  sim.stopped ? sim.stop_text : "not at rest");
+    begin_as(&options);
 }
 
 static const char spread[] = "rule go match (a:Cell)-[:NEXT]->(b:Cell) where a.state = 0 and "

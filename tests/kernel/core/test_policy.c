@@ -6,8 +6,7 @@
  *         states compared with what the policy says; every history replayed. */
 #include <stdio.h>
 
-#include "tests/lib/fault_heap.h"
-#include "tests/lib/sim_kernel.h"
+#include "tests/kernel/core/sim_bed.h"
 #include "tests/lib/tcase.h"
 
 #define HEAD                                                                                       \
@@ -22,10 +21,6 @@
 #define TAIL "\ngrant w: map /world; invoke infect on /world\n"
 
 #define TICKS 12u
-#define STEPS 400000u
-
-static struct sim_kernel sim;
-static struct fault_heap mem;
 
 /* What is done to process 1. */
 static struct script {
@@ -87,25 +82,12 @@ static void begin(const char *text, uint64_t schedule, struct script what)
     struct sim_kernel_options options = {
         .text = text, .cells = 40, .system_seed = 5, .schedule = schedule, .each_step = act};
     script = what;
-    mem = fault_heap_make(-1, false);
-    sim_kernel_init(&sim, &mem.heap, &options);
-}
-
-static void end(void)
-{
-    const char *what = "";
-    ck_assert_msg(sim_kernel_replay(&sim, &what) == JIT_OK, "schedule %llu: replay: %s",
-                  (unsigned long long)sim.options.schedule, what != NULL ? what : "");
-    sim_kernel_release(&sim);
-    ck_assert_int_eq(mem.live, 0);
+    begin_as(&options);
 }
 
 static void run(void)
 {
-    ck_assert_msg(sim_kernel_run(&sim, TICKS, STEPS), "schedule %llu: tick %llu: %s",
-                  (unsigned long long)sim.options.schedule,
-                  (unsigned long long)kern_core_tick(sim.core),
-                  sim.stopped ? sim.stop_text : "not at rest");
+    run_to(TICKS);
     ck_assert_uint_eq(sim.record_count, TICKS);
 }
 

@@ -7,8 +7,8 @@
 
 #include "base/le.h"
 #include "kernel/event/pool.h"
+#include "tests/kernel/core/sim_bed.h"
 #include "tests/kernel/core/sim_records.h"
-#include "tests/lib/fault_heap.h"
 
 /* Every cell may take either of its neighbours' parts, and so do many at once. */
 #define TEXT(conflict)                                                                             \
@@ -23,32 +23,12 @@
     "grant w: map /world; invoke swap on /world\n"
 #define TIMES 2u
 #define TICKS 10u
-#define STEPS 400000u
-
-static struct sim_kernel sim;
-static struct fault_heap mem;
 
 static void begin(const char *text, uint64_t schedule)
 {
     struct sim_kernel_options options = {
         .text = text, .cells = 40, .system_seed = 5, .schedule = schedule};
-    mem = fault_heap_make(-1, false);
-    sim_kernel_init(&sim, &mem.heap, &options);
-}
-
-static void end(void)
-{
-    const char *what = "";
-    ck_assert_msg(sim_kernel_replay(&sim, &what) == JIT_OK, "replay: %s", what != NULL ? what : "");
-    sim_kernel_release(&sim);
-    ck_assert_int_eq(mem.live, 0);
-}
-
-static void run_to(uint64_t tick)
-{
-    ck_assert_msg(sim_kernel_run(&sim, tick, STEPS), "tick %llu: %s",
-                  (unsigned long long)kern_core_tick(sim.core),
-                  sim.stopped ? sim.stop_text : "not at rest");
+    begin_as(&options);
 }
 
 /* How many requests of a record have this key, and how many of them are copies. */
