@@ -30,5 +30,5 @@ librmgincludedir = $(includedir)/librmg
 librmginclude_HEADERS = %D%/rmg.h
 nobase_librmginclude_HEADERS = base/buf.h base/cursor.h base/err.h base/hash.h base/heap.h base/id.h \
 	base/le.h base/limits.h base/sign.h rmg/store/arena.h rmg/store/codec.h rmg/change/collect.h rmg/change/diff.h rmg/file/envelope.h \
-	rmg/file/file.h rmg/file/foreign_root.h rmg/store/graph.h rmg/change/merge.h rmg/file/mount.h rmg/change/patch.h rmg/file/proof.h \
+	rmg/engine/native.h rmg/engine/work.h rmg/file/file.h rmg/file/foreign_root.h rmg/store/graph.h rmg/change/merge.h rmg/file/mount.h rmg/change/patch.h rmg/file/proof.h \
 	rmg/schema/schema.h rmg/schema/schema_check.h rmg/schema/schema_infer.h rmg/store/scratch.h rmg/store/slot.h rmg/store/store.h rmg/file/wsc.h

@@ -1,3 +1,4 @@
+#include "rmg/engine/work.h"
 #include "sws/space_priv.h"
 
 /* A change is a transaction in each of the two graphs, begun when it is needed. Both are judged
@@ -82,6 +83,14 @@ enum jit_err sws_change_op(struct sws *space, const struct rmg_op *op)
     }
     enum jit_err err = mount == NULL ? own_tx(space, &tx) : shared_tx(space, &tx);
     return err == JIT_OK ? rmg_op_apply(tx, op, false) : err;
+}
+
+enum jit_err sws_change_work(struct sws *space, struct rmg_work *work)
+{
+    struct rmg_tx *tx = NULL;
+    assert(space->change.open);
+    enum jit_err err = own_tx(space, &tx);
+    return err == JIT_OK ? rmg_work_commit(work, tx) : err;
 }
 
 enum jit_err sws_change_reads(struct sws *space, const struct rmg_slot *slot)

@@ -80,6 +80,10 @@ void sws_change_begin(struct sws *space, struct sws_branch *branch);
  * transaction's
  * (rmg/store/store.h says after which of them the change may go on). */
 JIT_MUST_CHECK enum jit_err sws_change_op(struct sws *space, const struct rmg_op *op);
+/* All that a working form (rmg/engine/work.h) of an instance of the own graph has changed, as it
+ * was begun from what the change began with. Errors: those of rmg_work_commit(); then abort. */
+struct rmg_work;
+JIT_MUST_CHECK enum jit_err sws_change_work(struct sws *space, struct rmg_work *work);
 /* The change depends on what is in this slot: if it lies in a mounted instance, a collapse is
  * refused when the slot has changed since. Errors: JIT_ENOMEM, JIT_ELIMIT (JIT_IN_SLOTS_MAX). */
 JIT_MUST_CHECK enum jit_err sws_change_reads(struct sws *space, const struct rmg_slot *slot);

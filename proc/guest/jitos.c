@@ -1,9 +1,11 @@
 #include "proc/guest/jitos.h"
 
+#include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
 #include "base/check.h"
+#include "base/le.h"
 #include "base/limits.h"
 #include "proc/guest/loop.h"
 #include "proc/guest/space.h"
@@ -26,7 +28,8 @@ struct jitos {
     struct sys_receipt *early; /* receipts that came while memory was waited for */
     size_t early_count;
     size_t early_capacity;
-    uint64_t tick; /* begun; 0: none */
+    uint64_t tick;    /* begun; 0: none */
+    uint32_t natives; /* jitos_native() that changed something in it */
     bool changing;
 };
 
@@ -195,6 +198,7 @@ uint64_t jitos_begin(struct jitos *jitos)
 {
     assert(jitos->tick == 0);
     jitos->tick = guest_loop_begin(jitos->loop);
+    jitos->natives = 0;
     if (jitos->space != NULL) {
         space_begin(jitos);
     }
@@ -456,6 +460,48 @@ enum jit_err jitos_merge(struct jitos *jitos, struct jitos_branch *const *branch
         err = jitos_collapse(jitos, branches[*merged], false, 0, &collapsed);
         *merged += err == JIT_OK;
     }
+    return err;
+}
+
+/* What the runs of a tick make has other ids than what its other runs make. */
+static void native_base(const struct jitos *jitos, struct rmg_work_base *out)
+{
+    uint8_t label[JIT_ID_BYTES + 4];
+    memcpy(label, jitos->boot.head.process.bytes, JIT_ID_BYTES);
+    jit_put_le32(label + JIT_ID_BYTES, jitos->natives);
+    *out = (struct rmg_work_base){.seed = jitos->boot.head.seed, .tick = jitos->tick};
+    jit_hash_named("native:", label, sizeof label, &out->key);
+    guest_space_own(&out->instance, &out->root_node);
+}
+
+enum jit_err jitos_native(struct jitos *jitos, const struct rmg_native_rule *rule, uint64_t at_most,
+                          struct rmg_native_report *report)
+{
+    struct rmg_work_base base;
+    struct rmg_graph graph;
+    struct rmg_work *work = NULL;
+    memset(report, 0, sizeof *report);
+    native_base(jitos, &base);
+    base.graph = &graph;
+    enum jit_err err = jitos_look(jitos, NULL, &base.instance, &graph);
+    if (err == JIT_OK) {
+        err = rmg_work_new(jit_heap_libc(), &base, &work);
+    }
+    if (err == JIT_OK) {
+        err = rmg_native_run(jit_heap_libc(), work, rule, at_most, report);
+    }
+    if (err == JIT_OK && report->rewrites > 0) {
+        struct sws *sws = guest_space_sws(jitos->space);
+        sws_change_begin(sws, NULL);
+        err = sws_change_work(sws, work);
+        if (err == JIT_OK) {
+            err = sws_change_end(sws);
+            jitos->natives++;
+        } else {
+            sws_change_abort(sws);
+        }
+    }
+    rmg_work_free(work);
     return err;
 }
 

@@ -39,6 +39,7 @@
 #include "base/hash.h"
 #include "base/id.h"
 #include "rmg/change/patch.h"
+#include "rmg/engine/native.h"
 #include "rmg/store/graph.h"
 
 struct jitos; /* there is one in a process */
@@ -192,6 +193,12 @@ uint32_t jitos_choose(struct jitos *jitos, struct jitos_branch *const *branches,
  * *merged of them are gone. Errors: as collapse. */
 JIT_MUST_CHECK enum jit_err jitos_merge(struct jitos *jitos, struct jitos_branch *const *branches,
                                         uint32_t count, uint32_t *merged);
+
+/* Rules in C on the own graph (rmg/engine/native.h, docs/native.md): rewrite until there is no
+ * match, or at_most times, as one commit. After an error nothing of it has happened; *report says
+ * what a rule did wrong. Errors: those of rmg_native_run(), of look, and of a change. */
+JIT_MUST_CHECK enum jit_err jitos_native(struct jitos *jitos, const struct rmg_native_rule *rule,
+                                         uint64_t at_most, struct rmg_native_report *report);
 
 /* How many commits of the own graph can be undone; to undo the last `steps` of them, which is a
  * commit itself. Errors: JIT_EINVALID (steps), JIT_ENOMEM, JIT_ENOSPC. */

@@ -12,6 +12,7 @@
 #define JIT_RMG_NATIVE_H
 
 #include "rmg/engine/work.h"
+#include "rmg/store/slot.h"
 
 #define RMG_NATIVE_HANDLES_MAX 64u   /* of a match */
 #define RMG_NATIVE_SLOTS_MAX   1024u /* of a footprint */

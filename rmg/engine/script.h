@@ -11,6 +11,7 @@
 #define JIT_RMG_SCRIPT_H
 
 #include "rmg/engine/work.h"
+#include "rmg/rules/match.h"
 
 #define RMG_SCRIPT_DEPTH_MAX 16u   /* blocks in blocks */
 #define RMG_SCRIPT_STEPS_MAX 4096u /* of a script, with those of its blocks; and calls */

@@ -17,7 +17,6 @@
 #define JIT_RMG_WORK_H
 
 #include "base/heap.h"
-#include "rmg/rules/match.h"
 #include "rmg/store/store.h"
 
 #define RMG_WORK_NONE UINT32_MAX

@@ -6,6 +6,7 @@
 #include "base/check.h"
 #include "rmg/store/scratch.h"
 #include "rmg/engine/work.h"
+#include "rmg/rules/match.h"
 
 #define WORK_OUT 0u
 #define WORK_IN  1u

@@ -1,13 +1,16 @@
 #!/usr/bin/env bash
-# Builds the program of docs/librmg.md against what was installed, by pkg-config, and runs it.
+# Builds the programs of docs/librmg.md and docs/native.md against what was installed, by
+# pkg-config, and runs them.
 set -euo pipefail
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 read -ra flags <<<"$(pkg-config --cflags --libs librmg)"
-example=$top_srcdir/docs/examples/first_graph
-# shellcheck disable=SC2086 # CC and CFLAGS are words
-$CC -std=c11 ${CFLAGS:-} -o "$work/first" "$example.c" "${flags[@]}"
-LD_LIBRARY_PATH=$libdir "$work/first" "$work/first.rmg" | diff "$example.txt" -
+for name in first_graph native_rule; do
+    example=$top_srcdir/docs/examples/$name
+    # shellcheck disable=SC2086 # CC and CFLAGS are words
+    $CC -std=c11 ${CFLAGS:-} -o "$work/$name" "$example.c" "${flags[@]}"
+    LD_LIBRARY_PATH=$libdir "$work/$name" "$work/first.rmg" | diff "$example.txt" -
+done
 echo "librmg: installed, found by pkg-config, and a program runs with it"
 
 # The same for a worker: it is linked, and judged as the supervisor would by `jitos run`.

@@ -106,6 +106,90 @@ static void write_own(uint64_t tick)
     must(err, 3);
 }
 
+/* ---- a rule in C on the own graph: each node of an odd tick that has none yet gets a mark ---- */
+
+static struct jit_id tick_type, mark_type, has_type;
+
+static bool find_odd(void *user, struct rmg_native *view, struct rmg_native_match *match)
+{
+    uint32_t node = match->count == 0 ? RMG_WORK_NONE : match->at[0];
+    (void)user;
+    while (rmg_native_node_next(view, &tick_type, node, &node) == JIT_OK) {
+        struct rmg_value value;
+        uint64_t marks = 0;
+        if (rmg_native_get(view, RMG_PLANE_ALPHA, node, "tick", 4, &value) == JIT_OK &&
+            (value.bytes[0] & 1) != 0 &&
+            rmg_native_degree(view, node, RMG_DIR_OUT, &has_type, &marks) == JIT_OK && marks == 0) {
+            match->count = 1;
+            match->at[0] = node;
+            return true;
+        }
+    }
+    return false;
+}
+
+static enum jit_err may_mark(void *user, struct rmg_native *view,
+                             const struct rmg_native_match *match)
+{
+    const bool narrow = *(const bool *)user; /* too narrow for what is done then */
+    const struct rmg_native_slot slots[] = {
+        {.kind = RMG_SLOT_EXTENT, .write = true, .type = mark_type},
+        {.kind = RMG_SLOT_EXTENT, .write = !narrow, .type = has_type},
+        {.kind = RMG_SLOT_INCIDENCE,
+         .write = true,
+         .element = match->at[0],
+         .direction = RMG_DIR_OUT,
+         .type = has_type}};
+    enum jit_err err = JIT_OK;
+    for (size_t i = 0; err == JIT_OK && i < sizeof slots / sizeof slots[0]; i++) {
+        err = rmg_native_may(view, &slots[i]);
+    }
+    return err;
+}
+
+static enum jit_err mark(void *user, struct rmg_native *view, const struct rmg_native_match *match)
+{
+    uint32_t made = 0;
+    uint32_t edge = 0;
+    (void)user;
+    enum jit_err err = rmg_native_add_node(view, &mark_type, &made);
+    return err == JIT_OK ? rmg_native_add_edge(view, match->at[0], &has_type, made, &edge) : err;
+}
+
+static uint64_t marks_now(void)
+{
+    struct rmg_graph graph;
+    uint64_t count = 0;
+    if (jitos_look(jitos, NULL, &own, &graph) == JIT_OK) {
+        (void)!rmg_extent_count(&graph, false, &mark_type, &count);
+    }
+    return count;
+}
+
+static void mark_own(uint64_t tick)
+{
+    bool narrow = true;
+    struct rmg_native_rule rule = {.name = "mark",
+                                   .user = &narrow,
+                                   .matcher = find_odd,
+                                   .footprint = may_mark,
+                                   .executor = mark};
+    struct rmg_native_report report;
+    const uint64_t before = marks_now();
+    const bool odd = tick % 2 != 0 && tick <= RING; /* later ones have their mark */
+    if (odd) {                                      /* it would write where it did not say */
+        must_be(jitos_native(jitos, &rule, UINT64_MAX, &report) == JIT_ECAP, 60);
+        must_be(report.slot.kind == RMG_SLOT_EXTENT && report.rewrites == 0, 61);
+        must_be(marks_now() == before, 62);
+    }
+    narrow = false;
+    must(jitos_native(jitos, &rule, UINT64_MAX, &report), 63);
+    must_be(report.rewrites == odd, 64);
+    must_be(marks_now() == before + odd, 65);
+    must(jitos_native(jitos, &rule, UINT64_MAX, &report), 66); /* there is no other */
+    must_be(report.rewrites == 0, 67);
+}
+
 /* ---- branches ---- */
 
 static void nest(struct jitos_branch *outer)
@@ -183,6 +267,7 @@ static enum jit_err one_tick(void)
     must_be(set(branch, &device, &device, "x", 1) != JIT_OK, 53); /* mounted, to be read only */
     write_own(tick);
     undo();
+    mark_own(tick);
     must_be(get(NULL, &own, &own_root, "count") == (int64_t)tick, 54);
     must(set(branch, &world, &probe, "own", get(NULL, &own, &own_root, "count")), 55);
     /* What an earlier life has found wrong stays said. */
@@ -199,6 +284,9 @@ int main(void)
     jitos_own_place(&own, &own_root);
     jit_hash_named("warp:", "/dev", 4, &device);
     jit_hash_named("node:", "probe", 5, &probe);
+    jit_hash_named("type:", "Tick", 4, &tick_type);
+    jit_hash_named("type:", "Mark", 4, &mark_type);
+    jit_hash_named("type:", "HAS", 3, &has_type);
     enum jit_err err = jitos_attach(&jitos);
     if (err == JIT_OK) {
         err = jitos_own(jitos, 8);
