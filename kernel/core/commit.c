@@ -8,6 +8,31 @@
 
 /* ---- requests ---- */
 
+/* Under which of its slots does it ask, as the log is to have it? A slot that is empty, or whose
+ * capability is not the one that is meant, is none: so what is logged names the capability that the
+ * slot holds in this tick, and says all that was judged. */
+static uint32_t slot_of(const struct kern_core *core, const struct kern_source *source,
+                        const struct kern_pending *pending)
+{
+    uint32_t node = SYS_CAP_NONE;
+    if (source->again || core->replayed ||
+        sys_caps_lookup(core->sec->caps, source->process, pending->cap_slot,
+                        pending->cap_generation, &node) == JIT_OK) {
+        return pending->cap_slot;
+    }
+    return SYS_NONE;
+}
+
+/* What the log names is the capability that the slot holds now. */
+static void settle_generation(const struct kern_core *core, uint32_t process,
+                              struct kern_pending *pending)
+{
+    const struct sys_caps *caps = core->sec->caps;
+    const struct sys_cap_node *node =
+        sys_caps_node(caps, sys_caps_at(caps, process, pending->cap_slot));
+    pending->cap_generation = node == NULL ? 0 : node->cap.generation;
+}
+
 /* One request, decoded; its ids and parameters lie where they were put. False: there was no
  * memory. */
 static bool take(struct kern_core *core, size_t at, struct kern_source source,
@@ -22,7 +47,7 @@ static bool take(struct kern_core *core, size_t at, struct kern_source source,
         .params_size = pending->params_size,
         .nonce = pending->nonce,
         .process = core->processes[source.process].config->id,
-        .cap_slot = pending->cap_slot,
+        .cap_slot = slot_of(core, &source, pending),
         .cap_generation = pending->cap_generation,
         .quota = RMG_NO_QUOTA,
         .most = kern_modes_most(core, source.process),
@@ -72,7 +97,10 @@ static enum jit_err gather(struct kern_core *core, uint32_t *count)
     for (uint32_t p = 0; err == JIT_OK && p < core->process_count; p++) {
         const struct kern_process *process = &core->processes[p];
         for (size_t i = 0; err == JIT_OK && i < process->pending_count; i++, at++) {
-            const struct kern_pending *pending = &process->pending[i];
+            struct kern_pending *pending = &process->pending[i];
+            if (core->replayed) {
+                settle_generation(core, p, pending);
+            }
             const struct kern_source source = {.process = p, .pending = (uint32_t)i};
             const uint8_t *ids = process->bytes.data + pending->ids_at;
             bool taken = take(core, at, source, pending, (const struct jit_id *)(const void *)ids,

@@ -136,6 +136,7 @@ struct kern_core {
     uint64_t durable; /* known to be on disk */
     uint64_t target;  /* of the last RUN */
     bool paused;
+    bool replayed; /* its requests come from a log: a slot means what it holds in the tick */
     struct kern_deviations deviations;
     bool finish; /* a step found that every process is done: commit at its end */
     enum kern_phase phase;

@@ -16,8 +16,6 @@ struct player {
     uint8_t *memory; /* its ring */
     struct sys_ring_guest ring;
     bool open;
-    struct sys_boot_cap *caps; /* that it was started with */
-    uint32_t cap_count;
     uint32_t first; /* of its requests in the sorted list, this tick */
     uint32_t count;
     uint32_t posted;   /* since the core looked last */
@@ -65,7 +63,6 @@ static void players_free(struct kern_rerun *rerun)
 {
     for (uint32_t p = 0; rerun->players != NULL && p < rerun->player_count; p++) {
         rerun->heap->free(rerun->heap, rerun->players[p].memory);
-        rerun->heap->free(rerun->heap, rerun->players[p].caps);
     }
     rerun->heap->free(rerun->heap, rerun->players);
     rerun->heap->free(rerun->heap, rerun->by_id);
@@ -126,7 +123,11 @@ static enum jit_err players_new(struct kern_rerun *rerun)
 static enum jit_err core_new(struct kern_rerun *rerun, const char **where)
 {
     enum jit_err err = kern_core_new(&rerun->options, &rerun->core, where);
-    return err == JIT_OK ? players_new(rerun) : err;
+    if (err != JIT_OK) {
+        return err;
+    }
+    rerun->core->replayed = true;
+    return players_new(rerun);
 }
 
 enum jit_err kern_rerun_new(const struct kern_core_options *options, struct kern_rerun **out,
@@ -308,14 +309,6 @@ static void start(struct kern_rerun *rerun, uint32_t index)
         fail(rerun, JIT_ENOMEM, "out of memory");
         return;
     }
-    rerun->heap->free(rerun->heap, player->caps);
-    player->caps = jit_heap_zalloc(rerun->heap, spec.cap_count + 1u, sizeof *player->caps);
-    if (player->caps == NULL) {
-        fail(rerun, JIT_ENOMEM, "out of memory");
-        return;
-    }
-    player->cap_count = spec.cap_count;
-    memcpy(player->caps, spec.caps, spec.cap_count * sizeof *player->caps);
     if (player->open) {
         memset(player->memory, 0, SYS_RING_BYTES);
     }
@@ -342,26 +335,6 @@ static bool has_event(const struct kern_rerun *rerun, uint32_t player,
         }
     }
     return false;
-}
-
-/* Of a capability as the worker knew it: when it was started, or else as it is now. */
-static uint32_t generation_of(const struct kern_rerun *rerun, uint32_t index, uint32_t slot)
-{
-    const struct player *player = &rerun->players[index];
-    const struct kern_process *process = &rerun->core->processes[index];
-    for (uint32_t i = 0; i < player->cap_count; i++) {
-        if (player->caps[i].slot == slot) {
-            return player->caps[i].generation;
-        }
-    }
-    for (uint32_t i = 0; i < process->config->run_count; i++) {
-        if (process->boot_runs[i].slot == slot) {
-            return process->boot_runs[i].generation;
-        }
-    }
-    const struct sys_caps *caps = rerun->core->sec->caps;
-    const struct sys_cap_node *node = sys_caps_node(caps, sys_caps_at(caps, index, slot));
-    return node == NULL ? 0 : node->cap.generation;
 }
 
 /* Let the core take what was posted. False: it does not take any more of this player's. */
@@ -407,10 +380,7 @@ static void post(struct player *player)
 /* What the log keeps of a collapse are its bytes from the number of its capabilities on. */
 static bool post_collapse(struct kern_rerun *rerun, uint32_t index, const struct rmg_asked *asked)
 {
-    const struct sys_collapse head = {.cap_slot = asked->cap_slot,
-                                      .cap_generation =
-                                          generation_of(rerun, index, asked->cap_slot),
-                                      .nonce = asked->nonce};
+    const struct sys_collapse head = {.cap_slot = asked->cap_slot, .nonce = asked->nonce};
     const size_t size = offsetof(struct sys_collapse, cap_count);
     uint8_t *at = room(rerun, index, SYS_CALL_collapse, size + asked->params_size);
     if (at != NULL) {
@@ -433,8 +403,6 @@ static bool post_request(struct kern_rerun *rerun, uint32_t index, const struct 
         instance++;
     }
     const struct sys_apply_view apply = {.cap_slot = asked->cap_slot,
-                                         .cap_generation =
-                                             generation_of(rerun, index, asked->cap_slot),
                                          .rule = kern_rule_index(process, &asked->rule_id),
                                          .instance = instance,
                                          .nonce = asked->nonce,

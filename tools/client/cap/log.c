@@ -251,14 +251,20 @@ static void tell_denied(struct telling *t, uint64_t tick, uint64_t index,
         authority_call(rule, request->params, request->params_size, what);
     }
     authority_instance(t->a, &request->instance, place);
-    cli_print(t->cli, "@%-7llu %s is denied under %s/%u: invoke %s on %s (@%llu:%llu)\n",
-              (unsigned long long)tick, who, who, request->cap_slot, what, place,
-              (unsigned long long)tick, (unsigned long long)index);
+    char under[AUTHORITY_TEXT + 20] = "a capability it does not hold";
+    if (request->cap_slot != SYS_NONE) {
+        snprintf(under, sizeof under, "%s/%u", who, request->cap_slot);
+    }
+    cli_print(t->cli, "@%-7llu %s is denied under %s: invoke %s on %s (@%llu:%llu)\n",
+              (unsigned long long)tick, who, under, what, place, (unsigned long long)tick,
+              (unsigned long long)index);
     json_t *event = cli_event("denied", "jitos.cap.log/1");
     cli_put_number(event, "tick", tick);
     cli_put_number(event, "request", index);
     cli_put_text(event, "who", who);
-    cli_put_number(event, "slot", request->cap_slot);
+    if (request->cap_slot != SYS_NONE) {
+        cli_put_number(event, "slot", request->cap_slot);
+    }
     cli_put_text(event, "call", what);
     cli_put_text(event, "instance", place);
     cli_emit(t->cli, event);
