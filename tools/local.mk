@@ -30,7 +30,7 @@ bin_PROGRAMS += %D%/jitos
 	%D%/client/history/checkpoints.c %D%/client/history/checkpoints.h %D%/client/history/export.c \
 	%D%/client/history/fork.c %D%/client/history/forks.h %D%/client/history/gc.c \
 	%D%/client/history/held.c %D%/client/history/held.h %D%/client/history/history.c \
-	%D%/client/history/history.h %D%/client/history/inspect.c %D%/client/history/log.c \
+	%D%/client/history/entries.c %D%/client/history/entries.h %D%/client/history/history.h %D%/client/history/inspect.c %D%/client/history/log.c \
 	%D%/client/history/log_path.c %D%/client/history/merge.c %D%/client/history/moment.c \
 	%D%/client/history/moment.h %D%/client/history/names.c %D%/client/history/names.h \
 	%D%/client/history/replay.c %D%/client/history/restore.c %D%/client/history/salvage.c \

@@ -119,6 +119,25 @@ want 0 "$jitos" query 'match (r:request)-[:made]->(o:operation) return count(*)'
 made=$(cat out)
 want 0 "$jitos" query 'match (t:tick) where t.tick = 7 return t.applied' --in /time --data a
 [ "$(sum)" = "$made" ] || fail "tick 7 made $made, /time says $(sum)"
+# Its commit entries: one of each that was applied, from the root of tick 6 to that of tick 7.
+want 0 "$jitos" query 'match (e:entry)-[:of]->(r:request)-[:made]->(o:operation) return count(*)' \
+    --in /time/@7 --data a
+[ "$(cat out)" = "$made" ] || fail "tick 7 made $made, with $(cat out) entries"
+entries_of() { "$jitos" show @"$1" --entries --limit 99 --json --data a >entries; }
+root_of() {
+    "$jitos" show @"$1" --limit 0 --json --data a >shown
+    sed -n 's/.*"root":"\([0-9a-f]*\)".*/\1/p' shown
+}
+entries_of 7
+[ "$(grep -c jitos.entry/1 entries)" = "$made" ] || fail "tick 7 made $made: $(cat entries)"
+line="\"tick\":7,.*\"rule_name\":\"count\""
+line="$line.*\"before\":\"$(root_of 6)\",\"after\":\"$(root_of 7)\""
+[ "$(grep -c "$line" entries)" = "$made" ] || fail "other entries: $(cat entries)"
+grep -q jitos.request/1 entries && fail "--entries lists requests as well"
+entries_of 0
+grep -q jitos.entry/1 entries && fail "a genesis has an entry"
+entries_of 25 # a merge
+grep -q jitos.entry/1 entries && fail "an edit has an entry"
 want 3 "$jitos" inspect /time/@99 --data a
 want 3 "$jitos" inspect /time/nothing --data a
 

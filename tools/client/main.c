@@ -132,6 +132,10 @@ static const struct cli_option show_options[] = {
      .metavar = "N",
      .fallback = "20",
      .help = "requests listed"},
+    {.name = "entries",
+     .letter = 'e',
+     .type = CLI_FLAG,
+     .help = "list the commit entries in place of the requests"},
     {.name = NULL},
 };
 
@@ -293,11 +297,15 @@ static const struct cli_verb verbs[] = {
          "values),\n"
          "then a request a line: qN, which `jitos why qN@TICK` takes, its key, its process, its\n"
          "rule, and what became of it.\n"
+         "With --entries only what was applied, as commit entries: the request, its rule, its "
+         "target\n"
+         "(the first element of the match), the state roots before and after, the tick.\n"
          "Rules and processes have the names they had when the system began.",
      .options = show_options,
      .operands_max = 1,
      .examples = {{"jitos show --data run7", "the newest tick"},
-                  {"jitos show @12 --data run7 --limit 100", "tick 12, 100 requests"}},
+                  {"jitos show @12 --data run7 --limit 100", "tick 12, 100 requests"},
+                  {"jitos show @12 --data run7 --entries --json", "what tick 12 applied"}},
      .run = jitos_show},
     {.name = "inspect",
      .operands = "[PATH][@REV]",

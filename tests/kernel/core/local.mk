@@ -10,7 +10,11 @@ check_PROGRAMS += %D%/test_modes
 %C%_test_modes_CFLAGS = $(test_cflags)
 %C%_test_modes_LDADD = kernel/libkernel.la tests/libsim.la tests/libtest.la proc/guest/libguest.la \
 	kernel/core/libcore.la syscall/libsyscall.la rmg/librmg.la base/libbase.la $(CHECK_LIBS)
-check_PROGRAMS += %D%/test_delay %D%/test_retry
+check_PROGRAMS += %D%/test_delay %D%/test_entry %D%/test_retry
+%C%_test_entry_SOURCES = %D%/test_entry.c %D%/sim_bed.h %D%/sim_records.h tests/lib/sim_kernel.c tests/lib/sim_kernel.h \
+	tools/client/run/genesis.c tools/client/run/genesis.h
+%C%_test_entry_CFLAGS = $(test_cflags)
+%C%_test_entry_LDADD = $(%C%_test_retry_LDADD)
 %C%_test_delay_SOURCES = %D%/test_delay.c %D%/sim_bed.h %D%/sim_records.h tests/lib/sim_kernel.c tests/lib/sim_kernel.h \
 	tools/client/run/genesis.c tools/client/run/genesis.h
 %C%_test_delay_CFLAGS = $(test_cflags)

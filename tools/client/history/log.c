@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/check.h"
+#include "tools/client/history/entries.h"
 #include "tools/client/history/history.h"
 #include "tools/client/jitos.h"
 #include "tools/client/history/names.h"
@@ -277,7 +278,8 @@ struct showing {
     uint64_t end;   /* ticks in the log */
     uint64_t begin; /* its first tick */
     bool found;
-    uint64_t limit; /* requests listed */
+    uint64_t limit; /* requests, or entries, listed */
+    bool entries;   /* in place of the requests */
 };
 
 static enum jit_err count_record(void *user, const struct log_record *record)
@@ -434,7 +436,11 @@ static enum jit_err show_record(void *user, const struct log_record *record)
         }
     }
     show_events(s, &view);
-    show_requests(s, &view);
+    if (s->entries && err == JIT_OK) {
+        err = entries_show(s->cli, s->names, record, &view, s->limit);
+    } else {
+        show_requests(s, &view);
+    }
     return err == JIT_OK ? JIT_ENOENT : err;
 }
 
@@ -469,7 +475,8 @@ int jitos_show(struct cli *cli)
     const char *data = cli_text(cli, "data");
     const char *text = cli->operand_count > 0 ? cli->operands[0] : "HEAD";
     struct log_report report;
-    struct showing s = {.cli = cli, .limit = cli_number(cli, "limit")};
+    struct showing s = {
+        .cli = cli, .limit = cli_number(cli, "limit"), .entries = cli_given(cli, "entries")};
     if (!history_parse(text, &s.revision)) {
         cli_what(cli, "%s is no revision", text);
         cli_why(cli, "a revision is @TICK, HEAD, HEAD~N or at least 8 hex digits of a commit");

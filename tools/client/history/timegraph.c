@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "base/hash.h"
+#include "kernel/core/entry.h"
 #include "kernel/log/io_posix.h"
 #include "tools/client/history/branches.h"
 
@@ -130,6 +131,39 @@ static void add_request(struct making *m, uint64_t index, const struct rmg_asked
     }
 }
 
+/* What was applied, as commit entries (docs/spec/patch.md). */
+static enum jit_err add_entries(struct making *m, const struct log_record *record,
+                                const struct kern_record_view *view)
+{
+    struct kern_entries entries;
+    struct kern_entry entry;
+    enum jit_err err = kern_entries_begin(&entries, view, record->tick, &record->state_root);
+    while (err == JIT_OK && (err = kern_entries_next(&entries, &entry)) == JIT_OK) {
+        char label[64];
+        struct jit_id id;
+        struct jit_id request;
+        int size = snprintf(label, sizeof label, "/time/@%llu/e%llu",
+                            (unsigned long long)m->detail_tick, (unsigned long long)entry.request);
+        jit_hash_named("node:", label, (size_t)size, &id);
+        snprintf(label, sizeof label, "e%llu", (unsigned long long)entry.request);
+        add_node(m, &m->detail, &id, "entry");
+        put_text(m, &m->detail, &id, "name", label);
+        put_id(m, &m->detail, &id, "rule", &entry.rule);
+        if (!jit_id_is_zero(&entry.instance)) {
+            put_id(m, &m->detail, &id, "instance", &entry.instance);
+        }
+        if (!jit_id_is_zero(&entry.target)) {
+            put_id(m, &m->detail, &id, "target", &entry.target);
+        }
+        put_id(m, &m->detail, &id, "before", &entry.before);
+        put_id(m, &m->detail, &id, "after", &entry.after);
+        put_number(m, &m->detail, &id, "tick", entry.tick);
+        request_id(m, entry.request, &request);
+        add_edge(m, &m->detail, &id, &request, "of");
+    }
+    return err == JIT_ENOENT ? JIT_OK : err;
+}
+
 struct operations {
     struct making *m;
     uint64_t requests;
@@ -177,7 +211,8 @@ static bool add_operation(void *user, const struct rmg_op *op)
     return m->err == JIT_OK;
 }
 
-static enum jit_err add_detail(struct making *m, const struct kern_record_view *view)
+static enum jit_err add_detail(struct making *m, const struct log_record *record,
+                               const struct kern_record_view *view)
 {
     struct jit_cursor cur = jit_cursor_of(view->requests, view->requests_size);
     struct operations operations = {.m = m, .requests = view->request_count};
@@ -194,6 +229,9 @@ static enum jit_err add_detail(struct making *m, const struct kern_record_view *
         if (err == JIT_OK) {
             add_request(m, i, &request, &receipt);
         }
+    }
+    if (err == JIT_OK) {
+        err = add_entries(m, record, view);
     }
     if (err == JIT_OK && (view->flags & KERN_RECORD_GENESIS) == 0) {
         err = rmg_patch_each(jit_heap_libc(), view->patch, view->patch_size, &base, add_operation,
@@ -273,7 +311,7 @@ static enum jit_err visit(void *user, const struct log_record *record)
         err = add_record(m, record, &view);
     }
     if (err == JIT_OK && m->detail_here && record->tick == m->detail_tick) {
-        err = add_detail(m, &view);
+        err = add_detail(m, record, &view);
     }
     m->last = record->commit;
     m->last_tick = record->tick;
@@ -379,6 +417,9 @@ static const struct rmg_schema_field checkpoint_fields[] = {TEXT("name"), NUMBER
 static const struct rmg_schema_field request_fields[] = {
     TEXT("name"),  NUMBER("index"), TEXT("result"), ID("key"),
     ID("process"), ID("rule"),      ID("instance"), NUMBER("capability")};
+static const struct rmg_schema_field entry_fields[] = {TEXT("name"),  ID("rule"),   ID("instance"),
+                                                       ID("target"),  ID("before"), ID("after"),
+                                                       NUMBER("tick")};
 static const struct rmg_schema_field operation_fields[] = {
     TEXT("name"), TEXT("kind"), ID("instance"), ID("element"), TEXT("field")};
 
@@ -389,6 +430,7 @@ static const struct rmg_schema_type types[] = {
     {.name = "head", .kind = RMG_TYPE_NODE, .fields = branch_fields, .field_count = 1},
     {.name = "checkpoint", .kind = RMG_TYPE_NODE, FIELDS(checkpoint_fields)},
     {.name = "request", .kind = RMG_TYPE_NODE, FIELDS(request_fields)},
+    {.name = "entry", .kind = RMG_TYPE_NODE, FIELDS(entry_fields)},
     {.name = "operation", .kind = RMG_TYPE_NODE, FIELDS(operation_fields)},
     {.name = "parent", .kind = RMG_TYPE_EDGE},
     {.name = "at", .kind = RMG_TYPE_EDGE},
