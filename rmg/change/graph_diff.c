@@ -58,19 +58,22 @@ static enum jit_err any_leaf(struct diff *d, int side, const struct item *item,
                          : trie_first_leaf(&d->graph[side]->mem, d->spec, item->ref, leaf);
 }
 
-/* The part of an item below one slot of nibble `depth`. */
+/* The slots of nibble `depth` below which an item has something; slot: where all of it lies, when
+ * it begins deeper. */
+static unsigned slots_of(const struct item *item, const struct trie_view *view, unsigned depth,
+                         unsigned slot)
+{
+    return item->is_leaf || view->depth != depth ? 1u << slot : view->map;
+}
+
+/* What lies below the next of these slots. */
 static struct item child_of(const struct diff *d, const struct item *item,
-                            const struct trie_view *view, unsigned depth, unsigned item_slot,
-                            unsigned slot)
+                            const struct trie_view *view, unsigned depth, unsigned slot,
+                            unsigned index)
 {
     if (item->is_leaf || view->depth != depth) {
-        /* Equal hashes mean equal content wherever they hang, so it may go along. */
-        return item_slot == slot ? *item : (struct item){0, false, NULL};
+        return *item; /* equal hashes mean equal content wherever they hang, so it may go along */
     }
-    if (!trie_has(view->map, slot)) {
-        return (struct item){0, false, NULL};
-    }
-    unsigned index = trie_rank(view->map, slot);
     const uint8_t *hashes = view->at + sizeof(struct trie_node) + view->children * sizeof(uint32_t);
     return (struct item){trie_ref(d->spec, view, index), trie_has(view->leaf, slot),
                          hashes + index * JIT_ID_BYTES};
@@ -101,6 +104,34 @@ static enum jit_err leaf_pair(struct diff *d, const struct item *a, const struct
         tell(d, order < 0 ? NULL : x, order < 0 ? y : NULL);
     }
     return JIT_OK;
+}
+
+static enum jit_err diff_items(struct diff *d, const struct item *a, const struct item *b,
+                               unsigned hang);
+
+/* slots: of nibble `depth`, which both items have reached. */
+static enum jit_err diff_children(struct diff *d, const struct item *item[2],
+                                  const struct trie_view view[2], const unsigned slots[2],
+                                  unsigned depth)
+{
+    unsigned index[2] = {0, 0};
+    enum jit_err err = JIT_OK;
+    for (unsigned left = slots[0] | slots[1]; left != 0; left &= left - 1) {
+        const unsigned slot = (unsigned)__builtin_ctz(left);
+        struct item child[2] = {{0, false, NULL}, {0, false, NULL}};
+        for (int side = 0; side < 2; side++) {
+            if (trie_has(slots[side], slot)) {
+                child[side] = child_of(d, item[side], &view[side], depth, slot, index[side]++);
+            }
+        }
+        if (!same(d, &child[0], &child[1])) {
+            err = diff_items(d, &child[0], &child[1], depth + 1);
+        }
+        if (err != JIT_OK || d->stopped) {
+            break;
+        }
+    }
+    return err;
 }
 
 static enum jit_err diff_items(struct diff *d, const struct item *a, const struct item *b,
@@ -149,17 +180,9 @@ static enum jit_err diff_items(struct diff *d, const struct item *a, const struc
         slot[0] = trie_nibble(&key[0], top);
         slot[1] = trie_nibble(&key[1], top);
     }
-    for (unsigned i = 0; i < 16 && !d->stopped; i++) {
-        struct item x = child_of(d, a, &view[0], top, slot[0], i);
-        struct item y = child_of(d, b, &view[1], top, slot[1], i);
-        if (!same(d, &x, &y)) {
-            enum jit_err err = diff_items(d, &x, &y, top + 1);
-            if (err != JIT_OK) {
-                return err;
-            }
-        }
-    }
-    return JIT_OK;
+    const unsigned slots[2] = {slots_of(a, &view[0], top, slot[0]),
+                               slots_of(b, &view[1], top, slot[1])};
+    return diff_children(d, item, view, slots, top);
 }
 
 enum jit_err trie_diff(const struct rmg_graph *a, uint32_t a_root, const struct rmg_graph *b,
