@@ -57,6 +57,13 @@ struct cli_option {
     const char *const *choices; /* CLI_CHOICE, ended by NULL */
 };
 
+/* A row of a table of options; what is not usual follows by name: .fallback = "1". */
+#define CLI_OPTION(type_, name_, letter_, metavar_, help_, ...)                                    \
+    {                                                                                              \
+        .type = type_, .name = name_, .letter = letter_, .metavar = metavar_, .help = help_,       \
+        __VA_ARGS__                                                                                \
+    }
+
 struct cli;
 
 struct cli_example {

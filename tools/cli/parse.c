@@ -8,16 +8,13 @@
 static const char *const color_choices[] = {"auto", "always", "never", NULL};
 
 const struct cli_option cli_builtin[] = {
-    {.name = "json", .type = CLI_FLAG, .help = "print NDJSON, one object a line"},
-    {.name = "quiet", .letter = 'q', .type = CLI_FLAG, .help = "no progress and no notes"},
-    {.name = "color",
-     .type = CLI_CHOICE,
-     .metavar = "WHEN",
-     .fallback = "auto",
-     .choices = color_choices,
-     .help = "auto, always or never; NO_COLOR and TERM=dumb are honoured"},
-    {.name = "help", .letter = 'h', .type = CLI_FLAG, .help = "short help with examples"},
-    {.name = "version", .type = CLI_FLAG, .help = "print the version"},
+    CLI_OPTION(CLI_FLAG, "json", 0, NULL, "print NDJSON, one object a line"),
+    CLI_OPTION(CLI_FLAG, "quiet", 'q', NULL, "no progress and no notes"),
+    CLI_OPTION(CLI_CHOICE, "color", 0, "WHEN",
+               "auto, always or never; NO_COLOR and TERM=dumb are honoured", .fallback = "auto",
+               .choices = color_choices),
+    CLI_OPTION(CLI_FLAG, "help", 'h', NULL, "short help with examples"),
+    CLI_OPTION(CLI_FLAG, "version", 0, NULL, "print the version"),
     {0},
 };
 

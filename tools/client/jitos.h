@@ -33,13 +33,11 @@ int jitos_gc(struct cli *cli);
 int jitos_sweep(struct cli *cli);
 
 /* The option that most verbs have. */
-#define JITOS_DATA                                                                                 \
-    {                                                                                              \
-        .name = "data", .letter = 'd', .type = CLI_TEXT, .metavar = "DIR", .fallback = ".",        \
-        .help = "the data folder"                                                                  \
-    }
+#define JITOS_DATA CLI_OPTION(CLI_TEXT, "data", 'd', "DIR", "the data folder", .fallback = ".")
 
-/* Options of the verbs about history, each beside its verb. */
+/* Options that lie beside their verb. */
+extern const struct cli_option jitos_run_options[];
+extern const struct cli_option jitos_demo_options[];
 extern const struct cli_option jitos_checkpoint_options[];
 extern const struct cli_option jitos_restore_options[];
 extern const struct cli_option jitos_cap_options[];

@@ -13,6 +13,13 @@
 
 #define KEY_FILE_MAX 256u
 
+const struct cli_option rmg_sign_options[] = {
+    CLI_OPTION(CLI_TEXT, "key", 'k', "KEY", "a secret key that rmg keygen made"),
+    CLI_OPTION(CLI_TEXT, "out", 'o', "FILE.sig",
+               "the envelope to write or to add to (default: FILE.sig)"),
+    {0},
+};
+
 /* A new file only: a key that is there is never written over. */
 static int write_key(struct cli *cli, const char *path, const char *prefix, mode_t mode,
                      const uint8_t key[JIT_ID_BYTES])

@@ -1,5 +1,6 @@
 /* rmg - graphs in files: no supervisor, no data folder. The table of its verbs. */
 #include "tools/rmgtool/rmg.h"
+#include "tools/rmgtool/settle.h"
 
 /* Filled from the table of formats before anything is parsed. */
 static const char *from_choices[FORMATS_MAX + 1];
@@ -9,225 +10,103 @@ static char import_about[8192];
 static char export_about[8192];
 
 #define FROM                                                                                       \
-    {                                                                                              \
-        .name = "from", .letter = 'f', .type = CLI_CHOICE, .metavar = "FORMAT",                    \
-        .choices = from_choices, .help = "of the input; else its name or its first bytes tell",    \
-    }
+    CLI_OPTION(CLI_CHOICE, "from", 'f', "FORMAT",                                                  \
+               "of the input; else its name or its first bytes tell", .choices = from_choices)
+
+#define IN                                                                                         \
+    CLI_OPTION(CLI_TEXT, "in", 'i', "PATH",                                                        \
+               "the instance, /world for instance, or its id (default: the top one)")
+#define OUT CLI_OPTION(CLI_TEXT, "out", 'o', "OUT.rmg", "the file to write; without it, only try")
 
 static const struct cli_option from_options[] = {FROM, {0}};
 static const char *const verified[] = {"rmg", "wsc", NULL};
 static const struct cli_option verify_options[] = {
-    {.name = "from",
-     .letter = 'f',
-     .type = CLI_CHOICE,
-     .metavar = "FORMAT",
-     .choices = verified,
-     .help = "rmg or wsc; else its name or its first bytes tell"},
-    {.name = "root", .type = CLI_TEXT, .metavar = "HEX", .help = "the state root it must have"},
-    {.name = "signer",
-     .type = CLI_LIST,
-     .metavar = "KEY.pub",
-     .help = "who must have signed it; once for each"},
-    {.name = "signatures",
-     .type = CLI_TEXT,
-     .metavar = "FILE.sig",
-     .help = "where the signatures are (default: FILE.sig)"},
-    {.name = "proof",
-     .type = CLI_TEXT,
-     .metavar = "PROOF",
-     .help = "judge a proof of rmg prove under --root; no FILE is needed"},
+    CLI_OPTION(CLI_CHOICE, "from", 'f', "FORMAT",
+               "rmg or wsc; else its name or its first bytes tell", .choices = verified),
+    CLI_OPTION(CLI_TEXT, "root", 0, "HEX", "the state root it must have"),
+    CLI_OPTION(CLI_LIST, "signer", 0, "KEY.pub", "who must have signed it; once for each"),
+    CLI_OPTION(CLI_TEXT, "signatures", 0, "FILE.sig",
+               "where the signatures are (default: FILE.sig)"),
+    CLI_OPTION(CLI_TEXT, "proof", 0, "PROOF",
+               "judge a proof of rmg prove under --root; no FILE is needed"),
     {0},
 };
 static const struct cli_option ls_options[] = {
     RMG_LS_OPTIONS,
-    {.name = "limit",
-     .letter = 'n',
-     .type = CLI_NUMBER,
-     .metavar = "N",
-     .fallback = "1000",
-     .help = "show N; 0 shows all"},
+    CLI_OPTION(CLI_NUMBER, "limit", 'n', "N", "show N; 0 shows all", .fallback = "1000"),
     {0},
 };
 static const struct cli_option cat_options[] = {
     RMG_CAT_OPTIONS,
-    {.name = "limit",
-     .letter = 'n',
-     .type = CLI_NUMBER,
-     .metavar = "N",
-     .fallback = "1000",
-     .help = "show N edges each way; 0 shows all"},
-    {0},
-};
-static const struct cli_option sign_options[] = {
-    {.name = "key",
-     .letter = 'k',
-     .type = CLI_TEXT,
-     .metavar = "KEY",
-     .help = "a secret key that rmg keygen made"},
-    {.name = "out",
-     .letter = 'o',
-     .type = CLI_TEXT,
-     .metavar = "FILE.sig",
-     .help = "the envelope to write or to add to (default: FILE.sig)"},
-    {0},
-};
-static const char *const proof_planes[] = {"nodes",       "edges",     "node-values",
-                                           "edge-values", "instances", NULL};
-static const struct cli_option prove_options[] = {
-    {.name = "plane",
-     .type = CLI_CHOICE,
-     .metavar = "PLANE",
-     .choices = proof_planes,
-     .help = "nodes, edges, node-values, edge-values or instances; else what ID is"},
-    {.name = "in",
-     .type = CLI_TEXT,
-     .metavar = "INSTANCE",
-     .help = "64 hex digits or a path such as /world (default: the top)"},
-    {.name = "out",
-     .letter = 'o',
-     .type = CLI_TEXT,
-     .metavar = "PROOF",
-     .help = "the file to write (default: stdout)"},
+    CLI_OPTION(CLI_NUMBER, "limit", 'n', "N", "show N edges each way; 0 shows all",
+               .fallback = "1000"),
     {0},
 };
 static const struct cli_option hash_options[] = {
     FROM,
-    {.name = "echo",
-     .type = CLI_FLAG,
-     .help = "the root that Echo computes of the same content, of what its root reaches"},
-    {.name = "linear",
-     .type = CLI_FLAG,
-     .help = "the linear root of the specification; never to be trusted, see below"},
+    CLI_OPTION(CLI_FLAG, "echo", 0, NULL,
+               "the root that Echo computes of the same content, of what its root reaches"),
+    CLI_OPTION(CLI_FLAG, "linear", 0, NULL,
+               "the linear root of the specification; never to be trusted, see below"),
     {0},
 };
-#define SCHEMA(text)                                                                               \
-    {                                                                                              \
-        .name = "schema", .letter = 's', .type = CLI_TEXT, .metavar = "FILE", .help = text,        \
-    }
+#define SCHEMA(text) CLI_OPTION(CLI_TEXT, "schema", 's', "FILE", text)
 static const struct cli_option import_options[] = {
     FROM,
     SCHEMA("types for the values, and for the result's /schema; or `infer`"),
-    {.name = "out",
-     .letter = 'o',
-     .type = CLI_TEXT,
-     .metavar = "OUT.rmg",
-     .help = "the file to write; it appears when it is complete"},
+    CLI_OPTION(CLI_TEXT, "out", 'o', "OUT.rmg",
+               "the file to write; it appears when it is complete"),
     {0},
 };
 static const struct cli_option export_options[] = {
     FROM,
-    {.name = "to",
-     .letter = 't',
-     .type = CLI_CHOICE,
-     .metavar = "FORMAT",
-     .fallback = "ndjson",
-     .choices = to_choices,
-     .help = to_help},
-    {.name = "instance",
-     .letter = 'i',
-     .type = CLI_TEXT,
-     .metavar = "PATH",
-     .help = "this one, by path or id, for formats that hold one (default: the top)"},
-    {.name = "partial",
-     .letter = 'p',
-     .type = CLI_FLAG,
-     .help = "leave out and count what the format has no place for"},
-    {.name = "label",
-     .type = CLI_TEXT,
-     .metavar = "NAME",
-     .help = "call nodes by this value of theirs, where their id is made of it"},
-    {.name = "out",
-     .letter = 'o',
-     .type = CLI_TEXT,
-     .metavar = "OUT",
-     .help = "the file to write, or for CSV what both names begin with"},
-    {.name = "schema-hash",
-     .type = CLI_TEXT,
-     .metavar = "HEX",
-     .help = "wsc: the schema hash in its header (default: as read, else zeros)"},
-    {.name = "tick",
-     .type = CLI_NUMBER,
-     .metavar = "N",
-     .help = "wsc: the tick in its header (default: as read, else 0)"},
+    CLI_OPTION(CLI_CHOICE, "to", 't', "FORMAT", to_help, .fallback = "ndjson",
+               .choices = to_choices),
+    CLI_OPTION(CLI_TEXT, "instance", 'i', "PATH",
+               "this one, by path or id, for formats that hold one (default: the top)"),
+    CLI_OPTION(CLI_FLAG, "partial", 'p', NULL,
+               "leave out and count what the format has no place for"),
+    CLI_OPTION(CLI_TEXT, "label", 0, "NAME",
+               "call nodes by this value of theirs, where their id is made of it"),
+    CLI_OPTION(CLI_TEXT, "out", 'o', "OUT",
+               "the file to write, or for CSV what both names begin with"),
+    CLI_OPTION(CLI_TEXT, "schema-hash", 0, "HEX",
+               "wsc: the schema hash in its header (default: as read, else zeros)"),
+    CLI_OPTION(CLI_NUMBER, "tick", 0, "N",
+               "wsc: the tick in its header (default: as read, else 0)"),
     {0},
 };
 static const struct cli_option walk_options[] = {
     FROM,
-    {.name = "depth",
-     .letter = 'd',
-     .type = CLI_NUMBER,
-     .metavar = "N",
-     .help = "go no deeper than N from the root (default: no bound)"},
-    {.name = "limit",
-     .letter = 'n',
-     .type = CLI_NUMBER,
-     .metavar = "N",
-     .fallback = "1000",
-     .help = "show N nodes; 0 shows all"},
-    {.name = "all",
-     .letter = 'a',
-     .type = CLI_FLAG,
-     .help = "then also the nodes that the root does not reach"},
+    CLI_OPTION(CLI_NUMBER, "depth", 'd', "N",
+               "go no deeper than N from the root (default: no bound)"),
+    CLI_OPTION(CLI_NUMBER, "limit", 'n', "N", "show N nodes; 0 shows all", .fallback = "1000"),
+    CLI_OPTION(CLI_FLAG, "all", 'a', NULL, "then also the nodes that the root does not reach"),
     {0},
 };
 
 static const struct cli_option query_options[] = {
     FROM,
-    {.name = "in",
-     .letter = 'i',
-     .type = CLI_TEXT,
-     .metavar = "PATH",
-     .help = "the instance, /world for instance, or its id (default: the top one)"},
-    {.name = "limit",
-     .letter = 'n',
-     .type = CLI_NUMBER,
-     .metavar = "N",
-     .fallback = "1000",
-     .help = "show N rows where the query has no limit; 0 shows all"},
+    IN,
+    CLI_OPTION(CLI_NUMBER, "limit", 'n', "N",
+               "show N rows where the query has no limit; 0 shows all", .fallback = "1000"),
     RMG_QUERY_OPTIONS,
     {0},
 };
 static const struct cli_option run_options[] = {
     FROM,
-    {.name = "rules",
-     .letter = 'r',
-     .type = CLI_TEXT,
-     .metavar = "FILE.jitos",
-     .help = "the rules, and the script that runs them"},
-    {.name = "script",
-     .letter = 's',
-     .type = CLI_TEXT,
-     .metavar = "NAME",
-     .help = "which script; may be left out when there is one"},
-    {.name = "in",
-     .letter = 'i',
-     .type = CLI_TEXT,
-     .metavar = "PATH",
-     .help = "the instance, /world for instance, or its id (default: the top one)"},
-    {.name = "budget",
-     .letter = 'b',
-     .type = CLI_NUMBER,
-     .metavar = "N",
-     .fallback = "100000000",
-     .min = 1,
-     .max = UINT32_MAX,
-     .help = "fail when N rewrites are not enough"},
-    {.name = "out",
-     .letter = 'o',
-     .type = CLI_TEXT,
-     .metavar = "OUT.rmg",
-     .help = "the file to write; without it, only try"},
+    CLI_OPTION(CLI_TEXT, "rules", 'r', "FILE.jitos", "the rules, and the script that runs them"),
+    CLI_OPTION(CLI_TEXT, "script", 's', "NAME", "which script; may be left out when there is one"),
+    IN,
+    CLI_OPTION(CLI_NUMBER, "budget", 'b', "N", "fail when N rewrites are not enough",
+               .fallback = "100000000", .min = 1, .max = UINT32_MAX),
+    OUT,
     {0},
 };
 static const struct cli_option check_options[] = {
     FROM,
     SCHEMA("the types, of a .jitos file or a graph (default: the graph's own)"),
-    {.name = "limit",
-     .letter = 'n',
-     .type = CLI_NUMBER,
-     .metavar = "N",
-     .fallback = "100",
-     .help = "show N breaches; 0 shows all"},
+    CLI_OPTION(CLI_NUMBER, "limit", 'n', "N", "show N breaches; 0 shows all", .fallback = "100"),
     {0},
 };
 
@@ -236,50 +115,19 @@ static const struct cli_option diff_options[] = {
     RMG_DIFF_OPTIONS,
     {0},
 };
-static const char *const sides[] = {"ours", "theirs", NULL};
-#define SETTLE                                                                                     \
-    {.name = "strategy",                                                                           \
-     .letter = 's',                                                                                \
-     .type = CLI_CHOICE,                                                                           \
-     .metavar = "SIDE",                                                                            \
-     .choices = sides,                                                                             \
-     .help = "ours or theirs: who wins where both changed something"},                             \
-        {.name = "choices",                                                                        \
-         .letter = 'c',                                                                            \
-         .type = CLI_TEXT,                                                                         \
-         .metavar = "FILE",                                                                        \
-         .help = "settle conflicts as this file says"},                                            \
-    {                                                                                              \
-        .name = "write-choices", .letter = 'w', .type = CLI_TEXT, .metavar = "FILE",               \
-        .help = "write the conflicts to a file to be filled in"                                    \
-    }
 static const struct cli_option apply_options[] = {
     FROM,
-    {.name = "out",
-     .letter = 'o',
-     .type = CLI_TEXT,
-     .metavar = "OUT.rmg",
-     .help = "the file to write; without it, only try"},
-    {.name = "rebase",
-     .letter = 'r',
-     .type = CLI_FLAG,
-     .help = "perform it on another state than it was made for, as a merge"},
-    SETTLE,
+    OUT,
+    CLI_OPTION(CLI_FLAG, "rebase", 'r', NULL,
+               "perform it on another state than it was made for, as a merge"),
+    SETTLE_OPTIONS("ours or theirs"),
     {0},
 };
 static const struct cli_option merge_options[] = {
     FROM,
-    {.name = "out",
-     .letter = 'o',
-     .type = CLI_TEXT,
-     .metavar = "OUT.rmg",
-     .help = "the file to write; without it, only try"},
-    {.name = "patch",
-     .letter = 'p',
-     .type = CLI_TEXT,
-     .metavar = "FILE",
-     .help = "write the merge as a patch on the base as well"},
-    SETTLE,
+    OUT,
+    CLI_OPTION(CLI_TEXT, "patch", 'p', "FILE", "write the merge as a patch on the base as well"),
+    SETTLE_OPTIONS("ours or theirs"),
     {0},
 };
 
@@ -516,7 +364,7 @@ static const struct cli_verb verbs[] = {
             "may hold those of others. docs/spec/signature.md has the bytes.\n\n"
             "--json: one event \"sign\" of schema rmg.sign/1 with path, state_root, public_key\n"
             "and signatures (their number).",
-        .options = sign_options,
+        .options = rmg_sign_options,
         .examples = {{"rmg sign city.rmg --key ann", "writes city.rmg.sig"},
                      {"rmg verify city.rmg --signer ann.pub", "and who reads it"}},
         .operands_min = 1,
@@ -534,7 +382,7 @@ static const struct cli_verb verbs[] = {
             "docs/spec/proof.md has the bytes.\n\n"
             "--json (with -o): one event \"prove\" of schema rmg.prove/1 with plane, present,\n"
             "id, instance, state_root, path and bytes.",
-        .options = prove_options,
+        .options = rmg_prove_options,
         .examples = {{"rmg prove city.rmg node:alice > p", "alice is there"},
                      {"rmg prove city.rmg node:nobody -o p", "nobody is not"},
                      {"rmg verify --proof p --root HEX", "what others do with it"}},

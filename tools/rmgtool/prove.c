@@ -4,8 +4,18 @@
 #include "rmg/file/proof.h"
 #include "tools/rmgtool/path.h"
 
-static const char *const planes[] = {"",         "nodes", "edges", "node-values", "edge-values",
-                                     "instances"};
+static const char *const planes[] = {"",          "nodes", "edges", "node-values", "edge-values",
+                                     "instances", NULL};
+
+const struct cli_option rmg_prove_options[] = {
+    CLI_OPTION(CLI_CHOICE, "plane", 0, "PLANE",
+               "nodes, edges, node-values, edge-values or instances; else what ID is",
+               .choices = planes + 1),
+    CLI_OPTION(CLI_TEXT, "in", 0, "INSTANCE",
+               "64 hex digits or a path such as /world (default: the top)"),
+    CLI_OPTION(CLI_TEXT, "out", 'o', "PROOF", "the file to write (default: stdout)"),
+    {0},
+};
 
 /* By the word; else an id that is an edge is meant as one, all else as a node. */
 static enum rmg_proof_plane plane_of(const char *word, const struct format_graph *graph,

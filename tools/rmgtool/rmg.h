@@ -26,47 +26,32 @@ int rmg_prove_verb(struct cli *cli);
 int rmg_verify_proof(struct cli *cli); /* verify --proof */
 int rmg_query_verb(struct cli *cli);
 int rmg_run_verb(struct cli *cli);
+/* Options that lie beside their verb. */
+extern const struct cli_option rmg_sign_options[];
+extern const struct cli_option rmg_prove_options[];
 
 /* The same on states that are there already, with the options of those verbs: whoever calls one
  * has RMG_x_OPTIONS in its table, and "limit" where there is something to list. */
 #define RMG_LS_OPTIONS                                                                             \
-    {.name = "long",                                                                               \
-     .letter = 'l',                                                                                \
-     .type = CLI_FLAG,                                                                             \
-     .help = "also how many edges leave and enter"},                                               \
-        {.name = "recursive",                                                                      \
-         .letter = 'R',                                                                            \
-         .type = CLI_FLAG,                                                                         \
-         .help = "also the instances that are nested in it"},                                      \
-    {                                                                                              \
-        .name = "type", .type = CLI_TEXT, .metavar = "TYPE",                                       \
-        .help = "only nodes of this type: its name or 64 hex digits"                               \
-    }
+    CLI_OPTION(CLI_FLAG, "long", 'l', NULL, "also how many edges leave and enter"),                \
+        CLI_OPTION(CLI_FLAG, "recursive", 'R', NULL, "also the instances that are nested in it"),  \
+        CLI_OPTION(CLI_TEXT, "type", 0, "TYPE",                                                    \
+                   "only nodes of this type: its name or 64 hex digits")
 #define RMG_CAT_OPTIONS                                                                            \
-    {                                                                                              \
-        .name = "raw", .type = CLI_TEXT, .metavar = "NAME",                                        \
-        .help = "only the bytes of the value of that name, as they are"                            \
-    }
+    CLI_OPTION(CLI_TEXT, "raw", 0, "NAME", "only the bytes of the value of that name, as they are")
 #define RMG_QUERY_OPTIONS                                                                          \
-    {                                                                                              \
-        .name = "budget", .letter = 'b', .type = CLI_NUMBER, .metavar = "N",                       \
-        .fallback = "50000000", .min = 1, .help = "stop after looking at N nodes and edges"        \
-    }
+    CLI_OPTION(CLI_NUMBER, "budget", 'b', "N", "stop after looking at N nodes and edges",          \
+               .fallback = "50000000", .min = 1)
 extern const char *const rmg_diff_pictures[];
 #define RMG_DIFF_OPTIONS                                                                           \
-    {.name = "stat", .letter = 's', .type = CLI_FLAG, .help = "numbers only, an instance a line"}, \
-        {.name = "names", .type = CLI_FLAG, .help = "what changed, not how"},                      \
-        {.name = "graph",                                                                          \
-         .letter = 'g',                                                                            \
-         .type = CLI_CHOICE,                                                                       \
-         .metavar = "dot",                                                                         \
-         .choices = rmg_diff_pictures,                                                             \
-         .help = "a picture for Graphviz on stdout: came, went, changed"},                         \
-        {.name = "exit-code", .type = CLI_FLAG, .help = "exit 1 when something differs"},          \
-    {                                                                                              \
-        .name = "out", .letter = 'o', .type = CLI_TEXT, .metavar = "OUT.patch",                    \
-        .help = "write the difference as a patch, for rmg apply"                                   \
-    }
+    CLI_OPTION(CLI_FLAG, "stat", 's', NULL, "numbers only, an instance a line"),                   \
+        CLI_OPTION(CLI_FLAG, "names", 0, NULL, "what changed, not how"),                           \
+        CLI_OPTION(CLI_CHOICE, "graph", 'g', "dot",                                                \
+                   "a picture for Graphviz on stdout: came, went, changed",                        \
+                   .choices = rmg_diff_pictures),                                                  \
+        CLI_OPTION(CLI_FLAG, "exit-code", 0, NULL, "exit 1 when something differs"),               \
+        CLI_OPTION(CLI_TEXT, "out", 'o', "OUT.patch",                                              \
+                   "write the difference as a patch, for rmg apply")
 int rmg_ls_of(struct cli *cli, const struct format_graph *graph, const char *path);
 int rmg_cat_of(struct cli *cli, const struct format_graph *graph, const char *path);
 int rmg_diff_of(struct cli *cli, const struct format_graph graph[2]);

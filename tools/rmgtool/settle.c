@@ -4,6 +4,8 @@
 
 #include "base/check.h"
 
+const char *const settle_sides[] = {"ours", "theirs", NULL};
+
 /* ---- joins ---- */
 
 static enum rmg_join join_of(void *user, const struct jit_id *type, const char *name,

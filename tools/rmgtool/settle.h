@@ -7,6 +7,15 @@
 #include "tools/formats/choices.h"
 #include "tools/rmgtool/delta.h"
 
+extern const char *const settle_sides[];
+/* The options that settle_begin() and settle_conflicts() read. sides: who ours and theirs are. */
+#define SETTLE_OPTIONS(sides)                                                                      \
+    CLI_OPTION(CLI_CHOICE, "strategy", 's', "SIDE",                                                \
+               sides ": who wins where both changed something", .choices = settle_sides),          \
+        CLI_OPTION(CLI_TEXT, "choices", 'c', "FILE", "settle conflicts as this file says"),        \
+        CLI_OPTION(CLI_TEXT, "write-choices", 'w', "FILE",                                         \
+                   "write the conflicts to a file to be filled in")
+
 struct settle {
     struct cli *cli;
     struct choices choices;

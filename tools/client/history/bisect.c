@@ -16,12 +16,8 @@
 #define SKIP_EXIT 125
 
 const struct cli_option jitos_bisect_options[] = {
-    {.name = "data",
-     .letter = 'd',
-     .type = CLI_TEXT,
-     .metavar = "DIR",
-     .fallback = ".",
-     .help = "the data folder; what is known so far is kept in it"},
+    CLI_OPTION(CLI_TEXT, "data", 'd', "DIR", "the data folder; what is known so far is kept in it",
+               .fallback = "."),
     {.name = NULL},
 };
 

@@ -12,17 +12,11 @@
 
 const struct cli_option jitos_checkpoint_options[] = {
     JITOS_DATA,
-    {.name = "name",
-     .letter = 'm',
-     .type = CLI_TEXT,
-     .metavar = "NAME",
-     .help = "call it so: 1 to 64 letters, digits, dots, underscores and dashes"},
-    {.name = "export",
-     .letter = 'e',
-     .type = CLI_TEXT,
-     .metavar = "FILE",
-     .help = "write it to one file as well, for another machine"},
-    {.name = "list", .letter = 'l', .type = CLI_FLAG, .help = "list what is kept; make none"},
+    CLI_OPTION(CLI_TEXT, "name", 'm', "NAME",
+               "call it so: 1 to 64 letters, digits, dots, underscores and dashes"),
+    CLI_OPTION(CLI_TEXT, "export", 'e', "FILE",
+               "write it to one file as well, for another machine"),
+    CLI_OPTION(CLI_FLAG, "list", 'l', NULL, "list what is kept; make none"),
     {.name = NULL},
 };
 

@@ -16,36 +16,24 @@
 #include "tools/client/jitos.h"
 
 #define NAME                                                                                       \
-    {                                                                                              \
-        .name = "name", .letter = 'm', .type = CLI_TEXT, .metavar = "NAME",                        \
-        .help = "call the branch so: letters, digits, dots, underscores and dashes"                \
-    }
+    CLI_OPTION(CLI_TEXT, "name", 'm', "NAME",                                                      \
+               "call the branch so: letters, digits, dots, underscores and dashes")
 
 const struct cli_option jitos_fork_options[] = {
     JITOS_DATA,
     NAME,
-    {.name = "into",
-     .letter = 'i',
-     .type = CLI_TEXT,
-     .metavar = "DIR",
-     .help = "in place of a branch, a data folder elsewhere; it must be new or empty"},
-    {.name = "set",
-     .type = CLI_LIST,
-     .metavar = "K=V",
-     .help = "another value for a parameter: p=0.3, or infect.p=0.3 for one rule"},
-    {.name = "seed",
-     .letter = 's',
-     .type = CLI_NUMBER,
-     .metavar = "S",
-     .help = "another seed for every draw and order from here on"},
+    CLI_OPTION(CLI_TEXT, "into", 'i', "DIR",
+               "in place of a branch, a data folder elsewhere; it must be new or empty"),
+    CLI_OPTION(CLI_LIST, "set", 0, "K=V",
+               "another value for a parameter: p=0.3, or infect.p=0.3 for one rule"),
+    CLI_OPTION(CLI_NUMBER, "seed", 's', "S", "another seed for every draw and order from here on"),
     {.name = NULL},
 };
 
 const struct cli_option jitos_branch_options[] = {
     JITOS_DATA,
-    {.name = "switch",
-     .type = CLI_FLAG,
-     .help = "make NAME the branch that --data DIR means from now on"},
+    CLI_OPTION(CLI_FLAG, "switch", 0, NULL,
+               "make NAME the branch that --data DIR means from now on"),
     {.name = NULL},
 };
 

@@ -17,26 +17,15 @@
 #include "tools/client/jitos.h"
 
 const struct cli_option jitos_gc_options[] = {
-    {.name = "data",
-     .letter = 'd',
-     .type = CLI_TEXT,
-     .metavar = "DIR",
-     .fallback = ".",
-     .help = "the data folder; nobody may run it meanwhile"},
-    {.name = "keep",
-     .letter = 'k',
-     .type = CLI_NUMBER,
-     .metavar = "N",
-     .max = 1000000,
-     .help = "of checkpoints without a name only the newest N stay (default: all)"},
-    {.name = "log",
-     .letter = 'l',
-     .type = CLI_FLAG,
-     .help = "and the log before the oldest checkpoint that stays: the history then begins there"},
-    {.name = "dry-run",
-     .letter = 'n',
-     .type = CLI_FLAG,
-     .help = "say what would go, change nothing"},
+    CLI_OPTION(CLI_TEXT, "data", 'd', "DIR", "the data folder; nobody may run it meanwhile",
+               .fallback = "."),
+    CLI_OPTION(CLI_NUMBER, "keep", 'k', "N",
+               "of checkpoints without a name only the newest N stay (default: all)",
+               .max = 1000000),
+    CLI_OPTION(
+        CLI_FLAG, "log", 'l', NULL,
+        "and the log before the oldest checkpoint that stays: the history then begins there"),
+    CLI_OPTION(CLI_FLAG, "dry-run", 'n', NULL, "say what would go, change nothing"),
     {.name = NULL},
 };
 

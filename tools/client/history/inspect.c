@@ -9,11 +9,7 @@
 
 #define PATH_MAX_SIZE 4096u
 
-#define LIMIT                                                                                      \
-    {                                                                                              \
-        .name = "limit", .letter = 'n', .type = CLI_NUMBER, .metavar = "N", .fallback = "1000",    \
-        .help = "show N; 0 shows all"                                                              \
-    }
+#define LIMIT CLI_OPTION(CLI_NUMBER, "limit", 'n', "N", "show N; 0 shows all", .fallback = "1000")
 
 const struct cli_option jitos_inspect_options[] = {
     JITOS_DATA, LIMIT, RMG_LS_OPTIONS, RMG_CAT_OPTIONS, {.name = NULL},
@@ -22,26 +18,16 @@ const struct cli_option jitos_inspect_options[] = {
 const struct cli_option jitos_query_options[] = {
     JITOS_DATA,
     LIMIT,
-    {.name = "in",
-     .letter = 'i',
-     .type = CLI_TEXT,
-     .metavar = "PATH",
-     .fallback = "/world",
-     .help = "the instance; /time and /time/TICK are the history"},
-    {.name = "at",
-     .type = CLI_TEXT,
-     .metavar = "REV",
-     .help = "the state at this tick, in place of the newest"},
+    CLI_OPTION(CLI_TEXT, "in", 'i', "PATH", "the instance; /time and /time/TICK are the history",
+               .fallback = "/world"),
+    CLI_OPTION(CLI_TEXT, "at", 0, "REV", "the state at this tick, in place of the newest"),
     RMG_QUERY_OPTIONS,
     {.name = NULL},
 };
 
 const struct cli_option jitos_diff_options[] = {
     JITOS_DATA,
-    {.name = "with",
-     .type = CLI_TEXT,
-     .metavar = "DIR",
-     .help = "B is a tick of this folder or branch"},
+    CLI_OPTION(CLI_TEXT, "with", 0, "DIR", "B is a tick of this folder or branch"),
     RMG_DIFF_OPTIONS,
     {.name = NULL},
 };

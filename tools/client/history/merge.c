@@ -9,37 +9,12 @@
 #include "tools/client/jitos.h"
 #include "tools/rmgtool/settle.h"
 
-static const char *const sides[] = {"ours", "theirs", NULL};
-
 const struct cli_option jitos_merge_options[] = {
-    {.name = "data",
-     .letter = 'd',
-     .type = CLI_TEXT,
-     .metavar = "DIR",
-     .fallback = ".",
-     .help = "the data folder that REV is of"},
-    {.name = "into",
-     .letter = 'i',
-     .type = CLI_TEXT,
-     .metavar = "BRANCH",
-     .help = "a branch, main, or the path of another data folder (with a /)"},
-    {.name = "dry-run", .letter = 'n', .type = CLI_FLAG, .help = "say what would come of it"},
-    {.name = "strategy",
-     .letter = 's',
-     .type = CLI_CHOICE,
-     .metavar = "SIDE",
-     .choices = sides,
-     .help = "ours (BRANCH) or theirs (REV): who wins where both changed something"},
-    {.name = "choices",
-     .letter = 'c',
-     .type = CLI_TEXT,
-     .metavar = "FILE",
-     .help = "settle conflicts as this file says"},
-    {.name = "write-choices",
-     .letter = 'w',
-     .type = CLI_TEXT,
-     .metavar = "FILE",
-     .help = "write the conflicts to a file to be filled in"},
+    CLI_OPTION(CLI_TEXT, "data", 'd', "DIR", "the data folder that REV is of", .fallback = "."),
+    CLI_OPTION(CLI_TEXT, "into", 'i', "BRANCH",
+               "a branch, main, or the path of another data folder (with a /)"),
+    CLI_OPTION(CLI_FLAG, "dry-run", 'n', NULL, "say what would come of it"),
+    SETTLE_OPTIONS("ours (BRANCH) or theirs (REV)"),
     {.name = NULL},
 };
 

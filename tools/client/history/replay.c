@@ -20,25 +20,14 @@ static const char *const ways[] = {"patches", "rules", "workers", NULL};
 
 const struct cli_option jitos_replay_options[] = {
     JITOS_DATA,
-    {.name = "by",
-     .letter = 'b',
-     .type = CLI_CHOICE,
-     .metavar = "WAY",
-     .fallback = "patches",
-     .choices = ways,
-     .help = "patches (what each tick changed is applied), rules (each request is judged and "
-             "carried out again), workers (the processes run again)"},
-    {.name = "jobs",
-     .letter = 'j',
-     .type = CLI_NUMBER,
-     .metavar = "N",
-     .fallback = "1",
-     .min = 1,
-     .max = SHELL_POOL_THREADS_MAX,
-     .help = "engine threads for rules and workers; never changes a hash"},
-    {.name = "verify",
-     .type = CLI_FLAG,
-     .help = "as without it: from nothing, every root compared"},
+    CLI_OPTION(CLI_CHOICE, "by", 'b', "WAY",
+               "patches (what each tick changed is applied), rules (each request is judged and "
+               "carried out again), workers (the processes run again)",
+               .fallback = "patches", .choices = ways),
+    CLI_OPTION(CLI_NUMBER, "jobs", 'j', "N",
+               "engine threads for rules and workers; never changes a hash", .fallback = "1",
+               .min = 1, .max = SHELL_POOL_THREADS_MAX),
+    CLI_OPTION(CLI_FLAG, "verify", 0, NULL, "as without it: from nothing, every root compared"),
     {.name = NULL},
 };
 

@@ -14,14 +14,9 @@
 
 const struct cli_option jitos_why_options[] = {
     JITOS_DATA,
-    {.name = "depth",
-     .type = CLI_NUMBER,
-     .metavar = "N",
-     .fallback = "5",
-     .min = 1,
-     .max = 1000,
-     .help = "go back over so many requests one after another"},
-    {.name = "dot", .type = CLI_FLAG, .help = "a picture for Graphviz on stdout"},
+    CLI_OPTION(CLI_NUMBER, "depth", 0, "N", "go back over so many requests one after another",
+               .fallback = "5", .min = 1, .max = 1000),
+    CLI_OPTION(CLI_FLAG, "dot", 0, NULL, "a picture for Graphviz on stdout"),
     {.name = NULL},
 };
 

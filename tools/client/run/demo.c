@@ -15,6 +15,18 @@
 
 #define FOLDERS 3
 
+const struct cli_option jitos_demo_options[] = {
+    CLI_OPTION(CLI_NUMBER, "ticks", 't', "N", "ticks of each run", .fallback = "200", .min = 4),
+    CLI_OPTION(CLI_NUMBER, "seed", 's', "S", "of every draw and order, and of the instant of death",
+               .fallback = "7"),
+    CLI_OPTION(CLI_NUMBER, "workers", 'w', "N", "sandboxed workers", .fallback = "4", .min = 1,
+               .max = 64),
+    CLI_OPTION(CLI_NUMBER, "jobs", 'j', "N", "engine threads; never changes a hash",
+               .fallback = "1", .min = 1, .max = 256),
+    CLI_OPTION(CLI_TEXT, "keep", 0, "DIR", "keep the data folders in DIR, which must not exist"),
+    {.name = NULL},
+};
+
 struct demo {
     struct cli *cli;
     struct temporary temporary; /* without --keep */

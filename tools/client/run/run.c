@@ -11,6 +11,33 @@
 #include "tools/client/run/runner.h"
 #include "tools/client/temporary.h"
 
+static const char *const durabilities[] = {"tick", "group", "none", NULL};
+
+const struct cli_option jitos_run_options[] = {
+    CLI_OPTION(CLI_NUMBER, "ticks", 't', "N",
+               "the tick to reach; a folder that is there already ends at once", .fallback = "100"),
+    CLI_OPTION(CLI_NUMBER, "seed", 's', "S",
+               "of every draw and order; the same seed gives the same run", .fallback = "1"),
+    CLI_OPTION(CLI_LIST, "param", 'p', "K=V",
+               "another value for a parameter than FILE says: p=0.3, or infect.p=0.3"),
+    CLI_OPTION(CLI_TEXT, "data", 'd', "DIR",
+               "the data folder; without it a temporary one, removed at the end"),
+    CLI_OPTION(CLI_NUMBER, "jobs", 'j', "N", "engine threads; never changes a hash",
+               .fallback = "1", .min = 1, .max = 256),
+    CLI_OPTION(CLI_CHOICE, "durability", 0, "MODE",
+               "when a tick counts as done: tick (on the disk, at once), group (on the disk, "
+               "with others), none (the disk is not waited for)",
+               .fallback = "tick", .choices = durabilities),
+    CLI_OPTION(CLI_NUMBER, "hang-wall", 0, "SECONDS",
+               "a worker that takes longer for a tick hangs: exit 7, or its policy (default 60)",
+               .max = 86400),
+    CLI_OPTION(CLI_FLAG, "dry-run", 0, NULL,
+               "run nothing: say which runs of FILE would be denied, and why; exit 1 if any"),
+    CLI_OPTION(CLI_NUMBER, "die-at-log-offset", 0, "B",
+               "for tests: the supervisor dies in the middle of the log write that reaches byte B"),
+    {.name = NULL},
+};
+
 /* ---- what the folder's system was made from ---- */
 
 /* SOURCE in the data folder: hashes of the file and the genesis, so that another file, input or
