@@ -22,7 +22,8 @@ bin_PROGRAMS += %D%/jitos
 # Systems that run.
 %C%_jitos_SOURCES += %D%/client/run/demo.c %D%/client/run/genesis.c %D%/client/run/genesis.h \
 	%D%/client/run/rules.c %D%/client/run/run.c %D%/client/run/runner.c %D%/client/run/runner.h \
-	%D%/client/run/sweep.c %D%/client/run/sweep_plan.c %D%/client/run/sweep_plan.h
+	%D%/client/run/sweep.c %D%/client/run/sweep_plan.c %D%/client/run/sweep_plan.h \
+	%D%/client/run/sweep_priv.h %D%/client/run/sweep_result.c %D%/client/run/sweep_row.c
 # Histories and states out of them.
 %C%_jitos_SOURCES += %D%/client/history/ancestry.c %D%/client/history/ancestry.h \
 	%D%/client/history/bisect.c %D%/client/history/branches.c %D%/client/history/branches.h \
