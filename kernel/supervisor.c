@@ -10,6 +10,7 @@
 
 #include "base/check.h"
 #include "kernel/core/image.h"
+#include "kernel/forward.h"
 #include "kernel/log/io_ring.h"
 #include "kernel/supervisor_priv.h"
 #include "proc/host/fence.h"
@@ -570,6 +571,25 @@ static enum jit_err make_loop(struct shell_supervisor *s, char *message, size_t 
     return err;
 }
 
+/* Before the fence: another system is opened beside this one. On error nothing is left open. */
+static enum jit_err bring_forward(struct shell_supervisor *s, char *message, size_t size)
+{
+    const struct shell_forward_options options = {.path = s->options.data,
+                                                  .system = &s->system,
+                                                  .nursery = &s->nursery,
+                                                  .hang_cpu_ns = s->options.hang_cpu_ns,
+                                                  .hang_wall_ns = s->options.hang_wall_ns,
+                                                  .stop_fd = &s->options.stop_fd};
+    enum jit_err err = shell_forward(s->heap, &options, &s->run_again, message, size);
+    if (err != JIT_OK) {
+        shell_system_close(&s->system);
+    }
+    if (err != JIT_OK && message[0] == '\0') {
+        snprintf(message, size, "processes could not be run again: %s", jit_err_text(err));
+    }
+    return err;
+}
+
 enum jit_err shell_supervisor_new(struct jit_heap *heap,
                                   const struct shell_supervisor_options *options,
                                   struct shell_supervisor **out, char *message, size_t message_size)
@@ -601,6 +621,8 @@ enum jit_err shell_supervisor_new(struct jit_heap *heap,
         err = shell_system_open(&s->system, heap, &system);
         if (err != JIT_OK) {
             snprintf(message, message_size, "%s", s->system.message);
+        } else {
+            err = bring_forward(s, message, message_size);
         }
     }
     if (err != JIT_OK) {
@@ -701,4 +723,9 @@ void shell_supervisor_free(struct shell_supervisor *s)
 const struct shell_system *shell_supervisor_system(const struct shell_supervisor *s)
 {
     return &s->system;
+}
+
+uint64_t shell_supervisor_run_again(const struct shell_supervisor *s)
+{
+    return s->run_again;
 }

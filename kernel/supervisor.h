@@ -39,5 +39,7 @@ void shell_supervisor_free(struct shell_supervisor *supervisor);
 
 /* What recovery found, for the first lines on stderr. */
 const struct shell_system *shell_supervisor_system(const struct shell_supervisor *supervisor);
+/* Ticks that processes with `replay rerun` have made again, and they came out the same. */
+uint64_t shell_supervisor_run_again(const struct shell_supervisor *supervisor);
 
 #endif

@@ -63,6 +63,7 @@ struct shell_supervisor {
     struct jit_heap *heap;
     struct shell_supervisor_options options;
     struct shell_system system;
+    uint64_t run_again; /* ticks, by processes that say so, when it came back */
     struct audit audit;
     bool audited;            /* it says that we serve the folder */
     struct kern_core *core;  /* NULL before the genesis */

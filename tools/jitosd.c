@@ -321,7 +321,7 @@ static const char *find_program(const struct program *program, char *space, size
     return program->installed;
 }
 
-static void say_recovered(const struct shell_system *system)
+static void say_recovered(const struct shell_system *system, uint64_t run_again)
 {
     const struct log_report *report = &system->report;
     if (report->created || !shell_system_ready(system)) {
@@ -339,6 +339,13 @@ static void say_recovered(const struct shell_system *system)
     } else {
         fprintf(stderr, "jitosd: recovered %llu ticks from the log, every root compared\n",
                 (unsigned long long)(report->tick_end - 1));
+    }
+    if (run_again > 0) {
+        fprintf(
+            stderr,
+            "jitosd: processes with `replay rerun` were run again over %llu ticks, every request "
+            "and graph compared\n",
+            (unsigned long long)run_again);
     }
     if (report->torn) {
         fprintf(stderr,
@@ -392,7 +399,7 @@ static int serve(struct arguments *a)
         return exit_code(err);
     }
     if (!a->quiet) {
-        say_recovered(shell_supervisor_system(supervisor));
+        say_recovered(shell_supervisor_system(supervisor), shell_supervisor_run_again(supervisor));
     }
     if (a->ready_fd >= 0) {
         bool heard = write(a->ready_fd, "r", 1) == 1;

@@ -15,7 +15,7 @@ static uint32_t slot_of(const struct kern_core *core, const struct kern_source *
                         const struct kern_pending *pending)
 {
     uint32_t node = SYS_CAP_NONE;
-    if (source->again || core->replayed ||
+    if (source->again || core->processes[source->process].replayed ||
         sys_caps_lookup(core->sec->caps, source->process, pending->cap_slot,
                         pending->cap_generation, &node) == JIT_OK) {
         return pending->cap_slot;
@@ -98,7 +98,7 @@ static enum jit_err gather(struct kern_core *core, uint32_t *count)
         const struct kern_process *process = &core->processes[p];
         for (size_t i = 0; err == JIT_OK && i < process->pending_count; i++, at++) {
             struct kern_pending *pending = &process->pending[i];
-            if (core->replayed) {
+            if (process->replayed) {
                 settle_generation(core, p, pending);
             }
             const struct kern_source source = {.process = p, .pending = (uint32_t)i};

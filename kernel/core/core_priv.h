@@ -56,6 +56,7 @@ struct kern_lineage {
 struct kern_process {
     const struct kern_process_config *config;
     enum kern_process_state state;
+    bool replayed; /* its requests come from a log: a slot means what it holds in the tick */
     struct sys_ring_host ring;
     const uint8_t *graph;
     uint64_t graph_size; /* what it was given, whole pages */
@@ -136,7 +137,6 @@ struct kern_core {
     uint64_t durable; /* known to be on disk */
     uint64_t target;  /* of the last RUN */
     bool paused;
-    bool replayed; /* its requests come from a log: a slot means what it holds in the tick */
     struct kern_deviations deviations;
     bool finish; /* a step found that every process is done: commit at its end */
     enum kern_phase phase;

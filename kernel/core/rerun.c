@@ -3,65 +3,19 @@
 #include <stdio.h>
 
 #include "base/check.h"
-#include "kernel/core/core_priv.h"
-#include "rmg/engine/request.h"
+#include "kernel/core/rerun_priv.h"
 
 /* The core's workers are played: each is told to begin the tick as ever, and then posts what the
  * log says that it asked for, or meets the end that the log says it met. */
-
-#define GRAPH_BYTES                                                                                \
-    ((uint64_t)JIT_REQUEST_BYTES_MAX) /* for requests that do not fit a slot, of all players */
-
-struct player {
-    uint8_t *memory; /* its ring */
-    struct sys_ring_guest ring;
-    bool open;
-    uint32_t first; /* of its requests in the sorted list, this tick */
-    uint32_t count;
-    uint32_t posted;   /* since the core looked last */
-    uint64_t far_used; /* likewise */
-    bool hung, killed; /* it has happened, this tick */
-};
-
-struct wanted { /* what an action wants done */
-    enum kern_action_kind kind;
-    uint32_t process;
-    uint64_t tick;
-};
-
-struct kern_rerun {
-    struct jit_heap *heap;
-    struct kern_core_options options;
-    struct kern_core *core;
-    struct player *players;
-    uint32_t player_count;
-    uint32_t *by_id; /* players, ascending by the id of their process */
-    uint8_t *graph;
-
-    struct wanted *wanted; /* a queue */
-    size_t wanted_count, wanted_capacity, wanted_next;
-
-    /* The record being made again. */
-    struct kern_record_view view;
-    struct rmg_asked *asked; /* by player */
-    size_t asked_capacity;
-    struct owned { /* the same in the log's order */
-        struct rmg_asked asked;
-        uint32_t player; /* player_count: the kernel itself, from what waits */
-    } * owned;
-    size_t owned_capacity;
-    bool made;
-    enum jit_err err; /* of what a step brought */
-    struct jit_id commit;
-    struct jit_id root;
-    char what[600];
-};
 
 /* ---- life ---- */
 
 static void players_free(struct kern_rerun *rerun)
 {
     for (uint32_t p = 0; rerun->players != NULL && p < rerun->player_count; p++) {
+        if (rerun->players[p].real) {
+            kern_rerun_real_end(rerun, p);
+        }
         rerun->heap->free(rerun->heap, rerun->players[p].memory);
     }
     rerun->heap->free(rerun->heap, rerun->players);
@@ -126,7 +80,6 @@ static enum jit_err core_new(struct kern_rerun *rerun, const char **where)
     if (err != JIT_OK) {
         return err;
     }
-    rerun->core->replayed = true;
     return players_new(rerun);
 }
 
@@ -141,7 +94,7 @@ enum jit_err kern_rerun_new(const struct kern_core_options *options, struct kern
     }
     rerun->heap = options->heap;
     rerun->options = *options;
-    rerun->graph = jit_heap_zalloc(rerun->heap, 1, GRAPH_BYTES);
+    rerun->graph = jit_heap_zalloc(rerun->heap, 1, RERUN_GRAPH_BYTES);
     enum jit_err err = rerun->graph == NULL ? JIT_ENOMEM : core_new(rerun, where);
     if (err != JIT_OK) {
         kern_rerun_free(rerun);
@@ -166,6 +119,12 @@ void kern_rerun_free(struct kern_rerun *rerun)
     heap->free(heap, rerun);
 }
 
+void kern_rerun_give_hands(struct kern_rerun *rerun, const struct kern_rerun_hands *hands)
+{
+    rerun->hands = *hands;
+    rerun->has_hands = true;
+}
+
 const char *kern_rerun_what(const struct kern_rerun *rerun)
 {
     return rerun->what;
@@ -188,7 +147,7 @@ uint64_t kern_rerun_tick_now(const struct kern_rerun *rerun)
 
 /* ---- what came out ---- */
 
-static void fail(struct kern_rerun *rerun, enum jit_err err, const char *what)
+void kern_rerun_fail(struct kern_rerun *rerun, enum jit_err err, const char *what)
 {
     if (rerun->err == JIT_OK) {
         rerun->err = err;
@@ -200,9 +159,15 @@ static void fail(struct kern_rerun *rerun, enum jit_err err, const char *what)
 static void tell_difference(struct kern_rerun *rerun, const struct kern_log_record *made)
 {
     struct kern_record_view now;
-    char text[256] = "the rules write something else than the log has";
+    char text[600];
+    snprintf(text, sizeof text, "%s something else than the log has",
+             rerun->has_hands ? "what is run again makes" : "the rules write");
     if (kern_record_decode(made->payload, made->payload_size, &now) != JIT_OK) {
-        fail(rerun, JIT_EDIVERGED, text);
+        kern_rerun_fail(rerun, JIT_EDIVERGED, text);
+        return;
+    }
+    if (kern_rerun_real_differs(rerun, &now, text, sizeof text)) {
+        kern_rerun_fail(rerun, JIT_EDIVERGED, text);
         return;
     }
     uint64_t count = now.request_count < rerun->view.request_count ? now.request_count
@@ -225,7 +190,7 @@ static void tell_difference(struct kern_rerun *rerun, const struct kern_log_reco
             break;
         }
     }
-    fail(rerun, JIT_EDIVERGED, text);
+    kern_rerun_fail(rerun, JIT_EDIVERGED, text);
 }
 
 static void compare(struct kern_rerun *rerun, const struct kern_log_record *made)
@@ -234,6 +199,8 @@ static void compare(struct kern_rerun *rerun, const struct kern_log_record *made
     if (!jit_id_equal(&made->commit, &rerun->commit) ||
         !jit_id_equal(&made->state_root, &rerun->root)) {
         tell_difference(rerun, made);
+    } else {
+        kern_rerun_real_compare(rerun, made);
     }
 }
 
@@ -244,15 +211,15 @@ static void want(struct kern_rerun *rerun, const struct kern_action *action)
     void *data = rerun->wanted;
     if (jit_heap_grow(rerun->heap, &data, &rerun->wanted_capacity, rerun->wanted_count + 1,
                       sizeof *rerun->wanted) != 0) {
-        fail(rerun, JIT_ENOMEM, "out of memory");
+        kern_rerun_fail(rerun, JIT_ENOMEM, "out of memory");
         return;
     }
     rerun->wanted = data;
-    rerun->wanted[rerun->wanted_count++] =
-        (struct wanted){.kind = action->kind, .process = action->process, .tick = action->tick};
+    rerun->wanted[rerun->wanted_count++] = (struct rerun_wanted){
+        .kind = action->kind, .process = action->process, .tick = action->tick};
 }
 
-static void step(struct kern_rerun *rerun, const struct kern_event *event)
+void kern_rerun_step(struct kern_rerun *rerun, const struct kern_event *event)
 {
     struct kern_event next = *event;
     struct kern_update update = {.again = true};
@@ -265,15 +232,24 @@ static void step(struct kern_rerun *rerun, const struct kern_event *event)
                 compare(rerun, &action->record);
                 break;
             case KERN_DO_STOP:
-                fail(rerun, action->code == 8 ? action->err : JIT_EDIVERGED, action->text);
+                kern_rerun_fail(rerun, action->code == 8 ? action->err : JIT_EDIVERGED,
+                                action->text);
                 break;
             case KERN_DO_SPAWN:
             case KERN_DO_KILL:
             case KERN_DO_WATCH:
                 want(rerun, action);
                 break;
+            case KERN_DO_WAKE:
+                if (rerun->players[action->process].real) {
+                    rerun->hands.wake(rerun->hands.user, action->process);
+                }
+                break;
+            case KERN_DO_GROW:
+                rerun->players[action->process].grow = action->bytes;
+                break;
             default:
-                break; /* nobody sleeps, asks for memory, or is told */
+                break; /* nobody is told */
             }
         }
         next = (struct kern_event){.kind = KERN_EVENT_CONTINUE};
@@ -282,8 +258,8 @@ static void step(struct kern_rerun *rerun, const struct kern_event *event)
 
 static void step_for(struct kern_rerun *rerun, enum kern_event_kind kind, uint32_t process)
 {
-    step(rerun,
-         &(struct kern_event){.kind = kind, .process = process, .text = "as the log has it"});
+    kern_rerun_step(
+        rerun, &(struct kern_event){.kind = kind, .process = process, .text = "as the log has it"});
 }
 
 /* ---- a player's turn ---- */
@@ -303,28 +279,33 @@ static void no_wake(void *user, uint32_t *word)
 
 static void start(struct kern_rerun *rerun, uint32_t index)
 {
-    struct player *player = &rerun->players[index];
+    struct rerun_player *player = &rerun->players[index];
     struct sys_boot_spec spec;
+    if (kern_rerun_is_real(rerun, index)) {
+        kern_rerun_real_start(rerun, index);
+        return;
+    }
     if (kern_core_boot(rerun->core, index, &spec) != JIT_OK) {
-        fail(rerun, JIT_ENOMEM, "out of memory");
+        kern_rerun_fail(rerun, JIT_ENOMEM, "out of memory");
         return;
     }
     if (player->open) {
         memset(player->memory, 0, SYS_RING_BYTES);
     }
     player->open = false;
+    rerun->core->processes[index].replayed = true;
     const struct sys_ring_memory memory = {.base = player->memory, .size = SYS_RING_BYTES};
     player->ring = (struct sys_ring_guest){.memory = memory, .wait = no_wait, .wake = no_wake};
-    step(rerun, &(struct kern_event){.kind = KERN_EVENT_SPAWNED,
-                                     .process = index,
-                                     .ring = memory,
-                                     .graph = rerun->graph,
-                                     .graph_size = GRAPH_BYTES,
-                                     .graph_size_max = GRAPH_BYTES});
+    kern_rerun_step(rerun, &(struct kern_event){.kind = KERN_EVENT_SPAWNED,
+                                                .process = index,
+                                                .ring = memory,
+                                                .graph = rerun->graph,
+                                                .graph_size = RERUN_GRAPH_BYTES,
+                                                .graph_size_max = RERUN_GRAPH_BYTES});
 }
 
-static bool has_event(const struct kern_rerun *rerun, uint32_t player,
-                      enum kern_record_event_kind kind, int32_t *status)
+bool kern_rerun_has(const struct kern_rerun *rerun, uint32_t player,
+                    enum kern_record_event_kind kind, int32_t *status)
 {
     for (uint64_t i = 0; i < rerun->view.event_count; i++) {
         struct kern_record_event event;
@@ -340,7 +321,7 @@ static bool has_event(const struct kern_rerun *rerun, uint32_t player,
 /* Let the core take what was posted. False: it does not take any more of this player's. */
 static bool hand_over(struct kern_rerun *rerun, uint32_t index)
 {
-    struct player *player = &rerun->players[index];
+    struct rerun_player *player = &rerun->players[index];
     step_for(rerun, KERN_EVENT_BELL, index);
     player->posted = 0;
     player->far_used = 0;
@@ -350,13 +331,13 @@ static bool hand_over(struct kern_rerun *rerun, uint32_t index)
 /* Room for a request of so many bytes; NULL: none. */
 static uint8_t *room(struct kern_rerun *rerun, uint32_t index, uint32_t call, size_t size)
 {
-    struct player *player = &rerun->players[index];
+    struct rerun_player *player = &rerun->players[index];
     size_t rounded = (size + 7) & ~(size_t)7;
-    if (rounded > GRAPH_BYTES) {
-        fail(rerun, JIT_EFORMAT, "a request in the log is larger than a request can be");
+    if (rounded > RERUN_GRAPH_BYTES) {
+        kern_rerun_fail(rerun, JIT_EFORMAT, "a request in the log is larger than a request can be");
         return NULL;
     }
-    if ((player->posted == SYS_REQUEST_SLOTS || rounded > GRAPH_BYTES - player->far_used) &&
+    if ((player->posted == SYS_REQUEST_SLOTS || rounded > RERUN_GRAPH_BYTES - player->far_used) &&
         !hand_over(rerun, index)) {
         return NULL;
     }
@@ -371,7 +352,7 @@ static uint8_t *room(struct kern_rerun *rerun, uint32_t index, uint32_t call, si
     return rerun->graph + slot->body.far.at;
 }
 
-static void post(struct player *player)
+static void post(struct rerun_player *player)
 {
     sys_ring_guest_post(&player->ring);
     player->posted++;
@@ -414,7 +395,8 @@ static bool post_request(struct kern_rerun *rerun, uint32_t index, const struct 
     /* One that named by a number what is not there is logged without either, and asks so again. */
     if ((!nothing && (apply.rule == SYS_NONE || instance == process->instance_count)) ||
         asked->id_count > JIT_PATTERN_ELEMENTS_MAX) {
-        fail(rerun, JIT_EDIVERGED, "a request in the log names what its process does not run");
+        kern_rerun_fail(rerun, JIT_EDIVERGED,
+                        "a request in the log names what its process does not run");
         return false;
     }
     uint8_t *at =
@@ -447,7 +429,7 @@ static bool post_asks(struct kern_rerun *rerun, uint32_t index)
 /* All it asked for, and done. */
 static void work(struct kern_rerun *rerun, uint32_t index, bool exits, int32_t status)
 {
-    struct player *player = &rerun->players[index];
+    struct rerun_player *player = &rerun->players[index];
     struct sys_receipt receipt;
     while (sys_ring_guest_receipt(&player->ring, &receipt)) {
     }
@@ -483,43 +465,51 @@ static bool exhausted(const struct kern_process *process, uint64_t tick)
 /* It was told to begin the tick. */
 static void play(struct kern_rerun *rerun, uint32_t index)
 {
-    struct player *player = &rerun->players[index];
+    struct rerun_player *player = &rerun->players[index];
     const struct kern_process *process = &rerun->core->processes[index];
     int32_t status = 0;
     if (process->state != KERN_PROCESS_RUNNING) {
         return;
     }
-    if (!player->open) {
+    if (player->real && !kern_rerun_is_real(rerun, index)) {
+        kern_rerun_real_end(rerun, index); /* the log has its end in this tick */
+    } else if (player->real) {
+        kern_rerun_real_work(rerun, index);
+        return;
+    } else if (!player->open) {
         if (sys_ring_guest_open(&player->ring) != JIT_OK) {
-            fail(rerun, JIT_EDIVERGED, "a ring was not laid out");
+            kern_rerun_fail(rerun, JIT_EDIVERGED, "a ring was not laid out");
             return;
         }
         player->open = true;
     }
-    bool failed = has_event(rerun, index, KERN_HAPPENED_FAILED, &status);
-    if (has_event(rerun, index, KERN_HAPPENED_HUNG, &status) && !player->hung) {
+    bool failed = kern_rerun_has(rerun, index, KERN_HAPPENED_FAILED, &status);
+    if (kern_rerun_has(rerun, index, KERN_HAPPENED_HUNG, &status) && !player->hung) {
         /* Deaths that were repaired are in no log: as many as its last one needs. */
         bool early = failed && !exhausted(process, rerun->core->tick + 1);
         player->hung = !early;
         step_for(rerun, early ? KERN_EVENT_EXITED : KERN_EVENT_HUNG, index);
     } else if (failed) {
         step_for(rerun, KERN_EVENT_EXITED, index);
-    } else if (has_event(rerun, index, KERN_HAPPENED_KILL, &status)) {
+    } else if (kern_rerun_has(rerun, index, KERN_HAPPENED_KILL, &status)) {
         player->killed = true;
         step_for(rerun, KERN_EVENT_KILL, index);
     } else {
-        bool exits = has_event(rerun, index, KERN_HAPPENED_EXIT, &status);
+        bool exits = kern_rerun_has(rerun, index, KERN_HAPPENED_EXIT, &status);
         work(rerun, index, exits, status);
     }
 }
 
 static void die(struct kern_rerun *rerun, uint32_t index)
 {
-    struct player *player = &rerun->players[index];
+    struct rerun_player *player = &rerun->players[index];
     int32_t status = 0;
+    if (player->real) {
+        kern_rerun_real_end(rerun, index);
+    }
     step_for(rerun, KERN_EVENT_EXITED, index);
     if (player->hung && !player->killed && !rerun->made &&
-        has_event(rerun, index, KERN_HAPPENED_KILL, &status)) {
+        kern_rerun_has(rerun, index, KERN_HAPPENED_KILL, &status)) {
         player->killed = true;
         step_for(rerun, KERN_EVENT_KILL, index);
     }
@@ -549,7 +539,7 @@ static enum jit_err take_out_waiting(struct kern_rerun *rerun, size_t count)
     for (size_t w = 0; err == JIT_OK && w < core->again_count; w++) {
         const struct kern_again *again = &core->again[w];
         for (size_t i = 0; i < count; i++) {
-            struct owned *owned = &rerun->owned[i];
+            struct rerun_owned *owned = &rerun->owned[i];
             if (owned->player == again->process &&
                 same_request(again, &owned->asked, &core->processes[again->process])) {
                 owned->player = rerun->player_count;
@@ -582,13 +572,14 @@ static enum jit_err read_requests(struct kern_rerun *rerun)
     }
     rerun->owned = owned;
     for (; count < view->request_count; count++) {
-        struct owned *one = &rerun->owned[count];
+        struct rerun_owned *one = &rerun->owned[count];
         if (rmg_asked_next(&cur, &one->asked) != JIT_OK) {
             return JIT_EFORMAT;
         }
         one->player = find(rerun, &one->asked.process);
         if (one->player == rerun->player_count) {
-            fail(rerun, JIT_EDIVERGED, "a request in the log is of a process that is not there");
+            kern_rerun_fail(rerun, JIT_EDIVERGED,
+                            "a request in the log is of a process that is not there");
             return rerun->err;
         }
     }
@@ -610,7 +601,7 @@ static enum jit_err read_requests(struct kern_rerun *rerun)
     }
     for (size_t i = 0; i < count; i++) {
         if (rerun->owned[i].player < rerun->player_count) {
-            struct player *player = &rerun->players[rerun->owned[i].player];
+            struct rerun_player *player = &rerun->players[rerun->owned[i].player];
             rerun->asked[player->first + player->count++] = rerun->owned[i].asked;
         }
     }
@@ -642,7 +633,7 @@ static enum jit_err ask_again(struct kern_rerun *rerun)
         }
     }
     if (err != JIT_OK && err != JIT_ENOMEM) {
-        fail(rerun, JIT_EDIVERGED, "what an operator asked is refused now");
+        kern_rerun_fail(rerun, JIT_EDIVERGED, "what an operator asked is refused now");
         return rerun->err;
     }
     return err;
@@ -661,7 +652,7 @@ static enum jit_err edit(struct kern_rerun *rerun, uint64_t tick, const uint8_t 
         kern_replay_tick(&replay, tick, &rerun->commit, &rerun->root, payload, payload_size);
     kern_replay_release(&replay);
     if (err != JIT_OK) {
-        fail(rerun, err, replay.what != NULL ? replay.what : jit_err_text(err));
+        kern_rerun_fail(rerun, err, replay.what != NULL ? replay.what : jit_err_text(err));
         return err;
     }
     rerun->options.version = replay.version;
@@ -673,7 +664,7 @@ static enum jit_err edit(struct kern_rerun *rerun, uint64_t tick, const uint8_t 
     rerun->core = NULL;
     err = core_new(rerun, &where);
     if (err != JIT_OK) {
-        fail(rerun, err, where != NULL ? where : jit_err_text(err));
+        kern_rerun_fail(rerun, err, where != NULL ? where : jit_err_text(err));
     }
     return err;
 }
@@ -682,9 +673,9 @@ static void run(struct kern_rerun *rerun, uint64_t tick)
 {
     rerun->wanted_count = 0;
     rerun->wanted_next = 0;
-    step(rerun, &(struct kern_event){.kind = KERN_EVENT_RUN, .tick = tick});
+    kern_rerun_step(rerun, &(struct kern_event){.kind = KERN_EVENT_RUN, .tick = tick});
     while (rerun->err == JIT_OK && rerun->wanted_next < rerun->wanted_count) {
-        struct wanted next = rerun->wanted[rerun->wanted_next++];
+        struct rerun_wanted next = rerun->wanted[rerun->wanted_next++];
         if (next.kind == KERN_DO_SPAWN) {
             start(rerun, next.process);
         } else if (next.kind == KERN_DO_KILL) {
@@ -694,7 +685,8 @@ static void run(struct kern_rerun *rerun, uint64_t tick)
         }
     }
     if (!rerun->made) {
-        fail(rerun, JIT_EDIVERGED, "the tick is never done with what the log has of its processes");
+        kern_rerun_fail(rerun, JIT_EDIVERGED,
+                        "the tick is never done with what the log has of its processes");
     }
 }
 
@@ -707,10 +699,10 @@ enum jit_err kern_rerun_tick(struct kern_rerun *rerun, uint64_t tick, const stru
     rerun->root = *root;
     rerun->made = false;
     if (err != JIT_OK || rerun->view.flags == KERN_RECORD_GENESIS) {
-        fail(rerun, err != JIT_OK ? err : JIT_EFORMAT,
-             "the payload of a record does not follow the specification");
+        kern_rerun_fail(rerun, err != JIT_OK ? err : JIT_EFORMAT,
+                        "the payload of a record does not follow the specification");
     } else if (tick != rerun->core->tick + 1) {
-        fail(rerun, JIT_EDIVERGED, "the ticks of the log do not follow one another");
+        kern_rerun_fail(rerun, JIT_EDIVERGED, "the ticks of the log do not follow one another");
     } else if (rerun->view.flags == KERN_RECORD_EDIT) {
         return edit(rerun, tick, payload, payload_size);
     }
@@ -729,7 +721,7 @@ enum jit_err kern_rerun_tick(struct kern_rerun *rerun, uint64_t tick, const stru
     if (err == JIT_OK) {
         run(rerun, tick);
     } else {
-        fail(rerun, err, "the requests of a record cannot be read");
+        kern_rerun_fail(rerun, err, "the requests of a record cannot be read");
     }
     return rerun->err;
 }

@@ -279,7 +279,9 @@ enum jit_err kern_root_owned(struct rmg_collect *collect, const char *type,
 
 /* ---- policies ---- */
 
-#define KERN_POLICY_KEEPS 2u /* version of the atom: there is one number more */
+/* Versions of the atom: there is one number more, and one more still. */
+#define KERN_POLICY_KEEPS  2u
+#define KERN_POLICY_RERUNS 3u
 
 struct kern_policy kern_policy_usual(void)
 {
@@ -293,21 +295,26 @@ static bool is_usual(const struct kern_policy *policy)
     return policy->restart == usual.restart && policy->restarts == usual.restarts &&
            policy->ticks == usual.ticks && policy->then_stop == usual.then_stop &&
            policy->hang_kill == usual.hang_kill && policy->hang_seconds == usual.hang_seconds &&
-           policy->keep == usual.keep;
+           policy->keep == usual.keep && policy->rerun == usual.rerun;
 }
 
 void kern_policy_encode(const struct kern_policy *policy, struct jit_buf *buf)
 {
     const bool keeps = policy->keep != kern_policy_usual().keep;
-    jit_buf_put_u32(buf, keeps ? KERN_POLICY_KEEPS : KERN_ROOT_VERSION);
+    jit_buf_put_u32(buf, policy->rerun ? KERN_POLICY_RERUNS
+                         : keeps       ? KERN_POLICY_KEEPS
+                                       : KERN_ROOT_VERSION);
     jit_buf_put_u32(buf, (uint32_t)policy->restart);
     jit_buf_put_u32(buf, policy->restarts);
     jit_buf_put_u32(buf, policy->ticks);
     jit_buf_put_u32(buf, policy->then_stop);
     jit_buf_put_u32(buf, policy->hang_kill);
     jit_buf_put_u32(buf, policy->hang_seconds);
-    if (keeps) {
+    if (keeps || policy->rerun) {
         jit_buf_put_u32(buf, policy->keep);
+    }
+    if (policy->rerun) {
+        jit_buf_put_u32(buf, 1);
     }
 }
 
@@ -321,9 +328,12 @@ enum jit_err kern_policy_decode(const uint8_t *bytes, size_t size, struct kern_p
     uint32_t then_stop = jit_get_u32(&cur);
     uint32_t hang_kill = jit_get_u32(&cur);
     out->hang_seconds = jit_get_u32(&cur);
-    out->keep = version == KERN_POLICY_KEEPS ? jit_get_u32(&cur) : 1;
+    const bool reruns = version == KERN_POLICY_RERUNS;
+    out->keep = version == KERN_POLICY_KEEPS || reruns ? jit_get_u32(&cur) : 1;
+    out->rerun = reruns && jit_get_u32(&cur) == 1;
     bool known = version == KERN_ROOT_VERSION ||
-                 (version == KERN_POLICY_KEEPS && out->keep > 1 && out->keep <= JIT_KEEP_MAX);
+                 (version == KERN_POLICY_KEEPS && out->keep > 1 && out->keep <= JIT_KEEP_MAX) ||
+                 (out->rerun && out->keep >= 1 && out->keep <= JIT_KEEP_MAX);
     if (!jit_cursor_done(&cur) || !known || restart > KERN_RESTART_ALWAYS || then_stop > 1 ||
         hang_kill > 1 || out->restarts > JIT_RESTARTS_MAX || out->ticks > JIT_RESTART_TICKS_MAX ||
         out->hang_seconds > JIT_HANG_SECONDS_MAX) {

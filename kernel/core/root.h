@@ -99,9 +99,10 @@ struct kern_policy {
     bool hang_kill;        /* a hang: it is killed and misses the tick; else the run stops */
     uint32_t hang_seconds; /* CPU time that counts as a hang; 0: the supervisor's own limit */
     uint32_t keep;         /* versions of the root graph that its branches may rest on, from 1 */
+    bool rerun;            /* a program of its own that can be run again, and comes out the same */
 };
 /* Of a process whose file says nothing: on failure, at most 5 in 100 ticks, then go on; on hang
- * stop, the newest version only. No atom says so. */
+ * stop, the newest version only, nobody runs it again. No atom says so. */
 struct kern_policy kern_policy_usual(void);
 
 /* The eight places, the built-in types, the root atoms of /sys. A system's own types follow by

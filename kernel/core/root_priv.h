@@ -8,7 +8,7 @@
 #define KERN_ROOT_VERSION     1u
 #define KERN_CAPABILITY_BYTES (6u * 4 + 4 * JIT_ID_BYTES + 16)
 
-#define KERN_POLICY_BYTES (8u * 4)
+#define KERN_POLICY_BYTES (9u * 4)
 
 /* The bytes of a process's atom `policies`. Errors of decode: JIT_EFORMAT, also for what is not the
  * one way to write it, the usual policies included. */

@@ -470,6 +470,9 @@ static enum jit_err read_process(struct reader *r, const struct rmg_graph *proc,
     if (err == JIT_OK) {
         err = read_exec(r, proc, id, process);
     }
+    if (err == JIT_OK && process->policy.rerun && !process->native) {
+        err = wrong(r, "a process in /proc that has no program of its own is to be run again");
+    }
     if (err == JIT_OK) {
         err = read_ticks(r, proc, id, &process->ticks);
     }

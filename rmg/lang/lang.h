@@ -128,6 +128,7 @@ struct lang_policy {
 struct lang_process {
     const char *name;
     const char *exec; /* a program of its own, a file beside the text; NULL: the rules loader */
+    bool rerun;       /* that is brought forward by running it again */
     uint32_t count;   /* members: the n of w[n] */
     enum lang_apply apply;
     uint64_t ticks;         /* it takes part in at most so many; 0: no bound */

@@ -452,7 +452,7 @@ void lang_print_over(const struct lang_process *process, struct jit_buf *out)
     }
     lang_put(out, "over shard(");
     lang_put(out, process->over.path);
-    lang_put(out, ")");
+    lang_put(out, process->rerun ? ") replay rerun" : ")");
 }
 
 static void print_scores(const struct lang_system *system, const struct lang_process *process,

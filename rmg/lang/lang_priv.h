@@ -236,6 +236,7 @@ struct lang_process_node {
     uint32_t over_at;                  /* of `apply` */
     uint32_t mode_at;                  /* of `all`, `once`, `until`; 0: there is none */
     uint32_t policy_at[LANG_POLICIES]; /* of `restart`, `on hang`, `keep` */
+    bool replay_said;
     uint32_t end;
     bool broken;
     uint32_t index;

@@ -158,24 +158,28 @@ static bool parse_exec(struct lang_parser *p, struct lang_process_node *process)
     return lang_expect(p, LANG_C(')'), "`)`");
 }
 
-/* How a process is brought forward: one that runs rules by running again, a program of its own by
- * what the log has of it. Either is so anyway, and may be said. */
-static bool parse_replay(struct lang_parser *p, const struct lang_process_node *process)
+/* How a process is brought forward: one that runs rules by running again, which is so anyway and
+ * may be said; a program of its own by what the log has of it, unless it says that it can be run
+ * again. */
+static bool parse_replay(struct lang_parser *p, struct lang_process_node *process)
 {
     bool program = process->pub.exec != NULL;
     struct lang_token word = p->token;
     if (!lang_take_word(p, "replay")) {
         return true;
     }
-    if (lang_at_word(p, program ? "rerun" : "log")) {
-        lang_fail(p, word.at, p->token.at + p->token.size - word.at,
-                  program ? "a program of its own is not run again to replay it"
-                          : "a process that runs rules is replayed by running it again");
-        return lang_help(p, program ? "`replay log`: what it asked for is in the log"
-                                    : "`replay rerun`: it comes out as it did");
+    const uint32_t size = p->token.at + p->token.size - word.at;
+    if (process->replay_said) {
+        return lang_fail(p, word.at, size, "how it is replayed is said twice");
     }
-    return lang_take_word(p, program ? "log" : "rerun") ||
-           lang_expected(p, program ? "`log`" : "`rerun`");
+    process->replay_said = true;
+    if (!program && lang_at_word(p, "log")) {
+        lang_fail(p, word.at, size, "a process that runs rules is replayed by running it again");
+        return lang_help(p, "`replay rerun`: it comes out as it did");
+    }
+    process->pub.rerun = program && lang_at_word(p, "rerun");
+    return lang_take_word(p, "rerun") || (program && lang_take_word(p, "log")) ||
+           lang_expected(p, program ? "`log` or `rerun`" : "`rerun`");
 }
 
 /* What may follow a process one day. */

@@ -120,3 +120,14 @@ if !SANITIZED
 %C%_brancher_LDFLAGS = $(AM_LDFLAGS) -static-pie
 endif
 dist_check_SCRIPTS += %D%/test_branches_of_workers.sh %D%/test_explore.sh %D%/test_own_graphs.sh %D%/test_what_if.sh
+
+# One that does not do the same when it is run again.
+noinst_PROGRAMS += %D%/moody
+%C%_moody_SOURCES = %D%/moody.c
+%C%_moody_CPPFLAGS = -I$(top_srcdir)/proc/guest -I$(top_srcdir)
+%C%_moody_CFLAGS = $(AM_CFLAGS) -fPIE
+%C%_moody_LDADD = proc/guest/libjitos.la
+if !SANITIZED
+%C%_moody_LDFLAGS = $(AM_LDFLAGS) -static-pie
+endif
+dist_check_SCRIPTS += %D%/test_rerun.sh

@@ -255,7 +255,7 @@ static const struct jit_id *one_process(const struct kern_policy *policy)
 START_TEST(policies_read_back)
 {
     static const struct kern_policy policy = {
-        KERN_RESTART_ALWAYS, 1000, 1000000, true, true, 86400, 8};
+        KERN_RESTART_ALWAYS, 1000, 1000000, true, true, 86400, 8, false};
     struct kern_config *config = NULL;
     const char *where = NULL;
     one_process(&policy);

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/hash.h"
 #include "kernel/core/rerun.h"
 #include "kernel/event/pool.h"
 #include "tools/client/history/checkpoints.h"
@@ -210,7 +211,8 @@ static int by_rules(struct cli *cli)
 
 struct past { /* a tick as the log has it */
     struct jit_id commit;
-    bool by_hand; /* no worker can make it: an edit, an operator's or the machine's doing */
+    struct jit_id owns; /* of the graphs that processes keep, as they were told */
+    bool by_hand;       /* no worker can make it: an edit, an operator's or the machine's doing */
 };
 struct passing {
     struct cli *cli;
@@ -220,6 +222,23 @@ struct passing {
     struct kern_deviations deviations;
     uint64_t differs; /* while comparing: the first tick; 0: none */
 };
+
+/* Whose graph has changed, and what it is now. */
+static enum jit_err digest_owns(const struct log_record *record, struct jit_id *out)
+{
+    struct kern_record_view view;
+    struct kern_record_own own;
+    struct jit_hasher hasher;
+    enum jit_err err = kern_record_decode(record->payload, record->payload_size, &view);
+    jit_hasher_init(&hasher);
+    struct jit_cursor cur = jit_cursor_of(view.owns, view.owns_size);
+    while (err == JIT_OK && view.own_count > 0 && kern_record_next_own(&cur, &own) == JIT_OK) {
+        jit_hasher_update(&hasher, own.process.bytes, JIT_ID_BYTES);
+        jit_hasher_update(&hasher, own.root.bytes, JIT_ID_BYTES);
+    }
+    jit_hasher_final(&hasher, out);
+    return err;
+}
 
 static enum jit_err is_by_hand(const struct log_record *record, bool *by_hand)
 {
@@ -251,15 +270,24 @@ static enum jit_err note_past(void *user, const struct log_record *record)
     }
     p->ticks = data;
     p->ticks[p->count] = (struct past){.commit = record->commit};
-    return is_by_hand(record, &p->ticks[p->count++].by_hand);
+    enum jit_err err = digest_owns(record, &p->ticks[p->count].owns);
+    return err == JIT_OK ? is_by_hand(record, &p->ticks[p->count++].by_hand) : err;
 }
 
 static enum jit_err compare_tick(void *user, const struct log_record *record)
 {
     struct passing *p = user;
     uint64_t n = record->tick - p->start - 1;
-    if (record->tick > p->start && n < p->count &&
-        !jit_id_equal(&record->commit, &p->ticks[n].commit)) {
+    struct jit_id owns;
+    if (record->tick <= p->start || n >= p->count) {
+        return JIT_OK;
+    }
+    enum jit_err err = digest_owns(record, &owns);
+    if (err != JIT_OK) {
+        return err;
+    }
+    if (!jit_id_equal(&record->commit, &p->ticks[n].commit) ||
+        !jit_id_equal(&owns, &p->ticks[n].owns)) {
         p->differs = record->tick;
         return JIT_ENOENT;
     }

@@ -260,7 +260,7 @@ static enum jit_err hold_all(struct holder *holder, const struct lang_system *sy
 
 /* ---- processes ---- */
 
-static struct kern_policy policy_of(const struct lang_policy *policy)
+static struct kern_policy policy_of(const struct lang_policy *policy, bool rerun)
 {
     static const enum kern_restart restarts[] = {[LANG_RESTART_ON_FAILURE] =
                                                      KERN_RESTART_ON_FAILURE,
@@ -272,7 +272,8 @@ static struct kern_policy policy_of(const struct lang_policy *policy)
                                 .then_stop = policy->then_stop,
                                 .hang_kill = policy->hang_kill,
                                 .hang_seconds = policy->hang_seconds,
-                                .keep = policy->keep};
+                                .keep = policy->keep,
+                                .rerun = rerun};
 }
 
 /* Counts first, then sums: behind the runs, in the order of their modes. The least is the greatest
@@ -322,7 +323,7 @@ static enum jit_err put_process(const struct lang_system *system, uint32_t index
         };
     }
     put_scores(system, process, runs);
-    struct kern_policy policy = policy_of(&process->policy);
+    struct kern_policy policy = policy_of(&process->policy, process->rerun);
     for (uint32_t i = 0; err == JIT_OK && i < count; i++) {
         err = kern_root_process(collect, process->name, i, count, runs, run_count, holder.items,
                                 (uint32_t)holder.count, &policy);
