@@ -62,4 +62,15 @@ void collect_table_release(struct rmg_collect *collect, struct collect_table *ta
 void collect_sort_parts(struct rmg_collect *collect); /* by id */
 void collect_clear(struct rmg_collect *collect);      /* nothing is in it any more */
 
+/* ---- collect.c ---- */
+struct rmg_arena *collect_arena_of(const struct rmg_collect *collect,
+                                   const struct collect_part *part);
+size_t collect_parent_size(const struct rmg_parent *parent);
+struct collect_part *collect_find_part(const struct rmg_collect *collect, const struct jit_id *id);
+/* The part to which something is added. */
+struct collect_part *collect_enter_part(struct rmg_collect *collect, const struct jit_id *id);
+
+/* ---- collect_add.c ---- */
+uint32_t *collect_place_slot(const struct rmg_collect *collect, const struct jit_id *id);
+
 #endif
