@@ -1,5 +1,6 @@
 /* rmg/engine/script_apply.c - one rewrite, and which anchors it makes candidates again. */
 #include "rmg/engine/script_priv.h"
+#include "rmg/rules/mutant.h"
 
 /* ---- what is gone ---- */
 
@@ -93,12 +94,16 @@ static void touch_unlinked(struct script_run *run, uint32_t from)
             for (uint32_t n = 0; n < r->rule->negative_count; n++) {
                 const struct rmg_rule_near *negative = &r->rule->negatives[n];
                 unsigned side = negative->direction == RMG_DIR_OUT ? WORK_OUT : WORK_IN;
-                if (script_type_is(r->negative_types[n][0], ends->type)) {
+                if (script_type_is(r->negative_types[n][0], ends->type) &&
+                    !RMG_MUTANT(RMG_MUTANT_DETACHED)) {
                     script_touch(run, r, negative->element, ends->end[side]);
                 }
             }
             for (uint32_t rest = r->deleted_mask & r->node_mask; rest != 0; rest &= rest - 1) {
                 uint8_t node = (uint8_t)__builtin_ctz(rest);
+                if (RMG_MUTANT(RMG_MUTANT_DETACHED_FREED)) {
+                    continue;
+                }
                 script_touch(run, r, node, ends->end[WORK_OUT]);
                 script_touch(run, r, node, ends->end[WORK_IN]);
             }
@@ -124,6 +129,11 @@ static void pull(struct script_run *run, const struct script_rule *by, const uin
     for (uint32_t i = 0; i < by->trigger_count && run->err == JIT_OK; i++) {
         const struct script_trigger *trigger = &by->triggers[i];
         struct script_rule *r = &run->rules[trigger->rule];
+        unsigned side = trigger->side;
+        if (RMG_MUTANT(RMG_MUTANT_LINKED_SIDE) || RMG_MUTANT(RMG_MUTANT_UNLINKED_SIDE)) {
+            side ^= trigger->event ==
+                    (RMG_MUTANT(RMG_MUTANT_LINKED_SIDE) ? SCRIPT_LINKED : SCRIPT_UNLINKED);
+        }
         if (!r->active) {
             continue;
         }
@@ -133,12 +143,12 @@ static void pull(struct script_run *run, const struct script_rule *by, const uin
             break;
         case SCRIPT_LINKED:
             script_touch(run, r, trigger->element,
-                         run->work->edges[created[trigger->source]].end[trigger->side]);
+                         run->work->edges[created[trigger->source]].end[side]);
             break;
         case SCRIPT_UNLINKED: {
             uint32_t deleted = by->deleted_mask & by->edge_mask;
             uint32_t place = (uint32_t)__builtin_popcount(deleted & ((1u << trigger->source) - 1));
-            script_touch(run, r, trigger->element, run->unlinked[place].end[trigger->side]);
+            script_touch(run, r, trigger->element, run->unlinked[place].end[side]);
             break;
         }
         case SCRIPT_SET:

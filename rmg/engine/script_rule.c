@@ -1,6 +1,7 @@
 /* rmg/engine/script_rule.c - a compiled rule against a working form: numbers for types, columns for
  * names, its conditions one by one, and what its effects may enable. */
 #include "rmg/engine/script_priv.h"
+#include "rmg/rules/mutant.h"
 
 const char *rmg_script_refuses(const struct rmg_rule *rule)
 {
@@ -294,7 +295,7 @@ static bool may_be(uint32_t a, uint32_t b)
 static void created_triggers(struct triggers *t)
 {
     const struct rmg_rule *from = t->from->rule;
-    for (uint32_t c = 0; c < from->create_count; c++) {
+    for (uint32_t c = 0; c < from->create_count && !RMG_MUTANT(RMG_MUTANT_MADE); c++) {
         for (uint32_t i = 0; i < t->to->rule->element_count; i++) {
             bool is_edge = t->to->rule->elements[i].is_edge;
             if (is_edge == from->creates[c].is_edge &&
@@ -316,6 +317,9 @@ static void linked_triggers(struct triggers *t)
 {
     const struct rmg_rule *from = t->from->rule;
     const struct rmg_rule *to = t->to->rule;
+    if (RMG_MUTANT(RMG_MUTANT_LINKED) || (RMG_MUTANT(RMG_MUTANT_LINKED_CHAIN) && from != to)) {
+        return;
+    }
     for (uint32_t c = 0; c < from->create_count; c++) {
         for (uint32_t n = 0; n < to->negative_count && from->creates[c].is_edge; n++) {
             const struct rmg_rule_near *near = &to->negatives[n];
@@ -337,14 +341,15 @@ static void unlinked_triggers(struct triggers *t)
             continue;
         }
         for (uint32_t n = 0; n < to->negative_count; n++) {
-            if (to->negatives[n].kind == RMG_NEAR_NONE &&
+            if (to->negatives[n].kind == RMG_NEAR_NONE && !RMG_MUTANT(RMG_MUTANT_UNLINKED) &&
                 may_be(t->to->negative_types[n][0], t->from->types[d])) {
                 add_trigger(t, SCRIPT_UNLINKED, d, side_of(to->negatives[n].direction),
                             to->negatives[n].element);
             }
         }
         for (uint32_t i = 0; i < to->element_count; i++) {
-            if (!to->elements[i].is_edge && to->elements[i].deleted && !to->elements[i].detached) {
+            if (!to->elements[i].is_edge && to->elements[i].deleted && !to->elements[i].detached &&
+                !RMG_MUTANT(RMG_MUTANT_FREED)) {
                 add_trigger(t, SCRIPT_UNLINKED, d, WORK_OUT, i);
                 add_trigger(t, SCRIPT_UNLINKED, d, WORK_IN, i);
             }
@@ -370,6 +375,9 @@ static void set_triggers(struct triggers *t)
                 continue;
             }
             if (search_field_matters(&t->to->program, f)) {
+                if (RMG_MUTANT(RMG_MUTANT_WRITTEN)) {
+                    continue;
+                }
                 add_trigger(t, SCRIPT_SET, u, 0, element);
             } else {
                 late = true;
@@ -378,7 +386,7 @@ static void set_triggers(struct triggers *t)
         for (uint32_t k = 0; k < to->update_count; k++) {
             late = late || t->to->update_columns[k] == t->from->update_columns[u];
         }
-        if (late) {
+        if (late && !RMG_MUTANT(RMG_MUTANT_LATE)) {
             add_trigger(t, SCRIPT_SET_LATE, u, 0, 0);
         }
     }

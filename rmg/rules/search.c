@@ -2,6 +2,7 @@
 
 #include "base/check.h"
 #include "base/hash.h"
+#include "rmg/rules/mutant.h"
 #include "rmg/rules/search_priv.h"
 
 static bool extend(struct rmg_search *search, const struct search_plan *plan, uint32_t step);
@@ -529,7 +530,7 @@ static enum jit_err ask_late(struct rmg_search *search)
 static enum jit_err search_again(struct rmg_search *search, const struct rmg_graph *after,
                                  const struct search_touches *touches)
 {
-    for (uint32_t i = 0; i < touches->count; i++) {
+    for (uint32_t i = 0; i < touches->count && !RMG_MUTANT(RMG_MUTANT_STAYS); i++) {
         const struct search_touch *touch = &touches->items[i];
         search_table_remove(&search->table, touch->is_edge, &touch->id, touch->positions);
     }

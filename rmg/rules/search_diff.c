@@ -1,5 +1,6 @@
 /* What a difference of two versions touches: elements whose matches may come or go. */
 #include "base/check.h"
+#include "rmg/rules/mutant.h"
 #include "rmg/rules/search_priv.h"
 
 struct update {
@@ -36,6 +37,7 @@ static enum jit_err touch_node(struct update *update, const struct rmg_change *c
             }
         }
     }
+    mask = RMG_MUTANT(RMG_MUTANT_NODE) ? 0 : mask;
     enum jit_err err = search_touch_add(update->touches, false, &change->id, mask);
     return err == JIT_OK
                ? search_touch_type(update->search, update->after, change, types, update->touches)
@@ -58,6 +60,10 @@ static enum jit_err touch_edge_record(struct update *update, const struct rmg_ed
             ends[1] |= 1u << i;
         }
     }
+    mask = RMG_MUTANT(RMG_MUTANT_EDGE) ? 0 : mask;
+    if (RMG_MUTANT(RMG_MUTANT_DANGLING)) {
+        ends[0] = ends[1] = 0;
+    }
     enum jit_err err = search_touch_edge_ends(update->search, edge, update->touches);
     if (err == JIT_OK) {
         err = search_touch_add(update->touches, true, &edge->id, mask);
@@ -72,7 +78,8 @@ static enum jit_err touch_edge(struct update *update, const struct rmg_change *c
 {
     struct rmg_edge edge;
     for (uint32_t side = 0; side < 2; side++) {
-        if (!(side == 0 ? change->before : change->after)) {
+        if (!(side == 0 ? change->before : change->after) ||
+            (RMG_MUTANT(RMG_MUTANT_EDGE_BEFORE) && side == 0 && change->after)) {
             continue;
         }
         enum jit_err err =
@@ -133,6 +140,7 @@ static enum jit_err touch_owner(struct update *update, const struct rmg_change *
         }
         mask |= changed ? 1u << field->element : 0;
     }
+    mask = RMG_MUTANT(RMG_MUTANT_FIELD) ? 0 : mask;
     enum jit_err err = search_touch_add(update->touches, is_edge, &change->id, mask);
     return err == JIT_OK ? search_touch_fields(update->search, update->before, update->after,
                                                change, update->touches)

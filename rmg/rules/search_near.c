@@ -2,6 +2,7 @@
  * at, and which of them are asked late: those on all nodes of a type, whose answer may change
  * without anything near a match having changed. */
 #include "base/check.h"
+#include "rmg/rules/mutant.h"
 #include "rmg/rules/search_priv.h"
 
 /* --- which of them matter --- */
@@ -121,6 +122,7 @@ enum jit_err search_touch_edge_ends(const struct rmg_search *search, const struc
     for (uint32_t i = 0; i < rule->negative_count + rule->aggregate_count; i++) {
         const struct rmg_rule_near *near = rmg_rule_near_at(rule, i);
         if (search_near_matters(&search->program, i) && !near->alone &&
+            !RMG_MUTANT(RMG_MUTANT_NEAR) &&
             type_fits(near->edge_typed, &near->edge_type, &edge->type)) {
             ends[near->direction == RMG_DIR_OUT ? 0 : 1] |= 1u << near->element;
         }
@@ -163,8 +165,8 @@ enum jit_err search_touch_type(struct rmg_search *search, const struct rmg_graph
             continue;
         }
         if (near->alone) {
-            search->late_changed = true;
-        } else if (change->before && change->after) {
+            search->late_changed = !RMG_MUTANT(RMG_MUTANT_ALONE_TYPE);
+        } else if (change->before && change->after && !RMG_MUTANT(RMG_MUTANT_NEAR_TYPE)) {
             err = touch_neighbours(after, &change->id, near, touches);
         }
     }
@@ -221,7 +223,10 @@ enum jit_err search_touch_fields(struct rmg_search *search, const struct rmg_gra
             continue;
         }
         err = looks_at(search, near, before, after, change, &changed);
-        if (err != JIT_OK || !changed) {
+        if (err != JIT_OK || !changed ||
+            RMG_MUTANT(near->alone               ? RMG_MUTANT_ALONE_FIELD
+                       : change->map == RMG_BETA ? RMG_MUTANT_NEAR_EDGE_FIELD
+                                                 : RMG_MUTANT_NEAR_FIELD)) {
             continue;
         }
         if (near->alone) {

@@ -125,6 +125,59 @@ START_TEST(detaching_enables)
 }
 END_TEST
 
+/* A matched edge goes: what stood against another rule is gone, at the end where it stood, and the
+ * node at its other end can go. At first each of the other rules has found that it cannot. */
+START_TEST(unlinking_enables)
+{
+    struct scene s;
+    scene_begin(&s, "system x type A { x: i64 = 0 } edge E, F\n"
+                    "rule lone match (a:A) where a.x = 0 and not (a)-[:E]->() set a.x = 1\n"
+                    "rule last match (a:A) where a.x = 1 and not (a)<-[:F]-() set a.x = 2\n"
+                    "rule sweep match (a:A) where a.x = 2 delete a\n"
+                    "rule cut match (a:A)-[e:E]->(b:A) delete e\n"
+                    "rule free match (a:A)-[e:F]->(b:A) delete e\n"
+                    "script s { until none lone | last | sweep | cut | free }");
+    uint32_t a[5];
+    for (unsigned i = 0; i < 5; i++) {
+        a[i] = node(&s, "A", "x", 0);
+        if (i > 0) {
+            edge(&s, a[i - 1], "E", a[i]);
+            edge(&s, a[i - 1], "F", a[i]);
+        }
+    }
+    must(run(&s, &s.mem.heap, 100));
+    ck_assert_uint_eq(s.by_call[0], 5);
+    ck_assert_uint_eq(s.by_call[1], 5);
+    ck_assert_uint_eq(s.by_call[2], 5);
+    ck_assert_uint_eq(s.by_call[3], 4);
+    ck_assert_uint_eq(s.by_call[4], 4);
+    struct rmg_work_counts counts;
+    rmg_work_count(s.work, &counts);
+    ck_assert_uint_eq(counts.edges, 0);
+    scene_end(&s);
+}
+END_TEST
+
+/* A node goes with its edges: their other ends can go as well. */
+START_TEST(detaching_frees)
+{
+    struct scene s;
+    scene_begin(&s, "system x type A { x: i64 = 0 } type H edge E\n"
+                    "rule sweep match (a:A) delete a\n"
+                    "rule drop match (h:H) detach delete h\n"
+                    "script s { until none sweep | drop }");
+    uint32_t h = node(&s, "H", NULL, 0);
+    for (unsigned i = 0; i < 4; i++) {
+        uint32_t a = node(&s, "A", "x", 0);
+        edge(&s, i % 2 == 0 ? a : h, "E", i % 2 == 0 ? h : a);
+    }
+    must(run(&s, &s.mem.heap, 100));
+    ck_assert_uint_eq(s.by_call[0], 4);
+    ck_assert_uint_eq(s.by_call[1], 1);
+    scene_end(&s);
+}
+END_TEST
+
 /* An edge that another rule makes: what it lets happen is noticed, at either of its ends, and an
  * edge between two matched nodes stands against another one. */
 START_TEST(linking_enables)
@@ -310,6 +363,8 @@ static void fill(Suite *suite)
 {
     TCase *tcase = test_case(suite, "script_text", 60);
     tcase_add_test(tcase, detaching_enables);
+    tcase_add_test(tcase, detaching_frees);
+    tcase_add_test(tcase, unlinking_enables);
     tcase_add_test(tcase, linking_enables);
     tcase_add_test(tcase, a_value_comes_later);
     tcase_add_test(tcase, order_and_modes);

@@ -433,6 +433,63 @@ START_TEST(by_value) /* _i: with the condition */
 }
 END_TEST
 
+/* Values that a condition reads elsewhere than in the match: of an edge at its end, not (a)-[:11
+ * {f = 1}]->(), and of all nodes of a type, not (:2 {f = a.g}). Each is set on what is there, and
+ * taken back: nothing of the match has changed. */
+START_TEST(values_of_others) /* _i: of all nodes of the type */
+{
+    const bool alone = _i == 1;
+    mem = fault_heap_make(-1, false);
+    kit_graph_begin(&g, jit_heap_libc(), 1u << 24);
+    kit_open(&g);
+    kit_put_node(&g, kit_id('a', 0), 1);
+    kit_put_i64(&g, RMG_PLANE_ALPHA, kit_id('a', 0), "g", 1);
+    kit_put_node(&g, kit_id('b', 0), 2);
+    kit_put_edge(&g, kit_id('e', 0), kit_id('a', 0), 11, kit_id('b', 0));
+    kit_seal(&g);
+    kit_begin(&kit, "others");
+    uint8_t a = kit_node(&kit, 1);
+    struct rmg_rule_near near = {
+        .direction = RMG_DIR_OUT, .edge_typed = true, .edge_type = kit_type(11)};
+    if (alone) {
+        near =
+            (struct rmg_rule_near){.alone = true, .other_typed = true, .other_type = kit_type(2)};
+    }
+    (void)kit_near(&kit, &near);
+    if (alone) {
+        kit_push_field(&kit, kit_field(&kit, a, "g", RMG_CODEC_I64));
+    } else {
+        kit_push_i64(&kit, 1);
+    }
+    kit_value(&kit, !alone, "f", RMG_CODEC_I64);
+    struct rmg_rule *rule = kit_compile(&kit, &mem.heap);
+    struct rmg_search *search = search_of(&mem.heap, rule, whole);
+    struct rmg_graph before = kit_graph_of(&g, NULL);
+    ck_assert_int_eq(rmg_search_all(search, &before), JIT_OK);
+    ck_assert_uint_eq(rmg_search_count(search), 1);
+    static const int64_t values[] = {1, 2, 1, 0};
+    for (unsigned i = 0; i < 4; i++) {
+        kit_open(&g);
+        if (i == 3) {
+            kit_clear(&g, alone ? RMG_PLANE_ALPHA : RMG_PLANE_BETA,
+                      alone ? kit_id('b', 0) : kit_id('e', 0), "f");
+        } else {
+            kit_put_i64(&g, alone ? RMG_PLANE_ALPHA : RMG_PLANE_BETA,
+                        alone ? kit_id('b', 0) : kit_id('e', 0), "f", values[i]);
+        }
+        kit_seal(&g);
+        struct rmg_graph after = kit_graph_of(&g, NULL);
+        ck_assert_int_eq(rmg_search_update(search, &before, &after), JIT_OK);
+        ck_assert_uint_eq(rmg_search_count(search), values[i] != 1);
+        before = after;
+    }
+    rmg_search_free(search);
+    rmg_rule_free(&mem.heap, rule);
+    kit_graph_end(&g);
+    ck_assert_int_eq(mem.live, 0);
+}
+END_TEST
+
 struct shard_check {
     uint32_t index, count;
 };
@@ -585,8 +642,10 @@ END_TEST
 
 static void suite(Suite *s)
 {
+    TCase *oracle = test_case(s, "oracle", 60);
     TCase *t = test_case(s, "search", 60);
-    tcase_add_loop_test(t, against_oracle, 0, SEEDS);
+    tcase_add_loop_test(oracle, against_oracle, 0, SEEDS);
+    tcase_add_loop_test(oracle, values_of_others, 0, 2);
     tcase_add_loop_test(t, cost_is_of_the_change, 0, 2);
     tcase_add_test(t, hub_is_left_alone);
     tcase_add_test(t, begins_where_few_pass);
