@@ -14,8 +14,10 @@ tests=(base/test_bytes base/test_hash rmg/store/test_codec rmg/engine/test_engin
     rmg/file/test_envelope rmg/rules/test_expr rmg/file/test_file rmg/file/test_forms
     rmg/lang/test_lang rmg/lang/test_lang_query rmg/lang/test_lang_run rmg/rules/test_match
     rmg/change/test_merge_patch rmg/change/test_patch rmg/change/test_patch_apply
+    rmg/change/test_patch_rules
     rmg/file/test_proof rmg/store/test_radix rmg/change/test_receipt rmg/rules/test_rule
-    rmg/schema/test_schema rmg/store/test_state_root rmg/file/test_wsc)
+    rmg/schema/test_schema rmg/store/test_state_root rmg/file/test_wsc
+    rmg/file/test_wsc_bytes)
 jobs=$(nproc)
 
 # The libraries that the tests link, for the other machine, beside those of this one.

@@ -11,6 +11,7 @@ need python3
 tests=(kernel/log/test_log kernel/log/test_blob kernel/log/test_damage
     kernel/checkpoint/test_checkpoint kernel/log/test_crash kernel/test_oom syscall/test_ring
     syscall/test_decode syscall/test_hostile_ring kernel/log/test_calls syscall/test_cap
+    syscall/test_cap_derive
     syscall/test_cap_model syscall/test_narrow)
 fuzz=(log checkpoint attenuate ring)
 files=(kernel/log/log.c kernel/log/log_format.c kernel/log/log_recover.c kernel/log/log_scan.c

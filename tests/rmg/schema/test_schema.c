@@ -5,156 +5,15 @@
  *         by a transaction, read, compared; every single atom of a type broken in turn; every
  *         truncation and flipped byte of `fields`; two random schemas merged both ways; every
  *         refused allocation. */
-#include "rmg/schema/schema.h"
-
 #include <stdio.h>
 
 #include "base/hash.h"
 #include "base/random.h"
+#include "rmg/schema/schema.h"
 #include "rmg/store/arena.h"
 #include "tests/lib/fault_heap.h"
 #include "tests/lib/tcase.h"
-
-#define ARENA_BYTES (1u << 20)
-
-static struct fault_heap mem;
-static struct rmg_arena *arena;
-static struct rmg_store *store;
-static struct rmg_collect *collect;
-static struct jit_id top;
-static struct jit_id place;
-static struct jit_id place_root;
-
-static void must(enum jit_err err)
-{
-    ck_assert_msg(err == JIT_OK, "%s", jit_err_text(err));
-}
-
-static void open_store(void)
-{
-    must(rmg_arena_new(&mem.heap, ARENA_BYTES, &arena));
-    struct rmg_store_options options = {.arenas = {arena}, .arena_count = 1};
-    must(rmg_store_new(&mem.heap, &options, &store));
-    must(rmg_collect_new(&mem.heap, store, &collect));
-}
-
-static void close_store(void)
-{
-    rmg_collect_free(collect);
-    rmg_store_free(store);
-    rmg_arena_free(&mem.heap, arena);
-}
-
-/* Nothing is there any more. */
-static void renew(void)
-{
-    close_store();
-    open_store();
-}
-
-static void setup(void)
-{
-    mem = fault_heap_make(-1, false);
-    open_store();
-    jit_hash_named("warp:", "/", 1, &top);
-    rmg_schema_place(&place, &place_root);
-}
-
-static void teardown(void)
-{
-    close_store();
-    ck_assert_int_eq(mem.live, 0);
-}
-
-static struct jit_id type_id(const char *name)
-{
-    struct jit_id id;
-    jit_hash_named("type:", name, strlen(name), &id);
-    return id;
-}
-
-static struct rmg_version load(void)
-{
-    struct rmg_version version = rmg_version_empty();
-    struct rmg_tx *tx = NULL;
-    struct jit_id at;
-    must(rmg_tx_begin(store, &version, &tx));
-    must(rmg_collect_load(collect, tx, &at));
-    must(rmg_tx_seal(tx, &version));
-    return version;
-}
-
-static struct rmg_schema *empty(void)
-{
-    struct rmg_schema *schema = NULL;
-    must(rmg_schema_new(&mem.heap, &schema));
-    return schema;
-}
-
-static struct rmg_schema *read_schema(const struct rmg_version *version)
-{
-    struct rmg_schema *schema = NULL;
-    struct rmg_schema_fault fault;
-    enum jit_err err = rmg_schema_read(&mem.heap, store, version, &schema, &fault);
-    ck_assert_msg(err == JIT_OK, "%s", fault.what != NULL ? fault.what : jit_err_text(err));
-    return schema;
-}
-
-/* ---- the bytes ---- */
-
-static const uint8_t three[8] = {3};
-static const struct rmg_schema_field cell_fields[] = {
-    {.name = "state",
-     .codec = RMG_CODEC_I64,
-     .join = RMG_JOIN_SUM,
-     .has_default = true,
-     .value = three,
-     .value_size = 8},
-    {.name = "", .codec = RMG_CODEC_LIST, .element = RMG_CODEC_ID},
-};
-static const struct rmg_schema_type cell = {
-    .name = "Cell", .kind = RMG_TYPE_NODE, .fields = cell_fields, .field_count = 2};
-
-/* The fields of Cell, by hand from the page. */
-static size_t cell_bytes(uint8_t out[512])
-{
-    struct jit_id i64 = type_id("i64");
-    struct jit_id list = type_id("list<id>");
-    struct jit_buf buf;
-    jit_buf_init(&buf, &mem.heap, 512);
-    jit_buf_put_u64(&buf, 2);
-    jit_buf_put_u64(&buf, 8 + 5 * 8 + 5 + 32 + 3 + 1 + 8);
-    jit_buf_put_u64(&buf, 5);
-    rmg_list_put(&buf, "state", 5);
-    rmg_list_put(&buf, &i64, 32);
-    rmg_list_put(&buf, "sum", 3);
-    rmg_list_put(&buf, "\1", 1);
-    rmg_list_put(&buf, three, 8);
-    jit_buf_put_u64(&buf, 8 + 5 * 8 + 32 + 1);
-    jit_buf_put_u64(&buf, 5);
-    rmg_list_put(&buf, "", 0);
-    rmg_list_put(&buf, &list, 32);
-    rmg_list_put(&buf, "", 0);
-    rmg_list_put(&buf, "\0", 1);
-    rmg_list_put(&buf, "", 0);
-    must(buf.err);
-    size_t size = buf.size;
-    memcpy(out, buf.data, size);
-    jit_buf_release(&buf);
-    return size;
-}
-
-static void check_atom(const struct rmg_graph *view, const struct jit_id *node, const char *name,
-                       const char *type, const void *bytes, size_t size)
-{
-    struct rmg_value value;
-    struct jit_id want = type_id(type);
-    must(rmg_attachment_get(view, RMG_PLANE_ALPHA, node, name, (uint32_t)strlen(name), &value));
-    ck_assert_int_eq(value.kind, RMG_VALUE_ATOM);
-    ck_assert(jit_id_equal(&value.type, &want));
-    ck_assert_uint_eq(value.size, size);
-    ck_assert(memcmp(value.bytes, bytes, size) == 0);
-}
+#include "tests/rmg/schema/schema_bed.h"
 
 START_TEST(written_bytes)
 {
@@ -424,71 +283,6 @@ START_TEST(words_of_a_difference)
 }
 END_TEST
 
-/* ---- what may not be ---- */
-
-START_TEST(refused_types)
-{
-    static char long_name[JIT_LABEL_BYTES_MAX + 2];
-    static char long_field[JIT_NAME_BYTES_MAX + 2];
-    memset(long_name, 'x', JIT_LABEL_BYTES_MAX + 1);
-    memset(long_field, 'x', JIT_NAME_BYTES_MAX + 1);
-    struct jit_id two[2] = {type_id("Cell"), type_id("Cell")};
-    const struct rmg_schema_field fields[][2] = {
-        {{.name = long_field, .codec = RMG_CODEC_I64}},
-        {{.name = "\xff", .codec = RMG_CODEC_I64}},
-        {{.name = "x"}}, /* no codec, no type */
-        {{.name = "x", .codec = RMG_CODEC_TEXT, .join = RMG_JOIN_SUM}},
-        {{.name = "x", .codec = RMG_CODEC_I64, .join = RMG_JOIN_UNION}},
-        {{.name = "x",
-          .codec = RMG_CODEC_BOOL,
-          .has_default = true,
-          .value = three,
-          .value_size = 1}},
-        {{.name = "x", .codec = RMG_CODEC_I64, .value = three, .value_size = 8}},
-        {{.name = "x", .codec = RMG_CODEC_I64}, {.name = "x", .codec = RMG_CODEC_I64}},
-        {{.name = "x",
-          .type = *rmg_codec_type(RMG_CODEC_BOOL),
-          .has_default = true,
-          .value = three,
-          .value_size = 1}},
-    };
-    const struct rmg_schema_type types[] = {
-        {.name = "", .kind = RMG_TYPE_NODE},
-        {.name = long_name, .kind = RMG_TYPE_NODE},
-        {.name = "a\xc3", .kind = RMG_TYPE_NODE},
-        {.name = "A"},
-        {.name = "A", .kind = RMG_TYPE_ATOM, .fields = cell_fields, .field_count = 1},
-        {.name = "A", .kind = RMG_TYPE_NODE, .to = two, .to_count = 1},
-        {.name = "A", .kind = RMG_TYPE_EDGE, .to = two, .to_count = 2},
-    };
-    struct rmg_schema *schema = empty();
-    struct rmg_schema_fault fault;
-    for (size_t i = 0; i < sizeof types / sizeof *types; i++) {
-        ck_assert_msg(rmg_schema_add(schema, &types[i], &fault) == JIT_EINVALID, "type %zu", i);
-        ck_assert_ptr_nonnull(fault.what);
-    }
-    for (size_t i = 0; i < sizeof fields / sizeof *fields; i++) {
-        struct rmg_schema_type type = {.name = "A",
-                                       .kind = RMG_TYPE_NODE,
-                                       .fields = fields[i],
-                                       .field_count = fields[i][1].name == NULL ? 1 : 2};
-        ck_assert_msg(rmg_schema_add(schema, &type, &fault) == JIT_EINVALID, "field %zu", i);
-    }
-    ck_assert_uint_eq(schema->type_count, 0);
-    long_name[JIT_LABEL_BYTES_MAX] = '\0';
-    long_field[JIT_NAME_BYTES_MAX] = '\0';
-    struct rmg_schema_field longest = {.name = long_field, .codec = RMG_CODEC_I64};
-    struct rmg_schema_type type = {
-        .name = long_name, .kind = RMG_TYPE_NODE, .fields = &longest, .field_count = 1};
-    must(rmg_schema_add(schema, &type, &fault));
-    ck_assert_int_eq(rmg_schema_add(schema, &type, &fault), JIT_EEXIST);
-    type.field_count = JIT_ATTACHMENTS_MAX + 1;
-    type.name = "B";
-    ck_assert_int_eq(rmg_schema_add(schema, &type, &fault), JIT_ELIMIT);
-    rmg_schema_free(schema);
-}
-END_TEST
-
 START_TEST(builtin)
 {
     struct rmg_schema *schema = empty();
@@ -505,117 +299,6 @@ START_TEST(builtin)
     ck_assert_ptr_null(rmg_schema_find(schema, &cell_id));
     ck_assert_ptr_null(rmg_schema_find(NULL, &cell_id));
     rmg_schema_free(schema);
-}
-END_TEST
-
-/* ---- hostile bytes ---- */
-
-/* /schema with one type, one atom of which is given here; NULL: left out. */
-static enum jit_err with_atom(const char *name, const char *type, const void *bytes, size_t size)
-{
-    uint8_t fields[512];
-    size_t fields_size = cell_bytes(fields);
-    struct jit_id id = type_id("Cell");
-    struct jit_id type_type = type_id("type");
-    struct rmg_schema *schema = NULL;
-    struct rmg_schema_fault fault;
-    struct {
-        const char *name;
-        const char *type;
-        const void *bytes;
-        size_t size;
-    } atoms[] = {{"name", "text", "Cell", 4},
-                 {"kind", "text", "node", 4},
-                 {"fields", "list", fields, fields_size},
-                 {NULL, NULL, NULL, 0}};
-    size_t at = 0;
-    while (at < 3 && strcmp(atoms[at].name, name) != 0) {
-        at++;
-    }
-    atoms[at].name = bytes == NULL ? NULL : name;
-    atoms[at].type = type;
-    atoms[at].bytes = bytes;
-    atoms[at].size = size;
-    renew();
-    must(rmg_collect_path(collect, "/", &top));
-    must(rmg_collect_path(collect, "/schema", &place));
-    must(rmg_collect_node(collect, &place, &id, &type_type));
-    for (size_t i = 0; i < 4; i++) {
-        if (atoms[i].name == NULL) {
-            continue;
-        }
-        struct rmg_attachment attachment = {.name = atoms[i].name,
-                                            .name_size = (uint32_t)strlen(atoms[i].name),
-                                            .value = {.kind = RMG_VALUE_ATOM,
-                                                      .type = type_id(atoms[i].type),
-                                                      .bytes = atoms[i].bytes,
-                                                      .size = (uint32_t)atoms[i].size}};
-        must(rmg_collect_attachment(collect, &place, RMG_PLANE_ALPHA, &id, &attachment));
-    }
-    struct rmg_version version = load();
-    enum jit_err err = rmg_schema_read(&mem.heap, store, &version, &schema, &fault);
-    ck_assert((err == JIT_OK) == (schema != NULL));
-    ck_assert(err == JIT_OK ||
-              (err == JIT_EINVALID && fault.what != NULL && jit_id_equal(&fault.type, &id)));
-    rmg_schema_free(schema);
-    return err;
-}
-
-START_TEST(broken_atoms)
-{
-    uint8_t ends[8 + 2 * 40] = {2};
-    ends[8] = 32;
-    ends[48] = 32;
-    ends[16] = 1;
-    ends[56] = 2;
-    must(with_atom("name", "text", "Cell", 4));
-    must(with_atom("more", "text", "kept", 4));
-    ck_assert_int_eq(with_atom("name", "text", NULL, 0), JIT_EINVALID);
-    ck_assert_int_eq(with_atom("name", "bytes", "Cell", 4), JIT_EINVALID);
-    ck_assert_int_eq(with_atom("name", "text", "Dell", 4), JIT_EINVALID);
-    ck_assert_int_eq(with_atom("name", "text", "", 0), JIT_EINVALID);
-    ck_assert_int_eq(with_atom("kind", "text", NULL, 0), JIT_EINVALID);
-    ck_assert_int_eq(with_atom("kind", "text", "nodes", 5), JIT_EINVALID);
-    ck_assert_int_eq(with_atom("kind", "text", "atom", 4), JIT_EINVALID); /* it has fields */
-    ck_assert_int_eq(with_atom("fields", "list", NULL, 0), JIT_EINVALID);
-    ck_assert_int_eq(with_atom("fields", "bytes", "\0\0\0\0\0\0\0\0", 8), JIT_EINVALID);
-    must(with_atom("fields", "list", "\0\0\0\0\0\0\0\0", 8));
-    ck_assert_int_eq(with_atom("from", "list", ends, sizeof ends), JIT_EINVALID); /* a node */
-    must(with_atom("kind", "text", "edge", 4));
-}
-END_TEST
-
-/* Every truncation of `fields` is refused. A changed byte is refused as well, or gives another
- * valid type (a name's letter, a codec that nobody knows): never a crash or a read beyond. */
-START_TEST(broken_fields)
-{
-    uint8_t good[512];
-    uint8_t bad[512];
-    size_t size = cell_bytes(good);
-    unsigned refused = 0;
-    for (size_t keep = 0; keep < size; keep++) {
-        memcpy(bad, good, size);
-        ck_assert_int_eq(with_atom("fields", "list", bad, keep), JIT_EINVALID);
-    }
-    for (size_t at = 0; at < size; at++) {
-        for (unsigned bit = 0; bit < 8; bit += 3) {
-            memcpy(bad, good, size);
-            bad[at] ^= (uint8_t)(1u << bit);
-            refused += with_atom("fields", "list", bad, size) == JIT_EINVALID;
-        }
-    }
-    ck_assert_uint_gt(refused, size);
-}
-END_TEST
-
-START_TEST(no_schema)
-{
-    struct rmg_schema *schema = NULL;
-    struct rmg_schema_fault fault;
-    must(rmg_collect_path(collect, "/", &top));
-    struct rmg_version version = load();
-    ck_assert_int_eq(rmg_schema_read(&mem.heap, store, &version, &schema, &fault), JIT_ENOENT);
-    ck_assert_ptr_null(schema);
 }
 END_TEST
 
@@ -662,11 +345,7 @@ static void suite(Suite *s)
     tcase_add_test(t, written_and_read);
     tcase_add_test(t, laws_of_comparison);
     tcase_add_test(t, words_of_a_difference);
-    tcase_add_test(t, refused_types);
     tcase_add_test(t, builtin);
-    tcase_add_test(t, broken_atoms);
-    tcase_add_test(t, broken_fields);
-    tcase_add_test(t, no_schema);
     tcase_add_test(t, every_refused_allocation);
 }
 
