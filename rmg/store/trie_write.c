@@ -389,6 +389,9 @@ void trie_abandon(struct trie_pen *pen, const struct trie_spec *spec, uint32_t r
     }
     unsigned children = trie_count16(node->map);
     unsigned map = node->map;
+    for (unsigned i = 0; i < children; i++) { /* each is asked for its epoch, and lies anywhere */
+        __builtin_prefetch(rmg_arena_at(pen->arena, trie_refs(spec, node)[i]));
+    }
     for (unsigned i = 0; i < children; i++, map &= map - 1) {
         uint32_t child = trie_refs(spec, node)[i];
         if (!trie_has(node->leaf, (unsigned)__builtin_ctz(map))) {
