@@ -84,17 +84,28 @@ static void put_slots(const struct merge *m, struct jit_buf *patch)
     }
 }
 
-static enum jit_err put_op(const struct merge *m, const struct merge_slot *slot,
-                           enum rmg_op_kind kind, uint32_t number, struct jit_buf *patch)
+/* Operations of one kind that wait for what they replace, to be hashed side by side. */
+struct op_batch {
+    enum rmg_op_kind kind;
+    uint32_t number; /* of the first */
+    uint32_t count;
+    const struct merge_slot *slots[RMG_VALUES_MAX];
+    struct jit_id prior[RMG_VALUES_MAX];
+};
+
+static void put_op(const struct op_batch *batch, uint32_t at, struct jit_buf *patch)
 {
+    const struct merge_slot *slot = batch->slots[at];
+    const enum rmg_op_kind kind = batch->kind;
     const union rmg_content *content = slot->at[slot->take];
-    const struct rmg_origin origin = {.operation = number};
+    const struct rmg_origin origin = {.operation = batch->number + at};
     struct rmg_op op = {.kind = kind,
                         .instance = slot->place.instance,
                         .id = slot->place.id,
                         .plane =
                             slot->place.part == RMG_PART_BETA ? RMG_PLANE_BETA : RMG_PLANE_ALPHA,
                         .attachment = {slot->place.name, slot->place.name_size, {0}},
+                        .prior = batch->prior[at],
                         .origins = &origin,
                         .origin_count = 1};
     switch (kind) {
@@ -119,9 +130,52 @@ static enum jit_err put_op(const struct merge *m, const struct merge_slot *slot,
     case RMG_OP_DELETE_INSTANCE:
         break;
     }
-    enum jit_err err = rmg_content_hash(&slot->place, slot->at[m->onto_side], &op.prior);
-    if (err == JIT_OK) {
-        rmg_op_encode(&op, patch);
+    rmg_op_encode(&op, patch);
+}
+
+static enum jit_err batch_priors(const struct merge *m, struct op_batch *batch)
+{
+    struct rmg_attachment values[RMG_VALUES_MAX];
+    struct jit_id *to[RMG_VALUES_MAX];
+    uint32_t count = 0;
+    enum jit_err err = JIT_OK;
+    for (uint32_t i = 0; err == JIT_OK && i < batch->count; i++) {
+        const struct rmg_place *place = &batch->slots[i]->place;
+        const union rmg_content *content = batch->slots[i]->at[m->onto_side];
+        if (content != NULL && place->part == RMG_PART_ALPHA) {
+            values[count] = (struct rmg_attachment){place->name, place->name_size, content->value};
+            to[count++] = &batch->prior[i];
+        } else {
+            err = rmg_content_hash(place, content, &batch->prior[i]);
+        }
+    }
+    return err == JIT_OK ? rmg_values_of_attachments(RMG_PLANE_ALPHA, values, count, to) : err;
+}
+
+static enum jit_err batch_flush(const struct merge *m, struct op_batch *batch,
+                                struct jit_buf *patch)
+{
+    enum jit_err err = batch_priors(m, batch);
+    for (uint32_t i = 0; err == JIT_OK && i < batch->count; i++) {
+        put_op(batch, i, patch);
+    }
+    batch->number += batch->count;
+    batch->count = 0;
+    return err;
+}
+
+static enum jit_err put_kind(const struct merge *m, struct op_batch *batch, struct jit_buf *patch)
+{
+    enum jit_err err = JIT_OK;
+    for (size_t i = 0; err == JIT_OK && i < m->count; i++) {
+        const struct merge_slot *slot = &m->slots[i];
+        if (kind_of(slot->place.part, slot->at[slot->take] == NULL) == batch->kind &&
+            changes(m, slot)) {
+            batch->slots[batch->count++] = slot;
+        }
+        if (batch->count == RMG_VALUES_MAX || (i + 1 == m->count && batch->count > 0)) {
+            err = batch_flush(m, batch, patch);
+        }
     }
     return err;
 }
@@ -130,8 +184,10 @@ enum jit_err merge_patch(struct merge *m, struct jit_buf *patch)
 {
     uint64_t of_kind[KINDS] = {0};
     uint64_t count = 0;
-    uint32_t number = 0;
+    struct op_batch batch;
     enum jit_err err = JIT_OK;
+    batch.number = 0;
+    batch.count = 0;
     for (size_t i = 0; i < m->count; i++) {
         const struct merge_slot *slot = &m->slots[i];
         if (changes(m, slot)) {
@@ -147,13 +203,8 @@ enum jit_err merge_patch(struct merge *m, struct jit_buf *patch)
     put_slots(m, patch);
     jit_buf_put_u64(patch, count);
     for (unsigned kind = RMG_OP_CLEAR_ATTACHMENT; kind < KINDS; kind++) {
-        for (size_t i = 0; err == JIT_OK && of_kind[kind] > 0 && i < m->count; i++) {
-            const struct merge_slot *slot = &m->slots[i];
-            if (kind_of(slot->place.part, slot->at[slot->take] == NULL) == kind &&
-                changes(m, slot)) {
-                err = put_op(m, slot, (enum rmg_op_kind)kind, number++, patch);
-            }
-        }
+        batch.kind = (enum rmg_op_kind)kind;
+        err = err == JIT_OK && of_kind[kind] > 0 ? put_kind(m, &batch, patch) : err;
     }
     m->result->operations = count;
     return err == JIT_OK ? patch->err : err;
