@@ -21,7 +21,7 @@ static uint8_t arena[ARENA_BYTES];
 static uint8_t copy[ARENA_BYTES];
 static struct sys_ring_host host;
 static struct jit_cursor script;
-static const uint64_t no_counts[16];
+static const uint64_t no_counts[SYS_RING_COUNTS];
 static uint64_t woken; /* how often it would have been */
 
 static struct sys_ring_worker *words(void)

@@ -15,8 +15,8 @@ static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "the layouts below are 
 
 #define SYS_ABI_MAJOR 1u
 /* 1: graphs grow; 2: capabilities are derived, granted, revoked; 3: branches are collapsed; 4: what
- * a process keeps for itself outlives the supervisor */
-#define SYS_ABI_MINOR 4u
+ * a process keeps for itself outlives the supervisor; 5: what is delayed is counted */
+#define SYS_ABI_MINOR 5u
 #define SYS_PAGE      4096u
 
 /* Descriptors a worker is born with (7.1). */
@@ -61,15 +61,17 @@ struct sys_ring_worker {
 };
 static_assert(sizeof(struct sys_ring_worker) == 32, "wire size");
 /* page 2: the kernel's words. */
+#define SYS_RING_COUNTS 17u /* as many as there are results; later ones come behind them */
 struct sys_ring_kernel {
     uint32_t call;     /* futex: +1 when a tick begins, requests were taken or receipts written */
     uint32_t sleeping; /* 1: it sleeps (or is about to) on `bell` */
     uint32_t request_head; /* requests taken */
     uint32_t receipt_tail; /* receipts written */
     uint64_t begin_tick;   /* the tick to work on: the version `begin_tick - 1` is in the view */
-    uint64_t counts[16]; /* results of this worker's requests in the last tick, by number (14.3) */
+    /* Results of this worker's requests in the last tick, by number (14.3). */
+    uint64_t counts[SYS_RING_COUNTS];
 };
-static_assert(sizeof(struct sys_ring_kernel) == 152, "wire size");
+static_assert(sizeof(struct sys_ring_kernel) == 160, "wire size");
 #define SYS_RING_WORKER_OFFSET  ((uint64_t)SYS_PAGE)
 #define SYS_RING_KERNEL_OFFSET  (2ull * SYS_PAGE)
 #define SYS_RING_REQUEST_OFFSET (3ull * SYS_PAGE)

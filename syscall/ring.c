@@ -194,10 +194,10 @@ int sys_ring_host_reply(struct sys_ring_host *ring, const struct sys_receipt *re
     return 1;
 }
 
-void sys_ring_host_begin(struct sys_ring_host *ring, uint64_t tick, const uint64_t counts[16])
+void sys_ring_host_begin(struct sys_ring_host *ring, uint64_t tick, const uint64_t counts[SYS_RING_COUNTS])
 {
     assert(tick > ring->begin_tick);
-    for (unsigned i = 0; i < 16; i++) {
+    for (unsigned i = 0; i < SYS_RING_COUNTS; i++) {
         store64(&ring->memory, KERNEL(counts) + i * sizeof counts[0], counts[i]);
     }
     ring->begin_tick = tick;

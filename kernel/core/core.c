@@ -153,6 +153,7 @@ static void begin_for(struct kern_core *core, uint32_t index)
     struct kern_process *process = &core->processes[index];
     kern_collect_reset(process);
     process->state = KERN_PROCESS_RUNNING;
+    static_assert(SYS_RING_COUNTS == RMG_RESULT_COUNT, "each result has its number in the ring");
     sys_ring_host_begin(&process->ring, core->tick + 1, process->counts);
     struct kern_action *watch = kern_act(core, KERN_DO_WATCH);
     watch->process = index;

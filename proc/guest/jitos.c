@@ -11,8 +11,6 @@
 #include "proc/guest/space.h"
 #include "proc/guest/wait.h"
 
-#define RESULTS 16u
-static_assert(sizeof((struct sys_ring_kernel *)0)->counts == RESULTS * 8, "as many as results");
 
 struct jitos {
     struct sys_boot_view boot;
@@ -282,7 +280,7 @@ uint64_t jitos_count(const struct jitos *jitos, uint16_t result)
     const struct sys_ring_kernel *words =
         (const struct sys_ring_kernel *)(const void *)(jitos->ring.memory.base +
                                                        SYS_RING_KERNEL_OFFSET);
-    return result < RESULTS ? __atomic_load_n(&words->counts[result], __ATOMIC_RELAXED) : 0;
+    return result < SYS_RING_COUNTS ? __atomic_load_n(&words->counts[result], __ATOMIC_RELAXED) : 0;
 }
 
 /* ---- branches ---- */

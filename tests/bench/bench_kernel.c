@@ -108,7 +108,7 @@ static void idler_start(struct bench_host *host, struct idler *idler)
 /* begin(t) to done(t): what a system call without effect costs. */
 static double idler_once(struct bench_host *host, struct idler *idler, uint64_t spin_ns)
 {
-    static const uint64_t counts[16];
+    static const uint64_t counts[SYS_RING_COUNTS];
     uint64_t begin = bench_wall_ns();
     sys_ring_host_begin(&idler->ring, idler->tick++, counts);
     if (sys_ring_host_ring(&idler->ring)) {

@@ -109,7 +109,7 @@ static void life_make(struct spawn_bed *bed, struct life *life)
 /* Until it has said done to tick 1 and its request is here. */
 static void first_request(struct spawn_bed *bed, struct bench_worker *worker)
 {
-    static const uint64_t counts[16];
+    static const uint64_t counts[SYS_RING_COUNTS];
     struct sys_ring_host ring;
     struct sys_slot slot;
     struct sys_ring_memory memory = bench_worker_ring(worker);
@@ -347,7 +347,7 @@ static void sleep_for(struct bench_host *host, struct peer *peers, unsigned coun
 /* A tick of all; the first one's round trip. */
 static double trip(struct bench_host *host, struct peer *peers, unsigned count, uint64_t tick)
 {
-    static const uint64_t counts[16];
+    static const uint64_t counts[SYS_RING_COUNTS];
     uint64_t begin = bench_wall_ns();
     for (unsigned i = count; i-- > 0;) { /* the first one last: the flood is on by then */
         sys_ring_host_begin(&peers[i].ring, tick, counts);

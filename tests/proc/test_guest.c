@@ -371,7 +371,7 @@ static void brute_force(uint64_t tick, uint32_t count)
 static struct sim_worker *workers[WORKERS];
 static struct sys_ring_host rings[WORKERS];
 static uint64_t far_seen;
-static const uint64_t no_counts[16];
+static const uint64_t no_counts[SYS_RING_COUNTS];
 
 static struct sim_worker *worker_new(uint32_t index, uint32_t count, uint64_t start_tick,
                                      uint32_t yield_one_in)

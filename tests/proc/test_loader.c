@@ -215,7 +215,7 @@ static void wake(void)
 /* Begin a tick and take all requests until done: how many there were. */
 static uint32_t run_tick(uint64_t tick)
 {
-    static const uint64_t no_counts[16];
+    static const uint64_t no_counts[SYS_RING_COUNTS];
     const struct timespec slice = {1, 0};
     uint32_t count = 0;
     memset(asked, 0, sizeof asked);
@@ -299,7 +299,7 @@ static int exit_code(void)
 
 START_TEST(exits_with_a_reason)
 {
-    static const uint64_t no_counts[16];
+    static const uint64_t no_counts[SYS_RING_COUNTS];
     record.data[0] ^= 1; /* magic */
     start(true);
     ck_assert_int_eq(exit_code(), SYS_EXIT_BOOT);

@@ -44,7 +44,7 @@ static uint8_t *arena;
 static struct attacker attacker;
 static struct seen seen;
 static uint8_t copy[JIT_REQUEST_BYTES_MAX];
-static const uint64_t no_counts[16];
+static const uint64_t no_counts[SYS_RING_COUNTS];
 
 /* Bytes that end where a page begins that nobody may touch. */
 static uint8_t *fenced(size_t size)

@@ -14,7 +14,7 @@ static uint64_t pages[(SYS_RING_BYTES + 7) / 8];
 static struct sys_ring_memory memory;
 static struct sys_ring_host host;
 static struct sys_ring_guest guest;
-static const uint64_t no_counts[16];
+static const uint64_t no_counts[SYS_RING_COUNTS];
 
 static struct sys_ring_worker *worker_words(void)
 {
@@ -188,6 +188,26 @@ START_TEST(full_and_one_more)
     ck_assert_int_eq(sys_ring_host_reply(&host, &receipt), 0);
     ck_assert(sys_ring_guest_receipt(&guest, &receipt));
     ck_assert_int_eq(sys_ring_host_reply(&host, &receipt), 1);
+}
+END_TEST
+
+/* Each result has its number in the kernel's page, the last one as well, and nothing lies behind.
+ */
+START_TEST(counts_are_told)
+{
+    uint64_t counts[SYS_RING_COUNTS];
+    const struct sys_ring_kernel *words =
+        (const struct sys_ring_kernel *)(const void *)(guest.memory.base + SYS_RING_KERNEL_OFFSET);
+    for (uint64_t tick = 1; tick <= 2; tick++) {
+        for (unsigned i = 0; i < SYS_RING_COUNTS; i++) {
+            counts[i] = tick * 1000 + i;
+        }
+        sys_ring_host_begin(&host, tick, counts);
+        ck_assert_mem_eq(words->counts, counts, sizeof counts);
+    }
+    for (size_t at = sizeof *words; at < SYS_PAGE; at++) {
+        ck_assert_uint_eq(((const uint8_t *)words)[at], 0);
+    }
 }
 END_TEST
 
@@ -599,6 +619,7 @@ static void suite(Suite *s)
     tcase_add_test(t, header_is_checked);
     tcase_add_loop_test(t, model, 1, 7);
     tcase_add_test(t, full_and_one_more);
+    tcase_add_test(t, counts_are_told);
     tcase_add_test(t, done_cuts);
     tcase_add_test(t, opened_before_it_is_laid_out);
     t = test_case(s, "hostile", 60);

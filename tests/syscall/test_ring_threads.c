@@ -125,7 +125,7 @@ static void reply_tick(uint64_t tick, uint64_t from, uint64_t to)
 
 static void *kernel_end(void *user)
 {
-    static const uint64_t no_counts[16];
+    static const uint64_t no_counts[SYS_RING_COUNTS];
     uint64_t next = 0;
     (void)user;
     for (uint64_t tick = 1; tick <= TICKS; tick++) {

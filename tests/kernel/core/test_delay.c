@@ -77,6 +77,19 @@ static unsigned follow(size_t n, uint32_t delay, uint16_t expected)
     return followed;
 }
 
+/* What the workers are told of the last tick: how many of their requests had the result. */
+static uint64_t told(enum rmg_result result)
+{
+    uint64_t count = 0;
+    for (uint32_t i = 0; i < sim.process_count; i++) {
+        const struct sys_ring_memory ring = sim_worker_ring(sim.workers[i]);
+        const struct sys_ring_kernel *words =
+            (const struct sys_ring_kernel *)(const void *)(ring.base + SYS_RING_KERNEL_OFFSET);
+        count += words->counts[result];
+    }
+    return count;
+}
+
 START_TEST(applied_when_it_is_due)
 {
     static struct rmg_waiting list[256];
@@ -91,6 +104,13 @@ START_TEST(applied_when_it_is_due)
             ck_assert_uint_le(list[i].due, tick + DELAY);
         }
         uint64_t delayed = 0;
+        const struct kern_record_view newest = sim_view_of(&sim, tick - 1);
+        uint64_t counts[RMG_RESULT_COUNT] = {0};
+        for (uint64_t i = 0; i < newest.request_count; i++) {
+            counts[sim_receipt_of(&newest, i).result]++;
+        }
+        ck_assert_uint_eq(told(RMG_DELAYED), counts[RMG_DELAYED]);
+        ck_assert_uint_eq(told(RMG_APPLIED), counts[RMG_APPLIED]);
         for (size_t n = tick < DELAY ? 0 : tick - DELAY; n < tick; n++) {
             struct kern_record_view view = sim_view_of(&sim, n);
             for (uint64_t i = 0; i < view.request_count; i++) {
