@@ -194,7 +194,8 @@ int sys_ring_host_reply(struct sys_ring_host *ring, const struct sys_receipt *re
     return 1;
 }
 
-void sys_ring_host_begin(struct sys_ring_host *ring, uint64_t tick, const uint64_t counts[SYS_RING_COUNTS])
+void sys_ring_host_begin(struct sys_ring_host *ring, uint64_t tick,
+                         const uint64_t counts[SYS_RING_COUNTS])
 {
     assert(tick > ring->begin_tick);
     for (unsigned i = 0; i < SYS_RING_COUNTS; i++) {

@@ -55,7 +55,8 @@ void sys_ring_host_release(struct sys_ring_host *ring);
 JIT_MUST_CHECK int sys_ring_host_reply(struct sys_ring_host *ring,
                                        const struct sys_receipt *receipt);
 /* Let the worker work on `tick` (greater than the last one); sys_ring_host_ring tells it. */
-void sys_ring_host_begin(struct sys_ring_host *ring, uint64_t tick, const uint64_t counts[SYS_RING_COUNTS]);
+void sys_ring_host_begin(struct sys_ring_host *ring, uint64_t tick,
+                         const uint64_t counts[SYS_RING_COUNTS]);
 /* Whether the worker has said done to begin_tick: 1, 0, JIT_EPEER. Ask first, then take until 0:
  * the tick then has all of the worker's requests. */
 JIT_MUST_CHECK int sys_ring_host_done(struct sys_ring_host *ring);

@@ -11,7 +11,6 @@
 #include "proc/guest/space.h"
 #include "proc/guest/wait.h"
 
-
 struct jitos {
     struct sys_boot_view boot;
     struct sys_ring_guest ring;
