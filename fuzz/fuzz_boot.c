@@ -28,6 +28,7 @@ static void check_again(const struct sys_boot_view *view)
     }
     for (uint32_t i = 0; i < head->instance_count; i++) {
         instances[i] = sys_boot_instance_at(view, i);
+        instances[i].view_offset |= sys_boot_written_outside(view, i) ? SYS_WRITE_OUTSIDE : 0u;
     }
     for (uint32_t i = 0; i < head->rule_count; i++) {
         rules[i] = sys_boot_rule_at(view, i);

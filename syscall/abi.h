@@ -329,8 +329,11 @@ struct sys_boot_cap {
 };
 struct sys_boot_instance {
     struct jit_id id;
-    uint64_t view_offset; /* of its struct sys_view_entry; 0: not mapped */
+    uint64_t
+        view_offset; /* of its struct sys_view_entry; 0: not mapped. Bit 0: SYS_WRITE_OUTSIDE */
 };
+/* It may be written by a capability for an instance that it lies in, and by none that names it. */
+#define SYS_WRITE_OUTSIDE 1u
 struct sys_boot_rule {
     uint64_t at; /* program bytes (docs/spec/program.md) */
     uint64_t size;

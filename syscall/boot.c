@@ -70,9 +70,9 @@ static bool cap_sound(const struct sys_boot *head, const struct sys_boot_cap *ca
 
 static bool instance_sound(const struct sys_boot_instance *instance)
 {
-    uint64_t at = instance->view_offset;
+    uint64_t at = instance->view_offset & ~(uint64_t)SYS_WRITE_OUTSIDE;
     return !jit_id_is_zero(&instance->id) &&
-           (at == 0 ||
+           (instance->view_offset == 0 ||
             (at >= sizeof(struct sys_view_control) &&
              at <= SYS_VIEW_HEADER_BYTES - sizeof(struct sys_view_entry) &&
              (at - sizeof(struct sys_view_control)) % sizeof(struct sys_view_entry) == 0));
@@ -283,7 +283,8 @@ static bool tables_sound(const struct sys_boot_view *view, uint64_t programs_at)
         last = cap;
     }
     for (uint32_t i = 0; i < head->instance_count; i++) {
-        struct sys_boot_instance instance = sys_boot_instance_at(view, i);
+        struct sys_boot_instance instance;
+        row_at(view, head->instances_at, i, sizeof instance, &instance);
         if (!instance_sound(&instance)) {
             return false;
         }
@@ -345,7 +346,16 @@ struct sys_boot_instance sys_boot_instance_at(const struct sys_boot_view *view, 
     struct sys_boot_instance row;
     assert(index < view->head.instance_count);
     row_at(view, view->head.instances_at, index, sizeof row, &row);
+    row.view_offset &= ~(uint64_t)SYS_WRITE_OUTSIDE;
     return row;
+}
+
+bool sys_boot_written_outside(const struct sys_boot_view *view, uint32_t index)
+{
+    struct sys_boot_instance row;
+    assert(index < view->head.instance_count);
+    row_at(view, view->head.instances_at, index, sizeof row, &row);
+    return (row.view_offset & SYS_WRITE_OUTSIDE) != 0;
 }
 
 struct sys_bytes sys_boot_rule_at(const struct sys_boot_view *view, uint32_t index)

@@ -80,6 +80,9 @@ JIT_MUST_CHECK enum jit_err sys_boot_decode(const uint8_t *bytes, size_t size,
 /* Rows of a verified record; index < the head's count. */
 struct sys_boot_cap sys_boot_cap_at(const struct sys_boot_view *view, uint32_t index);
 struct sys_boot_instance sys_boot_instance_at(const struct sys_boot_view *view, uint32_t index);
+/* May it be written by a capability for an instance that it lies in? Its offset is given without
+ * that bit. */
+bool sys_boot_written_outside(const struct sys_boot_view *view, uint32_t index);
 struct sys_bytes sys_boot_rule_at(const struct sys_boot_view *view, uint32_t index);
 struct sys_boot_run_spec sys_boot_run_at(const struct sys_boot_view *view, uint32_t index);
 

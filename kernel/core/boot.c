@@ -174,6 +174,18 @@ static bool may_map(const struct kern_core *core, const struct kern_process *pro
     return kern_boot_may(core, index_of(core, process), instance, SYS_RIGHT_MAP);
 }
 
+/* May it write there by a capability for an instance around it, where none names it? */
+static bool writes_outside(const struct kern_core *core, const struct kern_process *process,
+                           const struct jit_id *instance)
+{
+    const struct sys_cap_need need = {.right = SYS_RIGHT_WRITE};
+    struct kern_lineage lineage;
+    kern_lineage_read(core, instance, &lineage);
+    uint32_t node = nearest(core, index_of(core, process), &lineage, &need);
+    return node != SYS_CAP_NONE &&
+           !jit_id_equal(&sys_caps_node(core->sec->caps, node)->cap.instance, instance);
+}
+
 static bool over(const struct kern_process *process)
 {
     return process->state == KERN_PROCESS_EXITED || process->state == KERN_PROCESS_FAILED;
@@ -318,6 +330,9 @@ enum jit_err kern_core_boot(struct kern_core *core, uint32_t index, struct sys_b
         process->boot_maps[i] = may_map(core, process, id);
         core->boot_instances[i] = (struct sys_boot_instance){
             .id = *id, .view_offset = process->boot_maps[i] ? view_offset(core, id) : 0};
+        if (core->boot_instances[i].view_offset != 0 && writes_outside(core, process, id)) {
+            core->boot_instances[i].view_offset |= SYS_WRITE_OUTSIDE;
+        }
     }
     for (uint32_t i = 0; i < process->rule_count; i++) {
         for (uint32_t r = 0; r < core->config->rule_count; r++) {

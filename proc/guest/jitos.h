@@ -125,7 +125,8 @@ uint64_t jitos_count(const struct jitos *jitos, uint16_t result);
  * one request, which is decided with the tick: it is done if all that the branch saw and replaced
  * is still so (a field with a join is joined), else nothing of it is.
  *
- * An instance is mounted read-write if a grant says `write` of it, else read-only. A branch rests
+ * An instance is mounted read-write if a grant says `write` of it or of one around it, else
+ * read-only. A branch rests
  * on the version that it was forked from; it may outlive its tick where the process says `keep N
  * versions`. Between begin and done. */
 struct jitos_branch;

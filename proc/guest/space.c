@@ -184,9 +184,12 @@ struct sws *guest_space_sws(struct guest_space *space)
 
 /* ---- a tick ---- */
 
-/* Read-write: what a capability to write names. */
+/* Read-write: what a capability to write names, or what lies in that. */
 static bool is_writable(const struct sys_boot_view *boot, uint32_t instance)
 {
+    if (sys_boot_written_outside(boot, instance)) {
+        return true;
+    }
     for (uint32_t i = 0; i < boot->head.cap_count; i++) {
         const struct sys_boot_cap cap = sys_boot_cap_at(boot, i);
         if (cap.instance == instance && (cap.rights & SYS_RIGHT_WRITE) != 0) {

@@ -77,6 +77,8 @@ static enum jit_err encode_again(const struct sys_boot_view *view, struct jit_bu
     }
     for (uint32_t i = 0; i < head->instance_count; i++) {
         instances_again[i] = sys_boot_instance_at(view, i);
+        instances_again[i].view_offset |=
+            sys_boot_written_outside(view, i) ? SYS_WRITE_OUTSIDE : 0u;
     }
     for (uint32_t i = 0; i < head->rule_count; i++) {
         rules_again[i] = sys_boot_rule_at(view, i);
@@ -267,7 +269,7 @@ static void zero_instance(void)
 }
 static void entry_odd(void)
 {
-    instances[0].view_offset++;
+    instances[0].view_offset += 2;
 }
 static void entry_in_head(void)
 {

@@ -94,5 +94,19 @@ all=$ticks ticks=5
 want 0 "$jitos" run "$dir/readonly.jitos" --ticks 5 --seed 1 --data "$dir/readonly"
 [ "$(value readonly own)" = 0 ] || fail "readonly: it has written"
 
+# In an instance that lies in another. The right to write that one is enough; a right to write
+# somewhere else is not.
+sed -e 's/into \/world/into \/world\/room/' -e 's/shard(\/world)/shard(\/world\/room)/' \
+    "$dir/branches.jitos" >"$dir/nested.jitos"
+want 0 "$jitos" run "$dir/nested.jitos" --ticks 5 --seed 1 --data "$dir/nested"
+got=$("$jitos" inspect /world/room/probe/own --data "$dir/nested")
+[ "$got" = "i64 5" ] || fail "nested: $got"
+got=$("$jitos" inspect /world/room/probe/broken --data "$dir/nested")
+[ "$got" = "i64 0" ] || fail "nested: the first thing wrong is $got"
+sed 's/write \/world$/write \/bus/' "$dir/nested.jitos" >"$dir/inner.jitos"
+want 0 "$jitos" run "$dir/inner.jitos" --ticks 5 --seed 1 --data "$dir/inner"
+got=$("$jitos" inspect /world/room/probe/own --data "$dir/inner")
+[ "$got" = "i64 0" ] || fail "inner: it has written: $got"
+
 echo "$kills kills in $all ticks: the same history, the same own graph"
 exit "$failed"
