@@ -295,6 +295,7 @@ static enum sys_token_fault read_blocks(struct sys_token *token, struct jit_curs
     if (!jit_cursor_done(cur)) {
         return SYS_TOKEN_FORMAT;
     }
+    assert(key != NULL); /* there is a first block, sys_token_read() has seen to it */
     memcpy(token->seed, seed, sizeof token->seed);
     jit_sign_public(token->seed, public_key);
     return memcmp(public_key, key, sizeof public_key) == 0 ? SYS_TOKEN_GOOD : SYS_TOKEN_PROOF;

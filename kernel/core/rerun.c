@@ -55,6 +55,7 @@ static uint32_t find(const struct kern_rerun *rerun, const struct jit_id *id)
 
 static enum jit_err players_new(struct kern_rerun *rerun)
 {
+    assert(rerun->core != NULL);
     uint32_t count = rerun->core->process_count;
     rerun->players = jit_heap_zalloc(rerun->heap, count + 1u, sizeof *rerun->players);
     rerun->by_id = jit_heap_zalloc(rerun->heap, count + 1u, sizeof *rerun->by_id);

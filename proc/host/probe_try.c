@@ -211,6 +211,7 @@ void host_try_process(struct host_probe *probe)
     note_trial(probe, trial, which, sizeof which / sizeof which[0]);
     struct host_fact *landlock = &probe->facts[HOST_LANDLOCK];
     if (landlock->present) {
+        assert(trial != NULL); /* or nothing would have said so */
         probe->landlock_abi = trial->landlock_abi;
         (void)snprintf(landlock->detail, sizeof landlock->detail, "ABI %d", probe->landlock_abi);
     }

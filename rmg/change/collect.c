@@ -175,6 +175,7 @@ static enum jit_err take_part(struct rmg_collect *to, struct rmg_collect *from,
         return err;
     }
     struct collect_part *here = collect_find_part(to, &part->id);
+    assert(here != NULL);
     struct trie_pen pen = collect_pen(to, here);
     for (unsigned map = 0; map < RMG_MAPS_HASHED; map++) {
         load_list_free(&pen, (enum rmg_map)map, &here->lists[map]);

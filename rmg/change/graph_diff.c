@@ -1,3 +1,4 @@
+#include "base/check.h"
 #include "rmg/change/diff_priv.h"
 #include "rmg/store/after.h"
 
@@ -214,6 +215,7 @@ static bool graph_diff_visit(void *user, const uint8_t *before, const uint8_t *a
     struct graph_diff *g = user;
     struct rmg_change change = {.map = g->map, .before = before != NULL, .after = after != NULL};
     const uint8_t *leaf = before != NULL ? before : after;
+    assert(leaf != NULL);
     memcpy(&change.id, leaf + offsetof(struct leaf_node, id), sizeof change.id);
     g->stopped = !g->visit(g->user, &change);
     return !g->stopped;

@@ -1,5 +1,6 @@
 #include <stdlib.h>
 
+#include "base/check.h"
 #include "rmg/change/merge_priv.h"
 
 /* Taking a place from one side is taking the whole of it: an element that one side deleted comes or
@@ -197,6 +198,7 @@ static const struct rmg_choice *choice_of(const struct rmg_choice *const *sorted
 {
     size_t low = 0;
     size_t high = count;
+    assert(sorted != NULL || count == 0);
     while (low < high) {
         size_t middle = low + (high - low) / 2;
         int order = rmg_place_compare(&sorted[middle]->place, place);

@@ -341,10 +341,10 @@ static void mark_read(struct rmg_rule *rule, const struct rmg_expr *expr)
 /* Which use speaks for a slot that several parts of the rule name. */
 static void derive(struct rmg_rule *rule)
 {
-    for (uint16_t i = 0; i < rule->value_count; i++) {
-        rule->values[i].seen_name = number_of_name(rule, i);
+    for (uint32_t i = 0; i < rule->value_count; i++) {
+        rule->values[i].seen_name = number_of_name(rule, (uint16_t)i);
     }
-    for (uint16_t i = 0; i < rule->aggregate_count; i++) {
+    for (uint32_t i = 0; i < rule->aggregate_count; i++) {
         rule->aggregates[i].seen_name = number_of_name(rule, (uint16_t)(rule->value_count + i));
     }
     for (uint32_t i = 0; i < rule->field_count; i++) {

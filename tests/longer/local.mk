@@ -1,9 +1,9 @@
 # The longer jobs: each a script, over the sources as they are packed, since a tree that is
 # configured takes no second build folder. All they make lies under build-longer/.
 longer_scripts = %D%/common.sh %D%/coverage.sh %D%/determinism.sh %D%/disks.sh %D%/oom.sh \
-	%D%/soak.sh %D%/static.sh %D%/tsan.sh
+	%D%/soak.sh %D%/static.sh %D%/tsan.sh %D%/valgrind.sh
 EXTRA_DIST += $(longer_scripts) %D%/coverage.py build-aux/coverage-reasons.txt \
-	build-aux/findings.txt build-aux/tsan.supp
+	build-aux/findings.txt build-aux/tsan.supp build-aux/valgrind.supp .clang-tidy
 
 SEEDS = 20
 ROUNDS = 5
@@ -21,6 +21,9 @@ check-tsan: longer-source
 	$(srcdir)/%D%/tsan.sh build-longer/src
 coverage: longer-source
 	$(srcdir)/%D%/coverage.sh build-longer/src
+# With what is built here.
+check-valgrind: all
+	$(srcdir)/%D%/valgrind.sh
 # On real file systems and with real processes, with what is built here.
 check-disks: all
 	$(srcdir)/%D%/disks.sh '$(ROUNDS)'
@@ -29,5 +32,5 @@ check-oom: all
 soak: all
 	$(srcdir)/%D%/soak.sh '$(MINUTES)'
 
-.PHONY: longer-source check-determinism check-static check-tsan check-disks \
-	check-oom coverage soak
+.PHONY: longer-source check-determinism check-static check-tsan \
+	check-valgrind check-disks check-oom coverage soak

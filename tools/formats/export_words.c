@@ -280,7 +280,7 @@ enum jit_err export_is_simple(const struct export_words *words, bool directed, b
     struct import_seen seen = {.heap = words->job->graph->heap};
     struct rmg_iter iter;
     struct rmg_edge edge;
-    enum jit_err err;
+    enum jit_err err = JIT_OK;
     *simple = true;
     rmg_iter_all(&words->view, RMG_EDGES, &iter);
     while (*simple && (err = rmg_iter_edge(&iter, &edge)) == JIT_OK) {

@@ -100,10 +100,10 @@ static enum jit_err take_node(struct json *j, struct part *part, json_t *object)
 {
     static const char *const taken[] = {"id", WORDS_NODE_TYPE, NULL};
     const json_t *id = json_object_get(object, "id");
-    struct net_text words;
-    struct net_text type;
+    struct net_text words = {.text = ""};
+    struct net_text type = {.text = ""};
     char number[32];
-    bool typed;
+    bool typed = false;
     enum jit_err err = JIT_OK;
     if (id == NULL) {
         snprintf(number, sizeof number, "%llu", (unsigned long long)part->index);

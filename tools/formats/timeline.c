@@ -213,6 +213,7 @@ void timeline_value(const struct timeline *timeline, const struct span *span,
     jit_get_id(&cur, &out->value.type);
     out->value.size = (uint32_t)jit_get_u64(&cur);
     out->value.bytes = jit_get_bytes(&cur, out->value.size);
+    assert(!cur.bad); /* the pool is our own */
 }
 
 void timeline_ends(const struct timeline *timeline, const struct span *span, struct jit_id *from,

@@ -55,7 +55,7 @@ static void describe(const struct format_graph *graph, const struct rmg_graph *v
                      const struct rmg_wsc_owner *owner, char *out, size_t size)
 {
     struct format_names *names = NULL;
-    uint32_t length;
+    uint32_t length = 0;
     struct rmg_edge edge = {.type = {{0}}};
     const char *type = NULL;
     size_t at = 0;
@@ -140,7 +140,7 @@ static enum jit_err write_wsc(const struct export_job *job)
 {
     const struct format_graph *graph = job->graph;
     struct counted counted = {.job = job};
-    struct rmg_wsc_owner owner;
+    struct rmg_wsc_owner owner = {.name = ""};
     enum jit_err err = count_records(job);
     counted.records = job->report->nodes + job->report->edges;
     if (err == JIT_OK) {

@@ -213,10 +213,11 @@ static int try_work(void)
         }
         memset(block, 1, size);
         uint8_t *more = realloc(block, 2 * size);
-        if (more == NULL || more[size - 1] != 1) {
+        bool kept = more != NULL && more[size - 1] == 1;
+        free(more != NULL ? more : block);
+        if (!kept) {
             return ENOMEM;
         }
-        free(more);
     }
     futex_wait(&zero, 0, &moment);
     maps[1][100] = 7;

@@ -176,10 +176,9 @@ static int add_seeds(struct cli *cli, const char *whole, struct sweep_plan *plan
     const char *text = whole;
     uint32_t capacity = 0;
     do {
-        uint64_t first;
-        uint64_t last;
+        uint64_t first = 0;
         bool good = parse_seed(&text, &first);
-        last = first;
+        uint64_t last = first;
         if (good && strncmp(text, "..", 2) == 0) {
             text += 2;
             good = parse_seed(&text, &last);
