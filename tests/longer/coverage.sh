@@ -8,15 +8,17 @@ job=coverage
 [ $# -eq 1 ] || fail "usage: coverage.sh SOURCE"
 need gcov-12
 need python3
-tests=(kernel/log/test_log kernel/log/test_blob kernel/log/test_damage
-    kernel/checkpoint/test_checkpoint kernel/log/test_crash kernel/test_oom syscall/test_ring
-    syscall/test_decode syscall/test_hostile_ring kernel/log/test_calls syscall/test_cap
-    syscall/test_cap_derive
-    syscall/test_cap_model syscall/test_narrow)
+tests=(kernel/log/test_log kernel/log/test_blob kernel/log/test_damage kernel/log/test_branches
+    kernel/log/test_folders kernel/log/test_io kernel/log/test_calls kernel/log/test_crash
+    kernel/checkpoint/test_checkpoint kernel/checkpoint/test_beside
+    kernel/checkpoint/test_checkpoint_image kernel/checkpoint/test_history kernel/test_oom
+    syscall/test_ring syscall/test_decode syscall/test_hostile_ring syscall/test_cap
+    syscall/test_cap_derive syscall/test_cap_model syscall/test_narrow)
 fuzz=(log checkpoint attenuate ring)
 files=(kernel/log/log.c kernel/log/log_format.c kernel/log/log_recover.c kernel/log/log_scan.c
     kernel/log/log_segment.c kernel/log/blob.c kernel/checkpoint/checkpoint.c
-    kernel/checkpoint/checkpoint_format.c kernel/checkpoint/checkpoint_found.c syscall/ring.c
+    kernel/checkpoint/checkpoint_format.c kernel/checkpoint/checkpoint_found.c
+    kernel/checkpoint/checkpoint_beside.c kernel/checkpoint/checkpoint_image.c syscall/ring.c
     syscall/decode.c syscall/cap.c syscall/cap_narrow.c syscall/attenuate.c)
 here=build-longer/coverage
 build "$here" "$1" "${tests[@]/#/tests/}" "${fuzz[@]/#/fuzz/fuzz_}" -- \

@@ -1,7 +1,13 @@
 # Tests of kernel/log: log, blobs and disk.
 test_libs_log = tests/libtest.la kernel/libkernel.la base/libbase.la $(CHECK_LIBS)
-check_PROGRAMS += %D%/test_blob %D%/test_crash %D%/test_damage %D%/test_io %D%/test_log \
-	%D%/test_mutants
+check_PROGRAMS += %D%/test_blob %D%/test_branches %D%/test_crash %D%/test_damage \
+	%D%/test_folders %D%/test_io %D%/test_log %D%/test_mutants
+%C%_test_branches_SOURCES = %D%/log_bed.h %D%/test_branches.c
+%C%_test_branches_CFLAGS = $(test_cflags)
+%C%_test_branches_LDADD = $(test_libs_log)
+%C%_test_folders_SOURCES = %D%/log_bed.h %D%/test_folders.c
+%C%_test_folders_CFLAGS = $(test_cflags)
+%C%_test_folders_LDADD = $(test_libs_log)
 %C%_test_blob_CFLAGS = $(test_cflags)
 %C%_test_blob_LDADD = $(test_libs_log)
 %C%_test_io_CFLAGS = $(test_cflags)
