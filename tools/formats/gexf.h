@@ -58,8 +58,6 @@ struct gexf_times {
 enum jit_err gexf_put_head(struct gexf_writer *g, const struct gexf_times *times);
 /* The root node need not be listed: all its values have a place in the head. */
 enum jit_err gexf_root_plain(struct gexf_writer *g, bool *plain);
-/* A value's words, or hex, for an attribute in quotes. */
-void gexf_put_value(struct gexf_writer *g, const struct rmg_value *value);
 /* A history (gexf_history.c). */
 enum jit_err gexf_history(struct gexf_writer *g);
 /* A portal: refused, or counted. */

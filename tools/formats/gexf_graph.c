@@ -45,11 +45,11 @@ static enum jit_err take_direction(struct gexf *g, const struct xml_tag *tag)
     if (!xml_attribute(tag, NULL, "type", &word)) {
         return JIT_OK;
     }
-    if (gexf_is(&word, "mutual")) {
+    if (xml_is(&word, "mutual")) {
         return net_words(&g->net, &g->owner, "type", 4, RMG_CODEC_TEXT, word.text, word.size);
     }
-    bool directed = gexf_is(&word, "directed");
-    if (!directed && !gexf_is(&word, "undirected")) {
+    bool directed = xml_is(&word, "directed");
+    if (!directed && !xml_is(&word, "undirected")) {
         return net_fail(&g->net, JIT_EFORMAT,
                         "an edge's type is directed, undirected or mutual: ", word.text, word.size);
     }
@@ -141,15 +141,15 @@ enum jit_err gexf_take_graph(struct gexf *g, const struct xml_tag *tag)
     }
     gexf_push(g, AT_GRAPH);
     net_graph_values(&g->net, &g->own, 0);
-    g->directed = xml_attribute(tag, NULL, "defaultedgetype", &word) && gexf_is(&word, "directed");
-    if (word.text != NULL && !g->directed && !gexf_is(&word, "undirected")) {
+    g->directed = xml_attribute(tag, NULL, "defaultedgetype", &word) && xml_is(&word, "directed");
+    if (word.text != NULL && !g->directed && !xml_is(&word, "undirected")) {
         return net_fail(&g->net, JIT_EFORMAT, "defaultedgetype is directed or undirected, not ",
                         word.text, word.size);
     }
     if (!g->directed) {
         err = net_words(&g->net, &g->own, "directed", 8, RMG_CODEC_BOOL, "false", 5);
     }
-    if (err == JIT_OK && xml_attribute(tag, NULL, "mode", &word) && !gexf_is(&word, "static")) {
+    if (err == JIT_OK && xml_attribute(tag, NULL, "mode", &word) && !xml_is(&word, "static")) {
         err = gexf_own_words(g, "mode", word.text, word.size);
     }
     err = err == JIT_OK ? xml_take_others(&g->net, &g->own, tag, known) : err;

@@ -83,7 +83,7 @@ static enum jit_err put_values(struct history *h, size_t first, size_t last, boo
         }
         snprintf(text, sizeof text, "<attvalue for=\"%zu\" value=\"", index);
         export_text(&h->g->w, text);
-        gexf_put_value(h->g, &attachment.value);
+        xml_put_value(&h->g->w, &attachment.value);
         export_text(&h->g->w, "\"");
         put_time(h, span->begin, span->end);
         export_text(&h->g->w, "/>");

@@ -67,7 +67,6 @@ struct gexf {
 /* ---- gexf_read.c ---- */
 JIT_MUST_CHECK enum jit_err gexf_fail(struct gexf *g, enum jit_err err, const char *what,
                                       const char *detail);
-bool gexf_is(const struct net_text *text, const char *word);
 void gexf_push(struct gexf *g, enum gexf_kind kind);
 
 /* ---- gexf_values.c ---- */

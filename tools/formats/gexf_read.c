@@ -13,11 +13,6 @@ enum jit_err gexf_fail(struct gexf *g, enum jit_err err, const char *what, const
     return net_fail(&g->net, err, what, detail, detail == NULL ? 0 : strlen(detail));
 }
 
-bool gexf_is(const struct net_text *text, const char *word)
-{
-    return strlen(word) == text->size && memcmp(text->text, word, text->size) == 0;
-}
-
 void gexf_push(struct gexf *g, enum gexf_kind kind)
 {
     assert(g->depth < XML_DEPTH_MAX); /* xml_import() sees to it */

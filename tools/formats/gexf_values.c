@@ -37,7 +37,7 @@ static enum jit_err codec_of(struct gexf *g, const struct xml_tag *tag, struct g
         return gexf_fail(g, JIT_EFORMAT, "an <attribute> without type", NULL);
     }
     for (size_t i = 0; i < sizeof gexf_types / sizeof *gexf_types; i++) {
-        if (gexf_is(&word, gexf_types[i].word)) {
+        if (xml_is(&word, gexf_types[i].word)) {
             one->codec = gexf_types[i].codec;
             return JIT_OK;
         }
@@ -91,10 +91,10 @@ enum jit_err gexf_take_attributes(struct gexf *g, const struct xml_tag *tag)
         return gexf_fail(g, JIT_EFORMAT, "<attributes> behind nodes or edges", NULL);
     }
     if (!xml_attribute(tag, NULL, "class", &word) ||
-        (!gexf_is(&word, "node") && !gexf_is(&word, "edge"))) {
+        (!xml_is(&word, "node") && !xml_is(&word, "edge"))) {
         return gexf_fail(g, JIT_EFORMAT, "<attributes> have class, node or edge", NULL);
     }
-    g->edges = gexf_is(&word, "edge");
+    g->edges = xml_is(&word, "edge");
     gexf_push(g, AT_ATTRIBUTES);
     return JIT_OK;
 }
@@ -105,24 +105,18 @@ enum jit_err gexf_take_value(struct gexf *g, const struct gexf_attribute *one, c
                              size_t size)
 {
     const struct net_text title = {one->title, one->title_size};
-    if (g->typed && gexf_is(&title, one->edge ? WORDS_EDGE_TYPE : WORDS_NODE_TYPE)) {
+    if (g->typed && xml_is(&title, one->edge ? WORDS_EDGE_TYPE : WORDS_NODE_TYPE)) {
         return JIT_OK; /* for others to see; the tag has said it */
     }
     if (one->codec != RMG_CODEC_TEXT) {
-        while (size > 0 && xml_is_blank(text[0])) {
-            text++;
-            size--;
-        }
-        while (size > 0 && xml_is_blank(text[size - 1])) {
-            size--;
-        }
+        xml_trim(&text, &size);
     }
     if (one->codec == RMG_CODEC_NONE) {
         const struct net_text type = {one->type, one->type_size};
         const struct net_text hex = {text, size};
         return net_hex(&g->net, &g->owner, one->title, one->title_size, &type, &hex);
     }
-    if (one->codec == RMG_CODEC_TEXT && gexf_is(&title, "name")) {
+    if (one->codec == RMG_CODEC_TEXT && xml_is(&title, "name")) {
         g->same_label = g->same_label || (size == g->label.size &&
                                           (size == 0 || memcmp(text, g->label.data, size) == 0));
     }

@@ -10,22 +10,6 @@ const char *const gexf_edge_names[] = {WORDS_EDGE_TYPE, NULL};
 
 /* ---- small things ---- */
 
-void gexf_put_value(struct gexf_writer *g, const struct rmg_value *value)
-{
-    struct rmg_datum datum;
-    switch (columns_codec(value, &datum)) {
-    case RMG_CODEC_NONE:
-        export_hex(&g->w, value->bytes, value->size);
-        break;
-    case RMG_CODEC_TEXT:
-        xml_put(&g->w, (const char *)datum.bytes, datum.size);
-        break;
-    default:
-        export_number(&g->w, &datum);
-        break;
-    }
-}
-
 enum jit_err gexf_portal(struct gexf_writer *g, enum rmg_plane plane, const struct jit_id *owner)
 {
     if (!g->words.job->partial) {
@@ -293,7 +277,7 @@ static enum jit_err put_attvalue(struct gexf_writer *g, enum rmg_plane plane,
     if (err == JIT_OK) {
         snprintf(text, sizeof text, "<attvalue for=\"%zu\" value=\"", index);
         export_text(&g->w, text);
-        gexf_put_value(g, &attachment->value);
+        xml_put_value(&g->w, &attachment->value);
         export_text(&g->w, "\"/>");
     }
     return err;

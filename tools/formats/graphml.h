@@ -15,11 +15,6 @@ static const struct {
                      {"int", RMG_CODEC_I64},      {"double", RMG_CODEC_F64},
                      {"float", RMG_CODEC_F32},    {"string", RMG_CODEC_TEXT}};
 
-static inline bool graphml_is(const struct net_text *text, const char *word)
-{
-    return strlen(word) == text->size && memcmp(text->text, word, text->size) == 0;
-}
-
 /* "rmg-id:...": an id itself. */
 static inline bool graphml_is_id(const struct net_text *text)
 {

@@ -86,7 +86,7 @@ enum jit_err graphml_take_graph(struct graphml *g, const struct xml_tag *tag,
     struct net_text id;
     uint32_t graph = 0;
     if (!xml_attribute(tag, NULL, "edgedefault", &word) ||
-        (!graphml_is(&word, "directed") && !graphml_is(&word, "undirected"))) {
+        (!xml_is(&word, "directed") && !xml_is(&word, "undirected"))) {
         return graphml_fail(g, JIT_EFORMAT, "a <graph> has edgedefault, directed or undirected",
                             NULL);
     }
@@ -97,7 +97,7 @@ enum jit_err graphml_take_graph(struct graphml *g, const struct xml_tag *tag,
     }
     struct graphml_frame *frame = graphml_push(g, AT_GRAPH, owner);
     frame->graph = graph;
-    frame->directed = graphml_is(&word, "directed");
+    frame->directed = xml_is(&word, "directed");
     net_graph_values(&g->net, owner, graph);
     err = graphml_frame_given(g, frame);
     if (err == JIT_OK && !frame->directed) {
@@ -154,8 +154,8 @@ enum jit_err graphml_take_edge(struct graphml *g, const struct xml_tag *tag,
                    typed ? &type : NULL);
     err = err == JIT_OK ? graphml_frame_given(g, frame) : err;
     if (err == JIT_OK && xml_attribute(tag, NULL, "directed", &directed)) {
-        bool yes = graphml_is(&directed, "true") || graphml_is(&directed, "1");
-        if (!yes && !graphml_is(&directed, "false") && !graphml_is(&directed, "0")) {
+        bool yes = xml_is(&directed, "true") || xml_is(&directed, "1");
+        if (!yes && !xml_is(&directed, "false") && !xml_is(&directed, "0")) {
             return graphml_fail(g, JIT_EFORMAT, "directed is true or false", NULL);
         }
         if (yes != of->directed) {

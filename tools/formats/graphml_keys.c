@@ -18,7 +18,7 @@ static unsigned domain_of(const struct net_text *word)
                  {"graphml", 0},          {"port", 0},
                  {"endpoint", 0},         {"hyperedge", 0}};
     for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
-        if (graphml_is(word, table[i].word)) {
+        if (xml_is(word, table[i].word)) {
             return table[i].domain;
         }
     }
@@ -28,7 +28,7 @@ static unsigned domain_of(const struct net_text *word)
 static enum jit_err codec_of(struct graphml *g, const struct net_text *word, enum rmg_codec *codec)
 {
     for (size_t i = 0; i < sizeof graphml_types / sizeof *graphml_types; i++) {
-        if (graphml_is(word, graphml_types[i].word)) {
+        if (xml_is(word, graphml_types[i].word)) {
             *codec = graphml_types[i].codec;
             return JIT_OK;
         }
@@ -104,13 +104,7 @@ enum jit_err graphml_take_value(struct graphml *g, struct net_owner *owner,
                                 const struct graphml_key *key, const char *text, size_t size)
 {
     if (key->codec != RMG_CODEC_TEXT) {
-        while (size > 0 && xml_is_blank(text[0])) {
-            text++;
-            size--;
-        }
-        while (size > 0 && xml_is_blank(text[size - 1])) {
-            size--;
-        }
+        xml_trim(&text, &size);
     }
     if (key->codec == RMG_CODEC_NONE) {
         const struct net_text type = {key->type, key->type_size};

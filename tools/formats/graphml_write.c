@@ -60,22 +60,6 @@ static void put_keys(struct graphml_writer *g)
     }
 }
 
-static void put_value(struct graphml_writer *g, const struct rmg_value *value)
-{
-    struct rmg_datum datum;
-    switch (columns_codec(value, &datum)) {
-    case RMG_CODEC_NONE:
-        export_hex(&g->w, value->bytes, value->size);
-        break;
-    case RMG_CODEC_TEXT:
-        xml_put(&g->w, (const char *)datum.bytes, datum.size);
-        break;
-    default:
-        export_number(&g->w, &datum);
-        break;
-    }
-}
-
 /* The values of an owner but those said already; which is its portal, if it has one. */
 static enum jit_err put_values(struct graphml_writer *g, const struct level *level,
                                enum rmg_plane plane, const struct jit_id *owner,
@@ -116,7 +100,7 @@ static enum jit_err put_values(struct graphml_writer *g, const struct level *lev
         indent(g, level->depth + (domain == COLUMN_GRAPH ? 1 : 2));
         snprintf(key, sizeof key, "<data key=\"k%zu\">", index);
         export_text(&g->w, key);
-        put_value(g, &attachment.value);
+        xml_put_value(&g->w, &attachment.value);
         export_text(&g->w, "</data>\n");
         if (g->w.buf.err != JIT_OK) {
             return g->w.buf.err;

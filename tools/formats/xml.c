@@ -1,11 +1,11 @@
 #include "tools/formats/xml.h"
-
 #include <libxml/parser.h>
 #include <libxml/xmlerror.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "base/check.h"
+#include "tools/formats/columns.h"
 
 struct reading {
     struct net *net;
@@ -396,6 +396,22 @@ void xml_copy_tag(struct jit_buf *buf, const struct xml_tag *tag)
         copy_attribute(buf, "", name, &value);
     }
     jit_buf_put_u8(buf, '>');
+}
+
+void xml_put_value(struct export_writer *w, const struct rmg_value *value)
+{
+    struct rmg_datum datum;
+    switch (columns_codec(value, &datum)) {
+    case RMG_CODEC_NONE:
+        export_hex(w, value->bytes, value->size);
+        break;
+    case RMG_CODEC_TEXT:
+        xml_put(w, (const char *)datum.bytes, datum.size);
+        break;
+    default:
+        export_number(w, &datum);
+        break;
+    }
 }
 
 void xml_put_attribute(struct export_writer *w, const char *name, const char *text, size_t size)

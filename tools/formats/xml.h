@@ -8,6 +8,8 @@
 #ifndef JIT_TOOLS_FORMATS_XML_H
 #define JIT_TOOLS_FORMATS_XML_H
 
+#include <string.h>
+
 #include "tools/formats/export_words.h"
 #include "tools/formats/net.h"
 
@@ -38,6 +40,23 @@ static inline bool xml_is_blank(char c)
     return c == ' ' || c == '\t' || c == '\n' || c == '\r';
 }
 
+static inline bool xml_is(const struct net_text *text, const char *word)
+{
+    return strlen(word) == text->size && memcmp(text->text, word, text->size) == 0;
+}
+
+/* Without the blanks at both ends. */
+static inline void xml_trim(const char **text, size_t *size)
+{
+    while (*size > 0 && xml_is_blank(**text)) {
+        ++*text;
+        --*size;
+    }
+    while (*size > 0 && xml_is_blank((*text)[*size - 1])) {
+        --*size;
+    }
+}
+
 struct xml_handler {
     enum jit_err (*start)(void *user, const struct xml_tag *tag);
     enum jit_err (*text)(void *user, const char *text, size_t size); /* in pieces */
@@ -61,6 +80,8 @@ void xml_copy(struct jit_buf *buf, const char *text, size_t size);
 bool xml_fits(const char *text, size_t size);
 /* Escaped, for an attribute in double quotes or between tags. */
 void xml_put(struct export_writer *w, const char *text, size_t size);
+/* A value's words, or hex: for an attribute in double quotes or between tags. */
+void xml_put_value(struct export_writer *w, const struct rmg_value *value);
 /* ` name="text"` */
 void xml_put_attribute(struct export_writer *w, const char *name, const char *text, size_t size);
 
