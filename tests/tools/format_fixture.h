@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/hash.h"
+#include "base/random.h"
 #include "tests/lib/fault_heap.h"
 #include "tests/lib/tcase.h"
 #include "tools/formats/format.h"
@@ -228,6 +229,32 @@ static inline uint64_t edges_between(const struct trial *t, const char *from, co
         count += jit_id_equal(&edge.to, &b);
     }
     return count;
+}
+
+/* A file with some of its bytes replaced by these, or by any (which NULL), again and again: it is
+ * read, or the fault is named. At most `most` bytes a time. */
+static inline void expect_no_harm(const struct trial_input *input, const char *name,
+                                  const void *bytes, size_t size, const char *which,
+                                  size_t which_size, unsigned most, uint64_t seed)
+{
+    struct jit_random random = jit_random_of(seed);
+    char *copy = malloc(size);
+    ck_assert_ptr_nonnull(copy);
+    for (int round = 0; round < 1500; round++) {
+        struct trial t;
+        memcpy(copy, bytes, size);
+        for (uint64_t n = jit_random_below(&random, most) + 1; n > 0; n--) {
+            copy[jit_random_below(&random, size)] =
+                which == NULL ? (char)jit_random_next(&random)
+                              : which[jit_random_below(&random, which_size)];
+        }
+        put_file(name, copy, size);
+        trial_run(&t, input);
+        ck_assert_msg(t.err == JIT_OK || (t.error.place[0] != 0 && t.error.what[0] != 0),
+                      "round %d", round);
+        trial_end(&t);
+    }
+    free(copy);
 }
 
 #endif

@@ -3,7 +3,6 @@
  * Method: random states and one with every kind of value, through each format; documents by hand
  *         with the state they must give, said as NDJSON of ids by name; every truncation, random
  *         damage, every refused allocation. Faults and limits are tried in test_net_faults. */
-#include "base/random.h"
 #include "tests/tools/net_fixture.h"
 
 static const struct format *const nets[] = {&format_json, &format_graphml, &format_gexf};
@@ -364,19 +363,11 @@ END_TEST
 
 START_TEST(random_damage)
 {
-    struct jit_random random = jit_random_of(17);
+    const struct trial_input input = {
+        .format = nets[_i], .paths = {file_of(nets[_i])}, .as_it_is = true};
     struct jit_buf text;
     small(nets[_i], &text);
-    uint8_t *copy = malloc(text.size);
-    ck_assert_ptr_nonnull(copy);
-    for (unsigned round = 0; round < 1500; round++) {
-        memcpy(copy, text.data, text.size);
-        for (uint64_t n = jit_random_below(&random, 3) + 1; n > 0; n--) {
-            copy[jit_random_below(&random, text.size)] = (uint8_t)jit_random_next(&random);
-        }
-        try_one(nets[_i], copy, text.size, round);
-    }
-    free(copy);
+    expect_no_harm(&input, file_of(nets[_i]), text.data, text.size, NULL, 0, 3, 17);
     jit_buf_release(&text);
 }
 END_TEST
