@@ -15,11 +15,11 @@ check_PROGRAMS += %D%/test_delay %D%/test_entry %D%/test_retry
 	tools/client/run/genesis.c tools/client/run/genesis.h
 %C%_test_entry_CFLAGS = $(test_cflags)
 %C%_test_entry_LDADD = $(%C%_test_retry_LDADD)
-%C%_test_delay_SOURCES = %D%/test_delay.c %D%/sim_bed.h %D%/sim_records.h tests/lib/sim_kernel.c tests/lib/sim_kernel.h \
+%C%_test_delay_SOURCES = %D%/test_delay.c %D%/sim_bed.h %D%/sim_records.h %D%/waiting_laws.h tests/lib/sim_kernel.c tests/lib/sim_kernel.h \
 	tools/client/run/genesis.c tools/client/run/genesis.h
 %C%_test_delay_CFLAGS = $(test_cflags)
 %C%_test_delay_LDADD = $(%C%_test_retry_LDADD)
-%C%_test_retry_SOURCES = %D%/test_retry.c %D%/sim_bed.h %D%/sim_records.h tests/lib/sim_kernel.c tests/lib/sim_kernel.h \
+%C%_test_retry_SOURCES = %D%/test_retry.c %D%/sim_bed.h %D%/sim_records.h %D%/waiting_laws.h tests/lib/sim_kernel.c tests/lib/sim_kernel.h \
 	tools/client/run/genesis.c tools/client/run/genesis.h
 %C%_test_retry_CFLAGS = $(test_cflags)
 %C%_test_retry_LDADD = kernel/libkernel.la tests/libsim.la tests/libtest.la proc/guest/libguest.la \

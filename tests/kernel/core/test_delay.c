@@ -5,12 +5,7 @@
  * killed; the same history over many schedules, on several threads, and with a kernel that starts
  * from nothing but the state between any two ticks; each made again from its patches and from its
  * rules; lists that lie. */
-#include <stdio.h>
-
-#include "base/le.h"
-#include "kernel/event/pool.h"
-#include "tests/kernel/core/sim_bed.h"
-#include "tests/kernel/core/sim_records.h"
+#include "tests/kernel/core/waiting_laws.h"
 
 #define HEAD                                                                                       \
     "system test\n"                                                                                \
@@ -30,13 +25,6 @@
                "grant w: map /world; invoke light, fade on /world\n"
 #define DELAY 3u
 #define TICKS 14u
-
-static void begin(const char *text, uint64_t schedule)
-{
-    struct sim_kernel_options options = {
-        .text = text, .cells = 40, .system_seed = 5, .schedule = schedule};
-    begin_as(&options);
-}
 
 /* Of a record, how many requests with this key got a result of their own; the last of those. */
 static unsigned own_results(size_t n, const struct jit_id *key, uint16_t *result)
@@ -206,75 +194,6 @@ START_TEST(conflicts_are_those_of_its_tick)
 }
 END_TEST
 
-/* ---- the same for everybody ---- */
-
-static struct jit_id expected[TICKS];
-
-static void expect(void)
-{
-    begin(TEXT, 1);
-    run_to(TICKS);
-    for (size_t n = 0; n < TICKS; n++) {
-        expected[n] = sim.records[n].commit;
-    }
-    end();
-}
-
-static void compare(const char *what)
-{
-    for (size_t n = 0; n < TICKS; n++) {
-        ck_assert_msg(jit_id_equal(&sim.records[n].commit, &expected[n]),
-                      "%s: tick %zu has another commit", what, n + 1);
-    }
-}
-
-START_TEST(the_same_for_every_schedule)
-{
-    expect();
-    for (uint64_t s = 0; s < 6; s++) {
-        begin(TEXT, 100 + s);
-        sim.options.kill_one_in = s < 3 ? 0 : 80;
-        run_to(TICKS);
-        if (kern_core_deterministic(sim.core)) {
-            compare("another schedule");
-        }
-        end();
-    }
-}
-END_TEST
-
-START_TEST(the_same_on_threads)
-{
-    static const unsigned threads[] = {1, 2, 3, 8};
-    expect();
-    for (size_t i = 0; i < sizeof threads / sizeof threads[0]; i++) {
-        struct sim_kernel_options options = {
-            .text = TEXT, .cells = 40, .system_seed = 5, .schedule = 50 + i};
-        struct shell_pool *pool = NULL;
-        ck_assert_int_eq(shell_pool_new(jit_heap_libc(), threads[i], &pool), JIT_OK);
-        options.exec = shell_pool_exec(pool);
-        sim_kernel_init(&sim, jit_heap_libc(), &options);
-        run_to(TICKS);
-        compare("threads");
-        sim_kernel_release(&sim);
-        shell_pool_free(pool);
-    }
-}
-END_TEST
-
-START_TEST(a_restart_between_two_ticks_keeps_it)
-{
-    expect();
-    begin(TEXT, 7);
-    for (uint64_t tick = 1; tick <= TICKS; tick++) {
-        run_to(tick);
-        sim_kernel_restart(&sim);
-    }
-    compare("a new kernel after each tick");
-    end();
-}
-END_TEST
-
 START_TEST(a_process_that_is_gone_asks_no_more)
 {
     static struct rmg_waiting list[256];
@@ -291,19 +210,6 @@ START_TEST(a_process_that_is_gone_asks_no_more)
 END_TEST
 
 /* ---- lists that lie ---- */
-
-static size_t count_list(const struct jit_buf *buf, size_t size, enum jit_err *err)
-{
-    struct rmg_waiting_list list;
-    struct rmg_waiting waiting;
-    size_t count = 0;
-    *err = rmg_waiting_open(buf->data, size, &list);
-    while (*err == JIT_OK) {
-        *err = rmg_waiting_next(&list, &waiting);
-        count += *err == JIT_OK;
-    }
-    return count;
-}
 
 START_TEST(lies_are_refused)
 {
@@ -345,9 +251,7 @@ static void suite(Suite *s)
     tcase_add_test(t, it_has_to_match_then);
     tcase_add_test(t, the_right_has_to_be_there_then);
     tcase_add_test(t, conflicts_are_those_of_its_tick);
-    tcase_add_test(t, the_same_for_every_schedule);
-    tcase_add_test(t, the_same_on_threads);
-    tcase_add_test(t, a_restart_between_two_ticks_keeps_it);
+    waiting_laws(t, TEXT, 6, TICKS);
     tcase_add_test(t, a_process_that_is_gone_asks_no_more);
     tcase_add_test(t, lies_are_refused);
 }

@@ -3,12 +3,7 @@
  * that their worker would hardly send a second time (they draw), followed from record to record;
  * the same history over many schedules, with workers that die, on several threads, and with a
  * kernel that starts from nothing but the state between any two ticks; lists that lie. */
-#include <stdio.h>
-
-#include "base/le.h"
-#include "kernel/event/pool.h"
-#include "tests/kernel/core/sim_bed.h"
-#include "tests/kernel/core/sim_records.h"
+#include "tests/kernel/core/waiting_laws.h"
 
 /* Every cell may take either of its neighbours' parts, and so do many at once. */
 #define TEXT(conflict)                                                                             \
@@ -23,13 +18,6 @@
     "grant w: map /world; invoke swap on /world\n"
 #define TIMES 2u
 #define TICKS 10u
-
-static void begin(const char *text, uint64_t schedule)
-{
-    struct sim_kernel_options options = {
-        .text = text, .cells = 40, .system_seed = 5, .schedule = schedule};
-    begin_as(&options);
-}
 
 /* How many requests of a record have this key, and how many of them are copies. */
 static void count_key(const struct kern_record_view *view, const struct jit_id *key, unsigned *all,
@@ -128,74 +116,6 @@ START_TEST(reject_is_left_alone)
 }
 END_TEST
 
-/* Commits of an undisturbed run, in one go. */
-static struct jit_id expected[TICKS];
-
-static void expect(void)
-{
-    begin(TEXT("retry 2"), 1);
-    run_to(TICKS);
-    for (size_t n = 0; n < TICKS; n++) {
-        expected[n] = sim.records[n].commit;
-    }
-    end();
-}
-
-static void compare(const char *what)
-{
-    for (size_t n = 0; n < TICKS; n++) {
-        ck_assert_msg(jit_id_equal(&sim.records[n].commit, &expected[n]),
-                      "%s: tick %zu has another commit", what, n + 1);
-    }
-}
-
-START_TEST(the_same_for_every_schedule)
-{
-    expect();
-    for (uint64_t s = 0; s < 10; s++) {
-        begin(TEXT("retry 2"), 100 + s);
-        sim.options.kill_one_in = s < 5 ? 0 : 80;
-        run_to(TICKS);
-        if (kern_core_deterministic(sim.core)) {
-            compare("another schedule");
-        }
-        end();
-    }
-}
-END_TEST
-
-START_TEST(the_same_on_threads)
-{
-    static const unsigned threads[] = {1, 2, 3, 8};
-    expect();
-    for (size_t i = 0; i < sizeof threads / sizeof threads[0]; i++) {
-        struct sim_kernel_options options = {
-            .text = TEXT("retry 2"), .cells = 40, .system_seed = 5, .schedule = 50 + i};
-        struct shell_pool *pool = NULL;
-        ck_assert_int_eq(shell_pool_new(jit_heap_libc(), threads[i], &pool), JIT_OK);
-        options.exec = shell_pool_exec(pool);
-        sim_kernel_init(&sim, jit_heap_libc(), &options);
-        run_to(TICKS);
-        compare("threads");
-        sim_kernel_release(&sim);
-        shell_pool_free(pool);
-    }
-}
-END_TEST
-
-START_TEST(a_restart_between_two_ticks_keeps_it)
-{
-    expect();
-    begin(TEXT("retry 2"), 7);
-    for (uint64_t tick = 1; tick <= TICKS; tick++) {
-        run_to(tick);
-        sim_kernel_restart(&sim);
-    }
-    compare("a new kernel after each tick");
-    end();
-}
-END_TEST
-
 /* A process that is killed takes with it what it would have tried again. */
 START_TEST(a_process_that_is_gone_asks_no_more)
 {
@@ -241,19 +161,6 @@ END_TEST
 
 /* ---- lists that lie ---- */
 
-static size_t count_list(const uint8_t *bytes, size_t size, enum jit_err *err)
-{
-    struct rmg_waiting_list cur;
-    struct rmg_waiting waiting;
-    size_t count = 0;
-    *err = rmg_waiting_open(bytes, size, &cur);
-    while (*err == JIT_OK) {
-        *err = rmg_waiting_next(&cur, &waiting);
-        count += *err == JIT_OK;
-    }
-    return count;
-}
-
 START_TEST(lies_are_refused)
 {
     static const uint32_t bad_times[] = {0, JIT_RETRY_MAX + 1, UINT32_MAX};
@@ -270,20 +177,20 @@ START_TEST(lies_are_refused)
     ck_assert_uint_eq(first, 4 + rmg_waiting_size(&request));
     request.retries = JIT_RETRY_MAX - 1;
     rmg_waiting_add(&request, &buf);
-    ck_assert_uint_eq(count_list(buf.data, buf.size, &err), 2);
+    ck_assert_uint_eq(count_list(&buf, buf.size, &err), 2);
     ck_assert_int_eq(err, JIT_ENOENT);
     for (size_t size = 0; size < buf.size; size++) { /* cut off anywhere but between two */
-        size_t count = count_list(buf.data, size, &err);
+        size_t count = count_list(&buf, size, &err);
         ck_assert_int_eq(err, size == first ? JIT_ENOENT : JIT_EFORMAT);
         ck_assert_uint_eq(count, size >= first);
     }
     for (size_t i = 0; i < sizeof bad_times / sizeof bad_times[0]; i++) {
         jit_put_le32(buf.data + 4, bad_times[i]);
-        ck_assert_uint_eq(count_list(buf.data, buf.size, &err), 0);
+        ck_assert_uint_eq(count_list(&buf, buf.size, &err), 0);
         ck_assert_int_eq(err, JIT_EFORMAT);
     }
     jit_put_le32(buf.data, 3);
-    ck_assert_uint_eq(count_list(buf.data, buf.size, &err), 0);
+    ck_assert_uint_eq(count_list(&buf, buf.size, &err), 0);
     ck_assert_int_eq(err, JIT_EVERSION);
     jit_buf_release(&buf);
     ck_assert_int_eq(mem.live, 0);
@@ -295,9 +202,7 @@ static void suite(Suite *s)
     TCase *t = test_case(s, "retry", 60);
     tcase_add_test(t, who_loses_comes_again);
     tcase_add_test(t, reject_is_left_alone);
-    tcase_add_test(t, the_same_for_every_schedule);
-    tcase_add_test(t, the_same_on_threads);
-    tcase_add_test(t, a_restart_between_two_ticks_keeps_it);
+    waiting_laws(t, TEXT("retry 2"), 10, TICKS);
     tcase_add_test(t, a_process_that_is_gone_asks_no_more);
     tcase_add_test(t, limits_count_them);
     tcase_add_test(t, lies_are_refused);
