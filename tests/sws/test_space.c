@@ -497,6 +497,67 @@ START_TEST(both_sides_moved)
 }
 END_TEST
 
+/* A portal of `in` at its root, and behind it an instance of one node. */
+static enum jit_err nest(struct sws_branch *branch, const struct jit_id *in, const char *name,
+                         const struct jit_id *inner)
+{
+    struct rmg_parent parent = {
+        .present = true, .plane = RMG_PLANE_ALPHA, .instance = *in, .owner = pool(0)};
+    parent.name_size = (uint32_t)strlen(name);
+    memcpy(parent.name, name, parent.name_size);
+    const struct rmg_op ops[] = {
+        {.kind = RMG_OP_UPSERT_INSTANCE, .instance = *inner, .from = pool(0), .parent = &parent},
+        {.kind = RMG_OP_UPSERT_NODE, .instance = *inner, .id = pool(0), .type = type},
+        {.kind = RMG_OP_SET_ATTACHMENT,
+         .plane = RMG_PLANE_ALPHA,
+         .instance = *in,
+         .id = pool(0),
+         .attachment = {name, (uint32_t)strlen(name), {RMG_VALUE_PORTAL, *inner, NULL, 0}}}};
+    enum jit_err err = JIT_OK;
+    sws_change_begin(space, branch);
+    for (size_t i = 0; err == JIT_OK && i < sizeof ops / sizeof ops[0]; i++) {
+        err = sws_change_op(space, &ops[i]);
+    }
+    if (err != JIT_OK) {
+        sws_change_abort(space);
+        return err;
+    }
+    return sws_change_end(space);
+}
+
+/* Instances and portals that a branch makes in the own graph go with it, also where the other side
+ * has moved; two behind one portal are a conflict; of what is mounted they are the kernel's. */
+START_TEST(instances_of_its_own)
+{
+    struct sws_branch *branches[4] = {NULL};
+    struct sws_collapse collapse;
+    struct jit_buf request;
+    const struct jit_id inner[4] = {pool(70), pool(71), pool(72), pool(73)};
+    for (int i = 0; i < 4; i++) {
+        must(sws_fork(space, NULL, &branches[i]));
+    }
+    must(nest(branches[0], &own_top, "a", &inner[0]));
+    must(nest(branches[1], &own_top, "b", &inner[1]));
+    must(set_value(branches[1], &inner[1], 1, 11));
+    must(nest(branches[2], &own_top, "a", &inner[2]));
+    ck_assert_int_eq(nest(branches[3], &shared_top, "a", &inner[3]), JIT_ENOTSUP);
+    for (int i = 0; i < 2; i++) {
+        must(collapse_of(branches[i], &request, &collapse));
+        ck_assert_uint_eq(request.size, 0);
+        jit_buf_release(&request);
+    }
+    struct rmg_graph graph;
+    must(sws_graph(space, NULL, &inner[0], &graph));
+    ck_assert_uint_eq(value_of(NULL, &inner[1], 1), 11);
+    ck_assert_int_eq(collapse_of(branches[2], &request, &collapse), JIT_ECONFLICT);
+    ck_assert_uint_gt(collapse.conflict.conflict_count, 0);
+    rmg_merge_result_release(&collapse.conflict);
+    jit_buf_release(&request);
+    ck_assert_int_eq(sws_graph(space, NULL, &inner[2], &graph), JIT_ENOENT);
+    must(sws_graph(space, branches[2], &inner[2], &graph)); /* it is as it was */
+}
+END_TEST
+
 START_TEST(rights_and_age)
 {
     struct sws_branch *old = NULL;
@@ -670,6 +731,7 @@ static void suite(Suite *s)
     t = test_case(s, "cases", 60);
     tcase_add_checked_fixture(t, setup, teardown);
     tcase_add_test(t, both_sides_moved);
+    tcase_add_test(t, instances_of_its_own);
     tcase_add_test(t, rights_and_age);
     tcase_add_test(t, limits);
     tcase_add_test(t, reads);
