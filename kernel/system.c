@@ -5,7 +5,6 @@
 #include <stdio.h>
 #include <sys/mman.h>
 #include <sys/random.h>
-#include <sys/statvfs.h>
 
 #include "base/check.h"
 #include "kernel/core/invariants.h"
@@ -14,7 +13,6 @@
 
 #define VIEW_BYTES_MAX JIT_ARENA_BYTES_MAX
 #define BLOB_PIECE     (1u << 20)
-#define SEGMENT_SHARE  32u /* a segment is so small a part of its file system */
 
 /* ---- memory ---- */
 
@@ -212,20 +210,6 @@ static enum jit_err replay_record(void *user, const struct log_record *record)
 
 /* ---- open and close ---- */
 
-/* Of new segments. Two of them are there from the start, and a third may be: on a small file system
- * they are smaller (9.2), so that there is room for a history. */
-static uint64_t segment_bytes(const struct shell_system *system)
-{
-    struct statvfs fs;
-    if (fstatvfs(system->folder.fd, &fs) != 0) {
-        return 0; /* the default */
-    }
-    uint64_t share = (uint64_t)fs.f_blocks * fs.f_frsize / SEGMENT_SHARE;
-    share = share / LOG_BLOCK_BYTES * LOG_BLOCK_BYTES;
-    share = share > LOG_SEGMENT_BYTES_MIN ? share : LOG_SEGMENT_BYTES_MIN;
-    return share < JIT_LOG_SEGMENT_BYTES ? share : JIT_LOG_SEGMENT_BYTES;
-}
-
 /* The uuid names a log among all others; it is in no hash of the graph. */
 static enum jit_err name_log(const struct shell_system_options *options,
                              uint8_t uuid[LOG_UUID_BYTES])
@@ -259,11 +243,11 @@ static enum jit_err open_log(struct shell_system *system,
         }
         return err == JIT_ENOENT && enough ? JIT_OK : err;
     }
-    struct log_options log_options = {.segment_bytes = options->segment_bytes != 0
-                                                           ? options->segment_bytes
-                                                           : segment_bytes(system),
-                                      .durability = options->durability,
-                                      .from = from};
+    struct log_options log_options = {
+        .segment_bytes = options->segment_bytes != 0 ? options->segment_bytes
+                                                     : shell_folder_segment_bytes(&system->folder),
+        .durability = options->durability,
+        .from = from};
     enum jit_err err = name_log(options, log_options.uuid);
     if (err == JIT_OK) {
         err = log_open(system->heap, system->io, &log_options, replay_record, &r, &system->report,

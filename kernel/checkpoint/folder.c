@@ -7,14 +7,18 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "base/check.h"
+#include "base/limits.h"
 #include "kernel/log/io_posix.h"
+#include "kernel/log/log.h"
 
 #define LOCK_PAUSE_NS 5000000
 #define LOCK_TRIES    600u /* 3 s */
+#define SEGMENT_SHARE 32u  /* a segment is so small a part of its file system */
 
 /* What an interrupted first start may leave behind does not count. */
 static const char *const leftovers[] = {".",     "..",       "LOCK",       "FORMAT.tmp", "log",
@@ -160,4 +164,17 @@ void shell_folder_close(struct shell_folder *folder)
     }
     folder->fd = -1;
     folder->lock_fd = -1;
+}
+
+/* Two of them are there from the start, and a third may be: so there is room for a history. */
+uint64_t shell_folder_segment_bytes(const struct shell_folder *folder)
+{
+    struct statvfs fs;
+    if (fstatvfs(folder->fd, &fs) != 0) {
+        return 0;
+    }
+    uint64_t share = (uint64_t)fs.f_blocks * fs.f_frsize / SEGMENT_SHARE;
+    share = share / LOG_BLOCK_BYTES * LOG_BLOCK_BYTES;
+    share = share > LOG_SEGMENT_BYTES_MIN ? share : LOG_SEGMENT_BYTES_MIN;
+    return share < JIT_LOG_SEGMENT_BYTES ? share : JIT_LOG_SEGMENT_BYTES;
 }

@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
 # disks.sh [ROUNDS] - real file systems, made in files and mounted: ext4, xfs and btrfs until they
-# are full, and ext4 and xfs with their power cut in the midst of a run (the shutdown ioctl: what
-# was not in the journal is gone). No acknowledged tick may be lost, the history must be that of a
-# run that nothing happened to, and with room again it goes on. Needs root and loop devices; what
-# the machine does not have is skipped with its reason. `make check-disks ROUNDS=n` calls it.
+# are full, with a run and with each command that writes a folder, and ext4 and xfs with their power
+# cut in the midst of a run (the shutdown ioctl: what was not in the journal is gone). No
+# acknowledged tick may be lost, the history must be that of a run that nothing happened to, and
+# with room again it goes on. Needs root and loop devices; what the machine does not have is skipped
+# with its reason. `make check-disks ROUNDS=n` calls it.
 job=disks
 . "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 
@@ -141,6 +142,11 @@ for kind in ext4 xfs btrfs; do
     "$jitos" run --data "$mnt/data" --ticks 2 -q >/dev/null || fail "$kind: it does not start again"
     before=$("$jitos" run --data "$mnt/data" --ticks 1 --json -q | tail -n 1)
     [ -n "$before" ] || fail "$kind: no answer"
+    unmount
+    fresh $kind $size || fail "$kind: not made anew"
+    srcdir=$top "$top/tests/tools/test_full_verbs.sh" "$mnt" >"$dir/verbs" 2>&1 ||
+        fail "$kind, commands without room: $(cat "$dir/verbs")"
+    echo "disks: $kind: commands without room: $(tail -n 1 "$dir/verbs")"
     unmount
 done
 for kind in ext4 xfs; do

@@ -27,10 +27,15 @@ check-valgrind: all
 # On real file systems and with real processes, with what is built here.
 check-disks: all
 	$(srcdir)/%D%/disks.sh '$(ROUNDS)'
+# Every step of what the tests kill or refuse a share of.
+check-kill-steps: all tests/tools/kill_at$(EXEEXT)
+	JIT_KILL_STEPS=all srcdir='$(srcdir)' $(srcdir)/tests/tools/test_kill_each.sh
+	JIT_KILL_STEPS=all srcdir='$(srcdir)' $(srcdir)/tests/tools/test_kill_running.sh
+	JIT_KILL_STEPS=all srcdir='$(srcdir)' $(srcdir)/tests/tools/test_full_verbs.sh || [ $$? = 77 ]
 check-oom: all
 	$(srcdir)/%D%/oom.sh '$(ROUNDS)'
 soak: all
 	$(srcdir)/%D%/soak.sh '$(MINUTES)'
 
 .PHONY: longer-source check-determinism check-static check-tsan \
-	check-valgrind check-disks check-oom coverage soak
+	check-valgrind check-disks check-kill-steps check-oom coverage soak

@@ -35,6 +35,7 @@ night: tests/kernel/log/test_crash$(EXEEXT) tests/kernel/checkpoint/test_checkpo
 	$(MAKE) $(AM_MAKEFLAGS) check-static
 	$(MAKE) $(AM_MAKEFLAGS) check-tsan
 	$(MAKE) $(AM_MAKEFLAGS) check-determinism SEEDS=1000
+	$(MAKE) $(AM_MAKEFLAGS) check-kill-steps
 	$(MAKE) $(AM_MAKEFLAGS) check-disks ROUNDS=50
 	$(MAKE) $(AM_MAKEFLAGS) check-oom ROUNDS=50
 	$(MAKE) $(AM_MAKEFLAGS) soak MINUTES=10

@@ -106,7 +106,11 @@ dist_check_SCRIPTS += %D%/test_sweep.sh
 # Commands killed before each of their steps.
 noinst_PROGRAMS += %D%/kill_at
 %C%_kill_at_CFLAGS = $(AM_CFLAGS)
-dist_check_SCRIPTS += %D%/test_first_start.sh %D%/test_kill_each.sh %D%/test_salvage.sh
+dist_check_SCRIPTS += %D%/test_first_start.sh %D%/test_kill_each.sh \
+	%D%/test_kill_running.sh %D%/test_salvage.sh
+
+# Commands that find no room, at any of their steps.
+dist_check_SCRIPTS += %D%/test_full_verbs.sh
 
 # Histories made again, and one that was written by hand.
 noinst_PROGRAMS += %D%/forge

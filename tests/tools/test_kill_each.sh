@@ -3,7 +3,9 @@
 #         step leave a folder that verifies to the last byte, every checkpoint that was there with
 #         it; and the same command again does what it would have done.
 # Method: each is killed before each of its system calls that changes a folder, one after the other,
-#         until it ends by itself; each time on a fresh copy of one small history.
+#         until it ends by itself; each time on a fresh copy of one small history. After a kill one
+#         of three looks is taken at what was there, in turns. That is every second step;
+#         with JIT_KILL_STEPS=all it is every step with all three looks (make check-kill-steps).
 set -eu
 
 builddir=$(cd "${builddir:-.}" && pwd)
@@ -29,16 +31,38 @@ want 0 "$jitos" checkpoint --data old
 want 0 "$jitos" run --ticks 27 --data old --durability none --json
 root=$(key root out)
 
+all=${JIT_KILL_STEPS:-share}
+stride=2
+[ "$all" != all ] || stride=1
+want 0 "$jitos" restore one --data old --into was --json
+one=$(key root out)
+rm -rf was
+[ -n "$one" ] || fail "no root of checkpoint one"
+
+# was_there 0|1|2: what there was before the command, looked at in one of three ways
+was_there() {
+    case $1 in
+    0)
+        rm -rf was
+        "$jitos" restore one --data new --into was --verify --json || return 1
+        "$jitos" verify --deep --data was | tee was/said
+        grep -q "$one" was/said
+        ;;
+    1) "$jitos" verify --deep --data new ;;
+    2) "$jitos" branch --data new && "$jitos" checkpoint --list --data new ;;
+    esac
+}
+
 kills=0
 # each STEPS CHECKS COMMAND...: at least so many steps; after the command, again, in $dir, CHECKS
 each() {
     least=$1
     checks=$2
     shift 2
-    step=0
+    step=$((1 - stride))
     code=0
     while [ "$code" = 0 ]; do
-        step=$((step + 1))
+        step=$((step + stride))
         [ "$step" -le 500 ] || { fail "no end: $*" && return; }
         rm -rf new into
         cp -r old new
@@ -47,18 +71,16 @@ each() {
         [ "$code" = 0 ] || continue
         kills=$((kills + 1))
         doing="killed before step $step: jitos $*"
-        case $((step % 3)) in # what was there before
-        0) check='restore one --data new/branches/.. --into was' ;;
-        1) check='verify --deep --data new/branches/..' ;;
-        2) check='branch --data new' ;;
-        esac
-        # shellcheck disable=SC2086 # words
-        "$jitos" $check >out 2>err || fail "$doing, then $check: $(cat err)"
-        rm -rf was
+        [ ! -e new/HEAD ] || mv new/HEAD head # the branch in use is another one already
+        for look in 0 1 2; do
+            [ "$all" = all ] || [ $((step % 3)) = $look ] || continue
+            was_there $look >out 2>err || fail "$doing, then: $(cat out err)"
+        done
+        [ ! -e head ] || mv head new/HEAD
         if [ ! -e into/FORMAT ] && [ ! -e new/branches/made/FORMAT ]; then
             "$jitos" "$@" >out 2>err || fail "$doing, then again: $(cat out err)"
         fi
-        [ $((step % 2)) = 0 ] || eval "$checks" >out 2>err ||
+        [ "$all-$((step / 2 % 2))" = share-0 ] || eval "$checks" >out 2>err ||
             fail "$doing, then $checks: $(cat out err)"
     done
     [ "$code" = 3 ] || fail "kill_at: exit $code at step $step of $*: $(cat err)"
@@ -73,11 +95,12 @@ want 0 "$jitos" checkpoint --export one.jck --data old
 each 3 '"$jitos" restore --import new/two.jck --into into && "$jitos" verify --deep --data into' \
     checkpoint --export new/two.jck --data new
 each 8 '"$jitos" verify --deep --data into' restore --import one.jck --into into
-each 8 '"$jitos" verify --deep --data new | grep -q "$root"' gc --keep 1 --log --data new
+each 8 '"$jitos" verify --deep --data new >said && grep -q "$root" said' \
+    gc --keep 1 --log --data new
 each 8 '"$jitos" verify --deep --data new/branches/made' fork @14 -m made --seed 8 --data new
 each 8 '"$jitos" verify --deep --data new/branches/made' rollback @14 -m made --data new
 each 3 '"$jitos" replay --by rules --data new' \
     merge HEAD --into main -s theirs --data new/branches/other
 
-[ "$failed" = 0 ] && echo "$kills kills, one before each step: nothing lost"
+[ "$failed" = 0 ] && echo "$kills kills, $all of the steps: nothing lost"
 exit "$failed"

@@ -130,6 +130,11 @@ int checkpoint_found(struct cli *cli, const char *into, const struct rmg_state *
         cli_next(cli, "name a folder that is new or empty with --into");
         return err == JIT_ENOSPC || err == JIT_EIO ? CLI_HOST : CLI_USAGE;
     }
+    /* It may have come from a larger file system. */
+    uint64_t fitting = shell_folder_segment_bytes(&folder);
+    if (fitting != 0 && (segment_bytes == 0 || segment_bytes > fitting)) {
+        options.segment_bytes = fitting;
+    }
     err = draw_uuid(options.uuid) ? JIT_OK : JIT_EIO;
     if (err == JIT_OK) {
         err = io_posix_open(jit_heap_libc(), folder.fd, &io_options, &io);

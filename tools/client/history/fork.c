@@ -66,6 +66,7 @@ static int edit(struct cli *cli, const char *path, const struct jit_buf *patch, 
     if (err != JIT_OK) {
         cli_what(cli, "%s could not be changed", path);
         cli_why(cli, "%s", system.message);
+        cli_next(cli, "mend that, then the same command again");
         code = (int)cli_exit_of(err);
     }
     shell_system_close(&system);

@@ -147,6 +147,7 @@ static int commit(struct merging *m, const struct rmg_merge_result *result)
     if (err != JIT_OK) {
         cli_what(m->cli, "the merge could not be written");
         cli_why(m->cli, "%s", why);
+        cli_next(m->cli, "both branches are as they were; mend that, then the same command again");
         return (int)cli_exit_of(err);
     }
     return CLI_OK;

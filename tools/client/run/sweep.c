@@ -53,7 +53,9 @@ void sweep_path(const struct sweep *s, uint64_t run, const char *end, char path[
 int sweep_host_failed(struct sweep *s, const char *path)
 {
     cli_what(s->cli, "%s cannot be written", path);
-    cli_why(s->cli, "%s", strerror(errno));
+    cli_why(s->cli, "%s", jit_err_text(jit_err_of_errno(errno)));
+    cli_next(s->cli,
+             "mend that; the same command goes on, with --retry it tries again what failed");
     return CLI_HOST;
 }
 
