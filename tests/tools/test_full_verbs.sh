@@ -44,7 +44,7 @@ if [ $# = 0 ]; then
     mkdir "$disk"
     mount -t tmpfs -o size=4m none "$disk"
 else
-    step=16
+    step=32
 fi
 
 cd "$dir"
@@ -74,7 +74,9 @@ into=$disk/into
 # fill BLOCKS: so many of 4 KiB stay free, or about so many where a file system keeps its own books
 fill() {
     sync -f "$disk"
-    dd if=/dev/zero of="$disk/filler" bs=64K >dd.log 2>&1 || true
+    left=$(df --output=avail -B1 "$disk" | tail -n 1)
+    fallocate -l $((left > 2097152 ? left - 1048576 : 4096)) "$disk/filler" 2>dd.log || true
+    dd if=/dev/zero of="$disk/filler" bs=64K oflag=append conv=notrunc >dd.log 2>&1 || true
     dd if=/dev/zero of="$disk/filler" bs=4K oflag=append conv=notrunc >dd.log 2>&1 || true
     sync -f "$disk"
     size=$(stat -c %s "$disk/filler")
