@@ -87,12 +87,13 @@ named()
     return 1
 }
 
-# Eats what is left until somebody was killed for it: not the hog, who is not the first to be.
+# hog PID: eats what is left until somebody was killed for it: not the hog, who is not the first to
+# be. A worker's group may be gone together with its count before anybody looks, so PID is asked too.
 hog()
 {
     (
         echo "$BASHPID" >"$group/cgroup.procs"
-        exec python3 - "$group" "$events" "$limit" <<'END'
+        exec python3 - "$group" "$events" "$limit" "$1" <<'END'
 import os, sys
 
 # In version 1 each group counts its own.
@@ -106,11 +107,18 @@ def kills():
             pass # a group that has gone
     return count
 
+def dead():
+    try:
+        with open("/proc/" + sys.argv[4] + "/stat") as file:
+            return file.read().rsplit(")", 1)[1].split()[0] in "ZX"
+    except OSError:
+        return True
+
 before = kills()
 eaten = []
-while kills() == before and len(eaten) * (1 << 18) < int(sys.argv[3]):
+while kills() <= before and not dead() and len(eaten) * (1 << 18) < int(sys.argv[3]):
     eaten.append(bytearray(b"x") * (1 << 18))
-sys.exit(0 if kills() != before else 1)
+sys.exit(0 if kills() > before or dead() else 1)
 END
     )
 }
@@ -137,7 +145,7 @@ one()
             pid=$supervisor
             [ $((round % 2)) = 1 ] || pid=$(named memfd:jitos-wor "$run")
             echo 1000 >"/proc/$pid/oom_score_adj"
-            hog || fail "round $round: nobody was killed"
+            hog "$pid" || fail "round $round: nobody was killed (code $?)"
             [ ! -d "/proc/$pid" ] || grep -q 'State:.*zombie' "/proc/$pid/status" ||
                 fail "round $round: it was another one that was killed"
             kill -CONT "$supervisor" 2>/dev/null || true # it may be the one
