@@ -163,6 +163,12 @@ enum jit_err rmg_native_edge_next(struct rmg_native *view, uint32_t node,
                                   uint32_t after, uint32_t *edge)
 {
     enum jit_err err = need_incidence(view, false, node, direction, type);
+    if (err == JIT_OK && after != RMG_WORK_NONE &&
+        (!work_edge_live(view->work, after) ||
+         !jit_id_equal(&view->work->types[view->work->edges[after].type].id, type))) {
+        *edge = RMG_WORK_NONE;
+        return JIT_ENOENT; /* else it would lead on along edges of another type */
+    }
     return err == JIT_OK ? rmg_work_edge_next(view->work, node, direction, type, after, edge) : err;
 }
 

@@ -1,5 +1,5 @@
 # Tests of rmg/engine.
-check_PROGRAMS += %D%/test_budget %D%/test_engine %D%/test_engine_model %D%/test_hostile %D%/test_invariant %D%/test_native \
+check_PROGRAMS += %D%/test_budget %D%/test_engine %D%/test_engine_model %D%/test_hostile %D%/test_invariant %D%/test_native %D%/test_native_fence \
 	%D%/test_portals %D%/test_script %D%/test_script_text %D%/test_work
 %C%_test_budget_SOURCES = %D%/test_budget.c tests/rmg/lang/lang_fixture.h
 %C%_test_budget_CFLAGS = $(test_cflags)
@@ -16,6 +16,8 @@ check_PROGRAMS += %D%/test_budget %D%/test_engine %D%/test_engine_model %D%/test
 %C%_test_invariant_LDADD = $(test_libs_rmg)
 %C%_test_work_CFLAGS = $(test_cflags)
 %C%_test_work_LDADD = $(test_libs_rmg)
+%C%_test_native_fence_CFLAGS = $(test_cflags)
+%C%_test_native_fence_LDADD = $(test_libs_rmg)
 %C%_test_native_CFLAGS = $(test_cflags)
 %C%_test_native_LDADD = $(test_libs_rmg)
 %C%_test_script_CFLAGS = $(test_cflags)
