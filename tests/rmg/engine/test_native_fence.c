@@ -49,7 +49,7 @@ static struct fault_heap mem;
 static struct rmg_work *work;
 static uint32_t nodes[NODES]; /* an edge leads from 0 to 1, another from 2 to 2; 3 has none */
 static uint32_t edges[2];
-static uint32_t others[2]; /* of another type, from 0 to 1 */
+static uint32_t strays[2]; /* of another type, from 0 to 1 */
 static struct rmg_native_slot slots[4];
 static uint32_t slot_count;
 static enum access access_now;
@@ -85,7 +85,7 @@ static void scene_begin(void)
     must(rmg_work_add_edge(work, nodes[2], &types[1], nodes[2], NULL, &edges[1]));
     for (uint32_t i = 0; i < 2; i++) {
         const struct jit_id other = kit_type(13);
-        must(rmg_work_add_edge(work, nodes[0], &other, nodes[1], NULL, &others[i]));
+        must(rmg_work_add_edge(work, nodes[0], &other, nodes[1], NULL, &strays[i]));
     }
     must(rmg_work_set(work, RMG_PLANE_BETA, edges[0], &x));
 }
@@ -261,7 +261,7 @@ static enum jit_err executor(void *user, struct rmg_native *view,
             rmg_native_edge_next(view, nodes[0], RMG_DIR_OUT, &types[2], RMG_WORK_NONE, &handle);
         if (answer == JIT_OK) { /* no way on along edges of a type that is not declared */
             ck_assert_int_eq(
-                rmg_native_edge_next(view, nodes[0], RMG_DIR_OUT, &types[2], others[0], &handle),
+                rmg_native_edge_next(view, nodes[0], RMG_DIR_OUT, &types[2], strays[0], &handle),
                 JIT_ENOENT);
             ck_assert_uint_eq(handle, RMG_WORK_NONE);
         }
