@@ -88,7 +88,7 @@ named()
 }
 
 # hog PID: eats what is left until somebody was killed for it: not the hog, who is not the first to
-# be. A worker's group may be gone together with its count before anybody looks, so PID is asked too.
+# be. A worker's group may be gone with its count before anybody looks, so PID is asked, too.
 hog()
 {
     (

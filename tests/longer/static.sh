@@ -13,6 +13,10 @@ here=$PWD/build-longer/static
 mkdir -p "$here"
 cd "$1"
 read -ra flags <<<"$2 -I. -I$OLDPWD"
+# Where the build says that things are installed.
+for name in DATA LOADER ATTACKER; do
+    flags+=("-DJIT_${name}_PATH=\"/usr\"")
+done
 tools=${TOOLS:-cppcheck clang-tidy gcc}
 folders=(base rmg librmg sws syscall kernel proc tools)
 all=true
