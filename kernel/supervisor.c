@@ -74,7 +74,7 @@ static bool step_posted(struct shell_supervisor *s)
         supervisor_step(s, &posted.event);
         release_ended(s, &posted.event);
         if (s->asking != NULL) {
-            supervisor_answer_later(s, s->asking, posted.serial);
+            supervisor_answer_later(s, s->asking, &posted.answer);
         }
         s->asking = NULL;
         any = true;
@@ -565,6 +565,10 @@ static enum jit_err make_loop(struct shell_supervisor *s, char *message, size_t 
                      errno != 0 ? strerror(errno) : jit_err_text(err));
         }
     }
+    if (err == JIT_OK && s->guests_fd >= 0) {
+        err = hub_guests_open(s->hub, s->guests_fd);
+        s->guests_fd = err == JIT_OK ? -1 : s->guests_fd; /* transferred */
+    }
     if (err == JIT_OK && s->system.io_is_ring) {
         err = shell_loop_add(s->loop, io_ring_fd(s->system.io), log_ready, s, &s->log_watch);
     }
@@ -590,6 +594,20 @@ static enum jit_err bring_forward(struct shell_supervisor *s, char *message, siz
     return err;
 }
 
+/* Before the fence: the socket may lie anywhere. */
+static enum jit_err open_guests(struct shell_supervisor *s, char *message, size_t size)
+{
+    if (s->options.guests != NULL) {
+        s->guests_fd = hub_guests_listen(s->options.guests);
+        if (s->guests_fd < 0) {
+            snprintf(message, size, "%s: no guest could connect to it: %s", s->options.guests,
+                     strerror(errno));
+            return JIT_EIO;
+        }
+    }
+    return supervisor_guests_new(s);
+}
+
 enum jit_err shell_supervisor_new(struct jit_heap *heap,
                                   const struct shell_supervisor_options *options,
                                   struct shell_supervisor **out, char *message, size_t message_size)
@@ -603,6 +621,7 @@ enum jit_err shell_supervisor_new(struct jit_heap *heap,
     s->heap = heap;
     s->options = *options;
     s->bell_fd = -1;
+    s->guests_fd = -1;
     s->loader = (struct host_loader)HOST_LOADER_NONE;
     s->spawner = (struct host_spawner)HOST_SPAWNER_NONE;
     jit_buf_init(&s->frame, heap, HUB_ANSWER_BYTES_MAX);
@@ -629,6 +648,11 @@ enum jit_err shell_supervisor_new(struct jit_heap *heap,
         host_loader_close(&s->loader);
         host_spawner_close(&s->spawner);
         heap->free(heap, s);
+        return err;
+    }
+    err = open_guests(s, message, message_size);
+    if (err != JIT_OK) {
+        shell_supervisor_free(s);
         return err;
     }
     /* Once fenced in it makes no more rings: the folder's is there, and this is the other one. */
@@ -688,6 +712,10 @@ void shell_supervisor_free(struct shell_supervisor *s)
     shell_waiter_free(s->waiter);
     end_workers(s);
     hub_close(s->hub);
+    supervisor_guests_free(s);
+    if (s->guests_fd >= 0) {
+        close(s->guests_fd);
+    }
     supervisor_checkpoint_free(s);
     blob_abort(s->upload);
     if (s->system.log != NULL && log_dead(s->system.log) == JIT_OK &&
@@ -712,6 +740,9 @@ void shell_supervisor_free(struct shell_supervisor *s)
     jit_buf_release(&s->frame);
     for (size_t i = 0; i < s->told_count; i++) {
         hub_message_unref(s->told[i].message);
+    }
+    for (size_t i = 0; i < s->answer_count; i++) {
+        heap->free(heap, s->answers[i].frame);
     }
     heap->free(heap, s->told);
     heap->free(heap, s->events);

@@ -21,6 +21,7 @@ struct shell_supervisor_options {
     uint64_t checkpoint_ticks; /* at least one every so many ticks, */
     uint64_t checkpoint_bytes; /* or bytes of log; 0: by itself none */
     int stop_fd;               /* readable when a signal wants the end */
+    const char *guests;        /* path of a socket for them; NULL: there are none */
     bool uring;                /* for the event loop; the log has its own way */
 };
 

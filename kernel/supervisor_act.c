@@ -17,7 +17,7 @@ void supervisor_post(struct shell_supervisor *s, const struct kern_event *event)
         &s->events[(s->event_at + s->event_count++) % s->event_capacity];
     place->event = *event;
     place->asker = NULL;
-    place->serial = 0;
+    place->answer = (struct supervisor_answer){.serial = 0};
     place->text[0] = '\0';
     if (event->text != NULL) {
         snprintf(place->text, sizeof place->text, "%s", event->text);
@@ -27,13 +27,22 @@ void supervisor_post(struct shell_supervisor *s, const struct kern_event *event)
 bool supervisor_command(struct shell_supervisor *s, const struct kern_event *event,
                         struct hub_conn *asker)
 {
+    return supervisor_command_for(s, event, asker, &(struct supervisor_answer){.serial = 0});
+}
+
+bool supervisor_command_for(struct shell_supervisor *s, const struct kern_event *event,
+                            struct hub_conn *asker, const struct supervisor_answer *answer)
+{
     /* Those whose answers wait count as well: each of them is here or there, never lost. */
     if (s->core == NULL || s->event_count + s->answer_count >= SUPERVISOR_COMMANDS_MAX) {
         return false;
     }
     supervisor_post(s, event);
     if (asker != NULL) {
-        s->events[(s->event_at + s->event_count - 1) % s->event_capacity].asker = asker;
+        struct supervisor_event *last =
+            &s->events[(s->event_at + s->event_count - 1) % s->event_capacity];
+        last->asker = asker;
+        last->answer = *answer;
         hub_owe(asker, true);
     }
     return true;

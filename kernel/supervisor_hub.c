@@ -11,8 +11,15 @@
 
 /* ---- answers ---- */
 
-static void fail(struct shell_supervisor *s, struct hub_conn *conn, const char *code,
-                 const char *text)
+void supervisor_send(struct shell_supervisor *s, struct hub_conn *conn)
+{
+    if (s->frame.err == JIT_OK) {
+        hub_send(conn, &s->frame);
+    }
+}
+
+void supervisor_fail(struct shell_supervisor *s, struct hub_conn *conn, const char *code,
+                     const char *text)
 {
     struct hub_writer w;
     jit_buf_reset(&s->frame);
@@ -66,7 +73,7 @@ static void put_deviations(const struct shell_supervisor *s, struct hub_writer *
 }
 
 /* The run has stopped: with the exit code a tool should leave with. */
-static void fail_stopped(struct shell_supervisor *s, struct hub_conn *conn)
+void supervisor_fail_stopped(struct shell_supervisor *s, struct hub_conn *conn)
 {
     struct hub_writer w;
     jit_buf_reset(&s->frame);
@@ -131,7 +138,7 @@ static void put_status(struct shell_supervisor *s, const char *type)
     hub_end(&w);
 }
 
-static void answer_status(struct shell_supervisor *s, struct hub_conn *conn, const char *type)
+void supervisor_answer_status(struct shell_supervisor *s, struct hub_conn *conn, const char *type)
 {
     put_status(s, type);
     if (s->frame.err == JIT_OK) {
@@ -141,7 +148,11 @@ static void answer_status(struct shell_supervisor *s, struct hub_conn *conn, con
 
 static void greet(void *user, struct hub_conn *conn)
 {
-    answer_status(user, conn, "welcome");
+    if (hub_is_guest(conn)) {
+        supervisor_guest_greet(user, conn);
+    } else {
+        supervisor_answer_status(user, conn, "welcome");
+    }
 }
 
 static const char *state_name(enum kern_process_state state)
@@ -356,71 +367,6 @@ void supervisor_tell_end(struct shell_supervisor *s)
     }
 }
 
-/* ---- answers that wait until something is durable ---- */
-
-/* What became of what somebody asked about capabilities. */
-static void answer_cap(struct shell_supervisor *s, const struct supervisor_answer *answer)
-{
-    struct kern_outcome outcome;
-    struct hub_writer w;
-    if (!kern_core_outcome(s->core, answer->serial, &outcome)) {
-        fail(s, answer->conn, "busy", "it was carried out, and what became of it is forgotten");
-        return;
-    }
-    jit_buf_reset(&s->frame);
-    hub_begin(&w, &s->frame, 7);
-    hub_text(&w, "t", "cap");
-    hub_uint(&w, "slot", outcome.slot);
-    hub_uint(&w, "tick", outcome.tick);
-    hub_uint(&w, "excess", (uint64_t)outcome.excess);
-    hub_uint(&w, "result", (uint64_t)outcome.result);
-    hub_uint(&w, "verdict", (uint64_t)outcome.verdict);
-    hub_uint(&w, "generation", outcome.generation);
-    hub_end(&w);
-    if (s->frame.err == JIT_OK) {
-        hub_send(answer->conn, &s->frame);
-    }
-}
-
-void supervisor_answer_later(struct shell_supervisor *s, struct hub_conn *asker, uint64_t serial)
-{
-    assert(s->answer_count < SUPERVISOR_COMMANDS_MAX);
-    /* After a stop the core takes no command: there is no tick that has it. */
-    bool heard = s->core != NULL && !s->stopped;
-    s->answers[s->answer_count++] =
-        (struct supervisor_answer){.conn = asker,
-                                   .tick = heard ? kern_core_recorded_by(s->core) : UINT64_MAX,
-                                   .serial = serial};
-    supervisor_answer(s);
-}
-
-void supervisor_answer(struct shell_supervisor *s)
-{
-    size_t kept = 0;
-    for (size_t i = 0; i < s->answer_count; i++) {
-        struct supervisor_answer answer = s->answers[i];
-        bool durable = answer.tick < s->durable_end;
-        /* The ticks made before a stop still become durable, unless it was the log that failed. */
-        bool never = s->log_failed ||
-                     (s->stopped && (s->core == NULL || answer.tick > kern_core_tick(s->core)));
-        if (!durable && !never) {
-            s->answers[kept++] = answer;
-            continue;
-        }
-        if (durable && answer.serial != 0) {
-            answer_cap(s, &answer);
-        } else if (durable) {
-            answer_status(s, answer.conn, "status");
-        } else if (s->stopped) {
-            fail_stopped(s, answer.conn);
-        } else {
-            fail(s, answer.conn, "io", "the log could not be written");
-        }
-        hub_owe(answer.conn, false);
-    }
-    s->answer_count = kept;
-}
-
 /* ---- commands ---- */
 
 static void on_subscribe(struct shell_supervisor *s, struct hub_conn *conn,
@@ -436,14 +382,14 @@ static void on_subscribe(struct shell_supervisor *s, struct hub_conn *conn,
         mark |= SUBSCRIBED_DIFF;
     }
     hub_mark(conn, mark);
-    answer_status(s, conn, "status");
+    supervisor_answer_status(s, conn, "status");
 }
 
 /* Is there a system? Else whoever asked is told. */
 static bool has_system(struct shell_supervisor *s, struct hub_conn *conn)
 {
     if (s->core == NULL) {
-        fail(s, conn, "fresh", "there is no system yet: send one with genesis_begin");
+        supervisor_fail(s, conn, "fresh", "there is no system yet: send one with genesis_begin");
     }
     return s->core != NULL;
 }
@@ -455,7 +401,7 @@ static bool runs(struct shell_supervisor *s, struct hub_conn *conn)
         return false;
     }
     if (s->stopped) {
-        fail_stopped(s, conn);
+        supervisor_fail_stopped(s, conn);
     }
     return !s->stopped;
 }
@@ -464,7 +410,7 @@ static void on_run(struct shell_supervisor *s, struct hub_conn *conn, const cbor
 {
     uint64_t to = 0;
     if (!hub_get_uint(message, "to", &to)) {
-        fail(s, conn, "format", "run wants the tick to reach: to");
+        supervisor_fail(s, conn, "format", "run wants the tick to reach: to");
         return;
     }
     if (!runs(s, conn)) {
@@ -472,21 +418,21 @@ static void on_run(struct shell_supervisor *s, struct hub_conn *conn, const cbor
     }
     struct kern_event event = {.kind = KERN_EVENT_RUN, .tick = to};
     if (!supervisor_command(s, &event, NULL)) {
-        fail(s, conn, "busy", BUSY_TEXT);
+        supervisor_fail(s, conn, "busy", BUSY_TEXT);
         return;
     }
     s->resting = false;
-    answer_status(s, conn, "status");
+    supervisor_answer_status(s, conn, "status");
 }
 
 static void on_pause(struct shell_supervisor *s, struct hub_conn *conn)
 {
     struct kern_event event = {.kind = KERN_EVENT_PAUSE};
     if (s->core != NULL && !supervisor_command(s, &event, NULL)) {
-        fail(s, conn, "busy", BUSY_TEXT);
+        supervisor_fail(s, conn, "busy", BUSY_TEXT);
         return;
     }
-    answer_status(s, conn, "status"); /* without a system there is nothing to pause */
+    supervisor_answer_status(s, conn, "status"); /* without a system there is nothing to pause */
 }
 
 static const char *code_of(enum jit_err err, const char *otherwise)
@@ -506,19 +452,19 @@ static const char *code_of(enum jit_err err, const char *otherwise)
 static void on_genesis_begin(struct shell_supervisor *s, struct hub_conn *conn)
 {
     if (s->core != NULL) {
-        fail(s, conn, "exists", "this folder has a system already");
+        supervisor_fail(s, conn, "exists", "this folder has a system already");
         return;
     }
     if (s->upload != NULL) {
-        fail(s, conn, "busy", "somebody else is sending a system");
+        supervisor_fail(s, conn, "busy", "somebody else is sending a system");
         return;
     }
     enum jit_err err = blob_begin(s->heap, s->system.io, &s->upload);
     if (err != JIT_OK) {
         s->upload = NULL;
-        fail(s, conn, code_of(err, "io"),
-             err == JIT_ENOSPC ? "no space left for the system"
-                               : "the system could not be stored in the data folder");
+        supervisor_fail(s, conn, code_of(err, "io"),
+                        err == JIT_ENOSPC ? "no space left for the system"
+                                          : "the system could not be stored in the data folder");
         return;
     }
     s->uploader = conn;
@@ -538,7 +484,7 @@ static void on_genesis_data(struct shell_supervisor *s, struct hub_conn *conn,
     const uint8_t *bytes = NULL;
     size_t size = 0;
     if (s->uploader != conn || !hub_get_bytes(message, "data", &bytes, &size)) {
-        fail(s, conn, "format", "genesis_data without genesis_begin, or without data");
+        supervisor_fail(s, conn, "format", "genesis_data without genesis_begin, or without data");
         return;
     }
     s->upload_size += size;
@@ -547,8 +493,8 @@ static void on_genesis_data(struct shell_supervisor *s, struct hub_conn *conn,
                            : blob_append(s->upload, bytes, size);
     if (err != JIT_OK) {
         end_upload(s);
-        fail(s, conn, code_of(err, "io"),
-             err == JIT_ENOSPC ? "no space left for the system" : jit_err_text(err));
+        supervisor_fail(s, conn, code_of(err, "io"),
+                        err == JIT_ENOSPC ? "no space left for the system" : jit_err_text(err));
     }
 }
 
@@ -563,7 +509,7 @@ static void on_genesis_end(struct shell_supervisor *s, struct hub_conn *conn)
     char message[512] = "";
     struct jit_id blob;
     if (s->uploader != conn) {
-        fail(s, conn, "format", "genesis_end without genesis_begin");
+        supervisor_fail(s, conn, "format", "genesis_end without genesis_begin");
         return;
     }
     struct blob_writer *upload = s->upload;
@@ -571,12 +517,12 @@ static void on_genesis_end(struct shell_supervisor *s, struct hub_conn *conn)
     s->uploader = NULL;
     enum jit_err err = blob_finish(upload, &blob, &s->upload_size);
     if (err != JIT_OK) {
-        fail(s, conn, code_of(err, "io"), jit_err_text(err));
+        supervisor_fail(s, conn, code_of(err, "io"), jit_err_text(err));
         return;
     }
     err = shell_system_genesis(&s->system, &blob, s->upload_size);
     if (err != JIT_OK) {
-        fail(s, conn, code_of(err, "refused"), s->system.message);
+        supervisor_fail(s, conn, code_of(err, "refused"), s->system.message);
         if (shell_system_ready(&s->system)) {
             /* Built but not logged: it cannot be built again in this process. */
             end_with(s, err == JIT_EINVALID ? 2 : 8);
@@ -587,11 +533,11 @@ static void on_genesis_end(struct shell_supervisor *s, struct hub_conn *conn)
     }
     err = supervisor_start_core(s, message, sizeof message);
     if (err != JIT_OK) {
-        fail(s, conn, code_of(err, "refused"), message);
+        supervisor_fail(s, conn, code_of(err, "refused"), message);
         end_with(s, 8); /* the folder holds a state that cannot run; the next start says so again */
         return;
     }
-    answer_status(s, conn, "status");
+    supervisor_answer_status(s, conn, "status");
 }
 
 static void on_kill(struct shell_supervisor *s, struct hub_conn *conn, const cbor_item_t *message)
@@ -600,7 +546,7 @@ static void on_kill(struct shell_supervisor *s, struct hub_conn *conn, const cbo
     uint64_t index = 0;
     if (!hub_get_text(message, "name", name, sizeof name) ||
         !hub_get_uint(message, "index", &index)) {
-        fail(s, conn, "format", "kill wants name and index");
+        supervisor_fail(s, conn, "format", "kill wants name and index");
         return;
     }
     for (uint32_t i = 0; i < s->worker_count; i++) {
@@ -609,14 +555,14 @@ static void on_kill(struct shell_supervisor *s, struct hub_conn *conn, const cbo
         if (strcmp(status.config->name, name) == 0 && status.config->index == index) {
             struct kern_event event = {.kind = KERN_EVENT_KILL, .process = i};
             if (s->stopped) {
-                fail_stopped(s, conn);
+                supervisor_fail_stopped(s, conn);
             } else if (!supervisor_command(s, &event, conn)) {
-                fail(s, conn, "busy", BUSY_TEXT);
+                supervisor_fail(s, conn, "busy", BUSY_TEXT);
             }
             return; /* answered when it is durable */
         }
     }
-    fail(s, conn, "missing", "there is no such process");
+    supervisor_fail(s, conn, "missing", "there is no such process");
 }
 
 /* The number of a process; SYS_CAP_NONE: the message names none, or one that is not there. */
@@ -641,18 +587,18 @@ static void ask_core(struct shell_supervisor *s, struct hub_conn *conn,
     uint64_t serial = 0;
     enum jit_err err = kern_core_ask(s->core, ask, &serial);
     if (err != JIT_OK) {
-        fail(s, conn,
-             err == JIT_EINVALID ? "format"
-             : err == JIT_EBUSY  ? "busy"
-                                 : "io",
-             err == JIT_EINVALID ? "what is asked does not follow the specification"
-                                 : jit_err_text(err));
+        supervisor_fail(s, conn,
+                        err == JIT_EINVALID ? "format"
+                        : err == JIT_EBUSY  ? "busy"
+                                            : "io",
+                        err == JIT_EINVALID ? "what is asked does not follow the specification"
+                                            : jit_err_text(err));
         return;
     }
     struct kern_event event = {.kind = KERN_EVENT_ASKED};
-    bool taken = supervisor_command(s, &event, conn);
+    const struct supervisor_answer answer = {.serial = serial};
+    bool taken = supervisor_command_for(s, &event, conn, &answer);
     assert(taken); /* there was room */
-    s->events[(s->event_at + s->event_count - 1) % s->event_capacity].serial = serial;
 }
 
 static void on_token(struct shell_supervisor *s, struct hub_conn *conn, const cbor_item_t *message)
@@ -663,14 +609,15 @@ static void on_token(struct shell_supervisor *s, struct hub_conn *conn, const cb
     struct jit_buf data;
     struct kern_operator_ask ask = {.target = process_of(s, message, "target")};
     if (!hub_get_bytes(message, "token", &bytes, &size) || ask.target == SYS_CAP_NONE) {
-        fail(s, conn, "format", "cap wants the bytes of a token, and a process that is there");
+        supervisor_fail(s, conn, "format",
+                        "cap wants the bytes of a token, and a process that is there");
         return;
     }
     jit_buf_init(&data, s->heap, JIT_REQUEST_BYTES_MAX);
     if (supervisor_token_ask(s, bytes, size, &ask, &data, why, sizeof why)) {
         ask_core(s, conn, &ask);
     } else {
-        fail(s, conn, "token", why);
+        supervisor_fail(s, conn, "token", why);
     }
     jit_buf_release(&data);
 }
@@ -685,7 +632,7 @@ static void on_cap(struct shell_supervisor *s, struct hub_conn *conn, const cbor
         return;
     }
     if (s->event_count + s->answer_count >= SUPERVISOR_COMMANDS_MAX) {
-        fail(s, conn, "busy", BUSY_TEXT);
+        supervisor_fail(s, conn, "busy", BUSY_TEXT);
         return;
     }
     if (hub_field(message, "token") != NULL) {
@@ -698,7 +645,8 @@ static void on_cap(struct shell_supervisor *s, struct hub_conn *conn, const cbor
         !hub_get_uint(message, "object", &object) || object >= SYS_OBJECT_COUNT ||
         !hub_get_bytes(message, "data", &ask.bytes, &size) || size > UINT32_MAX ||
         (hub_field(message, "holder") != NULL && ask.holder == SYS_CAP_NONE)) {
-        fail(s, conn, "format", "cap wants call, object, data, and processes that are there");
+        supervisor_fail(s, conn, "format",
+                        "cap wants call, object, data, and processes that are there");
         return;
     }
     ask.call = (uint32_t)call;
@@ -713,24 +661,28 @@ static void on_checkpoint(struct shell_supervisor *s, struct hub_conn *conn,
     char name[CKPT_NAME_MAX + 2] = "";
     if (hub_field(message, "name") != NULL && (!hub_get_text(message, "name", name, sizeof name) ||
                                                (name[0] != '\0' && !ckpt_name_good(name)))) {
-        fail(s, conn, "format",
-             "a name is 1 to 64 letters, digits, dots, underscores and dashes, and does not begin "
-             "with a dot or a dash");
+        supervisor_fail(
+            s, conn, "format",
+            "a name is 1 to 64 letters, digits, dots, underscores and dashes, and does not begin "
+            "with a dot or a dash");
         return;
     }
     if (!has_system(s, conn)) {
         return;
     }
     if (!supervisor_checkpoint_ask(s, conn, name)) {
-        fail(s, conn, "busy", "somebody else waits for a checkpoint; ask again when it is done");
+        supervisor_fail(s, conn, "busy",
+                        "somebody else waits for a checkpoint; ask again when it is done");
     }
 }
 
 static void on_message(void *user, struct hub_conn *conn, const cbor_item_t *message)
 {
     struct shell_supervisor *s = user;
-    if (hub_is(message, "t", "status")) {
-        answer_status(s, conn, "status");
+    if (hub_is_guest(conn)) {
+        supervisor_guest_message(s, conn, message);
+    } else if (hub_is(message, "t", "status")) {
+        supervisor_answer_status(s, conn, "status");
     } else if (hub_is(message, "t", "subscribe")) {
         on_subscribe(s, conn, message);
     } else if (hub_is(message, "t", "run")) {
@@ -752,10 +704,10 @@ static void on_message(void *user, struct hub_conn *conn, const cbor_item_t *mes
     } else if (hub_is(message, "t", "genesis_end")) {
         on_genesis_end(s, conn);
     } else if (hub_is(message, "t", "shutdown")) {
-        answer_status(s, conn, "status");
+        supervisor_answer_status(s, conn, "status");
         s->quit = true;
     } else {
-        fail(s, conn, "unknown", "this supervisor does not know such a message");
+        supervisor_fail(s, conn, "unknown", "this supervisor does not know such a message");
     }
 }
 
@@ -766,6 +718,7 @@ static void gone(void *user, struct hub_conn *conn)
         end_upload(s);
     }
     supervisor_checkpoint_gone(s, conn);
+    supervisor_guest_gone(s, conn);
     s->asking = s->asking == conn ? NULL : s->asking;
     for (size_t i = 0; i < s->event_count; i++) {
         struct supervisor_event *event = &s->events[(s->event_at + i) % s->event_capacity];
@@ -775,6 +728,8 @@ static void gone(void *user, struct hub_conn *conn)
     for (size_t i = 0; i < s->answer_count; i++) {
         if (s->answers[i].conn != conn) {
             s->answers[kept++] = s->answers[i];
+        } else {
+            s->heap->free(s->heap, s->answers[i].frame);
         }
     }
     s->answer_count = kept;

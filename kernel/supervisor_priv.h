@@ -21,6 +21,9 @@
 #define SUPERVISOR_SEAL_NS_MAX   60000000000ull /* doubled up to this */
 #define SUPERVISOR_COMMANDS_MAX  64u            /* of clients, waiting for their turn */
 
+#define GUEST_HAS_SHOWN 8u /* the mark of a guest who has shown a token */
+#define GUEST_SKIP_MAX  (1u << 20)
+
 enum subscription { SUBSCRIBED_TICKS = 1, SUBSCRIBED_RECEIPTS = 2, SUBSCRIBED_DIFF = 4 };
 
 struct supervisor_worker {
@@ -43,18 +46,27 @@ struct supervisor_told {
     struct hub_message *message;
 };
 
-struct supervisor_event {
-    struct kern_event event;
-    struct hub_conn *asker; /* of a command that is answered when it is durable; NULL: nobody */
-    uint64_t serial;        /* as in struct supervisor_answer */
-    char text[160];
-};
-
 /* Somebody waits for the answer to a command that is an event of a tick. */
 struct supervisor_answer {
     struct hub_conn *conn;
+    enum supervisor_answer_kind {
+        SUPERVISOR_ANSWERS_STATUS, /* or, with a serial, what it asked about capabilities */
+        SUPERVISOR_ANSWERS_INTENT, /* a guest's */
+        SUPERVISOR_ANSWERS_KNOWN,  /* likewise: it was in this tick */
+        SUPERVISOR_ANSWERS_FRAME   /* what lies ready */
+    } kind;
     uint64_t tick;   /* to be durable first */
     uint64_t serial; /* of what it asked about capabilities; 0: it is told the status */
+    struct jit_id hash;
+    uint8_t *frame; /* from the heap */
+    size_t frame_size;
+};
+
+struct supervisor_event {
+    struct kern_event event;
+    struct hub_conn *asker; /* of a command that is answered when it is durable; NULL: nobody */
+    struct supervisor_answer answer; /* what it is to be answered */
+    char text[160];
 };
 
 struct supervisor_checkpoint; /* supervisor_checkpoint.c */
@@ -70,6 +82,8 @@ struct shell_supervisor {
     struct shell_pool *pool; /* the engine's threads */
     struct shell_loop *loop;
     struct hub *hub;
+    int guests_fd; /* on which guests come, until the hub has it; -1 */
+    struct supervisor_guests *guests;
     struct shell_waiter *waiter;
     int bell_fd; /* eventfd of the waiter */
     uint64_t bell_watch;
@@ -135,6 +149,9 @@ void supervisor_post(struct shell_supervisor *s, const struct kern_event *event)
  * it is answered when what it asked for is durable; NULL: it has been answered. */
 bool supervisor_command(struct shell_supervisor *s, const struct kern_event *event,
                         struct hub_conn *asker);
+/* Likewise, with what asker is to be answered. */
+bool supervisor_command_for(struct shell_supervisor *s, const struct kern_event *event,
+                            struct hub_conn *asker, const struct supervisor_answer *answer);
 /* The log is dead: nothing more becomes durable, so the run stops. */
 void supervisor_log_failed(struct shell_supervisor *s, enum jit_err err);
 /* Take finished log writes, tell what they made durable. */
@@ -159,7 +176,18 @@ void supervisor_tell_end(struct shell_supervisor *s);
 void supervisor_write_tick(struct shell_supervisor *s, const struct kern_report *report,
                            uint32_t subscription, struct jit_buf *frames);
 /* A command has reached the core: who asked is answered as soon as it is durable. */
-void supervisor_answer_later(struct shell_supervisor *s, struct hub_conn *asker, uint64_t serial);
+void supervisor_answer_later(struct shell_supervisor *s, struct hub_conn *asker,
+                             const struct supervisor_answer *answer);
+/* To be answered as soon as answer->tick is durable, or at once; there is room. The frame is taken.
+ */
+void supervisor_answer_when(struct shell_supervisor *s, struct hub_conn *conn,
+                            const struct supervisor_answer *answer);
+void supervisor_fail(struct shell_supervisor *s, struct hub_conn *conn, const char *code,
+                     const char *text);
+void supervisor_fail_stopped(struct shell_supervisor *s, struct hub_conn *conn);
+/* The state of the whole system, as a message of this type. */
+void supervisor_answer_status(struct shell_supervisor *s, struct hub_conn *conn, const char *type);
+void supervisor_send(struct shell_supervisor *s, struct hub_conn *conn); /* s->frame */
 /* Answer all whose ticks are durable, and refuse those whose ticks never will be. */
 void supervisor_answer(struct shell_supervisor *s);
 
@@ -173,5 +201,26 @@ void supervisor_audit_end(struct shell_supervisor *s);
 bool supervisor_token_ask(struct shell_supervisor *s, const uint8_t *bytes, size_t size,
                           struct kern_operator_ask *ask, struct jit_buf *data, char *why,
                           size_t why_size);
+/* From hostile bytes, by this folder's key. False: why says. */
+struct sys_token;
+bool supervisor_token_read(struct shell_supervisor *s, const uint8_t *bytes, size_t size,
+                           struct sys_token **out, char *why, size_t why_size);
+/* The capability that it stands for; NULL: it is not there, or dead; why says. */
+const struct sys_cap_node *supervisor_token_node(const struct shell_supervisor *s,
+                                                 const struct sys_token *token, char *why,
+                                                 size_t why_size);
+/* Where an instance lies in: at most JIT_DEPTH_MAX ids; returns how many. */
+uint32_t supervisor_outer_of(const struct shell_supervisor *s, const struct jit_id *instance,
+                             struct jit_id *outer);
+
+/* supervisor_guest.c */
+enum jit_err supervisor_guests_new(struct shell_supervisor *s);
+void supervisor_guests_free(struct shell_supervisor *s);
+void supervisor_guest_gone(struct shell_supervisor *s, const struct hub_conn *conn);
+void supervisor_guest_greet(struct shell_supervisor *s, struct hub_conn *conn);
+void supervisor_guest_message(struct shell_supervisor *s, struct hub_conn *conn,
+                              const cbor_item_t *message);
+/* The tick of an intent is durable. */
+void supervisor_guest_intended(struct shell_supervisor *s, const struct supervisor_answer *answer);
 
 #endif

@@ -9,9 +9,9 @@
  * operator asks for it; so it is judged once more in the tick, by the tree. */
 
 /* Where an instance lies in, in the version that is committed. */
-static uint32_t outer_of(void *user, const struct jit_id *instance, struct jit_id *outer)
+uint32_t supervisor_outer_of(const struct shell_supervisor *s, const struct jit_id *instance,
+                             struct jit_id *outer)
 {
-    const struct shell_supervisor *s = user;
     struct rmg_version version = kern_core_version(s->core);
     struct rmg_instance at;
     struct jit_id now = *instance;
@@ -25,10 +25,16 @@ static uint32_t outer_of(void *user, const struct jit_id *instance, struct jit_i
     return count;
 }
 
-/* NULL: it is not there, or dead; why says. */
-static const struct sys_cap_node *node_of(const struct shell_supervisor *s, const struct jit_id *id,
-                                          char *why, size_t why_size)
+static uint32_t outer_of(void *user, const struct jit_id *instance, struct jit_id *outer)
 {
+    return supervisor_outer_of(user, instance, outer);
+}
+
+const struct sys_cap_node *supervisor_token_node(const struct shell_supervisor *s,
+                                                 const struct sys_token *token, char *why,
+                                                 size_t why_size)
+{
+    const struct jit_id *id = &token->capability;
     const struct sys_caps *caps = kern_core_caps(s->core);
     for (uint32_t n = 0; n < sys_caps_end(caps); n++) {
         const struct sys_cap_node *node = sys_caps_node(caps, n);
@@ -84,15 +90,14 @@ static void say(enum sys_token_fault fault, const struct sys_token_where *where,
     }
 }
 
-bool supervisor_token_ask(struct shell_supervisor *s, const uint8_t *bytes, size_t size,
-                          struct kern_operator_ask *ask, struct jit_buf *data, char *why,
-                          size_t why_size)
+bool supervisor_token_read(struct shell_supervisor *s, const uint8_t *bytes, size_t size,
+                           struct sys_token **out, char *why, size_t why_size)
 {
     const struct sys_token_place place = {.outer = outer_of, .user = s};
     uint8_t seed[JIT_SIGN_SEED_BYTES];
     uint8_t issuer[JIT_SIGN_PUBLIC_BYTES];
     struct sys_token_where where;
-    struct sys_token *token = NULL;
+    *out = NULL;
     enum jit_err err = ckpt_key(s->system.io, false, seed);
     if (err != JIT_OK) {
         snprintf(why, why_size, "%s",
@@ -102,13 +107,22 @@ bool supervisor_token_ask(struct shell_supervisor *s, const uint8_t *bytes, size
     }
     jit_sign_public(seed, issuer);
     jit_sign_forget(seed, sizeof seed);
-    enum sys_token_fault fault =
-        sys_token_read(s->heap, bytes, size, issuer, &place, &token, &where);
+    enum sys_token_fault fault = sys_token_read(s->heap, bytes, size, issuer, &place, out, &where);
     if (fault != SYS_TOKEN_GOOD) {
         say(fault, &where, why, why_size);
+    }
+    return fault == SYS_TOKEN_GOOD;
+}
+
+bool supervisor_token_ask(struct shell_supervisor *s, const uint8_t *bytes, size_t size,
+                          struct kern_operator_ask *ask, struct jit_buf *data, char *why,
+                          size_t why_size)
+{
+    struct sys_token *token = NULL;
+    if (!supervisor_token_read(s, bytes, size, &token, why, why_size)) {
         return false;
     }
-    const struct sys_cap_node *node = node_of(s, &token->capability, why, why_size);
+    const struct sys_cap_node *node = supervisor_token_node(s, token, why, why_size);
     if (node != NULL) {
         ask->call = SYS_CALL_grant;
         ask->holder = node->holder;

@@ -237,20 +237,22 @@ static const struct {
     {SYS_CAP_PRIORITY, is_priority},
 };
 
+enum sys_cap_verdict sys_cap_covers(const struct sys_cap *cap, const struct sys_cap_need *need)
+{
+    for (size_t i = 0; i < sizeof checks / sizeof checks[0]; i++) {
+        if (!checks[i].holds(cap, need)) {
+            return checks[i].otherwise;
+        }
+    }
+    return SYS_CAP_ALLOWED;
+}
+
 enum sys_cap_verdict sys_caps_check_node(const struct sys_caps *caps, uint32_t node,
                                          const struct sys_cap_need *need)
 {
     assert(is_there(caps, node));
     enum sys_cap_verdict live = sys_caps_live(caps, node);
-    if (live != SYS_CAP_ALLOWED) {
-        return live;
-    }
-    for (size_t i = 0; i < sizeof checks / sizeof checks[0]; i++) {
-        if (!checks[i].holds(&caps->nodes[node].cap, need)) {
-            return checks[i].otherwise;
-        }
-    }
-    return SYS_CAP_ALLOWED;
+    return live == SYS_CAP_ALLOWED ? sys_cap_covers(&caps->nodes[node].cap, need) : live;
 }
 
 enum sys_cap_verdict sys_caps_check(const struct sys_caps *caps, uint32_t holder, uint32_t slot,

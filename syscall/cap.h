@@ -152,6 +152,9 @@ enum sys_cap_verdict sys_caps_check(const struct sys_caps *caps, uint32_t holder
 enum sys_cap_verdict sys_caps_check_node(const struct sys_caps *caps, uint32_t node,
                                          const struct sys_cap_need *need);
 
+/* The same of what somebody holds outside the tree: that it is alive is not asked. */
+enum sys_cap_verdict sys_cap_covers(const struct sys_cap *cap, const struct sys_cap_need *need);
+
 /* ---- changing it ---- */
 /* What a new capability is to be; what is 0, zero or not given is as it is held. */
 struct sys_cap_want {

@@ -6,4 +6,4 @@ noinst_LTLIBRARIES += %D%/libsyscall.la
 # Tokens: apart, since only who writes or reads them needs signatures (base/libsign.la).
 noinst_LTLIBRARIES += %D%/libtoken.la
 %C%_libtoken_la_SOURCES = %D%/token.c %D%/token.h
-EXTRA_DIST += docs/spec/token.md docs/spec/ring.md docs/spec/capabilities.md
+EXTRA_DIST += docs/spec/intent.md docs/spec/token.md docs/spec/ring.md docs/spec/capabilities.md

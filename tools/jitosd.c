@@ -50,6 +50,7 @@ static const char usage[] =
     "  --hang-wall SECONDS     wall time it may take, as the last resort (default 60)\n"
     "  --checkpoint-ticks N    write a checkpoint at least every N ticks (default 1000; 0: never)\n"
     "  --checkpoint-bytes N    and every N bytes of log (default 67108864; 0: never)\n"
+    "  --guests PATH           let in whoever shows a token, through a socket made there\n"
     "  --die-at-log-offset B   for tests: kill this process in the middle of a log write, when\n"
     "                          byte B of what it writes to the log is reached\n"
     "  --no-uring              do not use io_uring for the event loop\n"
@@ -99,6 +100,7 @@ enum option_id {
     OPTION_DIE,
     OPTION_CHECKPOINT_TICKS,
     OPTION_CHECKPOINT_BYTES,
+    OPTION_GUESTS,
     OPTION_READY,
     OPTION_CHECK,
     OPTION_JSON,
@@ -119,6 +121,7 @@ static const struct option long_options[] = {
     {"die-at-log-offset", required_argument, NULL, OPTION_DIE},
     {"checkpoint-ticks", required_argument, NULL, OPTION_CHECKPOINT_TICKS},
     {"checkpoint-bytes", required_argument, NULL, OPTION_CHECKPOINT_BYTES},
+    {"guests", required_argument, NULL, OPTION_GUESTS},
     {"ready-fd", required_argument, NULL, OPTION_READY},
     {"check", no_argument, NULL, OPTION_CHECK},
     {"json", no_argument, NULL, OPTION_JSON},
@@ -196,6 +199,9 @@ static int take_option(struct arguments *a, int option, const char *value, const
         return is_number ? 0
                          : complain("--die-at-log-offset", "it is a number of bytes",
                                     "--die-at-log-offset 100000");
+    case OPTION_GUESTS:
+        a->options.guests = value;
+        return 0;
     case OPTION_CHECKPOINT_TICKS:
         a->options.checkpoint_ticks = number;
         return is_number ? 0

@@ -42,7 +42,7 @@ bin_PROGRAMS += %D%/jitos
 	%D%/client/cap/audit_needs.c %D%/client/cap/audit_priv.h %D%/client/cap/authority.c \
 	%D%/client/cap/authority.h %D%/client/cap/authority_find.c \
 	%D%/client/cap/authority_owner.c %D%/client/cap/authority_words.c %D%/client/cap/cap.c \
-	%D%/client/cap/cap.h %D%/client/cap/dry_run.c %D%/client/cap/explain.c %D%/client/cap/grant.c \
+	%D%/client/cap/cap.h %D%/client/cap/dry_run.c %D%/client/cap/explain.c %D%/client/cap/guest.c %D%/client/cap/grant.c \
 	%D%/client/cap/log.c %D%/client/cap/own.c %D%/client/cap/token.c %D%/client/cap/used.c
 # What `rmg` shows as well.
 %C%_jitos_SOURCES += %D%/rmgtool/cat.c %D%/rmgtool/delta.c %D%/rmgtool/delta.h \

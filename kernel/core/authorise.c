@@ -1,28 +1,46 @@
 #include "base/check.h"
-#include "kernel/core/core_priv.h"
+#include "kernel/core/intent_priv.h"
 
 /* May it be done? Each request against the capability it names, as it is in this tick; what follows
  * from match and rule, the types of what is matched and written, is judged by the engine's gates.
  */
+
+/* NULL: there was no memory. */
+static const struct kern_lineage *lineage_of(struct kern_core *core, uint32_t index,
+                                             const struct kern_pending *pending)
+{
+    return pending->intent != NULL
+               ? &pending->intent->lineage
+               : kern_lineage_of(core, &core->processes[index], pending->instance);
+}
+
+static enum sys_cap_verdict check_once(const struct kern_core *core, uint32_t index,
+                                       const struct kern_pending *pending,
+                                       const struct sys_cap_need *need, uint32_t *node)
+{
+    enum sys_cap_verdict verdict = sys_caps_check(core->sec->caps, index, pending->cap_slot,
+                                                  pending->cap_generation, need, node);
+    return verdict == SYS_CAP_ALLOWED && pending->intent != NULL
+               ? kern_intent_covers(core, pending->intent, need)
+               : verdict;
+}
 
 /* Most capabilities name the very instance; where it lies is asked only if this one does not. */
 static bool check_capability(struct kern_core *core, uint32_t index,
                              const struct kern_pending *pending, struct sys_cap_need *need,
                              enum sys_cap_verdict *verdict, uint32_t *node)
 {
-    const struct sys_caps *caps = core->sec->caps;
-    *verdict = sys_caps_check(caps, index, pending->cap_slot, pending->cap_generation, need, node);
+    *verdict = check_once(core, index, pending, need, node);
     if (*verdict != SYS_CAP_OTHER_INSTANCE) {
         return true;
     }
-    const struct kern_lineage *lineage =
-        kern_lineage_of(core, &core->processes[index], pending->instance);
+    const struct kern_lineage *lineage = lineage_of(core, index, pending);
     if (lineage == NULL) {
         return false;
     }
     need->outer = lineage->ids + 1;
     need->outer_count = lineage->count - 1;
-    *verdict = sys_caps_check(caps, index, pending->cap_slot, pending->cap_generation, need, node);
+    *verdict = check_once(core, index, pending, need, node);
     return true;
 }
 
@@ -47,8 +65,7 @@ static bool judge_invoke(struct kern_core *core, uint32_t index, const struct ke
     if (core->sec->owner_count == 0) {
         return true;
     }
-    const struct kern_lineage *lineage =
-        kern_lineage_of(core, &core->processes[index], pending->instance);
+    const struct kern_lineage *lineage = lineage_of(core, index, pending);
     if (lineage == NULL) {
         return false;
     }
@@ -74,6 +91,9 @@ static bool judge(struct kern_core *core, uint32_t index, const struct kern_pend
     }
     const struct kern_sec_extra *extra = *node == SYS_CAP_NONE ? NULL : &core->sec->extra[*node];
     const struct rmg_gate *gate = extra != NULL && extra->gated ? &extra->gate : NULL;
+    if (pending->intent != NULL && pending->intent->gated) {
+        gate = &pending->intent->gate; /* within the other one */
+    }
     if (*verdict == SYS_CAP_ALLOWED) {
         request->within = gate;
         return judge_invoke(core, index, pending, request, &need, verdict);
@@ -103,53 +123,76 @@ static bool judge(struct kern_core *core, uint32_t index, const struct kern_pend
 }
 
 /* The invariants hold in /world and below. False: there was no memory. */
-static bool watch(struct kern_core *core, struct kern_process *process, uint32_t instance,
+static bool watch(struct kern_core *core, uint32_t index, const struct kern_pending *pending,
                   struct rmg_request *request)
 {
-    const struct kern_lineage *lineage = kern_lineage_of(core, process, instance);
+    const struct kern_lineage *lineage = lineage_of(core, index, pending);
     for (uint32_t i = 0; lineage != NULL && i < lineage->count; i++) {
         request->watched = request->watched || jit_id_equal(&lineage->ids[i], &core->world);
     }
     return lineage != NULL;
 }
 
-bool kern_authorise(struct kern_core *core, uint32_t index, const struct kern_pending *pending,
-                    struct rmg_request *request, struct kern_source *source)
+/* Which rule, and where. False: there is no such thing. */
+static bool name(const struct kern_core *core, uint32_t index, const struct kern_pending *pending,
+                 struct rmg_request *request)
 {
-    struct kern_process *process = &core->processes[index];
-    if (pending->collapse != NULL) {
-        kern_collapse_authorise(core, index, pending, request, source);
-        return true;
+    const struct kern_process *process = &core->processes[index];
+    if (pending->intent != NULL) {
+        request->rule = pending->intent->rule;
+        request->instance = pending->intent->it.instance;
+    } else if (pending->rule < process->rule_count && pending->instance < process->instance_count) {
+        request->rule = process->rules[pending->rule];
+        request->instance = process->instances[pending->instance];
+    } else {
+        return false;
     }
-    request->result = RMG_INVALID;
-    if (pending->rule >= process->rule_count || pending->instance >= process->instance_count) {
-        return true;
-    }
-    request->rule = process->rules[pending->rule];
     request->rule_id = request->rule->id;
-    request->instance = process->instances[pending->instance];
+    return true;
+}
+
+bool kern_judge(struct kern_core *core, uint32_t index, const struct kern_pending *pending,
+                struct rmg_request *request, struct kern_source *source, uint32_t *node)
+{
+    request->result = RMG_INVALID;
+    if (!name(core, index, pending, request)) {
+        return true;
+    }
     struct jit_id digest;
     if (rmg_params_check(request->rule, request->params, request->params_size, &digest) != JIT_OK) {
         return true;
     }
-    uint32_t node = SYS_CAP_NONE;
-    if (!judge(core, index, pending, request, &digest, &source->verdict, &node)) {
+    if (!judge(core, index, pending, request, &digest, &source->verdict, node)) {
         return false;
     }
     if (source->verdict == SYS_CAP_ALLOWED && kern_is_kernels(core, &request->instance)) {
         source->verdict = SYS_CAP_OTHER_INSTANCE;
     }
-    if (source->verdict == SYS_CAP_ALLOWED && process->remapped) {
+    if (source->verdict == SYS_CAP_ALLOWED && pending->intent == NULL &&
+        core->processes[index].remapped) {
         source->verdict = SYS_CAP_REMAP;
     }
-    if (source->verdict != SYS_CAP_ALLOWED) {
-        request->result = RMG_DENIED;
+    request->result = source->verdict == SYS_CAP_ALLOWED ? RMG_APPLIED : RMG_DENIED;
+    return true;
+}
+
+bool kern_authorise(struct kern_core *core, uint32_t index, const struct kern_pending *pending,
+                    struct rmg_request *request, struct kern_source *source)
+{
+    uint32_t node = SYS_CAP_NONE;
+    if (pending->collapse != NULL) {
+        kern_collapse_authorise(core, index, pending, request, source);
         return true;
     }
-    if (core->config->invariant_count > 0 && !watch(core, process, pending->instance, request)) {
+    if (!kern_judge(core, index, pending, request, source, &node)) {
         return false;
     }
-    request->result = RMG_APPLIED;
+    if (request->result != RMG_APPLIED) {
+        return true;
+    }
+    if (core->config->invariant_count > 0 && !watch(core, index, pending, request)) {
+        return false;
+    }
     request->bytes = (uint32_t)sys_apply_size(pending->id_count, pending->params_size);
     kern_sec_charges(core, node, request);
     return true;
@@ -173,11 +216,8 @@ static bool may_know(struct kern_core *core, uint32_t index, uint32_t instance)
     return process->readable[instance] == 1;
 }
 
-enum rmg_result kern_told(struct kern_core *core, const struct kern_source *source,
-                          const struct kern_pending *pending, enum rmg_result result, bool *known)
+enum rmg_result kern_told_to(const struct kern_source *source, enum rmg_result result, bool known)
 {
-    *known = pending->collapse != NULL ? pending->collapse->known
-                                       : may_know(core, source->process, pending->instance);
     switch (result) {
     case RMG_DENIED:
         if (source->by_gate) {
@@ -191,5 +231,13 @@ enum rmg_result kern_told(struct kern_core *core, const struct kern_source *sour
     default: /* each of the others says something of what is there, how much of it, too */
         break;
     }
-    return *known ? result : RMG_INVALID;
+    return known ? result : RMG_INVALID;
+}
+
+enum rmg_result kern_told(struct kern_core *core, const struct kern_source *source,
+                          const struct kern_pending *pending, enum rmg_result result, bool *known)
+{
+    *known = pending->collapse != NULL ? pending->collapse->known
+                                       : may_know(core, source->process, pending->instance);
+    return kern_told_to(source, result, *known);
 }

@@ -236,7 +236,7 @@ static struct load load_of(const struct kern_process *process)
 
 uint32_t kern_collect_excess(const struct kern_core *core)
 {
-    struct load sum = {.requests = core->again_count};
+    struct load sum = {.requests = core->again_count + core->intents.count};
     for (uint32_t i = 0; i < core->process_count; i++) {
         if (core->processes[i].state == KERN_PROCESS_DONE) {
             struct load load = load_of(&core->processes[i]);

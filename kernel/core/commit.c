@@ -1,7 +1,7 @@
 #include <stdio.h>
 
 #include "base/check.h"
-#include "kernel/core/core_priv.h"
+#include "kernel/core/intent_priv.h"
 
 /* The tick: everything collected goes through authorisation and the engine; the new version is
  * published to the workers and handed to the log. */
@@ -56,12 +56,20 @@ static bool take(struct kern_core *core, size_t at, struct kern_source source,
         .due = source.again && core->again[source.pending].retries == 0,
         .user = (uint32_t)at,
     };
+    if (source.intent) { /* of nobody's matches, and not tried again: who asked asks again */
+        core->requests[at].most = 0;
+        core->requests[at].asker = core->process_count;
+        core->requests[at].retries = pending->intent->rule->retry;
+    }
     return kern_authorise(core, source.process, pending, &core->requests[at], &core->sources[at]);
 }
 
 static const struct kern_pending *pending_of(const struct kern_core *core,
                                              const struct kern_source *source)
 {
+    if (source->intent) {
+        return &core->intents.list[source->pending].pending;
+    }
     return source->again ? &core->again[source->pending].pending
                          : &core->processes[source->process].pending[source->pending];
 }
@@ -86,7 +94,10 @@ static enum jit_err gather_room(struct kern_core *core, size_t total)
 static enum jit_err gather(struct kern_core *core, uint32_t *count)
 {
     enum jit_err err = kern_again_collect(core);
-    size_t total = core->again_count;
+    if (err == JIT_OK) {
+        err = kern_intents_gather(core);
+    }
+    size_t total = core->again_count + core->intents.count;
     for (uint32_t p = 0; p < core->process_count; p++) {
         total += core->processes[p].pending_count;
     }
@@ -113,6 +124,13 @@ static enum jit_err gather(struct kern_core *core, uint32_t *count)
         const struct kern_source source = {
             .process = again->process, .pending = (uint32_t)i, .again = true};
         bool taken = take(core, at, source, &again->pending, again->ids, again->params);
+        err = taken ? JIT_OK : JIT_ENOMEM;
+    }
+    for (size_t i = 0; err == JIT_OK && i < core->intents.count; i++, at++) {
+        const struct kern_intending *intent = &core->intents.list[i];
+        const struct kern_source source = {
+            .process = intent->holder, .pending = (uint32_t)i, .intent = true};
+        bool taken = take(core, at, source, &intent->pending, intent->it.ids, intent->it.params);
         err = taken ? JIT_OK : JIT_ENOMEM;
     }
     *count = (uint32_t)total;
@@ -192,13 +210,6 @@ static void settle_receipts(struct kern_core *core, const struct rmg_tick_output
             source->verdict = verdict_of(request);
             source->by_gate = true;
         }
-        bool known = false;
-        enum rmg_result told =
-            kern_told(core, source, pending, (enum rmg_result)receipt->result, &known);
-        process->counts[told]++;
-        process->requests++;
-        process->applied += receipt->result == RMG_APPLIED;
-        process->denied += receipt->result == RMG_DENIED;
         if (receipt->result == RMG_DENIED && report->denial_count < KERN_DENIALS_MAX) {
             core->denials[report->denial_count++] =
                 (struct kern_denial){.request = i,
@@ -208,6 +219,17 @@ static void settle_receipts(struct kern_core *core, const struct rmg_tick_output
                                      .rule_id = request->rule_id,
                                      .instance = request->instance};
         }
+        if (source->intent) { /* its process has not asked for it, and is told nothing */
+            kern_intent_settled(core, source->pending, i, source, (enum rmg_result)receipt->result);
+            continue;
+        }
+        bool known = false;
+        enum rmg_result told =
+            kern_told(core, source, pending, (enum rmg_result)receipt->result, &known);
+        process->counts[told]++;
+        process->requests++;
+        process->applied += receipt->result == RMG_APPLIED;
+        process->denied += receipt->result == RMG_DENIED;
         if (!pending->want_receipt || process->state != KERN_PROCESS_DONE || process->asked_exit) {
             continue; /* one that exits with this tick takes nothing any more, and stays exited */
         }
@@ -244,8 +266,16 @@ static void announce(struct kern_core *core, const struct rmg_tick_output *out, 
     record.asks = asks;
     record.deaths = core->died;
     record.death_count = (uint32_t)core->died_count;
+    struct kern_record_intent *intents = NULL;
+    struct jit_buf narrowed;
+    jit_buf_init(&narrowed, core->heap, KERN_INTENTS_MAX * SYS_ATTENUATORS_BYTES_MAX);
     enum jit_err err = kern_own_gather(core, &record.own_count);
     record.owns = core->owns;
+    if (err == JIT_OK) {
+        err = kern_intents_asked(core, &intents, &narrowed);
+    }
+    record.intents = intents;
+    record.intent_count = intents == NULL ? 0 : (uint32_t)core->intents.count;
     for (size_t i = 0; err == JIT_OK && i < core->died_count; i++) {
         err = kern_beside_died(core->beside, &core->died[i], core->tick);
     }
@@ -256,6 +286,8 @@ static void announce(struct kern_core *core, const struct rmg_tick_output *out, 
         core->payload.err = JIT_ENOMEM;
     }
     core->heap->free(core->heap, asks);
+    core->heap->free(core->heap, intents);
+    jit_buf_release(&narrowed);
     if (core->payload.err != JIT_OK) {
         kern_stop(core, 8, core->payload.err, "no memory for a tick's log record");
         return;
@@ -352,7 +384,7 @@ void kern_commit_tick(struct kern_core *core)
         .policy = RMG_POLICY,
         .budget = JIT_VERIFY_SLOTS_MAX,
         .asker_slots = JIT_VERIFY_TICK_MAX,
-        .asker_count = core->process_count,
+        .asker_count = core->process_count + 1, /* the last one: all bearers of tokens together */
         .invariants = (const struct rmg_rule *const *)core->config->invariants,
         .invariant_count = core->config->invariant_count,
         .sought = core->config->sought,
@@ -396,5 +428,6 @@ void kern_commit_tick(struct kern_core *core)
     core->happened_count = 0;
     core->died_count = 0;
     kern_own_settle(core);
+    kern_intents_settle(core);
     kern_sec_settle(core);
 }

@@ -547,6 +547,7 @@ void kern_core_free(struct kern_core *core)
     kern_setup_release(core);
     jit_buf_release(&core->waiting);
     kern_beside_release(&core->beside_here);
+    kern_intents_release(core);
     core->heap->free(core->heap, core->died);
     core->heap->free(core->heap, core->owns);
     jit_buf_release(&core->later);

@@ -13,6 +13,7 @@
 #ifndef JIT_KERNEL_CORE_CORE_H
 #define JIT_KERNEL_CORE_CORE_H
 
+#include "kernel/core/intent.h"
 #include "kernel/core/replay.h"
 #include "kernel/core/root.h"
 #include "syscall/cap.h"

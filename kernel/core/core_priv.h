@@ -37,6 +37,8 @@ struct kern_pending {
     uint32_t rule;     /* index into the process's rules */
     uint32_t instance; /* index into the process's instances */
     bool want_receipt;
+    const struct kern_intending *intent; /* NULL: it came through a ring; else rule and instance are
+                                            the intent's own */
     struct kern_collapse *collapse; /* NULL: it applies a rule; else ids are none and parameters all
                                        bytes behind flags */
 };
@@ -162,6 +164,7 @@ struct kern_core {
         uint32_t process;
         uint32_t pending; /* of the process; of those that are tried again if `again` */
         bool again;
+        bool intent; /* pending: of those that wait */
         enum sys_cap_verdict verdict;
         bool by_gate; /* it was denied for the types of what is there */
     } * sources;
@@ -187,6 +190,12 @@ struct kern_core {
     } * again;
     size_t again_count;
     size_t again_capacity;
+    struct kern_intents {
+        struct kern_intending *list; /* of the tick being collected */
+        size_t count, capacity;
+        uint64_t serial;                    /* of the last one */
+        struct kern_intended outcomes[512]; /* of the last ones, by serial */
+    } intents;
     struct kern_record_event *happened;
     size_t happened_count;
     size_t happened_capacity;
@@ -224,6 +233,11 @@ enum jit_err kern_publish(struct kern_core *core);
 /* authorise.c. False: there was no memory. */
 bool kern_authorise(struct kern_core *core, uint32_t index, const struct kern_pending *pending,
                     struct rmg_request *request, struct kern_source *source);
+/* The same, but nothing is charged: node is the capability's. */
+bool kern_judge(struct kern_core *core, uint32_t index, const struct kern_pending *pending,
+                struct rmg_request *request, struct kern_source *source, uint32_t *node);
+/* What may be told of a result to who knows, or does not, what is in the instance. */
+enum rmg_result kern_told_to(const struct kern_source *source, enum rmg_result result, bool known);
 /* What its own worker is told of a result. known: may it know what is in the instance? Else it is
  * not told of a blocker either, nor how many requests of others came before its own. */
 enum rmg_result kern_told(struct kern_core *core, const struct kern_source *source,
@@ -281,6 +295,9 @@ uint32_t kern_collect_excess(const struct kern_core *core);
 JIT_MUST_CHECK enum jit_err kern_collect_pending(struct kern_core *core,
                                                  struct kern_process *process,
                                                  struct kern_pending **out);
+
+/* intent.c */
+void kern_intents_release(struct kern_core *core);
 
 /* again.c: requests that are tried again. Is there any rule that says so? What waits in the newest
  * version. Errors: JIT_ENOMEM, JIT_ECORRUPT. */

@@ -4,6 +4,7 @@
 
 #define RECORD_VERSION 1u
 #define RECORD_BESIDE  2u /* the version of those that say what processes have beside the state */
+#define RECORD_INTENTS 3u /* of those that have requests from outside */
 #define BESIDE_FLAGS   (KERN_RECORD_OWNS | KERN_RECORD_DEATHS)
 #define EVENT_BYTES    40u
 #define RECEIPT_BYTES  72u
@@ -66,6 +67,66 @@ enum jit_err kern_record_next_own(struct jit_cursor *cur, struct kern_record_own
     return cur->bad ? JIT_EFORMAT : JIT_OK;
 }
 
+enum jit_err kern_record_next_intent(struct jit_cursor *cur, struct kern_record_intent *out)
+{
+    if (cur->left == 0 && !cur->bad) {
+        return JIT_ENOENT;
+    }
+    out->index = jit_get_u32(cur);
+    jit_get_id(cur, &out->capability);
+    out->size = jit_get_u32(cur);
+    out->bytes = jit_get_bytes(cur, out->size);
+    out->narrowed_size = jit_get_u32(cur);
+    out->narrowed = jit_get_bytes(cur, out->narrowed_size);
+    if (out->narrowed_size == 0) {
+        out->narrowed = NULL;
+    }
+    return cur->bad ? JIT_EFORMAT : JIT_OK;
+}
+
+static void encode_intents(const struct kern_record *record, struct jit_buf *buf)
+{
+    const size_t size_at = buf->size + 8;
+    if (record->intent_count == 0) {
+        return;
+    }
+    jit_buf_put_u64(buf, record->intent_count);
+    jit_buf_put_u64(buf, 0);
+    for (uint32_t i = 0; i < record->intent_count; i++) {
+        const struct kern_record_intent *intent = &record->intents[i];
+        jit_buf_put_u32(buf, intent->index);
+        jit_buf_put_id(buf, &intent->capability);
+        jit_buf_put_u32(buf, intent->size);
+        jit_buf_put(buf, intent->bytes, intent->size);
+        jit_buf_put_u32(buf, intent->narrowed_size);
+        jit_buf_put(buf, intent->narrowed, intent->narrowed_size);
+    }
+    if (buf->err == JIT_OK) {
+        jit_buf_patch_u64(buf, size_at, buf->size - size_at - 8);
+    }
+}
+
+static enum jit_err decode_intents(struct jit_cursor *cur, struct kern_record_view *out)
+{
+    struct kern_record_intent intent;
+    enum jit_err err = JIT_OK;
+    uint64_t count = 0;
+    uint64_t next = 0; /* the lowest index that may come */
+    out->intent_count = jit_get_u64(cur);
+    out->intents_size = jit_get_u64(cur);
+    out->intents = jit_get_bytes(cur, out->intents_size);
+    struct jit_cursor each = jit_cursor_of(out->intents, cur->bad ? 0 : out->intents_size);
+    while ((err = kern_record_next_intent(&each, &intent)) == JIT_OK) {
+        if (intent.index < next || intent.index >= out->request_count) {
+            return JIT_EFORMAT;
+        }
+        next = (uint64_t)intent.index + 1;
+        count++;
+    }
+    return err == JIT_ENOENT && !cur->bad && count == out->intent_count && count > 0 ? JIT_OK
+                                                                                     : JIT_EFORMAT;
+}
+
 static void encode_beside(const struct kern_record *record, struct jit_buf *buf)
 {
     if (record->own_count > 0) {
@@ -94,8 +155,12 @@ void kern_record_encode(const struct kern_record *record, struct jit_buf *buf)
 {
     const uint32_t beside = (record->own_count > 0 ? KERN_RECORD_OWNS : 0) |
                             (record->death_count > 0 ? KERN_RECORD_DEATHS : 0);
-    jit_buf_put_u32(buf, beside != 0 ? RECORD_BESIDE : RECORD_VERSION);
-    jit_buf_put_u32(buf, record->flags | beside | (record->ask_count > 0 ? KERN_RECORD_ASKS : 0));
+    const uint32_t intents = record->intent_count > 0 ? KERN_RECORD_INTENTS : 0;
+    jit_buf_put_u32(buf, intents != 0  ? RECORD_INTENTS
+                         : beside != 0 ? RECORD_BESIDE
+                                       : RECORD_VERSION);
+    jit_buf_put_u32(buf, record->flags | beside | intents |
+                             (record->ask_count > 0 ? KERN_RECORD_ASKS : 0));
     jit_buf_put_u64(buf, record->event_count);
     for (uint32_t i = 0; i < record->event_count; i++) {
         jit_buf_put_u32(buf, (uint32_t)record->events[i].kind);
@@ -123,6 +188,7 @@ void kern_record_encode(const struct kern_record *record, struct jit_buf *buf)
         jit_buf_put(buf, record->patch, record->patch_size);
     }
     encode_beside(record, buf);
+    encode_intents(record, buf);
     if (record->ask_count > 0) {
         jit_buf_put_u64(buf, record->ask_count);
         for (uint32_t i = 0; i < record->ask_count; i++) {
@@ -163,12 +229,13 @@ enum jit_err kern_record_decode(const uint8_t *bytes, size_t size, struct kern_r
     struct jit_cursor cur = jit_cursor_of(bytes, size);
     *out = (struct kern_record_view){0};
     const uint32_t version = jit_get_u32(&cur);
-    if (version != RECORD_VERSION && version != RECORD_BESIDE) {
+    if (version < RECORD_VERSION || version > RECORD_INTENTS) {
         return cur.bad ? JIT_EFORMAT : JIT_EVERSION;
     }
     out->flags = jit_get_u32(&cur);
     const uint32_t beside = out->flags & BESIDE_FLAGS;
-    if ((version == RECORD_BESIDE) != (beside != 0)) {
+    const bool intents = (out->flags & KERN_RECORD_INTENTS) != 0;
+    if (version != (intents ? RECORD_INTENTS : beside != 0 ? RECORD_BESIDE : RECORD_VERSION)) {
         return JIT_EFORMAT;
     }
     out->event_count = jit_get_u64(&cur);
@@ -187,7 +254,7 @@ enum jit_err kern_record_decode(const uint8_t *bytes, size_t size, struct kern_r
     if (out->flags == KERN_RECORD_GENESIS) {
         jit_get_id(&cur, &out->blob);
         out->blob_size = jit_get_u64(&cur);
-    } else if ((out->flags & ~(BESIDE_FLAGS | KERN_RECORD_ASKS)) == 0 ||
+    } else if ((out->flags & ~(BESIDE_FLAGS | KERN_RECORD_ASKS | KERN_RECORD_INTENTS)) == 0 ||
                out->flags == KERN_RECORD_EDIT) {
         if (out->flags == KERN_RECORD_EDIT) {
             jit_get_id(&cur, &out->other);
@@ -200,7 +267,8 @@ enum jit_err kern_record_decode(const uint8_t *bytes, size_t size, struct kern_r
     } else {
         return JIT_EFORMAT;
     }
-    if (beside != 0 && decode_beside(&cur, out) != JIT_OK) {
+    if ((beside != 0 && decode_beside(&cur, out) != JIT_OK) ||
+        (intents && decode_intents(&cur, out) != JIT_OK)) {
         return JIT_EFORMAT;
     }
     if ((out->flags & KERN_RECORD_ASKS) != 0) {

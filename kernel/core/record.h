@@ -19,6 +19,7 @@
 #define KERN_RECORD_ASKS    4u  /* something was asked about capabilities */
 #define KERN_RECORD_OWNS    8u  /* graphs that processes keep for themselves have changed */
 #define KERN_RECORD_DEATHS  16u /* processes died and were started again */
+#define KERN_RECORD_INTENTS 32u /* some requests came from outside */
 
 /* Something that happened between ticks and that replay obeys (14.13). */
 enum kern_record_event_kind {
@@ -63,8 +64,18 @@ struct kern_record_own {
     uint64_t patch_size;
 };
 
+/* A request that is no worker's: the bearer of a token asked for it. */
+struct kern_record_intent {
+    uint32_t index;           /* of the request */
+    struct jit_id capability; /* that the token stands for: its node in /sec */
+    const uint8_t *bytes;     /* intent.h */
+    uint32_t size;
+    const uint8_t *narrowed; /* what the token has become; NULL: the capability itself */
+    uint32_t narrowed_size;
+};
+
 struct kern_record {
-    uint32_t flags; /* ASKS, OWNS and DEATHS are set by encode */
+    uint32_t flags; /* ASKS, OWNS, DEATHS and INTENTS are set by encode */
     const struct kern_record_event *events;
     uint32_t event_count;
     const struct rmg_request *requests; /* in canonical order */
@@ -81,6 +92,8 @@ struct kern_record {
     uint32_t own_count;
     const struct jit_id *deaths; /* whose, in the order in which they happened */
     uint32_t death_count;
+    const struct kern_record_intent *intents; /* ascending by index */
+    uint32_t intent_count;
 };
 
 void kern_record_encode(const struct kern_record *record, struct jit_buf *buf);
@@ -108,6 +121,9 @@ struct kern_record_view {
     size_t owns_size;
     uint64_t death_count;
     const uint8_t *deaths; /* process ids */
+    uint64_t intent_count;
+    const uint8_t *intents; /* one after another, for kern_record_next_intent */
+    size_t intents_size;
 };
 JIT_MUST_CHECK enum jit_err kern_record_decode(const uint8_t *bytes, size_t size,
                                                struct kern_record_view *out);
@@ -120,6 +136,9 @@ JIT_MUST_CHECK enum jit_err kern_record_next_ask(struct jit_cursor *cur,
 /* Likewise, of graphs. */
 JIT_MUST_CHECK enum jit_err kern_record_next_own(struct jit_cursor *cur,
                                                  struct kern_record_own *out);
+/* Likewise, of intents. */
+JIT_MUST_CHECK enum jit_err kern_record_next_intent(struct jit_cursor *cur,
+                                                    struct kern_record_intent *out);
 JIT_MUST_CHECK enum jit_err kern_record_event_at(const struct kern_record_view *view,
                                                  uint64_t index, struct kern_record_event *out);
 

@@ -584,6 +584,11 @@ static enum jit_err read_requests(struct kern_rerun *rerun)
             return rerun->err;
         }
     }
+    struct jit_cursor intents = jit_cursor_of(view->intents, view->intents_size);
+    struct kern_record_intent intent;
+    while (kern_record_next_intent(&intents, &intent) == JIT_OK) {
+        rerun->owned[intent.index].player = rerun->player_count; /* no worker's: see ask_again */
+    }
     enum jit_err err = take_out_waiting(rerun, count);
     if (err != JIT_OK) {
         return err;
@@ -635,6 +640,39 @@ static enum jit_err ask_again(struct kern_rerun *rerun)
     }
     if (err != JIT_OK && err != JIT_ENOMEM) {
         kern_rerun_fail(rerun, JIT_EDIVERGED, "what an operator asked is refused now");
+        return rerun->err;
+    }
+    return err;
+}
+
+/* Likewise what bearers of tokens asked for. */
+static enum jit_err intend_again(struct kern_rerun *rerun)
+{
+    struct jit_cursor cur = jit_cursor_of(rerun->view.intents, rerun->view.intents_size);
+    struct kern_record_intent intent;
+    enum jit_err err = JIT_OK;
+    while (err == JIT_OK && kern_record_next_intent(&cur, &intent) == JIT_OK) {
+        struct sys_cap narrowed;
+        struct sys_attenuators *attenuators = NULL;
+        struct kern_intent_answer answer = {.fate = KERN_INTENT_MEMORY};
+        struct kern_intent_ask again = {
+            .capability = intent.capability, .bytes = intent.bytes, .size = intent.size};
+        if (intent.narrowed != NULL) {
+            err = kern_narrowed_decode(rerun->heap, intent.narrowed, intent.narrowed_size,
+                                       &narrowed, &attenuators);
+            again.narrowed = &narrowed;
+        }
+        if (err == JIT_OK) {
+            kern_core_intend(rerun->core, &again, &answer);
+            err = answer.fate == KERN_INTENT_TAKEN    ? JIT_OK
+                  : answer.fate == KERN_INTENT_MEMORY ? JIT_ENOMEM
+                                                      : JIT_EDIVERGED;
+        }
+        rerun->heap->free(rerun->heap, attenuators);
+    }
+    if (err != JIT_OK && err != JIT_ENOMEM) {
+        kern_rerun_fail(rerun, JIT_EDIVERGED,
+                        "what the bearer of a token asked for is refused now");
         return rerun->err;
     }
     return err;
@@ -718,6 +756,9 @@ enum jit_err kern_rerun_tick(struct kern_rerun *rerun, uint64_t tick, const stru
     err = read_requests(rerun);
     if (err == JIT_OK) {
         err = ask_again(rerun);
+    }
+    if (err == JIT_OK) {
+        err = intend_again(rerun);
     }
     if (err == JIT_OK) {
         run(rerun, tick);

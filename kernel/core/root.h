@@ -56,7 +56,8 @@ struct kern_root_run {
     uint32_t params_size;
     int64_t weight; /* of a score */
 };
-#define KERN_WEIGHT_MAX 1000000000 /* either way; not 0 */
+#define KERN_WEIGHT_MAX   1000000000 /* either way; not 0 */
+#define KERN_INTENTS_NAME "intents"  /* an atom: those that bearers of its token have asked for */
 struct kern_root_capability {
     uint32_t slot;
     uint32_t generation;
@@ -74,6 +75,7 @@ struct kern_root_capability {
     uint32_t epoch;
     uint32_t born;
     bool made;            /* read: it was not there from genesis */
+    bool intents;         /* read: it has the atom of that name */
     struct jit_id id;     /* read: of its node */
     struct jit_id parent; /* read: of its parent's; zero: none */
     struct jit_id origin; /* read: the process whose limit group it is in */

@@ -577,6 +577,9 @@ static enum jit_err read_more(struct reader *r, const struct rmg_graph *sec,
         err = value.size == 4 && cap->epoch != 0 ? JIT_OK : wrong(r, broken_capability);
     }
     if (err == JIT_OK) {
+        err = optional(r, sec, &cap->id, KERN_INTENTS_NAME, &value, &cap->intents);
+    }
+    if (err == JIT_OK) {
         err = optional(r, sec, &cap->id, "left", &value, &there);
     }
     if (err == JIT_OK && there) {

@@ -145,6 +145,9 @@ enum jit_err kern_sec_new(struct kern_core *core, const char **where)
             if (err == JIT_OK) {
                 err = beside(sec, nodes[n], origin, group, cap->made);
             }
+            if (err == JIT_OK) {
+                sec->extra[nodes[n]].intents = cap->intents;
+            }
         }
     }
     for (size_t i = 0; err == JIT_OK && i < count; i++) {
@@ -265,7 +268,7 @@ bool kern_core_outcome(const struct kern_core *core, uint64_t serial, struct ker
 
 bool kern_sec_waits(const struct kern_core *core)
 {
-    return core->sec->ask_count > 0;
+    return core->sec->ask_count > 0 || core->intents.count > 0;
 }
 
 const uint8_t *sec_bytes(const struct kern_core *core, const struct kern_ask *ask)
@@ -618,7 +621,8 @@ static enum jit_err take_away(struct kern_sec *sec, uint32_t at)
                                .left = (given & (SYS_GIVEN_OPERATIONS | SYS_GIVEN_BYTES)) != 0,
                                /* An epoch that is written in this tick was not there before. */
                                .epoch = node->epoch != 0 && ((extra->dirty & SEC_EPOCH) == 0 ||
-                                                             (extra->dirty & SEC_HAD_EPOCH) != 0)};
+                                                             (extra->dirty & SEC_HAD_EPOCH) != 0),
+                               .intents = extra->intents};
     if (node->parent != SYS_CAP_NONE) {
         gone->parent = sys_caps_node(sec->caps, node->parent)->id;
     }

@@ -45,7 +45,8 @@ struct kern_sec_extra {
     uint32_t origin; /* process whose limit group it is in */
     uint32_t group;  /* index into groups, so into the tick's quotas */
     uint32_t dirty;
-    bool made; /* it has the atom of that name */
+    bool made;    /* it has the atom of that name */
+    bool intents; /* likewise */
     bool gated;
     struct rmg_gate gate;
     uint64_t charged_for; /* the tick that charges are for */
@@ -62,7 +63,7 @@ struct kern_sec_group {
 struct kern_sec_gone { /* a node that was taken away, and what it had in /sec */
     struct jit_id id;
     struct jit_id parent; /* zero: none */
-    bool attenuators, made, left, epoch;
+    bool attenuators, made, left, epoch, intents;
 };
 struct kern_sec_owner {
     struct jit_id object;

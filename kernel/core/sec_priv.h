@@ -45,6 +45,8 @@ struct sec_writer {
 struct rmg_op *sec_op(struct sec_writer *w, enum rmg_op_kind kind, const struct jit_id *id);
 void sec_edge_op(struct sec_writer *w, enum rmg_op_kind kind, const struct jit_id *from,
                  const struct jit_id *to, const char *type_name);
+void sec_set_bytes(struct sec_writer *w, const struct jit_id *id, const char *name,
+                   const void *bytes, size_t size);
 void sec_owners_write(struct sec_writer *w);
 
 #endif

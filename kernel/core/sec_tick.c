@@ -3,7 +3,7 @@
 #include "base/check.h"
 #include "kernel/core/core_priv.h"
 #include "kernel/core/root_priv.h"
-#include "kernel/core/sec_priv.h"
+#include "kernel/core/intent_priv.h"
 
 /* The place of capabilities in a tick: first what was asked about them, then, when all requests are
  * charged, operations on /sec for all that has changed. */
@@ -184,8 +184,8 @@ static void name_of(struct rmg_op *op, const char *name)
     op->attachment.name_size = (uint32_t)strlen(name);
 }
 
-static void set_bytes(struct sec_writer *w, const struct jit_id *id, const char *name,
-                      const void *bytes, size_t size)
+void sec_set_bytes(struct sec_writer *w, const struct jit_id *id, const char *name,
+                   const void *bytes, size_t size)
 {
     const void *kept = rmg_scratch_copy(&w->sec->scratch, bytes, size);
     if (kept == NULL) {
@@ -237,12 +237,12 @@ static void write_record(struct sec_writer *w, const struct sys_cap_node *node,
     uint8_t record[KERN_CAPABILITY_BYTES];
     uint8_t made[KERN_MADE_BYTES];
     kern_capability_record(&cap, &w->core->processes[node->holder].config->id, record);
-    set_bytes(w, &node->id, "record", record, sizeof record);
+    sec_set_bytes(w, &node->id, "record", record, sizeof record);
     jit_put_le32(made, KERN_ROOT_VERSION);
     jit_put_le32(made + 4, node->born);
     jit_put_le64(made + 8, w->core->tick + 1);
     memcpy(made + 16, &w->core->processes[extra->origin].config->id, JIT_ID_BYTES);
-    set_bytes(w, &node->id, "made", made, sizeof made);
+    sec_set_bytes(w, &node->id, "made", made, sizeof made);
 }
 
 static void write_new(struct sec_writer *w, const struct sys_cap_node *node,
@@ -256,7 +256,7 @@ static void write_new(struct sec_writer *w, const struct sys_cap_node *node,
         jit_buf_init(&buf, w->sec->heap, SYS_ATTENUATORS_BYTES_MAX);
         sys_attenuators_encode(node->cap.attenuators, &buf);
         if (buf.err == JIT_OK) {
-            set_bytes(w, &node->id, "attenuators", buf.data, buf.size);
+            sec_set_bytes(w, &node->id, "attenuators", buf.data, buf.size);
         } else {
             w->err = buf.err;
         }
@@ -288,12 +288,12 @@ static void write_dirty(struct sec_writer *w, uint32_t at)
         uint8_t left[KERN_LEFT_BYTES];
         jit_put_le64(left, node->operations_left);
         jit_put_le64(left + 8, node->bytes_left);
-        set_bytes(w, &node->id, "left", left, sizeof left);
+        sec_set_bytes(w, &node->id, "left", left, sizeof left);
     }
     if ((dirty & SEC_EPOCH) != 0) {
         uint8_t epoch[4];
         jit_put_le32(epoch, node->epoch);
-        set_bytes(w, &node->id, "epoch", epoch, sizeof epoch);
+        sec_set_bytes(w, &node->id, "epoch", epoch, sizeof epoch);
     }
 }
 
@@ -311,6 +311,9 @@ static void write_gone(struct sec_writer *w, const struct kern_sec_gone *gone)
     }
     if (gone->epoch) {
         clear(w, &gone->id, "epoch");
+    }
+    if (gone->intents) {
+        clear(w, &gone->id, KERN_INTENTS_NAME);
     }
     if (!jit_id_is_zero(&gone->parent)) {
         sec_edge_op(w, RMG_OP_DELETE_EDGE, &gone->id, &gone->parent, "derived");
@@ -331,7 +334,7 @@ static void write_generations(struct sec_writer *w)
         w->sec->older[p] = false;
         jit_put_le32(bytes, sys_caps_generation(w->sec->caps, p));
         size_t before = w->sec->op_count;
-        set_bytes(w, &w->core->processes[p].config->id, "generation", bytes, sizeof bytes);
+        sec_set_bytes(w, &w->core->processes[p].config->id, "generation", bytes, sizeof bytes);
         if (w->sec->op_count > before) {
             struct rmg_op *op = &w->sec->ops[before];
             op->instance = proc;
@@ -362,7 +365,7 @@ bool kern_sec_may_write(const struct kern_core *core)
 {
     const struct kern_sec *sec = core->sec;
     return sec->dirty_count > 0 || sec->gone_count > 0 || sec->quota_count > 0 ||
-           sec->owners_changed;
+           sec->owners_changed || core->intents.count > 0;
 }
 
 enum jit_err kern_sec_write(void *user, struct rmg_tick_input *input)
@@ -374,7 +377,8 @@ enum jit_err kern_sec_write(void *user, struct rmg_tick_input *input)
     kern_place_id("/sec", &w.place, &root_node);
     rmg_scratch_reset(&sec->scratch);
     sec->op_count = 0;
-    if (w.err == JIT_OK && sec->dirty_count + sec->gone_count == 0 && !sec->owners_changed) {
+    if (w.err == JIT_OK && sec->dirty_count + sec->gone_count + core->intents.count == 0 &&
+        !sec->owners_changed) {
         return JIT_OK;
     }
     for (uint32_t i = 0; i < input->event_count; i++) {
@@ -387,6 +391,7 @@ enum jit_err kern_sec_write(void *user, struct rmg_tick_input *input)
     for (size_t i = 0; i < sec->dirty_count; i++) {
         write_dirty(&w, sec->dirty[i]);
     }
+    kern_intents_write(&w);
     write_generations(&w);
     sec->dirty_count = 0;
     sec->gone_count = 0;

@@ -25,6 +25,7 @@ struct hub_conn {
     uint32_t mark;
     uint32_t owed; /* answers that are still to come */
     bool greeted;
+    bool guest;
     bool finishing; /* nothing more is taken or queued; it ends when all is sent */
     bool ended;     /* the peer has ended its side */
     bool dead;      /* swept when nothing works on connections any more */
@@ -36,14 +37,19 @@ struct hub {
     struct jit_heap *heap;
     struct shell_loop *loop;
     struct hub_handler handler;
-    int fd;
     int dir_fd;
-    uint64_t watch;
+    struct hub_door {
+        struct hub *hub;
+        int fd; /* -1: it is not there */
+        uint64_t watch;
+        bool guests;
+    } doors[2];
     uint64_t numbers;
     uint64_t paused_until; /* accept() had no descriptor; 0: it is watched */
     bool said_full;
     uint32_t busy; /* connections are in use on the stack: no sweep */
     uint32_t conn_count;
+    uint32_t guest_count; /* of them */
     struct hub_conn *conns[HUB_CONNECTIONS_MAX];
 };
 
@@ -158,7 +164,8 @@ void hub_send(struct hub_conn *conn, const struct jit_buf *frames)
     if (conn->dead || conn->finishing) {
         return;
     }
-    if (conn->out.own_bytes + frames->size > HUB_ANSWER_BYTES_MAX) {
+    size_t bytes_max = conn->guest ? HUB_GUEST_BYTES_MAX : HUB_ANSWER_BYTES_MAX;
+    if (conn->out.own_bytes + frames->size > bytes_max) {
         drop(conn, "slow", SLOW_TEXT);
         return;
     }
@@ -182,13 +189,23 @@ uint32_t hub_marked(const struct hub_conn *conn)
     return conn->mark;
 }
 
+bool hub_is_guest(const struct hub_conn *conn)
+{
+    return conn->guest;
+}
+
 /* ---- connections ---- */
 
 static void resume(struct hub *hub)
 {
-    if (hub->paused_until != 0) {
-        hub->paused_until = 0;
-        shell_loop_arm(hub->loop, hub->watch, POLLIN);
+    if (hub->paused_until == 0) {
+        return;
+    }
+    hub->paused_until = 0;
+    for (size_t i = 0; i < 2; i++) {
+        if (hub->doors[i].fd >= 0) {
+            shell_loop_arm(hub->loop, hub->doors[i].watch, POLLIN);
+        }
     }
 }
 
@@ -213,6 +230,7 @@ static void sweep(struct hub *hub)
             continue;
         }
         hub->conns[i] = hub->conns[--hub->conn_count];
+        hub->guest_count -= conn->guest;
         hub->handler.gone(hub->handler.user, conn);
         conn_free(conn);
         resume(hub); /* there is a descriptor now */
@@ -278,8 +296,9 @@ static void take_frames(struct hub_conn *conn)
     size_t at = 0;
     while (!conn->dead && !conn->finishing && conn->in.size - at >= 4) {
         uint32_t size = jit_le32(conn->in.data + at);
-        if (size > HUB_FRAME_BYTES_MAX) {
-            drop(conn, "frame", "a frame is larger than 8 MiB");
+        if (size > (conn->guest ? HUB_GUEST_FRAME_MAX : HUB_FRAME_BYTES_MAX)) {
+            drop(conn, "frame",
+                 conn->guest ? "a frame is larger than 128 KiB" : "a frame is larger than 8 MiB");
             return;
         }
         if (conn->in.size - at - 4 < size) {
@@ -362,13 +381,14 @@ static void note(struct hub *hub, const char *text)
 }
 
 /* No place is left: somebody that is being dropped and does not read, or who has never said hello,
- * makes way. */
-static bool make_way(struct hub *hub)
+ * or is a guest and has shown nothing, makes way. */
+static bool make_way(struct hub *hub, bool among_guests)
 {
     struct hub_conn *worst = NULL;
     for (uint32_t i = 0; i < hub->conn_count; i++) {
         struct hub_conn *conn = hub->conns[i];
-        if (conn->greeted && !conn->finishing) {
+        bool settled = conn->guest ? conn->mark != 0 : conn->greeted;
+        if ((settled && !conn->finishing) || (among_guests && !conn->guest)) {
             continue;
         }
         if (worst == NULL || conn->finishing > worst->finishing ||
@@ -380,8 +400,9 @@ static bool make_way(struct hub *hub)
         return false;
     }
     worst->dead = true;
+    uint32_t before = hub->conn_count;
     sweep(hub);
-    return hub->conn_count < HUB_CONNECTIONS_MAX;
+    return hub->conn_count < before;
 }
 
 /* Told why and hung up on. */
@@ -417,7 +438,7 @@ static void pause_accept(struct hub *hub, int error)
     hub->paused_until = now_ns() + HUB_PAUSE_NS;
 }
 
-static void enter(struct hub *hub, int fd)
+static void enter(struct hub *hub, int fd, bool guest)
 {
     struct hub_conn *conn = jit_heap_zalloc(hub->heap, 1, sizeof *conn);
     if (conn == NULL) {
@@ -426,8 +447,10 @@ static void enter(struct hub *hub, int fd)
     }
     conn->hub = hub;
     conn->fd = fd;
+    conn->guest = guest;
     conn->number = hub->numbers++;
-    jit_buf_init(&conn->in, hub->heap, HUB_FRAME_BYTES_MAX + 4 + READ_BYTES);
+    jit_buf_init(&conn->in, hub->heap,
+                 (guest ? HUB_GUEST_FRAME_MAX : HUB_FRAME_BYTES_MAX) + 4 + READ_BYTES);
     hub_queue_init(&conn->out, hub->heap);
     if (shell_loop_add(hub->loop, fd, conn_ready, conn, &conn->watch) != JIT_OK) {
         close(fd);
@@ -435,31 +458,34 @@ static void enter(struct hub *hub, int fd)
         return;
     }
     hub->conns[hub->conn_count++] = conn;
+    hub->guest_count += guest;
     hub->said_full = false;
     rearm(conn);
 }
 
 static void accept_ready(void *user, uint32_t revents)
 {
-    struct hub *hub = user;
+    const struct hub_door *door = user;
+    struct hub *hub = door->hub;
     (void)revents;
-    int fd = accept4(hub->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+    int fd = accept4(door->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
     if (fd < 0 && (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM)) {
         pause_accept(hub, errno);
         return;
     }
-    shell_loop_arm(hub->loop, hub->watch, POLLIN);
+    shell_loop_arm(hub->loop, door->watch, POLLIN);
     if (fd < 0) {
         return;
     }
-    if (!may_enter(fd)) {
+    bool too_many = door->guests && hub->guest_count >= HUB_GUESTS_MAX;
+    if (!door->guests && !may_enter(fd)) {
         close(fd);
     } else if (is_reserved(fd)) {
         refuse(hub, fd, "no descriptors are left for more clients: end one, or raise ulimit -n");
-    } else if (hub->conn_count == HUB_CONNECTIONS_MAX && !make_way(hub)) {
+    } else if ((too_many || hub->conn_count == HUB_CONNECTIONS_MAX) && !make_way(hub, too_many)) {
         refuse(hub, fd, "as many clients as there may be are connected: end one");
     } else {
-        enter(hub, fd);
+        enter(hub, fd, door->guests);
     }
 }
 
@@ -497,6 +523,52 @@ static int listen_in(int dir_fd)
     return fd;
 }
 
+int hub_guests_listen(const char *path)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    struct stat there;
+    if (strlen(path) >= sizeof address.sun_path) {
+        errno = ENAMETOOLONG;
+        return -1;
+    }
+    memcpy(address.sun_path, path, strlen(path));
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (fd < 0) {
+        return -1;
+    }
+    /* A socket that nobody listens on any more, and no other file. */
+    if (lstat(path, &there) == 0 && S_ISSOCK(there.st_mode) && there.st_uid == geteuid() &&
+        connect(fd, (const struct sockaddr *)&address, sizeof address) != 0 &&
+        errno == ECONNREFUSED) {
+        unlink(path);
+    }
+    if (bind(fd, (const struct sockaddr *)&address, sizeof address) != 0 ||
+        chmod(path, 0666) != 0 || listen(fd, 16) != 0) {
+        int error = errno;
+        close(fd);
+        errno = error;
+        return -1;
+    }
+    return fd;
+}
+
+static enum jit_err open_door(struct hub *hub, struct hub_door *door, int fd, bool guests)
+{
+    *door = (struct hub_door){.hub = hub, .fd = fd, .guests = guests};
+    enum jit_err err = shell_loop_add(hub->loop, fd, accept_ready, door, &door->watch);
+    if (err != JIT_OK) {
+        door->fd = -1;
+        return err;
+    }
+    shell_loop_arm(hub->loop, door->watch, POLLIN);
+    return JIT_OK;
+}
+
+enum jit_err hub_guests_open(struct hub *hub, int fd)
+{
+    return open_door(hub, &hub->doors[1], fd, true);
+}
+
 enum jit_err hub_open(struct jit_heap *heap, struct shell_loop *loop, int dir_fd,
                       const struct hub_handler *handler, struct hub **out)
 {
@@ -509,18 +581,18 @@ enum jit_err hub_open(struct jit_heap *heap, struct shell_loop *loop, int dir_fd
     hub->loop = loop;
     hub->handler = *handler;
     hub->dir_fd = dir_fd;
-    hub->fd = listen_in(dir_fd);
-    if (hub->fd < 0) {
+    hub->doors[1].fd = -1;
+    int fd = listen_in(dir_fd);
+    if (fd < 0) {
         heap->free(heap, hub);
         return JIT_EIO;
     }
-    enum jit_err err = shell_loop_add(loop, hub->fd, accept_ready, hub, &hub->watch);
+    enum jit_err err = open_door(hub, &hub->doors[0], fd, false);
     if (err != JIT_OK) {
-        close(hub->fd);
+        close(fd);
         heap->free(heap, hub);
         return err;
     }
-    shell_loop_arm(loop, hub->watch, POLLIN);
     *out = hub;
     return JIT_OK;
 }
@@ -551,8 +623,12 @@ void hub_close(struct hub *hub)
     for (uint32_t i = 0; i < hub->conn_count; i++) {
         conn_free(hub->conns[i]);
     }
-    shell_loop_remove(hub->loop, hub->watch);
-    close(hub->fd);
+    for (size_t i = 0; i < 2; i++) {
+        if (hub->doors[i].fd >= 0) {
+            shell_loop_remove(hub->loop, hub->doors[i].watch);
+            close(hub->doors[i].fd);
+        }
+    }
     unlinkat(hub->dir_fd, "hub.sock", 0);
     hub->heap->free(hub->heap, hub);
 }

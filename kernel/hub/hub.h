@@ -2,9 +2,10 @@
  * queues. Spec:  DESIGN 9.4; docs/spec/hub.md. Layer: kernel (shell). Knows frames and connections;
  * what messages mean is the supervisor's (kernel/supervisor_hub.c).
  *
- * Hostile: whoever connects. The owner's user and root only (SO_PEERCRED); every frame is bounded
- * and must be canonical; who does not read what is sent to it is told so and dropped. A client may
- * end its own side (shutdown) and is answered all the same. */
+ * Hostile: whoever connects. The owner's user and root only (SO_PEERCRED), and through a socket of
+ * their own, where the owner has opened one, guests: whoever it is, as a guest; every frame is
+ * bounded and must be canonical; who does not read what is sent to it is told so and dropped. A
+ * client may end its own side (shutdown) and is answered all the same. */
 #ifndef JIT_KERNEL_HUB_H
 #define JIT_KERNEL_HUB_H
 
@@ -18,6 +19,9 @@
 #define HUB_GRACE_NS         200000000ull  /* to read, for one far behind, before it is dropped */
 #define HUB_CLOSE_NS         500000000ull  /* for all clients together to take the last messages */
 #define HUB_PAUSE_NS         1000000000ull /* until accept() is tried again without descriptors */
+#define HUB_GUESTS_MAX       16u           /* of the connections */
+#define HUB_GUEST_FRAME_MAX  (128u << 10)  /* bytes of a guest's frame */
+#define HUB_GUEST_BYTES_MAX  (4u << 20)    /* of answers to one, */
 #define HUB_RESERVE_FDS      16u           /* left to workers, log and folder */
 
 struct hub;
@@ -38,6 +42,13 @@ struct hub_handler {
 /* Listen on dir_fd/hub.sock; a stale socket there is replaced. Errors: JIT_EIO, JIT_ENOMEM. */
 JIT_MUST_CHECK enum jit_err hub_open(struct jit_heap *heap, struct shell_loop *loop, int dir_fd,
                                      const struct hub_handler *handler, struct hub **out);
+/* A socket for guests at `path`, for every user to connect to; a stale one of our own is replaced.
+ * -1: errno says why. */
+int hub_guests_listen(const char *path);
+/* Let guests in, too; fd is closed with the hub. Errors: JIT_ENOMEM, JIT_EIO. */
+JIT_MUST_CHECK enum jit_err hub_guests_open(struct hub *hub, int fd);
+bool hub_is_guest(const struct hub_conn *conn);
+
 /* May be NULL. What is queued is sent, as far as the peers take it within HUB_CLOSE_NS. */
 void hub_close(struct hub *hub);
 

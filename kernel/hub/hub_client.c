@@ -26,26 +26,14 @@ static enum jit_err gone(struct hub_client *client)
     return JIT_ENOENT;
 }
 
-/* The folder is opened first: its path may be longer than a socket's may. */
-static enum jit_err connect_in(struct hub_client *client, const char *dir)
+static enum jit_err connect_to(struct hub_client *client, const struct sockaddr_un *address)
 {
-    int dir_fd = open(dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
-    if (dir_fd < 0) {
-        return fail(client, errno == ENOENT ? JIT_ENOENT : JIT_EIO, dir);
-    }
-    struct sockaddr_un address = {.sun_family = AF_UNIX};
-    snprintf(address.sun_path, sizeof address.sun_path, "/proc/self/fd/%d/hub.sock", dir_fd);
     client->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    int connected = client->fd < 0
-                        ? -1
-                        : connect(client->fd, (const struct sockaddr *)&address, sizeof address);
-    int error = errno;
-    close(dir_fd);
-    errno = error;
-    if (connected == 0) {
+    if (client->fd >= 0 &&
+        connect(client->fd, (const struct sockaddr *)address, sizeof *address) == 0) {
         return JIT_OK;
     }
-    switch (error) {
+    switch (errno) {
     case ENOENT:
     case ECONNREFUSED:
         return fail(client, JIT_ENOENT, "no supervisor listens");
@@ -55,6 +43,31 @@ static enum jit_err connect_in(struct hub_client *client, const char *dir)
     default:
         return fail(client, JIT_EIO, "the supervisor's socket");
     }
+}
+
+/* The folder is opened first: its path may be longer than a socket's may. */
+static enum jit_err connect_in(struct hub_client *client, const char *dir)
+{
+    int dir_fd = open(dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    if (dir_fd < 0) {
+        return fail(client, errno == ENOENT ? JIT_ENOENT : JIT_EIO, dir);
+    }
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    snprintf(address.sun_path, sizeof address.sun_path, "/proc/self/fd/%d/hub.sock", dir_fd);
+    enum jit_err err = connect_to(client, &address);
+    close(dir_fd);
+    return err;
+}
+
+static enum jit_err connect_at(struct hub_client *client, const char *path)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    if (strlen(path) >= sizeof address.sun_path) {
+        errno = ENAMETOOLONG;
+        return fail(client, JIT_EIO, path);
+    }
+    memcpy(address.sun_path, path, strlen(path));
+    return connect_to(client, &address);
 }
 
 /* From here on "nobody listens" would be wrong. */
@@ -75,13 +88,14 @@ static enum jit_err greet(struct hub_client *client)
     return err == JIT_ENOENT ? JIT_EPEER : err;
 }
 
-enum jit_err hub_client_open(struct hub_client *client, struct jit_heap *heap, const char *dir)
+static enum jit_err open_by(struct hub_client *client, struct jit_heap *heap, const char *where,
+                            enum jit_err (*reach)(struct hub_client *client, const char *where))
 {
     *client = (struct hub_client){.heap = heap, .fd = -1};
     jit_buf_init(&client->in, heap, HUB_FRAME_BYTES_MAX + 4 + READ_BYTES);
     jit_buf_init(&client->out, heap, HUB_FRAME_BYTES_MAX + 4);
     errno = 0;
-    enum jit_err err = connect_in(client, dir);
+    enum jit_err err = reach(client, where);
     if (err == JIT_OK) {
         err = greet(client);
     }
@@ -95,6 +109,16 @@ enum jit_err hub_client_open(struct hub_client *client, struct jit_heap *heap, c
         memcpy(client->error, error, sizeof error);
     }
     return err;
+}
+
+enum jit_err hub_client_open(struct hub_client *client, struct jit_heap *heap, const char *dir)
+{
+    return open_by(client, heap, dir, connect_in);
+}
+
+enum jit_err hub_client_visit(struct hub_client *client, struct jit_heap *heap, const char *path)
+{
+    return open_by(client, heap, path, connect_at);
 }
 
 void hub_client_close(struct hub_client *client)

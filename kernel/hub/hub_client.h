@@ -24,6 +24,9 @@ struct hub_client {
  * meanwhile), JIT_EAGAIN (it does not answer), JIT_EIO, JIT_ENOMEM. */
 JIT_MUST_CHECK enum jit_err hub_client_open(struct hub_client *client, struct jit_heap *heap,
                                             const char *dir);
+/* The same through a socket for guests, which may lie anywhere. */
+JIT_MUST_CHECK enum jit_err hub_client_visit(struct hub_client *client, struct jit_heap *heap,
+                                             const char *path);
 void hub_client_close(struct hub_client *client);
 
 /* A message of `fields` fields, the first of which is "t": write the others in the ascending order

@@ -15,7 +15,7 @@
 #include "base/id.h"
 
 #define HUB_MAJOR           1u
-#define HUB_MINOR           4u
+#define HUB_MINOR           5u
 #define HUB_FRAME_BYTES_MAX (8u << 20)
 #define HUB_PIECE_BYTES     (1u << 20) /* of something long that is sent in pieces */
 #define HUB_ITEMS_MAX       65536u     /* in a frame, nested ones counted: each costs memory */

@@ -89,6 +89,7 @@ EXTRA_DIST += docs/link-click.md docs/spec/program.md
 # Capabilities: the page shows what the programs print.
 dist_check_SCRIPTS += %D%/test_cap.sh
 dist_check_SCRIPTS += %D%/test_owner.sh
+dist_check_SCRIPTS += %D%/test_guests.sh
 EXTRA_DIST += docs/capabilities.md
 
 # Forks, rollbacks and merges with real processes.

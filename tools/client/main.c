@@ -441,7 +441,10 @@ static const struct cli_verb verbs[] = {
          "export CAP [RIGHT [RULE]] --out FILE: a signed token of a capability derived for it.\n"
          "attenuate FILE [RIGHT [RULE]] --out FILE: a narrower token; needs no system.\n"
          "show FILE: what a token allows; with --data also whether that folder signed it.\n"
-         "import FILE PROCESS: what a token allows, for a process.\n\n"
+         "import FILE PROCESS: what a token allows, for a process.\n"
+         "submit FILE RULE --match ID --hub PATH: ask for what a token allows, as a guest of a\n"
+         "supervisor (jitosd --guests PATH). Exit 0 applied, 1 refused or not applied.\n"
+         "look FILE [NODE] --hub PATH: read what a token of a map or read right lets one read.\n\n"
          "Rights: map, read, write, invoke. A supervisor that runs is asked; at rest one tick is\n"
          "made for a change.",
      .options = jitos_cap_options,
@@ -449,9 +452,9 @@ static const struct cli_verb verbs[] = {
      .operands_max = 4,
      .examples = {{"jitos cap tree --data run7", "who holds what, and from whom"},
                   {"jitos cap explain @12:0 --data run7", "why was this denied?"},
-                  {"jitos cap audit --data run7", "what would have been enough?"},
-                  {"jitos cap export 'w[0]/1' --until 50 --out w.token --data run7",
-                   "to hand out"}},
+                  {"jitos cap export 'w[0]/1' --until 50 --out w.token --data run7", "to hand out"},
+                  {"jitos cap submit w.token 'retire' --match zlib1g --hub /run/jitos/guests",
+                   "and to use"}},
      .run = jitos_cap},
     {.name = "verify",
      .operands = "",

@@ -58,6 +58,10 @@ static enum jit_err spawn_supervisor(struct session *session, const struct sessi
         argv[count++] = "--hang-wall";
         argv[count++] = hang_wall;
     }
+    if (options->guests != NULL) {
+        argv[count++] = "--guests";
+        argv[count++] = options->guests;
+    }
     if (options->quiet) {
         argv[count++] = "--quiet";
     }

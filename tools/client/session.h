@@ -17,6 +17,7 @@ struct session_options {
     const char *durability;     /* "tick", "group" or "none" */
     uint64_t die_at_log_offset; /* UINT64_MAX: never */
     uint64_t hang_wall_s;       /* 0: jitosd's own default */
+    const char *guests;         /* path of a socket for guests; NULL: none */
     bool quiet;                 /* errors only */
 };
 

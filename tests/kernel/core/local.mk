@@ -29,6 +29,11 @@ check_PROGRAMS += %D%/test_core %D%/test_caps %D%/test_owners
 	tools/client/run/genesis.c tools/client/run/genesis.h
 %C%_test_owners_CFLAGS = $(test_cflags)
 %C%_test_owners_LDADD = $(tests_kernel_core_test_core_LDADD)
+check_PROGRAMS += %D%/test_intents
+%C%_test_intents_SOURCES = %D%/test_intents.c %D%/hands.h tests/lib/sim_kernel.c tests/lib/sim_kernel.h \
+	tools/client/run/genesis.c tools/client/run/genesis.h
+%C%_test_intents_CFLAGS = $(test_cflags)
+%C%_test_intents_LDADD = $(tests_kernel_core_test_core_LDADD)
 %C%_test_caps_SOURCES = %D%/test_caps.c %D%/hands.h tests/lib/sim_kernel.c tests/lib/sim_kernel.h \
 	tools/client/run/genesis.c tools/client/run/genesis.h
 %C%_test_caps_CFLAGS = $(test_cflags)

@@ -33,6 +33,11 @@ const struct cli_option jitos_cap_options[] = {
     CLI_OPTION(CLI_FLAG, "no-delegate", 0, NULL, "grant, derive, tokens: not to be handed on"),
     CLI_OPTION(CLI_TEXT, "out", 'o', "FILE", "export, attenuate: where the token goes"),
     CLI_OPTION(CLI_NUMBER, "badge", 0, "N", "grant, derive, tokens: a number that stays with it"),
+    CLI_OPTION(CLI_TEXT, "hub", 0, "PATH", "submit, look: the supervisor's socket for guests"),
+    CLI_OPTION(CLI_LIST, "match", 0, "ID",
+               "submit: what the rule matches, in its order: 64 hex digits, or a node's label"),
+    CLI_OPTION(CLI_NUMBER, "nonce", 0, "N",
+               "submit: the same one makes it the same intent (default: a new one)"),
     {.name = NULL},
 };
 
@@ -293,6 +298,8 @@ int jitos_cap(struct cli *cli)
                  {"attenuate", cap_attenuate},
                  {"show", cap_show},
                  {"import", cap_import},
+                 {"submit", cap_submit},
+                 {"look", cap_look},
                  {"log", cap_log}};
     for (size_t i = 0; i < sizeof verbs / sizeof verbs[0]; i++) {
         if (strcmp(cli->operands[0], verbs[i].name) == 0) {
@@ -303,7 +310,7 @@ int jitos_cap(struct cli *cli)
     cli_why(cli,
             "there are ls, tree, who-can, explain, grant, derive, move, revoke, owner, own, audit, "
             "export, "
-            "attenuate, show, import, log");
+            "attenuate, show, import, submit, look, log");
     cli_next(cli, "jitos help cap");
     return CLI_USAGE;
 }

@@ -2,6 +2,7 @@
 #ifndef JIT_TOOLS_JITOS_CAP_H
 #define JIT_TOOLS_JITOS_CAP_H
 
+#include "syscall/token.h"
 #include "tools/client/cap/authority.h"
 #include "tools/client/jitos.h"
 
@@ -93,5 +94,15 @@ int cap_export(struct cli *cli); /* jitos_token.c */
 int cap_attenuate(struct cli *cli);
 int cap_show(struct cli *cli);
 int cap_import(struct cli *cli);
+
+/* token.c: the file of a token, whoever signed it; what it says, as a state in which names can be
+ * looked up. Return an exit code; said. */
+int cap_token_file(struct cli *cli, const char *path, struct sys_token **out);
+struct cap_stand_in;
+int cap_stand_in_new(struct cli *cli, const struct sys_token *token, struct cap_stand_in **out);
+struct authority *cap_stand_in_authority(struct cap_stand_in *s);
+void cap_stand_in_free(struct cap_stand_in *s); /* may be NULL */
+int cap_submit(struct cli *cli);
+int cap_look(struct cli *cli);
 
 #endif

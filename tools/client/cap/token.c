@@ -19,7 +19,7 @@
 /* ---- what a token says, where no state is at hand ---- */
 
 /* A state of one process and one rule, as far as the token knows them. */
-struct stand_in {
+struct cap_stand_in {
     struct authority authority;
     struct kern_config config;
     struct kern_process_config process;
@@ -44,9 +44,9 @@ static bool read_params(const struct sys_token_rule *from, struct rmg_rule_param
     return true;
 }
 
-static int stand_in_new(struct cli *cli, const struct sys_token *token, struct stand_in **out)
+int cap_stand_in_new(struct cli *cli, const struct sys_token *token, struct cap_stand_in **out)
 {
-    struct stand_in *s = calloc(1, sizeof *s);
+    struct cap_stand_in *s = calloc(1, sizeof *s);
     *out = s;
     if (s == NULL || sys_caps_new(jit_heap_libc(), 1, &s->authority.caps) != JIT_OK) {
         cli_what(cli, "the token cannot be shown");
@@ -69,12 +69,17 @@ static int stand_in_new(struct cli *cli, const struct sys_token *token, struct s
     return CLI_OK;
 }
 
-static void stand_in_free(struct stand_in *s)
+void cap_stand_in_free(struct cap_stand_in *s)
 {
     if (s != NULL) {
         sys_caps_free(s->authority.caps);
         free(s);
     }
+}
+
+struct authority *cap_stand_in_authority(struct cap_stand_in *s)
+{
+    return &s->authority;
 }
 
 /* What it allows, in the words that `ls` has for a capability. */
@@ -133,6 +138,11 @@ static int read_token(struct cli *cli, const char *path, const uint8_t *issuer,
     return fault == SYS_TOKEN_ROOT || fault == SYS_TOKEN_WIDENED || fault == SYS_TOKEN_COUNTED
                ? CLI_NO
                : CLI_CORRUPT;
+}
+
+int cap_token_file(struct cli *cli, const char *path, struct sys_token **out)
+{
+    return read_token(cli, path, NULL, out);
 }
 
 /* For its owner's eyes only, like a key. */
@@ -318,7 +328,7 @@ int cap_export(struct cli *cli)
     struct cap_folder folder;
     struct cap_changed made;
     struct sys_token *token = NULL;
-    struct stand_in *s = NULL;
+    struct cap_stand_in *s = NULL;
     struct jit_buf buf;
     char words[AUTHORITY_TEXT];
     char name[AUTHORITY_TEXT + 40];
@@ -339,13 +349,13 @@ int cap_export(struct cli *cli)
     code = code == CLI_OK ? sign(cli, &change, &made, &buf) : code;
     code = code == CLI_OK ? write_token(cli, &buf) : code;
     code = code == CLI_OK ? read_token(cli, cli_text(cli, "out"), NULL, &token) : code;
-    code = code == CLI_OK ? stand_in_new(cli, token, &s) : code;
+    code = code == CLI_OK ? cap_stand_in_new(cli, token, &s) : code;
     code = code == CLI_OK ? put_words(cli, &s->authority, token, words) : code;
     if (code == CLI_OK) {
         snprintf(name, sizeof name, "%s/%llu", change.target_name, (unsigned long long)made.slot);
         code = say_token(cli, cli_text(cli, "out"), token, words, name, made.tick);
     }
-    stand_in_free(s);
+    cap_stand_in_free(s);
     sys_token_free(token);
     jit_buf_release(&buf);
     jit_buf_release(&change.data);
@@ -403,7 +413,7 @@ int cap_attenuate(struct cli *cli)
 {
     struct sys_token *token = NULL;
     struct sys_token *narrowed = NULL;
-    struct stand_in *s = NULL;
+    struct cap_stand_in *s = NULL;
     struct jit_buf buf;
     char words[AUTHORITY_TEXT];
     int code = wants(cli, 2, true, "attenuate wants the file of a token, and --out FILE");
@@ -412,7 +422,7 @@ int cap_attenuate(struct cli *cli)
     }
     jit_buf_init(&buf, jit_heap_libc(), SYS_TOKEN_BYTES_MAX);
     code = read_token(cli, cli->operands[1], NULL, &token);
-    code = code == CLI_OK ? stand_in_new(cli, token, &s) : code;
+    code = code == CLI_OK ? cap_stand_in_new(cli, token, &s) : code;
     code = code == CLI_OK ? narrow(cli, &s->authority, token, &buf) : code;
     code = code == CLI_OK ? write_token(cli, &buf) : code;
     code = code == CLI_OK ? read_token(cli, cli_text(cli, "out"), NULL, &narrowed) : code;
@@ -420,7 +430,7 @@ int cap_attenuate(struct cli *cli)
     if (code == CLI_OK) {
         code = say_token(cli, cli_text(cli, "out"), narrowed, words, NULL, 0);
     }
-    stand_in_free(s);
+    cap_stand_in_free(s);
     sys_token_free(token);
     sys_token_free(narrowed);
     jit_buf_release(&buf);
@@ -432,7 +442,7 @@ int cap_attenuate(struct cli *cli)
 int cap_show(struct cli *cli)
 {
     struct sys_token *token = NULL;
-    struct stand_in *s = NULL;
+    struct cap_stand_in *s = NULL;
     uint8_t seed[JIT_SIGN_SEED_BYTES];
     uint8_t issuer[JIT_SIGN_PUBLIC_BYTES];
     char words[AUTHORITY_TEXT];
@@ -447,10 +457,10 @@ int cap_show(struct cli *cli)
     }
     code =
         code == CLI_OK ? read_token(cli, cli->operands[1], judged ? issuer : NULL, &token) : code;
-    code = code == CLI_OK ? stand_in_new(cli, token, &s) : code;
+    code = code == CLI_OK ? cap_stand_in_new(cli, token, &s) : code;
     code = code == CLI_OK ? put_words(cli, &s->authority, token, words) : code;
     code = code == CLI_OK ? say_token(cli, cli->operands[1], token, words, NULL, 0) : code;
-    stand_in_free(s);
+    cap_stand_in_free(s);
     sys_token_free(token);
     return code;
 }

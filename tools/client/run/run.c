@@ -28,6 +28,8 @@ const struct cli_option jitos_run_options[] = {
                "when a tick counts as done: tick (on the disk, at once), group (on the disk, "
                "with others), none (the disk is not waited for)",
                .fallback = "tick", .choices = durabilities),
+    CLI_OPTION(CLI_TEXT, "guests", 0, "PATH",
+               "let in whoever shows a token, through a socket made there (jitos cap submit)"),
     CLI_OPTION(CLI_NUMBER, "hang-wall", 0, "SECONDS",
                "a worker that takes longer for a tick hangs: exit 7, or its policy (default 60)",
                .max = 86400),
@@ -312,6 +314,7 @@ int jitos_run(struct cli *cli)
         .die_at_log_offset =
             cli_given(cli, "die-at-log-offset") ? cli_number(cli, "die-at-log-offset") : UINT64_MAX,
         .hang_wall_s = cli_number(cli, "hang-wall"),
+        .guests = cli_text(cli, "guests"),
         .genesis = made.collect != NULL ? &source.genesis : NULL,
         .on_fresh = made.collect != NULL ? keep_source : NULL,
         .user = &source,

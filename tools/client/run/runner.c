@@ -265,6 +265,7 @@ int runner_go(struct runner *runner, struct rmg_collect *collect)
         .durability = runner->durability,
         .die_at_log_offset = runner->die_at_log_offset,
         .hang_wall_s = runner->hang_wall_s,
+        .guests = runner->guests,
         .quiet = runner->cli->quiet,
     };
     struct jit_clock *clock = runner->cli->env->clock;

@@ -11,8 +11,9 @@ struct runner {
     const char *data;
     unsigned jobs;
     const char *durability;
-    uint64_t die_at_log_offset;   /* UINT64_MAX: never */
-    uint64_t hang_wall_s;         /* 0: jitosd's own default */
+    uint64_t die_at_log_offset; /* UINT64_MAX: never */
+    uint64_t hang_wall_s;       /* 0: jitosd's own default */
+    const char *guests;
     const struct jit_id *genesis; /* what a history that is there must have begun with, or NULL */
     /* Called when the folder is ours and has no system yet, before it gets one; or NULL. Returns an
      * exit code. */
