@@ -103,6 +103,23 @@ enum jit_err sys_view_guest_open(struct sys_view_guest *view)
     return control.size_max <= view->size_max ? JIT_OK : JIT_EFORMAT;
 }
 
+uint32_t sys_view_guest_entries(const struct sys_view_guest *view)
+{
+    struct sys_view_control control;
+    memcpy(&control, view->base, sizeof control);
+    return control.entry_count < SYS_VIEW_ENTRIES_MAX ? control.entry_count
+                                                      : (uint32_t)SYS_VIEW_ENTRIES_MAX;
+}
+
+void sys_view_guest_entry(const struct sys_view_guest *view, uint32_t index,
+                          struct jit_id *instance, uint64_t *offset)
+{
+    struct sys_view_entry entry;
+    *offset = sizeof(struct sys_view_control) + (uint64_t)index * sizeof entry;
+    memcpy(&entry, view->base + *offset, sizeof entry);
+    *instance = entry.instance;
+}
+
 uint64_t sys_view_guest_tick(const struct sys_view_guest *view)
 {
     return guest_load(view, CONTROL(tick));

@@ -41,6 +41,11 @@ struct sys_view_guest {
 
 /* Errors: JIT_EFORMAT, JIT_EVERSION. */
 JIT_MUST_CHECK enum jit_err sys_view_guest_open(struct sys_view_guest *view);
+/* How many instances there are in it, and each: they are given when the supervisor starts and stay
+ * until it ends. offset: for sys_view_guest_graph. */
+uint32_t sys_view_guest_entries(const struct sys_view_guest *view);
+void sys_view_guest_entry(const struct sys_view_guest *view, uint32_t index,
+                          struct jit_id *instance, uint64_t *offset);
 uint64_t sys_view_guest_tick(const struct sys_view_guest *view);
 uint64_t sys_view_guest_durable(const struct sys_view_guest *view);
 /* An instance at the newest version, which must be `tick`: roots copied, then found to have been

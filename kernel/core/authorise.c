@@ -133,6 +133,33 @@ static bool watch(struct kern_core *core, uint32_t index, const struct kern_pend
     return lineage != NULL;
 }
 
+/* The instances that its portals lead to, as it says: verification finds out whether they do, and
+ * then they are nested in the one that the capability covers. False: the kernel keeps one of them.
+ */
+static bool judge_inside(const struct kern_core *core, struct rmg_request *request)
+{
+    const struct rmg_rule *rule = request->rule;
+    if (request->id_count != rmg_rule_id_count(rule)) {
+        return true; /* it will not verify */
+    }
+    for (uint32_t k = 0; k < rule->portal_count; k++) {
+        const struct jit_id *inside = &request->ids[rule->element_count + k];
+        struct kern_lineage lineage;
+        bool watched = request->watched;
+        if (kern_is_kernels(core, inside)) {
+            return false;
+        }
+        if (!watched && core->config->invariant_count > 0) {
+            kern_lineage_read(core, inside, &lineage);
+            for (uint32_t i = 0; i < lineage.count; i++) {
+                watched = watched || jit_id_equal(&lineage.ids[i], &core->world);
+            }
+        }
+        request->watched_inside |= (uint16_t)(watched ? 1u << k : 0);
+    }
+    return true;
+}
+
 /* Which rule, and where. False: there is no such thing. */
 static bool name(const struct kern_core *core, uint32_t index, const struct kern_pending *pending,
                  struct rmg_request *request)
@@ -192,6 +219,11 @@ bool kern_authorise(struct kern_core *core, uint32_t index, const struct kern_pe
     }
     if (core->config->invariant_count > 0 && !watch(core, index, pending, request)) {
         return false;
+    }
+    if (!judge_inside(core, request)) {
+        source->verdict = SYS_CAP_OTHER_INSTANCE;
+        request->result = RMG_DENIED;
+        return true;
     }
     request->bytes = (uint32_t)sys_apply_size(pending->id_count, pending->params_size);
     kern_sec_charges(core, node, request);

@@ -154,7 +154,8 @@ JIT_MUST_CHECK enum jit_err jitos_look(const struct jitos *jitos, const struct j
 /* Matches of a run's rule in the branch, and to apply it there: what it looked at is noted, for the
  * collapse rests on it. round: branches that draw differently have different rounds. visit may
  * apply. *result: 0 applied, else why not, as in a receipt. Errors: JIT_ENOMEM, JIT_ECORRUPT,
- * JIT_ECAP (the instance is mounted read-only), JIT_ESTALE, JIT_ELIMIT, JIT_ENOSPC. */
+ * JIT_ECAP (the instance is mounted read-only), JIT_ESTALE, JIT_ELIMIT, JIT_ENOSPC, JIT_ENOTSUP
+ * (the rule goes through portals: a branch is of one instance at a time). */
 JIT_MUST_CHECK enum jit_err jitos_branch_match(
     struct jitos *jitos, const struct jitos_branch *branch, uint32_t run, uint32_t round,
     bool (*visit)(void *user, const struct jit_id *ids, uint32_t id_count), void *user);

@@ -3,6 +3,7 @@
 #include "base/check.h"
 #include "base/le.h"
 #include "base/limits.h"
+#include "proc/guest/nest.h"
 #include "rmg/rules/search.h"
 #include "syscall/decode.h"
 
@@ -25,7 +26,8 @@ struct guest_loop {
     uint32_t rule_count;
     struct guest_run *runs;
     uint32_t run_count;
-    uint64_t last;     /* tick */
+    struct guest_nest nest; /* of the view; empty without rules that go through portals */
+    uint64_t last;          /* tick */
     uint64_t far_at;   /* from here on the graph memory is for requests that do not fit a slot; */
     uint64_t far_used; /* so many bytes hold some that the kernel may not have taken */
     bool shared;       /* what is before is a graph of its own */
@@ -120,6 +122,11 @@ enum jit_err guest_loop_new(const struct guest_loop_options *options, struct gue
     if (err == JIT_OK) {
         err = sys_view_guest_open(&loop->options.view);
     }
+    for (uint32_t i = 0; err == JIT_OK && i < loop->rule_count; i++) {
+        if (loop->rules[i]->portal_count > 0 && loop->nest.entries == NULL) {
+            err = guest_nest_init(&loop->nest, options->heap, &loop->options.view);
+        }
+    }
     if (err == JIT_OK) {
         *graph_header(loop) = (struct sys_graph_header){.magic = SYS_GRAPH_MAGIC,
                                                         .major = SYS_ABI_MAJOR,
@@ -144,6 +151,7 @@ void guest_loop_free(struct guest_loop *loop)
     for (uint32_t i = 0; i < loop->rule_count; i++) {
         rmg_rule_free(heap, loop->rules[i]);
     }
+    guest_nest_release(&loop->nest, heap);
     heap->free(heap, loop->runs);
     heap->free(heap, loop->rules);
     heap->free(heap, loop);
@@ -381,6 +389,8 @@ static enum jit_err run_search(struct guest_loop *loop, struct guest_run *run, u
     if (err != JIT_OK) {
         return err == JIT_ENOENT ? JIT_ECORRUPT : err;
     }
+    loop->nest.version = version;
+    graph.nest = loop->nest.entries != NULL ? &loop->nest.nest : NULL;
     if (run->known && follows) {
         run->graph.mem = graph.mem; /* the view may have grown: references stay what they were */
         err = rmg_search_update(run->search, &run->graph, &graph);

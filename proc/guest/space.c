@@ -262,7 +262,9 @@ enum jit_err guest_space_match(struct guest_space *space, const struct sws_branc
     const struct rmg_draw draw = {
         .seed = space->options.boot->head.seed, .tick = space->tick, .round = round};
     struct rmg_graph graph;
-    enum jit_err err = sws_graph(space->sws, branch, &info.instance, &graph);
+    enum jit_err err = info.rule->portal_count > 0
+                           ? JIT_ENOTSUP
+                           : sws_graph(space->sws, branch, &info.instance, &graph);
     if (err == JIT_OK && space->searches[run] == NULL) {
         err = rmg_search_new(space->options.heap, info.rule, info.params.bytes,
                              (uint32_t)info.params.size, &info.instance, info.shard,
@@ -439,7 +441,9 @@ static enum jit_err verify(struct guest_space *space, const struct sws_branch *b
                                 .params_size = (uint32_t)info.params.size};
     rmg_scratch_reset(&space->scratch);
     jit_buf_reset(&space->values);
-    enum jit_err err = rmg_params_check(match->rule, match->params, match->params_size, &digest);
+    enum jit_err err = info.rule->portal_count > 0 ? JIT_ENOTSUP
+                                                   : rmg_params_check(match->rule, match->params,
+                                                                      match->params_size, &digest);
     if (err == JIT_OK) {
         rmg_match_key(match->rule, &match->instance, ids, id_count, &digest, &match->key);
         err = sws_graph(space->sws, branch, &info.instance, &out->graph);

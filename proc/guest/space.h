@@ -41,7 +41,8 @@ JIT_MUST_CHECK enum jit_err guest_space_begin(struct guest_space *space, uint64_
 JIT_MUST_CHECK enum jit_err guest_space_done(struct guest_space *space);
 
 /* Every match of a run's rule in this shard as it is in the branch; draws are those of `round`.
- * Errors: of sws_graph, rmg_search_all. */
+ * Errors: of sws_graph, rmg_search_all; JIT_ENOTSUP (the rule goes through portals, as in apply and
+ * adds: a branch is of one instance at a time). */
 JIT_MUST_CHECK enum jit_err guest_space_match(struct guest_space *space,
                                               const struct sws_branch *branch, uint32_t run,
                                               uint32_t round, guest_match_fn *visit, void *user);

@@ -66,7 +66,8 @@ struct rmg_request {
     uint16_t result;  /* APPLIED: go on; else what authorisation said (DENIED, INVALID) */
     uint16_t gate;    /* enum rmg_gate_stop: set when a gate made the result DENIED */
     bool watched;     /* the invariants are to hold in its instance */
-    uint32_t user;    /* the caller's own; comes back with the request in canonical order */
+    uint16_t watched_inside; /* in that of a portal, a bit each */
+    uint32_t user;           /* the caller's own; comes back with the request in canonical order */
 };
 #define RMG_NO_QUOTA UINT32_MAX
 

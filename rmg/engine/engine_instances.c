@@ -27,6 +27,19 @@ static enum jit_err collect_one(struct collector *collector, const struct jit_id
     return err;
 }
 
+/* The instance of a request, and those that its match says its portals lead to. */
+static enum jit_err collect_request(struct collector *collector, const struct rmg_request *request)
+{
+    const struct rmg_rule *rule = request->rule;
+    enum jit_err err = collect_one(collector, &request->instance);
+    for (uint32_t i = 0; rule != NULL && request->id_count == rmg_rule_id_count(rule) &&
+                         i < rule->portal_count && err == JIT_OK;
+         i++) {
+        err = collect_one(collector, &request->ids[rule->element_count + i]);
+    }
+    return err;
+}
+
 static int compare_ids(const void *user, uint32_t a, uint32_t b)
 {
     const struct eng_instance *instances = user;
@@ -58,7 +71,7 @@ static enum jit_err sort_unique(struct rmg_engine *engine, size_t count)
     return JIT_OK;
 }
 
-static bool has(const struct rmg_engine *engine, const struct jit_id *id)
+bool eng_instance_known(const struct rmg_engine *engine, const struct jit_id *id)
 {
     uint32_t low = 0;
     uint32_t high = engine->instance_count;
@@ -85,7 +98,8 @@ static enum jit_err collect_parents(struct rmg_engine *engine)
         for (uint32_t i = 0; err == JIT_OK && i < engine->instance_count; i++) {
             err = rmg_store_instance(engine->store, &engine->input->base, &engine->instances[i].id,
                                      &found);
-            if (err == JIT_OK && found.parent.present && !has(engine, &found.parent.instance)) {
+            if (err == JIT_OK && found.parent.present &&
+                !eng_instance_known(engine, &found.parent.instance)) {
                 err = ENG_ROOM(engine, engine->instances, engine->instance_capacity, count + 1);
                 if (err == JIT_OK) {
                     engine->instances[count++].id = found.parent.instance;
@@ -156,7 +170,7 @@ enum jit_err eng_instances_collect(struct rmg_engine *engine)
             continue;
         }
         if (collapse == NULL) {
-            err = collect_one(&collector, &input->requests[i].instance);
+            err = collect_request(&collector, &input->requests[i]);
         }
         for (uint32_t k = 0; collapse != NULL && k < collapse->place_count && err == JIT_OK; k++) {
             err = collect_one(&collector, &collapse->places[k].instance);
@@ -186,6 +200,22 @@ enum jit_err eng_instances_collect(struct rmg_engine *engine)
         err = look_up(engine, &engine->instances[i]);
     }
     return err;
+}
+
+enum jit_err eng_instance_enter(void *user, const struct jit_id *instance, struct rmg_graph *graph,
+                                struct jit_id *root_node)
+{
+    const struct rmg_engine *engine = user;
+    if (!eng_instance_known(engine, instance)) {
+        return JIT_ENOENT; /* no match names it */
+    }
+    const struct eng_instance *at = &engine->instances[eng_instance_find(engine, instance)];
+    if (!at->exists) {
+        return JIT_ENOENT;
+    }
+    *graph = at->graph;
+    *root_node = at->root_node;
+    return JIT_OK;
 }
 
 uint32_t eng_instance_find(const struct rmg_engine *engine, const struct jit_id *id)

@@ -98,7 +98,7 @@ struct eng_req {
     uint32_t op_count;
     uint32_t patch_bytes; /* at most, of its slots and operations; of lists what it puts there */
     uint32_t instance;
-    const uint32_t *ways; /* of a collapse: all instances that it is at work in; else NULL */
+    const uint32_t *ways; /* all instances that it is at work in; NULL: that one alone */
     uint32_t way_count;
     uint32_t same_as; /* the equal request that counts; itself: this one */
     uint32_t blocker;
@@ -236,6 +236,10 @@ struct rmg_engine {
 /* ---- instances (engine_instances.c) ---- */
 JIT_MUST_CHECK enum jit_err eng_instances_collect(struct rmg_engine *engine);
 uint32_t eng_instance_find(const struct rmg_engine *engine, const struct jit_id *id);
+bool eng_instance_known(const struct rmg_engine *engine, const struct jit_id *id);
+/* struct rmg_nest of the frozen version, for instances that the tick knows of. user: the engine. */
+JIT_MUST_CHECK enum jit_err eng_instance_enter(void *user, const struct jit_id *instance,
+                                               struct rmg_graph *graph, struct jit_id *root_node);
 
 void eng_chunk_init(struct rmg_engine *engine, struct eng_chunk *chunk); /* engine.c */
 
@@ -272,6 +276,12 @@ void eng_verify_task(void *engine, size_t chunk_index);
 /* One by itself; what is found stays, however much it is. Before and after a run of them: close. */
 JIT_MUST_CHECK enum jit_err eng_verify_alone(struct rmg_engine *engine, uint32_t index);
 void eng_verify_close(struct eng_chunk *chunk);
+
+/* ---- warm (engine_warm.c) ---- */
+/* What requests of one instance from `begin` on will read is on its way; returns where they end.
+ * What was found of another instance would be found again. */
+uint32_t eng_warm_batch(const struct rmg_engine *engine, const uint32_t *todo, uint32_t begin,
+                        uint32_t end, struct rmg_found *found);
 
 /* ---- verify (engine_budget.c): who is verified, and for how much ---- */
 JIT_MUST_CHECK enum jit_err eng_verify(struct rmg_engine *engine, uint64_t *slots);

@@ -3,9 +3,8 @@
 #include "rmg/engine/engine_priv.h"
 #include "rmg/change/patch_priv.h"
 
-#define WARM_BATCH 32u  /* requests whose paths are asked for together */
-#define WARM_IDS   128u /* ids of a map that are asked for together */
-#define AHEAD      4u   /* requests whose bytes are asked for before they are needed */
+#define WARM_BATCH 32u /* requests whose paths are asked for together */
+#define AHEAD      4u  /* requests whose bytes are asked for before they are needed */
 
 /* Buffers that one request has made larger go back to the heap: there is one for each chunk. */
 #define KEPT_BYTES (256u << 10)
@@ -26,11 +25,26 @@ struct verifier {
     struct prior_batch *priors;
     struct eng_chunk *chunk;
     const struct eng_instance *instance;
-    struct rmg_graph graph;
+    struct rmg_graph graph; /* of the instance */
+    struct rmg_nest nest;
     uint32_t index; /* of the request */
     uint32_t instance_index;
     uint64_t patch_bytes;
 };
+
+/* Of an instance that the match is at work in: its number, its graph. */
+static uint32_t instance_at(const struct verifier *verifier, const struct jit_id *instance)
+{
+    return jit_id_equal(instance, &verifier->instance->id)
+               ? verifier->instance_index
+               : eng_instance_find(verifier->engine, instance);
+}
+
+static const struct rmg_graph *graph_at(const struct verifier *verifier, uint32_t instance)
+{
+    return instance == verifier->instance_index ? &verifier->graph
+                                                : &verifier->engine->instances[instance].graph;
+}
 
 static enum jit_err chunk_room(struct rmg_engine *engine, void **data, size_t *capacity,
                                size_t count, size_t element_size)
@@ -75,12 +89,11 @@ static enum jit_err keep_use(struct verifier *verifier, const struct rmg_use *us
     if (err != JIT_OK) {
         return err;
     }
-    assert(jit_id_equal(&slot->instance, &verifier->instance->id));
     struct eng_use *kept = &chunk->uses[chunk->use_count];
     *kept = (struct eng_use){.id = slot->id,
                              .rest = slot->name,
                              .delta = use->delta,
-                             .instance = verifier->instance_index,
+                             .instance = instance_at(verifier, &slot->instance),
                              .kind = (uint8_t)slot->kind,
                              .direction = (uint8_t)slot->direction,
                              .access = (uint8_t)use->access,
@@ -95,7 +108,7 @@ static enum jit_err keep_use(struct verifier *verifier, const struct rmg_use *us
     }
     if (use->access == RMG_ACCESS_BLIND &&
         (use->join == RMG_JOIN_SUM || use->join == RMG_JOIN_UNION)) {
-        err = read_base(&verifier->graph, slot, use->join, &kept->base);
+        err = read_base(graph_at(verifier, kept->instance), slot, use->join, &kept->base);
     }
     kept->hash = eng_use_hash(verifier->engine, kept);
     chunk->use_count++;
@@ -110,12 +123,12 @@ static bool take_use(void *user, const struct rmg_use *use)
     return verifier->chunk->err == JIT_OK;
 }
 
-static bool is_created(const struct eng_chunk *chunk, const struct jit_id *id)
+static bool is_created(const struct eng_chunk *chunk, uint32_t instance, const struct jit_id *id)
 {
     for (size_t i = 0; i < chunk->op_count; i++) {
         const struct eng_op *op = &chunk->ops[i];
         if ((op->kind == RMG_OP_UPSERT_NODE || op->kind == RMG_OP_UPSERT_EDGE) &&
-            jit_id_equal(&op->id, id)) {
+            op->instance == instance && jit_id_equal(&op->id, id)) {
             return true;
         }
     }
@@ -168,11 +181,11 @@ static enum jit_err look_at_old(struct verifier *verifier, const struct rmg_emit
 {
     const struct rmg_op *op = &emit->op;
     struct rmg_attachment old = op->attachment;
-    if (is_created(verifier->chunk, &op->id)) {
+    if (is_created(verifier->chunk, kept->instance, &op->id)) {
         return JIT_OK;
     }
-    enum jit_err err = rmg_attachment_get(&verifier->graph, op->plane, &op->id, old.name,
-                                          old.name_size, &old.value);
+    enum jit_err err = rmg_attachment_get(graph_at(verifier, kept->instance), op->plane, &op->id,
+                                          old.name, old.name_size, &old.value);
     if (err == JIT_ENOENT) {
         return JIT_OK;
     }
@@ -218,7 +231,7 @@ static enum jit_err keep_element(struct verifier *verifier, const struct rmg_op 
     if (op->kind == RMG_OP_UPSERT_NODE || op->kind == RMG_OP_UPSERT_EDGE) {
         return JIT_OK; /* created: verification has refused ids that exist */
     }
-    enum jit_err err = patch_prior(&verifier->graph, op, &kept->prior);
+    enum jit_err err = patch_prior(graph_at(verifier, kept->instance), op, &kept->prior);
     return err == JIT_OK && jit_id_is_zero(&kept->prior) ? JIT_ECORRUPT : err; /* it was matched */
 }
 
@@ -231,11 +244,10 @@ static enum jit_err keep_op(struct verifier *verifier, const struct rmg_emit *em
     if (err != JIT_OK) {
         return err;
     }
-    assert(jit_id_equal(&op->instance, &verifier->instance->id));
     assert(op->kind != RMG_OP_DELETE_INSTANCE && op->kind != RMG_OP_UPSERT_INSTANCE);
     struct eng_op *kept = &chunk->ops[chunk->op_count];
     *kept = (struct eng_op){.id = op->id,
-                            .instance = verifier->instance_index,
+                            .instance = instance_at(verifier, &op->instance),
                             .request = verifier->index,
                             .index = (uint32_t)chunk->op_count,
                             .kind = (uint8_t)op->kind,
@@ -348,10 +360,12 @@ static enum jit_err type_of(const struct gate_walk *walk, const struct rmg_op *o
             return JIT_OK;
         }
     }
+    const struct rmg_graph *graph =
+        graph_at(walk->verifier, instance_at(walk->verifier, &op->instance));
     if (!edge) {
-        return rmg_node_type(&walk->verifier->graph, &op->id, out);
+        return rmg_node_type(graph, &op->id, out);
     }
-    enum jit_err err = rmg_edge_get(&walk->verifier->graph, &op->id, &found);
+    enum jit_err err = rmg_edge_get(graph, &op->id, &found);
     *out = found.type;
     return err;
 }
@@ -401,6 +415,7 @@ void eng_verify_close(struct eng_chunk *chunk)
 }
 
 struct watching {
+    const struct jit_id *instance;
     struct rmg_after *after;
     struct rmg_scratch *scratch;
     enum jit_err err;
@@ -409,21 +424,71 @@ struct watching {
 static bool watch_op(void *user, const struct rmg_emit *emit)
 {
     struct watching *watching = user;
-    watching->err = rmg_emit_after(watching->after, emit, watching->scratch);
+    if (jit_id_equal(&emit->op.instance, watching->instance)) {
+        watching->err = rmg_emit_after(watching->after, emit, watching->scratch);
+    }
     return watching->err == JIT_OK;
 }
 
-/* Of a match that was verified: do the invariants hold after it alone? *asked: somebody looked. */
-static enum jit_err look_at_invariants(const struct verifier *verifier,
-                                       const struct rmg_match *match,
-                                       const struct rmg_effect *effect, bool *asked)
+/* Are the invariants to hold in the instance of this place, and does the rule change it? */
+static bool is_watched(const struct rmg_request *request, uint32_t place)
+{
+    const struct rmg_rule *rule = request->rule;
+    bool changes = rule->portal_count == 0;
+    for (uint32_t i = 0; i < rule->element_count && !changes; i++) {
+        changes = rule->elements[i].deleted && rule->elements[i].place == place;
+    }
+    for (uint32_t i = 0; i < rule->create_count && !changes; i++) {
+        changes = rule->creates[i].place == place;
+    }
+    for (uint32_t i = 0; i < rule->update_count && !changes; i++) {
+        changes = rmg_rule_place(rule, rule->updates[i].target) == place;
+    }
+    return changes &&
+           (place == 0 ? request->watched : (request->watched_inside >> (place - 1) & 1) != 0);
+}
+
+/* Do the invariants hold in the instance of this place after the match alone? */
+static enum jit_err ask_place(const struct verifier *verifier, const struct rmg_match *match,
+                              const struct rmg_effect *effect, uint32_t place)
 {
     const struct rmg_tick_input *input = verifier->engine->input;
     struct eng_chunk *chunk = verifier->chunk;
     struct eng_req *req = &verifier->engine->reqs[verifier->index];
+    const struct jit_id *instance =
+        place == 0 ? &match->instance : &match->ids[match->rule->element_count + place - 1];
+    struct watching watching = {
+        .instance = instance, .after = &chunk->watch->after, .scratch = &chunk->asked};
     enum rmg_result result = RMG_APPLIED;
-    *asked = false;
-    if (input->invariant_count == 0 || !input->requests[verifier->index].watched) {
+    rmg_scratch_reset(&chunk->asked);
+    rmg_after_begin(watching.after, graph_at(verifier, instance_at(verifier, instance)),
+                    input->budget);
+    (void)rmg_match_execute(match, effect, watch_op, &watching);
+    if (watching.err == JIT_ELIMIT) {
+        req->result = RMG_OVERFLOW; /* of a sum, as reservation would have said */
+        return JIT_OK;
+    }
+    enum jit_err err = watching.err;
+    if (err == JIT_OK) {
+        err = rmg_watch_ask(chunk->watch, match->rule, &result, &req->blocker);
+        req->cost += watching.after->looks;
+    }
+    req->result = (uint16_t)result;
+    return err;
+}
+
+/* Of a match that was verified: do the invariants hold after it alone? asked: the places where
+ * somebody looked, a bit each. */
+static enum jit_err look_at_invariants(const struct verifier *verifier,
+                                       const struct rmg_match *match,
+                                       const struct rmg_effect *effect, uint32_t *asked)
+{
+    const struct rmg_tick_input *input = verifier->engine->input;
+    const struct rmg_request *request = &input->requests[verifier->index];
+    struct eng_chunk *chunk = verifier->chunk;
+    struct eng_req *req = &verifier->engine->reqs[verifier->index];
+    *asked = 0;
+    if (input->invariant_count == 0 || (!request->watched && request->watched_inside == 0)) {
         return JIT_OK;
     }
     if (chunk->watch == NULL) {
@@ -436,22 +501,16 @@ static enum jit_err look_at_invariants(const struct verifier *verifier,
     if (!rmg_watch_concerns(chunk->watch, match->rule)) {
         return JIT_OK;
     }
-    rmg_scratch_reset(&chunk->asked);
-    struct watching watching = {.after = &chunk->watch->after, .scratch = &chunk->asked};
-    rmg_after_begin(watching.after, &verifier->graph, input->budget);
-    (void)rmg_match_execute(match, effect, watch_op, &watching);
-    if (watching.err == JIT_ELIMIT) {
-        req->result = RMG_OVERFLOW; /* of a sum, as reservation would have said */
-        return JIT_OK;
+    for (uint32_t place = 0; place <= match->rule->portal_count; place++) {
+        if (is_watched(request, place)) {
+            enum jit_err err = ask_place(verifier, match, effect, place);
+            if (err != JIT_OK || req->result != RMG_APPLIED) {
+                return err;
+            }
+            *asked |= 1u << place;
+        }
     }
-    enum jit_err err = watching.err;
-    if (err == JIT_OK) {
-        err = rmg_watch_ask(chunk->watch, match->rule, &result, &req->blocker);
-        req->cost += watching.after->looks;
-    }
-    *asked = err == JIT_OK && result == RMG_APPLIED;
-    req->result = (uint16_t)result;
-    return err;
+    return JIT_OK;
 }
 
 #define FILTER_BITS 32768u
@@ -493,6 +552,49 @@ static enum jit_err add_reads(struct verifier *verifier)
             break;
         }
     }
+    return JIT_OK;
+}
+
+/* Of each place where somebody looked. One place at a time is in memory: where there were several,
+ * they are asked again. */
+static enum jit_err add_all_reads(struct verifier *verifier, const struct rmg_match *match,
+                                  const struct rmg_effect *effect, uint32_t asked)
+{
+    const bool several = (asked & (asked - 1)) != 0;
+    enum jit_err err = JIT_OK;
+    for (uint32_t place = 0; asked >> place != 0 && err == JIT_OK; place++) {
+        if ((asked >> place & 1) == 0) {
+            continue;
+        }
+        if (several) {
+            err = ask_place(verifier, match, effect, place);
+        }
+        if (err == JIT_OK) {
+            err = add_reads(verifier);
+        }
+    }
+    return err;
+}
+
+/* The instances behind its portals: whoever reads in them reads the way there. */
+static enum jit_err keep_ways(const struct verifier *verifier, const struct rmg_match *match,
+                              struct eng_req *req)
+{
+    const struct rmg_rule *rule = match->rule;
+    if (rule->portal_count == 0) {
+        return JIT_OK;
+    }
+    uint32_t *ways =
+        rmg_scratch_alloc(&verifier->chunk->arena, (rule->portal_count + 1) * sizeof *ways);
+    if (ways == NULL) {
+        return JIT_ENOMEM;
+    }
+    ways[0] = verifier->instance_index;
+    for (uint32_t i = 0; i < rule->portal_count; i++) {
+        ways[i + 1] = instance_at(verifier, &match->ids[rule->element_count + i]);
+    }
+    req->ways = ways;
+    req->way_count = rule->portal_count + 1;
     return JIT_OK;
 }
 
@@ -557,6 +659,8 @@ static enum jit_err verify_one(struct rmg_engine *engine, struct eng_chunk *chun
         req->result = RMG_NO_MATCH;
         return JIT_OK;
     }
+    verifier.nest = (struct rmg_nest){.enter = eng_instance_enter, .user = engine};
+    verifier.graph.nest = &verifier.nest;
     verifier.graph.found = found;
     jit_buf_reset(&chunk->values);
     chunk->use_count = 0;
@@ -583,20 +687,23 @@ static enum jit_err verify_one(struct rmg_engine *engine, struct eng_chunk *chun
             return chunk->err;
         }
     }
-    bool asked = false;
+    uint32_t asked = 0;
     chunk->err = look_at_invariants(&verifier, &match, effect, &asked);
+    if (chunk->err == JIT_OK && req->result == RMG_APPLIED) {
+        chunk->err = keep_ways(&verifier, &match, req);
+    }
     if (chunk->err != JIT_OK || req->result != RMG_APPLIED) {
         return chunk->err;
     }
     const struct rmg_scratch_mark mark = rmg_scratch_mark(&chunk->arena);
-    req->heavy = is_heavy(engine, chunk, asked);
+    req->heavy = is_heavy(engine, chunk, asked != 0);
     bool all = rmg_match_footprint(&match, effect, take_use, &verifier) &&
                rmg_match_execute(&match, effect, take_op, &verifier);
     if (chunk->err != JIT_OK) {
         return chunk->err;
     }
     assert(all);
-    enum jit_err err = asked ? add_reads(&verifier) : JIT_OK;
+    enum jit_err err = add_all_reads(&verifier, &match, effect, asked);
     if (err == JIT_OK) {
         err = keep_findings(&verifier, req);
     }
@@ -607,71 +714,6 @@ static enum jit_err verify_one(struct rmg_engine *engine, struct eng_chunk *chun
         priors_settle(priors, req);
     }
     return err;
-}
-
-/* ---- what the requests of a batch will read, asked for all at once ---- */
-
-struct warm_list {
-    const struct jit_id *ids[WARM_IDS];
-    size_t count;
-};
-
-static void warm_add(const struct rmg_graph *graph, enum rmg_map map, struct warm_list *list,
-                     const struct jit_id *id)
-{
-    list->ids[list->count++] = id;
-    if (list->count == WARM_IDS) {
-        rmg_graph_warm(graph, map, list->ids, list->count);
-        list->count = 0;
-    }
-}
-
-/* The elements of its match and the owners of what it reads and writes. */
-static void warm_request(const struct rmg_graph *graph, const struct rmg_request *request,
-                         struct warm_list lists[RMG_MAPS_HASHED])
-{
-    const struct rmg_rule *rule = request->rule;
-    uint64_t owners = 0;
-    for (uint32_t i = 0; i < rule->field_count; i++) {
-        owners |= (uint64_t)1 << rule->fields[i].element;
-    }
-    for (uint32_t i = 0; i < rule->update_count; i++) {
-        uint8_t target = rule->updates[i].target;
-        owners |= (target & RMG_RULE_CREATED) != 0 ? 0 : (uint64_t)1 << target;
-    }
-    for (uint32_t i = 0; i < request->id_count && i < rule->element_count; i++) {
-        bool edge = rule->elements[i].is_edge;
-        enum rmg_map map = edge ? RMG_EDGES : RMG_NODES;
-        warm_add(graph, map, &lists[map], &request->ids[i]);
-        if ((owners >> i & 1) != 0) {
-            map = edge ? RMG_BETA : RMG_ALPHA;
-            warm_add(graph, map, &lists[map], &request->ids[i]);
-        }
-    }
-}
-
-/* Requests of one instance from `begin` on; returns where they end. What was found of another
- * instance would be found again. */
-static uint32_t warm_batch(const struct rmg_engine *engine, const uint32_t *todo, uint32_t begin,
-                           uint32_t end, struct rmg_found *found)
-{
-    struct warm_list lists[RMG_MAPS_HASHED];
-    uint32_t instance = engine->reqs[todo[begin]].instance;
-    struct rmg_graph graph_found = engine->instances[instance].graph;
-    const struct rmg_graph *graph = &graph_found;
-    memset(found, 0, sizeof *found);
-    graph_found.found = found;
-    for (unsigned map = 0; map < RMG_MAPS_HASHED; map++) {
-        lists[map].count = 0;
-    }
-    uint32_t at = begin;
-    for (; at < end && engine->reqs[todo[at]].instance == instance; at++) {
-        warm_request(graph, &engine->input->requests[todo[at]], lists);
-    }
-    for (unsigned map = 0; map < RMG_MAPS_HASHED; map++) {
-        rmg_graph_warm(graph, (enum rmg_map)map, lists[map].ids, lists[map].count);
-    }
-    return at;
 }
 
 void eng_verify_task(void *user, size_t chunk_index)
@@ -699,7 +741,7 @@ void eng_verify_task(void *user, size_t chunk_index)
         }
         if (i == warmed && count - i > 1) {
             uint32_t end = count - i < WARM_BATCH ? count : i + WARM_BATCH;
-            warmed = warm_batch(engine, todo, i, end, &found);
+            warmed = eng_warm_batch(engine, todo, i, end, &found);
         }
         if (eng_may_ask(engine, todo[i])) {
             chunk->err =

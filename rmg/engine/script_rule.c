@@ -8,6 +8,9 @@ const char *rmg_script_refuses(const struct rmg_rule *rule)
     if (rule->delay > 0) {
         return "`after`";
     }
+    if (rule->portal_count > 0) {
+        return "`in`, a portal";
+    }
     if (rule->draw.size > 0) {
         return "`chance` and `random` in `where`";
     }

@@ -48,6 +48,7 @@ static void compile_list(struct lang_parser *p, struct lang_scope *scope,
         scope->rule = rule;
         scope->element_count = 0;
         scope->created_count = 0;
+        scope->portal_count = 0;
         scope->field_count = 0;
         scope->equal_count = 0;
         scope->negative_count = 0;

@@ -151,6 +151,18 @@ static bool edge_of(const struct advised *rule, uint8_t operand, uint8_t *from, 
     return element->is_edge;
 }
 
+/* in s.rooms */
+static void put_place(const struct advised *rule, uint8_t place, struct jit_buf *out)
+{
+    if (place > 0) {
+        const struct rmg_rule_portal *portal = &rule->rule->portals[place - 1];
+        lang_put(out, " in ");
+        lang_put(out, name_of(rule, portal->owner)); /* only what is named has a portal */
+        lang_put(out, ".");
+        lang_print_name(portal->name, portal->name_size, out);
+    }
+}
+
 /* a; [:T] a->b; (:T) of element 3. */
 static void put_element(const struct lang_advisor *a, const struct advised *rule, uint8_t operand,
                         bool whole, struct jit_buf *out)
@@ -179,6 +191,9 @@ static void put_element(const struct lang_advisor *a, const struct advised *rule
     } else if (name == NULL) {
         lang_put(out, (operand & RMG_RULE_CREATED) != 0 ? " created " : " element ");
         lang_put_number(out, (operand & (RMG_RULE_CREATED - 1u)) + 1u);
+    }
+    if (whole) {
+        put_place(rule, rmg_rule_place(rule->rule, operand), out);
     }
 }
 

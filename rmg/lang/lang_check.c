@@ -59,29 +59,37 @@ static bool again(struct lang_scope *scope, struct lang_element *element, bool i
     return true;
 }
 
-static bool match_element(struct lang_scope *scope, struct lang_element *element)
+static bool match_element(struct lang_scope *scope, struct lang_element *element, uint8_t place)
 {
     const struct lang_scope_entry *known =
         element->name.text == NULL ? NULL
                                    : lang_scope_find(scope, &element->name, &element->operand);
     if (known != NULL) {
-        return again(scope, element, known->is_edge);
+        return again(scope, element, known->is_edge) &&
+               lang_check_place(scope, element, known, place);
     }
-    if (scope->element_count == JIT_PATTERN_ELEMENTS_MAX) {
+    if (scope->element_count + scope->portal_count == JIT_PATTERN_ELEMENTS_MAX) {
         return lang_fail(scope->p, element->at, element->size,
-                         "a pattern has at most %u nodes and edges", JIT_PATTERN_ELEMENTS_MAX);
+                         scope->portal_count == 0
+                             ? "a pattern has at most %u nodes and edges"
+                             : "a pattern has at most %u nodes, edges and portals",
+                         JIT_PATTERN_ELEMENTS_MAX);
     }
     element->operand = (uint8_t)scope->element_count;
     bool good = enter_element(scope, element, &scope->elements[scope->element_count]);
+    scope->elements[scope->element_count].place = place;
     scope->element_count++; /* not before: its name would be taken by itself */
     return good;
 }
 
 static bool match_path(struct lang_scope *scope, const struct lang_path *path)
 {
-    bool good = true;
-    for (struct lang_element *element = path->first; element != NULL; element = element->next) {
-        good = match_element(scope, element) && good;
+    uint8_t place = 0;
+    const bool placed = lang_place_path(scope, path, &place);
+    bool good = placed;
+    for (struct lang_element *element = path->first; placed && element != NULL;
+         element = element->next) {
+        good = match_element(scope, element, place) && good;
     }
     const struct lang_element *node = path->first;
     for (; good && node->next != NULL; node = node->next->next) {
@@ -190,6 +198,9 @@ static bool check_equal(struct lang_scope *scope, const struct lang_equal *equal
     if (entries[0]->type != NULL && entries[1]->type != NULL &&
         entries[0]->type != entries[1]->type) {
         return lang_fail(p, names[0].at, size, "elements of different types are never equal");
+    }
+    if (entries[0]->place != entries[1]->place) {
+        return lang_fail(p, names[0].at, size, "elements of different instances are never equal");
     }
     if (may_equal(scope, operands[0], operands[1])) {
         return lang_fail(p, names[0].at, size, "this is said already");
@@ -447,7 +458,7 @@ static bool check_updates(struct lang_scope *scope, const struct lang_clause *cl
 /* ---- create ---- */
 
 /* A node of a create path: one that is there, or a new one. */
-static bool create_node(struct lang_scope *scope, struct lang_element *node)
+static bool create_node(struct lang_scope *scope, struct lang_element *node, uint8_t place)
 {
     struct lang_parser *p = scope->p;
     const struct lang_scope_entry *entry =
@@ -474,14 +485,17 @@ static bool create_node(struct lang_scope *scope, struct lang_element *node)
         return lang_help(p, "write (%.60s) alone, or choose another name for a new node",
                          node->name.text);
     }
-    return !entry->deleted || lang_fail(p, node->name.at, node->name.span,
-                                        "`%.60s` is deleted by this rule", node->name.text);
+    if (entry->deleted) {
+        return lang_fail(p, node->name.at, node->name.span, "`%.60s` is deleted by this rule",
+                         node->name.text);
+    }
+    return lang_check_place(scope, node, entry, place);
 }
 
-static bool create_element(struct lang_scope *scope, struct lang_element *element)
+static bool create_element(struct lang_scope *scope, struct lang_element *element, uint8_t place)
 {
     struct lang_parser *p = scope->p;
-    if (!element->is_edge && !create_node(scope, element)) {
+    if (!element->is_edge && !create_node(scope, element, place)) {
         return false;
     }
     if (element->is_edge && element->label.text == NULL) {
@@ -501,6 +515,7 @@ static bool create_element(struct lang_scope *scope, struct lang_element *elemen
         return false;
     }
     entry.created = true;
+    entry.place = place;
     element->operand = (uint8_t)(scope->created_count | RMG_RULE_CREATED);
     scope->created[scope->created_count++] = entry;
     bool good = true;
@@ -516,8 +531,12 @@ static bool check_create(struct lang_scope *scope, const struct lang_clause *cla
     bool good = true;
     for (const struct lang_path *path = clause->paths; good && path != NULL; path = path->next) {
         uint32_t before = scope->created_count;
+        uint8_t place = 0;
+        if (!lang_place_path(scope, path, &place)) {
+            return false;
+        }
         for (struct lang_element *element = path->first; element != NULL; element = element->next) {
-            if (!create_element(scope, element)) {
+            if (!create_element(scope, element, place)) {
                 return false; /* what follows may hang on it */
             }
         }
@@ -581,6 +600,7 @@ bool lang_check_rule(struct lang_scope *scope)
     }
     good = check_ends(scope) && good;
     good = check_identified(scope) && good;
+    good = lang_check_portals(scope) && good;
     for (const struct lang_clause *clause = scope->rule->clauses; clause != NULL;
          clause = clause->next) {
         if (clause->kind == LANG_CREATE && !check_create(scope, clause)) {

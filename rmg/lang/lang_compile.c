@@ -160,6 +160,7 @@ static bool copy_tables(struct lang_scope *scope, struct rmg_rule *rule)
     struct lang_arena *arena = scope->p->arena;
     rule->param_count = scope->rule->param_count;
     rule->element_count = scope->element_count;
+    rule->portal_count = scope->portal_count;
     rule->equal_count = scope->equal_count;
     rule->negative_count = scope->negative_count;
     rule->aggregate_count = scope->aggregate_count;
@@ -170,6 +171,8 @@ static bool copy_tables(struct lang_scope *scope, struct rmg_rule *rule)
     rule->update_count = scope->update_count;
     rule->params = lang_alloc(arena, rule->param_count, sizeof *rule->params);
     rule->elements = lang_alloc(arena, rule->element_count, sizeof *rule->elements);
+    rule->portals = (struct rmg_rule_portal *)(void *)lang_copy(
+        arena, scope->portals, rule->portal_count * sizeof *rule->portals);
     rule->equals = (struct rmg_rule_equal *)(void *)lang_copy(
         arena, scope->equals, rule->equal_count * sizeof *rule->equals);
     rule->negatives = (struct rmg_rule_near *)(void *)lang_copy(
@@ -184,10 +187,10 @@ static bool copy_tables(struct lang_scope *scope, struct rmg_rule *rule)
         arena, scope->constants, rule->constant_count * sizeof *rule->constants);
     rule->updates = (struct rmg_rule_update *)(void *)lang_copy(
         arena, scope->updates, rule->update_count * sizeof *rule->updates);
-    if (rule->params == NULL || rule->elements == NULL || rule->equals == NULL ||
-        rule->negatives == NULL || rule->aggregates == NULL || rule->values == NULL ||
-        rule->creates == NULL || rule->fields == NULL || rule->constants == NULL ||
-        rule->updates == NULL) {
+    if (rule->params == NULL || rule->elements == NULL || rule->portals == NULL ||
+        rule->equals == NULL || rule->negatives == NULL || rule->aggregates == NULL ||
+        rule->values == NULL || rule->creates == NULL || rule->fields == NULL ||
+        rule->constants == NULL || rule->updates == NULL) {
         return lang_no_memory(scope->p);
     }
     uint32_t index = 0;
@@ -202,7 +205,8 @@ static bool copy_tables(struct lang_scope *scope, struct rmg_rule *rule)
                                                       .detached = entry->detached,
                                                       .typed = entry->type != NULL,
                                                       .from = entry->from,
-                                                      .to = entry->to};
+                                                      .to = entry->to,
+                                                      .place = entry->place};
         if (entry->type != NULL) {
             rule->elements[i].type = entry->type->pub.id;
         }
@@ -213,7 +217,8 @@ static bool copy_tables(struct lang_scope *scope, struct rmg_rule *rule)
         rule->creates[i] = (struct rmg_rule_create){.is_edge = entry->is_edge,
                                                     .type = entry->type->pub.id,
                                                     .from = entry->from,
-                                                    .to = entry->to};
+                                                    .to = entry->to,
+                                                    .place = entry->place};
     }
     return true;
 }

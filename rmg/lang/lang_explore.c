@@ -129,6 +129,11 @@ bool lang_link_scores(struct lang_parser *p, struct lang_process_node *process)
         good = lang_link_call(p, node->call, &scores[i].run) && good;
         const struct lang_rule_node *rule =
             lang_index_get(&p->index, LANG_INDEX_RULE, name->text, name->size);
+        if (rule != NULL && !rule->broken && rule->pub.rule.portal_count > 0) {
+            good = lang_fail(p, name->at, name->span,
+                             "a future is one of an instance, and `%.60s` goes through a portal",
+                             rule->name.text);
+        }
         if (rule != NULL && node->pub.sum && !rule->broken && !adds(rule)) {
             good = lang_fail(p, name->at, name->span, "`%.60s` adds nothing that could be summed",
                              rule->name.text);

@@ -218,6 +218,7 @@ void lang_print_path(const struct lang_path *path, struct jit_buf *out)
         lang_put(out, inside ? "]" : "");
         lang_put(out, element->reversed ? "-" : "->");
     }
+    lang_print_inside(path, out);
 }
 
 void lang_print_clause_word(const struct lang_clause *clause, struct jit_buf *out)

@@ -99,6 +99,9 @@ bool lang_check_invariant(struct lang_scope *scope)
     const struct lang_rule_node *node = scope->rule;
     const struct lang_expr *where = node->where;
     const struct lang_expr *wrong = where == NULL ? NULL : find_wrong(where, true);
+    if (!lang_refuse_portals(scope, "an invariant")) {
+        return false;
+    }
     if (wrong != NULL) {
         lang_fail(p, wrong->at, wrong->size, "an invariant does not depend on chance");
         return lang_help(p, "it holds or it does not, whatever is drawn");

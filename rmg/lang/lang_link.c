@@ -136,6 +136,12 @@ static bool link_run(struct lang_parser *p, struct lang_process_node *process,
                   rule->name.text);
         return lang_help(p, "write `apply all at most N ticks`");
     }
+    if (process->pub.explore > 0 && rule->pub.rule.portal_count > 0) {
+        lang_fail(p, node->rule.at, node->rule.span,
+                  "a future is one of an instance, and `%.60s` goes through a portal",
+                  rule->name.text);
+        return lang_help(p, "let another process run it: apply all over shard(...)");
+    }
     return link_rule(p, rule, node, run);
 }
 

@@ -55,6 +55,10 @@ static bool check_end(struct near_check *c, struct lang_element *node, bool *mat
         return lang_unknown_element(c->scope, &node->name,
                                     "what is not matched has no name: write (:Type) or ()");
     }
+    if (entry->created) {
+        return lang_fail(p, node->name.at, node->name.span, "`%.60s` is created by this rule",
+                         node->name.text);
+    }
     if (entry->is_edge) {
         return lang_fail(p, node->name.at, node->name.span, "`%.60s` is an edge, not a node",
                          node->name.text);
@@ -73,6 +77,11 @@ static bool check_end(struct near_check *c, struct lang_element *node, bool *mat
     return true;
 }
 
+static uint8_t place_of(const struct lang_scope *scope, uint8_t operand)
+{
+    return scope->elements[operand].place;
+}
+
 /* From which node to which end. */
 static bool check_way(struct near_check *c)
 {
@@ -89,6 +98,11 @@ static bool check_way(struct near_check *c)
         char text[128];
         (void)snprintf(text, sizeof text, "%s without a matched node", c->what);
         return lang_refuse(p, c->expr->at, c->expr->size, text, shape_of(c));
+    }
+    if (matched[0] && matched[1] &&
+        place_of(c->scope, operands[0]) != place_of(c->scope, operands[1])) {
+        lang_fail(p, c->expr->at, c->expr->size, "these nodes lie in different instances");
+        return lang_help(p, "an edge joins nodes of one instance");
     }
     bool from_left = matched[0];
     c->near->element = operands[from_left ? 0 : 1];

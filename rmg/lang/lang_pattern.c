@@ -156,7 +156,7 @@ bool lang_parse_path(struct lang_parser *p, struct lang_path **out)
 bool lang_parse_paths(struct lang_parser *p, struct lang_path **out)
 {
     do {
-        if (!lang_parse_path(p, out)) {
+        if (!lang_parse_path(p, out) || !lang_parse_inside(p, *out)) {
             return false;
         }
         out = &(*out)->next;

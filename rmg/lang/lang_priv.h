@@ -132,7 +132,9 @@ struct lang_element {
 struct lang_path {
     struct lang_element *first;
     struct lang_element *last;
-    uint32_t count; /* elements */
+    uint32_t count;         /* elements */
+    struct lang_name owner; /* `in owner.portal`; text NULL: it was not written */
+    struct lang_name portal;
     struct lang_path *next;
 };
 
@@ -481,6 +483,7 @@ struct lang_scope_entry {
     bool detached;               /* deleted with all its edges */
     struct lang_type_node *type; /* NULL: any */
     uint8_t from, to;            /* operands of an edge */
+    uint8_t place;               /* rmg/rules/rule.h */
     bool is_edge;
     uint32_t at, size;
 };
@@ -500,6 +503,8 @@ struct lang_scope {
     uint32_t element_count;
     struct lang_scope_entry created[JIT_PATTERN_ELEMENTS_MAX];
     uint32_t created_count;
+    struct rmg_rule_portal portals[RMG_RULE_PORTALS_MAX];
+    uint32_t portal_count;
     struct rmg_rule_field fields[RMG_RULE_FIELDS_MAX];
     uint32_t field_count;
     struct rmg_rule_equal equals[RMG_RULE_EQUALS_MAX]; /* ascending */
@@ -524,6 +529,15 @@ enum lang_where { LANG_IN_WHERE, LANG_IN_EFFECT };
 
 /* Fills what the tree leaves open: operands, types, codecs, tables of the scope. */
 bool lang_check_rule(struct lang_scope *scope);
+/* Paths behind portals (lang_portal.c): what stands behind a path, where a path lies, whether an
+ * element that is known lies there, what may not be done behind a portal; `what` has none. */
+bool lang_parse_inside(struct lang_parser *p, struct lang_path *path);
+bool lang_place_path(struct lang_scope *scope, const struct lang_path *path, uint8_t *place);
+bool lang_check_place(struct lang_scope *scope, const struct lang_element *element,
+                      const struct lang_scope_entry *known, uint8_t place);
+bool lang_check_portals(struct lang_scope *scope);
+bool lang_refuse_portals(struct lang_scope *scope, const char *what);
+void lang_print_inside(const struct lang_path *path, struct jit_buf *out);
 /* What an invariant may not say beside that (lang_invariant.c). */
 bool lang_check_invariant(struct lang_scope *scope);
 bool lang_check_expr(struct lang_scope *scope, struct lang_expr *expr, enum lang_where where);

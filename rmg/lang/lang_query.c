@@ -483,7 +483,7 @@ static bool check_item(struct lang_scope *scope, struct item *item, struct lang_
 static bool check(struct query *q, struct lang_scope *scope, struct lang_column *columns)
 {
     struct lang_parser *p = q->p;
-    bool good = lang_check_rule(scope);
+    bool good = lang_check_rule(scope) && lang_refuse_portals(scope, "a query");
     if (good && q->rule->where != NULL && q->rule->where->draws) {
         good = lang_fail(p, q->rule->where->at, q->rule->where->size,
                          "a query does not draw: the same graph gives the same answer");

@@ -150,8 +150,8 @@ static bool parse_head(struct lang_parser *p, struct lang_rule_node *rule)
 /* Words of the language that are not there yet, and words of other ones, where a clause begins. */
 static const char *const later_clauses[][2] = {
     {"apply", "`apply` stands in `process`"},
-    {"portal", NULL},
-    {"descend", NULL},
+    {"portal", "write what lies behind a portal as a path: match (s:Type), (x:Type) in s.portal"},
+    {"descend", "write what lies behind a portal as a path: match (s:Type), (x:Type) in s.portal"},
     {"explore", NULL},
     {"exec", NULL},
     {"retry", NULL},
@@ -202,14 +202,7 @@ static bool parse_target(struct lang_parser *p, struct lang_assign *assign, cons
 
 static bool parse_create(struct lang_parser *p, struct lang_clause *clause)
 {
-    struct lang_path **end = &clause->paths;
-    do {
-        if (!lang_parse_path(p, end)) {
-            return false;
-        }
-        end = &(*end)->next;
-    } while (lang_take(p, LANG_C(',')));
-    return true;
+    return lang_parse_paths(p, &clause->paths);
 }
 
 static bool parse_delete(struct lang_parser *p, struct lang_clause *clause)

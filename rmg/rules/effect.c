@@ -24,6 +24,7 @@ uint8_t rmg_match_first(const struct rmg_match *match, uint8_t element)
     const struct rmg_rule *rule = match->rule;
     for (uint8_t i = 0; i < element && rule->equal_count > 0; i++) {
         if (rule->elements[i].is_edge == rule->elements[element].is_edge &&
+            rule->elements[i].place == rule->elements[element].place &&
             jit_id_equal(&match->ids[i], &match->ids[element])) {
             return i;
         }
@@ -73,6 +74,7 @@ static bool field_covered(const struct rmg_match *match, uint32_t index)
 }
 
 struct extent {
+    uint8_t place;
     const struct jit_id *type;
     bool read;
     bool blind;
@@ -87,15 +89,22 @@ struct footprint {
     uint32_t extent_count;
     struct incidence incidences[INCIDENCES_MAX];
     struct extent extents[2 * JIT_PATTERN_ELEMENTS_MAX + NEARS_MAX];
-    uint64_t changed[RMG_SOUGHT_MAX / 64]; /* of match->sought: fields of some node, a bit each */
+    /* Of match->sought, by place: fields of some node, a bit each. */
+    uint64_t changed[RMG_RULE_PORTALS_MAX + 1][RMG_SOUGHT_MAX / 64];
 };
 
-static bool emit_element(const struct footprint *f, bool is_edge, const struct jit_id *id,
-                         bool write)
+/* The instance of a place. */
+static const struct jit_id *instance_of(const struct rmg_match *match, uint8_t place)
+{
+    return place == 0 ? &match->instance : &match->ids[match->rule->element_count + place - 1];
+}
+
+static bool emit_element(const struct footprint *f, uint8_t place, bool is_edge,
+                         const struct jit_id *id, bool write)
 {
     struct rmg_use use = {.access = write ? RMG_ACCESS_WRITE : RMG_ACCESS_READ, .read = true};
     use.slot.kind = is_edge ? RMG_SLOT_EDGE : RMG_SLOT_NODE;
-    use.slot.instance = f->match->instance;
+    use.slot.instance = *instance_of(f->match, place);
     use.slot.id = *id;
     return f->emit(f->user, &use);
 }
@@ -105,7 +114,7 @@ static bool emit_attachment(const struct footprint *f, uint8_t operand, const ch
                             uint32_t name_size, struct rmg_use *use)
 {
     use->slot.kind = rmg_operand_is_edge(f->match->rule, operand) ? RMG_SLOT_BETA : RMG_SLOT_ALPHA;
-    use->slot.instance = f->match->instance;
+    use->slot.instance = *instance_of(f->match, rmg_rule_place(f->match->rule, operand));
     use->slot.id = *rmg_effect_id(f->match, f->effect, operand);
     use->slot.name = name;
     use->slot.name_size = name_size;
@@ -135,29 +144,30 @@ static void add_incidence(struct footprint *f, uint8_t operand, enum rmg_directi
     at->blind = at->blind || !read;
 }
 
-static void add_extent(struct footprint *f, const struct jit_id *type, bool read)
+static void add_extent(struct footprint *f, uint8_t place, const struct jit_id *type, bool read)
 {
     struct extent *at = NULL;
     for (uint32_t i = 0; i < f->extent_count && at == NULL; i++) {
-        at = jit_id_equal(f->extents[i].type, type) ? &f->extents[i] : NULL;
+        struct extent *known = &f->extents[i];
+        at = known->place == place && jit_id_equal(known->type, type) ? known : NULL;
     }
     if (at == NULL) {
         assert(f->extent_count < sizeof f->extents / sizeof f->extents[0]);
         at = &f->extents[f->extent_count++];
-        *at = (struct extent){.type = type};
+        *at = (struct extent){.place = place, .type = type};
     }
     at->read = at->read || read;
     at->blind = at->blind || !read;
 }
 
 /* A field of a node of this type is set, joined or cleared. */
-static void note_changed(struct footprint *f, const struct jit_id *type, const char *name,
-                         uint32_t name_size)
+static void note_changed(struct footprint *f, uint8_t place, const struct jit_id *type,
+                         const char *name, uint32_t name_size)
 {
     const struct rmg_sought_list *sought = f->match->sought;
     uint32_t at = sought == NULL ? 0 : rmg_sought_find(sought, type, name, name_size);
     if (sought != NULL && at < sought->count) {
-        f->changed[at / 64] |= (uint64_t)1 << at % 64;
+        f->changed[place][at / 64] |= (uint64_t)1 << at % 64;
     }
 }
 
@@ -168,7 +178,7 @@ static void add_edge(struct footprint *f, uint8_t from, uint8_t to, const struct
     add_incidence(f, from, RMG_DIR_OUT, &any_type, false);
     add_incidence(f, to, RMG_DIR_IN, type, false);
     add_incidence(f, to, RMG_DIR_IN, &any_type, false);
-    add_extent(f, type, false);
+    add_extent(f, rmg_rule_place(f->match->rule, from), type, false);
 }
 
 static bool footprint_elements(struct footprint *f)
@@ -180,7 +190,8 @@ static bool footprint_elements(struct footprint *f)
         if (rmg_match_first(f->match, (uint8_t)i) != i) {
             continue; /* neither is deleted */
         }
-        if (!emit_element(f, element->is_edge, &f->match->ids[i], element->deleted || crowded)) {
+        if (!emit_element(f, element->place, element->is_edge, &f->match->ids[i],
+                          element->deleted || crowded)) {
             return false;
         }
         if (element->deleted && element->is_edge) {
@@ -188,18 +199,18 @@ static bool footprint_elements(struct footprint *f)
         } else if (element->deleted) {
             add_incidence(f, (uint8_t)i, RMG_DIR_OUT, &any_type, true);
             add_incidence(f, (uint8_t)i, RMG_DIR_IN, &any_type, true);
-            add_extent(f, &f->effect->types[i], false);
+            add_extent(f, element->place, &f->effect->types[i], false);
         }
     }
     for (uint32_t i = 0; i < rule->create_count; i++) {
         const struct rmg_rule_create *create = &rule->creates[i];
-        if (!emit_element(f, create->is_edge, &f->effect->created[i], true)) {
+        if (!emit_element(f, create->place, create->is_edge, &f->effect->created[i], true)) {
             return false;
         }
         if (create->is_edge) {
             add_edge(f, create->from, create->to, &create->type);
         } else {
-            add_extent(f, &create->type, false);
+            add_extent(f, create->place, &create->type, false);
         }
     }
     return true;
@@ -209,7 +220,7 @@ static bool footprint_elements(struct footprint *f)
 static bool footprint_detached(const struct footprint *f)
 {
     for (uint32_t i = 0; i < f->effect->detached_count; i++) {
-        if (!emit_element(f, true, &rmg_effect_detached(f->effect, i)->id, true)) {
+        if (!emit_element(f, 0, true, &rmg_effect_detached(f->effect, i)->id, true)) {
             return false;
         }
     }
@@ -239,13 +250,13 @@ static bool footprint_seen(const struct footprint *f, const struct rmg_seen *see
     struct rmg_use use = {.access = RMG_ACCESS_READ, .read = true};
     uint8_t size = 0;
     if (seen->kind == RMG_SLOT_NODE) {
-        return emit_element(f, false, &seen->id, false);
+        return emit_element(f, seen->place, false, &seen->id, false);
     }
-    if (seen->kind == RMG_SLOT_BETA && is_detached(f->effect, &seen->id)) {
+    if (seen->kind == RMG_SLOT_BETA && seen->place == 0 && is_detached(f->effect, &seen->id)) {
         return true; /* it goes, with all its fields */
     }
     use.slot.kind = (enum rmg_slot_kind)seen->kind;
-    use.slot.instance = f->match->instance;
+    use.slot.instance = *instance_of(f->match, seen->place);
     use.slot.id = seen->id;
     use.slot.name = rmg_rule_name(f->match->rule, seen->name, &size);
     use.slot.name_size = size;
@@ -259,7 +270,7 @@ static bool footprint_nears(struct footprint *f)
         const struct rmg_rule_near *near = rmg_rule_near_at(rule, i);
         if (near->alone) {
             if (near->value_count == 0) { /* else footprint_values */
-                add_extent(f, &near->other_type, true);
+                add_extent(f, 0, &near->other_type, true);
             }
         } else {
             add_incidence(f, near->element, near->direction,
@@ -276,12 +287,14 @@ static bool footprint_nears(struct footprint *f)
 }
 
 static struct jit_id clear_owner(const struct rmg_match *match, const struct rmg_effect *effect,
-                                 const struct rmg_clear *clear, bool *is_edge)
+                                 const struct rmg_clear *clear, bool *is_edge, uint8_t *place)
 {
-    if (clear->element >= match->id_count) {
+    *place = 0;
+    if (clear->element >= match->rule->element_count) {
         *is_edge = true;
-        return rmg_effect_detached(effect, clear->element - match->id_count)->id;
+        return rmg_effect_detached(effect, clear->element - match->rule->element_count)->id;
     }
+    *place = match->rule->elements[clear->element].place;
     *is_edge = match->rule->elements[clear->element].is_edge;
     return match->ids[clear->element];
 }
@@ -304,6 +317,21 @@ static int64_t delta_of(const struct rmg_effect *effect, const struct rmg_rule_u
     return 0;
 }
 
+/* The slots of portals: all different, as what they lead to is. No update has one of them, nor a
+ * field that comes out: there is no atom in it. */
+static bool footprint_portals(const struct footprint *f)
+{
+    const struct rmg_rule *rule = f->match->rule;
+    for (uint32_t i = 0; i < rule->portal_count; i++) {
+        const struct rmg_rule_portal *portal = &rule->portals[i];
+        struct rmg_use use = {.access = RMG_ACCESS_READ, .read = true};
+        if (!emit_attachment(f, portal->owner, portal->name, portal->name_size, &use)) {
+            return false;
+        }
+    }
+    return true;
+}
+
 static bool footprint_attachments(struct footprint *f)
 {
     const struct rmg_rule *rule = f->match->rule;
@@ -318,14 +346,15 @@ static bool footprint_attachments(struct footprint *f)
     for (uint32_t i = 0; i < f->effect->clear_count; i++) {
         struct rmg_clear clear = rmg_effect_clear(f->effect, i);
         bool is_edge = false;
+        uint8_t place = 0;
         struct rmg_use use = {.access = RMG_ACCESS_WRITE, .read = true};
-        use.slot.id = clear_owner(f->match, f->effect, &clear, &is_edge);
+        use.slot.id = clear_owner(f->match, f->effect, &clear, &is_edge, &place);
         use.slot.kind = is_edge ? RMG_SLOT_BETA : RMG_SLOT_ALPHA;
-        use.slot.instance = f->match->instance;
+        use.slot.instance = *instance_of(f->match, place);
         use.slot.name = clear.name;
         use.slot.name_size = clear.name_size;
         if (!is_edge) {
-            note_changed(f, &f->effect->types[clear.element], clear.name, clear.name_size);
+            note_changed(f, place, &f->effect->types[clear.element], clear.name, clear.name_size);
         }
         if (!f->emit(f->user, &use)) {
             return false;
@@ -342,7 +371,7 @@ static bool footprint_attachments(struct footprint *f)
             use.delta = delta_of(f->effect, update, i);
         }
         if (!rmg_operand_is_edge(rule, update->target)) {
-            note_changed(f,
+            note_changed(f, rmg_rule_place(rule, update->target),
                          created ? &rule->creates[update->target & (RMG_RULE_CREATED - 1u)].type
                                  : &f->effect->types[update->target],
                          update->name, update->name_size);
@@ -354,14 +383,14 @@ static bool footprint_attachments(struct footprint *f)
     return true;
 }
 
-static bool emit_values(const struct footprint *f, const struct jit_id *type, const char *name,
-                        uint32_t name_size, bool read, bool blind)
+static bool emit_values(const struct footprint *f, uint8_t place, const struct jit_id *type,
+                        const char *name, uint32_t name_size, bool read, bool blind)
 {
     struct rmg_use use = {.read = read};
     use.access = !blind ? RMG_ACCESS_READ : read ? RMG_ACCESS_WRITE : RMG_ACCESS_BLIND;
     use.join = use.access == RMG_ACCESS_BLIND ? RMG_JOIN_MEMBERS : RMG_JOIN_NONE;
     use.slot.kind = RMG_SLOT_VALUES;
-    use.slot.instance = f->match->instance;
+    use.slot.instance = *instance_of(f->match, place);
     use.slot.id = *type;
     use.slot.name = name;
     use.slot.name_size = name_size;
@@ -387,6 +416,23 @@ static bool sought_before(const struct rmg_rule *rule, uint32_t near_index, uint
     return false;
 }
 
+/* Those that others ask for, of one place. */
+static bool footprint_changed(const struct footprint *f, uint8_t place)
+{
+    const struct rmg_sought_list *sought = f->match->sought;
+    const uint64_t *changed = f->changed[place];
+    for (uint32_t at = 0; sought != NULL && at < sought->count; at++) {
+        if (changed[at / 64] == 0) {
+            at |= 63u;
+        } else if ((changed[at / 64] >> at % 64 & 1) != 0 &&
+                   !emit_values(f, place, &sought->at[at].type, sought->at[at].name,
+                                sought->at[at].name_size, false, true)) {
+            return false;
+        }
+    }
+    return true;
+}
+
 /* Extents of fields: those that the rule asks for, and those that others do. */
 static bool footprint_values(struct footprint *f)
 {
@@ -401,24 +447,20 @@ static bool footprint_values(struct footprint *f)
                                          : rmg_sought_find(sought, &near->other_type, value->name,
                                                            value->name_size);
             bool listed = sought != NULL && at < sought->count;
-            bool blind = listed && (f->changed[at / 64] >> at % 64 & 1) != 0;
+            bool blind = listed && (f->changed[0][at / 64] >> at % 64 & 1) != 0;
             if (sought_before(rule, i, k)) {
                 continue;
             }
             if (listed) {
-                f->changed[at / 64] &= ~((uint64_t)1 << at % 64);
+                f->changed[0][at / 64] &= ~((uint64_t)1 << at % 64);
             }
-            if (!emit_values(f, &near->other_type, value->name, value->name_size, true, blind)) {
+            if (!emit_values(f, 0, &near->other_type, value->name, value->name_size, true, blind)) {
                 return false;
             }
         }
     }
-    for (uint32_t at = 0; sought != NULL && at < sought->count; at++) {
-        if (f->changed[at / 64] == 0) {
-            at |= 63u;
-        } else if ((f->changed[at / 64] >> at % 64 & 1) != 0 &&
-                   !emit_values(f, &sought->at[at].type, sought->at[at].name,
-                                sought->at[at].name_size, false, true)) {
+    for (uint32_t place = 0; place <= rule->portal_count; place++) {
+        if (!footprint_changed(f, (uint8_t)place)) {
             return false;
         }
     }
@@ -437,7 +479,9 @@ static bool footprint_ends(struct footprint *f)
         use.read = false;
         for (uint32_t k = 0; k < f->incidence_count; k++) {
             const struct incidence *known = &f->incidences[k];
-            if (known->direction == end->direction && jit_id_equal(known->type, &end->type) &&
+            if (known->direction == end->direction &&
+                rmg_rule_place(f->match->rule, known->operand) == 0 &&
+                jit_id_equal(known->type, &end->type) &&
                 jit_id_equal(rmg_effect_id(f->match, f->effect, known->operand), &end->node)) {
                 use.read = known->read;
                 f->incidences[k] = f->incidences[--f->incidence_count];
@@ -456,13 +500,14 @@ static bool footprint_ends(struct footprint *f)
     return true;
 }
 
-static bool emit_extent(const struct footprint *f, const struct jit_id *type, bool read, bool blind)
+static bool emit_extent(const struct footprint *f, uint8_t place, const struct jit_id *type,
+                        bool read, bool blind)
 {
     struct rmg_use use = {.read = read};
     use.access = !blind ? RMG_ACCESS_READ : read ? RMG_ACCESS_WRITE : RMG_ACCESS_BLIND;
     use.join = use.access == RMG_ACCESS_BLIND ? RMG_JOIN_MEMBERS : RMG_JOIN_NONE;
     use.slot.kind = RMG_SLOT_EXTENT;
-    use.slot.instance = f->match->instance;
+    use.slot.instance = *instance_of(f->match, place);
     use.slot.id = *type;
     return f->emit(f->user, &use);
 }
@@ -471,13 +516,14 @@ static bool emit_extent(const struct footprint *f, const struct jit_id *type, bo
 static bool footprint_members(struct footprint *f)
 {
     struct rmg_use use = {.join = RMG_JOIN_NONE};
-    use.slot.instance = f->match->instance;
     use.slot.kind = RMG_SLOT_INCIDENCE;
     if (!footprint_ends(f)) {
         return false;
     }
     for (uint32_t i = 0; i < f->incidence_count; i++) {
         const struct incidence *incidence = &f->incidences[i];
+        use.slot.instance =
+            *instance_of(f->match, rmg_rule_place(f->match->rule, incidence->operand));
         use.slot.direction = (enum rmg_direction)incidence->direction;
         use.slot.id = *rmg_effect_id(f->match, f->effect, incidence->operand);
         use.slot.type = *incidence->type;
@@ -494,16 +540,16 @@ static bool footprint_members(struct footprint *f)
         const struct jit_id *type = rmg_effect_extent(f->effect, i);
         bool known = false;
         for (uint32_t k = 0; k < f->extent_count && !known; k++) {
-            known = jit_id_equal(f->extents[k].type, type);
+            known = f->extents[k].place == 0 && jit_id_equal(f->extents[k].type, type);
             f->extents[k].blind = f->extents[k].blind || known;
         }
-        if (!known && !emit_extent(f, type, false, true)) {
+        if (!known && !emit_extent(f, 0, type, false, true)) {
             return false;
         }
     }
     for (uint32_t i = 0; i < f->extent_count; i++) {
         const struct extent *extent = &f->extents[i];
-        if (!emit_extent(f, extent->type, extent->read, extent->blind)) {
+        if (!emit_extent(f, extent->place, extent->type, extent->read, extent->blind)) {
             return false;
         }
     }
@@ -520,9 +566,11 @@ bool rmg_match_footprint(const struct rmg_match *match, const struct rmg_effect 
     f.user = user;
     f.incidence_count = 0;
     f.extent_count = 0;
-    memset(f.changed, 0, match->sought == NULL ? 0 : sizeof f.changed);
+    memset(f.changed, 0,
+           match->sought == NULL ? 0 : (match->rule->portal_count + 1) * sizeof f.changed[0]);
     return footprint_elements(&f) && footprint_detached(&f) && footprint_nears(&f) &&
-           footprint_attachments(&f) && footprint_members(&f) && footprint_values(&f);
+           footprint_portals(&f) && footprint_attachments(&f) && footprint_members(&f) &&
+           footprint_values(&f);
 }
 
 /* --- execution --- */
@@ -540,7 +588,7 @@ static bool execute_creates(const struct execute *x)
         const struct rmg_rule_create *create = &x->match->rule->creates[i];
         struct rmg_emit out = {
             .op = {.kind = create->is_edge ? RMG_OP_UPSERT_EDGE : RMG_OP_UPSERT_NODE,
-                   .instance = x->match->instance,
+                   .instance = *instance_of(x->match, create->place),
                    .id = x->effect->created[i],
                    .type = create->type}};
         if (create->is_edge) {
@@ -558,6 +606,9 @@ static bool execute_creates(const struct execute *x)
 static bool execute_deletion(const struct execute *x, uint32_t element, bool is_edge,
                              struct jit_id id, uint32_t *next)
 {
+    const struct rmg_rule *rule = x->match->rule;
+    const struct jit_id *instance =
+        instance_of(x->match, element < rule->element_count ? rule->elements[element].place : 0);
     for (; *next < x->effect->clear_count; ++*next) {
         struct rmg_clear clear = rmg_effect_clear(x->effect, *next);
         if (clear.element != element) {
@@ -566,7 +617,7 @@ static bool execute_deletion(const struct execute *x, uint32_t element, bool is_
         struct rmg_emit out = {
             .op = {.kind = RMG_OP_CLEAR_ATTACHMENT,
                    .plane = is_edge ? RMG_PLANE_BETA : RMG_PLANE_ALPHA,
-                   .instance = x->match->instance,
+                   .instance = *instance,
                    .id = id,
                    .attachment = {.name = clear.name, .name_size = clear.name_size}}};
         if (!x->emit(x->user, &out)) {
@@ -574,7 +625,7 @@ static bool execute_deletion(const struct execute *x, uint32_t element, bool is_
         }
     }
     struct rmg_emit out = {.op = {.kind = is_edge ? RMG_OP_DELETE_EDGE : RMG_OP_DELETE_NODE,
-                                  .instance = x->match->instance,
+                                  .instance = *instance,
                                   .id = id}};
     return x->emit(x->user, &out);
 }
@@ -607,7 +658,8 @@ static bool execute_updates(const struct execute *x)
             .op = {.kind = RMG_OP_SET_ATTACHMENT,
                    .plane = rmg_operand_is_edge(x->match->rule, update->target) ? RMG_PLANE_BETA
                                                                                 : RMG_PLANE_ALPHA,
-                   .instance = x->match->instance,
+                   .instance =
+                       *instance_of(x->match, rmg_rule_place(x->match->rule, update->target)),
                    .id = *rmg_effect_id(x->match, x->effect, update->target),
                    .attachment = {.name = update->name,
                                   .name_size = update->name_size,

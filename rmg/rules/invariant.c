@@ -9,6 +9,7 @@
 /* Every element can be reached from the first one. */
 static bool hangs_together(const struct rmg_rule *rule)
 {
+    assert(rule->element_count > 0); /* rmg_rule_check */
     uint32_t reached = 1;
     for (uint32_t round = 0; round < rule->element_count; round++) {
         for (uint32_t i = 0; i < rule->element_count; i++) {
@@ -27,6 +28,9 @@ const char *rmg_invariant_wrong(const struct rmg_rule *program)
     if (program->param_count > 0 || program->priority != 0 || program->retry != 0 ||
         program->delay != 0) {
         return "an invariant has no parameters, no priority, no conflicts and no delay";
+    }
+    if (program->portal_count > 0) {
+        return "an invariant is about one instance";
     }
     if (program->create_count > 0 || program->update_count > 0) {
         return "an invariant changes nothing";

@@ -21,9 +21,10 @@ struct verify {
 static enum rmg_result verify_injective(const struct rmg_match *match)
 {
     const struct rmg_rule_element *elements = match->rule->elements;
-    for (uint32_t i = 1; i < match->id_count; i++) {
+    for (uint32_t i = 1; i < match->rule->element_count; i++) {
         for (uint32_t k = 0; k < i; k++) {
             if (elements[i].is_edge == elements[k].is_edge &&
+                elements[i].place == elements[k].place &&
                 jit_id_equal(&match->ids[i], &match->ids[k]) &&
                 !rmg_rule_may_equal(match->rule, i, k)) {
                 return RMG_NO_MATCH;
@@ -36,6 +37,7 @@ static enum rmg_result verify_injective(const struct rmg_match *match)
 static enum rmg_result verify_element(struct verify *v, uint32_t index)
 {
     const struct rmg_rule_element *element = &v->match->rule->elements[index];
+    const struct rmg_graph *graph = rmg_probe_graph(&v->probe, element->place);
     const struct jit_id *ids = v->match->ids;
     struct jit_id *type = &v->effect->types[index];
     enum rmg_result result = rmg_probe_look(&v->probe);
@@ -44,7 +46,7 @@ static enum rmg_result verify_element(struct verify *v, uint32_t index)
     }
     if (element->is_edge) {
         struct rmg_edge *edge = &v->effect->edges[index];
-        result = rmg_probe_found(&v->probe, rmg_edge_get(v->probe.graph, &ids[index], edge));
+        result = rmg_probe_found(&v->probe, rmg_edge_get(graph, &ids[index], edge));
         if (result != RMG_APPLIED) {
             return result;
         }
@@ -54,12 +56,45 @@ static enum rmg_result verify_element(struct verify *v, uint32_t index)
         }
         *type = edge->type;
     } else {
-        result = rmg_probe_found(&v->probe, rmg_node_type(v->probe.graph, &ids[index], type));
+        result = rmg_probe_found(&v->probe, rmg_node_type(graph, &ids[index], type));
         if (result != RMG_APPLIED) {
             return result;
         }
     }
     return !element->typed || jit_id_equal(type, &element->type) ? RMG_APPLIED : RMG_NO_MATCH;
+}
+
+/* Each portal leads to the instance that the match names for it, each to another one. */
+static enum rmg_result verify_portal(struct verify *v, uint32_t portal)
+{
+    const struct jit_id *ids = &v->match->ids[v->match->rule->element_count];
+    struct jit_id instance;
+    enum rmg_result result = rmg_probe_enter(&v->probe, portal, &instance);
+    if (result != RMG_APPLIED) {
+        return result;
+    }
+    for (uint32_t i = 0; i < portal; i++) {
+        if (jit_id_equal(&ids[i], &instance)) {
+            return RMG_NO_MATCH;
+        }
+    }
+    return jit_id_equal(&ids[portal], &instance) ? RMG_APPLIED : RMG_NO_MATCH;
+}
+
+/* Place by place: a portal is entered when what it hangs on is known. */
+static enum rmg_result verify_elements(struct verify *v)
+{
+    const struct rmg_rule *rule = v->match->rule;
+    enum rmg_result result = verify_injective(v->match);
+    for (uint32_t place = 0; place <= rule->portal_count && result == RMG_APPLIED; place++) {
+        result = place == 0 ? RMG_APPLIED : verify_portal(v, place - 1);
+        for (uint32_t i = 0; i < rule->element_count && result == RMG_APPLIED; i++) {
+            if (rule->elements[i].place == place) {
+                result = verify_element(v, i);
+            }
+        }
+    }
+    return result;
 }
 
 /* All of them, before any is asked for: what they saw lies with what conditions saw. */
@@ -95,13 +130,16 @@ static enum rmg_result verify_conditions(struct verify *v)
 static enum rmg_result verify_clears(struct verify *v, enum rmg_plane plane, struct jit_id owner,
                                      uint32_t element)
 {
+    const struct rmg_rule *rule = v->match->rule;
+    const struct rmg_graph *graph = rmg_probe_graph(
+        &v->probe, element < rule->element_count ? rule->elements[element].place : 0);
     for (uint32_t i = 0; i <= JIT_ATTACHMENTS_MAX; i++) {
         struct rmg_attachment attachment;
         enum rmg_result result = rmg_probe_look(&v->probe);
         if (result != RMG_APPLIED) {
             return result;
         }
-        enum jit_err err = rmg_attachment_at(v->probe.graph, plane, &owner, i, &attachment);
+        enum jit_err err = rmg_attachment_at(graph, plane, &owner, i, &attachment);
         if (err == JIT_ENOENT) {
             return RMG_APPLIED;
         }
@@ -121,14 +159,23 @@ static enum rmg_result verify_clears(struct verify *v, enum rmg_plane plane, str
     return RMG_INVALID;
 }
 
+/* Of the instance that a place lies in; NULL: it is not known. */
+static const struct jit_id *root_node_of(const struct verify *v, uint8_t place)
+{
+    const struct jit_id *root =
+        place == 0 ? v->match->root_node : &v->probe.inside[place - 1].root_node;
+    return root == NULL || jit_id_is_zero(root) ? NULL : root;
+}
+
 static enum rmg_result verify_deletions(struct verify *v)
 {
     const struct rmg_match *match = v->match;
     const struct rmg_rule_element *elements = match->rule->elements;
     enum rmg_result result = rmg_probe_dangling(&v->probe);
-    for (uint32_t i = 0; i < match->id_count && result == RMG_APPLIED; i++) {
-        if (elements[i].deleted && !elements[i].is_edge && match->root_node != NULL &&
-            jit_id_equal(match->root_node, &match->ids[i])) {
+    for (uint32_t i = 0; i < match->rule->element_count && result == RMG_APPLIED; i++) {
+        const struct jit_id *root = root_node_of(v, elements[i].place);
+        if (elements[i].deleted && !elements[i].is_edge && root != NULL &&
+            jit_id_equal(root, &match->ids[i])) {
             result = RMG_DANGLING;
         }
     }
@@ -137,7 +184,7 @@ static enum rmg_result verify_deletions(struct verify *v)
     }
     v->effect->clear_at = (uint32_t)v->effect->values->size;
     v->effect->clear_count = 0;
-    for (uint32_t i = 0; i < match->id_count && result == RMG_APPLIED; i++) {
+    for (uint32_t i = 0; i < match->rule->element_count && result == RMG_APPLIED; i++) {
         if (elements[i].deleted) {
             result = verify_clears(v, elements[i].is_edge ? RMG_PLANE_BETA : RMG_PLANE_ALPHA,
                                    match->ids[i], i);
@@ -147,7 +194,7 @@ static enum rmg_result verify_deletions(struct verify *v)
          result == RMG_APPLIED && v->effect->values->err == JIT_OK && i < v->effect->detached_count;
          i++) {
         result = verify_clears(v, RMG_PLANE_BETA, rmg_effect_detached(v->effect, i)->id,
-                               match->id_count + i);
+                               match->rule->element_count + i);
     }
     return result;
 }
@@ -165,9 +212,10 @@ static enum rmg_result look_at_target(struct verify *v, const struct rmg_rule_up
     if (result != RMG_APPLIED) {
         return result;
     }
-    result = rmg_probe_found(
-        &v->probe, rmg_attachment_get(v->probe.graph, plane, &v->match->ids[update->target],
-                                      update->name, update->name_size, &value));
+    result =
+        rmg_probe_found(&v->probe, rmg_attachment_get(rmg_probe_graph_of(&v->probe, update->target),
+                                                      plane, &v->match->ids[update->target],
+                                                      update->name, update->name_size, &value));
     *exists = result == RMG_APPLIED;
     if (v->probe.err != JIT_OK) {
         return RMG_INVALID;
@@ -268,8 +316,8 @@ static enum rmg_result has_more(struct verify *v, uint32_t element, uint32_t cou
         return result;
     }
     result =
-        rmg_probe_found(&v->probe, rmg_attachment_at(v->probe.graph, plane, &v->match->ids[element],
-                                                     count, &attachment));
+        rmg_probe_found(&v->probe, rmg_attachment_at(rmg_probe_graph_of(&v->probe, element), plane,
+                                                     &v->match->ids[element], count, &attachment));
     *more = result == RMG_APPLIED;
     return v->probe.err == JIT_OK ? RMG_APPLIED : RMG_INVALID;
 }
@@ -277,7 +325,7 @@ static enum rmg_result has_more(struct verify *v, uint32_t element, uint32_t cou
 static enum rmg_result verify_gains(struct verify *v)
 {
     v->effect->crowded = 0;
-    for (uint32_t i = 0; i < v->match->id_count; i++) {
+    for (uint32_t i = 0; i < v->match->rule->element_count; i++) {
         bool more = false;
         if (v->gained[i] == 0) {
             continue;
@@ -303,6 +351,8 @@ static enum rmg_result verify_creates(struct verify *v)
 {
     for (uint32_t i = 0; i < v->match->rule->create_count; i++) {
         struct jit_id *id = &v->effect->created[i];
+        const struct rmg_graph *graph =
+            rmg_probe_graph(&v->probe, v->match->rule->creates[i].place);
         struct rmg_edge edge;
         struct jit_id type;
         rmg_created_id(v->draw, &v->match->request_key, i, id);
@@ -311,8 +361,8 @@ static enum rmg_result verify_creates(struct verify *v)
             return result;
         }
         result = rmg_probe_found(&v->probe, v->match->rule->creates[i].is_edge
-                                                ? rmg_edge_get(v->probe.graph, id, &edge)
-                                                : rmg_node_type(v->probe.graph, id, &type));
+                                                ? rmg_edge_get(graph, id, &edge)
+                                                : rmg_node_type(graph, id, &type));
         if (result == RMG_APPLIED) {
             return RMG_EXISTS;
         }
@@ -326,10 +376,7 @@ static enum rmg_result verify_creates(struct verify *v)
 static enum rmg_result verify_all(struct verify *v)
 {
     const struct rmg_rule *rule = v->match->rule;
-    enum rmg_result result = verify_injective(v->match);
-    for (uint32_t i = 0; i < rule->element_count && result == RMG_APPLIED; i++) {
-        result = verify_element(v, i);
-    }
+    enum rmg_result result = verify_elements(v);
     if (result == RMG_APPLIED) {
         result = verify_aggregates(v);
     }
@@ -365,13 +412,13 @@ enum rmg_result rmg_match_verify(const struct rmg_graph *graph, const struct rmg
     assert(values->err == JIT_OK);
     *slots = 0;
     *err = JIT_OK;
-    if (match->id_count != match->rule->element_count) {
+    if (match->id_count != rmg_rule_id_count(match->rule)) {
         return RMG_INVALID;
     }
     v.match = match;
     v.draw = draw;
     v.effect = effect;
-    memset(v.gained, 0, match->id_count * sizeof v.gained[0]);
+    memset(v.gained, 0, match->rule->element_count * sizeof v.gained[0]);
     rmg_probe_init(&v.probe, graph, match->rule, match->ids, budget);
     v.probe.env.draw = draw;
     v.probe.env.key = &match->key;

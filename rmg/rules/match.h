@@ -20,7 +20,8 @@ struct rmg_draw {
 struct rmg_match {
     const struct rmg_rule *rule;
     struct jit_id instance;
-    const struct jit_id *ids; /* of all elements, in order */
+    const struct jit_id
+        *ids; /* rmg_rule_id_count: of all elements, then of the portals' instances */
     uint32_t id_count;
     const uint8_t *params; /* as rmg_params_check */
     uint32_t params_size;

@@ -58,7 +58,7 @@ static enum rmg_result list_edges(struct rmg_probe *probe, const struct jit_id *
             return RMG_INVALID;
         }
         result = rmg_probe_look(probe);
-        if (result == RMG_APPLIED && !rmg_probe_matched(probe, &edge.id, true)) {
+        if (result == RMG_APPLIED && !rmg_probe_matched(probe, 0, &edge.id, true)) {
             jit_buf_put(values, &edge, sizeof edge);
             result = ++*count > 2 * DETACHED_MAX ? RMG_OVER_BUDGET : RMG_APPLIED;
         }

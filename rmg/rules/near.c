@@ -11,7 +11,9 @@ struct near_look {
     const struct rmg_rule_near *near;
     struct jit_buf *seen; /* may be NULL */
     uint64_t found;
-    bool stop; /* one is enough */
+    uint8_t place;
+    const struct rmg_graph *graph; /* of the place */
+    bool stop;                     /* one is enough */
     bool is_nan;
     __int128 sum;        /* i64: at most as many as there are slots in a budget, or edges */
     double total;        /* f64, f32 */
@@ -23,7 +25,8 @@ static void note_seen(const struct near_look *look, enum rmg_slot_kind kind,
                       const struct jit_id *id, uint16_t name)
 {
     if (look->seen != NULL) {
-        struct rmg_seen seen = {.id = *id, .kind = (uint8_t)kind, .name = name};
+        struct rmg_seen seen = {
+            .id = *id, .kind = (uint8_t)kind, .place = look->place, .name = name};
         jit_buf_put(look->seen, &seen, sizeof seen);
     }
 }
@@ -62,10 +65,9 @@ static enum rmg_result field_of(struct near_look *look, bool of_edge, const stru
     if (result != RMG_APPLIED) {
         return result;
     }
-    result =
-        rmg_probe_found(look->probe, rmg_attachment_get(look->probe->graph,
-                                                        of_edge ? RMG_PLANE_BETA : RMG_PLANE_ALPHA,
-                                                        owner, name, name_size, &value));
+    result = rmg_probe_found(
+        look->probe, rmg_attachment_get(look->graph, of_edge ? RMG_PLANE_BETA : RMG_PLANE_ALPHA,
+                                        owner, name, name_size, &value));
     if (look->probe->err != JIT_OK) {
         return RMG_INVALID;
     }
@@ -103,9 +105,9 @@ static enum rmg_result edge_fits(struct near_look *look, const struct rmg_edge *
     const struct rmg_rule_near *near = look->near;
     struct rmg_probe *probe = look->probe;
     *fits = false;
-    if (rmg_probe_matched(probe, &edge->id, true) ||
+    if (rmg_probe_matched(probe, look->place, &edge->id, true) ||
         (near->other_matched ? !jit_id_equal(other, &probe->ids[near->other])
-                             : rmg_probe_matched(probe, other, false))) {
+                             : rmg_probe_matched(probe, look->place, other, false))) {
         return RMG_APPLIED;
     }
     if (near->other_typed) {
@@ -114,7 +116,7 @@ static enum rmg_result edge_fits(struct near_look *look, const struct rmg_edge *
         if (result != RMG_APPLIED) {
             return result;
         }
-        enum jit_err err = rmg_node_type(probe->graph, other, &type);
+        enum jit_err err = rmg_node_type(look->graph, other, &type);
         if (err != JIT_OK) {
             /* An edge without its end: the store is damaged. */
             probe->err = err == JIT_ENOENT ? JIT_ECORRUPT : err;
@@ -178,10 +180,10 @@ static enum rmg_result walk_edges(struct near_look *look)
     struct rmg_edge edge;
     enum rmg_result result = rmg_probe_look(probe);
     if (near->other_matched && near->edge_typed) {
-        rmg_iter_edges_between(probe->graph, node, near->direction, &near->edge_type,
+        rmg_iter_edges_between(look->graph, node, near->direction, &near->edge_type,
                                &probe->ids[near->other], &iter);
     } else {
-        rmg_iter_edges_of(probe->graph, node, near->direction,
+        rmg_iter_edges_of(look->graph, node, near->direction,
                           near->edge_typed ? &near->edge_type : NULL, &iter);
     }
     while (result == RMG_APPLIED) {
@@ -209,15 +211,17 @@ static enum rmg_result walk_edges(struct near_look *look)
     return result;
 }
 
-/* Is this element a node, and the first of those that are the same? */
-static bool is_first_node(const struct rmg_probe *probe, uint32_t index)
+/* Is this element a node of this place, and the first of those that are the same? */
+static bool is_first_node(const struct rmg_probe *probe, uint8_t place, uint32_t index)
 {
+    const struct rmg_rule_element *elements = probe->rule->elements;
     for (uint32_t i = 0; i < index; i++) {
-        if (!probe->rule->elements[i].is_edge && jit_id_equal(&probe->ids[i], &probe->ids[index])) {
+        if (!elements[i].is_edge && elements[i].place == place &&
+            jit_id_equal(&probe->ids[i], &probe->ids[index])) {
             return false;
         }
     }
-    return !probe->rule->elements[index].is_edge;
+    return !elements[index].is_edge && elements[index].place == place;
 }
 
 /* All edges of one type, whatever is at their end: two numbers of the index are enough, less those
@@ -229,20 +233,19 @@ static enum rmg_result count_edges(struct near_look *look)
     const struct jit_id *node = &probe->ids[near->element];
     enum rmg_result result = rmg_probe_look(probe);
     if (result == RMG_APPLIED) {
-        probe->err =
-            rmg_degree(probe->graph, node, near->direction, &near->edge_type, &look->found);
+        probe->err = rmg_degree(look->graph, node, near->direction, &near->edge_type, &look->found);
     }
     for (uint32_t i = 0; i < probe->rule->element_count; i++) {
         uint64_t matched = 0;
         if (result != RMG_APPLIED || probe->err != JIT_OK) {
             break;
         }
-        if (!is_first_node(probe, i)) {
+        if (!is_first_node(probe, look->place, i)) {
             continue;
         }
         result = rmg_probe_look(probe);
         if (result == RMG_APPLIED) {
-            probe->err = rmg_degree_between(probe->graph, node, near->direction, &near->edge_type,
+            probe->err = rmg_degree_between(look->graph, node, near->direction, &near->edge_type,
                                             &probe->ids[i], &matched);
             look->found -= matched;
         }
@@ -259,12 +262,12 @@ static void count_all(struct near_look *look)
     struct rmg_index_field fields[RMG_INDEX_FIELDS_MAX];
     struct rmg_index_key key;
     if (near->value_count == 0) {
-        probe->err = rmg_extent_count(probe->graph, false, &near->other_type, &look->found);
+        probe->err = rmg_extent_count(look->graph, false, &near->other_type, &look->found);
         return;
     }
     rmg_near_key(probe->rule, near, fields, &key);
     key.values = look->wanted;
-    probe->err = rmg_index_count(probe->graph, &key, &look->found);
+    probe->err = rmg_index_count(look->graph, &key, &look->found);
 }
 
 /* Nodes of a type, wherever they are, that are not matched. */
@@ -281,7 +284,7 @@ static enum rmg_result count_alone(struct near_look *look)
     for (uint32_t i = 0; i < probe->rule->element_count && probe->err == JIT_OK; i++) {
         struct jit_id type = probe->rule->elements[i].type;
         bool fits = false;
-        if (!is_first_node(probe, i)) {
+        if (!is_first_node(probe, look->place, i)) {
             continue;
         }
         if (!probe->rule->elements[i].typed) {
@@ -289,7 +292,7 @@ static enum rmg_result count_alone(struct near_look *look)
             if (result != RMG_APPLIED) {
                 return result;
             }
-            probe->err = rmg_node_type(probe->graph, &probe->ids[i], &type);
+            probe->err = rmg_node_type(look->graph, &probe->ids[i], &type);
             if (probe->err != JIT_OK) {
                 break;
             }
@@ -311,6 +314,8 @@ static void look_begin(struct near_look *look, struct rmg_probe *probe,
     look->probe = probe;
     look->near = near;
     look->seen = seen;
+    look->place = near->alone ? 0 : probe->rule->elements[near->element].place;
+    look->graph = rmg_probe_graph(probe, look->place);
     look->found = 0;
     look->stop = near->kind <= RMG_NEAR_SOME;
     look->is_nan = false;

@@ -67,9 +67,9 @@ enum rmg_result rmg_probe_field(struct rmg_probe *probe, uint32_t field, struct 
     }
     enum rmg_plane plane =
         probe->rule->elements[want->element].is_edge ? RMG_PLANE_BETA : RMG_PLANE_ALPHA;
-    result =
-        rmg_probe_found(probe, rmg_attachment_get(probe->graph, plane, &probe->ids[want->element],
-                                                  want->name, want->name_size, &value));
+    result = rmg_probe_found(probe, rmg_attachment_get(rmg_probe_graph_of(probe, want->element),
+                                                       plane, &probe->ids[want->element],
+                                                       want->name, want->name_size, &value));
     if (result != RMG_APPLIED || value.kind != RMG_VALUE_ATOM ||
         !jit_id_equal(&value.type, rmg_codec_type(want->codec)) ||
         rmg_codec_decode(want->codec, value.bytes, value.size, &probe->fields[field]) != JIT_OK) {
@@ -78,6 +78,32 @@ enum rmg_result rmg_probe_field(struct rmg_probe *probe, uint32_t field, struct 
     probe->loaded[field / 64] |= 1ull << (field % 64);
     *out = probe->fields[field];
     return RMG_APPLIED;
+}
+
+enum rmg_result rmg_probe_enter(struct rmg_probe *probe, uint32_t portal, struct jit_id *instance)
+{
+    const struct rmg_rule_portal *want = &probe->rule->portals[portal];
+    const struct rmg_graph *outer = rmg_probe_graph_of(probe, want->owner);
+    const enum rmg_plane plane =
+        probe->rule->elements[want->owner].is_edge ? RMG_PLANE_BETA : RMG_PLANE_ALPHA;
+    struct rmg_value value;
+    enum rmg_result result = RMG_APPLIED;
+    for (uint32_t i = 0; i < 2 && result == RMG_APPLIED; i++) {
+        result = rmg_probe_look(probe);
+    }
+    if (result == RMG_APPLIED) {
+        result = rmg_probe_found(probe, rmg_attachment_get(outer, plane, &probe->ids[want->owner],
+                                                           want->name, want->name_size, &value));
+    }
+    if (result != RMG_APPLIED || value.kind != RMG_VALUE_PORTAL || outer->nest == NULL) {
+        return result != RMG_APPLIED ? result : RMG_NO_MATCH;
+    }
+    *instance = value.type;
+    struct rmg_graph *graph = &probe->inside[portal].graph;
+    result = rmg_probe_found(probe, outer->nest->enter(outer->nest->user, instance, graph,
+                                                       &probe->inside[portal].root_node));
+    graph->nest = outer->nest;
+    return result;
 }
 
 enum rmg_result rmg_probe_condition(struct rmg_probe *probe, struct rmg_expr expr)
@@ -93,10 +119,13 @@ enum rmg_result rmg_probe_condition(struct rmg_probe *probe, struct rmg_expr exp
     return datum.as.boolean ? RMG_APPLIED : RMG_GUARD_FALSE;
 }
 
-bool rmg_probe_matched(const struct rmg_probe *probe, const struct jit_id *id, bool is_edge)
+bool rmg_probe_matched(const struct rmg_probe *probe, uint8_t place, const struct jit_id *id,
+                       bool is_edge)
 {
     for (uint32_t i = 0; i < probe->rule->element_count; i++) {
-        if (probe->rule->elements[i].is_edge == is_edge && jit_id_equal(&probe->ids[i], id)) {
+        const struct rmg_rule_element *element = &probe->rule->elements[i];
+        if (element->is_edge == is_edge && element->place == place &&
+            jit_id_equal(&probe->ids[i], id)) {
             return true;
         }
     }
@@ -117,8 +146,8 @@ enum rmg_result rmg_probe_dangling(struct rmg_probe *probe)
             if (result != RMG_APPLIED) {
                 return result;
             }
-            probe->err = rmg_degree(probe->graph, &probe->ids[i], k == 0 ? RMG_DIR_OUT : RMG_DIR_IN,
-                                    NULL, &left[k]);
+            probe->err = rmg_degree(rmg_probe_graph_of(probe, i), &probe->ids[i],
+                                    k == 0 ? RMG_DIR_OUT : RMG_DIR_IN, NULL, &left[k]);
             if (probe->err != JIT_OK) {
                 return RMG_INVALID;
             }

@@ -10,8 +10,9 @@
 
 #define MAGIC          0x4c55524au /* "JRUL" */
 #define MAJOR          1u
-#define MINOR_MAX      2u /* 0: a program that says nothing newer */
+#define MINOR_MAX      3u /* 0: a program that says nothing newer */
 #define MINOR_DELAY    2u /* from here on `retry` has the delay above its first byte */
+#define MINOR_PORTALS  3u /* from here on elements have places */
 #define DELAY_SHIFT    8u
 #define FLAG_EDGE      1u
 #define FLAG_DELETED   2u
@@ -77,6 +78,7 @@ static void put_aggregate(const struct rmg_rule_near *near, struct jit_buf *buf)
 
 static void put_pattern(const struct rmg_rule *rule, struct jit_buf *buf)
 {
+    const bool places = rule->portal_count > 0;
     for (uint32_t i = 0; i < rule->element_count; i++) {
         const struct rmg_rule_element *element = &rule->elements[i];
         jit_buf_put_u8(
@@ -90,6 +92,13 @@ static void put_pattern(const struct rmg_rule *rule, struct jit_buf *buf)
         if (element->typed) {
             jit_buf_put_id(buf, &element->type);
         }
+        if (places) {
+            jit_buf_put_u8(buf, element->place);
+        }
+    }
+    for (uint32_t i = 0; i < rule->portal_count; i++) {
+        jit_buf_put_u8(buf, rule->portals[i].owner);
+        put_name(buf, rule->portals[i].name, rule->portals[i].name_size);
     }
     for (uint32_t i = 0; i < rule->equal_count; i++) {
         jit_buf_put_u8(buf, rule->equals[i].a);
@@ -117,6 +126,9 @@ static void put_pattern(const struct rmg_rule *rule, struct jit_buf *buf)
             jit_buf_put_u8(buf, create->to);
         }
         jit_buf_put_id(buf, &create->type);
+        if (places) {
+            jit_buf_put_u8(buf, create->place);
+        }
     }
 }
 
@@ -154,8 +166,8 @@ static void put_values(const struct rmg_rule *rule, struct jit_buf *buf, struct 
 /* Every count fits the bounds of rule.h and the bytes of the header. */
 static bool counts_valid(const struct rmg_rule *rule)
 {
-    return rule->param_count <= RMG_RULE_PARAMS_MAX &&
-           rule->element_count <= JIT_PATTERN_ELEMENTS_MAX &&
+    return rule->param_count <= RMG_RULE_PARAMS_MAX && rule->portal_count <= RMG_RULE_PORTALS_MAX &&
+           rmg_rule_id_count(rule) <= JIT_PATTERN_ELEMENTS_MAX &&
            rule->equal_count <= RMG_RULE_EQUALS_MAX &&
            rule->negative_count <= RMG_RULE_NEGATIVES_MAX &&
            rule->aggregate_count <= RMG_RULE_AGGREGATES_MAX &&
@@ -180,6 +192,9 @@ static bool has_newer(struct rmg_expr expr)
 /* The lowest version that can say it, so that a rule has one program. */
 static uint16_t minor_of(const struct rmg_rule *rule)
 {
+    if (rule->portal_count > 0) {
+        return MINOR_PORTALS;
+    }
     if (rule->delay > 0) {
         return MINOR_DELAY;
     }
@@ -222,6 +237,9 @@ enum jit_err rmg_rule_encode(const struct rmg_rule *rule, struct jit_buf *buf)
         jit_buf_put_u8(buf, (uint8_t)rule->equal_count);
         jit_buf_put_u8(buf, (uint8_t)rule->aggregate_count);
         jit_buf_put_u16(buf, (uint16_t)rule->value_count);
+    }
+    if (rule->portal_count > 0) {
+        jit_buf_put_u8(buf, (uint8_t)rule->portal_count);
     }
     put_name(buf, rule->name, strlen(rule->name));
     for (uint32_t i = 0; i < rule->param_count; i++) {
@@ -368,6 +386,11 @@ static void get_pattern(struct jit_cursor *cur, uint16_t minor, struct rmg_rule 
         if (element->typed) {
             jit_get_id(cur, &element->type);
         }
+        element->place = minor >= MINOR_PORTALS ? jit_get_u8(cur) : 0;
+    }
+    for (uint32_t i = 0; i < rule->portal_count; i++) {
+        rule->portals[i].owner = jit_get_u8(cur);
+        rule->portals[i].name_size = get_name(cur, rule->portals[i].name);
     }
     for (uint32_t i = 0; i < rule->equal_count; i++) {
         rule->equals[i].a = jit_get_u8(cur);
@@ -382,6 +405,7 @@ static void get_pattern(struct jit_cursor *cur, uint16_t minor, struct rmg_rule 
             create->to = jit_get_u8(cur);
         }
         jit_get_id(cur, &create->type);
+        create->place = minor >= MINOR_PORTALS ? jit_get_u8(cur) : 0;
     }
 }
 
@@ -429,6 +453,7 @@ static struct rmg_rule *rule_alloc(struct jit_heap *heap, const struct rmg_rule 
     size_t rule_at = take(&used, 1, sizeof(struct rmg_rule));
     size_t params_at = take(&used, counts->param_count, sizeof(struct rmg_rule_param));
     size_t elements_at = take(&used, counts->element_count, sizeof(struct rmg_rule_element));
+    size_t portals_at = take(&used, counts->portal_count, sizeof(struct rmg_rule_portal));
     size_t equals_at = take(&used, counts->equal_count, sizeof(struct rmg_rule_equal));
     size_t negatives_at = take(&used, counts->negative_count, sizeof(struct rmg_rule_near));
     size_t aggregates_at = take(&used, counts->aggregate_count, sizeof(struct rmg_rule_near));
@@ -447,6 +472,7 @@ static struct rmg_rule *rule_alloc(struct jit_heap *heap, const struct rmg_rule 
     rule->memory = block;
     rule->params = (struct rmg_rule_param *)(void *)(block + params_at);
     rule->elements = (struct rmg_rule_element *)(void *)(block + elements_at);
+    rule->portals = (struct rmg_rule_portal *)(void *)(block + portals_at);
     rule->equals = (struct rmg_rule_equal *)(void *)(block + equals_at);
     rule->negatives = (struct rmg_rule_near *)(void *)(block + negatives_at);
     rule->aggregates = (struct rmg_rule_near *)(void *)(block + aggregates_at);
@@ -496,6 +522,9 @@ static enum jit_err get_header(struct jit_cursor *cur, size_t size, struct rmg_r
         out->equal_count = jit_get_u8(cur);
         out->aggregate_count = jit_get_u8(cur);
         out->value_count = jit_get_u16(cur);
+    }
+    if (minor >= MINOR_PORTALS) {
+        out->portal_count = jit_get_u8(cur);
     }
     (void)get_name(cur, out->name);
     *out_minor = minor;

@@ -22,6 +22,7 @@
 #define RMG_RULE_EQUALS_MAX     255u
 #define RMG_RULE_AGGREGATES_MAX 32u
 #define RMG_RULE_VALUES_MAX     256u
+#define RMG_RULE_PORTALS_MAX    8u
 
 /* An element of the positive pattern, in order of appearance (a path: node, edge, node, ...); the
  * first one is a node. An edge whose end is deleted is deleted itself. */
@@ -33,6 +34,18 @@ struct rmg_rule_element {
     struct jit_id type;
     uint8_t from; /* edge: index of the element it leaves */
     uint8_t to;   /* edge: index of the element it enters */
+    uint8_t place;
+};
+
+/* A pattern may go through portals: the attachment `name` of `owner` is descend(instance), and what
+ * has this place lies in that instance. Place 0 is the instance of the match, place k + 1 that of
+ * portal k; an owner lies in a place before. No two portals are one slot, so their instances are
+ * all different. The first element, and what an `alone` condition counts, is of place 0; the ends
+ * of an edge, and both of a pair that may be equal, are of one place. */
+struct rmg_rule_portal {
+    uint8_t owner; /* an element that stays */
+    uint8_t name_size;
+    char name[JIT_NAME_BYTES_MAX + 1];
 };
 
 /* may equal(a, b): these two may be one node or one edge; all others are different. a < b. Neither
@@ -87,6 +100,7 @@ struct rmg_rule_create {
     struct jit_id type;
     uint8_t from; /* edge: operand */
     uint8_t to;
+    uint8_t place; /* of an edge that of its ends */
 };
 
 struct rmg_rule_param {
@@ -203,6 +217,7 @@ struct rmg_rule {
         delay; /* ticks from a request to its rewrite, at most JIT_DELAY_MAX; 0: the same tick */
     uint32_t param_count;
     uint32_t element_count;
+    uint32_t portal_count; /* at most JIT_PATTERN_ELEMENTS_MAX with the elements */
     uint32_t equal_count;
     uint32_t negative_count;
     uint32_t aggregate_count;
@@ -213,6 +228,7 @@ struct rmg_rule {
     uint32_t update_count;
     struct rmg_rule_param *params;
     struct rmg_rule_element *elements;
+    struct rmg_rule_portal *portals;
     struct rmg_rule_equal *equals;    /* ascending, each once */
     struct rmg_rule_near *negatives;  /* NONE or SOME */
     struct rmg_rule_near *aggregates; /* the other kinds */
@@ -235,6 +251,18 @@ JIT_MUST_CHECK enum jit_err rmg_rule_decode(struct jit_heap *heap, const uint8_t
                                             size_t size, struct rmg_rule **out);
 void rmg_rule_free(struct jit_heap *heap, struct rmg_rule *rule); /* may be NULL */
 
+/* A match has so many ids: of the elements, then of the instances that its portals lead to. */
+static inline uint32_t rmg_rule_id_count(const struct rmg_rule *rule)
+{
+    return rule->element_count + rule->portal_count;
+}
+/* The place of an operand: an element, or a created one. */
+static inline uint8_t rmg_rule_place(const struct rmg_rule *rule, uint8_t operand)
+{
+    return (operand & RMG_RULE_CREATED) != 0
+               ? rule->creates[operand & (RMG_RULE_CREATED - 1u)].place
+               : rule->elements[operand].place;
+}
 /* Of conditions and, counted on behind them, aggregates the index-th. */
 static inline const struct rmg_rule_near *rmg_rule_near_at(const struct rmg_rule *rule,
                                                            uint32_t index)

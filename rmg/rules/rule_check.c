@@ -23,13 +23,16 @@ static bool elements_valid(const struct rmg_rule *rule)
     for (uint32_t i = 0; i < rule->element_count; i++) {
         const struct rmg_rule_element *element = &rule->elements[i];
         if ((element->typed && jit_id_is_zero(&element->type)) ||
+            element->place > rule->portal_count ||
             (element->detached && (element->is_edge || !element->deleted))) {
             return false;
         }
         if (!element->is_edge) {
             continue;
         }
-        if (!is_node(rule, element->from) || !is_node(rule, element->to)) {
+        if (!is_node(rule, element->from) || !is_node(rule, element->to) ||
+            rule->elements[element->from].place != element->place ||
+            rule->elements[element->to].place != element->place) {
             return false;
         }
         if (!element->deleted &&
@@ -38,6 +41,33 @@ static bool elements_valid(const struct rmg_rule *rule)
         }
     }
     return true;
+}
+
+/* Each hangs on something that is reached before it, and no two are one slot. Nothing behind a
+ * portal is detached. */
+static bool portals_valid(const struct rmg_rule *rule)
+{
+    for (uint32_t i = 0; i < rule->portal_count; i++) {
+        const struct rmg_rule_portal *portal = &rule->portals[i];
+        if (portal->owner >= rule->element_count || rule->elements[portal->owner].place > i ||
+            rule->elements[portal->owner].deleted ||
+            !name_valid(portal->name, portal->name_size, 0)) {
+            return false;
+        }
+        for (uint32_t k = 0; k < i; k++) {
+            const struct rmg_rule_portal *other = &rule->portals[k];
+            if (other->owner == portal->owner && other->name_size == portal->name_size &&
+                memcmp(other->name, portal->name, portal->name_size) == 0) {
+                return false;
+            }
+        }
+    }
+    for (uint32_t i = 0; i < rule->element_count; i++) {
+        if (rule->elements[i].detached && rule->elements[i].place != 0) {
+            return false;
+        }
+    }
+    return rule->elements[0].place == 0;
 }
 
 bool rmg_rule_may_equal(const struct rmg_rule *rule, uint32_t a, uint32_t b)
@@ -57,7 +87,8 @@ static bool equals_valid(const struct rmg_rule *rule)
         uint8_t a = rule->equals[i].a;
         uint8_t b = rule->equals[i].b;
         if (a >= b || b >= rule->element_count ||
-            rule->elements[a].is_edge != rule->elements[b].is_edge || rule->elements[a].deleted ||
+            rule->elements[a].is_edge != rule->elements[b].is_edge ||
+            rule->elements[a].place != rule->elements[b].place || rule->elements[a].deleted ||
             rule->elements[b].deleted) {
             return false;
         }
@@ -82,7 +113,9 @@ static bool near_valid(const struct rmg_rule *rule, const struct rmg_rule_near *
     }
     return is_node(rule, near->element) &&
            (near->direction == RMG_DIR_OUT || near->direction == RMG_DIR_IN) &&
-           (!near->other_matched || (is_node(rule, near->other) && !near->other_typed));
+           (!near->other_matched ||
+            (is_node(rule, near->other) && !near->other_typed &&
+             rule->elements[near->other].place == rule->elements[near->element].place));
 }
 
 static bool aggregate_valid(const struct rmg_rule_near *near)
@@ -126,10 +159,12 @@ static bool creates_valid(const struct rmg_rule *rule)
 {
     for (uint32_t i = 0; i < rule->create_count; i++) {
         const struct rmg_rule_create *create = &rule->creates[i];
-        if (jit_id_is_zero(&create->type)) {
+        if (jit_id_is_zero(&create->type) || create->place > rule->portal_count) {
             return false;
         }
-        if (create->is_edge && (!end_valid(rule, create->from) || !end_valid(rule, create->to))) {
+        if (create->is_edge && (!end_valid(rule, create->from) || !end_valid(rule, create->to) ||
+                                rmg_rule_place(rule, create->from) != create->place ||
+                                rmg_rule_place(rule, create->to) != create->place)) {
             return false;
         }
     }
@@ -388,8 +423,8 @@ static void derive(struct rmg_rule *rule)
 enum jit_err rmg_rule_check(struct rmg_rule *rule)
 {
     if (!name_valid(rule->name, strlen(rule->name), 1) || !params_valid(rule) ||
-        !elements_valid(rule) || !equals_valid(rule) || !nears_valid(rule) ||
-        !creates_valid(rule) || !fields_valid(rule)) {
+        !elements_valid(rule) || !portals_valid(rule) || !equals_valid(rule) ||
+        !nears_valid(rule) || !creates_valid(rule) || !fields_valid(rule)) {
         return JIT_EFORMAT;
     }
     enum jit_err err = check_condition(rule, &rule->guard, false);

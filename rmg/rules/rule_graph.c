@@ -5,13 +5,14 @@
 #include "base/check.h"
 #include "base/hash.h"
 
-/* "/rules/" || name || "/L" */
-#define PATH_SIZE (JIT_NAME_BYTES_MAX + 10u)
+/* "/rules/" || name || "/L/" || number */
+#define PATH_SIZE (JIT_NAME_BYTES_MAX + 16u)
 
 struct graphed {
     struct rmg_collect *collect;
     const struct rmg_rule *rule;
-    struct jit_id instance; /* the one being filled */
+    char part;
+    struct jit_id places[RMG_RULE_PORTALS_MAX + 1]; /* the instances being filled */
 };
 
 void rmg_rule_any_type(struct jit_id *out)
@@ -41,14 +42,48 @@ static bool is_edge(const struct rmg_rule *rule, uint8_t operand)
 static enum jit_err put(const struct graphed *g, uint8_t operand, const struct jit_id *type,
                         bool edge, uint8_t from, uint8_t to)
 {
+    const struct jit_id *instance = &g->places[rmg_rule_place(g->rule, operand)];
     struct rmg_edge it = {.type = *type};
     id_of(g->rule, operand, edge, &it.id);
     if (!edge) {
-        return rmg_collect_node(g->collect, &g->instance, &it.id, type);
+        return rmg_collect_node(g->collect, instance, &it.id, type);
     }
     id_of(g->rule, from, false, &it.from);
     id_of(g->rule, to, false, &it.to);
-    return rmg_collect_edge(g->collect, &g->instance, &it);
+    return rmg_collect_edge(g->collect, instance, &it);
+}
+
+/* What lies behind a portal is an instance on the element that has the portal, here as there. */
+static enum jit_err put_portal(struct graphed *g, uint32_t index)
+{
+    const struct rmg_rule_portal *portal = &g->rule->portals[index];
+    const bool edge = is_edge(g->rule, portal->owner);
+    struct rmg_parent parent = {.present = true,
+                                .plane = edge ? RMG_PLANE_BETA : RMG_PLANE_ALPHA,
+                                .instance = g->places[rmg_rule_place(g->rule, portal->owner)],
+                                .name_size = portal->name_size};
+    struct jit_id *instance = &g->places[index + 1];
+    struct jit_id root_node;
+    struct jit_id type;
+    char path[PATH_SIZE + 1];
+    int size = snprintf(path, sizeof path, "/rules/%s/%c/%u", g->rule->name, g->part, index + 1);
+    assert(size > 0 && (size_t)size < sizeof path);
+    jit_hash_named("warp:", path, (size_t)size, instance);
+    jit_hash_named("node:", path, (size_t)size, &root_node);
+    jit_hash_named("type:", "instance", 8, &type);
+    id_of(g->rule, portal->owner, edge, &parent.owner);
+    memcpy(parent.name, portal->name, portal->name_size);
+    const struct rmg_attachment attachment = {
+        .name = parent.name,
+        .name_size = parent.name_size,
+        .value = {.kind = RMG_VALUE_PORTAL, .type = *instance}};
+    enum jit_err err = rmg_collect_instance(g->collect, instance, &root_node, &parent);
+    if (err == JIT_OK) {
+        err = rmg_collect_node(g->collect, instance, &root_node, &type);
+    }
+    return err == JIT_OK ? rmg_collect_attachment(g->collect, &parent.instance, parent.plane,
+                                                  &parent.owner, &attachment)
+                         : err;
 }
 
 /* The elements of the pattern: all, or those that stay. */
@@ -99,8 +134,9 @@ static enum jit_err put_update(const struct graphed *g, const struct rmg_rule_up
                       .type = *rmg_codec_type(RMG_CODEC_BYTES),
                       .bytes = buf.data,
                       .size = (uint32_t)buf.size}};
-        err = rmg_collect_attachment(g->collect, &g->instance,
-                                     edge ? RMG_PLANE_BETA : RMG_PLANE_ALPHA, &owner, &attachment);
+        err =
+            rmg_collect_attachment(g->collect, &g->places[rmg_rule_place(g->rule, update->target)],
+                                   edge ? RMG_PLANE_BETA : RMG_PLANE_ALPHA, &owner, &attachment);
     }
     jit_buf_release(&buf);
     return err;
@@ -138,8 +174,12 @@ enum jit_err rmg_rule_graph(struct rmg_collect *collect, const struct rmg_rule *
         err = put_program(collect, instance, path, program, program_size);
     }
     for (unsigned part = 0; err == JIT_OK && part < 3; part++) {
-        snprintf(path, sizeof path, "/rules/%s/%c", rule->name, "LKR"[part]);
-        err = rmg_collect_path(collect, path, &g.instance);
+        g.part = "LKR"[part];
+        snprintf(path, sizeof path, "/rules/%s/%c", rule->name, g.part);
+        err = rmg_collect_path(collect, path, &g.places[0]);
+        for (uint32_t i = 0; err == JIT_OK && i < rule->portal_count; i++) {
+            err = put_portal(&g, i);
+        }
         if (err == JIT_OK) {
             err = part == 2 ? put_result(&g) : put_pattern(&g, part == 0);
         }

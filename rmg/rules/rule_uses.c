@@ -238,6 +238,11 @@ bool rmg_rule_uses(const struct rmg_rule *rule,
 {
     struct uses u = {.rule = rule, .emit = emit, .user = user};
     bool more = emit_elements(&u) && emit_nears(&u);
+    for (uint32_t i = 0; i < rule->portal_count && more; i++) {
+        const struct rmg_rule_portal *portal = &rule->portals[i];
+        more = emit_field(&u, portal->owner, portal->name, portal->name_size, RMG_ACCESS_READ,
+                          RMG_JOIN_NONE);
+    }
     for (uint32_t i = 0; i < rule->field_count && more; i++) {
         const struct rmg_rule_field *field = &rule->fields[i];
         more = !field->read || emit_field(&u, field->element, field->name, field->name_size,

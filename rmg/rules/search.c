@@ -19,6 +19,12 @@ static bool in_shard(const struct rmg_search *search, const struct jit_id *scope
     return hash.bytes[0] * search->shard.count / 256 == search->shard.index;
 }
 
+/* The graph that an element lies in. */
+static const struct rmg_graph *graph_of(const struct rmg_search *search, uint32_t element)
+{
+    return rmg_probe_graph_of(&search->probe, element);
+}
+
 static bool is_bound(const struct rmg_search *search, uint32_t element)
 {
     return (search->bound >> element & 1) != 0;
@@ -30,7 +36,8 @@ static bool is_taken(const struct rmg_search *search, uint32_t element, const st
     const struct rmg_rule_element *elements = search->rule->elements;
     for (uint32_t i = 0; i < search->rule->element_count; i++) {
         if (is_bound(search, i) && elements[i].is_edge == elements[element].is_edge &&
-            jit_id_equal(&search->ids[i], id) && !rmg_rule_may_equal(search->rule, i, element)) {
+            elements[i].place == elements[element].place && jit_id_equal(&search->ids[i], id) &&
+            !rmg_rule_may_equal(search->rule, i, element)) {
             return true;
         }
     }
@@ -70,7 +77,7 @@ static bool bind_node(struct rmg_search *search, uint32_t element, const struct 
         return false;
     }
     if (want->typed && type == NULL) {
-        enum jit_err err = rmg_node_type(search->probe.graph, id, &found);
+        enum jit_err err = rmg_node_type(graph_of(search, element), id, &found);
         if (err != JIT_OK) {
             search->err = err == JIT_ENOENT ? JIT_ECORRUPT : err; /* the end of an edge */
             return false;
@@ -150,7 +157,7 @@ static bool complete(struct rmg_search *search)
         return false;
     }
     if (search->visit != NULL) {
-        return !open || search->visit(search->visit_user, search->ids, rule->element_count);
+        return !open || search->visit(search->visit_user, search->ids, rmg_rule_id_count(rule));
     }
     if (!holds) {
         return true;
@@ -163,8 +170,8 @@ static bool complete(struct rmg_search *search)
         return true;
     }
     search_table_close(&search->table, member, !open);
-    rmg_match_key(rule, &search->instance, search->ids, rule->element_count, &search->params_digest,
-                  &search->table.keys[member]);
+    rmg_match_key(rule, &search->instance, search->ids, rmg_rule_id_count(rule),
+                  &search->params_digest, &search->table.keys[member]);
     return keep_data(search, member);
 }
 
@@ -193,7 +200,7 @@ static bool choose_end(struct rmg_search *search, const struct rmg_rule_element 
     }
     for (uint32_t i = 0; i < 2 && search->err == JIT_OK; i++) {
         search->err = rmg_degree(
-            search->probe.graph, &search->ids[i == 0 ? element->from : element->to],
+            graph_of(search, element->from), &search->ids[i == 0 ? element->from : element->to],
             i == 0 ? RMG_DIR_OUT : RMG_DIR_IN, element->typed ? &element->type : NULL, &counts[i]);
     }
     if (search->err == JIT_OK && counts[1] < counts[0]) {
@@ -214,7 +221,7 @@ static bool extend_edge(struct rmg_search *search, const struct search_plan *pla
     if (!choose_end(search, element, &direction)) {
         return false;
     }
-    rmg_iter_edges_of(search->probe.graph,
+    rmg_iter_edges_of(graph_of(search, index),
                       &search->ids[direction == RMG_DIR_OUT ? element->from : element->to],
                       direction, element->typed ? &element->type : NULL, &iter);
     while ((err = rmg_iter_edge(&iter, &edge)) == JIT_OK) {
@@ -233,6 +240,27 @@ static bool extend_edge(struct rmg_search *search, const struct search_plan *pla
     return search->err == JIT_OK;
 }
 
+/* Through a portal; where there is none, or it leads where another one did, there is no match. */
+static bool extend_portal(struct rmg_search *search, const struct search_plan *plan, uint32_t step)
+{
+    const uint32_t portal = plan->steps[step].element;
+    struct jit_id *ids = &search->ids[search->rule->element_count];
+    enum rmg_result result = rmg_probe_enter(&search->probe, portal, &ids[portal]);
+    search->probe.slots = 0; /* nobody's budget */
+    search->err = search->probe.err;
+    if (search->err == JIT_OK && !look(search)) {
+        return false;
+    }
+    for (uint32_t i = 0; i < portal && result == RMG_APPLIED; i++) {
+        result = jit_id_equal(&ids[i], &ids[portal]) ? RMG_NO_MATCH : RMG_APPLIED;
+    }
+    if (result == RMG_APPLIED && search->err == JIT_OK) {
+        search->err = search_door_pass(search, portal, &ids[portal]);
+        return search->err == JIT_OK && extend(search, plan, step + 1);
+    }
+    return search->err == JIT_OK;
+}
+
 /* Every element that could stand at a position, one after the other. */
 struct candidates {
     struct rmg_iter iter;
@@ -243,9 +271,9 @@ static void candidates_of(const struct rmg_search *search, uint32_t index, struc
 {
     const struct rmg_rule_element *element = &search->rule->elements[index];
     if (element->typed) {
-        rmg_iter_extent(search->probe.graph, element->is_edge, &element->type, &out->iter);
+        rmg_iter_extent(graph_of(search, index), element->is_edge, &element->type, &out->iter);
     } else {
-        rmg_iter_all(search->probe.graph, element->is_edge ? RMG_EDGES : RMG_NODES, &out->iter);
+        rmg_iter_all(graph_of(search, index), element->is_edge ? RMG_EDGES : RMG_NODES, &out->iter);
     }
 }
 
@@ -328,6 +356,9 @@ static bool extend(struct rmg_search *search, const struct search_plan *plan, ui
 {
     if (step == plan->step_count) {
         return complete(search);
+    }
+    if (plan->steps[step].enters) {
+        return extend_portal(search, plan, step);
     }
     if (plan->steps[step].by_value && search->graph.after == NULL) {
         return scan_value(search, plan, step);
@@ -416,7 +447,8 @@ static enum jit_err cost_of(struct rmg_search *search, uint32_t index, double *c
     uint64_t passed = 0;
     uint64_t seen = 0;
     enum jit_err err = extent_of(graph, &search->rule->elements[index], &count);
-    if (err == JIT_OK && plan->step_count > 0) {
+    const bool walks = plan->step_count > 0 && !plan->steps[0].enters;
+    if (err == JIT_OK && walks) {
         err = extent_of(graph, &search->rule->elements[plan->steps[0].element], &next);
     }
     if (err != JIT_OK) {
@@ -426,8 +458,8 @@ static enum jit_err cost_of(struct rmg_search *search, uint32_t index, double *c
         return search->err;
     }
     /* An edge type's extent spreads over all candidates; a scan repeats the whole for each. */
-    bool by_value = plan->step_count > 0 && plan->steps[0].by_value;
-    double each = plan->step_count > 0 && (!plan->steps[0].is_scan || by_value) && count > 0
+    bool by_value = walks && plan->steps[0].by_value;
+    double each = walks && (!plan->steps[0].is_scan || by_value) && count > 0
                       ? (double)next / (double)count
                       : (double)next;
     double share = seen == 0 ? 0 : (double)passed / (double)seen;
@@ -446,6 +478,9 @@ static enum jit_err choose_root(struct rmg_search *search, uint32_t *root)
     }
     for (uint32_t i = 0; i < search->rule->element_count; i++) {
         double cost = 0;
+        if (search->rule->elements[i].place != 0) {
+            continue;
+        }
         enum jit_err err = cost_of(search, i, &cost);
         if (err != JIT_OK) {
             return err;
@@ -479,6 +514,7 @@ enum jit_err rmg_search_all(struct rmg_search *search, const struct rmg_graph *g
 {
     search->known = false;
     search_table_clear(&search->table);
+    search_doors_clear(&search->doors);
     if (search->impossible) {
         search->known = true;
         return JIT_OK;
@@ -492,6 +528,7 @@ rmg_search_visit(struct rmg_search *search, const struct rmg_graph *graph, uint6
                  uint64_t *looks)
 {
     search_table_clear(&search->table);
+    search_doors_clear(&search->doors);
     search->visit = visit;
     search->visit_user = user;
     search->looks_left = budget;
@@ -556,6 +593,9 @@ static enum jit_err follow(struct rmg_search *search, const struct rmg_graph *be
 {
     struct search_touches touches = {.heap = search->heap};
     enum jit_err err = search_touch_all(search, before, after, &touches);
+    if (err == JIT_OK) {
+        err = search_touch_doors(search, after, &touches);
+    }
     if (err == JIT_OK) {
         err = search_again(search, after, &touches);
     }
@@ -623,6 +663,7 @@ enum jit_err rmg_search_new(struct jit_heap *heap, const struct rmg_rule *rule,
     search->shard = shard;
     search->looks_left = UINT64_MAX;
     rmg_probe_init(&search->probe, NULL, rule, search->ids, UINT32_MAX);
+    search->doors.heap = heap;
     search_table_init(&search->table, heap, rule, 0);
     enum jit_err err = rmg_params_check(rule, params, params_size, &search->params_digest);
     if (err == JIT_OK) {
@@ -655,6 +696,7 @@ void rmg_search_free(struct rmg_search *search)
 {
     if (search != NULL) {
         search_table_release(&search->table);
+        search_doors_release(&search->doors);
         rmg_index_free(search->index);
         search_program_release(search->heap, &search->program);
         search->heap->free(search->heap, search);

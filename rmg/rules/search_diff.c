@@ -32,7 +32,8 @@ static enum jit_err touch_node(struct update *update, const struct rmg_change *c
         }
         for (uint32_t i = 0; i < rule->element_count; i++) {
             const struct rmg_rule_element *element = &rule->elements[i];
-            if (!element->is_edge && type_fits(element->typed, &element->type, &types[side])) {
+            if (!element->is_edge && element->place == 0 &&
+                type_fits(element->typed, &element->type, &types[side])) {
                 mask |= 1u << i;
             }
         }
@@ -53,6 +54,9 @@ static enum jit_err touch_edge_record(struct update *update, const struct rmg_ed
     uint32_t ends[2] = {0, 0};
     for (uint32_t i = 0; i < rule->element_count; i++) {
         const struct rmg_rule_element *element = &rule->elements[i];
+        if (element->place != 0) {
+            continue; /* search_touch_doors */
+        }
         if (element->is_edge && type_fits(element->typed, &element->type, &edge->type)) {
             mask |= 1u << i;
         } else if (!element->is_edge && element->deleted) {
@@ -129,6 +133,7 @@ static enum jit_err touch_owner(struct update *update, const struct rmg_change *
         const struct rmg_rule_field *field = &rule->fields[i];
         bool changed = false;
         if (!search_field_matters(&update->search->program, i) ||
+            rule->elements[field->element].place != 0 ||
             rule->elements[field->element].is_edge != is_edge ||
             (mask >> field->element & 1) != 0) {
             continue;
@@ -139,6 +144,20 @@ static enum jit_err touch_owner(struct update *update, const struct rmg_change *
             return err;
         }
         mask |= changed ? 1u << field->element : 0;
+    }
+    for (uint32_t i = 0; i < rule->portal_count; i++) {
+        const struct rmg_rule_portal *portal = &rule->portals[i];
+        const struct rmg_rule_element *owner = &rule->elements[portal->owner];
+        bool changed = false;
+        if (owner->place != 0 || owner->is_edge != is_edge || (mask >> portal->owner & 1) != 0) {
+            continue;
+        }
+        enum jit_err err = search_field_changed(update->before, update->after, is_edge, &change->id,
+                                                portal->name, portal->name_size, &changed);
+        if (err != JIT_OK) {
+            return err;
+        }
+        mask |= changed ? 1u << portal->owner : 0;
     }
     mask = RMG_MUTANT(RMG_MUTANT_FIELD) ? 0 : mask;
     enum jit_err err = search_touch_add(update->touches, is_edge, &change->id, mask);

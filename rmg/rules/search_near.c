@@ -114,6 +114,12 @@ static bool type_fits(bool typed, const struct jit_id *want, const struct jit_id
     return !typed || jit_id_equal(want, type);
 }
 
+/* In the searched instance; of what lies behind a portal search_touch_doors knows. */
+static bool lies_here(const struct rmg_rule *rule, const struct rmg_rule_near *near)
+{
+    return near->alone || rule->elements[near->element].place == 0;
+}
+
 enum jit_err search_touch_edge_ends(const struct rmg_search *search, const struct rmg_edge *edge,
                                     struct search_touches *touches)
 {
@@ -121,7 +127,7 @@ enum jit_err search_touch_edge_ends(const struct rmg_search *search, const struc
     uint32_t ends[2] = {0, 0};
     for (uint32_t i = 0; i < rule->negative_count + rule->aggregate_count; i++) {
         const struct rmg_rule_near *near = rmg_rule_near_at(rule, i);
-        if (search_near_matters(&search->program, i) && !near->alone &&
+        if (search_near_matters(&search->program, i) && lies_here(rule, near) && !near->alone &&
             !RMG_MUTANT(RMG_MUTANT_NEAR) &&
             type_fits(near->edge_typed, &near->edge_type, &edge->type)) {
             ends[near->direction == RMG_DIR_OUT ? 0 : 1] |= 1u << near->element;
@@ -161,7 +167,8 @@ enum jit_err search_touch_type(struct rmg_search *search, const struct rmg_graph
         const struct rmg_rule_near *near = rmg_rule_near_at(rule, i);
         bool was = change->before && jit_id_equal(&near->other_type, &types[0]);
         bool is = change->after && jit_id_equal(&near->other_type, &types[1]);
-        if (!search_near_matters(&search->program, i) || !near->other_typed || was == is) {
+        if (!search_near_matters(&search->program, i) || !lies_here(rule, near) ||
+            !near->other_typed || was == is) {
             continue;
         }
         if (near->alone) {
@@ -219,7 +226,7 @@ enum jit_err search_touch_fields(struct rmg_search *search, const struct rmg_gra
     for (uint32_t i = 0; i < rule->negative_count + rule->aggregate_count && err == JIT_OK; i++) {
         const struct rmg_rule_near *near = rmg_rule_near_at(rule, i);
         bool changed = false;
-        if (!search_near_matters(&search->program, i)) {
+        if (!search_near_matters(&search->program, i) || !lies_here(rule, near)) {
             continue;
         }
         err = looks_at(search, near, before, after, change, &changed);

@@ -14,6 +14,7 @@ static uint32_t mask_of(const struct rmg_rule *rule, struct rmg_expr expr)
         } else if (inst.op == RMG_EXPR_ELEMENT) {
             mask |= 1u << inst.arg;
         } else if (inst.op == RMG_EXPR_AGGREGATE) {
+            assert(rule->element_count > 0);            /* rmg_rule_check */
             mask |= ~0u >> (32u - rule->element_count); /* what is matched does not count */
         }
     }
@@ -132,12 +133,12 @@ void search_note_fields(struct search_program *program, struct rmg_expr expr, bo
 /* --- the order of binding --- */
 
 /* The next edge to bind: one that closes a circle first, else the first with a bound end. */
-static uint32_t next_edge(const struct rmg_rule *rule, uint32_t bound)
+static uint32_t next_edge(const struct rmg_rule *rule, uint8_t place, uint32_t bound)
 {
     uint32_t best = SEARCH_NONE;
     for (uint32_t i = 0; i < rule->element_count; i++) {
         const struct rmg_rule_element *element = &rule->elements[i];
-        if (!element->is_edge || (bound >> i & 1) != 0) {
+        if (!element->is_edge || element->place != place || (bound >> i & 1) != 0) {
             continue;
         }
         bool from = (bound >> element->from & 1) != 0;
@@ -152,10 +153,11 @@ static uint32_t next_edge(const struct rmg_rule *rule, uint32_t bound)
     return best;
 }
 
-static uint32_t next_node(const struct rmg_rule *rule, uint32_t bound)
+static uint32_t next_node(const struct rmg_rule *rule, uint8_t place, uint32_t bound)
 {
     for (uint32_t i = 0; i < rule->element_count; i++) {
-        if (!rule->elements[i].is_edge && (bound >> i & 1) == 0) {
+        if (!rule->elements[i].is_edge && rule->elements[i].place == place &&
+            (bound >> i & 1) == 0) {
             return i;
         }
     }
@@ -212,8 +214,8 @@ static bool is_field_of(const struct rmg_rule *rule, struct rmg_expr side, uint3
 static void find_value(const struct rmg_rule *rule, const struct search_program *program,
                        uint32_t bound, struct search_step *step)
 {
-    if (!rule->elements[step->element].typed) {
-        return;
+    if (!rule->elements[step->element].typed || rule->elements[step->element].place != 0) {
+        return; /* what is inside has no index */
     }
     for (uint32_t i = 0; i < program->conjunct_count; i++) {
         const struct search_conjunct *conjunct = &program->conjuncts[i];
@@ -236,19 +238,18 @@ static void find_value(const struct rmg_rule *rule, const struct search_program 
     }
 }
 
-static void make_plan(const struct rmg_rule *rule, const struct search_program *program,
-                      uint32_t root, struct search_plan *plan)
+/* All that is left of one place. */
+static uint32_t plan_place(const struct rmg_rule *rule, const struct search_program *program,
+                           uint8_t place, uint32_t bound, struct search_plan *plan)
 {
-    uint32_t bound = with_ends(rule, root);
-    plan->step_count = 0;
     for (;;) {
-        uint32_t element = next_edge(rule, bound);
+        uint32_t element = next_edge(rule, place, bound);
         bool is_scan = element == SEARCH_NONE;
         if (is_scan) {
-            element = next_node(rule, bound);
+            element = next_node(rule, place, bound);
         }
         if (element == SEARCH_NONE) {
-            return;
+            return bound;
         }
         assert(plan->step_count < JIT_PATTERN_ELEMENTS_MAX);
         struct search_step *step = &plan->steps[plan->step_count++];
@@ -257,6 +258,23 @@ static void make_plan(const struct rmg_rule *rule, const struct search_program *
             find_value(rule, program, bound, step);
         }
         bound |= with_ends(rule, element);
+    }
+}
+
+/* The searched instance first, as a whole (search_doors.c says why), then portal by portal. */
+static void make_plan(const struct rmg_rule *rule, const struct search_program *program,
+                      uint32_t root, struct search_plan *plan)
+{
+    plan->step_count = 0;
+    if (rule->elements[root].place != 0) {
+        return; /* nothing begins inside */
+    }
+    uint32_t bound = plan_place(rule, program, 0, with_ends(rule, root), plan);
+    for (uint32_t portal = 0; portal < rule->portal_count; portal++) {
+        assert(plan->step_count < JIT_PATTERN_ELEMENTS_MAX);
+        plan->steps[plan->step_count++] =
+            (struct search_step){.element = (uint8_t)portal, .enters = true};
+        bound = plan_place(rule, program, (uint8_t)(portal + 1), bound, plan);
     }
 }
 

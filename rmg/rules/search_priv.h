@@ -23,6 +23,7 @@ struct search_step {
     uint8_t element;
     bool is_scan;
     bool by_value;
+    bool enters; /* nothing is bound: the portal `element` is gone through */
     uint16_t field;
     struct rmg_expr value;
 };
@@ -121,6 +122,37 @@ void search_table_close(struct search_table *table, uint32_t member, bool closed
 JIT_MUST_CHECK enum jit_err search_table_put(struct search_table *table, uint32_t member,
                                              uint32_t index, const struct rmg_datum *datum);
 
+/* --- instances that were entered (search_doors.c) --- */
+
+struct search_door {
+    struct jit_id instance;
+    struct jit_id owner; /* the element of the searched instance that it was reached through, */
+    uint32_t positions;  /* at these positions, a bit each */
+    bool is_edge;
+    struct rmg_roots roots; /* when it was seen last */
+};
+
+struct search_doors {
+    struct jit_heap *heap;
+    struct search_door *items;
+    size_t capacity;
+    uint32_t count;
+    uint32_t *slots; /* by instance, open addressing */
+    uint32_t slots_size;
+};
+
+struct search_touches;
+void search_doors_clear(struct search_doors *doors);
+void search_doors_release(struct search_doors *doors);
+/* The portal was gone through, from elements that are bound. Errors: JIT_ENOMEM. */
+JIT_MUST_CHECK enum jit_err search_door_pass(struct rmg_search *search, uint32_t portal,
+                                             const struct jit_id *instance);
+/* What the matches through each door whose instance has changed hang on. Errors: JIT_ENOMEM,
+ * JIT_ELIMIT, JIT_ECORRUPT. */
+JIT_MUST_CHECK enum jit_err search_touch_doors(struct rmg_search *search,
+                                               const struct rmg_graph *after,
+                                               struct search_touches *touches);
+
 /* --- the whole --- */
 
 struct rmg_search {
@@ -131,8 +163,9 @@ struct rmg_search {
     struct jit_id params_digest;
     struct search_program program;
     struct search_table table;
-    bool impossible; /* a condition on the parameters alone fails */
-    bool known;      /* the table is that of the version last seen */
+    struct search_doors doors; /* of a rule with portals */
+    bool impossible;           /* a condition on the parameters alone fails */
+    bool known;                /* the table is that of the version last seen */
 
     /* A walk that keeps nothing: who is told of each match, and how many more looks it may take. */
     bool (*visit)(void *user, const struct jit_id *ids, uint32_t id_count);

@@ -82,9 +82,11 @@ static uint32_t home_of_member(const void *user, uint32_t member)
     return hash_ids(&table->ids[(size_t)member * table->width], table->width);
 }
 
+/* The instance behind a portal counts as a node. */
 static bool link_is_edge(const struct search_table *table, uint32_t link)
 {
-    return table->rule->elements[link % table->width].is_edge;
+    const uint32_t position = link % table->width;
+    return position < table->rule->element_count && table->rule->elements[position].is_edge;
 }
 
 static uint32_t home_of_link(const void *user, uint32_t link)
@@ -126,7 +128,7 @@ void search_table_init(struct search_table *table, struct jit_heap *heap,
 {
     *table = (struct search_table){.heap = heap,
                                    .rule = rule,
-                                   .width = rule->element_count,
+                                   .width = rmg_rule_id_count(rule),
                                    .data_width = data_width,
                                    .free_head = SEARCH_NONE};
     assert(table->width > 0);

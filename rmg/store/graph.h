@@ -87,6 +87,15 @@ struct rmg_found {
     } at[RMG_FOUND_MAX];
 };
 
+/* Into what is nested: an instance that portals lead to, at the same version. root_node zero:
+ * unknown. Errors: JIT_ENOENT (there is none, or nobody may look), JIT_ECORRUPT. */
+struct rmg_graph;
+struct rmg_nest {
+    enum jit_err (*enter)(void *user, const struct jit_id *instance, struct rmg_graph *graph,
+                          struct jit_id *root_node);
+    void *user;
+};
+
 struct rmg_graph {
     struct rmg_mem mem;
     struct jit_id instance;
@@ -95,7 +104,8 @@ struct rmg_graph {
     struct rmg_found *found; /* filled by rmg_graph_warm; may be NULL */
     struct rmg_after *after; /* NULL; else what is read is as after a rewrite (rmg/store/after.h) */
     const struct rmg_index
-        *index; /* nodes by values, of this version (rmg/store/index.h); or NULL */
+        *index;                  /* nodes by values, of this version (rmg/store/index.h); or NULL */
+    const struct rmg_nest *nest; /* NULL: nothing nested can be entered */
 };
 
 /* Errors of all: JIT_ENOENT, JIT_ECORRUPT. */

@@ -128,7 +128,7 @@ noinst_PROGRAMS += %D%/brancher
 if !SANITIZED
 %C%_brancher_LDFLAGS = $(AM_LDFLAGS) -static-pie
 endif
-dist_check_SCRIPTS += %D%/test_branches_of_workers.sh %D%/test_explore.sh %D%/test_own_graphs.sh %D%/test_what_if.sh
+dist_check_SCRIPTS += %D%/test_branches_of_workers.sh %D%/test_explore.sh %D%/test_inside.sh %D%/test_own_graphs.sh %D%/test_what_if.sh
 
 # One that does not do the same when it is run again.
 noinst_PROGRAMS += %D%/moody

@@ -53,7 +53,8 @@ static const char *const golden[] = {
     "good_conditions", "bad_near",          "bad_anywhere",   "good_exec",        "bad_exec",
     "good_scripts",    "bad_scripts",       "good_modes",     "bad_modes",        "good_grants",
     "bad_grants",      "good_invariants",   "bad_invariants", "good_apply",       "bad_apply",
-    "good_explore",    "bad_explore",       "good_delay",     "bad_delay"};
+    "good_explore",    "bad_explore",       "good_delay",     "bad_delay",        "good_portals",
+    "bad_portals",     "bad_portals_run"};
 
 START_TEST(golden_file) /* _i = which */
 {

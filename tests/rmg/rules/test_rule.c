@@ -498,9 +498,9 @@ START_TEST(versions)
     sample_init(&s);
     ck_assert_int_eq(rmg_rule_encode(&s.rule, &buf), JIT_OK);
     for (size_t at = 4; at < 8; at++) {
-        buf.data[at] ^= 2;
+        buf.data[at] ^= 4;
         ck_assert_int_eq(rmg_rule_decode(&mem.heap, buf.data, buf.size, &decoded), JIT_EVERSION);
-        buf.data[at] ^= 2;
+        buf.data[at] ^= 4;
     }
     buf.data[0] ^= 1;
     ck_assert_int_eq(rmg_rule_decode(&mem.heap, buf.data, buf.size, &decoded), JIT_EFORMAT);

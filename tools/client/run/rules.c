@@ -207,6 +207,8 @@ static void describe(struct checking *c, uint32_t index)
         cli_put_text(event, "rule", rule->rule.name);
         cli_put_number(event, "line", rule->pos.line);
         cli_put(event, "priority", json_integer(rule->rule.priority));
+        cli_put_number(event, "retry", rule->rule.retry);
+        cli_put_number(event, "after", rule->rule.delay);
         cli_put_text(event, "parameters", params);
     }
     cli_print(c->cli, "%srule %s%s%s\n", cli_style(c->cli, CLI_BOLD), rule->rule.name, params,

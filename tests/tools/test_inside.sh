@@ -1,0 +1,72 @@
+#!/bin/sh
+# Goal:   rules whose patterns go through a portal are found by workers in the instance behind it,
+#         judged and carried out by the supervisor, for any number of members, after a death, and
+#         again from the log; the right to an instance is one to what is nested in it, and no more.
+# Method: rooms in /world/hall, warmed through the portal of /world; one, three and killed members.
+set -eu
+
+bin=$(cd "${builddir:-.}/tools" && pwd)
+dir=$(mktemp -d "${TMPDIR:-/tmp}/jitos-inside-XXXXXX")
+trap 'rm -rf "$dir"' EXIT
+failed=0
+cd "$dir"
+PATH=$bin:$PATH
+export PATH
+
+fail() {
+    echo "FAIL: $*"
+    failed=1
+}
+
+# expect CODE WORDS COMMAND...: it leaves with CODE, and says WORDS somewhere.
+expect() {
+    want=$1 words=$2
+    shift 2
+    "$@" >out.txt 2>&1 && got=0 || got=$?
+    [ "$got" = "$want" ] || fail "$*: exit $got, not $want: $(cat out.txt)"
+    grep -qF -e "$words" out.txt || fail "$*: does not say \"$words\": $(cat out.txt)"
+}
+
+# system MEMBERS GRANT
+system() {
+    cat <<END_OF_SYSTEM
+system inside
+type Lamp { on: i64 = 1, seen: i64 sum = 0 }
+type Room { warm: i64 = 0 }
+edge DOOR
+import "lamps.csv" into /world
+import "rooms.csv", "doors.csv" into /world/hall
+rule warm
+  match (w), (a:Room)-[:DOOR]->(b:Room) in w.hall, (l:Lamp)
+  where l.on = 1 and a.warm > b.warm
+  set b.warm = a.warm
+  add l.seen, 1
+process p[$1] run warm apply until none at most 20 ticks over shard(/world)
+grant p: map /world; $2
+END_OF_SYSTEM
+}
+printf ':ID,:LABEL,on:long,seen:long\nl,Lamp,1,0\n' >lamps.csv
+printf ':ID,:LABEL,warm:long\na,Room,7\nb,Room,0\nc,Room,0\nd,Room,0\n' >rooms.csv
+printf ':START_ID,:END_ID,:TYPE\na,b,DOOR\nb,c,DOOR\nc,d,DOOR\n' >doors.csv
+system 1 'invoke warm on /world' >one.jitos
+system 3 'invoke warm on /world' >three.jitos
+system 1 'invoke warm on /world/hall' >denied.jitos
+
+expect 0 "3 requests applied" jitos run one.jitos --data one
+expect 0 "3 requests applied" jitos run three.jitos --data three
+for run in one three; do
+    expect 0 "" jitos replay --data $run
+    expect 0 "" jitos replay --data $run --by workers
+done
+# Same hashes for any number of members; what changed lies in the nested instance, and is whole.
+for run in one three; do
+    jitos run $run.jitos --data $run-again --json >$run.json || fail "run $run"
+    sed -n 's/.*"event":"done".*"world":"\([0-9a-f]*\)".*/\1/p' $run.json >$run.world
+    [ -s $run.world ] || fail "$run: no root of /world: $(tail -n 1 $run.json)"
+done
+cmp -s one.world three.world || fail "the number of members matters"
+
+# Who may not invoke in /world may not by way of what is nested in it.
+expect 0 "0 requests applied" jitos run denied.jitos --data denied --ticks 3
+
+exit $failed
