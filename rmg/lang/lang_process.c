@@ -67,8 +67,9 @@ static bool parse_shard(struct lang_parser *p, struct lang_process_node *process
     }
     if (!lang_take_word(p, "shard")) {
         if (!lang_at(p, LANG_END) && p->source[p->token.at] == '/') {
-            return lang_refuse(p, p->token.at, p->token.size, "a path that is not sharded",
-                               "write `over shard(/world)`; a process of one has the whole of it");
+            lang_fail(p, p->token.at, p->token.size,
+                      "each member of a process has one shard of an instance");
+            return lang_help(p, "write `over shard(/world)`; a process of one has the whole of it");
         }
         return lang_expected(p, "`shard(/world)`");
     }
@@ -77,8 +78,8 @@ static bool parse_shard(struct lang_parser *p, struct lang_process_node *process
         return false;
     }
     if (lang_at(p, LANG_C(','))) {
-        return lang_refuse(p, p->token.at, 1, "a shard given by hand",
-                           "member k of name[n] has shard k of n by itself");
+        lang_fail(p, p->token.at, 1, "which shard a member has is not given by hand");
+        return lang_help(p, "member k of name[n] has shard k of n by itself");
     }
     process->pub.apply = LANG_APPLY_ALL;
     return lang_expect(p, LANG_C(')'), "`)`");
