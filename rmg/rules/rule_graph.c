@@ -5,12 +5,13 @@
 #include "base/check.h"
 #include "base/hash.h"
 
-/* "/rules/" || name || "/L/" || number */
-#define PATH_SIZE (JIT_NAME_BYTES_MAX + 16u)
+/* "/invariants/" || name || "/L/" || number */
+#define PATH_SIZE (JIT_NAME_BYTES_MAX + 20u)
 
 struct graphed {
     struct rmg_collect *collect;
     const struct rmg_rule *rule;
+    const char *top;
     char part;
     struct jit_id places[RMG_RULE_PORTALS_MAX + 1]; /* the instances being filled */
 };
@@ -66,7 +67,8 @@ static enum jit_err put_portal(struct graphed *g, uint32_t index)
     struct jit_id root_node;
     struct jit_id type;
     char path[PATH_SIZE + 1];
-    int size = snprintf(path, sizeof path, "/rules/%s/%c/%u", g->rule->name, g->part, index + 1);
+    int size =
+        snprintf(path, sizeof path, "/%s/%s/%c/%u", g->top, g->rule->name, g->part, index + 1);
     assert(size > 0 && (size_t)size < sizeof path);
     jit_hash_named("warp:", path, (size_t)size, instance);
     jit_hash_named("node:", path, (size_t)size, &root_node);
@@ -163,26 +165,41 @@ static enum jit_err put_program(struct rmg_collect *collect, const struct jit_id
     return rmg_collect_datum(collect, instance, RMG_PLANE_ALPHA, &root_node, "program", &datum);
 }
 
-enum jit_err rmg_rule_graph(struct rmg_collect *collect, const struct rmg_rule *rule,
-                            const uint8_t *program, uint32_t program_size, struct jit_id *instance)
+/* Under /rules or /invariants, with the parts that there are. */
+static enum jit_err put_all(struct rmg_collect *collect, const char *top, const char *parts,
+                            const struct rmg_rule *rule, const uint8_t *program,
+                            uint32_t program_size, struct jit_id *instance)
 {
-    struct graphed g = {.collect = collect, .rule = rule};
+    struct graphed g = {.collect = collect, .rule = rule, .top = top};
     char path[PATH_SIZE + 1];
-    snprintf(path, sizeof path, "/rules/%s", rule->name);
+    snprintf(path, sizeof path, "/%s/%s", top, rule->name);
     enum jit_err err = rmg_collect_path(collect, path, instance);
     if (err == JIT_OK) {
         err = put_program(collect, instance, path, program, program_size);
     }
-    for (unsigned part = 0; err == JIT_OK && part < 3; part++) {
-        g.part = "LKR"[part];
-        snprintf(path, sizeof path, "/rules/%s/%c", rule->name, g.part);
+    for (; err == JIT_OK && *parts != 0; parts++) {
+        g.part = *parts;
+        snprintf(path, sizeof path, "/%s/%s/%c", top, rule->name, g.part);
         err = rmg_collect_path(collect, path, &g.places[0]);
         for (uint32_t i = 0; err == JIT_OK && i < rule->portal_count; i++) {
             err = put_portal(&g, i);
         }
         if (err == JIT_OK) {
-            err = part == 2 ? put_result(&g) : put_pattern(&g, part == 0);
+            err = g.part == 'R' ? put_result(&g) : put_pattern(&g, g.part == 'L');
         }
     }
     return err;
+}
+
+enum jit_err rmg_rule_graph(struct rmg_collect *collect, const struct rmg_rule *rule,
+                            const uint8_t *program, uint32_t program_size, struct jit_id *instance)
+{
+    return put_all(collect, "rules", "LKR", rule, program, program_size, instance);
+}
+
+enum jit_err rmg_invariant_graph(struct rmg_collect *collect, const struct rmg_rule *invariant,
+                                 const uint8_t *program, uint32_t program_size,
+                                 struct jit_id *instance)
+{
+    return put_all(collect, "invariants", "L", invariant, program, program_size, instance);
 }

@@ -15,6 +15,13 @@ JIT_MUST_CHECK enum jit_err rmg_rule_graph(struct rmg_collect *collect, const st
                                            const uint8_t *program, uint32_t program_size,
                                            struct jit_id *instance);
 
+/* An invariant likewise: instance /invariants/NAME with L alone in it, as nothing comes of a match;
+ * "/invariants" is there. */
+JIT_MUST_CHECK enum jit_err rmg_invariant_graph(struct rmg_collect *collect,
+                                                const struct rmg_rule *invariant,
+                                                const uint8_t *program, uint32_t program_size,
+                                                struct jit_id *instance);
+
 /* The type of an element that matches any. */
 void rmg_rule_any_type(struct jit_id *out);
 

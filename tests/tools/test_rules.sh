@@ -86,10 +86,16 @@ rule two match (a:P), (b:P) where a.x = 1 and b.x = 2 add b.n, 1
 END
 run "$jitos" rules check good.jitos --json -q
 check 'nothing to warn of' 0 '{"event":"rule","schema":"jitos.rules.check/1","rule":"one",'\
-'"line":3,"priority":0,"parameters":"","keeps":\["(a:P)"\],"deletes":\[\],"creates":\[\],'\
+'"line":3,"priority":0,"retry":0,"after":0,"parameters":"","keeps":\["(a:P)"\],"deletes":\[\],"creates":\[\],'\
 '"reads":\["a","a.x"\],"sets":\["a.x"\],"adds_to":\[\],*
 {"event":"rule",*"rule":"two",*"adds_to":\["b.n"\],*
 {"event":"done",*"file":"good.jitos","rules":2,"conflicts":0,"warnings":0}' ''
+printf '%s\n' 'system s' 'type P { x: i64 = 0 }' \
+    'rule late after 3 ticks on conflict retry 2 match (a:P), (b:P) in a.inner set b.x = a.x' \
+    >late.jitos
+run "$jitos" rules check late.jitos --json -q
+check 'when it is applied, and where' 0 '*"rule":"late",*"retry":2,"after":3,*'\
+'"keeps":\["(a:P)","(b:P) in a.inner"\],*"reads":\["a","b","a.inner","a.x"\],"sets":\["b.x"\],*' ''
 printf 'rule three match (a:P) set a.x = 5\n' >>good.jitos
 run "$jitos" rules check good.jitos --json -q
 check 'conflicts are no failure' 0 '*{"event":"warning","schema":"jitos.rules.check/1",'\
@@ -138,6 +144,20 @@ check 'as graphs, json' 0 '{"event":"rule","schema":"jitos.rules.graph/1","rule"
 {"event":"done","schema":"jitos.rules.graph/1","rules":2,"root":"'"$root"'"}' ''
 run "${jitos%jitos}rmg" export heal.rmg --to dot
 check 'as a picture' 0 '*digraph*label="L"*"rmg-type"="Cell"*' ''
+printf '%s\n' 'system s' 'type P { x: i64 = 0 }' 'edge D' \
+    'rule go match (a:P), (b:P)-[d:D]->(c:P) in a.inner delete d, b create (a)-[:D]->(n:P) set a.x = 1' \
+    'invariant rich never match (a:P)-[:D]->(b:P) where a.x < 0' >parts.jitos
+run "$jitos" rules graph parts.jitos
+check 'behind a portal, and an invariant' 0 'go
+  graph    *
+  program  *
+  L        3 nodes, 1 edges
+  K        2 nodes, 0 edges
+  R        3 nodes, 1 edges
+invariant rich
+  graph    *
+  program  *
+  L        2 nodes, 1 edges' ''
 run "$jitos" rules graph
 check 'no file' 2 '' '*takes one FILE*'
 run "$jitos" rules check heal.jitos -o x.rmg

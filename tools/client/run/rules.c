@@ -391,12 +391,43 @@ static enum jit_err gather(const struct lang_system *system, struct rmg_collect 
         err =
             rmg_rule_graph(collect, &rule->rule, rule->program, rule->program_size, &instances[i]);
     }
+    if (err == JIT_OK && system->invariant_count > 0) {
+        err = rmg_collect_path(collect, "/invariants", at);
+    }
+    for (uint32_t i = 0; err == JIT_OK && i < system->invariant_count; i++) {
+        const struct lang_rule *rule = &system->invariants[i];
+        err = rmg_invariant_graph(collect, &rule->rule, rule->program, rule->program_size,
+                                  &instances[system->rule_count + i]);
+    }
     rmg_schema_free(schema);
     return err;
 }
 
-/* One rule: its hashes and how large the three graphs are. */
-static int tell_graph(struct cli *cli, const struct format_graph *graph,
+/* How large one part is, with what lies behind portals; without the nodes of the instances. */
+static enum jit_err measure(const struct format_graph *graph, const struct rmg_rule *rule,
+                            const char *top, char part, uint64_t *nodes, uint64_t *edges)
+{
+    enum jit_err err = JIT_OK;
+    *nodes = 0;
+    *edges = 0;
+    for (uint32_t place = 0; err == JIT_OK && place <= rule->portal_count; place++) {
+        char path[JIT_NAME_BYTES_MAX + 32];
+        struct jit_id id;
+        struct rmg_instance found;
+        snprintf(path, sizeof path, place == 0 ? "/%s/%s/%c" : "/%s/%s/%c/%u", top, rule->name,
+                 part, place);
+        jit_hash_named("warp:", path, strlen(path), &id);
+        err = rmg_store_instance(graph->store, &graph->version, &id, &found);
+        if (err == JIT_OK) {
+            *nodes += found.roots.node_count - 1;
+            *edges += found.roots.edge_count;
+        }
+    }
+    return err;
+}
+
+/* One rule: its hashes and how large the three graphs are; an invariant has the first alone. */
+static int tell_graph(struct cli *cli, const struct format_graph *graph, bool invariant,
                       const struct lang_rule *rule, const struct jit_id *instance)
 {
     static const char *const parts[] = {"matched", "kept", "result"};
@@ -408,22 +439,20 @@ static int tell_graph(struct cli *cli, const struct format_graph *graph,
     enum jit_err err = rmg_store_instance_root(graph->store, &graph->version, instance, &hash);
     jit_id_to_hex(&program, program_hex);
     jit_id_to_hex(&hash, hash_hex);
-    cli_print(cli, "%s%s%s\n  graph    %s\n  program  %s\n", cli_style(cli, CLI_BOLD),
-              rule->rule.name, cli_style(cli, CLI_PLAIN), hash_hex, program_hex);
-    json_t *event = cli_event("rule", "jitos.rules.graph/1");
-    cli_put_text(event, "rule", rule->rule.name);
+    const char *kind = invariant ? "invariant" : "rule";
+    cli_print(cli, "%s%s%s%s\n  graph    %s\n  program  %s\n", cli_style(cli, CLI_BOLD),
+              invariant ? "invariant " : "", rule->rule.name, cli_style(cli, CLI_PLAIN), hash_hex,
+              program_hex);
+    json_t *event = cli_event(kind, "jitos.rules.graph/1");
+    cli_put_text(event, kind, rule->rule.name);
     cli_put_text(event, "graph", hash_hex);
     cli_put_text(event, "program", program_hex);
-    for (unsigned i = 0; err == JIT_OK && i < 3; i++) {
-        char path[JIT_NAME_BYTES_MAX + 16];
-        struct jit_id id;
-        struct rmg_instance found;
-        snprintf(path, sizeof path, "/rules/%s/%c", rule->rule.name, "LKR"[i]);
-        jit_hash_named("warp:", path, strlen(path), &id);
-        err = rmg_store_instance(graph->store, &graph->version, &id, &found);
+    for (unsigned i = 0; err == JIT_OK && i < (invariant ? 1 : 3); i++) {
+        uint64_t nodes = 0;
+        uint64_t edges = 0;
+        err = measure(graph, &rule->rule, invariant ? "invariants" : "rules", "LKR"[i], &nodes,
+                      &edges);
         if (err == JIT_OK) {
-            uint64_t nodes = found.roots.node_count - 1; /* without the instance's own */
-            uint64_t edges = found.roots.edge_count;
             cli_print(cli, "  %c        %llu nodes, %llu edges\n", "LKR"[i],
                       (unsigned long long)nodes, (unsigned long long)edges);
             json_t *part = json_object();
@@ -433,7 +462,7 @@ static int tell_graph(struct cli *cli, const struct format_graph *graph,
         }
     }
     if (err != JIT_OK) {
-        cli_what(cli, "the graph of rule %s cannot be read", rule->rule.name);
+        cli_what(cli, "the graph of %s %s cannot be read", kind, rule->rule.name);
         cli_why(cli, "%s", jit_err_text(err));
         json_decref(event);
         return cli_exit_of(err);
@@ -447,7 +476,11 @@ static int tell_graphs(struct cli *cli, const struct format_graph *graph,
     int code = CLI_OK;
     char root[JIT_ID_HEX];
     for (uint32_t i = 0; code == CLI_OK && i < system->rule_count; i++) {
-        code = tell_graph(cli, graph, &system->rules[i], &instances[i]);
+        code = tell_graph(cli, graph, false, &system->rules[i], &instances[i]);
+    }
+    for (uint32_t i = 0; code == CLI_OK && i < system->invariant_count; i++) {
+        code = tell_graph(cli, graph, true, &system->invariants[i],
+                          &instances[system->rule_count + i]);
     }
     const char *path = cli_text(cli, "out");
     if (code == CLI_OK && path != NULL) {
@@ -485,7 +518,9 @@ static int graph(struct cli *cli)
     }
     enum jit_err err = format_graph_init(&made, jit_heap_libc());
     if (err == JIT_OK) {
-        instances = jit_heap_zalloc(jit_heap_libc(), system->rule_count + 1u, sizeof *instances);
+        instances = jit_heap_zalloc(jit_heap_libc(),
+                                    (size_t)system->rule_count + system->invariant_count + 1u,
+                                    sizeof *instances);
         err =
             instances == NULL ? JIT_ENOMEM : rmg_collect_new(jit_heap_libc(), made.store, &collect);
     }
