@@ -86,7 +86,8 @@ rule two match (a:P), (b:P) where a.x = 1 and b.x = 2 add b.n, 1
 END
 run "$jitos" rules check good.jitos --json -q
 check 'nothing to warn of' 0 '{"event":"rule","schema":"jitos.rules.check/1","rule":"one",'\
-'"line":3,"priority":0,"retry":0,"after":0,"parameters":"","keeps":\["(a:P)"\],"deletes":\[\],"creates":\[\],'\
+'"line":3,"priority":0,"retry":0,"after":0,"parameters":"",'\
+'"keeps":\["(a:P)"\],"deletes":\[\],"creates":\[\],'\
 '"reads":\["a","a.x"\],"sets":\["a.x"\],"adds_to":\[\],*
 {"event":"rule",*"rule":"two",*"adds_to":\["b.n"\],*
 {"event":"done",*"file":"good.jitos","rules":2,"conflicts":0,"warnings":0}' ''
@@ -145,7 +146,8 @@ check 'as graphs, json' 0 '{"event":"rule","schema":"jitos.rules.graph/1","rule"
 run "${jitos%jitos}rmg" export heal.rmg --to dot
 check 'as a picture' 0 '*digraph*label="L"*"rmg-type"="Cell"*' ''
 printf '%s\n' 'system s' 'type P { x: i64 = 0 }' 'edge D' \
-    'rule go match (a:P), (b:P)-[d:D]->(c:P) in a.inner delete d, b create (a)-[:D]->(n:P) set a.x = 1' \
+    'rule go match (a:P), (b:P)-[d:D]->(c:P) in a.inner' \
+    '  delete d, b create (a)-[:D]->(n:P) set a.x = 1' \
     'invariant rich never match (a:P)-[:D]->(b:P) where a.x < 0' >parts.jitos
 run "$jitos" rules graph parts.jitos
 check 'behind a portal, and an invariant' 0 'go
