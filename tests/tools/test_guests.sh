@@ -151,7 +151,7 @@ rm -f "$hub"
 jitos run --ticks 100000 --data run1 --guests "$hub" >run.txt 2>&1 &
 runner=$!
 until [ -S "$hub" ]; do
-    kill -0 $runner 2>/dev/null || fail "the run: $(cat run.txt)"
+    kill -0 $runner 2>/dev/null || { fail "the run: $(cat run.txt)" && exit 1; }
     sleep 0.05 # nothing tells when it has been made
 done
 pids=
