@@ -148,12 +148,13 @@ expect 0 "tick 7: it was in that tick already" \
 # ---- beside workers that work; a crowd of guests, and the owner is answered ----
 stop
 rm -f "$hub"
-jitos run --ticks 100000 --data run1 --guests "$hub" >run.txt 2>&1 &
+mkfifo said
+jitos run --ticks 100000 --data run1 --guests "$hub" >said 2>&1 &
 runner=$!
-until [ -S "$hub" ]; do
-    kill -0 $runner 2>/dev/null || { fail "the run: $(cat run.txt)" && exit 1; }
-    sleep 0.05 # nothing tells when it has been made
-done
+exec 8<said
+read -r first <&8 || true # it works by then, and its sockets are there; or it has ended
+cat <&8 >run.txt &
+[ -S "$hub" ] || { fail "the run: $first $(cat run.txt)" && exit 1; }
 pids=
 for i in $(seq 24); do
     submit libs "retire(name = \"p$i\")" libc6 --until 200000 >"guest$i.txt" 2>&1 &
