@@ -413,7 +413,7 @@ static const struct rmg_use *use_of(enum rmg_slot_kind kind, struct jit_id in, s
         const struct rmg_slot *slot = &uses[i].slot;
         if (slot->kind == kind && jit_id_equal(&slot->instance, &in) &&
             jit_id_equal(&slot->id, &id) && slot->name_size == strlen(name) &&
-            memcmp(slot->name, name, strlen(name)) == 0) {
+            (*name == 0 || memcmp(slot->name, name, strlen(name)) == 0)) {
             return &uses[i];
         }
     }
