@@ -739,7 +739,7 @@ void eng_verify_task(void *user, size_t chunk_index)
         if (i + AHEAD < count) {
             __builtin_prefetch(engine->input->requests[todo[i + AHEAD]].ids);
         }
-        if (i == warmed && count - i > 1) {
+        if (i == warmed) {
             uint32_t end = count - i < WARM_BATCH ? count : i + WARM_BATCH;
             warmed = eng_warm_batch(engine, todo, i, end, &found);
         }

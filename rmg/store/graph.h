@@ -122,6 +122,13 @@ JIT_MUST_CHECK enum jit_err rmg_attachment_get(const struct rmg_graph *graph, en
  * put into graph->found. */
 void rmg_graph_warm(const struct rmg_graph *graph, enum rmg_map map,
                     const struct jit_id *const *ids, size_t count);
+/* The same of several maps. */
+struct rmg_warm_key {
+    const struct jit_id *id;
+    enum rmg_map map;
+};
+void rmg_graph_warm_keys(const struct rmg_graph *graph, const struct rmg_warm_key *keys,
+                         size_t count);
 
 /* How many edges leave or enter a node; type NULL: of any type. O(log n). 0 when the node has none.
  */

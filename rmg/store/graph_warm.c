@@ -10,7 +10,7 @@ static_assert(offsetof(struct trie_node, depth) == offsetof(struct trie_node, ma
 #define WARM_LEVELS 64u /* of a key; real paths are far shorter */
 
 struct warm_walk {
-    const struct jit_id *id;
+    struct rmg_warm_key key;
     uint32_t ref;
 };
 
@@ -28,9 +28,9 @@ enum step { STEP_DOWN, STEP_LEAF, STEP_LOST };
 
 /* One level further down. What is read of a node lies in its head and its references, so no more
  * of it is judged than that they lie inside: whoever reads the leaf judges its id. */
-static enum step step(const struct rmg_mem *mem, unsigned refs_at, unsigned depth_min,
-                      struct warm_walk *walk)
+static enum step step(const struct rmg_mem *mem, unsigned depth_min, struct warm_walk *walk)
 {
+    const unsigned refs_at = trie_specs[walk->key.map].refs_at;
     uint64_t at = (uint64_t)walk->ref * RMG_GRANULE;
     if (walk->ref == 0 || at + refs_at + 16u * sizeof(uint32_t) > mem->size) {
         return STEP_LOST;
@@ -47,7 +47,7 @@ static enum step step(const struct rmg_mem *mem, unsigned refs_at, unsigned dept
     if (depth < depth_min || depth >= 2u * JIT_ID_BYTES) {
         return STEP_LOST;
     }
-    uint8_t byte = walk->id->bytes[depth / 2u];
+    uint8_t byte = walk->key.id->bytes[depth / 2u];
     unsigned slot = depth % 2u == 0 ? byte >> 4u : byte & 15u;
     if (!trie_has(map, slot)) {
         return STEP_LOST;
@@ -57,43 +57,55 @@ static enum step step(const struct rmg_mem *mem, unsigned refs_at, unsigned dept
     return trie_has(leaf, slot) ? STEP_LEAF : STEP_DOWN;
 }
 
-static void keep(struct rmg_found *found, enum rmg_map map, const struct warm_walk *walk)
+static void keep(struct rmg_found *found, const struct warm_walk *walk)
 {
     if (found != NULL) {
-        uint32_t tag = found_tag(map, walk->id);
+        uint32_t tag = found_tag(walk->key.map, walk->key.id);
         uint32_t slot = found_slot(tag);
         found->at[slot].tag = tag;
         found->at[slot].ref = walk->ref;
     }
 }
 
-static void warm_group(const struct rmg_graph *graph, enum rmg_map map,
-                       const struct jit_id *const *ids, size_t count)
+static void warm_group(const struct rmg_graph *graph, const struct rmg_warm_key *keys, size_t count)
 {
     struct warm_walk walks[WARM_GROUP];
     for (size_t i = 0; i < count; i++) {
-        walks[i] = (struct warm_walk){.id = ids[i], .ref = graph->roots.ref[map]};
+        assert(keys[i].map < RMG_MAPS_HASHED);
+        walks[i] = (struct warm_walk){.key = keys[i], .ref = graph->roots.ref[keys[i].map]};
     }
     for (unsigned level = 0; level < WARM_LEVELS && count > 0; level++) {
         size_t left = 0;
         for (size_t i = 0; i < count; i++) {
-            enum step at = step(&graph->mem, trie_specs[map].refs_at, level, &walks[i]);
+            enum step at = step(&graph->mem, level, &walks[i]);
             if (at == STEP_DOWN) {
                 walks[left++] = walks[i];
             } else if (at == STEP_LEAF) {
-                keep(graph->found, map, &walks[i]);
+                keep(graph->found, &walks[i]);
             }
         }
         count = left;
     }
 }
 
+void rmg_graph_warm_keys(const struct rmg_graph *graph, const struct rmg_warm_key *keys,
+                         size_t count)
+{
+    for (size_t at = 0; at < count; at += WARM_GROUP) {
+        size_t size = count - at < WARM_GROUP ? count - at : WARM_GROUP;
+        warm_group(graph, keys + at, size);
+    }
+}
+
 void rmg_graph_warm(const struct rmg_graph *graph, enum rmg_map map,
                     const struct jit_id *const *ids, size_t count)
 {
-    assert(map < RMG_MAPS_HASHED);
+    struct rmg_warm_key keys[WARM_GROUP];
     for (size_t at = 0; at < count; at += WARM_GROUP) {
         size_t size = count - at < WARM_GROUP ? count - at : WARM_GROUP;
-        warm_group(graph, map, ids + at, size);
+        for (size_t i = 0; i < size; i++) {
+            keys[i] = (struct rmg_warm_key){.id = ids[at + i], .map = map};
+        }
+        warm_group(graph, keys, size);
     }
 }
