@@ -397,7 +397,7 @@ START_TEST(records_are_canonical)
         }
         buf.data[0] ^= 3; /* the version of records that have nothing beside */
         ck_assert_int_eq(kern_record_decode(buf.data, buf.size, &view), JIT_EFORMAT);
-        buf.data[0] = 3; /* one that does not exist */
+        buf.data[0] = 4; /* one that does not exist */
         ck_assert_int_eq(kern_record_decode(buf.data, buf.size, &view), JIT_EVERSION);
     }
     jit_buf_release(&buf);
