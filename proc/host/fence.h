@@ -8,7 +8,7 @@
  * past this filter, and traces, mounts and loads nothing. Workers are started by
  * proc/host/spawner.h, which is outside. What it does over what it has open already is its work. A
  * call that is not allowed fails with EPERM and is not made; the fence is not to be the end of a
- * run. */
+ * run. Who needs each of the calls that are allowed is known to tests/proc/test_fence_calls.sh. */
 #ifndef JIT_PROC_HOST_FENCE_H
 #define JIT_PROC_HOST_FENCE_H
 

@@ -20,6 +20,8 @@ check_PROGRAMS += %D%/test_cgroup
 check_PROGRAMS += %D%/test_fence
 %C%_test_fence_CFLAGS = $(test_cflags)
 %C%_test_fence_LDADD = $(test_libs_host)
+# What its list lets through is asked for.
+dist_check_SCRIPTS += %D%/test_fence_calls.sh
 check_PROGRAMS += %D%/test_elf
 %C%_test_elf_CFLAGS = $(test_cflags)
 %C%_test_elf_LDADD = $(test_libs_host)
