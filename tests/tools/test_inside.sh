@@ -1,7 +1,8 @@
 #!/bin/sh
 # Goal:   rules whose patterns go through a portal are found by workers in the instance behind it,
 #         judged and carried out by the supervisor, for any number of members, after a death, and
-#         again from the log; the right to an instance is one to what is nested in it, and no more.
+#         again from the log; the right to an instance is one to what is nested in it, and no more;
+#         and so does an invariant hold there.
 # Method: rooms in /world/hall, warmed through the portal of /world; one, three and killed members.
 set -eu
 
@@ -68,5 +69,14 @@ cmp -s one.world three.world || fail "the number of members matters"
 
 # Who may not invoke in /world may not by way of what is nested in it.
 expect 0 "0 requests applied" jitos run denied.jitos --data denied --ticks 3
+
+# An invariant holds in the instance behind the portal as in the one that the rule is invoked on.
+{
+    system 1 'invoke warm on /world'
+    echo 'invariant cool never match (a:Room)-[:DOOR]->(b:Room) where a.warm > 0 and b.warm > 0'
+} >cool.jitos
+expect 0 "0 requests applied" jitos run cool.jitos --data cool --ticks 3
+expect 0 '"denied":0,"invariant":1' jitos log --data cool --json
+expect 0 "" jitos replay --data cool --by rules
 
 exit $failed
