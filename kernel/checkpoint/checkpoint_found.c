@@ -52,6 +52,7 @@ enum jit_err ckpt_found(struct ckpt_job *job, const struct ckpt_found_options *o
     if (err == JIT_OK) {
         err = ckpt_write(job);
     }
+    job->base_manifest = NULL; /* it lies here */
     if (err != JIT_OK) {
         return err;
     }

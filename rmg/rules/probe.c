@@ -95,8 +95,11 @@ enum rmg_result rmg_probe_enter(struct rmg_probe *probe, uint32_t portal, struct
         result = rmg_probe_found(probe, rmg_attachment_get(outer, plane, &probe->ids[want->owner],
                                                            want->name, want->name_size, &value));
     }
-    if (result != RMG_APPLIED || value.kind != RMG_VALUE_PORTAL || outer->nest == NULL) {
-        return result != RMG_APPLIED ? result : RMG_NO_MATCH;
+    if (result != RMG_APPLIED) {
+        return result;
+    }
+    if (value.kind != RMG_VALUE_PORTAL || outer->nest == NULL) {
+        return RMG_NO_MATCH;
     }
     *instance = value.type;
     struct rmg_graph *graph = &probe->inside[portal].graph;
