@@ -152,7 +152,7 @@ static void setup_forest(void)
     kit_seal(&g);
 }
 
-static void setup(void)
+static inline void setup(void)
 {
     lang_fixture_init(&f);
     enum jit_err err = lang_fixture_parse(&f, text, sizeof text - 1);
@@ -168,7 +168,7 @@ static void setup(void)
     setup_forest();
 }
 
-static void teardown(void)
+static inline void teardown(void)
 {
     for (unsigned i = 0; i < RULES; i++) {
         rmg_rule_free(&f.mem.heap, rules[i]);
@@ -198,7 +198,7 @@ struct seen {
     struct rmg_graph graph;
 };
 
-static void see(struct seen *seen, const struct rmg_version *version)
+static inline void see(struct seen *seen, const struct rmg_version *version)
 {
     struct jit_id root;
     seen->version = *version;
@@ -271,7 +271,7 @@ static int64_t value(const struct rmg_rule *rule, const struct tuple *t, uint8_t
 }
 
 /* What holds a portal is not deleted: that is for verification to say. */
-static bool has_portal(const struct tuple *t, struct jit_id node, const char *name)
+static inline bool has_portal(const struct tuple *t, struct jit_id node, const char *name)
 {
     struct rmg_graph graph = graph_of(t->places[1]);
     struct rmg_value found;
@@ -390,7 +390,7 @@ static void try_all(unsigned which, struct tuple *t, uint32_t place, uint32_t i)
     }
 }
 
-static void find_all(unsigned which)
+static inline void find_all(unsigned which)
 {
     struct tuple t = {.places = {g.instance}};
     match_count = 0;

@@ -483,6 +483,17 @@ START_TEST(values_of_others) /* _i: of all nodes of the type */
         ck_assert_uint_eq(rmg_search_count(search), values[i] != 1);
         before = after;
     }
+    /* A node that has the value all along is of the type, and no longer. */
+    for (unsigned i = 0; alone && i < 3; i++) {
+        kit_open(&g);
+        kit_put_node(&g, kit_id('c', 0), i == 1 ? 2 : 3);
+        kit_put_i64(&g, RMG_PLANE_ALPHA, kit_id('c', 0), "f", 1);
+        kit_seal(&g);
+        struct rmg_graph after = kit_graph_of(&g, NULL);
+        ck_assert_int_eq(rmg_search_update(search, &before, &after), JIT_OK);
+        ck_assert_uint_eq(rmg_search_count(search), i != 1);
+        before = after;
+    }
     rmg_search_free(search);
     rmg_rule_free(&mem.heap, rule);
     kit_graph_end(&g);
