@@ -542,6 +542,22 @@ rmg_search_visit(struct rmg_search *search, const struct rmg_graph *graph, uint6
 
 /* --- after a difference --- */
 
+/* A member's portals, entered again: the walk has been elsewhere since, and in another version.
+ * They lead where they did, or the member would have gone by its doors. */
+static bool enter_again(struct rmg_search *search)
+{
+    const struct jit_id *inside = &search->ids[search->rule->element_count];
+    bool there = true;
+    for (uint32_t k = 0; k < search->rule->portal_count && there; k++) {
+        struct jit_id id;
+        there =
+            rmg_probe_enter(&search->probe, k, &id) == RMG_APPLIED && jit_id_equal(&id, &inside[k]);
+        search->probe.slots = 0; /* nobody's budget */
+        search->err = search->probe.err;
+    }
+    return there;
+}
+
 /* What late conditions look at has changed: each member that was there before is asked again. */
 static enum jit_err ask_late(struct rmg_search *search)
 {
@@ -552,10 +568,11 @@ static enum jit_err ask_late(struct rmg_search *search)
         }
         memcpy(search->ids, &table->ids[(size_t)member * table->width],
                table->width * sizeof *search->ids);
-        for (uint32_t i = 0; i < table->width; i++) {
+        for (uint32_t i = 0; i < search->rule->element_count; i++) {
             rmg_probe_forget(&search->probe, i);
         }
-        search_table_close(table, member, !search_late_holds(search));
+        const bool there = enter_again(search);
+        search_table_close(table, member, !there || !search_late_holds(search));
         if (search->err != JIT_OK || !keep_data(search, member)) {
             return search->err;
         }

@@ -79,4 +79,47 @@ expect 0 "0 requests applied" jitos run cool.jitos --data cool --ticks 3
 expect 0 '"denied":0,"invariant":1' jitos log --data cool --json
 expect 0 "" jitos replay --data cool --by rules
 
+# Two sites with a portal of the same name: what a condition on all nodes of a type says of the
+# rooms behind each, after such nodes have come, is found for any number of members.
+room() {
+    printf '{"id":"r%s",":LABEL":"Room","warm":%s,"seen":0}' "$1$2" "$2"
+}
+site() {
+    printf '{"graph":{"rmg-instance":"in%s","rmg-root":"root%s"},"links":[],"nodes":[' "$1" "$1"
+    echo "$(room "$1" 0),$(room "$1" 1),$(room "$1" 2),$(room "$1" 3)]}"
+}
+{
+    echo '{"links":[],"nodes":['
+    for i in 0 1; do
+        printf '{"id":"s%s",":LABEL":"Site","rooms":{"rmg-portal":"in%s"}},\n' "$i" "$i"
+    done
+    echo '{"id":"l",":LABEL":"Lamp"},{"id":"t",":LABEL":"Tick","n":0}],'
+    echo "\"rmg-instances\":[$(site 0),$(site 1)]}"
+} >sites.json
+late() {
+    cat <<END_OF_SYSTEM
+system late
+type Site { }
+type Lamp { }
+type Room { warm: i64 = 0, seen: i64 = 0 }
+type Tick { n: i64 = 0 }
+import "sites.json" into /world
+rule warm
+  match (s:Site), (a:Room) in s.rooms
+  where a.warm < count((:Lamp)) and a.seen = 0
+  set a.seen = 1
+rule more match (t:Tick) where t.n < 6 set t.n = t.n + 1 create (l:Lamp)
+process p[$1] run warm apply all over shard(/world)
+process q[1] run more apply all over shard(/world)
+grant p: map /world; invoke warm on /world
+grant q: map /world; invoke more on /world
+END_OF_SYSTEM
+}
+for members in 1 2 8; do
+    late $members >late.jitos
+    # six lamps, and each of eight rooms once
+    expect 0 "14 requests applied" jitos run late.jitos --ticks 20 --data late$members
+    expect 0 "" jitos replay --data late$members --by workers
+done
+
 exit $failed
