@@ -3,7 +3,7 @@
 #         has opened for guests, for what the token allows, and for nothing else; he reads what the
 #         token lets him read; asking twice is harmless, also across a restart; a bad signature,
 #         another root, a widened or a revoked token are refused; who floods keeps nobody from work;
-#         the log replays by its rules.
+#         the log replays by its rules, and by workers but for those ticks.
 # Method: examples/on-a-leash at rest and while it runs; the guest is user 65534 where the test may
 #         become it, with a copy of the program and of the tokens and no way into the data folder.
 set -eu
@@ -181,6 +181,7 @@ stop
 
 # ---- what was asked is in the log, and follows from the rules ----
 expect 0 same jitos replay --by rules --data run1
+expect 0 same jitos replay --by workers --data run1
 expect 0 same jitos replay --verify --data run1
 expect 0 whole jitos verify --data run1
 [ -S "$hub" ] || fail "the socket is not what it was"

@@ -232,23 +232,27 @@ struct tuple {
     struct jit_id places[RMG_RULE_PORTALS_MAX + 1];
 };
 
-/* Edges of one type that leave a node, but matched ones and those to matched nodes of the place. */
+/* Doors that lead out of a node, also those that rewrites have made, but matched ones and those to
+ * matched nodes of the place. */
 static unsigned doors_beside(const struct rmg_rule *rule, const struct tuple *t, uint8_t node)
 {
     const uint8_t place = rule->elements[node].place;
     struct rmg_graph graph = graph_of(t->places[place]);
+    const struct jit_id door = type_of("DOOR");
     unsigned count = 0;
-    for (uint64_t n = 0; n < EDGES; n++) {
-        struct jit_id id = kit_id('E', n);
-        struct rmg_edge edge;
-        bool good =
-            rmg_edge_get(&graph, &id, &edge) == JIT_OK && jit_id_equal(&edge.from, &t->ids[node]);
+    struct rmg_iter iter;
+    struct rmg_edge edge;
+    enum jit_err err;
+    rmg_iter_edges_of(&graph, &t->ids[node], RMG_DIR_OUT, &door, &iter);
+    while ((err = rmg_iter_edge(&iter, &edge)) == JIT_OK) {
+        bool good = true;
         for (uint32_t i = 0; good && i < rule->element_count; i++) {
             const struct jit_id *own = rule->elements[i].is_edge ? &edge.id : &edge.to;
             good = rule->elements[i].place != place || !jit_id_equal(&t->ids[i], own);
         }
         count += good;
     }
+    ck_assert_int_eq(err, JIT_ENOENT);
     return count;
 }
 

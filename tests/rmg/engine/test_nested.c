@@ -385,7 +385,8 @@ START_TEST(a_tick_is_its_rewrites)
     ck_assert_uint_gt(results[RMG_APPLIED], 60);
     ck_assert_uint_gt(results[RMG_CONFLICT], 10);
     for (unsigned i = 0; i < RMG_RESULT_COUNT; i++) {
-        ck_assert(i == RMG_APPLIED || i == RMG_CONFLICT || i == RMG_DANGLING || results[i] == 0);
+        ck_assert_msg(i == RMG_APPLIED || i == RMG_CONFLICT || i == RMG_DANGLING || results[i] == 0,
+                      "%u requests with result %u", (unsigned)results[i], i);
     }
 }
 END_TEST

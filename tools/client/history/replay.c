@@ -212,7 +212,8 @@ static int by_rules(struct cli *cli)
 struct past { /* a tick as the log has it */
     struct jit_id commit;
     struct jit_id owns; /* of the graphs that processes keep, as they were told */
-    bool by_hand;       /* no worker can make it: an edit, an operator's or the machine's doing */
+    bool by_hand;       /* no worker can make it: an edit, what an operator or a
+                         * bearer asked for, or the machine's doing */
 };
 struct passing {
     struct cli *cli;
@@ -246,7 +247,7 @@ static enum jit_err is_by_hand(const struct log_record *record, bool *by_hand)
     struct kern_record_event event;
     struct kern_record_ask ask;
     enum jit_err err = kern_record_decode(record->payload, record->payload_size, &view);
-    *by_hand = err == JIT_OK && view.flags == KERN_RECORD_EDIT;
+    *by_hand = err == JIT_OK && (view.flags == KERN_RECORD_EDIT || view.intent_count > 0);
     for (uint64_t i = 0; err == JIT_OK && i < view.event_count; i++) {
         err = kern_record_event_at(&view, i, &event);
         *by_hand = *by_hand || event.kind != KERN_HAPPENED_EXIT;
