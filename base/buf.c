@@ -26,10 +26,8 @@ void jit_buf_reset(struct jit_buf *buf)
     buf->err = JIT_OK;
 }
 
-uint8_t *jit_buf_extend(struct jit_buf *buf, size_t size)
+static uint8_t *extend_more(struct jit_buf *buf, size_t size)
 {
-    assert(buf->heap != NULL);
-    assert(buf->size <= buf->size_max);
     if (buf->err != JIT_OK) {
         return NULL;
     }
@@ -48,12 +46,31 @@ uint8_t *jit_buf_extend(struct jit_buf *buf, size_t size)
     return at;
 }
 
+/* Mostly there is room. A vector that grows by doubling may have more than may be in use. */
+static inline uint8_t *extend(struct jit_buf *buf, size_t size)
+{
+    assert(buf->heap != NULL);
+    assert(buf->size <= buf->size_max);
+    const size_t room = buf->capacity < buf->size_max ? buf->capacity : buf->size_max;
+    if (buf->err != JIT_OK || buf->data == NULL || size > room - buf->size) {
+        return extend_more(buf, size);
+    }
+    uint8_t *at = buf->data + buf->size;
+    buf->size += size;
+    return at;
+}
+
+uint8_t *jit_buf_extend(struct jit_buf *buf, size_t size)
+{
+    return extend(buf, size);
+}
+
 void jit_buf_put(struct jit_buf *buf, const void *bytes, size_t size)
 {
     if (size == 0) {
         return;
     }
-    uint8_t *at = jit_buf_extend(buf, size);
+    uint8_t *at = extend(buf, size);
     if (at != NULL) {
         memcpy(at, bytes, size);
     }
@@ -66,7 +83,7 @@ void jit_buf_put_u8(struct jit_buf *buf, uint8_t value)
 
 void jit_buf_put_u16(struct jit_buf *buf, uint16_t value)
 {
-    uint8_t *at = jit_buf_extend(buf, 2);
+    uint8_t *at = extend(buf, 2);
     if (at != NULL) {
         jit_put_le16(at, value);
     }
@@ -74,7 +91,7 @@ void jit_buf_put_u16(struct jit_buf *buf, uint16_t value)
 
 void jit_buf_put_u32(struct jit_buf *buf, uint32_t value)
 {
-    uint8_t *at = jit_buf_extend(buf, 4);
+    uint8_t *at = extend(buf, 4);
     if (at != NULL) {
         jit_put_le32(at, value);
     }
@@ -82,7 +99,7 @@ void jit_buf_put_u32(struct jit_buf *buf, uint32_t value)
 
 void jit_buf_put_u64(struct jit_buf *buf, uint64_t value)
 {
-    uint8_t *at = jit_buf_extend(buf, 8);
+    uint8_t *at = extend(buf, 8);
     if (at != NULL) {
         jit_put_le64(at, value);
     }

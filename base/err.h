@@ -28,7 +28,8 @@
     X(JIT_ENOMATCH, -20, "the rule does not apply")                                                \
     X(JIT_EBASE, -21, "the base is another version")                                               \
     X(JIT_EPERM, -22, "the operating system does not permit it")                                   \
-    X(JIT_ECONFLICT, -23, "two different values for one slot")
+    X(JIT_ECONFLICT, -23, "two different values for one slot")                                     \
+    X(JIT_EQUOTA, -24, "it would have more than its quota allows")
 
 enum jit_err {
     JIT_OK = 0,

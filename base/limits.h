@@ -44,6 +44,10 @@
 #define JIT_COLLAPSE_CAPS    16u    /* capabilities that it names */
 #define JIT_COLLAPSES_MAX    1024u  /* of a process in a tick */
 #define JIT_KEEP_MAX         64u    /* versions that a process may have kept */
+/* What they may come to: as much as its own graph may have. A version is charged with the ticks
+ * that were made since: the bytes of their patches, and for each operation what it copies. */
+#define JIT_KEEP_BYTES_MAX       (64ull << 20)
+#define JIT_KEEP_OPERATION_BYTES 1024u
 
 /* Process policies */
 #define JIT_RESTARTS_MAX      1000u    /* of a process ... */

@@ -5,7 +5,7 @@ fuzz_imports = %D%/fuzz_apt %D%/fuzz_csv %D%/fuzz_gexf %D%/fuzz_graphml %D%/fuzz
 fuzz_programs = %D%/fuzz_choices %D%/fuzz_elf %D%/fuzz_envelope %D%/fuzz_lang %D%/fuzz_patch %D%/fuzz_proof %D%/fuzz_rmg \
 	%D%/fuzz_query %D%/fuzz_schema %D%/fuzz_token \
 	%D%/fuzz_wsc $(fuzz_imports)
-fuzz_programs += %D%/fuzz_attenuate %D%/fuzz_collapse %D%/fuzz_boot %D%/fuzz_checkpoint %D%/fuzz_graph %D%/fuzz_hub \
+fuzz_programs += %D%/fuzz_attenuate %D%/fuzz_collapse %D%/fuzz_boot %D%/fuzz_checkpoint %D%/fuzz_graph %D%/fuzz_guest %D%/fuzz_hub \
 	%D%/fuzz_log %D%/fuzz_program %D%/fuzz_record %D%/fuzz_ring %D%/fuzz_socket
 check_PROGRAMS += $(fuzz_programs)
 %C%_fuzz_elf_SOURCES = %D%/fuzz_elf.c %D%/fuzz.h %D%/replay_main.c
@@ -61,6 +61,9 @@ fuzz_kernel_libs = kernel/libkernel.la kernel/core/libcore.la syscall/libsyscall
 %C%_fuzz_checkpoint_LDADD = $(fuzz_kernel_libs)
 %C%_fuzz_graph_SOURCES = %D%/fuzz_graph.c %D%/fuzz.h %D%/replay_main.c
 %C%_fuzz_graph_LDADD = sws/libsws.la rmg/librmg.la base/libbase.la
+%C%_fuzz_guest_SOURCES = %D%/fuzz_guest.c %D%/fuzz.h %D%/replay_main.c $(guest_bed_sources)
+%C%_fuzz_guest_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS) $(CBOR_CFLAGS)
+%C%_fuzz_guest_LDADD = $(guest_bed_libs)
 %C%_fuzz_hub_SOURCES = %D%/fuzz_hub.c %D%/fuzz.h %D%/replay_main.c
 %C%_fuzz_hub_CFLAGS = $(AM_CFLAGS) $(CBOR_CFLAGS)
 %C%_fuzz_hub_LDADD = $(fuzz_kernel_libs)

@@ -9,7 +9,6 @@
 #include <unistd.h>
 
 #include "base/check.h"
-#include "kernel/core/image.h"
 #include "kernel/core/rerun.h"
 
 /* A bell is slept for so long, then its worker is looked at: it may have ended. */
@@ -178,7 +177,6 @@ static enum jit_err read_images(struct forward *f, const struct kern_config *con
     enum jit_err err = JIT_OK;
     for (uint32_t p = 0; err == JIT_OK && p < f->count; p++) {
         const struct kern_process_config *process = &config->processes[p];
-        struct jit_buf bytes;
         if (!runs(NULL, p, process)) {
             continue;
         }
@@ -191,13 +189,8 @@ static enum jit_err read_images(struct forward *f, const struct kern_config *con
             continue;
         }
         struct shell_image *image = &f->images[f->image_count];
-        image->id = process->image;
-        jit_buf_init(&bytes, f->heap, KERN_IMAGE_BYTES_MAX);
-        err = kern_image_read(f->system.store, &f->system.replay.version, &image->id, &bytes);
-        if (err == JIT_OK) {
-            err = host_loader_make(bytes.data, bytes.size, &image->loader, why);
-        }
-        jit_buf_release(&bytes);
+        err = shell_image_read(f->heap, f->system.store, &f->system.replay.version, &process->image,
+                               image, why);
         if (err == JIT_OK) {
             f->image_count++;
             f->runners[p].image = image;

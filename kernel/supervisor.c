@@ -88,107 +88,6 @@ static bool step_posted(struct shell_supervisor *s)
     return any;
 }
 
-/* ---- bells ---- */
-
-static const uint32_t *bell_of(const struct supervisor_worker *w)
-{
-    return (const uint32_t *)(const void *)(w->worker.ring.base + SYS_RING_WORKER_OFFSET +
-                                            offsetof(struct sys_ring_worker, bell));
-}
-
-/* Look at the bells of all that work; step the core for each that rang. One that has said done has
- * nothing to say before its next tick, and whatever it posts waits until then: it may ring for ever
- * and nobody hears it. */
-static bool look_at_bells(struct shell_supervisor *s)
-{
-    bool any = false;
-    for (uint32_t i = 0; i < s->worker_count; i++) {
-        struct supervisor_worker *w = &s->workers[i];
-        if (!w->worker.alive || !w->working) {
-            continue;
-        }
-        uint32_t value = __atomic_load_n(bell_of(w), __ATOMIC_ACQUIRE);
-        if (value != w->bell_seen) {
-            struct kern_process_status status;
-            struct kern_event event = {.kind = KERN_EVENT_BELL, .process = i};
-            shell_worker_heed(&w->worker, value - w->bell_seen);
-            w->bell_seen = value;
-            supervisor_step(s, &event);
-            kern_core_process(s->core, i, &status);
-            w->working = status.state == KERN_PROCESS_RUNNING;
-            any = true;
-        }
-    }
-    return any;
-}
-
-static void announce(struct shell_supervisor *s, bool sleeping)
-{
-    for (uint32_t i = 0; i < s->worker_count; i++) {
-        struct supervisor_worker *w = &s->workers[i];
-        if (w->worker.alive) {
-            uint32_t *word = (uint32_t *)(void *)(w->worker.ring.base + SYS_RING_KERNEL_OFFSET +
-                                                  offsetof(struct sys_ring_kernel, sleeping));
-            __atomic_store_n(word, sleeping ? 1u : 0u, __ATOMIC_SEQ_CST);
-        }
-    }
-}
-
-static bool anyone_working(const struct shell_supervisor *s)
-{
-    for (uint32_t i = 0; i < s->worker_count; i++) {
-        if (s->workers[i].worker.alive && s->workers[i].working) {
-            return true;
-        }
-    }
-    return false;
-}
-
-/* ---- the watchdog ---- */
-
-/* What a worker may use in one tick: as its policy says, else as the supervisor was told. The wall
- * time, the last resort, grows with the CPU time that a policy allows. */
-static bool used_up(const struct shell_supervisor *s, const struct kern_policy *policy,
-                    uint64_t cpu_ns, uint64_t wall_ns)
-{
-    uint64_t cpu_max = s->options.hang_cpu_ns;
-    uint64_t wall_max = s->options.hang_wall_ns;
-    if (policy->hang_seconds != 0) {
-        cpu_max = policy->hang_seconds * 1000000000ull;
-        wall_max = wall_max > 6 * cpu_max ? wall_max : 6 * cpu_max;
-    }
-    return cpu_ns > cpu_max || wall_ns > wall_max;
-}
-
-static void watch(struct shell_supervisor *s)
-{
-    uint64_t now = supervisor_now_ns();
-    for (uint32_t i = 0; i < s->worker_count; i++) {
-        struct supervisor_worker *w = &s->workers[i];
-        struct kern_process_status status;
-        if (!w->worker.alive || !w->working || now - w->begun_ns < SUPERVISOR_WATCH_NS) {
-            continue;
-        }
-        kern_core_process(s->core, i, &status);
-        if (status.state != KERN_PROCESS_RUNNING) {
-            w->working = false;
-            continue;
-        }
-        uint64_t cpu = 0;
-        if (host_child_cpu_ns(&w->worker.child, &cpu) != JIT_OK) {
-            continue; /* it has ended; its pidfd says so */
-        }
-        if (w->begun_cpu_ns == UINT64_MAX) {
-            w->begun_cpu_ns = cpu;
-        }
-        if (used_up(s, &status.config->policy, cpu - w->begun_cpu_ns, now - w->begun_ns)) {
-            struct kern_event event = {.kind = KERN_EVENT_HUNG, .process = i};
-            supervisor_post(s, &event);
-            w->working = false;
-        }
-    }
-}
-
 /* ---- sleeping ---- */
 
 static void bell_ready(void *user, uint32_t revents)
@@ -231,7 +130,8 @@ static uint64_t sleep_ns(struct shell_supervisor *s, bool working)
     uint64_t now = supervisor_now_ns();
     uint64_t due = hub_work(s->hub, now);
     due = due == UINT64_MAX ? due : due - sooner(due, now);
-    due = sooner(due, working ? SUPERVISOR_WATCH_NS : UINT64_MAX);
+    /* At rest the bells of programs that nobody vouches for are looked at now and then. */
+    due = sooner(due, working || supervisor_anyone_may_ring(s) ? SUPERVISOR_WATCH_NS : UINT64_MAX);
     if (log_lives(s) && !log_idle(s->system.log)) {
         /* What waits for company, or a write that ended inside submit() and wakes nobody. */
         bool waits = s->options.durability != LOG_DURABILITY_TICK;
@@ -262,10 +162,10 @@ static void sleep_once(struct shell_supervisor *s, bool working)
 {
     uint64_t wait_ns = sleep_ns(s, working);
     uint32_t count = 0;
-    announce(s, true);
+    supervisor_announce(s, true);
     for (uint32_t i = 0; i < s->worker_count; i++) {
         if (s->workers[i].worker.alive && s->workers[i].working) {
-            s->bells[count++] = (struct shell_bell){.word = bell_of(&s->workers[i]),
+            s->bells[count++] = (struct shell_bell){.word = supervisor_bell(&s->workers[i]),
                                                     .value = s->workers[i].bell_seen};
         }
     }
@@ -279,18 +179,21 @@ static void sleep_once(struct shell_supervisor *s, bool working)
     if (!rang) {
         wait_bells(s, count, wait_ns);
     }
-    announce(s, false);
+    supervisor_announce(s, false);
 }
 
 /* Once round: everything that is there is done. False when there was nothing. */
 static bool work(struct shell_supervisor *s)
 {
     bool any = step_posted(s);
-    any = look_at_bells(s) || any;
+    any = supervisor_look_at_bells(s) || any;
     any = step_posted(s) || any;
     supervisor_reap_log(s, false);
     any = step_posted(s) || any;
     any = shell_loop_run(s->loop, 0) > 0 || any;
+    supervisor_guests_look(s);
+    /* Guests last: whoever owns this has been served by now. */
+    any = hub_serve(s->hub, supervisor_now_ns()) || any;
     return any;
 }
 
@@ -373,15 +276,16 @@ int shell_supervisor_run(struct shell_supervisor *s)
         /* Somebody may keep us busy for ever, a worker with its bell or a client: what is due is
          * done all the same. */
         bool busy = work(s);
+        supervisor_take_turns(s);
         uint64_t now = supervisor_now_ns();
         hub_work(s->hub, now);
         write_idle(s, now);
         supervisor_checkpoint_work(s);
         at_rest(s, now);
-        bool working = anyone_working(s);
+        bool working = supervisor_anyone_works(s);
         if (working && now - watched >= SUPERVISOR_WATCH_NS) {
             watched = now;
-            watch(s);
+            supervisor_watch(s);
             continue;
         }
         if (busy) {
@@ -411,21 +315,13 @@ static const struct shell_image *image_of(const struct shell_supervisor *s, uint
     return NULL;
 }
 
-/* Out of the root graph into a sealed memory, and judged there: the graph may be anybody's. */
 static enum jit_err read_image(struct shell_supervisor *s, const struct kern_process_config *config,
                                char *message, size_t size)
 {
-    struct jit_buf bytes;
     const char *why = NULL;
-    struct shell_image *image = &s->images[s->image_count];
-    struct rmg_version version = kern_core_version(s->core);
-    image->id = config->image;
-    jit_buf_init(&bytes, s->heap, KERN_IMAGE_BYTES_MAX);
-    enum jit_err err = kern_image_read(s->system.store, &version, &image->id, &bytes);
-    if (err == JIT_OK) {
-        err = host_loader_make(bytes.data, bytes.size, &image->loader, &why);
-    }
-    jit_buf_release(&bytes);
+    const struct rmg_version version = kern_core_version(s->core);
+    enum jit_err err = shell_image_read(s->heap, s->system.store, &version, &config->image,
+                                        &s->images[s->image_count], &why);
     if (err != JIT_OK) {
         snprintf(message, size, "the program that process %s runs cannot be started: %s",
                  config->name, why != NULL ? why : jit_err_text(err));

@@ -10,23 +10,31 @@
 
 #define TOKENS_MAX      8u                            /* that one guest shows */
 #define COMMANDS_MAX    (SUPERVISOR_COMMANDS_MAX / 2) /* the rest are for the owner */
-#define ALLOWANCE       4096u /* what all guests together cost in a second: */
-#define COST_TOKEN      128u  /* signatures are judged */
-#define COST_INTENT     8u
-#define COST_READ       4u
-#define EDGES_MAX       256u        /* of one answer */
-#define ATOM_BYTES_MAX  (64u << 10) /* larger ones are told without their bytes */
+#define EDGES_MAX       256u                          /* of one answer */
+#define ATOM_BYTES_MAX  (64u << 10)                   /* larger ones are told without their bytes */
 #define ATOMS_BYTES_MAX (1u << 20)
 
+/* What it costs, in the hub's units, beside the frame itself. */
+#define COST_UNKNOWN     1u
+#define COST_TOKEN       32u /* its key is read and its capability looked for, */
+#define COST_TOKEN_BYTES 16u /* and for each so many bytes: signatures are judged */
+#define COST_INTENT      8u
+#define COST_READ        4u
+#define COST_EDGES       256u  /* each so many that are gone through, told or skipped */
+#define COST_TOLD_BYTES  4096u /* and each so many of the answer */
+
+struct shown {
+    struct sys_token *token;
+    uint32_t node; /* in the tree, when it was shown */
+};
 struct guest {
-    const struct hub_conn *conn; /* NULL: a free place */
-    struct sys_token *tokens[TOKENS_MAX];
+    struct hub_conn *conn; /* NULL: a free place */
+    struct shown tokens[TOKENS_MAX];
     uint32_t token_count;
 };
 struct supervisor_guests {
     struct guest all[HUB_GUESTS_MAX];
-    uint64_t second;
-    uint32_t spent; /* of this second's allowance */
+    uint64_t tick; /* as of which all of them have a token that lives */
 };
 
 enum jit_err supervisor_guests_new(struct shell_supervisor *s)
@@ -38,7 +46,7 @@ enum jit_err supervisor_guests_new(struct shell_supervisor *s)
 static void forget(struct guest *guest)
 {
     for (uint32_t i = 0; i < guest->token_count; i++) {
-        sys_token_free(guest->tokens[i]);
+        sys_token_free(guest->tokens[i].token);
     }
     *guest = (struct guest){.conn = NULL};
 }
@@ -70,6 +78,44 @@ void supervisor_guest_gone(struct shell_supervisor *s, const struct hub_conn *co
     }
 }
 
+/* The capability that a token stands for; NULL: it is dead, or the token's own last tick is over.
+ */
+static const struct sys_cap_node *node_of(const struct shell_supervisor *s,
+                                          const struct shown *shown)
+{
+    const struct sys_caps *caps = kern_core_caps(s->core);
+    const struct sys_cap_node *node = sys_caps_node(caps, shown->node);
+    const struct sys_attenuators *a = shown->token->cap.attenuators;
+    if (a != NULL && (a->given & SYS_GIVEN_LAST_TICK) != 0 &&
+        a->last_tick < kern_core_tick(s->core) + 1) {
+        return NULL;
+    }
+    return node != NULL && jit_id_equal(&node->id, &shown->token->capability) &&
+                   sys_caps_live(caps, shown->node) == SYS_CAP_ALLOWED
+               ? node
+               : NULL;
+}
+
+void supervisor_guests_look(struct shell_supervisor *s)
+{
+    if (s->core == NULL || s->guests->tick == kern_core_tick(s->core)) {
+        return;
+    }
+    s->guests->tick = kern_core_tick(s->core);
+    for (uint32_t g = 0; g < HUB_GUESTS_MAX; g++) {
+        struct guest *guest = &s->guests->all[g];
+        bool lives = guest->conn == NULL;
+        for (uint32_t i = 0; !lives && i < guest->token_count; i++) {
+            lives = node_of(s, &guest->tokens[i]) != NULL;
+        }
+        if (!lives) {
+            hub_dismiss(guest->conn, "token",
+                        "what you have shown allows nothing any more: it was revoked, or has "
+                        "expired");
+        }
+    }
+}
+
 /* Nothing but the protocol: all else is known by what a token lets one read. */
 void supervisor_guest_greet(struct shell_supervisor *s, struct hub_conn *conn)
 {
@@ -84,35 +130,32 @@ void supervisor_guest_greet(struct shell_supervisor *s, struct hub_conn *conn)
     supervisor_send(s, conn);
 }
 
-/* Guests never keep the supervisor from its own work for long. */
-static bool affords(struct shell_supervisor *s, struct hub_conn *conn, uint32_t cost)
-{
-    struct supervisor_guests *guests = s->guests;
-    uint64_t second = supervisor_now_ns() / 1000000000u;
-    if (guests->second != second) {
-        guests->second = second;
-        guests->spent = 0;
-    }
-    if (guests->spent + cost > ALLOWANCE) {
-        supervisor_fail(s, conn, "busy",
-                        "guests have asked for too much in this second; ask again");
-        return false;
-    }
-    guests->spent += cost;
-    return true;
-}
-
 /* ---- tokens ---- */
+
+/* NULL: who asked is told. */
+static struct sys_token *judge(struct shell_supervisor *s, struct hub_conn *conn,
+                               const uint8_t *bytes, size_t size, uint32_t *node)
+{
+    char why[256];
+    struct sys_token *token = NULL;
+    if (supervisor_token_read(s, bytes, size, &token, why, sizeof why) &&
+        supervisor_token_node(s, token, node, why, sizeof why) != NULL) {
+        return token;
+    }
+    sys_token_free(token);
+    supervisor_fail(s, conn, "token", why);
+    return NULL;
+}
 
 static void on_present(struct shell_supervisor *s, struct hub_conn *conn,
                        const cbor_item_t *message)
 {
     const uint8_t *bytes = NULL;
     size_t size = 0;
-    char why[256];
-    struct sys_token *token = NULL;
+    struct shown shown = {.node = SYS_CAP_NONE};
     struct guest *guest = guest_of(s, conn);
     if (!hub_get_bytes(message, "token", &bytes, &size)) {
+        hub_pay(conn, COST_UNKNOWN);
         supervisor_fail(s, conn, "format", "present wants the bytes of a token");
         return;
     }
@@ -121,35 +164,35 @@ static void on_present(struct shell_supervisor *s, struct hub_conn *conn,
     }
     assert(guest != NULL); /* as many as may be connected */
     if (guest->token_count == TOKENS_MAX) {
+        hub_pay(conn, COST_UNKNOWN);
         supervisor_fail(s, conn, "full", "you have shown as many tokens as you may");
         return;
     }
-    if (!supervisor_token_read(s, bytes, size, &token, why, sizeof why)) {
-        supervisor_fail(s, conn, "token", why);
-        return;
+    shown.token = judge(s, conn, bytes, size, &shown.node);
+    if (shown.token != NULL) {
+        hub_guest_has_shown(conn, &shown.token->capability);
     }
-    if (supervisor_token_node(s, token, why, sizeof why) == NULL) {
-        sys_token_free(token);
-        supervisor_fail(s, conn, "token", why);
+    /* A good token pays for itself; strangers for what is none. */
+    hub_pay(conn, COST_TOKEN + size / COST_TOKEN_BYTES);
+    if (shown.token == NULL) {
         return;
     }
     guest->conn = conn;
-    guest->tokens[guest->token_count++] = token;
-    hub_mark(conn, GUEST_HAS_SHOWN);
+    guest->tokens[guest->token_count++] = shown;
     struct hub_writer w;
     jit_buf_reset(&s->frame);
     hub_begin(&w, &s->frame, 4);
     hub_text(&w, "t", "token");
     hub_uint(&w, "tick", kern_core_tick(s->core));
     hub_uint(&w, "token", guest->token_count - 1);
-    hub_uint(&w, "rights", token->cap.rights);
+    hub_uint(&w, "rights", shown.token->cap.rights);
     hub_end(&w);
     supervisor_send(s, conn);
 }
 
 /* NULL: who asked is told. */
-static const struct sys_token *token_of(struct shell_supervisor *s, struct hub_conn *conn,
-                                        const cbor_item_t *message)
+static const struct shown *shown_of(struct shell_supervisor *s, struct hub_conn *conn,
+                                    const cbor_item_t *message)
 {
     const struct guest *guest = guest_of(s, conn);
     uint64_t index = 0;
@@ -157,32 +200,25 @@ static const struct sys_token *token_of(struct shell_supervisor *s, struct hub_c
         supervisor_fail(s, conn, "token", "show a token first, and say which one you mean");
         return NULL;
     }
-    return guest->tokens[index];
-}
-
-static bool has_last_tick(const struct sys_cap *cap, uint64_t tick)
-{
-    const struct sys_attenuators *a = cap->attenuators;
-    return a != NULL && (a->given & SYS_GIVEN_LAST_TICK) != 0 && a->last_tick < tick;
+    return &guest->tokens[index];
 }
 
 /* May what is in this instance be known under the token, as things are now? */
-static bool lets_read(struct shell_supervisor *s, const struct sys_token *token,
+static bool lets_read(struct shell_supervisor *s, const struct shown *shown,
                       const struct jit_id *instance)
 {
     static const uint32_t rights[] = {SYS_RIGHT_MAP, SYS_RIGHT_READ};
-    char why[256];
     struct jit_id outer[JIT_DEPTH_MAX + 1];
     struct sys_cap_need need = {.instance = instance, .outer = outer};
-    const struct sys_cap_node *node = supervisor_token_node(s, token, why, sizeof why);
-    if (node == NULL || has_last_tick(&token->cap, kern_core_tick(s->core) + 1)) {
+    const struct sys_cap_node *node = node_of(s, shown);
+    if (node == NULL) {
         return false;
     }
     need.outer_count = supervisor_outer_of(s, instance, outer);
     for (size_t i = 0; i < 2; i++) {
         need.right = rights[i];
         if (sys_cap_covers(&node->cap, &need) == SYS_CAP_ALLOWED &&
-            sys_cap_covers(&token->cap, &need) == SYS_CAP_ALLOWED) {
+            sys_cap_covers(&shown->token->cap, &need) == SYS_CAP_ALLOWED) {
             return true;
         }
     }
@@ -209,11 +245,12 @@ static void write_intent(struct shell_supervisor *s, const struct jit_id *hash, 
 
 static void on_intent(struct shell_supervisor *s, struct hub_conn *conn, const cbor_item_t *message)
 {
-    const struct sys_token *token = token_of(s, conn, message);
+    const struct shown *shown = shown_of(s, conn, message);
     struct kern_intent_ask ask = {.size = 0};
     struct kern_intent_answer answer;
     size_t size = 0;
-    if (token == NULL) {
+    hub_pay(conn, COST_INTENT);
+    if (shown == NULL) {
         return;
     }
     if (!hub_get_bytes(message, "data", &ask.bytes, &size)) {
@@ -224,6 +261,7 @@ static void on_intent(struct shell_supervisor *s, struct hub_conn *conn, const c
         supervisor_fail(s, conn, "busy", "too many commands wait for their turn; ask again");
         return;
     }
+    const struct sys_token *token = shown->token;
     ask.capability = token->capability;
     ask.narrowed = token->blocks > 1 ? &token->cap : NULL;
     ask.size = size > UINT32_MAX ? UINT32_MAX : (uint32_t)size;
@@ -253,7 +291,7 @@ void supervisor_guest_intended(struct shell_supervisor *s, const struct supervis
                 kern_core_intended(s->core, answer->serial, &made);
     bool known = false;
     for (uint32_t i = 0; told && guest != NULL && i < guest->token_count; i++) {
-        known = known || lets_read(s, guest->tokens[i], &made.instance);
+        known = known || lets_read(s, &guest->tokens[i], &made.instance);
     }
     write_intent(s, &answer->hash, made.tick, !told ? NULL : known ? &made.result : &made.told);
     supervisor_send(s, answer->conn);
@@ -292,9 +330,9 @@ static void write_atoms(struct hub_writer *w, const struct rmg_graph *graph,
     }
 }
 
-/* False: there is no such node. */
-static bool write_node(struct shell_supervisor *s, const struct jit_id *instance_id,
-                       const struct jit_id *wanted, uint64_t skip)
+/* Into s->frame, and paid for. False: there is no such node. */
+static bool write_node(struct shell_supervisor *s, struct hub_conn *conn,
+                       const struct jit_id *instance_id, const struct jit_id *wanted, uint64_t skip)
 {
     struct rmg_version version = kern_core_version(s->core);
     struct rmg_instance instance;
@@ -305,6 +343,7 @@ static bool write_node(struct shell_supervisor *s, const struct jit_id *instance
     struct jit_id root;
     struct hub_writer w;
     size_t count = 0;
+    uint64_t gone = 0; /* through */
     if (rmg_store_instance(s->system.store, &version, instance_id, &instance) != JIT_OK) {
         return false;
     }
@@ -315,8 +354,8 @@ static bool write_node(struct shell_supervisor *s, const struct jit_id *instance
         return false;
     }
     rmg_iter_edges_of(&graph, node, RMG_DIR_OUT, NULL, &iter);
-    for (uint64_t i = 0; count <= EDGES_MAX && rmg_iter_edge(&iter, &edges[count]) == JIT_OK; i++) {
-        count += i >= skip;
+    for (; count <= EDGES_MAX && rmg_iter_edge(&iter, &edges[count]) == JIT_OK; gone++) {
+        count += gone >= skip;
     }
     bool more = count > EDGES_MAX;
     count -= more;
@@ -337,17 +376,19 @@ static bool write_node(struct shell_supervisor *s, const struct jit_id *instance
         hub_id(&e, "type", &edges[i].type);
     }
     hub_end(&w);
+    hub_pay(conn, gone / COST_EDGES + s->frame.size / COST_TOLD_BYTES);
     return true;
 }
 
 static void on_read(struct shell_supervisor *s, struct hub_conn *conn, const cbor_item_t *message)
 {
-    const struct sys_token *token = token_of(s, conn, message);
+    const struct shown *shown = shown_of(s, conn, message);
     struct jit_id instance;
     struct jit_id node;
     uint64_t skip = 0;
     bool named = hub_get_id(message, "node", &node);
-    if (token == NULL) {
+    hub_pay(conn, COST_READ);
+    if (shown == NULL) {
         return;
     }
     if (!hub_get_id(message, "instance", &instance) ||
@@ -357,7 +398,7 @@ static void on_read(struct shell_supervisor *s, struct hub_conn *conn, const cbo
         supervisor_fail(s, conn, "format", "read wants instance, and may say node and skip");
         return;
     }
-    if (!lets_read(s, token, &instance)) {
+    if (!lets_read(s, shown, &instance)) {
         supervisor_fail(s, conn, "denied", "the token does not let you read there");
         return;
     }
@@ -365,7 +406,7 @@ static void on_read(struct shell_supervisor *s, struct hub_conn *conn, const cbo
         supervisor_fail(s, conn, "busy", "too many commands wait for their turn; ask again");
         return;
     }
-    if (!write_node(s, &instance, named ? &node : NULL, skip)) {
+    if (!write_node(s, conn, &instance, named ? &node : NULL, skip)) {
         supervisor_fail(s, conn, "missing", "there is no such node");
         return;
     }
@@ -388,22 +429,20 @@ void supervisor_guest_message(struct shell_supervisor *s, struct hub_conn *conn,
 {
     static const struct {
         const char *type;
-        uint32_t cost;
         void (*act)(struct shell_supervisor *s, struct hub_conn *conn, const cbor_item_t *message);
-    } known[] = {{"present", COST_TOKEN, on_present},
-                 {"intent", COST_INTENT, on_intent},
-                 {"read", COST_READ, on_read}};
-    if (s->core == NULL || s->stopped) {
-        supervisor_fail(s, conn, "stopped", "nothing is run here now");
+    } known[] = {{"present", on_present}, {"intent", on_intent}, {"read", on_read}};
+    size_t i = 0;
+    while (i < sizeof known / sizeof known[0] && !hub_is(message, "t", known[i].type)) {
+        i++;
+    }
+    if (s->core != NULL && !s->stopped && i < sizeof known / sizeof known[0]) {
+        known[i].act(s, conn, message);
         return;
     }
-    for (size_t i = 0; i < sizeof known / sizeof known[0]; i++) {
-        if (hub_is(message, "t", known[i].type)) {
-            if (affords(s, conn, known[i].cost)) {
-                known[i].act(s, conn, message);
-            }
-            return;
-        }
+    hub_pay(conn, COST_UNKNOWN);
+    if (s->core == NULL || s->stopped) {
+        supervisor_fail(s, conn, "stopped", "nothing is run here now");
+    } else {
+        supervisor_fail(s, conn, "unknown", "guests may present, intent and read");
     }
-    supervisor_fail(s, conn, "unknown", "guests may present, intent and read");
 }

@@ -1,5 +1,6 @@
-/* kernel/supervisor_priv.h - shared by supervisor.c (life, loop), supervisor_act.c (actions of the
- * core) and supervisor_hub.c (messages). */
+/* kernel/supervisor_priv.h - shared by supervisor.c (life, loop), supervisor_bells.c,
+ * supervisor_act.c (actions of the core), supervisor_hub.c (what clients ask) and supervisor_tell.c
+ * (what they are told). */
 #ifndef JIT_KERNEL_SUPERVISOR_PRIV_H
 #define JIT_KERNEL_SUPERVISOR_PRIV_H
 
@@ -21,8 +22,7 @@
 #define SUPERVISOR_SEAL_NS_MAX   60000000000ull /* doubled up to this */
 #define SUPERVISOR_COMMANDS_MAX  64u            /* of clients, waiting for their turn */
 
-#define GUEST_HAS_SHOWN 8u /* the mark of a guest who has shown a token */
-#define GUEST_SKIP_MAX  (1u << 20)
+#define GUEST_SKIP_MAX (1u << 20)
 
 enum subscription { SUBSCRIBED_TICKS = 1, SUBSCRIBED_RECEIPTS = 2, SUBSCRIBED_DIFF = 4 };
 
@@ -37,6 +37,7 @@ struct supervisor_worker {
     uint64_t begun_ns;     /* when it was told to begin the tick */
     uint64_t begun_cpu_ns; /* CPU time it had used then */
     bool working;
+    bool waits; /* for its turn: others work, and it floods */
 };
 
 /* Frames about a tick that may not be told before it is durable, for one kind of subscriber. */
@@ -139,8 +140,20 @@ struct shell_supervisor {
 
 /* supervisor.c */
 void supervisor_step(struct shell_supervisor *s, const struct kern_event *event);
-enum jit_err supervisor_start_core(struct shell_supervisor *s, char *message, size_t size);
+JIT_MUST_CHECK enum jit_err supervisor_start_core(struct shell_supervisor *s, char *message,
+                                                  size_t size);
 uint64_t supervisor_now_ns(void);
+
+/* supervisor_bells.c: what workers say with their bells, whose turn it is, who takes too long. */
+const uint32_t *supervisor_bell(const struct supervisor_worker *w);
+/* True: the core was stepped for one of them. */
+bool supervisor_look_at_bells(struct shell_supervisor *s);
+void supervisor_take_turns(struct shell_supervisor *s);
+/* To all workers: whether we are about to sleep, so that who rings has to wake us. */
+void supervisor_announce(struct shell_supervisor *s, bool sleeping);
+bool supervisor_anyone_works(const struct shell_supervisor *s);
+bool supervisor_anyone_may_ring(const struct shell_supervisor *s);
+void supervisor_watch(struct shell_supervisor *s);
 
 /* supervisor_act.c */
 void supervisor_obey(struct shell_supervisor *s, const struct kern_update *update);
@@ -158,7 +171,7 @@ void supervisor_log_failed(struct shell_supervisor *s, enum jit_err err);
 void supervisor_reap_log(struct shell_supervisor *s, bool wait);
 
 /* supervisor_checkpoint.c */
-enum jit_err supervisor_checkpoint_new(struct shell_supervisor *s);
+JIT_MUST_CHECK enum jit_err supervisor_checkpoint_new(struct shell_supervisor *s);
 void supervisor_checkpoint_free(struct shell_supervisor *s);
 /* Once round: begin what is due, go on with what has begun. */
 void supervisor_checkpoint_work(struct shell_supervisor *s);
@@ -168,6 +181,15 @@ void supervisor_checkpoint_gone(struct shell_supervisor *s, const struct hub_con
 
 /* supervisor_hub.c */
 extern const struct hub_handler supervisor_handler; /* user is set by whoever copies it */
+
+/* supervisor_upload.c */
+void supervisor_upload_begin(struct shell_supervisor *s, struct hub_conn *conn);
+void supervisor_upload_data(struct shell_supervisor *s, struct hub_conn *conn,
+                            const cbor_item_t *message);
+void supervisor_upload_end(struct shell_supervisor *s, struct hub_conn *conn);
+void supervisor_upload_gone(struct shell_supervisor *s, const struct hub_conn *conn);
+
+/* supervisor_tell.c */
 void supervisor_tell_rest(struct shell_supervisor *s);
 void supervisor_tell_stop(struct shell_supervisor *s);
 /* The supervisor ends because it was told to. */
@@ -187,6 +209,7 @@ void supervisor_fail(struct shell_supervisor *s, struct hub_conn *conn, const ch
 void supervisor_fail_stopped(struct shell_supervisor *s, struct hub_conn *conn);
 /* The state of the whole system, as a message of this type. */
 void supervisor_answer_status(struct shell_supervisor *s, struct hub_conn *conn, const char *type);
+void supervisor_answer_ps(struct shell_supervisor *s, struct hub_conn *conn);
 void supervisor_send(struct shell_supervisor *s, struct hub_conn *conn); /* s->frame */
 /* Answer all whose ticks are durable, and refuse those whose ticks never will be. */
 void supervisor_answer(struct shell_supervisor *s);
@@ -205,17 +228,19 @@ bool supervisor_token_ask(struct shell_supervisor *s, const uint8_t *bytes, size
 struct sys_token;
 bool supervisor_token_read(struct shell_supervisor *s, const uint8_t *bytes, size_t size,
                            struct sys_token **out, char *why, size_t why_size);
-/* The capability that it stands for; NULL: it is not there, or dead; why says. */
+/* The capability that it stands for, *at in the tree; NULL: it is not there, or dead; why says. */
 const struct sys_cap_node *supervisor_token_node(const struct shell_supervisor *s,
-                                                 const struct sys_token *token, char *why,
-                                                 size_t why_size);
+                                                 const struct sys_token *token, uint32_t *at,
+                                                 char *why, size_t why_size);
 /* Where an instance lies in: at most JIT_DEPTH_MAX ids; returns how many. */
 uint32_t supervisor_outer_of(const struct shell_supervisor *s, const struct jit_id *instance,
                              struct jit_id *outer);
 
 /* supervisor_guest.c */
-enum jit_err supervisor_guests_new(struct shell_supervisor *s);
+JIT_MUST_CHECK enum jit_err supervisor_guests_new(struct shell_supervisor *s);
 void supervisor_guests_free(struct shell_supervisor *s);
+/* Once round: who has no token any more that allows something is dismissed. */
+void supervisor_guests_look(struct shell_supervisor *s);
 void supervisor_guest_gone(struct shell_supervisor *s, const struct hub_conn *conn);
 void supervisor_guest_greet(struct shell_supervisor *s, struct hub_conn *conn);
 void supervisor_guest_message(struct shell_supervisor *s, struct hub_conn *conn,

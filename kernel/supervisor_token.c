@@ -31,8 +31,8 @@ static uint32_t outer_of(void *user, const struct jit_id *instance, struct jit_i
 }
 
 const struct sys_cap_node *supervisor_token_node(const struct shell_supervisor *s,
-                                                 const struct sys_token *token, char *why,
-                                                 size_t why_size)
+                                                 const struct sys_token *token, uint32_t *at,
+                                                 char *why, size_t why_size)
 {
     const struct jit_id *id = &token->capability;
     const struct sys_caps *caps = kern_core_caps(s->core);
@@ -41,6 +41,7 @@ const struct sys_cap_node *supervisor_token_node(const struct shell_supervisor *
         if (node == NULL || !jit_id_equal(&node->id, id)) {
             continue;
         }
+        *at = n;
         enum sys_cap_verdict live = sys_caps_live(caps, n);
         snprintf(why, why_size, "%s", sys_cap_verdict_text(live));
         return live == SYS_CAP_ALLOWED ? node : NULL;
@@ -122,7 +123,8 @@ bool supervisor_token_ask(struct shell_supervisor *s, const uint8_t *bytes, size
     if (!supervisor_token_read(s, bytes, size, &token, why, why_size)) {
         return false;
     }
-    const struct sys_cap_node *node = supervisor_token_node(s, token, why, why_size);
+    uint32_t at = SYS_CAP_NONE;
+    const struct sys_cap_node *node = supervisor_token_node(s, token, &at, why, why_size);
     if (node != NULL) {
         ask->call = SYS_CALL_grant;
         ask->holder = node->holder;

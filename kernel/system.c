@@ -8,6 +8,7 @@
 
 #include "base/check.h"
 #include "kernel/core/invariants.h"
+#include "kernel/load.h"
 #include "kernel/log/io_posix.h"
 #include "kernel/log/io_ring.h"
 
@@ -271,7 +272,7 @@ static enum jit_err begin_at(struct shell_system *system,
     enum jit_err err = entry->err;
     *done = false;
     if (err == JIT_OK) {
-        err = ckpt_load(system->heap, system->io, entry->manifest, system->store, &version, &why);
+        err = shell_load(system->heap, system->io, entry->manifest, system->store, &version, &why);
     }
     if (err == JIT_OK) {
         err = ckpt_load_beside(system->heap, system->io, entry->manifest, &system->replay.beside,

@@ -109,6 +109,8 @@ struct shell_system_now {
     const struct kern_deviations *deviations;
     struct log_mark mark;
 };
+/* Where it is as it was opened. */
+struct shell_system_now shell_system_at_rest(const struct shell_system *system);
 void shell_system_manifest(const struct shell_system *system, const struct shell_system_now *now,
                            const char *name, const char *grade, struct ckpt_manifest *out);
 

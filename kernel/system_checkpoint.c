@@ -5,6 +5,17 @@
 #include "base/check.h"
 #include "kernel/system.h"
 
+struct shell_system_now shell_system_at_rest(const struct shell_system *system)
+{
+    const struct kern_replay *replay = &system->replay;
+    return (struct shell_system_now){.tick = replay->tick,
+                                     .commit = replay->commit,
+                                     .applied = replay->applied,
+                                     .denied = replay->denied,
+                                     .deviations = &replay->deviations,
+                                     .mark = system->mark};
+}
+
 void shell_system_manifest(const struct shell_system *system, const struct shell_system_now *now,
                            const char *name, const char *grade, struct ckpt_manifest *out)
 {
@@ -31,12 +42,7 @@ enum jit_err shell_system_checkpoint(struct shell_system *system, const char *na
 {
     uint8_t seed[JIT_SIGN_SEED_BYTES];
     const struct kern_replay *replay = &system->replay;
-    struct shell_system_now now = {.tick = replay->tick,
-                                   .commit = replay->commit,
-                                   .applied = replay->applied,
-                                   .denied = replay->denied,
-                                   .deviations = &replay->deviations,
-                                   .mark = system->mark};
+    const struct shell_system_now now = shell_system_at_rest(system);
     struct ckpt_beside beside;
     assert(system->log != NULL && shell_system_ready(system));
     enum jit_err err = ckpt_beside_of(system->heap, &replay->beside, &beside);

@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "base/check.h"
+#include "kernel/core/image.h"
 
 void shell_worker_init(struct shell_worker *worker)
 {
@@ -11,6 +12,21 @@ void shell_worker_init(struct shell_worker *worker)
                                     .ring = HOST_MEMORY_NONE,
                                     .graph = HOST_MEMORY_NONE,
                                     .program = HOST_MEMORY_NONE};
+}
+
+enum jit_err shell_image_read(struct jit_heap *heap, struct rmg_store *store,
+                              const struct rmg_version *version, const struct jit_id *id,
+                              struct shell_image *out, const char **why)
+{
+    struct jit_buf bytes;
+    out->id = *id;
+    jit_buf_init(&bytes, heap, KERN_IMAGE_BYTES_MAX);
+    enum jit_err err = kern_image_read(store, version, id, &bytes);
+    if (err == JIT_OK) {
+        err = host_loader_make(bytes.data, bytes.size, &out->loader, why);
+    }
+    jit_buf_release(&bytes);
+    return err;
 }
 
 static void close_life(struct shell_worker *worker)
@@ -113,22 +129,42 @@ enum jit_err shell_worker_spawn(struct shell_worker *worker, struct jit_heap *he
     }
     worker->alive = true;
     worker->needless = 0;
-    worker->calmed = false;
+    worker->floods = 0;
+    worker->flooding = false;
+    worker->held = false;
     return JIT_OK;
 }
 
 void shell_worker_heed(struct shell_worker *worker, uint32_t rings)
 {
-    if (!worker->alive || worker->calmed) {
+    if (!worker->alive) {
         return;
     }
     uint32_t excess = rings > SHELL_RINGS_A_LOOK ? rings - SHELL_RINGS_A_LOOK : 0;
     uint32_t spare = rings < SHELL_RINGS_A_LOOK ? SHELL_RINGS_A_LOOK - rings : 0;
     worker->needless = worker->needless > spare ? worker->needless - spare : 0;
     worker->needless += excess < SHELL_RINGS_MAX ? excess : SHELL_RINGS_MAX;
-    if (worker->needless >= SHELL_RINGS_MAX) {
-        worker->calmed = true;
-        host_child_calm(&worker->child);
+    uint32_t most = SHELL_RINGS_MAX << worker->floods;
+    if (worker->flooding) {
+        worker->needless = worker->needless < most ? worker->needless : most;
+        worker->flooding = worker->needless > 0;
+        if (!worker->flooding) {
+            host_child_calm(&worker->child, false);
+        }
+    } else if (worker->needless >= SHELL_RINGS_MAX) {
+        worker->flooding = true;
+        worker->needless = most;
+        worker->floods += worker->floods < SHELL_FLOODS_MAX ? 1 : 0;
+        host_child_calm(&worker->child, true);
+    }
+}
+
+void shell_worker_turn(struct shell_worker *worker, bool works, bool others_work)
+{
+    bool hold = worker->flooding && (!works || others_work);
+    if (worker->alive && hold != worker->held) {
+        worker->held = hold;
+        host_child_hold(&worker->child, hold);
     }
 }
 

@@ -46,12 +46,15 @@ struct shell_worker {
     /* The graph that its process keeps, as the core holds it; borrowed for a spawn. NULL: none. */
     const struct kern_own *own;
     uint32_t needless; /* rings of its bell beyond what there is reason for */
-    bool calmed;
+    uint32_t floods;   /* how often they became too many */
+    bool flooding;     /* they did, and it has not yet made up for it */
+    bool held;         /* it stands still until it has its turn */
 };
 
 /* A worker rings when it has said done, is short of room, or wants an answer. */
 #define SHELL_RINGS_A_LOOK 16u
 #define SHELL_RINGS_MAX    1024u /* needless ones, after which it is a flood */
+#define SHELL_FLOODS_MAX   10u /* each makes what it has to make up for twice as much, up to this */
 
 /* Nothing alive. */
 void shell_worker_init(struct shell_worker *worker);
@@ -61,6 +64,13 @@ struct shell_image {
     struct jit_id id;
     struct host_loader loader;
 };
+
+/* Out of the root graph into a sealed memory, and judged there: the graph may be anybody's.
+ * Errors: of kern_image_read and host_loader_make; *why: what the program is not, if it is that. */
+JIT_MUST_CHECK enum jit_err shell_image_read(struct jit_heap *heap, struct rmg_store *store,
+                                             const struct rmg_version *version,
+                                             const struct jit_id *id, struct shell_image *out,
+                                             const char **why);
 
 /* Make its memories, write its boot record, start it; those of its last life must be released, or
  * left. A graph that was left is what it goes on with, if it has in it what the core holds; else it
@@ -79,9 +89,12 @@ void shell_worker_kill(struct shell_worker *worker);
 JIT_MUST_CHECK enum jit_err shell_worker_reap(struct shell_worker *worker, bool wait,
                                               struct host_exit *how);
 /* Its bell has rung so often since it was last looked at. Nobody is woken by a bell that is not
- * waited for, but ringing takes a processor: whoever rings for nothing again and again runs from
- * then on only when nobody else wants to. */
+ * waited for, but ringing takes a processor: whoever rings for nothing again and again is flooding,
+ * until it has rung with reason for long enough. */
 void shell_worker_heed(struct shell_worker *worker, uint32_t rings);
+/* It has something to do in this tick, or not; so has somebody who does not flood. One that floods
+ * stands still unless it has, and nobody else has. */
+void shell_worker_turn(struct shell_worker *worker, bool works, bool others_work);
 void shell_worker_release(struct shell_worker *worker); /* not alive; may be released already */
 /* Make its graph memory hold what its process keeps, as after `tick`: what is there stays if it
  * says that it is that. tick: not 0, or worker->own is NULL. Errors: JIT_ENOSPC (the machine has no

@@ -13,20 +13,28 @@ static struct sws_home_page *page_of(const struct host_memory *graph)
     return (struct sws_home_page *)(void *)(graph->base + SYS_GRAPH_HOME);
 }
 
-/* What the memory says it has. It is the process's own: when it lies it only harms itself. */
-static bool says(const struct host_memory *graph, uint64_t tick, const struct jit_id *root)
+/* What the memory says it has. It is the process's own: when it lies it only harms itself. used:
+ * how far it is taken; a process that is started again does not know what of that is free. */
+static bool says(const struct host_memory *graph, uint64_t tick, const struct jit_id *root,
+                 uint64_t *used)
 {
     struct rmg_version version;
-    uint64_t used = 0;
     struct sws_home_page page;
     memcpy(&page, page_of(graph), sizeof page);
     enum jit_err err =
-        tick == 0 ? JIT_ESTALE : sws_home_look(&page, graph->size, tick, &version, &used);
+        tick == 0 ? JIT_ESTALE : sws_home_look(&page, graph->size, tick, &version, used);
     if (err == JIT_OK) {
         return jit_id_equal(&version.state_root, root);
     }
     /* Nothing was ever done there: it begins with nothing. */
     return jit_id_is_zero(root) && (page.magic == 0 || (err == JIT_ESTALE && page.tick == 0));
+}
+
+/* More than half of all that it may ever have is taken, and most of that is nobody's any more. */
+static bool worn(const struct kern_own *own, uint64_t used)
+{
+    return own != NULL && used > SYS_GRAPH_OWN(SHELL_GRAPH_BYTES_MAX) / 2 &&
+           used > ROOM * own->arena.live;
 }
 
 static enum jit_err append(void *user, const uint8_t *bytes, size_t size)
@@ -93,9 +101,10 @@ enum jit_err shell_worker_graph(struct shell_worker *worker, struct jit_heap *he
     const struct kern_own *own = worker->own;
     const struct jit_id *root = own != NULL ? &own->now.state_root : &nothing;
     struct jit_buf bytes;
+    uint64_t used = 0;
     assert(!worker->alive);
     if (worker->graph.base != NULL) {
-        if (says(&worker->graph, tick, root)) {
+        if (says(&worker->graph, tick, root, &used) && !worn(own, used)) {
             return JIT_OK;
         }
         host_memory_close(&worker->graph);

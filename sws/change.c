@@ -14,13 +14,29 @@ void sws_change_begin(struct sws *space, struct sws_branch *branch)
     }
 }
 
+/* How much a change takes is known when it is sealed; only a branch can still be dropped then. */
+static enum jit_err trunk_tx(struct sws *space)
+{
+    const struct sws_home *home = space->options.home;
+    struct sws_change *change = &space->change;
+    if (!home->bounded) {
+        return rmg_tx_begin(space->own, &home->latest, &change->own);
+    }
+    enum jit_err err = JIT_OK;
+    if (!change->trying) {
+        err = rmg_branch_fork(space->own, &home->latest, &change->trial);
+        change->trying = err == JIT_OK;
+    }
+    return err == JIT_OK ? rmg_branch_begin(space->own, &change->trial, &change->own) : err;
+}
+
 static enum jit_err own_tx(struct sws *space, struct rmg_tx **out)
 {
     struct sws_change *change = &space->change;
     enum jit_err err = JIT_OK;
     if (change->own == NULL) {
         err = change->branch == NULL
-                  ? rmg_tx_begin(space->own, &space->options.home->latest, &change->own)
+                  ? trunk_tx(space)
                   : rmg_branch_begin(space->own, &change->branch->own, &change->own);
     }
     *out = change->own;
@@ -127,6 +143,22 @@ static void seal(struct rmg_tx *tx, struct rmg_version *out)
     assert(err == JIT_OK); /* it was judged */
 }
 
+static enum jit_err end_trial(struct sws *space)
+{
+    struct sws_change *change = &space->change;
+    struct rmg_amount use;
+    seal(change->own, &change->trial.head);
+    change->own = NULL;
+    enum jit_err err = sws_allows(space, &change->trial.head, &use);
+    if (err == JIT_OK && change->trial.head.epoch != change->trial.base.epoch) {
+        const struct rmg_version version = change->trial.head;
+        rmg_branch_adopt(space->own, &change->trial, NULL);
+        change->trying = false;
+        sws_commit(space, &version, &use);
+    }
+    return err;
+}
+
 enum jit_err sws_change_end(struct sws *space)
 {
     struct sws_change *change = &space->change;
@@ -136,7 +168,10 @@ enum jit_err sws_change_end(struct sws *space)
     if (err == JIT_OK && branch == NULL) {
         err = rmg_store_pin_ready(space->own, 2);
     }
-    if (err != JIT_OK) {
+    if (err == JIT_OK && change->trying && change->own != NULL) {
+        err = end_trial(space);
+    }
+    if (err != JIT_OK || change->trying) {
         sws_change_abort(space);
         return err;
     }
@@ -145,7 +180,7 @@ enum jit_err sws_change_end(struct sws *space)
     } else if (change->own != NULL) {
         struct rmg_version version;
         seal(change->own, &version);
-        sws_commit(space, &version);
+        sws_commit(space, &version, &space->options.home->use);
     }
     if (change->shared != NULL) {
         seal(change->shared, &branch->shared.head);
@@ -160,6 +195,9 @@ void sws_change_abort(struct sws *space)
     assert(change->open);
     rmg_tx_abort(change->own);
     rmg_tx_abort(change->shared);
+    if (change->trying) {
+        rmg_branch_drop(space->own, &change->trial);
+    }
     if (change->branch != NULL) {
         change->branch->reads.size = change->reads_before;
         change->branch->read_count = change->read_count_before;
@@ -169,7 +207,32 @@ void sws_change_abort(struct sws *space)
 
 /* ---- the trunk ---- */
 
-void sws_commit(struct sws *space, const struct rmg_version *version)
+enum jit_err sws_allows(const struct sws *space, const struct rmg_version *after,
+                        struct rmg_amount *use)
+{
+    const struct sws_home *home = space->options.home;
+    const struct rmg_state now = {space->own, home->latest};
+    const struct rmg_state then = {space->own, *after};
+    *use = home->use;
+    enum jit_err err = home->bounded ? rmg_diff_amount(&now, &then, use) : JIT_OK;
+    return err == JIT_OK && home->bounded && !rmg_amount_within(use, &home->most) ? JIT_EQUOTA
+                                                                                  : err;
+}
+
+enum jit_err sws_allows_patch(const struct sws *space, const struct jit_buf *patch,
+                              struct rmg_amount *use)
+{
+    const struct sws_home *home = space->options.home;
+    const struct rmg_state now = {space->own, home->latest};
+    *use = home->use;
+    enum jit_err err =
+        home->bounded ? rmg_patch_amount(space->options.heap, &now, patch->data, patch->size, use)
+                      : JIT_OK;
+    return err == JIT_OK && home->bounded && !rmg_amount_within(use, &home->most) ? JIT_EQUOTA
+                                                                                  : err;
+}
+
+void sws_commit(struct sws *space, const struct rmg_version *version, const struct rmg_amount *use)
 {
     struct sws_home *home = space->options.home;
     struct rmg_version before = home->latest;
@@ -188,6 +251,7 @@ void sws_commit(struct sws *space, const struct rmg_version *version)
     }
     enum jit_err err = sws_home_commit(home, version);
     assert(err == JIT_OK); /* rmg_store_pin_ready */
+    home->use = *use;
 }
 
 uint32_t sws_history(const struct sws *space)

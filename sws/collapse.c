@@ -268,8 +268,9 @@ static bool count_one(void *user, const struct rmg_difference *difference)
 /* What cannot fail any more: line_finish(). */
 struct ready {
     struct line line;
-    struct rmg_tx *tx; /* to be sealed; NULL: none */
-    bool adopt;        /* nothing else has moved: the branch's version is what comes out */
+    struct rmg_tx *tx;     /* to be sealed; NULL: none */
+    bool adopt;            /* nothing else has moved: the branch's version is what comes out */
+    struct rmg_amount use; /* of the trunk, when it goes into that */
 };
 
 static enum jit_err line_ready(const struct line *line, struct ready *ready, uint64_t *operations,
@@ -285,6 +286,9 @@ static enum jit_err line_ready(const struct line *line, struct ready *ready, uin
     const struct rmg_state after = {line->store, line->branch->head};
     if (line->head.epoch == line->branch->base.epoch) {
         enum jit_err err = rmg_diff(&before, &after, count_one, operations, NULL);
+        if (err == JIT_OK && line->into == NULL) {
+            err = sws_allows(line->space, &after.version, &ready->use);
+        }
         ready->adopt = err == JIT_OK && *operations > 0;
         return err;
     }
@@ -294,6 +298,9 @@ static enum jit_err line_ready(const struct line *line, struct ready *ready, uin
     if (err == JIT_OK) {
         jit_buf_reset(&patch);
         err = line_merge(line, &patch, conflict);
+    }
+    if (err == JIT_OK && *operations > 0 && line->into == NULL) {
+        err = sws_allows_patch(line->space, &patch, &ready->use);
     }
     if (err == JIT_OK && *operations > 0) {
         err = line_apply(line, patch.data, patch.size, &ready->tx);
@@ -407,7 +414,7 @@ static enum jit_err into_trunk(struct sws *space, struct sws_branch *branch,
     }
     drop_below(space, branch);
     if (line_finish(&own, &version)) {
-        sws_commit(space, &version);
+        sws_commit(space, &version, &own.use);
     }
     return JIT_OK;
 }
@@ -449,9 +456,13 @@ enum jit_err sws_undo(struct sws *space, uint32_t steps)
     const struct rmg_state now = {space->own, latest};
     const struct rmg_state then = {space->own, space->history[space->history_count - steps]};
     struct rmg_tx *tx = NULL;
+    struct rmg_amount use;
     struct jit_buf patch;
     jit_buf_init(&patch, space->options.heap, JIT_PATCH_BYTES_MAX);
     enum jit_err err = rmg_diff_patch(space->options.heap, &now, &then, &patch, NULL);
+    if (err == JIT_OK) {
+        err = sws_allows(space, &then.version, &use);
+    }
     if (err == JIT_OK) {
         err = rmg_store_pin_ready(space->own, 2);
     }
@@ -465,6 +476,6 @@ enum jit_err sws_undo(struct sws *space, uint32_t steps)
     }
     struct rmg_version version;
     must_seal(tx, &version);
-    sws_commit(space, &version);
+    sws_commit(space, &version, &use);
     return JIT_OK;
 }

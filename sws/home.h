@@ -14,7 +14,7 @@
 
 #include <assert.h>
 
-#include "rmg/store/store.h"
+#include "rmg/change/amount.h"
 
 /* A version as the page keeps it. 96 bytes, little-endian. */
 struct sws_root {
@@ -52,6 +52,9 @@ struct sws_home {
     struct rmg_version ticks[2];
     bool has_tick[2];          /* ticks[] are pinned */
     struct rmg_version latest; /* pinned */
+    bool bounded;              /* by what whoever opened it has set: */
+    struct rmg_amount use;     /* how much the latest has, */
+    struct rmg_amount most;    /* and may have */
 };
 
 /* Open, or begin: a page that is all zero is a new home. arena: initialised over the memory, behind
@@ -69,6 +72,15 @@ JIT_MUST_CHECK enum jit_err sws_home_commit(struct sws_home *home,
 /* Publish the latest as what the process had at the end of `tick`, before it says done. Ticks
  * ascend; those that a process sits out are left out. */
 JIT_MUST_CHECK enum jit_err sws_home_done(struct sws_home *home, uint64_t tick);
+
+/* From here on the latest has no more than `most`. use: what it has now. */
+static inline void sws_home_bound(struct sws_home *home, const struct rmg_amount *use,
+                                  const struct rmg_amount *most)
+{
+    home->bounded = true;
+    home->use = *use;
+    home->most = *most;
+}
 
 /* What it had at the end of its last tick; the empty version: it had none. Pinned. */
 struct rmg_version sws_home_last(const struct sws_home *home);

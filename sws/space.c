@@ -141,6 +141,11 @@ enum jit_err sws_show(struct sws *space, uint64_t tick, const struct sws_mount *
     return JIT_OK;
 }
 
+void sws_forget(struct sws *space, uint64_t oldest)
+{
+    space->oldest = oldest > space->oldest ? oldest : space->oldest;
+}
+
 bool sws_is_shared(const struct sws *space, const struct rmg_version *shared,
                    const struct jit_id *instance)
 {
@@ -201,6 +206,7 @@ enum jit_err sws_fork(struct sws *space, struct sws_branch *from, struct sws_bra
     branch->parent = from;
     branch->depth = from == NULL ? 1 : from->depth + 1;
     branch->tick = from == NULL ? space->tick : from->tick;
+    branch->name = ++space->names;
     branch->next = space->branches;
     space->branches = branch;
     space->branch_count++;
@@ -253,6 +259,20 @@ void sws_drop(struct sws *space, struct sws_branch *branch)
 uint32_t sws_branch_count(const struct sws *space)
 {
     return space->branch_count;
+}
+
+uint64_t sws_branch_name(const struct sws_branch *branch)
+{
+    return branch->name;
+}
+
+struct sws_branch *sws_branch_find(const struct sws *space, uint64_t name)
+{
+    struct sws_branch *branch = space->branches;
+    while (branch != NULL && branch->name != name) {
+        branch = branch->next;
+    }
+    return branch;
 }
 
 enum jit_err sws_graph(const struct sws *space, const struct sws_branch *branch,

@@ -53,6 +53,9 @@ struct sws_mount {
 JIT_MUST_CHECK enum jit_err sws_show(struct sws *space, uint64_t tick,
                                      const struct sws_mount *mounts, uint32_t count);
 
+/* Versions before this one are not kept any more, whatever `keep` says. Only ever more. */
+void sws_forget(struct sws *space, uint64_t oldest);
+
 /* ---- branches; NULL stands for the trunk ---- */
 /* Errors: JIT_ENOMEM, JIT_ELIMIT (JIT_BRANCHES_MAX of them, JIT_BRANCH_DEPTH_MAX deep). */
 JIT_MUST_CHECK enum jit_err sws_fork(struct sws *space, struct sws_branch *from,
@@ -60,6 +63,10 @@ JIT_MUST_CHECK enum jit_err sws_fork(struct sws *space, struct sws_branch *from,
 /* With all branches forked from it. */
 void sws_drop(struct sws *space, struct sws_branch *branch); /* may be NULL */
 uint32_t sws_branch_count(const struct sws *space);
+/* A number that no other branch of the space ever has, from 1: for whoever may hold on to it longer
+ * than the branch lives; and the branch, NULL: it is gone. */
+uint64_t sws_branch_name(const struct sws_branch *branch);
+struct sws_branch *sws_branch_find(const struct sws *space, uint64_t name);
 
 /* An instance as the branch sees it: its own or a mounted one. Good until the branch changes.
  * Errors: JIT_ENOENT, JIT_ESTALE (mounted, and the branch is too old), JIT_ECORRUPT. */

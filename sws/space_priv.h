@@ -14,6 +14,7 @@ struct sws_branch {
     struct sws_branch *next;   /* of all branches of the space, newest first */
     struct rmg_branch own;
     struct rmg_branch shared;
+    uint64_t name;
     uint64_t tick; /* of the mounted instances at the fork */
     uint32_t depth;
     struct jit_buf reads; /* slots, encoded one after another */
@@ -35,9 +36,11 @@ struct sws_ids {
 struct sws_change {
     bool open;
     struct sws_branch *branch;
-    struct rmg_tx *own;    /* NULL: not begun */
-    struct rmg_tx *shared; /* likewise */
-    size_t reads_before;   /* of the branch */
+    struct rmg_tx *own;      /* NULL: not begun */
+    bool trying;             /* of the trunk, where that has a quota: a branch, until it is known */
+    struct rmg_branch trial; /* how much it takes */
+    struct rmg_tx *shared;   /* likewise */
+    size_t reads_before;     /* of the branch */
     uint32_t read_count_before;
 };
 
@@ -47,16 +50,25 @@ struct sws {
     struct rmg_store *shared; /* in the overlay; NULL: nothing can be mounted */
     struct rmg_version shown; /* of the mounted instances */
     uint64_t tick;
+    uint64_t oldest;          /* version that is kept */
     struct sws_mount *mounts; /* ascending by instance */
     uint32_t mount_count;
     struct sws_branch *branches;
     uint32_t branch_count;
+    uint64_t names; /* given to branches so far */
     struct sws_change change;
     struct sws_ids ids;
     uint64_t counters[SWS_KEEP_MAX]; /* of the tick t at [t % SWS_KEEP_MAX] */
     struct rmg_version *history;     /* pinned, the oldest first */
     uint32_t history_count;
 };
+
+/* change.c: what the trunk would have, were `after` its latest, or the patch applied to that.
+ * Errors: JIT_EQUOTA, those of rmg_diff_amount and rmg_patch_amount. */
+JIT_MUST_CHECK enum jit_err sws_allows(const struct sws *space, const struct rmg_version *after,
+                                       struct rmg_amount *use);
+JIT_MUST_CHECK enum jit_err sws_allows_patch(const struct sws *space, const struct jit_buf *patch,
+                                             struct rmg_amount *use);
 
 static inline struct rmg_version sws_own_head(const struct sws *space,
                                               const struct sws_branch *branch)
@@ -72,7 +84,8 @@ static inline struct rmg_version sws_shared_head(const struct sws *space,
 
 static inline bool sws_is_stale(const struct sws *space, const struct sws_branch *branch)
 {
-    return branch != NULL && space->tick - branch->tick >= space->options.keep;
+    return branch != NULL &&
+           (space->tick - branch->tick >= space->options.keep || branch->tick < space->oldest);
 }
 
 /* Is the instance mounted, or was it created inside a mounted one on this line? */
@@ -86,6 +99,6 @@ uint64_t sws_counter_of(const struct sws *space, const struct jit_id *id);
 /* The space is about to go on to another tick. */
 void sws_ids_tick(struct sws *space, uint64_t tick);
 /* Publish the newest own version, and remember the one before for undo. Two pins are ready. */
-void sws_commit(struct sws *space, const struct rmg_version *version);
+void sws_commit(struct sws *space, const struct rmg_version *version, const struct rmg_amount *use);
 
 #endif

@@ -15,8 +15,9 @@ static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "the layouts below are 
 
 #define SYS_ABI_MAJOR 1u
 /* 1: graphs grow; 2: capabilities are derived, granted, revoked; 3: branches are collapsed; 4: what
- * a process keeps for itself outlives the supervisor; 5: what is delayed is counted */
-#define SYS_ABI_MINOR 5u
+ * a process keeps for itself outlives the supervisor; 5: what is delayed is counted; 6: the view
+ * says which versions are kept */
+#define SYS_ABI_MINOR 6u
 #define SYS_PAGE      4096u
 
 /* Descriptors a worker is born with (7.1). */
@@ -276,7 +277,8 @@ struct sys_view_control {
     uint64_t size;         /* bytes that may be read now */
     uint32_t entry_count;
     uint32_t zero;
-    uint8_t reserved[80];
+    uint64_t oldest; /* version that is still kept, with the newest; 0: nothing is said of it */
+    uint8_t reserved[72];
     struct sys_view_entry entries[];
 };
 static_assert(sizeof(struct sys_view_control) == 128, "wire size");
@@ -314,11 +316,22 @@ struct sys_boot { /* offsets from the start of the file; tables are arrays of th
     uint32_t keep;            /* versions of what is mounted that its branches may rest on */
     uint32_t explore;         /* futures that it tries in a tick; 0: it asks for its matches */
     uint32_t explore_flags;   /* SYS_EXPLORE_STAY */
-    uint8_t zero[12];
+    uint32_t quota;           /* 1: its own graph has one, behind the runs; 0: none */
+    uint8_t zero[8];
 };
 #define SYS_EXPLORE_STAY 1u /* a future is chosen only if it is worth more than the present */
 #define SYS_EXPLORE_MAX  256u
 static_assert(sizeof(struct sys_boot) == 192, "wire size");
+/* What its own graph has at start_tick - 1, and may have at most; 2^64-1: as much as there is. */
+struct sys_boot_quota {
+    uint64_t nodes;
+    uint64_t edges;
+    uint64_t bytes; /* of atoms */
+    uint64_t nodes_max;
+    uint64_t edges_max;
+    uint64_t bytes_max;
+};
+static_assert(sizeof(struct sys_boot_quota) == 48, "wire size");
 struct sys_boot_cap {
     uint32_t slot;
     uint32_t generation;

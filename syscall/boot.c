@@ -20,8 +20,14 @@ static void head_lay_out(struct sys_boot *head, uint64_t *programs_at)
     at += round8((uint64_t)head->rule_count * sizeof(struct sys_boot_rule));
     head->runs_at = at;
     at += round8((uint64_t)head->run_count * sizeof(struct sys_boot_run));
+    at += head->quota * sizeof(struct sys_boot_quota);
     head->filter_at = head->filter_size == 0 ? 0 : at;
     *programs_at = at + round8(head->filter_size);
+}
+
+static uint64_t quota_at(const struct sys_boot *head)
+{
+    return head->runs_at + round8((uint64_t)head->run_count * sizeof(struct sys_boot_run));
 }
 
 /* What both sides hold true of the head alone. */
@@ -38,8 +44,15 @@ static bool head_sound(const struct sys_boot *head)
            head->instance_count <= JIT_INSTANCES_MAX && head->rule_count <= JIT_RULES_MAX &&
            head->run_count <= SYS_BOOT_RUNS_MAX && head->keep >= 1 && head->keep <= JIT_KEEP_MAX &&
            head->explore <= SYS_EXPLORE_MAX && head->explore_flags <= SYS_EXPLORE_STAY &&
-           (head->explore != 0 || head->explore_flags == 0) &&
+           (head->explore != 0 || head->explore_flags == 0) && head->quota <= 1 &&
            memcmp(head->zero, zero, sizeof zero) == 0;
+}
+
+/* The graph has a root, so one node at least; and a quota says something. */
+static bool quota_sound(const struct sys_boot_quota *quota)
+{
+    return quota->nodes_max > 0 &&
+           (quota->nodes_max & quota->edges_max & quota->bytes_max) != UINT64_MAX;
 }
 
 static bool filter_sound(struct sys_bytes filter)
@@ -101,7 +114,8 @@ static bool run_sound(const struct sys_boot *head, const struct sys_boot_run_spe
 
 static bool spec_sound(const struct sys_boot_spec *spec, const struct sys_boot *head)
 {
-    bool sound = head_sound(head) && filter_sound(spec->filter);
+    bool sound = head_sound(head) && filter_sound(spec->filter) &&
+                 (spec->quota == NULL || quota_sound(spec->quota));
     for (uint32_t i = 0; sound && i < spec->cap_count; i++) {
         sound = cap_sound(head, &spec->caps[i], i == 0 ? NULL : &spec->caps[i - 1]);
     }
@@ -148,6 +162,7 @@ static void put_tables(const struct sys_boot_spec *spec, uint64_t programs_at, s
         jit_buf_put(buf, &row, sizeof row);
         at += round8(run->params.size);
     }
+    put_padded(buf, spec->quota, spec->quota != NULL ? sizeof *spec->quota : 0);
     put_padded(buf, spec->filter.bytes, spec->filter.size);
     for (uint32_t i = 0; i < spec->rule_count; i++) {
         put_padded(buf, spec->rules[i].bytes, spec->rules[i].size);
@@ -175,6 +190,7 @@ enum jit_err sys_boot_encode(const struct sys_boot_spec *spec, struct jit_buf *b
                             .keep = spec->keep != 0 ? spec->keep : 1,
                             .explore = spec->explore,
                             .explore_flags = spec->explore_flags,
+                            .quota = spec->quota != NULL,
                             .cap_count = spec->cap_count,
                             .instance_count = spec->instance_count,
                             .rule_count = spec->rule_count,
@@ -326,7 +342,11 @@ enum jit_err sys_boot_decode(const uint8_t *bytes, size_t size, struct sys_boot_
     if (view.head.filter_size > 0) {
         view.filter = (struct sys_bytes){bytes + view.head.filter_at, view.head.filter_size};
     }
-    if (!filter_sound(view.filter) || !tables_sound(&view, programs_at)) {
+    if (view.head.quota == 1) {
+        memcpy(&view.quota, bytes + quota_at(&view.head), sizeof view.quota);
+    }
+    if ((view.head.quota == 1 && !quota_sound(&view.quota)) || !filter_sound(view.filter) ||
+        !tables_sound(&view, programs_at)) {
         return JIT_EFORMAT;
     }
     *out = view;

@@ -55,7 +55,8 @@ struct sys_boot_spec {
     uint32_t instance_count;
     uint32_t rule_count;
     uint32_t run_count;
-    struct sys_bytes filter; /* size 0: none */
+    struct sys_bytes filter;            /* size 0: none */
+    const struct sys_boot_quota *quota; /* NULL: none */
 };
 
 /* Append the record. Errors: JIT_EINVALID (decode would refuse it), JIT_ENOMEM, JIT_ELIMIT. */
@@ -65,6 +66,7 @@ JIT_MUST_CHECK enum jit_err sys_boot_encode(const struct sys_boot_spec *spec, st
 struct sys_boot_view {
     const uint8_t *bytes;
     struct sys_boot head;
+    struct sys_boot_quota quota; /* where head.quota is 1 */
     struct sys_bytes filter;
 };
 

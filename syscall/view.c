@@ -87,6 +87,11 @@ void sys_view_host_durable(struct sys_view_host *view, uint64_t tick)
     __atomic_store_n(host_word(view, CONTROL(durable_tick)), tick, __ATOMIC_RELEASE);
 }
 
+void sys_view_host_oldest(struct sys_view_host *view, uint64_t version)
+{
+    __atomic_store_n(host_word(view, CONTROL(oldest)), version, __ATOMIC_RELEASE);
+}
+
 enum jit_err sys_view_guest_open(struct sys_view_guest *view)
 {
     struct sys_view_control control;
@@ -128,6 +133,11 @@ uint64_t sys_view_guest_tick(const struct sys_view_guest *view)
 uint64_t sys_view_guest_durable(const struct sys_view_guest *view)
 {
     return guest_load(view, CONTROL(durable_tick));
+}
+
+uint64_t sys_view_guest_oldest(const struct sys_view_guest *view)
+{
+    return guest_load(view, CONTROL(oldest));
 }
 
 static bool roots_sound(const struct rmg_roots *roots, uint64_t size)

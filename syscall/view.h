@@ -32,6 +32,8 @@ JIT_MUST_CHECK enum jit_err sys_view_host_entry(struct sys_view_host *view,
 void sys_view_host_publish(struct sys_view_host *view, uint64_t tick, uint64_t size,
                            const struct rmg_roots *roots, uint32_t root_count);
 void sys_view_host_durable(struct sys_view_host *view, uint64_t tick);
+/* With the next publish: memory of versions before this one may be used anew. */
+void sys_view_host_oldest(struct sys_view_host *view, uint64_t version);
 
 /* ---- the worker's side: read-only memory that changes under it ---- */
 struct sys_view_guest {
@@ -48,6 +50,7 @@ void sys_view_guest_entry(const struct sys_view_guest *view, uint32_t index,
                           struct jit_id *instance, uint64_t *offset);
 uint64_t sys_view_guest_tick(const struct sys_view_guest *view);
 uint64_t sys_view_guest_durable(const struct sys_view_guest *view);
+uint64_t sys_view_guest_oldest(const struct sys_view_guest *view);
 /* An instance at the newest version, which must be `tick`: roots copied, then found to have been
  * still. graph->slots is set to NULL. Errors: JIT_ESTALE (another version is the newest),
  * JIT_ENOENT (not this instance's entry), JIT_ECORRUPT (nonsense). */

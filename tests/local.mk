@@ -5,7 +5,8 @@ check_LTLIBRARIES += %D%/libtest.la
 	%D%/lib/naive_root.h %D%/lib/plain.c %D%/lib/plain.h %D%/lib/tcase.h \
 	%D%/lib/world.c %D%/lib/world.h
 # The engine's bed and the rules that tests below the language use.
-%C%_libtest_la_SOURCES += %D%/lib/bed.c %D%/lib/bed.h %D%/lib/sample_rules.c %D%/lib/sample_rules.h
+%C%_libtest_la_SOURCES += %D%/lib/bed.c %D%/lib/bed.h %D%/lib/cell_rules.h \
+	%D%/lib/sample_rules.c %D%/lib/sample_rules.h
 # Rules made by hand, and random ones with a judge.
 %C%_libtest_la_SOURCES += %D%/lib/rule_kit.c %D%/lib/rule_kit.h \
 	%D%/lib/rule_model.c %D%/lib/rule_near.c %D%/lib/rule_model.h %D%/lib/trial.c %D%/lib/trial.h
@@ -20,6 +21,12 @@ check_LTLIBRARIES += %D%/libsim.la
 %C%_libsim_la_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 test_libs_sim = tests/libsim.la tests/libtest.la proc/guest/libguest.la syscall/libsyscall.la \
 	rmg/librmg.la base/libbase.la $(CHECK_LIBS)
+
+# What is preloaded into a program to refuse it memory: shared, which no installed library is here.
+check_LTLIBRARIES += %D%/refuse.la
+%C%_refuse_la_SOURCES = %D%/lib/refuse.c
+%C%_refuse_la_LIBTOOLFLAGS =
+%C%_refuse_la_LDFLAGS = $(AM_LDFLAGS) -module -avoid-version -rpath $(abs_builddir)
 
 test_cflags = $(AM_CFLAGS) $(CHECK_CFLAGS)
 test_libs_base = tests/libtest.la base/libbase.la $(CHECK_LIBS)

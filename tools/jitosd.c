@@ -386,7 +386,7 @@ static int exit_code(enum jit_err err)
 
 static int serve(struct arguments *a)
 {
-    char message[1024];
+    char message[1024] = "";
     struct shell_supervisor *supervisor = NULL;
     int stop_fd = signal_descriptor();
     a->options.stop_fd = stop_fd;
@@ -401,7 +401,7 @@ static int serve(struct arguments *a)
     enum jit_err err =
         shell_supervisor_new(jit_heap_libc(), &a->options, &supervisor, message, sizeof message);
     if (err != JIT_OK) {
-        fprintf(stderr, "jitosd: %s\n", message);
+        fprintf(stderr, "jitosd: %s\n", message[0] != '\0' ? message : jit_err_text(err));
         return exit_code(err);
     }
     if (!a->quiet) {

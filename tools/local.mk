@@ -21,7 +21,8 @@ bin_PROGRAMS += %D%/jitos
 	%D%/client/settings.c %D%/client/settings.h %D%/client/temporary.c %D%/client/temporary.h
 # Systems that run.
 %C%_jitos_SOURCES += %D%/client/run/demo.c %D%/client/run/genesis.c %D%/client/run/genesis.h \
-	%D%/client/run/rules.c %D%/client/run/run.c %D%/client/run/runner.c %D%/client/run/runner.h \
+	%D%/client/run/rules.c %D%/client/run/rules.h \
+	%D%/client/run/rules_check.c %D%/client/run/rules_graph.c %D%/client/run/run.c %D%/client/run/runner.c %D%/client/run/runner.h \
 	%D%/client/run/sweep.c %D%/client/run/sweep_plan.c %D%/client/run/sweep_plan.h \
 	%D%/client/run/sweep_priv.h %D%/client/run/sweep_result.c %D%/client/run/sweep_row.c
 # Histories and states out of them.
@@ -29,7 +30,7 @@ bin_PROGRAMS += %D%/jitos
 	%D%/client/history/bisect.c %D%/client/history/branches.c %D%/client/history/branches.h \
 	%D%/client/history/causes.c %D%/client/history/causes.h %D%/client/history/checkpoint.c \
 	%D%/client/history/checkpoints.c %D%/client/history/checkpoints.h %D%/client/history/export.c \
-	%D%/client/history/fork.c %D%/client/history/forks.h %D%/client/history/gc.c \
+	%D%/client/history/fork.c %D%/client/history/gc.c \
 	%D%/client/history/held.c %D%/client/history/held.h %D%/client/history/history.c \
 	%D%/client/history/entries.c %D%/client/history/entries.h %D%/client/history/history.h %D%/client/history/inspect.c %D%/client/history/log.c \
 	%D%/client/history/log_path.c %D%/client/history/merge.c %D%/client/history/moment.c \

@@ -43,9 +43,11 @@ while [ "$run" -le "$runs" ]; do
         >"$dir/out" 2>&1 &
     pid=$!
     sleep "$instant"
-    # Our own group: the client, its supervisor, their workers.
-    if kill -9 "-$pid" 2>/dev/null; then
+    # A group of its own: the client, its supervisor, their workers; or nobody has got that far.
+    if kill -9 "-$pid" 2>/dev/null || kill -9 "$pid" 2>/dev/null; then
         killed=$((killed + 1))
+    else # it had ended, so the first one was slower than they are now
+        took=$(awk -v instant="$instant" 'BEGIN { printf "%d", instant * 1000 + 1 }')
     fi
     wait "$pid" 2>/dev/null || true
     if [ $((run % 2)) = 0 ] && "$jitos" checkpoint -m after --data "$data" >"$dir/out" 2>&1; then

@@ -491,11 +491,11 @@ static enum jit_err load_segment(struct jit_heap *heap, const struct ckpt_segmen
         return err == JIT_OK ? rmg_file_load(heap, &file, store, version, NULL) : err;
     }
     struct rmg_tx *tx = NULL;
-    enum jit_err err = rmg_tx_begin(store, version, &tx);
-    if (err != JIT_OK) {
-        return err;
+    const enum jit_err begun = rmg_tx_begin(store, version, &tx);
+    if (begun != JIT_OK) {
+        return begun;
     }
-    err = rmg_patch_apply(heap, tx, version, bytes, segment->size);
+    enum jit_err err = rmg_patch_apply(heap, tx, version, bytes, segment->size);
     if (err != JIT_OK) {
         rmg_tx_abort(tx);
         return err;
@@ -503,23 +503,22 @@ static enum jit_err load_segment(struct jit_heap *heap, const struct ckpt_segmen
     return rmg_tx_seal(tx, version);
 }
 
-static bool is_host(enum jit_err err)
+bool ckpt_is_host(enum jit_err err)
 {
     return err == JIT_ENOMEM || err == JIT_ENOSPC || err == JIT_EIO || err == JIT_ELIMIT ||
            err == JIT_EPERM;
 }
 
-/* Whatever is wrong with an image, the state is there. */
-static bool from_image(struct jit_heap *heap, struct jit_io *io, const struct ckpt_segment *segment,
-                       struct rmg_store *store, struct rmg_version *version)
-{
-    return segment->kind == CKPT_STATE &&
-           ckpt_image_load(heap, io, &segment->id, store, version) == JIT_OK;
-}
-
 enum jit_err ckpt_load(struct jit_heap *heap, struct jit_io *io,
                        const struct ckpt_manifest *manifest, struct rmg_store *store,
                        struct rmg_version *out, const char **why)
+{
+    return ckpt_load_by(heap, io, jit_exec_inline(), manifest, store, out, why);
+}
+
+enum jit_err ckpt_load_by(struct jit_heap *heap, struct jit_io *io, struct jit_exec *exec,
+                          const struct ckpt_manifest *manifest, struct rmg_store *store,
+                          struct rmg_version *out, const char **why)
 {
     enum jit_err err = JIT_OK;
     struct rmg_version version = rmg_version_empty();
@@ -529,15 +528,17 @@ enum jit_err ckpt_load(struct jit_heap *heap, struct jit_io *io,
          i++) {
         const struct ckpt_segment *segment = &manifest->segments[i];
         uint8_t *bytes = NULL;
-        if (i == 0 && from_image(heap, io, segment, store, &version)) {
+        assert((i == 0) == (segment->kind == CKPT_STATE)); /* as every manifest that was read */
+        /* Whatever is wrong with an image, the state is there. */
+        if (i == 0 && ckpt_image_load(heap, io, exec, &segment->id, store, &version) == JIT_OK) {
             continue;
         }
         err = ckpt_segment_read(heap, io, segment, &bytes);
-        if (err != JIT_OK && !is_host(err)) {
+        if (err != JIT_OK && !ckpt_is_host(err)) {
             *why = "a segment that it needs is missing or not what its name says";
         } else if (err == JIT_OK) {
             err = load_segment(heap, segment, bytes, store, &version);
-            if (err != JIT_OK && !is_host(err)) {
+            if (err != JIT_OK && !ckpt_is_host(err)) {
                 *why = "a segment is no valid state, or no patch on the one before it";
             }
         }
@@ -550,7 +551,7 @@ enum jit_err ckpt_load(struct jit_heap *heap, struct jit_io *io,
     if (err == JIT_OK) {
         *out = version;
     }
-    return err == JIT_OK || is_host(err) ? err : JIT_ECORRUPT;
+    return err == JIT_OK || ckpt_is_host(err) ? err : JIT_ECORRUPT;
 }
 
 enum jit_err ckpt_verify(struct jit_heap *heap, struct jit_io *io,
@@ -612,7 +613,8 @@ static size_t wanted(struct jit_io *io, enum wanted what, const struct ckpt_mani
         const struct ckpt_manifest *m = keep[k];
         struct jit_id blocks;
         uint64_t size = 0;
-        bool image = what != WANTED_MANIFESTS && m->segment_count > 0 &&
+        assert(m->segment_count > 0);
+        bool image = what != WANTED_MANIFESTS &&
                      ckpt_image_blob(io, &m->segments[0].id, &blocks, &size) == JIT_OK;
         if (what == WANTED_MANIFESTS) {
             ids[count++] = m->id;

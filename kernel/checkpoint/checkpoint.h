@@ -11,6 +11,7 @@
 #ifndef JIT_KERNEL_CHECKPOINT_H
 #define JIT_KERNEL_CHECKPOINT_H
 
+#include "base/exec.h"
 #include "base/sign.h"
 #include "kernel/core/replay.h"
 #include "kernel/log/log.h"
@@ -162,10 +163,18 @@ JIT_MUST_CHECK enum jit_err ckpt_manifest_check(const uint8_t *bytes, size_t siz
 JIT_MUST_CHECK enum jit_err ckpt_load(struct jit_heap *heap, struct jit_io *io,
                                       const struct ckpt_manifest *manifest, struct rmg_store *store,
                                       struct rmg_version *out, const char **why);
+/* The same; exec: for what can be done by two at a time. */
+JIT_MUST_CHECK enum jit_err ckpt_load_by(struct jit_heap *heap, struct jit_io *io,
+                                         struct jit_exec *exec,
+                                         const struct ckpt_manifest *manifest,
+                                         struct rmg_store *store, struct rmg_version *out,
+                                         const char **why);
 /* What processes had beside it, into what is empty. Errors: as above. */
 JIT_MUST_CHECK enum jit_err ckpt_load_beside(struct jit_heap *heap, struct jit_io *io,
                                              const struct ckpt_manifest *manifest,
                                              struct kern_beside *out, const char **why);
+/* Is this the machine's failure, and not one of the checkpoint? */
+bool ckpt_is_host(enum jit_err err);
 /* Its segments' bytes alone. */
 JIT_MUST_CHECK enum jit_err ckpt_verify(struct jit_heap *heap, struct jit_io *io,
                                         const struct ckpt_manifest *manifest,

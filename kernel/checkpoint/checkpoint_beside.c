@@ -99,13 +99,15 @@ static enum jit_err put_own(struct jit_heap *heap, const struct ckpt_own *own, b
         err = rmg_diff_patch(heap, &before, &now, buf, NULL);
         err = err == JIT_OK && buf->size - from > JIT_PATCH_BYTES_MAX ? JIT_ELIMIT : err;
     }
-    if (err == JIT_OK && buf->err == JIT_OK) {
+    err = err == JIT_OK ? buf->err : err;
+    if (err == JIT_OK) {
         jit_buf_patch_u64(buf, begin + 2 * JIT_ID_BYTES, buf->size - from);
     }
-    while (err == JIT_OK && buf->err == JIT_OK && buf->size % ALIGN != 0) {
+    while (err == JIT_OK && buf->size % ALIGN != 0) {
         jit_buf_put_u8(buf, 0);
+        err = buf->err;
     }
-    return err == JIT_OK ? buf->err : err;
+    return err;
 }
 
 enum jit_err
@@ -229,7 +231,7 @@ static bool skip_padding(struct jit_cursor *cur, uint64_t at)
 {
     const size_t size = (ALIGN - at % ALIGN) % ALIGN;
     const uint8_t *zeros = jit_get_bytes(cur, size);
-    return zeros != NULL ? is_zero(zeros, size) : size == 0 && !cur->bad;
+    return zeros != NULL && is_zero(zeros, size);
 }
 
 static enum jit_err get_whole(struct jit_heap *heap, struct kern_own *own, const uint8_t *bytes,
@@ -307,12 +309,6 @@ enum jit_err ckpt_beside_decode(struct jit_heap *heap, const uint8_t *bytes, uin
     return err == JIT_OK && !jit_cursor_done(&cur) ? JIT_EFORMAT : err;
 }
 
-static bool is_host(enum jit_err err)
-{
-    return err == JIT_ENOMEM || err == JIT_ENOSPC || err == JIT_EIO || err == JIT_ELIMIT ||
-           err == JIT_EPERM;
-}
-
 /* Everything that was read is what a difference from it begins with. */
 static enum jit_err mark_all(struct kern_beside *beside)
 {
@@ -332,7 +328,7 @@ static enum jit_err finish(struct kern_beside *out, enum jit_err err, const char
         return err;
     }
     kern_beside_release(out);
-    if (!is_host(err)) {
+    if (!ckpt_is_host(err)) {
         *why = *why[0] == '\0' ? "what it has of the graphs that processes keep does not verify"
                                : *why;
         err = JIT_ECORRUPT;
@@ -353,7 +349,7 @@ enum jit_err ckpt_load_beside(struct jit_heap *heap, struct jit_io *io,
             continue;
         }
         err = ckpt_segment_read(heap, io, segment, &bytes);
-        if (err != JIT_OK && !is_host(err)) {
+        if (err != JIT_OK && !ckpt_is_host(err)) {
             *why = "a segment that it needs is missing or not what its name says";
         } else if (err == JIT_OK) {
             err = ckpt_beside_decode(heap, bytes, segment->size, segment->kind == CKPT_BESIDE, out);

@@ -99,17 +99,16 @@ void ckpt_manifest_encode(struct ckpt_manifest *m, struct jit_buf *buf)
 
 /* ---- reading ---- */
 
-static bool get_text(struct jit_cursor *cur, char *out, size_t size_max)
+static void get_text(struct jit_cursor *cur, char *out, size_t size_max)
 {
     size_t size = jit_get_u16(cur);
     const uint8_t *bytes = size <= size_max ? jit_get_bytes(cur, size) : NULL;
     if (bytes == NULL || memchr(bytes, 0, size) != NULL) {
         cur->bad = true;
-        return false;
+        return;
     }
     memcpy(out, bytes, size);
     out[size] = '\0';
-    return true;
 }
 
 static void get_mark(struct jit_cursor *cur, struct log_mark *mark)
@@ -212,11 +211,11 @@ enum jit_err ckpt_manifest_decode(const uint8_t *bytes, size_t bytes_size,
     get_mark(&cur, &out->mark);
     out->applied = jit_get_u64(&cur);
     out->denied = jit_get_u64(&cur);
-    bool texts =
-        get_text(&cur, out->name, CKPT_NAME_MAX) && get_text(&cur, out->grade, CKPT_GRADE_MAX);
+    get_text(&cur, out->name, CKPT_NAME_MAX);
+    get_text(&cur, out->grade, CKPT_GRADE_MAX);
     get_deviations(&cur, &out->deviations);
     get_segments(&cur, out);
-    if (!jit_cursor_done(&cur) || !texts || !segments_good(out) ||
+    if (!jit_cursor_done(&cur) || !segments_good(out) ||
         (minor == MANIFEST_MINOR) != has_beside(out) || !mark_good(out) ||
         (out->name[0] != '\0' && !ckpt_name_good(out->name))) {
         return JIT_EFORMAT;

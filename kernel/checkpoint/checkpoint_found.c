@@ -246,6 +246,9 @@ enum jit_err ckpt_bundle_load(struct jit_heap *heap, const struct ckpt_bundle *b
     if (err == JIT_EFORMAT || err == JIT_EVERSION) {
         err = JIT_ECORRUPT;
     }
+    if (err == JIT_ENOMEM) {
+        *why = jit_err_text(err);
+    }
     if (err == JIT_OK && !jit_id_equal(&out->state_root, &bundle->manifest.state_root)) {
         *why = "it names another state than it holds";
         err = JIT_ECORRUPT;

@@ -18,7 +18,7 @@
 #define IMAGE_MINOR      0u
 #define IMAGE_HEAD_BYTES 88u /* before the table */
 #define ENVELOPE_MAX     4096u
-#define READ_PIECE       (1u << 20)
+#define READ_PIECE       (4u << 20) /* what is taken in one round */
 
 void ckpt_image_name(const struct jit_id *segment, char name[CKPT_FILE_NAME_MAX])
 {
@@ -163,33 +163,85 @@ static enum jit_err index_read(struct jit_heap *heap, struct jit_io *io,
     return err;
 }
 
-static enum jit_err read_blocks(struct jit_io *io, const struct image_index *index,
-                                struct rmg_image *image)
-{
+/* The blocks are read while those before them are proved and judged: two tasks a round, which have
+ * nothing in common but that the second one has what the first one took in the round before. What
+ * is judged is changed by it, so it is hashed first. */
+struct reading {
     struct blob_reader reader;
-    uint8_t *at = NULL;
-    uint64_t size = 0;
-    uint64_t done = 0;
-    enum jit_err err = blob_open_in(io, CKPT_DIR, &index->id, index->size, &reader);
+    struct rmg_image *image;
+    uint8_t *at; /* where the next bytes of this block go */
+    uint64_t left;
+    uint8_t *taken; /* in this round, and before it */
+    uint64_t taken_size;
+    uint8_t *before;
+    uint64_t before_size;
+    uint64_t proved;
+    enum jit_err err[2]; /* of each task */
+};
+
+enum { TASK_TAKE, TASK_PROVE, TASKS };
+
+static enum jit_err take_next(struct reading *r)
+{
+    uint64_t got = 0;
+    r->taken_size = 0;
+    if (r->left == 0 && !rmg_image_next(r->image, &r->at, &r->left)) {
+        return JIT_OK;
+    }
+    enum jit_err err =
+        blob_take(&r->reader, r->at, r->left < READ_PIECE ? r->left : READ_PIECE, &got);
     if (err != JIT_OK) {
         return err;
     }
-    while (err == JIT_OK && rmg_image_next(image, &at, &size)) {
-        while (err == JIT_OK && size > 0) {
-            uint64_t got = 0;
-            err = blob_read(&reader, at, size < READ_PIECE ? size : READ_PIECE, &got);
-            err = err == JIT_OK && got == 0 ? JIT_ECORRUPT : err;
-            at += got;
-            size -= got;
-            done += got;
-        }
-    }
-    blob_close(&reader);
-    return err == JIT_OK && done != index->size ? JIT_ECORRUPT : err;
+    assert(got > 0); /* the file is as large as all blocks are */
+    r->taken = r->at;
+    r->taken_size = got;
+    r->at += got;
+    r->left -= got;
+    return JIT_OK;
 }
 
-enum jit_err ckpt_image_load(struct jit_heap *heap, struct jit_io *io, const struct jit_id *segment,
-                             struct rmg_store *store, struct rmg_version *out)
+static enum jit_err prove_before(struct reading *r)
+{
+    if (r->before_size == 0) {
+        return JIT_OK;
+    }
+    enum jit_err err = blob_prove(&r->reader, r->before, r->before_size);
+    if (err == JIT_OK) {
+        r->proved += r->before_size;
+        err = rmg_image_filled(r->image, r->proved);
+    }
+    return err;
+}
+
+static void read_task(void *user, size_t index)
+{
+    struct reading *r = user;
+    r->err[index] = index == TASK_TAKE ? take_next(r) : prove_before(r);
+}
+
+static enum jit_err read_blocks(struct jit_io *io, struct jit_exec *exec,
+                                const struct image_index *index, struct rmg_image *image)
+{
+    struct reading r = {.image = image};
+    enum jit_err err = blob_open_in(io, CKPT_DIR, &index->id, index->size, &r.reader);
+    if (err != JIT_OK) {
+        return err;
+    }
+    do {
+        r.before = r.taken;
+        r.before_size = r.taken_size;
+        exec->run(exec, TASKS, read_task, &r);
+        err = r.err[TASK_PROVE] != JIT_OK ? r.err[TASK_PROVE] : r.err[TASK_TAKE];
+    } while (err == JIT_OK && (r.taken_size > 0 || r.before_size > 0));
+    blob_close(&r.reader);
+    assert(err != JIT_OK || r.proved == index->size); /* so its hash was compared */
+    return err;
+}
+
+enum jit_err ckpt_image_load(struct jit_heap *heap, struct jit_io *io, struct jit_exec *exec,
+                             const struct jit_id *segment, struct rmg_store *store,
+                             struct rmg_version *out)
 {
     struct image_index index = {.bytes = NULL};
     struct rmg_image *image = NULL;
@@ -199,7 +251,7 @@ enum jit_err ckpt_image_load(struct jit_heap *heap, struct jit_io *io, const str
                               index.size, &image);
     }
     if (err == JIT_OK) {
-        err = read_blocks(io, &index, image);
+        err = read_blocks(io, exec, &index, image);
         if (err == JIT_OK) {
             err = rmg_image_end(image, out);
         } else {

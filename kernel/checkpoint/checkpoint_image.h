@@ -21,10 +21,10 @@ JIT_MUST_CHECK enum jit_err ckpt_image_write(struct ckpt_job *job,
 
 /* The state of a segment from its image, into a store in which nothing was yet. Errors: JIT_ENOENT
  * (it has none), JIT_ECORRUPT, JIT_EVERSION, JIT_ENOMEM, JIT_ENOSPC, JIT_ELIMIT, the seam's: then
- * the store is as it was. */
+ * the store is as it was. On two threads of exec its bytes are judged while more are read. */
 JIT_MUST_CHECK enum jit_err ckpt_image_load(struct jit_heap *heap, struct jit_io *io,
-                                            const struct jit_id *segment, struct rmg_store *store,
-                                            struct rmg_version *out);
+                                            struct jit_exec *exec, const struct jit_id *segment,
+                                            struct rmg_store *store, struct rmg_version *out);
 
 /* Which file the blocks of a segment's image are, as its first bytes say; nothing is proved.
  * Errors: JIT_ENOENT (it has none), JIT_ECORRUPT, the seam's. */

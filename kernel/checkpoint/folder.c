@@ -39,26 +39,27 @@ static enum jit_err say_errno(char *message, size_t size, const char *path, cons
     return jit_err_of_errno(error);
 }
 
-static bool is_empty(int dir_fd)
+static enum jit_err look_empty(int dir_fd, bool *empty)
 {
     int fd = openat(dir_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+    *empty = true;
     if (dir == NULL) {
+        const enum jit_err err = jit_err_of_errno(errno);
         if (fd >= 0) {
             close(fd);
         }
-        return false;
+        return err;
     }
-    bool empty = true;
     for (const struct dirent *entry; (entry = readdir(dir)) != NULL;) {
         bool known = false;
         for (size_t i = 0; i < sizeof leftovers / sizeof *leftovers; i++) {
             known = known || strcmp(entry->d_name, leftovers[i]) == 0;
         }
-        empty = empty && known;
+        *empty = *empty && known;
     }
     closedir(dir);
-    return empty;
+    return JIT_OK;
 }
 
 /* FORMAT itself is the log's (kernel/log/log.h); here it only tells a data folder from any other.
@@ -79,7 +80,12 @@ static enum jit_err check_kind(struct shell_folder *folder, const char *path,
         return say(JIT_ENOENT, message, size, path,
                    "this is no data folder: it has no file FORMAT");
     }
-    if (!is_empty(folder->fd)) {
+    bool empty = false;
+    const enum jit_err err = look_empty(folder->fd, &empty);
+    if (err != JIT_OK) {
+        return say(err, message, size, path, jit_err_text(err));
+    }
+    if (!empty) {
         return say(JIT_EFORMAT, message, size, path,
                    "the folder is not empty and is no data folder; name a new or an empty one");
     }

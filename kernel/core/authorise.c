@@ -133,10 +133,27 @@ static bool watch(struct kern_core *core, uint32_t index, const struct kern_pend
     return lineage != NULL;
 }
 
+/* Does it lie in /world? Remembered for the tick: many requests go through one portal. What they
+ * name is theirs to choose, so only so much is remembered. */
+static bool in_world(struct kern_core *core, const struct jit_id *instance)
+{
+    struct kern_inside *inside = &core->insides[instance->bytes[0] % KERN_INSIDES];
+    struct kern_lineage lineage;
+    if (inside->tick != core->tick + 1 || !jit_id_equal(&inside->instance, instance)) {
+        *inside = (struct kern_inside){.instance = *instance, .tick = core->tick + 1};
+        core->inside_reads++;
+        kern_lineage_read(core, instance, &lineage);
+        for (uint32_t i = 0; i < lineage.count; i++) {
+            inside->in_world = inside->in_world || jit_id_equal(&lineage.ids[i], &core->world);
+        }
+    }
+    return inside->in_world;
+}
+
 /* The instances that its portals lead to, as it says: verification finds out whether they do, and
  * then they are nested in the one that the capability covers. False: the kernel keeps one of them.
  */
-static bool judge_inside(const struct kern_core *core, struct rmg_request *request)
+static bool judge_inside(struct kern_core *core, struct rmg_request *request)
 {
     const struct rmg_rule *rule = request->rule;
     if (request->id_count != rmg_rule_id_count(rule)) {
@@ -144,16 +161,12 @@ static bool judge_inside(const struct kern_core *core, struct rmg_request *reque
     }
     for (uint32_t k = 0; k < rule->portal_count; k++) {
         const struct jit_id *inside = &request->ids[rule->element_count + k];
-        struct kern_lineage lineage;
         bool watched = request->watched;
         if (kern_is_kernels(core, inside)) {
             return false;
         }
         if (!watched && core->config->invariant_count > 0) {
-            kern_lineage_read(core, inside, &lineage);
-            for (uint32_t i = 0; i < lineage.count; i++) {
-                watched = watched || jit_id_equal(&lineage.ids[i], &core->world);
-            }
+            watched = in_world(core, inside);
         }
         request->watched_inside |= (uint16_t)(watched ? 1u << k : 0);
     }

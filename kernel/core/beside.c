@@ -116,6 +116,11 @@ enum jit_err kern_own_try(struct jit_heap *heap, struct kern_own *own, const str
     if (err == JIT_OK && !jit_id_equal(&branch.head.state_root, root)) {
         err = JIT_EDIVERGED;
     }
+    if (err == JIT_OK) {
+        const struct rmg_state before = {own->store, own->now};
+        own->next_use = own->use;
+        err = rmg_patch_amount(heap, &before, patch, patch_size, &own->next_use);
+    }
     if (err != JIT_OK) {
         rmg_branch_drop(own->store, &branch);
         return err;
@@ -129,6 +134,7 @@ void kern_own_take(struct kern_own *own)
 {
     assert(own->has_next);
     own->now = own->next.head;
+    own->use = own->next_use;
     rmg_branch_adopt(own->store, &own->next, NULL);
     own->has_next = false;
 }

@@ -11,7 +11,7 @@
 #define JIT_KERNEL_CORE_BESIDE_H
 
 #include "base/heap.h"
-#include "rmg/store/store.h"
+#include "rmg/change/amount.h"
 
 /* The graph of one process, as it was after the newest tick. */
 struct kern_own {
@@ -22,7 +22,9 @@ struct kern_own {
     struct rmg_version now;
     struct rmg_branch next; /* as it will be after the tick being collected */
     bool has_next;
-    struct rmg_version base; /* for whoever writes differences: pinned */
+    struct rmg_amount use;      /* how much it has now, */
+    struct rmg_amount next_use; /* and will have then */
+    struct rmg_version base;    /* for whoever writes differences: pinned */
     bool has_base;
 };
 /* A restart was needed while this tick was collected. */

@@ -344,6 +344,14 @@ enum jit_err kern_core_boot(struct kern_core *core, uint32_t index, struct sys_b
     }
     boot_runs(core, process);
     process->booted = true;
+    const struct kern_own *own = kern_own_find(core->beside, &config->id);
+    const struct rmg_amount most = config->policy.graph;
+    core->boot_quota = (struct sys_boot_quota){.nodes = own == NULL ? 0 : own->use.nodes,
+                                               .edges = own == NULL ? 0 : own->use.edges,
+                                               .bytes = own == NULL ? 0 : own->use.bytes,
+                                               .nodes_max = most.nodes,
+                                               .edges_max = most.edges,
+                                               .bytes_max = most.bytes};
     *spec = (struct sys_boot_spec){
         .process = config->id,
         .index = config->index,
@@ -352,6 +360,7 @@ enum jit_err kern_core_boot(struct kern_core *core, uint32_t index, struct sys_b
         .start_tick = core->tick + 1,
         .view_bytes = core->options.view->size_max,
         .keep = config->policy.keep,
+        .quota = rmg_amount_bounded(&most) ? &core->boot_quota : NULL,
         .explore = config->explore,
         .explore_flags = config->explore_flags,
         .caps = core->boot_caps,

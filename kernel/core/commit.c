@@ -325,6 +325,36 @@ static void refuse(struct kern_core *core, enum jit_err err)
     kern_stop(core, err == JIT_ECORRUPT ? 5 : 8, err, core->text);
 }
 
+/* The oldest that is kept is let go. */
+static void forget_oldest(struct kern_core *core)
+{
+    const uint32_t left = --core->previous_count;
+    rmg_store_unpin(core->options.store, &core->previous[0]);
+    memmove(core->previous, core->previous + 1, left * sizeof core->previous[0]);
+    memmove(core->previous_bytes, core->previous_bytes + 1, left * sizeof core->previous_bytes[0]);
+}
+
+/* What versions before the newest are charged with is a function of what lies in the log, so that
+ * every run of a system keeps the same ones; the one before the newest costs nothing. */
+static void keep_version(struct kern_core *core, const struct rmg_version *version,
+                         const struct rmg_tick_output *out)
+{
+    uint64_t bytes = 0;
+    if (core->previous_count == core->previous_max) {
+        forget_oldest(core);
+    }
+    core->previous[core->previous_count] = *version;
+    core->previous_bytes[core->previous_count++] =
+        out->patch_size + out->operations * JIT_KEEP_OPERATION_BYTES;
+    for (uint32_t i = 0; i + 1 < core->previous_count; i++) {
+        bytes += core->previous_bytes[i];
+    }
+    while (bytes > JIT_KEEP_BYTES_MAX) {
+        bytes -= core->previous_bytes[0];
+        forget_oldest(core);
+    }
+}
+
 /* Workers compare the version they saw last with the newest one: so the one before the newest stays
  * readable until all have said done to a tick that began with the newest. */
 static enum jit_err make_version(struct kern_core *core, struct rmg_tick_input *input,
@@ -340,12 +370,7 @@ static enum jit_err make_version(struct kern_core *core, struct rmg_tick_input *
         rmg_store_unpin(core->options.store, &base);
         return err;
     }
-    if (core->previous_count == core->previous_max) {
-        rmg_store_unpin(core->options.store, &core->previous[0]);
-        memmove(core->previous, core->previous + 1,
-                --core->previous_count * sizeof core->previous[0]);
-    }
-    core->previous[core->previous_count++] = base;
+    keep_version(core, &base, out);
     return JIT_OK;
 }
 

@@ -577,6 +577,10 @@ void kern_core_process(const struct kern_core *core, uint32_t index,
         .restarts = process->restarts,
         .graph_bytes = process->graph_size,
     };
+    const struct kern_own *own = kern_core_own(core, index);
+    if (own != NULL) {
+        out->graph = own->use;
+    }
     memcpy(out->last, process->last, sizeof out->last);
 }
 

@@ -124,8 +124,9 @@ struct kern_process_status {
     uint64_t applied;
     uint64_t denied;
     uint64_t restarts;
-    uint64_t graph_bytes; /* charged to it */
-    char last[128];       /* why it last died; "" */
+    uint64_t graph_bytes;    /* charged to it */
+    struct rmg_amount graph; /* what the graph that it keeps has; its policy says how much it may */
+    char last[128];          /* why it last died; "" */
 };
 
 struct kern_core_options {

@@ -120,6 +120,14 @@ enum kern_phase {
     KERN_STOPPED     /* nothing more will be committed */
 };
 
+/* An instance behind a portal that some request named, in the tick that is being made. */
+#define KERN_INSIDES 256u
+struct kern_inside {
+    struct jit_id instance;
+    uint64_t tick; /* 0: nothing is known */
+    bool in_world;
+};
+
 struct kern_core {
     struct kern_core_options options;
     struct jit_heap *heap;
@@ -132,6 +140,7 @@ struct kern_core {
     /* Pinned, the oldest first: workers compare the last with the newest, and branches rest on as
      * many as some process has kept. */
     struct rmg_version previous[JIT_KEEP_MAX];
+    uint64_t previous_bytes[JIT_KEEP_MAX]; /* that the tick after it is charged with */
     uint32_t previous_count;
     uint32_t previous_max; /* at least 1 */
     struct jit_id commit;
@@ -149,11 +158,14 @@ struct kern_core {
     uint32_t viewed_count;
     struct sys_boot_instance *boot_instances; /* scratch for kern_core_boot */
     struct sys_boot_cap *boot_caps;
+    struct sys_boot_quota boot_quota;
     struct sys_bytes *boot_rules;
     struct sys_boot_run_spec *boot_runs;
     struct jit_id world;
-    struct jit_id sec_places[2];   /* /sec, /proc */
-    struct jit_id kept[KERN_KEPT]; /* /schema, /sys, /sec, /proc, where no rule writes */
+    struct jit_id sec_places[2];              /* /sec, /proc */
+    struct jit_id kept[KERN_KEPT];            /* /schema, /sys, /sec, /proc, where no rule writes */
+    struct kern_inside insides[KERN_INSIDES]; /* by the first byte of the instance */
+    uint64_t inside_reads;                    /* how often it had to be looked up; for tests */
 
     struct rmg_schema *schema;  /* of the newest version that had a collapse; NULL: none is known */
     struct rmg_roots schema_of; /* the /schema that it was read from */
@@ -223,12 +235,12 @@ void kern_stop(struct kern_core *core, int code, enum jit_err err, const char *t
 void kern_process_kill(struct kern_core *core, uint32_t process, const char *why);
 
 /* setup.c: the configured processes, the view, and what a worker is told. */
-enum jit_err kern_setup(struct kern_core *core, const char **where);
+JIT_MUST_CHECK enum jit_err kern_setup(struct kern_core *core, const char **where);
 void kern_setup_release(struct kern_core *core);
 /* boot.c: of a process's rules; SYS_NONE: it does not run this one. */
 uint32_t kern_rule_index(const struct kern_process *process, const struct jit_id *id);
 /* Show the newest version to the workers. */
-enum jit_err kern_publish(struct kern_core *core);
+JIT_MUST_CHECK enum jit_err kern_publish(struct kern_core *core);
 
 /* authorise.c. False: there was no memory. */
 bool kern_authorise(struct kern_core *core, uint32_t index, const struct kern_pending *pending,

@@ -208,6 +208,18 @@ static enum kern_intent_fate judge(struct kern_core *core, struct kern_intending
     return request.result == RMG_INVALID ? KERN_INTENT_FORMAT : KERN_INTENT_TAKEN;
 }
 
+/* Is there something left to charge it to? What the quotas of its capability, or of one above it,
+ * do not hold makes no tick: else whoever has used up his own could grow the log for ever. */
+static bool has_rest(const struct kern_core *core, const struct kern_intending *intent)
+{
+    const struct sys_caps *caps = core->sec->caps;
+    uint32_t operations = sys_caps_quota(caps, intent->node, SYS_GIVEN_OPERATIONS);
+    uint32_t bytes = sys_caps_quota(caps, intent->node, SYS_GIVEN_BYTES);
+    size_t size = sys_apply_size(intent->it.id_count, intent->it.params_size);
+    return (operations == SYS_CAP_NONE || sys_caps_node(caps, operations)->operations_left > 0) &&
+           (bytes == SYS_CAP_NONE || sys_caps_node(caps, bytes)->bytes_left >= size);
+}
+
 static enum kern_intent_fate find_known(struct kern_core *core, const struct kern_intending *intent,
                                         struct kern_intent_answer *answer)
 {
@@ -264,6 +276,10 @@ static enum kern_intent_fate take(struct kern_core *core, const struct kern_inte
     }
     if (fate != KERN_INTENT_TAKEN || answer->serial != 0) {
         return fate;
+    }
+    if (!asked->again && !has_rest(core, intent)) {
+        answer->verdict = SYS_CAP_OVER_LIMIT;
+        return KERN_INTENT_DENIED;
     }
     if (jit_heap_grow(core->heap, &data, &core->intents.capacity, core->intents.count + 1,
                       sizeof *core->intents.list) != 0) {

@@ -70,6 +70,7 @@ struct kern_intent_ask {
     const struct sys_cap *narrowed; /* by the token's later blocks; NULL: it has none */
     const uint8_t *bytes;
     uint32_t size;
+    bool again; /* a log says that it was in this tick: so it is, whatever is left of quotas */
 };
 struct kern_intent_answer {
     enum kern_intent_fate fate;

@@ -1,3 +1,5 @@
+#include <stdio.h>
+
 #include "base/check.h"
 #include "kernel/core/core_priv.h"
 
@@ -26,6 +28,28 @@ void kern_own_forget(struct kern_process *process)
     process->told_own = false;
 }
 
+/* One of the three of a quota: what it would have, and what it may. False: it is too much. */
+static bool within(struct kern_core *core, uint32_t index, const char *what, uint64_t has,
+                   uint64_t most)
+{
+    char line[128];
+    if (has <= most) {
+        return true;
+    }
+    snprintf(line, sizeof line, "over quota: its graph would have %llu %s, and %llu are allowed it",
+             (unsigned long long)has, what, (unsigned long long)most);
+    kern_process_kill(core, index, line);
+    return false;
+}
+
+static bool within_quota(struct kern_core *core, uint32_t index, const struct rmg_amount *use)
+{
+    const struct rmg_amount *most = &core->processes[index].config->policy.graph;
+    return within(core, index, "nodes", use->nodes, most->nodes) &&
+           within(core, index, "edges", use->edges, most->edges) &&
+           within(core, index, "bytes of atoms", use->bytes, most->bytes);
+}
+
 bool kern_own_done(struct kern_core *core, uint32_t index)
 {
     struct kern_process *process = &core->processes[index];
@@ -50,6 +74,10 @@ bool kern_own_done(struct kern_core *core, uint32_t index)
                           err == JIT_ENOSPC || err == JIT_ELIMIT
                               ? "the graph that it keeps has grown too large"
                               : "what it says of its own graph does not follow from what it had");
+        return false;
+    }
+    if (!within_quota(core, index, &own->next_use)) {
+        kern_own_drop(own);
         return false;
     }
     process->tried = own;

@@ -655,8 +655,10 @@ static enum jit_err intend_again(struct kern_rerun *rerun)
         struct sys_cap narrowed;
         struct sys_attenuators *attenuators = NULL;
         struct kern_intent_answer answer = {.fate = KERN_INTENT_MEMORY};
-        struct kern_intent_ask again = {
-            .capability = intent.capability, .bytes = intent.bytes, .size = intent.size};
+        struct kern_intent_ask again = {.capability = intent.capability,
+                                        .bytes = intent.bytes,
+                                        .size = intent.size,
+                                        .again = true};
         if (intent.narrowed != NULL) {
             err = kern_narrowed_decode(rerun->heap, intent.narrowed, intent.narrowed_size,
                                        &narrowed, &attenuators);
@@ -763,7 +765,9 @@ enum jit_err kern_rerun_tick(struct kern_rerun *rerun, uint64_t tick, const stru
     if (err == JIT_OK) {
         run(rerun, tick);
     } else {
-        kern_rerun_fail(rerun, err, "the requests of a record cannot be read");
+        kern_rerun_fail(rerun, err,
+                        err == JIT_ENOMEM ? jit_err_text(err)
+                                          : "the requests of a record cannot be read");
     }
     return rerun->err;
 }

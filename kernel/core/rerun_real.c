@@ -66,10 +66,13 @@ void kern_rerun_real_work(struct kern_rerun *rerun, uint32_t player)
             continue;
         }
         enum jit_err err = rerun->hands.wait(rerun->hands.user, player, &how);
-        if (err != JIT_OK) {
-            kern_rerun_fail(rerun, err == JIT_EBUDGET ? JIT_EDIVERGED : err,
-                            err == JIT_EBUDGET ? "a process that is run again does not end its tick"
-                                               : jit_err_text(err));
+        if (err == JIT_EBUDGET) {
+            char text[JIT_NAME_BYTES_MAX + 100];
+            snprintf(text, sizeof text, "%s[%u], run again, does not end its tick",
+                     process->config->name, process->config->index);
+            kern_rerun_fail(rerun, JIT_EDIVERGED, text);
+        } else if (err != JIT_OK) {
+            kern_rerun_fail(rerun, err, jit_err_text(err));
         } else if (how != NULL) {
             ended(rerun, player, how);
         } else {

@@ -282,11 +282,17 @@ enum jit_err kern_root_owned(struct rmg_collect *collect, const char *type,
 /* Versions of the atom: there is one number more, and one more still. */
 #define KERN_POLICY_KEEPS  2u
 #define KERN_POLICY_RERUNS 3u
+#define KERN_POLICY_GRAPH  4u
 
 struct kern_policy kern_policy_usual(void)
 {
     return (struct kern_policy){
-        .restart = KERN_RESTART_ON_FAILURE, .restarts = 5, .ticks = 100, .keep = 1};
+        .restart = KERN_RESTART_ON_FAILURE,
+        .restarts = 5,
+        .ticks = 100,
+        .keep = 1,
+        .graph = RMG_AMOUNT_ANY,
+    };
 }
 
 static bool is_usual(const struct kern_policy *policy)
@@ -295,26 +301,34 @@ static bool is_usual(const struct kern_policy *policy)
     return policy->restart == usual.restart && policy->restarts == usual.restarts &&
            policy->ticks == usual.ticks && policy->then_stop == usual.then_stop &&
            policy->hang_kill == usual.hang_kill && policy->hang_seconds == usual.hang_seconds &&
-           policy->keep == usual.keep && policy->rerun == usual.rerun;
+           policy->keep == usual.keep && policy->rerun == usual.rerun &&
+           !rmg_amount_bounded(&policy->graph);
 }
 
 void kern_policy_encode(const struct kern_policy *policy, struct jit_buf *buf)
 {
     const bool keeps = policy->keep != kern_policy_usual().keep;
-    jit_buf_put_u32(buf, policy->rerun ? KERN_POLICY_RERUNS
-                         : keeps       ? KERN_POLICY_KEEPS
-                                       : KERN_ROOT_VERSION);
+    const bool bounded = rmg_amount_bounded(&policy->graph);
+    jit_buf_put_u32(buf, bounded         ? KERN_POLICY_GRAPH
+                         : policy->rerun ? KERN_POLICY_RERUNS
+                         : keeps         ? KERN_POLICY_KEEPS
+                                         : KERN_ROOT_VERSION);
     jit_buf_put_u32(buf, (uint32_t)policy->restart);
     jit_buf_put_u32(buf, policy->restarts);
     jit_buf_put_u32(buf, policy->ticks);
     jit_buf_put_u32(buf, policy->then_stop);
     jit_buf_put_u32(buf, policy->hang_kill);
     jit_buf_put_u32(buf, policy->hang_seconds);
-    if (keeps || policy->rerun) {
+    if (keeps || policy->rerun || bounded) {
         jit_buf_put_u32(buf, policy->keep);
     }
-    if (policy->rerun) {
-        jit_buf_put_u32(buf, 1);
+    if (policy->rerun || bounded) {
+        jit_buf_put_u32(buf, policy->rerun);
+    }
+    if (bounded) {
+        jit_buf_put_u64(buf, policy->graph.nodes);
+        jit_buf_put_u64(buf, policy->graph.edges);
+        jit_buf_put_u64(buf, policy->graph.bytes);
     }
 }
 
@@ -328,12 +342,21 @@ enum jit_err kern_policy_decode(const uint8_t *bytes, size_t size, struct kern_p
     uint32_t then_stop = jit_get_u32(&cur);
     uint32_t hang_kill = jit_get_u32(&cur);
     out->hang_seconds = jit_get_u32(&cur);
-    const bool reruns = version == KERN_POLICY_RERUNS;
-    out->keep = version == KERN_POLICY_KEEPS || reruns ? jit_get_u32(&cur) : 1;
-    out->rerun = reruns && jit_get_u32(&cur) == 1;
+    const bool bounds = version == KERN_POLICY_GRAPH;
+    const bool says = bounds || version == KERN_POLICY_RERUNS; /* whether it can be run again */
+    out->keep = version == KERN_POLICY_KEEPS || says ? jit_get_u32(&cur) : 1;
+    const uint32_t rerun = says ? jit_get_u32(&cur) : 0;
+    out->rerun = rerun == 1;
+    out->graph = kern_policy_usual().graph;
+    if (bounds) {
+        out->graph.nodes = jit_get_u64(&cur);
+        out->graph.edges = jit_get_u64(&cur);
+        out->graph.bytes = jit_get_u64(&cur);
+    }
     bool known = version == KERN_ROOT_VERSION ||
                  (version == KERN_POLICY_KEEPS && out->keep > 1 && out->keep <= JIT_KEEP_MAX) ||
-                 (out->rerun && out->keep >= 1 && out->keep <= JIT_KEEP_MAX);
+                 (says && rerun <= 1 && out->keep >= 1 && out->keep <= JIT_KEEP_MAX &&
+                  (bounds ? rmg_amount_bounded(&out->graph) && out->graph.nodes > 0 : out->rerun));
     if (!jit_cursor_done(&cur) || !known || restart > KERN_RESTART_ALWAYS || then_stop > 1 ||
         hang_kill > 1 || out->restarts > JIT_RESTARTS_MAX || out->ticks > JIT_RESTART_TICKS_MAX ||
         out->hang_seconds > JIT_HANG_SECONDS_MAX) {

@@ -10,6 +10,7 @@
 
 #include "rmg/rules/sought.h"
 #include "rmg/change/collect.h"
+#include "rmg/change/amount.h"
 #include "rmg/rules/rule.h"
 #include "rmg/schema/schema.h"
 #include "syscall/abi.h"
@@ -102,6 +103,7 @@ struct kern_policy {
     uint32_t hang_seconds; /* CPU time that counts as a hang; 0: the supervisor's own limit */
     uint32_t keep;         /* versions of the root graph that its branches may rest on, from 1 */
     bool rerun;            /* a program of its own that can be run again, and comes out the same */
+    struct rmg_amount graph; /* the graph that it keeps for itself has no more than this */
 };
 /* Of a process whose file says nothing: on failure, at most 5 in 100 ticks, then go on; on hang
  * stop, the newest version only, nobody runs it again. No atom says so. */

@@ -133,7 +133,7 @@ JIT_MUST_CHECK enum jit_err kern_sec_quotas(struct kern_core *core);
 /* May write have anything to do in this tick? */
 bool kern_sec_may_write(const struct kern_core *core);
 /* The engine's `charged`: user is the core. */
-enum jit_err kern_sec_write(void *user, struct rmg_tick_input *input);
+JIT_MUST_CHECK enum jit_err kern_sec_write(void *user, struct rmg_tick_input *input);
 /* What was asked in this tick and what became of it, for the log: from the core's heap, bytes
  * borrowed. NULL: nothing was, or there was no memory. */
 struct kern_record_ask *kern_sec_asked(const struct kern_core *core, uint32_t *count);

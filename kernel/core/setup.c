@@ -21,6 +21,7 @@ enum jit_err kern_publish(struct kern_core *core)
         }
         core->viewed_now[i] = instance.roots;
     }
+    sys_view_host_oldest(&core->view, core->tick - core->previous_count);
     sys_view_host_publish(&core->view, core->tick, core->options.view->size, core->viewed_now,
                           core->viewed_count);
     return JIT_OK;

@@ -78,11 +78,6 @@ void shell_loop_free(struct shell_loop *loop)
     loop->heap->free(loop->heap, loop);
 }
 
-bool shell_loop_is_uring(const struct shell_loop *loop)
-{
-    return loop->uring;
-}
-
 static struct io_uring_sqe *sqe_of(struct shell_loop *loop)
 {
     struct io_uring_sqe *sqe = io_uring_get_sqe(&loop->ring);

@@ -19,7 +19,6 @@ struct shell_loop;
 JIT_MUST_CHECK enum jit_err shell_loop_new(struct jit_heap *heap, bool uring,
                                            struct shell_loop **out);
 void shell_loop_free(struct shell_loop *loop); /* may be NULL; descriptors stay the caller's */
-bool shell_loop_is_uring(const struct shell_loop *loop);
 
 /* ready(user, revents): poll's bits. *watch is its name from then on. Errors: JIT_ENOMEM. */
 JIT_MUST_CHECK enum jit_err shell_loop_add(struct shell_loop *loop, int fd,

@@ -19,10 +19,24 @@
 #define HUB_GRACE_NS         200000000ull  /* to read, for one far behind, before it is dropped */
 #define HUB_CLOSE_NS         500000000ull  /* for all clients together to take the last messages */
 #define HUB_PAUSE_NS         1000000000ull /* until accept() is tried again without descriptors */
-#define HUB_GUESTS_MAX       16u           /* of the connections */
-#define HUB_GUEST_FRAME_MAX  (128u << 10)  /* bytes of a guest's frame */
-#define HUB_GUEST_BYTES_MAX  (4u << 20)    /* of answers to one, */
 #define HUB_RESERVE_FDS      16u           /* left to workers, log and folder */
+
+/* Guests. Work is counted in units of about 10 us (kernel/hub/hub_purse.h). */
+#define HUB_GUESTS_MAX       16u            /* of the connections */
+#define HUB_GUEST_FRAME_MAX  (128u << 10)   /* bytes of a guest's frame, */
+#define HUB_GUEST_ITEMS_MAX  64u            /* and items */
+#define HUB_GUEST_BYTES_MAX  (4u << 20)     /* of answers to one, else it is dropped; */
+#define HUB_GUEST_UNREAD_MAX (1u << 20)     /* with more of them it is not heard */
+#define HUB_GUEST_OWED_MAX   2u             /* answers to come later: likewise */
+#define HUB_GUEST_IDLE_NS    60000000000ull /* until one who has shown a token may make way */
+#define HUB_GUESTS_ROUND     128u           /* units of all guests in one round; one thing more */
+#define HUB_GUESTS_RATE      16384u         /* units a second of all guests, */
+#define HUB_GUESTS_MOST      2048u          /* and at once; */
+#define HUB_GUEST_RATE       4096u          /* of those who have shown one token, */
+#define HUB_STRANGERS_RATE   512u           /* of those of one user who have shown nothing */
+#define HUB_COST_CONNECT     8u
+#define HUB_COST_FRAME       1u    /* of a frame, or of reading a part of one, */
+#define HUB_COST_BYTES       4096u /* and of each so many bytes */
 
 struct hub;
 struct hub_conn;
@@ -48,11 +62,24 @@ int hub_guests_listen(const char *path);
 /* Let guests in, too; fd is closed with the hub. Errors: JIT_ENOMEM, JIT_EIO. */
 JIT_MUST_CHECK enum jit_err hub_guests_open(struct hub *hub, int fd);
 bool hub_is_guest(const struct hub_conn *conn);
+/* What a message of a guest has cost beside its bytes; anybody else's costs nothing. */
+void hub_pay(struct hub_conn *conn, uint64_t units);
+/* A guest is no stranger any more: from now on it draws on the purse of this key, with all others
+ * of the same. Once; later keys change nothing. */
+void hub_guest_has_shown(struct hub_conn *conn, const struct jit_id *key);
+/* Somebody has to go: is not heard any more, and hung up on with an error as soon as it is owed
+ * nothing. The texts are kept by whoever gives them. */
+void hub_dismiss(struct hub_conn *conn, const char *code, const char *text);
 
 /* May be NULL. What is queued is sent, as far as the peers take it within HUB_CLOSE_NS. */
 void hub_close(struct hub *hub);
 
-/* What a later time brings: to be called once round. Returns when next (UINT64_MAX: no need). */
+/* Guests' turns: to be called once round, after the loop has run; the owner's clients have been
+ * served by then. At most HUB_GUESTS_ROUND units and one message more. True: there was something to
+ * do. */
+bool hub_serve(struct hub *hub, uint64_t now_ns);
+/* What a later time brings: to be called once round, and before sleeping. Returns when hub_serve()
+ * or this is needed next, without anything happening (UINT64_MAX: not at all). */
 uint64_t hub_work(struct hub *hub, uint64_t now_ns);
 
 /* Queue whole frames, copied. Over HUB_ANSWER_BYTES_MAX the connection is dropped and told. */

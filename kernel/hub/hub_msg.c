@@ -199,23 +199,32 @@ static bool check_item(struct jit_cursor *cur, unsigned depth, uint32_t *items)
     }
 }
 
-enum jit_err hub_check(const uint8_t *bytes, size_t size)
+static enum jit_err check(const uint8_t *bytes, size_t size, uint32_t items)
 {
     if (size > HUB_FRAME_BYTES_MAX) {
         return JIT_ELIMIT;
     }
     struct jit_cursor cur = jit_cursor_of(bytes, size);
-    uint32_t items = HUB_ITEMS_MAX;
     if (check_item(&cur, 0, &items) && jit_cursor_done(&cur)) {
         return JIT_OK;
     }
     return items == UINT32_MAX ? JIT_ELIMIT : JIT_EFORMAT; /* it was 0 when one more came */
 }
 
+enum jit_err hub_check(const uint8_t *bytes, size_t size)
+{
+    return check(bytes, size, HUB_ITEMS_MAX);
+}
+
 enum jit_err hub_parse(const uint8_t *bytes, size_t size, cbor_item_t **out)
 {
+    return hub_parse_within(bytes, size, HUB_ITEMS_MAX, out);
+}
+
+enum jit_err hub_parse_within(const uint8_t *bytes, size_t size, uint32_t items, cbor_item_t **out)
+{
     *out = NULL;
-    enum jit_err err = hub_check(bytes, size);
+    enum jit_err err = check(bytes, size, items);
     if (err != JIT_OK) {
         return err;
     }

@@ -51,6 +51,9 @@ JIT_MUST_CHECK enum jit_err hub_check(const uint8_t *bytes, size_t size);
 /* Checked and parsed; *out is released with cbor_decref. Errors: JIT_EFORMAT, JIT_ELIMIT,
  * JIT_ENOMEM. */
 JIT_MUST_CHECK enum jit_err hub_parse(const uint8_t *bytes, size_t size, cbor_item_t **out);
+/* The same with a bound of its own on the number of items. */
+JIT_MUST_CHECK enum jit_err hub_parse_within(const uint8_t *bytes, size_t size, uint32_t items,
+                                             cbor_item_t **out);
 
 /* Fields of a map; false when it is missing or of another kind. What they lend belongs to the item.
  */

@@ -188,32 +188,50 @@ enum jit_err blob_open_in(struct jit_io *io, const char *dir, const struct jit_i
     return err;
 }
 
-enum jit_err blob_read(struct blob_reader *reader, void *buf, uint64_t size, uint64_t *got)
+enum jit_err blob_take(struct blob_reader *reader, void *buf, uint64_t size, uint64_t *got)
 {
-    struct jit_id content;
     uint64_t left = reader->size - reader->offset;
     uint64_t part = size < left ? size : left;
+    uint64_t read = 0;
 
     assert(reader->file >= 0);
     *got = 0;
     if (part > 0) {
-        uint64_t read = 0;
         enum jit_err err =
             reader->io->pread(reader->io, reader->file, buf, part, reader->offset, &read);
         if (err != JIT_OK || read != part) {
             return err != JIT_OK ? err : JIT_ECORRUPT;
         }
-        jit_hasher_update(&reader->hasher, buf, part);
         reader->offset += part;
-    }
-    if (reader->offset == reader->size) {
-        jit_hasher_final(&reader->hasher, &content);
-        if (!jit_id_equal(&content, &reader->id)) {
-            return JIT_ECORRUPT;
-        }
     }
     *got = part;
     return JIT_OK;
+}
+
+enum jit_err blob_prove(struct blob_reader *reader, const void *bytes, uint64_t size)
+{
+    struct jit_id content;
+
+    assert(size <= reader->size - reader->proved);
+    jit_hasher_update(&reader->hasher, bytes, size);
+    reader->proved += size;
+    if (reader->proved < reader->size) {
+        return JIT_OK;
+    }
+    jit_hasher_final(&reader->hasher, &content);
+    return jit_id_equal(&content, &reader->id) ? JIT_OK : JIT_ECORRUPT;
+}
+
+enum jit_err blob_read(struct blob_reader *reader, void *buf, uint64_t size, uint64_t *got)
+{
+    uint64_t part = 0;
+    *got = 0;
+    enum jit_err err = blob_take(reader, buf, size, &part);
+    if (err == JIT_OK) {
+        err = blob_prove(reader, buf, part);
+    }
+    *got = err == JIT_OK ? part : 0;
+    return err;
 }
 
 void blob_close(struct blob_reader *reader)

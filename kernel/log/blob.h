@@ -43,6 +43,7 @@ struct blob_reader {
     struct jit_id id;
     uint64_t size;
     uint64_t offset;
+    uint64_t proved; /* bytes that were hashed */
     struct jit_hasher hasher;
 };
 JIT_MUST_CHECK enum jit_err blob_open(struct jit_io *io, const struct jit_id *id, uint64_t size,
@@ -50,6 +51,12 @@ JIT_MUST_CHECK enum jit_err blob_open(struct jit_io *io, const struct jit_id *id
 /* *got < size only at the end, and then the hash of all bytes was right. */
 JIT_MUST_CHECK enum jit_err blob_read(struct blob_reader *reader, void *buf, uint64_t size,
                                       uint64_t *got);
+/* The two halves of it, for two threads: take the next bytes; prove those that were taken, in their
+ * order. All are right when prove has said JIT_OK of the last of them. */
+JIT_MUST_CHECK enum jit_err blob_take(struct blob_reader *reader, void *buf, uint64_t size,
+                                      uint64_t *got);
+JIT_MUST_CHECK enum jit_err blob_prove(struct blob_reader *reader, const void *bytes,
+                                       uint64_t size);
 void blob_close(struct blob_reader *reader);
 
 /* Read all of it through a buffer of 1 MiB. Errors: JIT_ENOENT, JIT_ECORRUPT, JIT_ENOMEM. */

@@ -37,8 +37,9 @@ struct io_file *io_posix_file(struct io_posix *posix, int file);
 void io_posix_die(struct io_posix *posix, const struct io_file *file, const void *buf,
                   uint64_t size, uint64_t offset);
 /* All of it, on the medium if durable. from: bytes of it that are done already. */
-enum jit_err io_posix_write_all(struct io_posix *posix, const struct io_file *file, const void *buf,
-                                uint64_t size, uint64_t offset, uint64_t from, bool durable);
+JIT_MUST_CHECK enum jit_err io_posix_write_all(struct io_posix *posix, const struct io_file *file,
+                                               const void *buf, uint64_t size, uint64_t offset,
+                                               uint64_t from, bool durable);
 /* After `done` bytes of a transfer: where to go on (a direct one only at multiples of 4,096). */
 static inline uint64_t io_resume(const struct io_file *file, uint64_t done)
 {

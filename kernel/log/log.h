@@ -157,8 +157,9 @@ JIT_MUST_CHECK enum jit_err log_trim(struct jit_heap *heap, struct jit_io *io,
 
 /* Cut a damaged log, that nobody has open, behind its last record that verifies, read from a mark
  * or from its start (NULL). What is cut off is kept: segments as "log/" || 16 hex digits ||
- * ".broken". JIT_OK: it verifies now, or did before (segments is 0). Errors: JIT_ECORRUPT (nothing
- * would be left: nothing was changed), those of log_verify_from, the storage seam's (the same again
+ * ".broken", or ".broken-2" and so on where an earlier one is there. JIT_OK: it verifies now, or
+ * did before (segments is 0). Errors: JIT_ECORRUPT (nothing would be left: nothing was changed),
+ * JIT_ELIMIT (99 are kept of one), those of log_verify_from, the storage seam's (the same again
  * ends it). report: what was found. */
 struct log_salvaged {
     uint64_t tick_end; /* ticks that are left: 0 to tick_end - 1 */

@@ -1,16 +1,56 @@
 /* kernel/log/log_salvage.c - a log that is damaged, cut behind its last record that verifies. What
- * is cut off lies beside it as FILE.broken, for whoever can read more of it.
+ * is cut off lies beside it as FILE.broken, for whoever can read more of it; where that is there
+ * already, as FILE.broken-2 and so on.
  *
- * First the segment that is cut is copied, then later ones are renamed, the last one first; only
- * then is it cut. So whatever is cut off on the way, all bytes are there, and the same again ends
- * it. */
+ * First the segment that is cut is copied, under another name until it is whole; then later ones
+ * are renamed, the last one first; only then is it cut. So whatever is cut off on the way, all
+ * bytes are there, and the same again ends it. What was cut already, in whole or in part, is not
+ * copied over the bytes that were there before. */
 #include "kernel/log/log_priv.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "base/check.h"
 
 #define PIECE_BYTES (1u << 20)
+#define KEPT_MAX    99u /* of one segment */
+
+static enum jit_err is_there(struct jit_io *io, const char *name, bool *there)
+{
+    int file = -1;
+    enum jit_err err = io->open(io, name, 0, &file);
+    *there = err == JIT_OK;
+    if (err == JIT_OK) {
+        io->close(io, file);
+    }
+    return err == JIT_ENOENT ? JIT_OK : err;
+}
+
+/* The first name for what is kept of a segment under which nothing is kept yet, and the last one
+ * under which something is ("": none). Errors: JIT_ELIMIT (too much is kept of it). */
+static enum jit_err kept_names(struct jit_io *io, uint64_t segment, char next[LOG_FILE_NAME_BYTES],
+                               char last[LOG_FILE_NAME_BYTES])
+{
+    bool there = true;
+    enum jit_err err = JIT_OK;
+    last[0] = '\0';
+    for (unsigned n = 1; err == JIT_OK && there; n++) {
+        char suffix[16] = "broken";
+        if (n > KEPT_MAX) {
+            return JIT_ELIMIT;
+        }
+        if (n > 1) {
+            (void)snprintf(suffix, sizeof suffix, "broken-%u", n);
+        }
+        log_segment_name(segment, suffix, next);
+        err = is_there(io, next, &there);
+        if (there) {
+            memcpy(last, next, LOG_FILE_NAME_BYTES);
+        }
+    }
+    return err;
+}
 
 static enum jit_err copy_bytes(struct jit_io *io, int from, int to, uint64_t size, uint8_t *piece)
 {
@@ -30,38 +70,92 @@ static enum jit_err copy_bytes(struct jit_io *io, int from, int to, uint64_t siz
     return err == JIT_OK ? io->sync(io, to) : err;
 }
 
+/* Has nothing been done to the segment since it was copied but that some of it is cut? piece is for
+ * both files. */
+static enum jit_err is_kept(struct jit_io *io, int from, const char *kept, uint64_t size,
+                            uint8_t *piece, bool *same)
+{
+    uint8_t *other = piece + PIECE_BYTES / 2;
+    int file = -1;
+    *same = true;
+    enum jit_err err = io->open(io, kept, 0, &file);
+    if (err != JIT_OK) {
+        return err;
+    }
+    for (uint64_t at = 0; err == JIT_OK && *same && at < size; at += PIECE_BYTES / 2) {
+        uint64_t got = 0;
+        uint64_t old = 0;
+        err = io->pread(io, from, piece, PIECE_BYTES / 2, at, &got);
+        if (err == JIT_OK) {
+            err = io->pread(io, file, other, PIECE_BYTES / 2, at, &old);
+        }
+        for (uint64_t i = 0; err == JIT_OK && *same && i < got; i++) {
+            *same = piece[i] == 0 || (i < old && piece[i] == other[i]);
+        }
+    }
+    io->close(io, file);
+    return err;
+}
+
+static enum jit_err copy_file(struct jit_io *io, uint64_t segment, int from, uint64_t size,
+                              const char *kept, uint8_t *piece)
+{
+    char unfinished[LOG_FILE_NAME_BYTES];
+    int to = -1;
+    log_segment_name(segment, "copying", unfinished);
+    enum jit_err err = io->unlink(io, unfinished); /* what a try left may be longer */
+    err = err == JIT_ENOENT ? JIT_OK : err;
+    if (err == JIT_OK) {
+        err = io->open(io, unfinished, JIT_IO_CREATE, &to);
+    }
+    if (err == JIT_OK) {
+        err = copy_bytes(io, from, to, size, piece);
+        io->close(io, to);
+    }
+    if (err == JIT_OK) {
+        err = io->rename(io, unfinished, kept);
+    }
+    return err == JIT_OK ? io->syncdir(io, LOG_DIR) : err;
+}
+
 static enum jit_err keep_copy(struct jit_io *io, uint64_t segment, uint8_t *piece)
 {
     char name[LOG_FILE_NAME_BYTES];
-    char kept[LOG_FILE_NAME_BYTES];
+    char next[LOG_FILE_NAME_BYTES];
+    char last[LOG_FILE_NAME_BYTES];
     uint64_t size = 0;
+    bool same = false;
     int from = -1;
-    int to = -1;
     log_segment_name(segment, "seg", name);
-    log_segment_name(segment, "broken", kept);
     enum jit_err err = io->open(io, name, 0, &from);
     if (err != JIT_OK) {
         return err;
     }
     err = io->size(io, from, &size);
     if (err == JIT_OK) {
-        err = io->open(io, kept, JIT_IO_CREATE, &to);
+        err = kept_names(io, segment, next, last);
+    }
+    if (err == JIT_OK && last[0] != '\0') {
+        err = is_kept(io, from, last, size, piece, &same);
     }
     if (err == JIT_OK) {
-        err = copy_bytes(io, from, to, size, piece);
-        io->close(io, to);
+        /* Its name may not be on the medium yet. */
+        err = same ? io->syncdir(io, LOG_DIR) : copy_file(io, segment, from, size, next, piece);
     }
     io->close(io, from);
-    return err == JIT_OK ? io->syncdir(io, LOG_DIR) : err;
+    return err;
 }
 
 static enum jit_err move_away(struct jit_io *io, uint64_t segment)
 {
     char name[LOG_FILE_NAME_BYTES];
-    char kept[LOG_FILE_NAME_BYTES];
+    char next[LOG_FILE_NAME_BYTES];
+    char last[LOG_FILE_NAME_BYTES];
     log_segment_name(segment, "seg", name);
-    log_segment_name(segment, "broken", kept);
-    enum jit_err err = io->rename(io, name, kept);
+    enum jit_err err = kept_names(io, segment, next, last);
+    if (err == JIT_OK) {
+        err = io->rename(io, name, next);
+    }
     return err == JIT_OK ? io->syncdir(io, LOG_DIR) : err;
 }
 
@@ -152,7 +246,8 @@ enum jit_err log_salvage(struct jit_heap *heap, struct jit_io *io, const struct 
     enum jit_err err = log_scan_whole(&scan, &listing);
     out->tick_end = scan.tick_end;
     /* Something has to be left: a tick, or the mark that it was read from. */
-    bool left = scan.segment > 0 && scan.offset >= LOG_BLOCK_BYTES && scan.number > 0;
+    bool left = scan.segment > 0 && scan.number > 0;
+    assert(!left || scan.offset >= LOG_BLOCK_BYTES);
     if (err == JIT_ECORRUPT && left) {
         err = set_aside(heap, io, &listing, &scan, out);
     }

@@ -48,8 +48,9 @@ static enum jit_err trim_segments(struct jit_io *io, const struct log_listing *l
                                   uint64_t before, bool dry, struct log_trimmed *out)
 {
     enum jit_err err = JIT_OK;
-    for (size_t i = 0; err == JIT_OK && i < listing->count && listing->segments[i] < before; i++) {
+    for (size_t i = 0; err == JIT_OK && listing->segments[i] < before; i++) {
         char name[LOG_FILE_NAME_BYTES];
+        assert(i + 1 < listing->count); /* the mark's own is there: it was read */
         log_segment_name(listing->segments[i], "seg", name);
         err = file_size(io, name, &out->bytes);
         if (err == JIT_OK && !dry) {
@@ -97,7 +98,7 @@ enum jit_err log_trim(struct jit_heap *heap, struct jit_io *io, const struct log
     *report = (struct log_report){.why = ""};
     /* Nothing goes unless all that stays can be read. */
     enum jit_err err = log_scan_whole(&scan, &listing);
-    bool trim = err == JIT_OK && listing.count > 0 && from->segment > 1;
+    bool trim = err == JIT_OK && from->segment > 1;
     if (trim) {
         err = trim_segments(io, &listing, from->segment, dry, out);
     }

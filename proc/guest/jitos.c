@@ -25,9 +25,9 @@ struct jitos {
     struct sys_receipt *early; /* receipts that came while memory was waited for */
     size_t early_count;
     size_t early_capacity;
-    uint64_t tick;    /* begun; 0: none */
-    uint32_t natives; /* jitos_native() that changed something in it */
-    bool changing;
+    uint64_t tick;           /* begun; 0: none */
+    uint32_t natives;        /* jitos_native() that changed something in it */
+    enum jit_err change_err; /* JIT_OK: a change is open; else why there is none */
 };
 
 static uint8_t *map_fd(int fd, uint64_t size, int prot)
@@ -121,6 +121,7 @@ enum jit_err jitos_attach(struct jitos **out)
     if (jitos == NULL) {
         return JIT_ENOMEM;
     }
+    jitos->change_err = JIT_EINVALID;
     enum jit_err err = map_boot(&jitos->boot);
     if (err == JIT_OK) {
         err = open_loop(jitos);
@@ -172,7 +173,10 @@ static void space_begin(struct jitos *jitos)
 /* The space at this tick; NULL: *err says why there is none. */
 static struct sws *space_now(struct jitos *jitos, enum jit_err *err)
 {
-    assert(jitos->tick != 0);
+    if (jitos->tick == 0) {
+        *err = JIT_EINVALID;
+        return NULL;
+    }
     *err = jitos->space == NULL ? open_space(jitos, false, 0) : JIT_OK;
     if (*err == JIT_OK && jitos->shown != jitos->tick) {
         space_begin(jitos);
@@ -205,6 +209,7 @@ uint64_t jitos_begin(struct jitos *jitos)
 void jitos_done(struct jitos *jitos)
 {
     assert(jitos->tick != 0);
+    jitos_change_abort(jitos); /* it was not ended: nothing of it */
     if (jitos->space != NULL) {
         space_done(jitos);
     }
@@ -221,24 +226,23 @@ void jitos_view(const struct jitos *jitos, uint64_t *version, uint64_t *durable)
 
 enum jit_err jitos_graph(const struct jitos *jitos, uint32_t run, struct rmg_graph *out)
 {
-    assert(jitos->tick != 0 && out != NULL);
-    return run < jitos->boot.head.run_count ? guest_loop_graph(jitos->loop, run, out)
-                                            : JIT_EINVALID;
+    return jitos->tick != 0 && run < jitos->boot.head.run_count
+               ? guest_loop_graph(jitos->loop, run, out)
+               : JIT_EINVALID;
 }
 
 enum jit_err jitos_match(struct jitos *jitos, uint32_t run,
                          bool (*visit)(void *user, const struct jit_id *ids, uint32_t id_count),
                          void *user)
 {
-    assert(jitos->tick != 0 && visit != NULL);
-    return run < jitos->boot.head.run_count ? guest_loop_match(jitos->loop, run, visit, user)
-                                            : JIT_EINVALID;
+    return jitos->tick != 0 && run < jitos->boot.head.run_count
+               ? guest_loop_match(jitos->loop, run, visit, user)
+               : JIT_EINVALID;
 }
 
 enum jit_err jitos_request(struct jitos *jitos, const struct jitos_request *request)
 {
-    assert(jitos->tick != 0 && request != NULL);
-    if (request->run >= jitos->boot.head.run_count ||
+    if (jitos->tick == 0 || request->run >= jitos->boot.head.run_count ||
         request->id_count > JIT_PATTERN_ELEMENTS_MAX) {
         return JIT_EINVALID;
     }
@@ -284,16 +288,59 @@ uint64_t jitos_count(const struct jitos *jitos, uint16_t result)
 
 /* ---- branches ---- */
 
-/* A branch is the space's own; its name in the header says nothing of what is in it. */
-static struct sws_branch *inner(const struct jitos_branch *branch)
+/* What a program holds is a branch's name: one that is gone is found out, and is no other one. */
+static struct jitos_branch *name_of(const struct sws_branch *branch)
 {
-    return (struct sws_branch *)(uintptr_t)branch;
+    return (struct jitos_branch *)(uintptr_t)sws_branch_name(branch);
+}
+
+/* The space at this tick, and the branch in it; NULL is the trunk. Errors: those of the space;
+ * JIT_EINVALID (it is gone). */
+static struct sws *branch_now(struct jitos *jitos, const struct jitos_branch *branch,
+                              struct sws_branch **out, enum jit_err *err)
+{
+    struct sws *sws = space_now(jitos, err);
+    *out = sws == NULL || branch == NULL ? NULL : sws_branch_find(sws, (uintptr_t)branch);
+    if (sws != NULL && branch != NULL && *out == NULL) {
+        *err = JIT_EINVALID;
+        return NULL;
+    }
+    return sws;
+}
+
+/* The same, for what cannot be done while a change is open. Errors: JIT_EBUSY as well. */
+static struct sws *branch_at_rest(struct jitos *jitos, const struct jitos_branch *branch,
+                                  struct sws_branch **out, enum jit_err *err)
+{
+    struct sws *sws = branch_now(jitos, branch, out, err);
+    if (sws != NULL && jitos->change_err == JIT_OK) {
+        *err = JIT_EBUSY;
+        return NULL;
+    }
+    return sws;
 }
 
 enum jit_err jitos_own(struct jitos *jitos, uint32_t history)
 {
-    assert(jitos->space == NULL && jitos->tick == 0 && history <= SWS_HISTORY_MAX);
+    if (jitos->space != NULL || jitos->tick != 0 || history > SWS_HISTORY_MAX) {
+        return JIT_EINVALID;
+    }
     return open_space(jitos, true, history);
+}
+
+static struct jitos_amount amount_of(const struct rmg_amount *amount)
+{
+    return (struct jitos_amount){amount->nodes, amount->edges, amount->bytes};
+}
+
+bool jitos_own_use(const struct jitos *jitos, struct jitos_amount *use, struct jitos_amount *most)
+{
+    static const struct rmg_amount any = RMG_AMOUNT_ANY;
+    const struct sws_home *home = jitos->space == NULL ? NULL : guest_space_home(jitos->space);
+    const bool bounded = home != NULL && home->bounded;
+    *use = bounded ? amount_of(&home->use) : (struct jitos_amount){.nodes = 0};
+    *most = amount_of(bounded ? &home->most : &any);
+    return bounded;
 }
 
 void jitos_own_place(struct jit_id *instance, struct jit_id *root_node)
@@ -303,24 +350,38 @@ void jitos_own_place(struct jit_id *instance, struct jit_id *root_node)
 
 struct jit_id jitos_place(const struct jitos *jitos, uint32_t run)
 {
-    assert(run < jitos->boot.head.run_count);
-    return guest_loop_run_info(jitos->loop, run).instance;
+    return run < jitos->boot.head.run_count ? guest_loop_run_info(jitos->loop, run).instance
+                                            : (struct jit_id){{0}};
 }
 
 enum jit_err jitos_fork(struct jitos *jitos, struct jitos_branch *from, struct jitos_branch **out)
 {
     enum jit_err err = JIT_OK;
+    struct sws_branch *parent = NULL;
     struct sws_branch *branch = NULL;
-    struct sws *sws = space_now(jitos, &err);
-    err = sws == NULL ? err : sws_fork(sws, inner(from), &branch);
-    *out = (struct jitos_branch *)(void *)branch;
+    struct sws *sws = branch_at_rest(jitos, from, &parent, &err);
+    *out = NULL;
+    err = sws == NULL ? err : sws_fork(sws, parent, &branch);
+    *out = branch != NULL ? name_of(branch) : NULL;
     return err;
+}
+
+/* An open change ends here, with nothing of it done; whoever goes on with it is told this. */
+static void give_up_change(struct jitos *jitos, enum jit_err why)
+{
+    if (jitos->change_err == JIT_OK) {
+        sws_change_abort(guest_space_sws(jitos->space));
+        jitos->change_err = why;
+    }
 }
 
 void jitos_drop(struct jitos *jitos, struct jitos_branch *branch)
 {
-    if (branch != NULL) {
-        sws_drop(guest_space_sws(jitos->space), inner(branch));
+    struct sws *sws = jitos->space == NULL ? NULL : guest_space_sws(jitos->space);
+    struct sws_branch *found = sws == NULL ? NULL : sws_branch_find(sws, (uintptr_t)branch);
+    if (found != NULL) {
+        give_up_change(jitos, JIT_EBUSY);
+        sws_drop(sws, found);
     }
 }
 
@@ -329,8 +390,9 @@ enum jit_err jitos_look(const struct jitos *jitos, const struct jitos_branch *br
 {
     enum jit_err err = JIT_OK;
     /* The space is made when it is first needed: nothing that can be seen changes. */
-    struct sws *sws = space_now((struct jitos *)(uintptr_t)jitos, &err);
-    return sws == NULL ? err : sws_graph(sws, inner(branch), instance, out);
+    struct sws_branch *found = NULL;
+    struct sws *sws = branch_now((struct jitos *)(uintptr_t)jitos, branch, &found, &err);
+    return sws == NULL ? err : sws_graph(sws, found, instance, out);
 }
 
 enum jit_err jitos_branch_match(
@@ -338,12 +400,13 @@ enum jit_err jitos_branch_match(
     bool (*visit)(void *user, const struct jit_id *ids, uint32_t id_count), void *user)
 {
     enum jit_err err = JIT_OK;
+    struct sws_branch *found = NULL;
     if (run >= jitos->boot.head.run_count) {
         return JIT_EINVALID;
     }
-    return space_now(jitos, &err) == NULL
+    return branch_now(jitos, branch, &found, &err) == NULL
                ? err
-               : guest_space_match(jitos->space, inner(branch), run, round, visit, user);
+               : guest_space_match(jitos->space, found, run, round, visit, user);
 }
 
 enum jit_err jitos_apply(struct jitos *jitos, struct jitos_branch *branch, uint32_t run,
@@ -352,13 +415,14 @@ enum jit_err jitos_apply(struct jitos *jitos, struct jitos_branch *branch, uint3
 {
     enum jit_err err = JIT_OK;
     enum rmg_result applied = RMG_INVALID;
+    struct sws_branch *found = NULL;
     if (run >= jitos->boot.head.run_count || id_count > JIT_PATTERN_ELEMENTS_MAX) {
         return JIT_EINVALID;
     }
-    if (space_now(jitos, &err) == NULL) {
+    if (branch_at_rest(jitos, branch, &found, &err) == NULL) {
         return err;
     }
-    err = guest_space_apply(jitos->space, inner(branch), run, ids, id_count, round, &applied);
+    err = guest_space_apply(jitos->space, found, run, ids, id_count, round, &applied);
     *result = (uint16_t)applied;
     return err;
 }
@@ -366,50 +430,52 @@ enum jit_err jitos_apply(struct jitos *jitos, struct jitos_branch *branch, uint3
 void jitos_change(struct jitos *jitos, struct jitos_branch *branch)
 {
     enum jit_err err = JIT_OK;
-    struct sws *sws = space_now(jitos, &err);
-    jitos->changing = sws != NULL;
+    struct sws_branch *found = NULL;
+    struct sws *sws = branch_now(jitos, branch, &found, &err);
+    if (jitos->change_err == JIT_OK) {
+        give_up_change(jitos, JIT_EBUSY);
+        return;
+    }
+    jitos->change_err = err;
     if (sws != NULL) {
-        sws_change_begin(sws, inner(branch));
+        sws_change_begin(sws, found);
     }
 }
 
 enum jit_err jitos_change_op(struct jitos *jitos, const struct rmg_op *op)
 {
-    return jitos->changing        ? sws_change_op(guest_space_sws(jitos->space), op)
-           : jitos->space == NULL ? JIT_ENOMEM
-                                  : jitos->space_err;
+    return jitos->change_err == JIT_OK ? sws_change_op(guest_space_sws(jitos->space), op)
+                                       : jitos->change_err;
 }
 
 enum jit_err jitos_change_reads(struct jitos *jitos, const struct rmg_slot *slot)
 {
-    return jitos->changing        ? sws_change_reads(guest_space_sws(jitos->space), slot)
-           : jitos->space == NULL ? JIT_ENOMEM
-                                  : jitos->space_err;
+    return jitos->change_err == JIT_OK ? sws_change_reads(guest_space_sws(jitos->space), slot)
+                                       : jitos->change_err;
 }
 
 enum jit_err jitos_change_end(struct jitos *jitos)
 {
-    enum jit_err err = jitos->changing        ? sws_change_end(guest_space_sws(jitos->space))
-                       : jitos->space == NULL ? JIT_ENOMEM
-                                              : jitos->space_err;
-    jitos->changing = false;
+    const enum jit_err err = jitos->change_err == JIT_OK
+                                 ? sws_change_end(guest_space_sws(jitos->space))
+                                 : jitos->change_err;
+    jitos->change_err = JIT_EINVALID;
     return err;
 }
 
 void jitos_change_abort(struct jitos *jitos)
 {
-    if (jitos->changing) {
-        sws_change_abort(guest_space_sws(jitos->space));
-    }
-    jitos->changing = false;
+    give_up_change(jitos, JIT_EINVALID);
+    jitos->change_err = JIT_EINVALID;
 }
 
 enum jit_err jitos_new_id(struct jitos *jitos, const struct jitos_branch *branch,
                           struct jit_id *out)
 {
     enum jit_err err = JIT_OK;
-    struct sws *sws = space_now(jitos, &err);
-    return sws == NULL ? err : sws_new_id(sws, inner(branch), out);
+    struct sws_branch *found = NULL;
+    struct sws *sws = branch_now(jitos, branch, &found, &err);
+    return sws == NULL ? err : sws_new_id(sws, found, out);
 }
 
 enum jit_err jitos_collapse(struct jitos *jitos, struct jitos_branch *branch, bool receipt,
@@ -419,13 +485,14 @@ enum jit_err jitos_collapse(struct jitos *jitos, struct jitos_branch *branch, bo
     struct sws_collapse collapse;
     enum jit_err err = JIT_OK;
     *out = (struct jitos_collapsed){.local = 0};
+    struct sws_branch *found = NULL;
     if (branch == NULL) {
         return JIT_EINVALID;
     }
-    if (space_now(jitos, &err) == NULL) {
+    if (branch_at_rest(jitos, branch, &found, &err) == NULL) {
         return err;
     }
-    err = guest_space_collapse(jitos->space, inner(branch), &how, &collapse);
+    err = guest_space_collapse(jitos->space, found, &how, &collapse);
     out->local = collapse.local_operations;
     out->shared = collapse.shared_operations;
     if (err == JIT_ECONFLICT) {
@@ -438,7 +505,7 @@ enum jit_err jitos_collapse(struct jitos *jitos, struct jitos_branch *branch, bo
 uint32_t jitos_choose(struct jitos *jitos, struct jitos_branch *const *branches,
                       const double *scores, uint32_t count)
 {
-    const uint32_t best = sws_choose(scores, count);
+    const uint32_t best = count == 0 ? 0 : sws_choose(scores, count);
     for (uint32_t i = 0; i < count; i++) {
         if (i != best) {
             jitos_drop(jitos, branches[i]);
@@ -480,7 +547,8 @@ enum jit_err jitos_native(struct jitos *jitos, const struct rmg_native_rule *rul
     memset(report, 0, sizeof *report);
     native_base(jitos, &base);
     base.graph = &graph;
-    enum jit_err err = jitos_look(jitos, NULL, &base.instance, &graph);
+    enum jit_err err =
+        jitos->change_err == JIT_OK ? JIT_EBUSY : jitos_look(jitos, NULL, &base.instance, &graph);
     if (err == JIT_OK) {
         err = rmg_work_new(jit_heap_libc(), &base, &work);
     }
@@ -510,6 +578,7 @@ uint32_t jitos_history(const struct jitos *jitos)
 enum jit_err jitos_undo(struct jitos *jitos, uint32_t steps)
 {
     enum jit_err err = JIT_OK;
-    struct sws *sws = space_now(jitos, &err);
+    struct sws_branch *none = NULL;
+    struct sws *sws = branch_at_rest(jitos, NULL, &none, &err);
     return sws == NULL ? err : sws_undo(sws, steps);
 }

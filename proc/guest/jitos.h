@@ -26,8 +26,10 @@
  * jitos_info(), the tick and the graphs alone gives the same run every time; one that asks for
  * random bytes or remembers more is recorded as it was, and replayed from the log.
  *
- * Errors are enum jit_err (base/err.h); after one that is not JIT_OK from attach, graph or match
- * the best thing to do is to return from main: the process's policy says what follows. */
+ * Errors are enum jit_err (base/err.h). A branch that is gone, a run that is not there, and a call
+ * between begin and done that comes at another time are JIT_EINVALID; after one that is not JIT_OK
+ * from attach, graph or match the best thing to do is to return from main: the process's policy
+ * says what follows. */
 #ifndef JITOS_H
 #define JITOS_H
 
@@ -134,17 +136,29 @@ struct jitos_branch;
 /* Before the first begin, once: with a graph of its own, which outlives the process, and with
  * `history` of its versions to undo (at most 64). Without this call the branches have an own graph
  * that is forgotten. Errors: JIT_ENOMEM, JIT_ESTALE, JIT_ECORRUPT (the graph is damaged: a process
- * that dies twice in a tick begins with an empty one). */
+ * that dies twice in a tick begins with an empty one), JIT_EINVALID (later, twice, more than 64).
+ */
 JIT_MUST_CHECK enum jit_err jitos_own(struct jitos *jitos, uint32_t history);
+/* How much the own graph has, and may have: true where the process says `graph at most ...`. What
+ * would make it more is refused with JIT_EQUOTA, and nothing of it is done. */
+struct jitos_amount {
+    uint64_t nodes;
+    uint64_t edges;
+    uint64_t bytes; /* of atoms */
+};
+bool jitos_own_use(const struct jitos *jitos, struct jitos_amount *use, struct jitos_amount *most);
 /* The instance that the own graph begins with, and its root node. */
 void jitos_own_place(struct jit_id *instance, struct jit_id *root_node);
-/* The instance that a run works on. */
+/* The instance that a run works on; zero: there is no such run. */
 struct jit_id jitos_place(const struct jitos *jitos, uint32_t run);
 
-/* from: NULL, or a branch. Errors: JIT_ELIMIT, JIT_ENOMEM. */
+/* A branch is gone when it, or one that it was forked from, was dropped or collapsed: whatever is
+ * asked of it then is JIT_EINVALID. While a change is open, no branch is forked, collapsed or
+ * applied to and nothing is undone: JIT_EBUSY.
+ * from: NULL, or a branch. Errors: JIT_ELIMIT, JIT_ENOMEM. */
 JIT_MUST_CHECK enum jit_err jitos_fork(struct jitos *jitos, struct jitos_branch *from,
                                        struct jitos_branch **out);
-/* With all that were forked from it; NULL: nothing. */
+/* With all that were forked from it; NULL, or one that is gone: nothing. */
 void jitos_drop(struct jitos *jitos, struct jitos_branch *branch);
 /* An instance as the branch sees it, until the branch changes; NULL: the tick's. Errors:
  * JIT_ENOENT, JIT_ESTALE (the branch is too old), JIT_ECORRUPT. */
@@ -167,8 +181,10 @@ JIT_MUST_CHECK enum jit_err jitos_apply(struct jitos *jitos, struct jitos_branch
  * nothing. branch NULL: the own graph alone. Ids of nodes and edges that are created in mounted
  * instances come from jitos_new_id. reads: what was decided rests on what is in this slot.
  * Errors: those of an apply; JIT_ENOENT, JIT_EDANGLING, JIT_EINVALID (the change is no valid one),
- * JIT_ENOTSUP (an instance or a portal in what is mounted). After an error of op or reads: abort.
- */
+ * JIT_ENOTSUP (an instance or a portal in what is mounted); of end also JIT_EQUOTA. After an error
+ * of op or reads: abort.
+ * One is open at a time: whoever begins another one, or drops a branch meanwhile, ends it, and is
+ * told JIT_EBUSY by op, reads and end. None is open: JIT_EINVALID. */
 void jitos_change(struct jitos *jitos, struct jitos_branch *branch);
 JIT_MUST_CHECK enum jit_err jitos_change_op(struct jitos *jitos, const struct rmg_op *op);
 JIT_MUST_CHECK enum jit_err jitos_change_reads(struct jitos *jitos, const struct rmg_slot *slot);
@@ -188,7 +204,7 @@ JIT_MUST_CHECK enum jit_err jitos_collapse(struct jitos *jitos, struct jitos_bra
                                            bool receipt, uint64_t cookie,
                                            struct jitos_collapsed *out);
 /* Keep the first of those with the greatest score, drop the others; NaN is smaller than all. Gives
- * its index. count: at least 1. */
+ * its index; 0 of none. */
 uint32_t jitos_choose(struct jitos *jitos, struct jitos_branch *const *branches,
                       const double *scores, uint32_t count);
 /* Collapse branches that were forked from `into` into it, one after another, until one conflicts:

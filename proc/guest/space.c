@@ -76,9 +76,16 @@ static enum jit_err open_home(struct guest_space *space)
         space->home_arena.grow = grow_home;
         space->home_arena.owner = space;
     }
-    return sws_home_open(options->heap, &space->home_arena,
-                         (struct sws_home_page *)(void *)(base + HOME_AT),
-                         options->boot->head.start_tick - 1, &space->home);
+    enum jit_err err = sws_home_open(options->heap, &space->home_arena,
+                                     (struct sws_home_page *)(void *)(base + HOME_AT),
+                                     options->boot->head.start_tick - 1, &space->home);
+    if (err == JIT_OK && options->graph != NULL && options->boot->head.quota == 1) {
+        const struct sys_boot_quota *quota = &options->boot->quota;
+        const struct rmg_amount use = {quota->nodes, quota->edges, quota->bytes};
+        const struct rmg_amount most = {quota->nodes_max, quota->edges_max, quota->bytes_max};
+        sws_home_bound(&space->home, &use, &most);
+    }
+    return err;
 }
 
 static enum jit_err begin_own(struct guest_space *space)
@@ -182,6 +189,11 @@ struct sws *guest_space_sws(struct guest_space *space)
     return space->sws;
 }
 
+const struct sws_home *guest_space_home(const struct guest_space *space)
+{
+    return &space->home;
+}
+
 /* ---- a tick ---- */
 
 /* Read-write: what a capability to write names, or what lies in that. */
@@ -223,6 +235,7 @@ enum jit_err guest_space_begin(struct guest_space *space, uint64_t tick)
                                                     .roots = graph.roots,
                                                     .writable = is_writable(options->boot, i)};
     }
+    sws_forget(space->sws, sys_view_guest_oldest(&options->view));
     return sws_show(space->sws, tick - 1, space->mounts, count);
 }
 

@@ -31,6 +31,7 @@ JIT_MUST_CHECK enum jit_err guest_space_new(const struct guest_space_options *op
 void guest_space_free(struct guest_space *space); /* may be NULL */
 
 struct sws *guest_space_sws(struct guest_space *space);
+const struct sws_home *guest_space_home(const struct guest_space *space);
 /* Id and root node of the instance that an own graph begins with. */
 void guest_space_own(struct jit_id *instance, struct jit_id *root_node);
 

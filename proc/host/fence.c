@@ -140,8 +140,9 @@ static const struct rule rules[] = {
     /* Of descriptors: no signals to somebody else by way of their owner. */
     {SCMP_SYS(fcntl), SCMP_ACT_ALLOW, 1, {{1, SCMP_CMP_LT, F_SETOWN, 0}}},
     {SCMP_SYS(fcntl), SCMP_ACT_ALLOW, 1, {{1, SCMP_CMP_GE, F_DUPFD_CLOEXEC, 0}}},
-    /* a worker that takes the processors from the others: lower, never higher */
+    /* a worker that floods: lower, and back to where workers begin */
     {SCMP_SYS(sched_setscheduler), SCMP_ACT_ALLOW, 1, {{1, SCMP_CMP_EQ, SCHED_IDLE, 0}}},
+    {SCMP_SYS(sched_setscheduler), SCMP_ACT_ALLOW, 1, {{1, SCMP_CMP_EQ, SCHED_BATCH, 0}}},
     {SCMP_SYS(prlimit64), SCMP_ACT_ALLOW, 1, {{0, SCMP_CMP_EQ, 0, 0}}},
     {SCMP_SYS(prctl), SCMP_ACT_ALLOW, 1, {{0, SCMP_CMP_EQ, PR_SET_NAME, 0}}},
     {SCMP_SYS(prctl), SCMP_ACT_ALLOW, 1, {{0, SCMP_CMP_EQ, 0x53564d41 /* PR_SET_VMA */, 0}}},

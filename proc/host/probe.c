@@ -18,10 +18,12 @@ static const struct {
     [HOST_NO_NEW_PRIVS] = {"no-new-privs", true,
                            "a set-user-id program could give a worker rights back",
                            "a kernel from 3.5 on"},
-    [HOST_USER_NS] = {"user-ns", true, "only root could give a worker namespaces of its own",
-                      "sysctl user.max_user_namespaces above 0, kernel.unprivileged_userns_clone=1 "
-                      "(Debian), kernel.apparmor_restrict_unprivileged_userns=0 (Ubuntu); in a "
-                      "container --security-opt seccomp=unconfined; or run as root"},
+    [HOST_USER_NS] =
+        {"user-ns", true, "only root could give a worker namespaces of its own",
+         "sysctl user.max_user_namespaces above 0, kernel.unprivileged_userns_clone=1 "
+         "(Debian), kernel.apparmor_restrict_unprivileged_userns=0 (Ubuntu); in a "
+         "container --security-opt seccomp=unconfined; in a chroot, enter it by pivot_root "
+         "instead; or run as root outside of both"},
     [HOST_MOUNT_NS] = {"mount-ns", true, "a worker would see the files of this machine",
                        "a kernel with namespaces and tmpfs, /proc mounted; in a container "
                        "--security-opt seccomp=unconfined --security-opt apparmor=unconfined"},

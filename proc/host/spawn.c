@@ -46,11 +46,18 @@ void host_child_kill(const struct host_child *child)
     (void)syscall(SYS_pidfd_send_signal, child->pidfd, SIGKILL, NULL, 0);
 }
 
-void host_child_calm(const struct host_child *child)
+void host_child_calm(const struct host_child *child, bool calm)
 {
     const struct sched_param param = {.sched_priority = 0};
     assert(child->pid > 0); /* it is not reaped: the number is still its own */
-    (void)sched_setscheduler(child->pid, SCHED_IDLE, &param);
+    (void)sched_setscheduler(child->pid, calm ? SCHED_IDLE : SCHED_BATCH, &param);
+}
+
+/* From outside its namespace, so it counts for the first process of one, too. */
+void host_child_hold(const struct host_child *child, bool hold)
+{
+    assert(child->pidfd >= 0);
+    (void)syscall(SYS_pidfd_send_signal, child->pidfd, hold ? SIGSTOP : SIGCONT, NULL, 0);
 }
 
 static const char *signal_meaning(int number)

@@ -80,9 +80,12 @@ JIT_MUST_CHECK enum jit_err host_spawn(const struct host_spawn_spec *spec, struc
 void host_child_kill(
     const struct host_child *child); /* SIGKILL; one that has ended is left alone */
 
-/* From now on it runs only when nobody else wants a processor. Where we may not say so it stays as
- * it is: nothing rests on it. */
-void host_child_calm(const struct host_child *child);
+/* From now on it displaces nobody and is displaced by everybody, or it is like others again. Where
+ * we may not say so it stays as it is (an ordinary user cannot take it back): nothing rests on it.
+ */
+void host_child_calm(const struct host_child *child, bool calm);
+/* It stands still until it is let go on; one that has ended is left alone. */
+void host_child_hold(const struct host_child *child, bool hold);
 
 struct host_exit {
     bool killed;

@@ -4,4 +4,4 @@ rmg_librmg_la_SOURCES += %D%/collapse.c %D%/collapse.h %D%/collect.c %D%/collect
 	%D%/merge_check.c %D%/merge_decide.c %D%/merge_join.c %D%/merge_nest.c %D%/merge_patch.c \
 	%D%/merge_priv.h %D%/merge_rebase.c %D%/merge_settle.c %D%/merge_table.c %D%/patch.c \
 	%D%/patch.h %D%/patch_apply.c %D%/patch_priv.h %D%/patch_read.c %D%/patch_stream.c \
-	%D%/receipt.c %D%/receipt.h
+	%D%/receipt.c %D%/receipt.h %D%/amount.c %D%/amount.h

@@ -17,7 +17,8 @@ enum jit_err merge_parent(struct merge *m, const struct jit_id *instance, struct
     return err;
 }
 
-bool merge_moved(const struct merge *m, const struct merge_slot *slot)
+/* The instance's parent is another one than in `onto`, or the instance is new. */
+static bool moved(const struct merge *m, const struct merge_slot *slot)
 {
     const union rmg_content *before = slot->at[m->onto_side];
     if (slot->place.part != RMG_PART_INSTANCE || slot->take == MERGE_OPEN ||
@@ -77,7 +78,7 @@ static enum jit_err blame(struct merge *m, enum rmg_conflict_kind kind,
     enum jit_err err = JIT_OK;
     do {
         struct merge_slot *slot = slot_of(m, &at);
-        if (slot != NULL && merge_moved(m, slot)) {
+        if (slot != NULL && moved(m, slot)) {
             const struct rmg_place above =
                 merge_place_of_instance(&slot->at[slot->take]->instance.parent.instance);
             err = merge_conflict(m, kind, &slot->place, slot, &above);
@@ -169,7 +170,7 @@ enum jit_err merge_check_nesting(struct merge *m)
             continue;
         }
         instances += (slot->at[slot->take] != NULL) - (slot->at[m->onto_side] != NULL);
-        if (merge_moved(m, slot)) {
+        if (moved(m, slot)) {
             by |= slot->at[m->onto_side] == NULL ? 0
                   : slot->take == RMG_SIDE_OURS  ? slot->changed
                                                  : MERGE_BY_THEIRS;

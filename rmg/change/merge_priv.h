@@ -88,7 +88,6 @@ JIT_MUST_CHECK enum jit_err merge_arrange(struct merge *m);
 const union rmg_content *merge_copy(struct merge *m, enum rmg_part part,
                                     const union rmg_content *content); /* NULL: no memory */
 
-size_t merge_lower(const struct merge *m, const struct rmg_place *place);
 struct merge_slot *merge_find(const struct merge *m, const struct rmg_place *place);
 struct merge_range *merge_range_of(const struct merge *m, const struct jit_id *instance);
 struct rmg_place merge_place_of_instance(const struct jit_id *instance);
@@ -126,8 +125,6 @@ JIT_MUST_CHECK enum jit_err merge_conflict(struct merge *m, enum rmg_conflict_ki
 /* The parent of an instance in the result; *end: there is none to go on with. */
 JIT_MUST_CHECK enum jit_err merge_parent(struct merge *m, const struct jit_id *instance,
                                          struct jit_id *parent, bool *end);
-/* The instance's parent is another one than in `onto`, or the instance is new. */
-bool merge_moved(const struct merge *m, const struct merge_slot *slot);
 
 /* ---- merge_settle.c: choices, the strategy ---- */
 JIT_MUST_CHECK enum jit_err merge_settle(struct merge *m);

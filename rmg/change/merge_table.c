@@ -167,7 +167,7 @@ enum jit_err merge_arrange(struct merge *m)
 
 /* ---- finding ---- */
 
-size_t merge_lower(const struct merge *m, const struct rmg_place *place)
+static size_t lower(const struct merge *m, const struct rmg_place *place)
 {
     size_t low = 0;
     size_t high = m->count;
@@ -184,7 +184,7 @@ size_t merge_lower(const struct merge *m, const struct rmg_place *place)
 
 struct merge_slot *merge_find(const struct merge *m, const struct rmg_place *place)
 {
-    size_t at = merge_lower(m, place);
+    size_t at = lower(m, place);
     return at < m->count && rmg_place_compare(&m->slots[at].place, place) == 0 ? &m->slots[at]
                                                                                : NULL;
 }
@@ -240,7 +240,7 @@ void merge_values_of(const struct merge *m, const struct rmg_place *owner, size_
     first.part = owner->part == RMG_PART_NODE ? RMG_PART_ALPHA : RMG_PART_BETA;
     first.name = NULL;
     first.name_size = 0;
-    *begin = merge_lower(m, &first);
+    *begin = lower(m, &first);
     for (*end = *begin; *end < m->count; ++*end) {
         const struct rmg_place *place = &m->slots[*end].place;
         if (place->part != first.part || !jit_id_equal(&place->id, &first.id) ||

@@ -142,6 +142,7 @@ static void finish(struct rmg_engine *engine, struct rmg_tick_output *output)
     struct finish_tasks tasks = {.engine = engine, .output = output};
     output->patch = engine->patch.data;
     output->patch_size = engine->patch.size;
+    output->operations = engine->slot_count;
     engine->exec->run(engine->exec, 2, finish_task, &tasks);
     write_commit(engine, output);
     output->nodes_total = engine->nodes_total;

@@ -136,6 +136,7 @@ struct rmg_tick_output {
         *receipts;        /* request_count, in canonical order; the engine's until the next tick */
     const uint8_t *patch; /* likewise */
     size_t patch_size;
+    uint64_t operations; /* in it */
     uint64_t applied;
     uint64_t counts[RMG_RESULT_COUNT];
     uint64_t slots;       /* looked at by all verifications: independent of the size of the graph */

@@ -27,7 +27,21 @@ static enum jit_err collect_one(struct collector *collector, const struct jit_id
     return err;
 }
 
-/* The instance of a request, and those that its match says its portals lead to. */
+/* One that a match says its portal leads to: a worker may say anything, so nothing is kept of those
+ * that are not there. */
+static enum jit_err collect_inside(struct collector *collector, const struct jit_id *id)
+{
+    const struct jit_id *recent = collector->recent[id->bytes[0] % RECENT];
+    struct rmg_instance found;
+    if (recent != NULL && jit_id_equal(recent, id)) {
+        return JIT_OK;
+    }
+    enum jit_err err =
+        rmg_store_instance(collector->engine->store, &collector->engine->input->base, id, &found);
+    return err == JIT_OK ? collect_one(collector, id) : err == JIT_ENOENT ? JIT_OK : err;
+}
+
+/* The instance of a request, and those behind its portals. */
 static enum jit_err collect_request(struct collector *collector, const struct rmg_request *request)
 {
     const struct rmg_rule *rule = request->rule;
@@ -35,7 +49,7 @@ static enum jit_err collect_request(struct collector *collector, const struct rm
     for (uint32_t i = 0; rule != NULL && request->id_count == rmg_rule_id_count(rule) &&
                          i < rule->portal_count && err == JIT_OK;
          i++) {
-        err = collect_one(collector, &request->ids[rule->element_count + i]);
+        err = collect_inside(collector, &request->ids[rule->element_count + i]);
     }
     return err;
 }

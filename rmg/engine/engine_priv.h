@@ -227,9 +227,10 @@ struct rmg_engine {
     uint64_t edges_total;
 };
 
-/* Room for count elements in a vector of the engine. */
+/* Room for count elements in a vector of the engine; mostly there is. */
 #define ENG_ROOM(engine, data, capacity, count)                                                    \
-    (jit_heap_grow((engine)->heap, (void **)&(data), &(capacity), (count), sizeof *(data)) == 0    \
+    ((count) <= (capacity) || jit_heap_grow((engine)->heap, (void **)&(data), &(capacity),         \
+                                            (count), sizeof *(data)) == 0                          \
          ? JIT_OK                                                                                  \
          : JIT_ENOMEM)
 

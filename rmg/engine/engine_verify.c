@@ -46,13 +46,6 @@ static const struct rmg_graph *graph_at(const struct verifier *verifier, uint32_
                                                 : &verifier->engine->instances[instance].graph;
 }
 
-static enum jit_err chunk_room(struct rmg_engine *engine, void **data, size_t *capacity,
-                               size_t count, size_t element_size)
-{
-    return jit_heap_grow(engine->heap, data, capacity, count, element_size) == 0 ? JIT_OK
-                                                                                 : JIT_ENOMEM;
-}
-
 /* What a sum starts from. Verification has found a number there, in this very version. */
 static enum jit_err number_of(const struct rmg_value *value, int64_t *out)
 {
@@ -84,8 +77,8 @@ static enum jit_err keep_use(struct verifier *verifier, const struct rmg_use *us
 {
     struct eng_chunk *chunk = verifier->chunk;
     const struct rmg_slot *slot = &use->slot;
-    enum jit_err err = chunk_room(verifier->engine, (void **)&chunk->uses, &chunk->use_capacity,
-                                  chunk->use_count + 1, sizeof *chunk->uses);
+    enum jit_err err =
+        ENG_ROOM(verifier->engine, chunk->uses, chunk->use_capacity, chunk->use_count + 1);
     if (err != JIT_OK) {
         return err;
     }
@@ -239,8 +232,8 @@ static enum jit_err keep_op(struct verifier *verifier, const struct rmg_emit *em
 {
     struct eng_chunk *chunk = verifier->chunk;
     const struct rmg_op *op = &emit->op;
-    enum jit_err err = chunk_room(verifier->engine, (void **)&chunk->ops, &chunk->op_capacity,
-                                  chunk->op_count + 1, sizeof *chunk->ops);
+    enum jit_err err =
+        ENG_ROOM(verifier->engine, chunk->ops, chunk->op_capacity, chunk->op_count + 1);
     if (err != JIT_OK) {
         return err;
     }
@@ -260,9 +253,8 @@ static enum jit_err keep_op(struct verifier *verifier, const struct rmg_emit *em
     } else {
         err = keep_element(verifier, op, kept);
     }
-    struct rmg_op sized = *op;
-    sized.origin_count = 1;
-    verifier->patch_bytes += rmg_op_size(&sized);
+    assert(op->origin_count == 0); /* it gets one: this request */
+    verifier->patch_bytes += rmg_op_size(op) + PATCH_ORIGIN_BYTES;
     /* The list that is there is written again: once, also where many put something into it. */
     verifier->patch_bytes += emit->alone ? (uint64_t)kept->base : 0;
     return err;

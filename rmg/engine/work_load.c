@@ -3,6 +3,8 @@
 #include "rmg/store/id_table.h"
 #include "rmg/engine/work_priv.h"
 
+#define AHEAD 16u /* nodes whose lists are asked for before they are looked at */
+
 /* Counts come from memory that may be damaged: they bound nothing that the walk does not fill. */
 static enum jit_err load_nodes(struct rmg_work *work)
 {
@@ -43,6 +45,35 @@ struct batch {
 };
 #define BATCH_EDGES (RMG_ID_BATCH / 2u)
 
+/* An element may lie across two lines. */
+static inline void fetch(const void *at, size_t size)
+{
+    __builtin_prefetch(at);
+    __builtin_prefetch((const char *)at + size - 1);
+}
+
+/* The ends of edges lie anywhere, and so do their lists: all of a batch are asked for before the
+ * first is changed. */
+static void fetch_ends(const struct rmg_work *work, const size_t *places, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        fetch(&work->nodes[places[i]], sizeof work->nodes[0]);
+    }
+    for (size_t i = 0; i < count; i++) {
+        uint32_t first = work->nodes[places[i]].bundles;
+        if (first != RMG_WORK_NONE) {
+            fetch(&work->bundles[first], sizeof work->bundles[0]);
+        }
+    }
+    for (size_t i = 0; i < count; i++) {
+        uint32_t first = work->nodes[places[i]].bundles;
+        uint32_t tail = first == RMG_WORK_NONE ? RMG_WORK_NONE : work->bundles[first].tail;
+        if (tail != RMG_WORK_NONE) {
+            fetch(&work->edges[tail], sizeof work->edges[0]);
+        }
+    }
+}
+
 static enum jit_err add_batch(struct rmg_work *work, const struct rmg_id_table *table,
                               struct batch *batch)
 {
@@ -51,12 +82,15 @@ static enum jit_err add_batch(struct rmg_work *work, const struct rmg_id_table *
         batch->ends[2 * i + 1] = &batch->edges[i].to;
     }
     rmg_id_table_find_many(table, batch->ends, 2 * batch->count, false, batch->places);
+    for (size_t i = 0; i < 2 * batch->count; i++) {
+        if (batch->places[i] == SIZE_MAX) {
+            return JIT_ECORRUPT;
+        }
+    }
+    fetch_ends(work, batch->places, 2 * batch->count);
     for (size_t i = 0; i < batch->count; i++) {
         uint32_t number = 0;
         uint32_t edge = 0;
-        if (batch->places[2 * i] == SIZE_MAX || batch->places[2 * i + 1] == SIZE_MAX) {
-            return JIT_ECORRUPT;
-        }
         if (jit_heap_grow(work->heap, (void **)&work->ids, &work->id_room, work->id_count + 1ul,
                           sizeof *work->ids) != 0) {
             return JIT_ENOMEM;
@@ -72,6 +106,37 @@ static enum jit_err add_batch(struct rmg_work *work, const struct rmg_id_table *
         }
     }
     batch->count = 0;
+    return JIT_OK;
+}
+
+/* The lists of a node side by side, in the order of the nodes: whoever looks at one mostly looks at
+ * the others, too. Errors: JIT_ENOMEM. */
+static enum jit_err gather_bundles(struct rmg_work *work)
+{
+    struct work_bundle *gathered = NULL;
+    uint32_t count = 0;
+    if (work->bundle_count == 0) {
+        return JIT_OK;
+    }
+    gathered = work->heap->alloc(work->heap, work->bundle_room * sizeof *gathered);
+    if (gathered == NULL) {
+        return JIT_ENOMEM;
+    }
+    for (uint32_t i = 0; i < work->node_count; i++) {
+        uint32_t ahead = work->nodes[i + AHEAD < work->node_count ? i + AHEAD : i].bundles;
+        if (ahead != RMG_WORK_NONE) {
+            fetch(&work->bundles[ahead], sizeof work->bundles[0]);
+        }
+        uint32_t *link = &work->nodes[i].bundles;
+        while (*link != RMG_WORK_NONE) {
+            gathered[count] = work->bundles[*link];
+            *link = count;
+            link = &gathered[count++].next;
+        }
+    }
+    assert(count == work->bundle_count);
+    work->heap->free(work->heap, work->bundles);
+    work->bundles = gathered;
     return JIT_OK;
 }
 
@@ -104,6 +169,9 @@ static enum jit_err load_edges(struct rmg_work *work)
     }
     if (err == JIT_ENOENT) {
         err = add_batch(work, &table, &batch);
+    }
+    if (err == JIT_OK) {
+        err = gather_bundles(work);
     }
     work->base_edges = work->edge_count;
     rmg_id_table_release(&table, work->heap);

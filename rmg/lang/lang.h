@@ -123,7 +123,11 @@ struct lang_policy {
     bool hang_kill;        /* a hang: it is killed and misses the tick; else the run stops */
     uint32_t hang_seconds; /* CPU time that counts as a hang; 0: the supervisor's own limit */
     uint32_t keep;         /* versions of what is mounted that branches may rest on; usually 1 */
+    uint64_t nodes;        /* at most, in the graph that it keeps for itself; usually LANG_ANY */
+    uint64_t edges;        /* likewise */
+    uint64_t bytes;        /* of atoms, likewise */
 };
+#define LANG_ANY UINT64_MAX
 
 struct lang_process {
     const char *name;

@@ -414,7 +414,7 @@ void lang_print_run(const struct lang_rule *rule, const struct lang_run *run, st
 static void print_policy(const struct lang_policy *policy, struct jit_buf *out)
 {
     static bool (*const print[])(const struct lang_policy *, struct jit_buf *) = {
-        lang_print_restart, lang_print_hang, lang_print_keep};
+        lang_print_restart, lang_print_hang, lang_print_keep, lang_print_graph};
     for (size_t i = 0; i < sizeof print / sizeof print[0]; i++) {
         size_t at = out->size;
         lang_put(out, "  ");

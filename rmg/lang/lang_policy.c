@@ -6,7 +6,10 @@
 static const struct lang_policy usual = {.restart = LANG_RESTART_ON_FAILURE,
                                          .restarts = LANG_RESTARTS_DEFAULT,
                                          .ticks = LANG_RESTART_TICKS_DEFAULT,
-                                         .keep = 1};
+                                         .keep = 1,
+                                         .nodes = LANG_ANY,
+                                         .edges = LANG_ANY,
+                                         .bytes = LANG_ANY};
 
 /* A whole number from 1 to most. */
 static bool take_number(struct lang_parser *p, const char *what, uint32_t most, uint32_t *out)
@@ -113,12 +116,78 @@ static bool parse_keep(struct lang_parser *p, struct lang_policy *policy)
            lang_expected(p, "`versions`");
 }
 
+/* One of the three: the words for it, where it is, and the least that it may be. */
+static const struct quota {
+    const char *many;
+    const char *one;
+    size_t at;
+    int64_t least;
+} quotas[] = {{"nodes", "node", offsetof(struct lang_policy, nodes), 1},
+              {"edges", "edge", offsetof(struct lang_policy, edges), 0},
+              {"bytes", "byte", offsetof(struct lang_policy, bytes), 0}};
+#define QUOTAS (sizeof quotas / sizeof quotas[0])
+
+static uint64_t *quota_in(struct lang_policy *policy, const struct quota *quota)
+{
+    return (uint64_t *)(void *)((char *)policy + quota->at);
+}
+
+static uint64_t quota_of(const struct lang_policy *policy, const struct quota *quota)
+{
+    return *(const uint64_t *)(const void *)((const char *)policy + quota->at);
+}
+
+/* N nodes | N edges | N bytes */
+static bool parse_quota(struct lang_parser *p, struct lang_policy *policy)
+{
+    struct lang_expr *value = NULL;
+    size_t which = 0;
+    if (!lang_take_constant(p, "how much its graph may have", &value)) {
+        return false;
+    }
+    while (which < QUOTAS && !lang_at_word(p, quotas[which].many) &&
+           !lang_at_word(p, quotas[which].one)) {
+        which++;
+    }
+    if (which == QUOTAS) {
+        return lang_expected(p, "`nodes`, `edges` or `bytes`");
+    }
+    const struct quota *quota = &quotas[which];
+    if (value->codec != RMG_CODEC_I64 || value->datum.as.i64 < quota->least) {
+        return lang_fail(p, value->at, value->size, "the number of %s is a whole number from %d",
+                         quota->many, (int)quota->least);
+    }
+    if (quota_of(policy, quota) != LANG_ANY) {
+        return lang_fail(p, p->token.at, p->token.size, "the number of %s is said already",
+                         quota->many);
+    }
+    *quota_in(policy, quota) = (uint64_t)value->datum.as.i64;
+    lang_next(p);
+    return true;
+}
+
+/* graph at most N nodes, N edges, N bytes: at least one of them, each once. */
+static bool parse_graph(struct lang_parser *p, struct lang_policy *policy)
+{
+    if (!lang_take_word(p, "at") || !lang_take_word(p, "most")) {
+        lang_expected(p, "`at most`");
+        return lang_help(p, "`graph at most 1000 nodes, 65536 bytes` bounds the graph that a "
+                            "program of its own keeps");
+    }
+    do {
+        if (!parse_quota(p, policy)) {
+            return false;
+        }
+    } while (lang_take(p, LANG_C(',')));
+    return true;
+}
+
 bool lang_parse_policy(struct lang_parser *p, struct lang_policy *policy,
                        uint32_t at[LANG_POLICIES])
 {
-    static const char *const words[] = {"restart", "on", "keep"};
-    static bool (*const parse[])(struct lang_parser *,
-                                 struct lang_policy *) = {parse_restart, parse_hang, parse_keep};
+    static const char *const words[] = {"restart", "on", "keep", "graph"};
+    static bool (*const parse[])(struct lang_parser *, struct lang_policy *) = {
+        parse_restart, parse_hang, parse_keep, parse_graph};
     bool seen[LANG_POLICIES] = {false};
     *policy = usual;
     for (;;) {
@@ -193,4 +262,20 @@ bool lang_print_keep(const struct lang_policy *policy, struct jit_buf *out)
     lang_put(out, "keep ");
     put_counted(out, policy->keep, " version");
     return true;
+}
+
+bool lang_print_graph(const struct lang_policy *policy, struct jit_buf *out)
+{
+    bool any = false;
+    for (size_t i = 0; i < QUOTAS; i++) {
+        const uint64_t most = quota_of(policy, &quotas[i]);
+        if (most != LANG_ANY) {
+            lang_put(out, any ? ", " : "graph at most ");
+            lang_put_number(out, most);
+            lang_put(out, " ");
+            lang_put(out, most == 1 ? quotas[i].one : quotas[i].many);
+            any = true;
+        }
+    }
+    return any;
 }

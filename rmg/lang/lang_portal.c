@@ -20,6 +20,21 @@ bool lang_parse_inside(struct lang_parser *p, struct lang_path *path)
     return lang_take_label(p, "a portal's name", &path->portal);
 }
 
+/* What a type declares under the name is an atom, so no portal is ever there. */
+static bool is_no_field(struct lang_parser *p, const struct lang_scope_entry *owner,
+                        const struct lang_path *path)
+{
+    const struct lang_field_node *field =
+        owner->type == NULL ? NULL : lang_find_field(owner->type, &path->portal);
+    if (field == NULL) {
+        return true;
+    }
+    lang_fail(p, path->portal.at, path->portal.span, "`%.60s` is a field of `%.60s`, no portal",
+              path->portal.text, owner->type->name.text);
+    return lang_help(p,
+                     "portals are declared nowhere: name one, or take the field out of the type");
+}
+
 /* The portal of the program with this slot, or a new one. */
 static bool add_portal(struct lang_scope *scope, const struct lang_path *path, uint8_t owner,
                        uint8_t *place)
@@ -71,7 +86,7 @@ bool lang_place_path(struct lang_scope *scope, const struct lang_path *path, uin
             return lang_fail(p, path->owner.at, path->owner.span, "`%.60s` is %s by this rule",
                              path->owner.text, entry->created ? "created" : "deleted");
         }
-        return add_portal(scope, path, operand, place);
+        return is_no_field(p, entry, path) && add_portal(scope, path, operand, place);
     }
     for (const struct lang_element *node = path->first; node != NULL; node = node->next) {
         const struct lang_scope_entry *entry =

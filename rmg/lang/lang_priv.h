@@ -230,14 +230,14 @@ struct lang_score_node {
     struct lang_run_node *call;
     struct lang_score_node *next;
 };
-#define LANG_POLICIES 3u
+#define LANG_POLICIES 4u
 struct lang_process_node {
     struct lang_process pub;
     struct lang_name name;
     uint32_t at;
     uint32_t over_at;                  /* of `apply` */
     uint32_t mode_at;                  /* of `all`, `once`, `until`; 0: there is none */
-    uint32_t policy_at[LANG_POLICIES]; /* of `restart`, `on hang`, `keep` */
+    uint32_t policy_at[LANG_POLICIES]; /* of `restart`, `on hang`, `keep`, `graph` */
     bool replay_said;
     uint32_t end;
     bool broken;
@@ -428,9 +428,10 @@ bool lang_import_types(struct lang_parser *p);
 /* The nodes that edges may join, when all types are known. */
 bool lang_resolve_ends(struct lang_parser *p);
 /* One file with a parser of its own. */
-enum jit_err lang_parse_nested(struct jit_heap *heap, const char *file, const uint8_t *source,
-                               size_t source_size, const struct lang_sources *sources,
-                               uint32_t depth, struct lang_system **out, struct jit_buf *messages);
+JIT_MUST_CHECK enum jit_err lang_parse_nested(struct jit_heap *heap, const char *file,
+                                              const uint8_t *source, size_t source_size,
+                                              const struct lang_sources *sources, uint32_t depth,
+                                              struct lang_system **out, struct jit_buf *messages);
 bool lang_parse_process(struct lang_parser *p);
 /* What stands behind a process (lang_policy.c). */
 /* A process that explores, from `explore` to the end of `over shard(...)` (lang_explore.c), and the
@@ -450,6 +451,7 @@ bool lang_parse_policy(struct lang_parser *p, struct lang_policy *policy,
 bool lang_print_restart(const struct lang_policy *policy, struct jit_buf *out);
 bool lang_print_hang(const struct lang_policy *policy, struct jit_buf *out);
 bool lang_print_keep(const struct lang_policy *policy, struct jit_buf *out);
+bool lang_print_graph(const struct lang_policy *policy, struct jit_buf *out);
 bool lang_parse_grant(struct lang_parser *p);
 /* What a grant's right to write owns (lang_own.c). */
 bool lang_parse_own(struct lang_parser *p, struct lang_grant_node *grant);

@@ -220,7 +220,7 @@ static void tidy_call(struct tidy *t, const struct lang_name *name,
 void lang_tidy_process(struct tidy *t, const struct lang_process_node *node)
 {
     static bool (*const policies[])(const struct lang_policy *, struct jit_buf *) = {
-        lang_print_restart, lang_print_hang, lang_print_keep};
+        lang_print_restart, lang_print_hang, lang_print_keep, lang_print_graph};
     const struct lang_process *process = &node->pub;
     lang_tidy_put(t, "process ");
     lang_tidy_put(t, process->name);

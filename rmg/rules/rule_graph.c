@@ -16,7 +16,8 @@ struct graphed {
     struct jit_id places[RMG_RULE_PORTALS_MAX + 1]; /* the instances being filled */
 };
 
-void rmg_rule_any_type(struct jit_id *out)
+/* The type of an element that matches any. */
+static void any_type(struct jit_id *out)
 {
     jit_hash_named("any:", "type", 4, out);
 }
@@ -96,7 +97,7 @@ static enum jit_err put_pattern(const struct graphed *g, bool all)
         const struct rmg_rule_element *element = &g->rule->elements[i];
         struct jit_id type = element->type;
         if (!element->typed) {
-            rmg_rule_any_type(&type);
+            any_type(&type);
         }
         if (all || !element->deleted) {
             err = put(g, (uint8_t)i, &type, element->is_edge, element->from, element->to);

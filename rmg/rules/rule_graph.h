@@ -22,7 +22,4 @@ JIT_MUST_CHECK enum jit_err rmg_invariant_graph(struct rmg_collect *collect,
                                                 const uint8_t *program, uint32_t program_size,
                                                 struct jit_id *instance);
 
-/* The type of an element that matches any. */
-void rmg_rule_any_type(struct jit_id *out);
-
 #endif

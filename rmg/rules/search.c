@@ -2,7 +2,6 @@
 
 #include "base/check.h"
 #include "base/hash.h"
-#include "rmg/rules/mutant.h"
 #include "rmg/rules/search_priv.h"
 
 static bool extend(struct rmg_search *search, const struct search_plan *plan, uint32_t step);
@@ -124,7 +123,7 @@ static bool keep_datum(struct rmg_search *search, uint32_t member, uint32_t inde
 }
 
 /* So that drawing looks at no slot. */
-static bool keep_data(struct rmg_search *search, uint32_t member)
+bool search_keep_data(struct rmg_search *search, uint32_t member)
 {
     const struct search_program *program = &search->program;
     bool good = true;
@@ -172,7 +171,7 @@ static bool complete(struct rmg_search *search)
     search_table_close(&search->table, member, !open);
     rmg_match_key(rule, &search->instance, search->ids, rmg_rule_id_count(rule),
                   &search->params_digest, &search->table.keys[member]);
-    return keep_data(search, member);
+    return search_keep_data(search, member);
 }
 
 /* --- the walk: each returns false when it failed (search->err) --- */
@@ -240,34 +239,42 @@ static bool extend_edge(struct rmg_search *search, const struct search_plan *pla
     return search->err == JIT_OK;
 }
 
-/* Through a portal; where there is none, or it leads where another one did, there is no match. */
-static bool extend_portal(struct rmg_search *search, const struct search_plan *plan, uint32_t step)
+/* Is there a match behind the portal? None where there is no portal, or it leads where another one
+ * did. */
+static bool go_through(struct rmg_search *search, uint32_t portal)
 {
-    const uint32_t portal = plan->steps[step].element;
     struct jit_id *ids = &search->ids[search->rule->element_count];
     enum rmg_result result = rmg_probe_enter(&search->probe, portal, &ids[portal]);
     search->probe.slots = 0; /* nobody's budget */
     search->err = search->probe.err;
-    if (search->err == JIT_OK && !look(search)) {
-        return false;
+    for (uint32_t i = 0; i < search->rule->portal_count && result == RMG_APPLIED; i++) {
+        if ((search->entered >> i & 1) != 0 && jit_id_equal(&ids[i], &ids[portal])) {
+            result = RMG_NO_MATCH;
+        }
     }
-    for (uint32_t i = 0; i < portal && result == RMG_APPLIED; i++) {
-        result = jit_id_equal(&ids[i], &ids[portal]) ? RMG_NO_MATCH : RMG_APPLIED;
-    }
-    if (result == RMG_APPLIED && search->err == JIT_OK) {
-        search->err = search_door_pass(search, portal, &ids[portal]);
-        return search->err == JIT_OK && extend(search, plan, step + 1);
-    }
-    return search->err == JIT_OK;
+    return result == RMG_APPLIED && search->err == JIT_OK;
 }
 
-/* Every element that could stand at a position, one after the other. */
-struct candidates {
-    struct rmg_iter iter;
-    bool fits; /* the one at hand could be bound, and is */
-};
+static bool extend_portal(struct rmg_search *search, const struct search_plan *plan, uint32_t step)
+{
+    const uint32_t portal = plan->steps[step].element;
+    const bool there = go_through(search, portal);
+    if (search->err != JIT_OK || !look(search)) {
+        return false;
+    }
+    if (!there) {
+        return true;
+    }
+    search->err =
+        search_door_pass(search, portal, &search->ids[search->rule->element_count + portal]);
+    search->entered |= 1u << portal;
+    const bool good = search->err == JIT_OK && extend(search, plan, step + 1);
+    search->entered &= ~(1u << portal);
+    return good;
+}
 
-static void candidates_of(const struct rmg_search *search, uint32_t index, struct candidates *out)
+void search_candidates_of(const struct rmg_search *search, uint32_t index,
+                          struct search_candidates *out)
 {
     const struct rmg_rule_element *element = &search->rule->elements[index];
     if (element->typed) {
@@ -277,8 +284,7 @@ static void candidates_of(const struct rmg_search *search, uint32_t index, struc
     }
 }
 
-/* False at the end, or when it failed (search->err). */
-static bool candidates_next(struct rmg_search *search, uint32_t index, struct candidates *at)
+bool search_candidates_next(struct rmg_search *search, uint32_t index, struct search_candidates *at)
 {
     struct rmg_edge edge;
     struct jit_id id;
@@ -297,14 +303,13 @@ static bool candidates_next(struct rmg_search *search, uint32_t index, struct ca
     return search->err == JIT_OK;
 }
 
-/* Each candidate for this position, continued by the plan from `step`. */
-static bool scan(struct rmg_search *search, uint32_t index, const struct search_plan *plan,
+bool search_scan(struct rmg_search *search, uint32_t index, const struct search_plan *plan,
                  uint32_t step)
 {
     uint32_t bound = search->bound;
-    struct candidates candidates;
-    candidates_of(search, index, &candidates);
-    while (candidates_next(search, index, &candidates)) {
+    struct search_candidates candidates;
+    search_candidates_of(search, index, &candidates);
+    while (search_candidates_next(search, index, &candidates)) {
         if (candidates.fits && !extend(search, plan, step)) {
             return false;
         }
@@ -363,13 +368,15 @@ static bool extend(struct rmg_search *search, const struct search_plan *plan, ui
     if (plan->steps[step].by_value && search->graph.after == NULL) {
         return scan_value(search, plan, step);
     }
-    return plan->steps[step].is_scan ? scan(search, plan->steps[step].element, plan, step + 1)
-                                     : extend_edge(search, plan, step);
+    return plan->steps[step].is_scan
+               ? search_scan(search, plan->steps[step].element, plan, step + 1)
+               : extend_edge(search, plan, step);
 }
 
-static void walk_begin(struct rmg_search *search, const struct rmg_graph *graph)
+void search_walk_begin(struct rmg_search *search, const struct rmg_graph *graph)
 {
     search->bound = 0;
+    search->entered = 0;
     search->err = JIT_OK;
     search->graph = *graph;
     if (graph->after == NULL) {
@@ -380,135 +387,66 @@ static void walk_begin(struct rmg_search *search, const struct rmg_graph *graph)
     search->probe.err = JIT_OK;
 }
 
-/* All matches that have this element at this position. */
-static bool search_from(struct rmg_search *search, uint32_t position, const struct jit_id *id)
+/* An element by its id, at a position whose graph is known. False: it cannot be, or it failed. */
+static bool bind_one(struct rmg_search *search, uint32_t position, const struct jit_id *id)
 {
-    const struct rmg_graph *graph = search->probe.graph;
     struct rmg_edge edge;
     struct jit_id type;
     bool fits = false;
     enum jit_err err;
-    search->bound = 0;
     if (search->rule->elements[position].is_edge) {
-        err = rmg_edge_get(graph, id, &edge);
+        err = rmg_edge_get(graph_of(search, position), id, &edge);
         fits = err == JIT_OK && bind_edge(search, position, &edge);
     } else {
         if (position == 0 && !in_shard(search, id)) {
-            return true;
+            return false;
         }
-        err = rmg_node_type(graph, id, &type);
+        err = rmg_node_type(graph_of(search, position), id, &type);
         fits = err == JIT_OK && bind_node(search, position, id, &type);
     }
     if (err != JIT_OK && err != JIT_ENOENT) {
         search->err = err;
     }
+    return fits && search->err == JIT_OK;
+}
+
+/* From the outside to a place, by the doors: what each portal on the way hangs on is bound. A door
+ * that does not lead there any more leads to no match. */
+static bool go_in(struct rmg_search *search, uint8_t place, uint32_t number)
+{
+    const struct search_door *door = &search->doors.items[number];
+    const uint32_t portal = place - 1u;
+    const uint8_t owner = search->rule->portals[portal].owner;
+    const uint8_t outer = search->rule->elements[owner].place;
+    if (door->is_edge != search->rule->elements[owner].is_edge ||
+        jit_id_is_zero(&door->parent) != (outer == 0)) {
+        return false;
+    }
+    if (outer != 0) {
+        const uint32_t parent = search_door_of(&search->doors, &door->parent);
+        if (parent == SEARCH_NONE || !go_in(search, outer, parent)) {
+            return false;
+        }
+    }
+    if (!bind_one(search, owner, &door->owner) || !go_through(search, portal)) {
+        return false;
+    }
+    search->entered |= 1u << portal;
+    return jit_id_equal(&search->ids[search->rule->element_count + portal], &door->instance);
+}
+
+bool search_walk_from(struct rmg_search *search, uint32_t position,
+                      const struct search_touch *touch)
+{
+    const uint8_t place = search->rule->elements[position].place;
+    search->bound = 0;
+    search->entered = 0;
+    const bool fits =
+        (place == 0 || go_in(search, place, touch->door)) && bind_one(search, position, &touch->id);
     return search->err == JIT_OK && (!fits || extend(search, &search->program.plans[position], 0));
 }
 
 /* --- everything from nothing --- */
-
-/* How many of the first candidates pass what is asked of this element alone (SAMPLE of them, or all
- * there are). Ids are hashes mostly, so the first ones are like the others. */
-#define SAMPLE     64u
-#define LOOKS_NODE 2.0 /* itself, a field */
-#define LOOKS_EDGE 4.0 /* itself, type and field of an end, sometimes of the other */
-#define LOOKS_STEP 3.0 /* an edge, type and field of its other end */
-static bool sample(struct rmg_search *search, uint32_t index, uint64_t *passed, uint64_t *seen)
-{
-    struct candidates candidates;
-    *passed = 0;
-    *seen = 0;
-    candidates_of(search, index, &candidates);
-    while (*seen < SAMPLE && candidates_next(search, index, &candidates)) {
-        *passed += candidates.fits;
-        *seen += 1;
-        search->bound = 0;
-    }
-    search->bound = 0;
-    return search->err == JIT_OK;
-}
-
-static enum jit_err extent_of(const struct rmg_graph *graph, const struct rmg_rule_element *element,
-                              uint64_t *count)
-{
-    *count = element->is_edge ? graph->roots.edge_count : graph->roots.node_count;
-    return element->typed ? rmg_extent_count(graph, element->is_edge, &element->type, count)
-                          : JIT_OK;
-}
-
-/* What it costs to begin at this position, in looks: at each candidate, and from those that pass at
- * what the first step leads to. A guess that changes the cost and never the result. */
-static enum jit_err cost_of(struct rmg_search *search, uint32_t index, double *cost)
-{
-    const struct search_plan *plan = &search->program.plans[index];
-    const struct rmg_graph *graph = search->probe.graph;
-    uint64_t count = 0;
-    uint64_t next = 0;
-    uint64_t passed = 0;
-    uint64_t seen = 0;
-    enum jit_err err = extent_of(graph, &search->rule->elements[index], &count);
-    const bool walks = plan->step_count > 0 && !plan->steps[0].enters;
-    if (err == JIT_OK && walks) {
-        err = extent_of(graph, &search->rule->elements[plan->steps[0].element], &next);
-    }
-    if (err != JIT_OK) {
-        return err;
-    }
-    if (!sample(search, index, &passed, &seen)) {
-        return search->err;
-    }
-    /* An edge type's extent spreads over all candidates; a scan repeats the whole for each. */
-    bool by_value = walks && plan->steps[0].by_value;
-    double each = walks && (!plan->steps[0].is_scan || by_value) && count > 0
-                      ? (double)next / (double)count
-                      : (double)next;
-    double share = seen == 0 ? 0 : (double)passed / (double)seen;
-    double looks = search->rule->elements[index].is_edge ? LOOKS_EDGE : LOOKS_NODE;
-    *cost = (double)count * (looks + share * each * LOOKS_STEP);
-    return JIT_OK;
-}
-
-/* The cheapest position to begin at. */
-static enum jit_err choose_root(struct rmg_search *search, uint32_t *root)
-{
-    double best = 0;
-    if (search->rule->element_count == 1) {
-        *root = 0;
-        return JIT_OK;
-    }
-    for (uint32_t i = 0; i < search->rule->element_count; i++) {
-        double cost = 0;
-        if (search->rule->elements[i].place != 0) {
-            continue;
-        }
-        enum jit_err err = cost_of(search, i, &cost);
-        if (err != JIT_OK) {
-            return err;
-        }
-        if (i == 0 || cost < best) {
-            best = cost;
-            *root = i;
-        }
-    }
-    return JIT_OK;
-}
-
-/* Every match there is, to the table or to visit. */
-static enum jit_err walk_all(struct rmg_search *search, const struct rmg_graph *graph)
-{
-    uint32_t root = 0;
-    rmg_index_clear(search->index);
-    walk_begin(search, graph);
-    enum jit_err err = search_nears_index(search);
-    if (err == JIT_OK) {
-        err = choose_root(search, &root);
-    }
-    if (err != JIT_OK) {
-        return err;
-    }
-    search->known = scan(search, root, &search->program.plans[root], 0);
-    return search->err;
-}
 
 enum jit_err rmg_search_all(struct rmg_search *search, const struct rmg_graph *graph)
 {
@@ -519,7 +457,7 @@ enum jit_err rmg_search_all(struct rmg_search *search, const struct rmg_graph *g
         search->known = true;
         return JIT_OK;
     }
-    return walk_all(search, graph);
+    return search_walk_all(search, graph);
 }
 
 enum jit_err
@@ -532,131 +470,11 @@ rmg_search_visit(struct rmg_search *search, const struct rmg_graph *graph, uint6
     search->visit = visit;
     search->visit_user = user;
     search->looks_left = budget;
-    enum jit_err err = search->impossible ? JIT_OK : walk_all(search, graph);
+    enum jit_err err = search->impossible ? JIT_OK : search_walk_all(search, graph);
     *looks = budget - search->looks_left;
     search->visit = NULL;
     search->looks_left = UINT64_MAX;
     search->known = false;
-    return err;
-}
-
-/* --- after a difference --- */
-
-/* A member's portals, entered again: the walk has been elsewhere since, and in another version.
- * They lead where they did, or the member would have gone by its doors. */
-static bool enter_again(struct rmg_search *search)
-{
-    const struct jit_id *inside = &search->ids[search->rule->element_count];
-    bool there = true;
-    for (uint32_t k = 0; k < search->rule->portal_count && there; k++) {
-        struct jit_id id;
-        there =
-            rmg_probe_enter(&search->probe, k, &id) == RMG_APPLIED && jit_id_equal(&id, &inside[k]);
-        search->probe.slots = 0; /* nobody's budget */
-        search->err = search->probe.err;
-    }
-    return there;
-}
-
-/* What late conditions look at has changed: each member that was there before is asked again. */
-static enum jit_err ask_late(struct rmg_search *search)
-{
-    struct search_table *table = &search->table;
-    for (uint32_t member = 0; member < table->used; member++) {
-        if (table->live[member] == SEARCH_DEAD) {
-            continue;
-        }
-        memcpy(search->ids, &table->ids[(size_t)member * table->width],
-               table->width * sizeof *search->ids);
-        for (uint32_t i = 0; i < search->rule->element_count; i++) {
-            rmg_probe_forget(&search->probe, i);
-        }
-        const bool there = enter_again(search);
-        search_table_close(table, member, !there || !search_late_holds(search));
-        if (search->err != JIT_OK || !keep_data(search, member)) {
-            return search->err;
-        }
-    }
-    return JIT_OK;
-}
-
-/* First everything touched goes, then whatever holds now comes back. */
-static enum jit_err search_again(struct rmg_search *search, const struct rmg_graph *after,
-                                 const struct search_touches *touches)
-{
-    for (uint32_t i = 0; i < touches->count && !RMG_MUTANT(RMG_MUTANT_STAYS); i++) {
-        const struct search_touch *touch = &touches->items[i];
-        search_table_remove(&search->table, touch->is_edge, &touch->id, touch->positions);
-    }
-    walk_begin(search, after);
-    if (search->late_changed && ask_late(search) != JIT_OK) {
-        return search->err;
-    }
-    for (uint32_t i = 0; i < touches->count; i++) {
-        const struct search_touch *touch = &touches->items[i];
-        for (uint32_t position = 0; position < search->rule->element_count; position++) {
-            if ((touch->positions >> position & 1) != 0 &&
-                !search_from(search, position, &touch->id)) {
-                return search->err;
-            }
-        }
-    }
-    return JIT_OK;
-}
-
-/* Whatever the difference brings; what was there before is in the table, or nobody asks for it. */
-static enum jit_err follow(struct rmg_search *search, const struct rmg_graph *before,
-                           const struct rmg_graph *after)
-{
-    struct search_touches touches = {.heap = search->heap};
-    enum jit_err err = search_touch_all(search, before, after, &touches);
-    if (err == JIT_OK) {
-        err = search_touch_doors(search, after, &touches);
-    }
-    if (err == JIT_OK) {
-        err = search_again(search, after, &touches);
-    }
-    search_touches_release(&touches);
-    return err;
-}
-
-enum jit_err rmg_search_update(struct rmg_search *search, const struct rmg_graph *before,
-                               const struct rmg_graph *after)
-{
-    if (!search->known) {
-        return rmg_search_all(search, after);
-    }
-    if (search->impossible) {
-        return JIT_OK;
-    }
-    search->known = false;
-    enum jit_err err = rmg_index_follow(search->index, before, after);
-    if (err == JIT_OK) {
-        err = follow(search, before, after);
-    }
-    search->known = err == JIT_OK;
-    return err;
-}
-
-static bool one_is_enough(void *user, const struct jit_id *ids, uint32_t id_count)
-{
-    bool *found = user;
-    (void)ids;
-    (void)id_count;
-    *found = true;
-    return false;
-}
-
-enum jit_err rmg_search_appears(struct rmg_search *search, const struct rmg_graph *before,
-                                const struct rmg_graph *after, bool *found)
-{
-    *found = false;
-    search_table_clear(&search->table);
-    search->known = false;
-    search->visit = one_is_enough;
-    search->visit_user = found;
-    enum jit_err err = search->impossible ? JIT_OK : follow(search, before, after);
-    search->visit = NULL;
     return err;
 }
 

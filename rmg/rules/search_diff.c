@@ -32,7 +32,7 @@ static enum jit_err touch_node(struct update *update, const struct rmg_change *c
         }
         for (uint32_t i = 0; i < rule->element_count; i++) {
             const struct rmg_rule_element *element = &rule->elements[i];
-            if (!element->is_edge && element->place == 0 &&
+            if (!element->is_edge && search_is_here(update->touches, element->place) &&
                 type_fits(element->typed, &element->type, &types[side])) {
                 mask |= 1u << i;
             }
@@ -54,8 +54,8 @@ static enum jit_err touch_edge_record(struct update *update, const struct rmg_ed
     uint32_t ends[2] = {0, 0};
     for (uint32_t i = 0; i < rule->element_count; i++) {
         const struct rmg_rule_element *element = &rule->elements[i];
-        if (element->place != 0) {
-            continue; /* search_touch_doors */
+        if (!search_is_here(update->touches, element->place)) {
+            continue;
         }
         if (element->is_edge && type_fits(element->typed, &element->type, &edge->type)) {
             mask |= 1u << i;
@@ -133,7 +133,7 @@ static enum jit_err touch_owner(struct update *update, const struct rmg_change *
         const struct rmg_rule_field *field = &rule->fields[i];
         bool changed = false;
         if (!search_field_matters(&update->search->program, i) ||
-            rule->elements[field->element].place != 0 ||
+            !search_is_here(update->touches, rule->elements[field->element].place) ||
             rule->elements[field->element].is_edge != is_edge ||
             (mask >> field->element & 1) != 0) {
             continue;
@@ -149,7 +149,8 @@ static enum jit_err touch_owner(struct update *update, const struct rmg_change *
         const struct rmg_rule_portal *portal = &rule->portals[i];
         const struct rmg_rule_element *owner = &rule->elements[portal->owner];
         bool changed = false;
-        if (owner->place != 0 || owner->is_edge != is_edge || (mask >> portal->owner & 1) != 0) {
+        if (!search_is_here(update->touches, owner->place) || owner->is_edge != is_edge ||
+            (mask >> portal->owner & 1) != 0) {
             continue;
         }
         enum jit_err err = search_field_changed(update->before, update->after, is_edge, &change->id,
@@ -188,7 +189,6 @@ enum jit_err search_touch_all(struct rmg_search *search, const struct rmg_graph 
 {
     struct update update = {
         .search = search, .before = before, .after = after, .touches = touches, .err = JIT_OK};
-    search->late_changed = false;
     enum jit_err err = rmg_graph_diff(before, after, take_change, &update);
     return update.err != JIT_OK ? update.err : err;
 }

@@ -1,7 +1,11 @@
-/* The instances that a search has been in through portals, so that it is told where to look again
- * when something in one of them changes. An instance hangs on one portal, so it has one door: the
- * element of the searched instance through which it was reached. A match is looked for from there,
- * outside first: whatever is wanting inside, its door was passed when the outside came to be. */
+/* The instances that a search has been in through portals, so that it is told what has changed in
+ * them. An instance hangs on one portal, so it has one door: what that hangs on, and where. Whoever
+ * looks for the matches of something inside goes in by the doors, from the outside.
+ *
+ * A walk binds the searched instance before it goes through a portal, and what is behind a portal
+ * before it goes through the next, but for the way to where it began. So when all of a match is
+ * there but what lies behind its k-th portal and later ones, that portal has been gone through, and
+ * what comes behind it is noticed. */
 #include "base/check.h"
 #include "rmg/rules/search_priv.h"
 
@@ -55,22 +59,45 @@ void search_doors_release(struct search_doors *doors)
     *doors = (struct search_doors){.heap = doors->heap};
 }
 
-/* The element of place 0 that a portal is reached through. */
-static uint8_t outermost(const struct rmg_rule *rule, uint32_t portal)
+uint32_t search_door_of(const struct search_doors *doors, const struct jit_id *instance)
 {
-    uint8_t owner = rule->portals[portal].owner;
-    while (rule->elements[owner].place != 0) {
-        owner = rule->portals[rule->elements[owner].place - 1].owner;
+    return doors->slots_size == 0 ? SEARCH_NONE : doors->slots[find(doors, instance)];
+}
+
+void search_doors_sweep(struct search_doors *doors)
+{
+    const uint32_t count = doors->count;
+    uint32_t kept = 0;
+    for (uint32_t i = 0; i < count; i++) {
+        if (!doors->items[i].gone) {
+            doors->items[kept++] = doors->items[i];
+        }
     }
-    return owner;
+    if (kept == count) {
+        return;
+    }
+    search_doors_clear(doors);
+    while (doors->count < kept) {
+        doors->slots[find(doors, &doors->items[doors->count].instance)] = doors->count;
+        doors->count++;
+    }
 }
 
 enum jit_err search_door_pass(struct rmg_search *search, uint32_t portal,
                               const struct jit_id *instance)
 {
     struct search_doors *doors = &search->doors;
-    const uint8_t owner = outermost(search->rule, portal);
+    const struct rmg_rule *rule = search->rule;
+    const uint8_t owner = rule->portals[portal].owner;
+    const uint8_t outer = rule->elements[owner].place;
+    struct search_door door = {.instance = *instance,
+                               .owner = search->ids[owner],
+                               .is_edge = rule->elements[owner].is_edge,
+                               .roots = search->probe.inside[portal].graph.roots};
     void *items = doors->items;
+    if (outer != 0) {
+        door.parent = search->ids[rule->element_count + outer - 1];
+    }
     if (doors->slots_size / 2 < doors->count + 1) {
         enum jit_err err = slots_grow(doors);
         if (err != JIT_OK) {
@@ -84,18 +111,16 @@ enum jit_err search_door_pass(struct rmg_search *search, uint32_t portal,
             return JIT_ENOMEM;
         }
         doors->items = items;
-        doors->slots[at] = doors->count;
-        doors->items[doors->count++] = (struct search_door){.instance = *instance};
+        doors->slots[at] = doors->count++;
+        doors->items[doors->slots[at]] = door;
     }
-    struct search_door *door = &doors->items[doors->slots[at]];
-    const bool is_edge = search->rule->elements[owner].is_edge;
-    if (door->is_edge != is_edge || !jit_id_equal(&door->owner, &search->ids[owner])) {
-        door->positions = 0; /* a new one, or its portal hangs elsewhere now */
+    struct search_door *known = &doors->items[doors->slots[at]];
+    if (known->is_edge == door.is_edge && jit_id_equal(&known->owner, &door.owner) &&
+        jit_id_equal(&known->parent, &door.parent)) {
+        door.places = known->places; /* else its portal hangs elsewhere now */
     }
-    door->is_edge = is_edge;
-    door->owner = search->ids[owner];
-    door->positions |= 1u << owner;
-    door->roots = search->probe.inside[portal].graph.roots;
+    door.places |= 1u << (portal + 1);
+    *known = door;
     return JIT_OK;
 }
 
@@ -106,6 +131,26 @@ static bool same_roots(const struct rmg_roots *a, const struct rmg_roots *b)
            a->edge_count == b->edge_count;
 }
 
+/* Nobody can go in any more: matches through it are those of what its portal hung on. */
+static enum jit_err touch_owner(const struct rmg_search *search, struct search_door *door,
+                                struct search_touches *touches)
+{
+    const struct rmg_rule *rule = search->rule;
+    uint32_t mask = 0;
+    door->gone = true;
+    touches->door = SEARCH_NONE;
+    if (!jit_id_is_zero(&door->parent)) {
+        touches->door = search_door_of(&search->doors, &door->parent);
+        if (touches->door == SEARCH_NONE) {
+            return JIT_OK;
+        }
+    }
+    for (uint32_t i = 0; i < rule->portal_count; i++) {
+        mask |= (door->places >> (i + 1) & 1) != 0 ? 1u << rule->portals[i].owner : 0;
+    }
+    return search_touch_add(touches, door->is_edge, &door->owner, mask);
+}
+
 enum jit_err search_touch_doors(struct rmg_search *search, const struct rmg_graph *after,
                                 struct search_touches *touches)
 {
@@ -114,16 +159,18 @@ enum jit_err search_touch_doors(struct rmg_search *search, const struct rmg_grap
         struct search_door *door = &search->doors.items[i];
         struct rmg_graph graph = {.roots = {.node_count = 0}};
         struct jit_id root_node;
-        enum jit_err found =
-            after->nest == NULL
-                ? JIT_ENOENT
-                : after->nest->enter(after->nest->user, &door->instance, &graph, &root_node);
-        if (found != JIT_OK && found != JIT_ENOENT) {
-            return found;
-        }
-        if (found == JIT_ENOENT || !same_roots(&graph.roots, &door->roots)) {
+        err = after->nest == NULL
+                  ? JIT_ENOENT
+                  : after->nest->enter(after->nest->user, &door->instance, &graph, &root_node);
+        if (err == JIT_ENOENT) {
+            err = touch_owner(search, door, touches);
+        } else if (err == JIT_OK && !same_roots(&graph.roots, &door->roots)) {
+            struct rmg_graph before = graph;
+            before.roots = door->roots;
             door->roots = graph.roots;
-            err = search_touch_add(touches, door->is_edge, &door->owner, door->positions);
+            touches->door = i;
+            touches->places = door->places;
+            err = search_touch_all(search, &before, &graph, touches);
         }
     }
     return err;

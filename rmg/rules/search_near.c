@@ -114,10 +114,11 @@ static bool type_fits(bool typed, const struct jit_id *want, const struct jit_id
     return !typed || jit_id_equal(want, type);
 }
 
-/* In the searched instance; of what lies behind a portal search_touch_doors knows. */
-static bool lies_here(const struct rmg_rule *rule, const struct rmg_rule_near *near)
+/* Does it ask something of the instance that is looked at now? */
+static bool lies_here(const struct search_touches *touches, const struct rmg_rule *rule,
+                      const struct rmg_rule_near *near)
 {
-    return near->alone || rule->elements[near->element].place == 0;
+    return search_is_here(touches, near->alone ? 0 : rule->elements[near->element].place);
 }
 
 enum jit_err search_touch_edge_ends(const struct rmg_search *search, const struct rmg_edge *edge,
@@ -127,8 +128,8 @@ enum jit_err search_touch_edge_ends(const struct rmg_search *search, const struc
     uint32_t ends[2] = {0, 0};
     for (uint32_t i = 0; i < rule->negative_count + rule->aggregate_count; i++) {
         const struct rmg_rule_near *near = rmg_rule_near_at(rule, i);
-        if (search_near_matters(&search->program, i) && lies_here(rule, near) && !near->alone &&
-            !RMG_MUTANT(RMG_MUTANT_NEAR) &&
+        if (search_near_matters(&search->program, i) && lies_here(touches, rule, near) &&
+            !near->alone && !RMG_MUTANT(RMG_MUTANT_NEAR) &&
             type_fits(near->edge_typed, &near->edge_type, &edge->type)) {
             ends[near->direction == RMG_DIR_OUT ? 0 : 1] |= 1u << near->element;
         }
@@ -167,7 +168,7 @@ enum jit_err search_touch_type(struct rmg_search *search, const struct rmg_graph
         const struct rmg_rule_near *near = rmg_rule_near_at(rule, i);
         bool was = change->before && jit_id_equal(&near->other_type, &types[0]);
         bool is = change->after && jit_id_equal(&near->other_type, &types[1]);
-        if (!search_near_matters(&search->program, i) || !lies_here(rule, near) ||
+        if (!search_near_matters(&search->program, i) || !lies_here(touches, rule, near) ||
             !near->other_typed || was == is) {
             continue;
         }
@@ -226,7 +227,7 @@ enum jit_err search_touch_fields(struct rmg_search *search, const struct rmg_gra
     for (uint32_t i = 0; i < rule->negative_count + rule->aggregate_count && err == JIT_OK; i++) {
         const struct rmg_rule_near *near = rmg_rule_near_at(rule, i);
         bool changed = false;
-        if (!search_near_matters(&search->program, i) || !lies_here(rule, near)) {
+        if (!search_near_matters(&search->program, i) || !lies_here(touches, rule, near)) {
             continue;
         }
         err = looks_at(search, near, before, after, change, &changed);

@@ -261,19 +261,36 @@ static uint32_t plan_place(const struct rmg_rule *rule, const struct search_prog
     }
 }
 
-/* The searched instance first, as a whole (search_doors.c says why), then portal by portal. */
+/* What search_walk_from binds on the way to a place, and the portals it goes through. */
+static uint32_t way_to(const struct rmg_rule *rule, uint8_t place, uint32_t *entered)
+{
+    uint32_t bound = 0;
+    while (place != 0) {
+        const uint8_t owner = rule->portals[place - 1].owner;
+        *entered |= 1u << (place - 1);
+        bound |= with_ends(rule, owner);
+        place = rule->elements[owner].place;
+    }
+    return bound;
+}
+
+/* What is around the root first; then the searched instance, as a whole (search_doors.c says why),
+ * and portal by portal what was not entered on the way to the root. */
 static void make_plan(const struct rmg_rule *rule, const struct search_program *program,
                       uint32_t root, struct search_plan *plan)
 {
+    const uint8_t place = rule->elements[root].place;
+    uint32_t entered = 0;
+    uint32_t bound = way_to(rule, place, &entered) | with_ends(rule, root);
     plan->step_count = 0;
-    if (rule->elements[root].place != 0) {
-        return; /* nothing begins inside */
-    }
-    uint32_t bound = plan_place(rule, program, 0, with_ends(rule, root), plan);
+    bound = plan_place(rule, program, place, bound, plan);
+    bound = plan_place(rule, program, 0, bound, plan);
     for (uint32_t portal = 0; portal < rule->portal_count; portal++) {
-        assert(plan->step_count < JIT_PATTERN_ELEMENTS_MAX);
-        plan->steps[plan->step_count++] =
-            (struct search_step){.element = (uint8_t)portal, .enters = true};
+        if ((entered >> portal & 1) == 0) {
+            assert(plan->step_count < JIT_PATTERN_ELEMENTS_MAX);
+            plan->steps[plan->step_count++] =
+                (struct search_step){.element = (uint8_t)portal, .enters = true};
+        }
         bound = plan_place(rule, program, (uint8_t)(portal + 1), bound, plan);
     }
 }

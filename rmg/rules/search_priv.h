@@ -112,9 +112,10 @@ void search_table_clear(struct search_table *table); /* no members, memory kept 
  * Errors: JIT_ENOMEM, JIT_ELIMIT; then nothing changed. */
 JIT_MUST_CHECK enum jit_err search_table_add(struct search_table *table, const struct jit_id *ids,
                                              uint32_t *member);
-/* Remove the members that have this element at one of the positions. */
-void search_table_remove(struct search_table *table, bool is_edge, const struct jit_id *id,
-                         uint32_t positions);
+/* Remove the members that have this element at one of the positions. instance: behind a portal,
+ * where it lies; else NULL. */
+void search_table_remove(struct search_table *table, bool is_edge, const struct jit_id *instance,
+                         const struct jit_id *id, uint32_t positions);
 
 void search_table_close(struct search_table *table, uint32_t member, bool closed);
 /* Values for the draw: one of a new member, or in place of another. Takes a copy of its bytes.
@@ -126,9 +127,11 @@ JIT_MUST_CHECK enum jit_err search_table_put(struct search_table *table, uint32_
 
 struct search_door {
     struct jit_id instance;
-    struct jit_id owner; /* the element of the searched instance that it was reached through, */
-    uint32_t positions;  /* at these positions, a bit each */
+    struct jit_id owner;  /* the element that its portal hangs on, */
+    struct jit_id parent; /* in this instance; zero: in the searched one */
+    uint32_t places;      /* that it was entered as, a bit each */
     bool is_edge;
+    bool gone;              /* until the next sweep */
     struct rmg_roots roots; /* when it was seen last */
 };
 
@@ -144,11 +147,14 @@ struct search_doors {
 struct search_touches;
 void search_doors_clear(struct search_doors *doors);
 void search_doors_release(struct search_doors *doors);
+/* Those that are gone are forgotten; the others may have other numbers. */
+void search_doors_sweep(struct search_doors *doors);
+/* Its number; SEARCH_NONE: it was not entered. */
+uint32_t search_door_of(const struct search_doors *doors, const struct jit_id *instance);
 /* The portal was gone through, from elements that are bound. Errors: JIT_ENOMEM. */
 JIT_MUST_CHECK enum jit_err search_door_pass(struct rmg_search *search, uint32_t portal,
                                              const struct jit_id *instance);
-/* What the matches through each door whose instance has changed hang on. Errors: JIT_ENOMEM,
- * JIT_ELIMIT, JIT_ECORRUPT. */
+/* What has changed behind each door. Errors: JIT_ENOMEM, JIT_ELIMIT, JIT_ECORRUPT. */
 JIT_MUST_CHECK enum jit_err search_touch_doors(struct rmg_search *search,
                                                const struct rmg_graph *after,
                                                struct search_touches *touches);
@@ -176,6 +182,7 @@ struct rmg_search {
 
     /* The walk: ids[i] is valid for each element i in bound. */
     uint32_t bound;
+    uint32_t entered;  /* portals that were gone through on this way, a bit each */
     bool late_changed; /* a difference changed what late conditions look at */
     enum jit_err err;
     struct jit_id ids[JIT_PATTERN_ELEMENTS_MAX];
@@ -187,6 +194,7 @@ struct rmg_search {
 
 struct search_touch {
     struct jit_id id;
+    uint32_t door;      /* behind which it lies; SEARCH_NONE: in the searched instance */
     uint32_t positions; /* a bit each */
     bool is_edge;
 };
@@ -198,20 +206,52 @@ struct search_touches {
     uint32_t count;
     uint32_t *slots; /* open addressing */
     uint32_t slots_size;
+    uint32_t door;   /* of the instance that is looked at now */
+    uint32_t places; /* that it is, a bit each */
 };
+
+static inline bool search_is_here(const struct search_touches *touches, uint8_t place)
+{
+    return (touches->places >> place & 1) != 0;
+}
 
 /* Errors: JIT_ENOMEM. */
 JIT_MUST_CHECK enum jit_err search_touch_add(struct search_touches *touches, bool is_edge,
                                              const struct jit_id *id, uint32_t positions);
 void search_touches_release(struct search_touches *touches);
 
-/* All that a difference touches, and whether it changed what late conditions look at
- * (search_diff.c). Errors: JIT_ENOMEM, JIT_ECORRUPT; of a graph that counts its looks JIT_EBUDGET.
- */
+/* All that a difference of the instance at hand touches, and whether it changed what late
+ * conditions look at (search_diff.c). Errors: JIT_ENOMEM, JIT_ECORRUPT; of a graph that counts its
+ * looks JIT_EBUDGET. */
 JIT_MUST_CHECK enum jit_err search_touch_all(struct rmg_search *search,
                                              const struct rmg_graph *before,
                                              const struct rmg_graph *after,
                                              struct search_touches *touches);
+
+/* --- the walk (search.c); each returns false when it failed (search->err) --- */
+
+void search_walk_begin(struct rmg_search *search, const struct rmg_graph *graph);
+/* All matches that have this element at this position. */
+bool search_walk_from(struct rmg_search *search, uint32_t position,
+                      const struct search_touch *touch);
+/* Each candidate for this position, continued by the plan from `step`. */
+bool search_scan(struct rmg_search *search, uint32_t index, const struct search_plan *plan,
+                 uint32_t step);
+/* Every element that could stand at a position, one after the other. */
+struct search_candidates {
+    struct rmg_iter iter;
+    bool fits; /* the one at hand could be bound, and is */
+};
+void search_candidates_of(const struct rmg_search *search, uint32_t index,
+                          struct search_candidates *out);
+/* False at the end, or when it failed. */
+bool search_candidates_next(struct rmg_search *search, uint32_t index,
+                            struct search_candidates *at);
+/* What the draws of a member will ask for is read, so that drawing looks at no slot. */
+bool search_keep_data(struct rmg_search *search, uint32_t member);
+/* Every match there is, to the table or to visit (search_root.c). */
+JIT_MUST_CHECK enum jit_err search_walk_all(struct rmg_search *search,
+                                            const struct rmg_graph *graph);
 
 /* --- conditions and aggregates (search_near.c) --- */
 

@@ -71,9 +71,12 @@ static uint32_t hash_ids(const struct jit_id *ids, uint32_t count)
     return (uint32_t)(hash >> 16);
 }
 
-static uint32_t hash_element(bool is_edge, const struct jit_id *id)
+/* in: the instance, of what lies behind a portal; else NULL. */
+static uint32_t hash_element(bool is_edge, const struct jit_id *in, const struct jit_id *id)
 {
-    return (uint32_t)(search_hash(is_edge, id) >> 16);
+    uint64_t hash = is_edge;
+    hash = in == NULL ? hash : search_hash(hash, in);
+    return (uint32_t)(search_hash(hash, id) >> 16);
 }
 
 static uint32_t home_of_member(const void *user, uint32_t member)
@@ -89,21 +92,36 @@ static bool link_is_edge(const struct search_table *table, uint32_t link)
     return position < table->rule->element_count && table->rule->elements[position].is_edge;
 }
 
+static const struct jit_id *link_in_instance(const struct search_table *table, uint32_t link)
+{
+    const uint32_t position = link % table->width;
+    const uint32_t elements = table->rule->element_count;
+    const uint32_t place = position < elements ? table->rule->elements[position].place : 0;
+    return place == 0 ? NULL : &table->ids[link - position + elements + place - 1];
+}
+
 static uint32_t home_of_link(const void *user, uint32_t link)
 {
     const struct search_table *table = user;
-    return hash_element(link_is_edge(table, link), &table->ids[link]);
+    return hash_element(link_is_edge(table, link), link_in_instance(table, link),
+                        &table->ids[link]);
+}
+
+static bool same_instance(const struct jit_id *a, const struct jit_id *b)
+{
+    return a == NULL || b == NULL ? a == b : jit_id_equal(a, b);
 }
 
 /* The slot that holds the first link of an element, or the empty one where it would. */
 static uint32_t find_element(const struct search_table *table, bool is_edge,
-                             const struct jit_id *id)
+                             const struct jit_id *in, const struct jit_id *id)
 {
-    uint32_t at = hash_element(is_edge, id) & (table->by_element_size - 1);
+    uint32_t at = hash_element(is_edge, in, id) & (table->by_element_size - 1);
     for (;; at = slot_next(at, table->by_element_size)) {
         uint32_t link = table->by_element[at];
         if (link == SEARCH_NONE ||
-            (link_is_edge(table, link) == is_edge && jit_id_equal(&table->ids[link], id))) {
+            (link_is_edge(table, link) == is_edge && jit_id_equal(&table->ids[link], id) &&
+             same_instance(link_in_instance(table, link), in))) {
             return at;
         }
     }
@@ -230,7 +248,8 @@ static enum jit_err reserve(struct search_table *table)
 
 static void link_in(struct search_table *table, uint32_t link)
 {
-    uint32_t at = find_element(table, link_is_edge(table, link), &table->ids[link]);
+    uint32_t at = find_element(table, link_is_edge(table, link), link_in_instance(table, link),
+                               &table->ids[link]);
     uint32_t first = table->by_element[at];
     table->links[link] = (struct search_link){.next = first, .prev = SEARCH_NONE};
     if (first == SEARCH_NONE) {
@@ -251,7 +270,8 @@ static void link_out(struct search_table *table, uint32_t link)
         table->links[gone.prev].next = gone.next;
         return;
     }
-    uint32_t at = find_element(table, link_is_edge(table, link), &table->ids[link]);
+    uint32_t at = find_element(table, link_is_edge(table, link), link_in_instance(table, link),
+                               &table->ids[link]);
     assert(table->by_element[at] == link);
     if (gone.next != SEARCH_NONE) {
         table->by_element[at] = gone.next;
@@ -336,13 +356,13 @@ static void remove_member(struct search_table *table, uint32_t member)
     table->free_head = member;
 }
 
-void search_table_remove(struct search_table *table, bool is_edge, const struct jit_id *id,
-                         uint32_t positions)
+void search_table_remove(struct search_table *table, bool is_edge, const struct jit_id *instance,
+                         const struct jit_id *id, uint32_t positions)
 {
     if (table->count == 0) {
         return;
     }
-    uint32_t link = table->by_element[find_element(table, is_edge, id)];
+    uint32_t link = table->by_element[find_element(table, is_edge, instance, id)];
     while (link != SEARCH_NONE) {
         /* A match may have one element at several positions: those links follow one another. */
         uint32_t member = link / table->width;
@@ -362,7 +382,8 @@ void search_table_remove(struct search_table *table, bool is_edge, const struct 
 static uint32_t home_of_touch(const void *user, uint32_t index)
 {
     const struct search_touches *touches = user;
-    return hash_element(touches->items[index].is_edge, &touches->items[index].id);
+    const struct search_touch *touch = &touches->items[index];
+    return hash_element(touch->is_edge, NULL, &touch->id) + touch->door;
 }
 
 enum jit_err search_touch_add(struct search_touches *touches, bool is_edge, const struct jit_id *id,
@@ -387,17 +408,18 @@ enum jit_err search_touch_add(struct search_touches *touches, bool is_edge, cons
             return err;
         }
     }
-    uint32_t at = hash_element(is_edge, id) & (touches->slots_size - 1);
+    uint32_t at = (hash_element(is_edge, NULL, id) + touches->door) & (touches->slots_size - 1);
     for (; touches->slots[at] != SEARCH_NONE; at = slot_next(at, touches->slots_size)) {
         struct search_touch *known = &touches->items[touches->slots[at]];
-        if (known->is_edge == is_edge && jit_id_equal(&known->id, id)) {
+        if (known->is_edge == is_edge && known->door == touches->door &&
+            jit_id_equal(&known->id, id)) {
             known->positions |= positions;
             return JIT_OK;
         }
     }
     touches->slots[at] = touches->count;
-    touches->items[touches->count++] =
-        (struct search_touch){.id = *id, .positions = positions, .is_edge = is_edge};
+    touches->items[touches->count++] = (struct search_touch){
+        .id = *id, .door = touches->door, .positions = positions, .is_edge = is_edge};
     return JIT_OK;
 }
 

@@ -40,6 +40,10 @@ JIT_MUST_CHECK enum jit_err rmg_image_begin(struct jit_heap *heap, struct rmg_st
                                             struct rmg_image **out);
 /* Where the next bytes go, in order; false: all have their place. */
 bool rmg_image_next(struct rmg_image *image, uint8_t **at, uint64_t *size);
+/* The first so many bytes of all blocks are there: judge what can be judged of them. They are the
+ * image's from here on; those behind may be written meanwhile, by another thread. Never needed:
+ * end judges what is left. Errors: JIT_ECORRUPT; then only abort is allowed. */
+JIT_MUST_CHECK enum jit_err rmg_image_filled(struct rmg_image *image, uint64_t bytes);
 /* All is filled: judge it and make it the store's newest version. The image is gone either way;
  * after an error nothing of it is left. Errors: JIT_ECORRUPT, JIT_ENOMEM, JIT_ENOSPC, JIT_ELIMIT.
  */

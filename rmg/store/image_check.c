@@ -1,3 +1,4 @@
+#include "base/check.h"
 #include "base/le.h"
 #include "rmg/store/image_priv.h"
 
@@ -6,7 +7,8 @@
  * it has children that are nodes: each in its turn, at the very place where it ended. The leaves of
  * a hashed map follow one another in the same way. So nothing is left out, and nothing is there
  * twice. Leaves of an index are those of its map, in strictly ascending order of its keys, and as
- * many. */
+ * many. What a node needs lies before it, so the pass goes as far as the bytes are there, and goes
+ * on when there are more. */
 
 #define STACK_MAX (16u * (TRIE_SEGMENTS * JIT_ID_BYTES * 2u + 1u))
 
@@ -29,6 +31,11 @@ struct image_records {
 
 struct image_check {
     const struct image_block *in;
+    struct rmg_roots *roots;
+    unsigned step;      /* of image_order */
+    bool inside;        /* the map of this step is begun */
+    uint64_t leaves;    /* that it has */
+    uint64_t filled;    /* bytes of the block that are there: what lies behind is not looked at */
     struct rmg_mem mem; /* references of the block: its first granule is IMAGE_FIRST */
     uint8_t *base;      /* of the block */
     uint32_t delta;     /* from a reference of the block to one of the arena */
@@ -290,6 +297,19 @@ static bool root_sound(const struct image_check *c, const struct trie_view *view
     return jit_id_equal(&root, &c->in->map_root[c->map]);
 }
 
+/* No node takes more: 16 children, and the hashes between them. */
+#define NODE_BYTES_MAX 2048u
+static_assert(sizeof(struct trie_node) + 16 * (sizeof(uint32_t) + JIT_ID_BYTES) +
+                      14 * JIT_ID_BYTES <
+                  NODE_BYTES_MAX,
+              "a node with all it may have");
+
+/* All of the node that begins at this offset. */
+static bool node_is_there(const struct image_check *c, uint64_t at)
+{
+    return c->filled == c->in->bytes || (at <= c->filled && c->filled - at >= NODE_BYTES_MAX);
+}
+
 /* The leaves of an index lie anywhere: they are asked for some nodes before they are looked at. */
 #define AHEAD_BYTES 1536u
 
@@ -298,7 +318,7 @@ static void look_ahead(struct image_check *c)
     struct trie_view view;
     uint64_t end = c->in->bytes - c->at < AHEAD_BYTES ? c->in->bytes : c->at + AHEAD_BYTES;
     c->ahead = c->ahead < c->at ? c->at : c->ahead;
-    while (c->ahead < end) {
+    while (c->ahead < end && node_is_there(c, c->ahead)) {
         if (!trie_look(&c->mem, c->spec, ref_of(c->ahead), 0, &view)) {
             c->ahead = c->in->bytes; /* not a node of this map any more */
             return;
@@ -316,36 +336,45 @@ static void look_ahead(struct image_check *c)
     }
 }
 
-/* The nodes of a map, up to its root. */
-static bool nodes_sound(struct image_check *c, uint64_t leaves, uint32_t *root)
+/* A subtree whose children were judged before it. */
+static bool next_sound(struct image_check *c, struct trie_view *view, struct subtree *tree)
+{
+    if (c->at >= c->in->bytes || c->count == STACK_MAX ||
+        !trie_look(&c->mem, c->spec, ref_of(c->at), 0, view) || !head_sound(c, view)) {
+        return false;
+    }
+    tree->ref = ref_of(c->at);
+    tree->depth = view->depth;
+    if (!node_sound(c, view, tree) ||
+        (!c->spec->hashed && trie_load32(view->at + sizeof(struct trie_node)) != tree->leaves)) {
+        return false;
+    }
+    c->at += image_round(trie_node_size(c->spec, view->children, view->depth));
+    return true;
+}
+
+/* The nodes of a map, up to its root, as far as they are there. */
+static bool nodes_sound(struct image_check *c)
 {
     struct trie_view view;
     struct subtree tree;
-    c->count = 0;
-    c->ahead = c->at;
-    do {
+    while (node_is_there(c, c->at)) {
         if (!c->spec->hashed) {
             look_ahead(c);
         }
-        if (c->at >= c->in->bytes || c->count == STACK_MAX ||
-            !trie_look(&c->mem, c->spec, ref_of(c->at), 0, &view) || !head_sound(c, &view)) {
+        if (!next_sound(c, &view, &tree)) {
             return false;
         }
-        tree.ref = ref_of(c->at);
-        tree.depth = view.depth;
-        if (!node_sound(c, &view, &tree) ||
-            (!c->spec->hashed && trie_load32(view.at + sizeof(struct trie_node)) != tree.leaves)) {
-            return false;
+        if (view.depth == 0) {
+            c->inside = false;
+            c->roots->ref[c->map] = tree.ref + c->delta;
+            return c->count == 0 && (c->leaf_stride == 0 || tree.leaves == c->leaves) &&
+                   (!c->spec->hashed || (tree.begin == c->leaf_begin && tree.end == c->leaf_end &&
+                                         root_sound(c, &view)));
         }
-        c->at += image_round(trie_node_size(c->spec, view.children, view.depth));
-        if (view.depth > 0) {
-            c->stack[c->count++] = tree;
-        }
-    } while (view.depth > 0);
-    *root = tree.ref + c->delta;
-    return c->count == 0 && (c->leaf_stride == 0 || tree.leaves == leaves) &&
-           (!c->spec->hashed ||
-            (tree.begin == c->leaf_begin && tree.end == c->leaf_end && root_sound(c, &view)));
+        c->stack[c->count++] = tree;
+    }
+    return true;
 }
 
 /* ---- maps ---- */
@@ -362,7 +391,8 @@ static bool leaves_begin(struct image_check *c, uint64_t bytes)
     return true;
 }
 
-static bool map_sound(struct image_check *c, enum rmg_map map, struct rmg_roots *roots)
+/* inside is set where it has nodes. */
+static bool map_begin(struct image_check *c, enum rmg_map map)
 {
     static const struct jit_id none = {{0}};
     struct image_records *of = map == RMG_NODES || map == RMG_NODE_TYPES ? &c->nodes : &c->edges;
@@ -373,7 +403,7 @@ static bool map_sound(struct image_check *c, enum rmg_map map, struct rmg_roots 
     c->leaf_stride = owners ? 0 : of->stride;
     c->nodes.near = 0;
     c->edges.near = 0;
-    roots->ref[map] = 0;
+    c->roots->ref[map] = 0;
     if (bytes == 0) {
         return !c->spec->hashed || jit_id_equal(&c->in->map_root[map], &none);
     }
@@ -386,33 +416,59 @@ static bool map_sound(struct image_check *c, enum rmg_map map, struct rmg_roots 
         c->leaf_begin = of->begin;
         c->leaf_end = of->begin + bytes;
     }
-    return nodes_sound(c, of->count, &roots->ref[map]);
+    c->leaves = of->count;
+    c->count = 0;
+    c->ahead = c->at;
+    c->inside = true;
+    return true;
 }
 
-enum jit_err image_check_block(struct image_check *c, const struct image_block *in,
-                               struct rmg_roots *roots, uint64_t *portals)
+enum jit_err image_check_begin(struct image_check *c, const struct image_block *in,
+                               struct rmg_roots *roots)
 {
     uint8_t *base = in->ref == 0 ? NULL : rmg_arena_at(in->arena, in->ref);
-    bool sound = true;
     c->in = in;
+    c->roots = roots;
     c->base = base;
     c->mem = (struct rmg_mem){.base = (const uint8_t *)((uintptr_t)base - RMG_GRANULE),
                               .size = in->bytes + RMG_GRANULE};
     c->delta = in->ref - IMAGE_FIRST;
     c->at = 0;
+    c->step = 0;
+    c->inside = false;
     c->portals = 0;
     c->nodes = (struct image_records){.count = roots->node_count,
                                       .stride = image_round(sizeof(struct leaf_node))};
     c->edges = (struct image_records){.count = roots->edge_count,
                                       .stride = image_round(sizeof(struct leaf_edge))};
     /* No more of them than fit, so that their bytes can be counted. */
-    if (roots->node_count > in->bytes / c->nodes.stride ||
-        roots->edge_count > in->bytes / c->edges.stride) {
-        return JIT_ECORRUPT;
+    return roots->node_count > in->bytes / c->nodes.stride ||
+                   roots->edge_count > in->bytes / c->edges.stride
+               ? JIT_ECORRUPT
+               : JIT_OK;
+}
+
+enum jit_err image_check_some(struct image_check *c, uint64_t filled)
+{
+    assert(filled <= c->in->bytes);
+    c->filled = filled;
+    while (c->step < RMG_MAPS) {
+        if (!c->inside && !map_begin(c, image_order[c->step])) {
+            return JIT_ECORRUPT;
+        }
+        if (c->inside && !nodes_sound(c)) {
+            return JIT_ECORRUPT;
+        }
+        if (c->inside) {
+            return JIT_OK; /* the rest is not there yet */
+        }
+        c->step++;
     }
-    for (unsigned i = 0; sound && i < RMG_MAPS; i++) {
-        sound = map_sound(c, image_order[i], roots);
-    }
+    return JIT_OK;
+}
+
+enum jit_err image_check_end(const struct image_check *c, uint64_t *portals)
+{
     *portals = c->portals;
-    return sound && c->at == in->bytes ? JIT_OK : JIT_ECORRUPT;
+    return c->step == RMG_MAPS && c->at == c->in->bytes ? JIT_OK : JIT_ECORRUPT;
 }

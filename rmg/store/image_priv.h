@@ -45,11 +45,14 @@ struct image_block {
 };
 JIT_MUST_CHECK enum jit_err image_check_new(struct jit_heap *heap, struct image_check **out);
 void image_check_free(struct jit_heap *heap, struct image_check *check); /* may be NULL */
-/* roots has the counts, and gets the references. Those inside the block are made the arena's on the
- * way. Errors: JIT_ECORRUPT; then the block is of no use any more. */
-JIT_MUST_CHECK enum jit_err image_check_block(struct image_check *check,
-                                              const struct image_block *block,
-                                              struct rmg_roots *roots, uint64_t *portals);
+/* A block, in pieces: begin; some, each time more of its bytes are there, at last with all of them;
+ * end. in and roots are borrowed. roots has the counts, and gets the references. Those inside the
+ * block are made the arena's on the way. Errors: JIT_ECORRUPT; then the block is of no use any
+ * more. */
+JIT_MUST_CHECK enum jit_err
+image_check_begin(struct image_check *check, const struct image_block *in, struct rmg_roots *roots);
+JIT_MUST_CHECK enum jit_err image_check_some(struct image_check *check, uint64_t filled);
+JIT_MUST_CHECK enum jit_err image_check_end(const struct image_check *check, uint64_t *portals);
 
 static inline uint64_t image_round(uint64_t size)
 {

@@ -1,3 +1,4 @@
+#include "base/check.h"
 #include "base/cursor.h"
 #include "rmg/store/image_priv.h"
 
@@ -12,7 +13,9 @@ struct block {
     uint64_t owner_bytes[2]; /* of ALPHA and BETA */
     uint64_t bytes;
     uint32_t arena;
-    uint32_t ref; /* of its first granule in the arena; 0: none was taken */
+    uint32_t ref;           /* of its first granule in the arena; 0: none was taken */
+    struct rmg_roots roots; /* as far as it was judged */
+    uint64_t portals;
 };
 
 struct rmg_image {
@@ -21,7 +24,12 @@ struct rmg_image {
     struct jit_id state_root;
     struct image_check *check;
     uint64_t count;
-    uint64_t next; /* block that is given out next */
+    uint64_t size;         /* of all blocks */
+    uint64_t next;         /* block that is given out next */
+    uint64_t judged;       /* blocks */
+    uint64_t judged_bytes; /* of them */
+    bool judging;          /* the next one is begun */
+    struct image_block in;
     struct block blocks[];
 };
 
@@ -133,6 +141,7 @@ enum jit_err rmg_image_begin(struct jit_heap *heap, struct rmg_store *store, con
     image->store = store;
     image->state_root = state_root;
     image->count = count;
+    image->size = size;
     enum jit_err err = table_decode(&in, size, image);
     err = err == JIT_OK ? image_check_new(heap, &image->check) : err;
     err = err == JIT_OK ? take_memory(image) : err;
@@ -167,26 +176,57 @@ void rmg_image_abort(struct rmg_image *image)
     }
 }
 
+/* ---- judging ---- */
+
+static enum jit_err begin_block(struct rmg_image *image, struct block *block)
+{
+    block->roots =
+        (struct rmg_roots){.node_count = block->node_count, .edge_count = block->edge_count};
+    image->in = (struct image_block){.arena = image->store->options.arenas[block->arena],
+                                     .ref = block->ref,
+                                     .bytes = block->bytes,
+                                     .owner_bytes = {block->owner_bytes[0], block->owner_bytes[1]},
+                                     .map_root = block->map_root};
+    image->judging = true;
+    return image_check_begin(image->check, &image->in, &block->roots);
+}
+
+enum jit_err rmg_image_filled(struct rmg_image *image, uint64_t bytes)
+{
+    enum jit_err err = JIT_OK;
+    assert(bytes <= image->size);
+    while (err == JIT_OK && image->judged < image->count) {
+        struct block *block = &image->blocks[image->judged];
+        uint64_t here = bytes - image->judged_bytes;
+        here = here < block->bytes ? here : block->bytes;
+        if (!image->judging) {
+            err = begin_block(image, block);
+        }
+        if (err == JIT_OK) {
+            err = image_check_some(image->check, here);
+        }
+        if (err != JIT_OK || here < block->bytes) {
+            return err;
+        }
+        err = image_check_end(image->check, &block->portals);
+        image->judging = false;
+        image->judged++;
+        image->judged_bytes += block->bytes;
+    }
+    return err;
+}
+
 /* ---- a version of it ---- */
 
-/* Its block becomes the content of a new instance. From here on its cells are the transaction's. */
-static enum jit_err adopt(struct rmg_image *image, struct block *block, struct rmg_tx *tx)
+/* Its block, which was judged, becomes the content of a new instance. From here on its cells are
+ * the transaction's. */
+static enum jit_err adopt(struct block *block, struct rmg_tx *tx)
 {
-    struct rmg_roots roots = {.node_count = block->node_count, .edge_count = block->edge_count};
-    uint64_t portals = 0;
-    struct image_block in = {.arena = image->store->options.arenas[block->arena],
-                             .ref = block->ref,
-                             .bytes = block->bytes,
-                             .owner_bytes = {block->owner_bytes[0], block->owner_bytes[1]},
-                             .map_root = block->map_root};
-    enum jit_err err = image_check_block(image->check, &in, &roots, &portals);
+    enum jit_err err = rmg_tx_upsert_instance(tx, &block->id, &block->root_node, &block->parent);
     if (err == JIT_OK) {
-        err = rmg_tx_upsert_instance(tx, &block->id, &block->root_node, &block->parent);
-    }
-    if (err == JIT_OK) {
-        tx->at->roots = roots;
+        tx->at->roots = block->roots;
         memcpy(tx->at->map_root, block->map_root, sizeof block->map_root);
-        tx->portal_delta += (int64_t)portals;
+        tx->portal_delta += (int64_t)block->portals;
         block->ref = 0;
     }
     return err;
@@ -217,9 +257,12 @@ enum jit_err rmg_image_end(struct rmg_image *image, struct rmg_version *out)
     struct rmg_store *store = image->store;
     const struct rmg_version empty = rmg_version_empty();
     struct rmg_tx *tx = NULL;
-    enum jit_err err = rmg_tx_begin(store, &empty, &tx);
+    enum jit_err err = rmg_image_filled(image, image->size);
+    if (err == JIT_OK) {
+        err = rmg_tx_begin(store, &empty, &tx);
+    }
     for (uint64_t i = 0; err == JIT_OK && i < image->count; i++) {
-        err = adopt(image, &image->blocks[i], tx);
+        err = adopt(&image->blocks[i], tx);
     }
     if (err == JIT_OK) {
         assert(tx->epoch == IMAGE_EPOCH);

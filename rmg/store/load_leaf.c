@@ -81,8 +81,9 @@ void load_list_free(struct trie_pen *pen, enum rmg_map map, struct load_list *li
     *list = (struct load_list){.first = 0};
 }
 
-void load_list_link(const struct rmg_arena *arena, struct load_list *list,
-                    const struct rmg_radix *leaves, size_t count)
+/* Link leaves in this order and no other; what portals there were stays. */
+static void link_list(const struct rmg_arena *arena, struct load_list *list,
+                      const struct rmg_radix *leaves, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
         if (i + AHEAD < count) {
@@ -369,7 +370,7 @@ enum jit_err load_list_sort(struct trie_pen *pen, enum rmg_map map, struct load_
     }
     trie_sort(&records, scratch, scratch + count, count, 0);
     enum jit_err err = unite(pen, map, scratch, &count, owner, at);
-    load_list_link(pen->arena, list, scratch, count);
+    link_list(pen->arena, list, scratch, count);
     list->mixed = err != JIT_OK;
     return err;
 }

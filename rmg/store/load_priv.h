@@ -50,9 +50,6 @@ JIT_MUST_CHECK enum jit_err load_edge(struct trie_pen *pen, struct load_list *li
                                       const struct rmg_edge *edge);
 /* Release what a list holds. */
 void load_list_free(struct trie_pen *pen, enum rmg_map map, struct load_list *list);
-/* Link leaves in this order and no other; what portals there were stays. */
-void load_list_link(const struct rmg_arena *arena, struct load_list *list,
-                    const struct rmg_radix *leaves, size_t count);
 
 /* The owner whose attachments come just now: its entries, until all of them are known. */
 struct load_owner {

@@ -305,16 +305,25 @@ static void peer_start(struct bench_host *host, struct peer *peer, const struct 
     sys_ring_host_init(&peer->ring, &memory);
 }
 
-/* Look at those whose bells have rung; true: the first one is done. */
+/* Look at those whose bells have rung, and say who may go on, as the supervisor does; true: the
+ * first one is done. */
 static bool look(struct peer *peers, unsigned count)
 {
+    bool others = false;
     for (unsigned i = 0; i < count; i++) {
         uint32_t bell = sys_ring_host_bell_value(&peers[i].ring);
-        if (peers[i].working && bell != peers[i].worker.bell_seen) {
+        if (bell != peers[i].worker.bell_seen) {
             shell_worker_heed(&peers[i].worker.worker, bell - peers[i].worker.bell_seen);
+            shell_worker_turn(&peers[i].worker.worker, false, false);
             peers[i].worker.bell_seen = bell;
-            peers[i].working = sys_ring_host_done(&peers[i].ring) == 0;
+            peers[i].working = peers[i].working && sys_ring_host_done(&peers[i].ring) == 0;
         }
+    }
+    for (unsigned i = 0; i < count; i++) {
+        others = others || (peers[i].working && !peers[i].worker.worker.flooding);
+    }
+    for (unsigned i = 0; i < count; i++) {
+        shell_worker_turn(&peers[i].worker.worker, peers[i].working, others);
     }
     return !peers[0].working;
 }
@@ -344,6 +353,18 @@ static void sleep_for(struct bench_host *host, struct peer *peers, unsigned coun
     }
 }
 
+/* Look until the first one is done, or all are: for a moment without sleeping, then as the
+ * supervisor does. */
+static void await(struct bench_host *host, struct peer *peers, unsigned count, bool all)
+{
+    uint64_t begin = bench_wall_ns();
+    while (!look(peers, count) || (all && count > 1 && peers[1].working)) {
+        if (bench_wall_ns() - begin >= BENCH_SPIN_NS) {
+            sleep_for(host, peers, count);
+        }
+    }
+}
+
 /* A tick of all; the first one's round trip. */
 static double trip(struct bench_host *host, struct peer *peers, unsigned count, uint64_t tick)
 {
@@ -356,15 +377,9 @@ static double trip(struct bench_host *host, struct peer *peers, unsigned count, 
             bench_worker_wake(&peers[i].worker);
         }
     }
-    while (!look(peers, count)) {
-        if (bench_wall_ns() - begin >= BENCH_SPIN_NS) {
-            sleep_for(host, peers, count);
-        }
-    }
+    await(host, peers, count, false);
     double took = (double)(bench_wall_ns() - begin);
-    while (count > 1 && peers[1].working) {
-        (void)look(peers, count);
-    }
+    await(host, peers, count, true);
     return took;
 }
 

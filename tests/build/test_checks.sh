@@ -4,18 +4,15 @@
 # Method: a small tree that passes all of them; then one thing made wrong at a time, and the exact
 #         complaint expected. The copied scripts run, so their tables are the real ones.
 set -u
-LC_ALL=C
-export LC_ALL
-real=$(cd "${top_srcdir:-.}" && pwd)
-tree=$(mktemp -d "${TMPDIR:-/tmp}/jitos-checks.XXXXXX") || exit 99
-trap 'rm -rf "$tree"' EXIT
-cd "$tree" || exit 99
+# shellcheck source=tests/lib/begin.sh
+. "${top_srcdir:-.}/tests/lib/begin.sh"
+tree=$dir/tree
+mkdir "$tree" && cd "$tree" || exit 99
 top_srcdir=.
 CC=${CC:-cc}
 check_headers_flags='-include config.h -std=c11 -Wall -Wextra'
 export top_srcdir CC check_headers_flags
 cases=0
-failed=0
 
 # A tree that every check accepts.
 make_tree()
@@ -23,10 +20,10 @@ make_tree()
     rm -rf "${tree:?}"/* .clang-format
     mkdir -p build-aux base rmg/store rmg/rules sws kernel/core proc/host tests/rmg/store tools
     for name in layers headers words files format lib.sh; do
-        cp "$real/build-aux/check-$name" build-aux/
+        cp "$top/build-aux/check-$name" build-aux/
     done
-    cp "$real"/build-aux/*.txt build-aux/
-    cp "$real"/.clang-format .
+    cp "$top"/build-aux/*.txt build-aux/
+    cp "$top"/.clang-format .
     : >config.h
     printf '/* base/id.h - an id. */\n#ifndef ID_H\n#define ID_H\nint id_get(void);\n#endif\n' \
         >base/id.h

@@ -3,26 +3,22 @@
 # Method: pkg-config is shown a folder with all modules but one (PKG_CONFIG_LIBDIR); one run a
 #         module, and one with none of them. A cache of the compiler's answers keeps a run short.
 set -u
-LC_ALL=C
-export LC_ALL
-real=$(cd "${top_srcdir:-.}" && pwd)
+# shellcheck source=tests/lib/begin.sh
+. "${top_srcdir:-.}/tests/lib/begin.sh"
 CC=${CC:-cc}
 export CC
-work=$(mktemp -d "${TMPDIR:-/tmp}/jitos-configure.XXXXXX") || exit 99
-trap 'rm -rf "$work"' EXIT
 # A copy, since configure refuses to run beside a source tree that is configured itself.
-mkdir -p "$work/src/base" "$work/build" "$work/modules" &&
-    cp "$real/configure" "$real/Makefile.in" "$real/config.h.in" "$work/src" &&
-    cp -R "$real/build-aux" "$work/src" && cp "$real/base/err.h" "$work/src/base" &&
-    cd "$work/build" || exit 99
+mkdir -p "$dir/src/base" "$dir/build" "$dir/modules" &&
+    cp "$top/configure" "$top/Makefile.in" "$top/config.h.in" "$dir/src" &&
+    cp -R "$top/build-aux" "$dir/src" && cp "$top/base/err.h" "$dir/src/base" &&
+    cd "$dir/build" || exit 99
 # The templates of the files that configure writes, by configure's own list.
-for made in $(sed -n 's/^ac_config_files="$ac_config_files \(.*\)"$/\1/p' "$real/configure"); do
-    mkdir -p "$work/src/$(dirname "$made")" &&
-        cp "$real/$made.in" "$work/src/$made.in" || exit 99
+for made in $(sed -n 's/^ac_config_files="$ac_config_files \(.*\)"$/\1/p' "$top/configure"); do
+    mkdir -p "$dir/src/$(dirname "$made")" &&
+        cp "$top/$made.in" "$dir/src/$made.in" || exit 99
 done
 modules='libseccomp libsodium liburing check libcbor jansson libxml-2.0'
 cases=0
-failed=0
 
 # try WHAT STATUS ARGUMENT...: runs configure; its end is to have this status.
 try()
@@ -33,7 +29,7 @@ try()
     cases=$((cases + 1))
     # What the cache says of the environment is of the run that wrote it.
     [ ! -f config.cache ] || sed -i '/^ac_cv_env_/d' config.cache
-    PKG_CONFIG_PATH='' PKG_CONFIG_LIBDIR=$work/modules sh ../src/configure -C "$@" >out 2>&1
+    PKG_CONFIG_PATH='' PKG_CONFIG_LIBDIR=$dir/modules sh ../src/configure -C "$@" >out 2>&1
     got=$?
     if [ $got -ne "$status" ]; then
         echo "$what: wanted status $status, got $got; it ended with:"
@@ -56,10 +52,10 @@ says()
 # show MODULE...: pkg-config knows these, at the version asked for, and no others.
 show()
 {
-    rm -f "$work"/modules/*
+    rm -f "$dir"/modules/*
     for module; do
         printf 'Name: %s\nDescription: %s\nVersion: 99\n' "$module" "$module" \
-            >"$work/modules/$module.pc"
+            >"$dir/modules/$module.pc"
     done
 }
 
@@ -93,7 +89,7 @@ END
 # Too old is as good as missing.
 # shellcheck disable=SC2086 # a list
 show $modules
-sed -i 's/^Version:.*/Version: 2.0/' "$work/modules/liburing.pc"
+sed -i 's/^Version:.*/Version: 2.0/' "$dir/modules/liburing.pc"
 try 'old liburing' 1 --with-blake3-source="$PWD/blake3"
 says '  liburing >= 2.3, in the Debian package liburing-dev'
 

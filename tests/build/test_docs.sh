@@ -1,8 +1,9 @@
 #!/bin/sh
 # Goal:   the documents point at what is there: files, tests, one another.
 # Method: every link between documents leads to a file; every document is in an index; every test
-#         that docs/ARCHITECTURE.md names beside an invariant exists under that name; every chapter
-#         of DESIGN and SANDBOX that a source cites is a heading there.
+#         that docs/ARCHITECTURE.md names beside an invariant exists under that name, and so does
+#         what else it calls by name; every chapter of DESIGN and SANDBOX that a source cites is a
+#         heading there.
 set -eu
 LC_ALL=C
 export LC_ALL
@@ -49,6 +50,7 @@ named=$(grep '^| I[0-9]* |' docs/ARCHITECTURE.md | awk '{
     }
 }')
 tests=0
+names=0
 while read -r file name; do
     tests=$((tests + 1))
     tr -d '\n ' <"$file.c" | grep -qF "START_TEST($name)" ||
@@ -57,6 +59,19 @@ done <<END
 $named
 END
 [ "$tests" -gt 20 ] || complain "docs/ARCHITECTURE.md: only $tests tests are named"
+
+# What it calls by a name in two or more words is a word of the sources.
+sources=$(find base kernel librmg proc rmg sws syscall tests tools \
+    -name '*.[ch]' -o -name '*.def')
+wanted=$(grep -oE '`[a-z]+(_[a-z0-9]+)+`' docs/ARCHITECTURE.md | tr -d '`' | sort -u)
+# shellcheck disable=SC2086 # names of files
+there=$(echo "$wanted" | grep -ohwF -f - $sources | sort -u)
+for name in $wanted; do
+    names=$((names + 1))
+    echo "$there" | grep -qx "$name" || [ -n "$(find . -name "$name.[ch]" -print -quit)" ] ||
+        complain "docs/ARCHITECTURE.md: no source has $name"
+done
+[ "$names" -gt 50 ] || complain "docs/ARCHITECTURE.md: only $names names"
 
 # cited WORD DOCUMENT: "WORD 9.2, 14.1" in sources means "## 9.2", "### 9.2" or "**14.1" there.
 cited()
@@ -74,5 +89,6 @@ chapters_count=0
 cited DESIGN docs/DESIGN.md
 cited SANDBOX docs/spec/sandbox.md
 [ "$chapters_count" -gt 30 ] || complain "only $chapters_count chapters are cited"
-[ "$bad" -ne 0 ] || echo "$count documents, $tests tests named, $chapters_count chapters cited"
+[ "$bad" -ne 0 ] ||
+    echo "$count documents, $tests tests and $names names in them, $chapters_count chapters cited"
 exit "$bad"

@@ -4,18 +4,14 @@
 # Method: a copy of it in a folder of its own, with a PATH that has stand-ins for dpkg, apt, sudo
 #         and the build tools; they write down how they were called.
 set -u
-LC_ALL=C
-export LC_ALL
-real=$(cd "${top_srcdir:-.}" && pwd)
-work=$(mktemp -d "${TMPDIR:-/tmp}/jitos-quickstart.XXXXXX") || exit 99
-trap 'rm -rf "$work"' EXIT
-mkdir "$work/bin" "$work/tree" "$work/real"
+# shellcheck source=tests/lib/begin.sh
+. "${top_srcdir:-.}/tests/lib/begin.sh"
+mkdir "$dir/bin" "$dir/tree" "$dir/real"
 for name in bash env dirname awk cat wc tail mkdir chmod rm; do
-    ln -s "$(command -v $name)" "$work/real/$name"
+    ln -s "$(command -v $name)" "$dir/real/$name"
 done
-calls=$work/calls
+calls=$dir/calls
 cases=0
-failed=0
 all='gcc libc6-dev make autoconf automake libtool pkg-config libseccomp-dev libsodium-dev'
 all="$all liburing-dev check libcbor-dev libjansson-dev libxml2-dev librust-blake3-dev scdoc"
 
@@ -23,23 +19,23 @@ all="$all liburing-dev check libcbor-dev libjansson-dev libxml2-dev librust-blak
 stand_in()
 {
     {
-        printf '#!%s\n' "$work/real/bash"
+        printf '#!%s\n' "$dir/real/bash"
         # shellcheck disable=SC2016 # for the stand-in
         [ "$1" = dpkg-query ] || [ "$1" = nproc ] || [ "$1" = id ] ||
             printf 'echo "${0##*/} $*" >>%s\n' "$calls"
         cat
-    } >"$work/bin/$1"
-    chmod +x "$work/bin/$1"
+    } >"$dir/bin/$1"
+    chmod +x "$dir/bin/$1"
 }
 
 # A machine with these packages installed and the lists and mirror of Debian at hand.
 machine()
 {
-    rm -rf "$work/tree" "${work:?}"/bin/*
-    mkdir "$work/tree"
-    cp "$real/quickstart" "$work/tree"
-    echo "$1" | tr ' ' '\n' >"$work/installed"
-    echo "$all" | tr ' ' '\n' >"$work/listed"
+    rm -rf "$dir/tree" "${dir:?}"/bin/*
+    mkdir "$dir/tree"
+    cp "$top/quickstart" "$dir/tree"
+    echo "$1" | tr ' ' '\n' >"$dir/installed"
+    echo "$all" | tr ' ' '\n' >"$dir/listed"
     stand_in nproc <<'END'
 echo 2
 END
@@ -47,7 +43,7 @@ END
 [ "$1" = -un ] && echo ann || echo 0
 END
     stand_in dpkg-query <<END
-while read -r name; do echo "installed \$name"; done <$work/installed
+while read -r name; do echo "installed \$name"; done <$dir/installed
 echo "config-files libseccomp-dev"
 END
     stand_in apt-cache <<END
@@ -56,20 +52,20 @@ for name; do
     echo "\$name:"
     echo '  Installed: (none)'
     found='(none)'
-    while read -r listed; do [ "\$listed" != "\$name" ] || found=1.0; done <$work/listed
+    while read -r listed; do [ "\$listed" != "\$name" ] || found=1.0; done <$dir/listed
     echo "  Candidate: \$found"
 done
 END
     stand_in apt-get <<END
 install=
 for word; do
-    [ "\$word" = update ] && [ -f $work/mirror ] && cat $work/mirror >$work/listed
+    [ "\$word" = update ] && [ -f $dir/mirror ] && cat $dir/mirror >$dir/listed
     [ "\$word" = install ] && install=yes
 done
-[ -z "\$install" ] || [ ! -f $work/broken ] || { echo 'E: Unable to fetch'; exit 100; }
-[ -z "\$install" ] || for name; do echo "\$name" >>$work/installed; done
+[ -z "\$install" ] || [ ! -f $dir/broken ] || { echo 'E: Unable to fetch'; exit 100; }
+[ -z "\$install" ] || for name; do echo "\$name" >>$dir/installed; done
 END
-    rm -f "$work/mirror" "$work/broken"
+    rm -f "$dir/mirror" "$dir/broken"
     stand_in autoreconf <<'END'
 printf '#!/bin/sh\necho configure >>%s\n: >Makefile\n' "$CALLS" >configure
 chmod +x configure
@@ -88,7 +84,7 @@ END
 as()
 {
     : >"$calls"
-    CALLS=$calls PATH=$work/bin:$work/real "$work/tree/quickstart" "$@" >"$work/out" 2>&1 </dev/null
+    CALLS=$calls PATH=$dir/bin:$dir/real "$dir/tree/quickstart" "$@" >"$dir/out" 2>&1 </dev/null
     status=$?
 }
 
@@ -98,23 +94,23 @@ expect()
 {
     cases=$((cases + 1))
     {
-        sed 's/^quickstart: //' "$work/out"
+        sed 's/^quickstart: //' "$dir/out"
         echo --
         cat "$calls"
-    } | sed "s|$work/tree|TREE|g; s|apt-get -y -o DPkg::Lock::Timeout=300|apt-get|
-        s|install --no-install-recommends|install-only|" >"$work/got"
-    cat >"$work/wanted"
-    if [ "$status" -ne "$2" ] || ! cmp -s "$work/wanted" "$work/got"; then
+    } | sed "s|$dir/tree|TREE|g; s|apt-get -y -o DPkg::Lock::Timeout=300|apt-get|
+        s|install --no-install-recommends|install-only|" >"$dir/got"
+    cat >"$dir/wanted"
+    if [ "$status" -ne "$2" ] || ! cmp -s "$dir/wanted" "$dir/got"; then
         failed=$((failed + 1))
         printf '%s: wanted status %s, got %s; wanted (<) and got (>):\n' "$1" "$2" "$status"
-        diff "$work/wanted" "$work/got"
+        diff "$dir/wanted" "$dir/got"
     fi
 }
 
 # without PROGRAM: there is none.
 without()
 {
-    rm "$work/bin/$1"
+    rm "$dir/bin/$1"
 }
 
 machine "$all"
@@ -148,7 +144,7 @@ make -j2
 make -j2 check TESTS=
 make -s --no-print-directory -j2 check VERBOSE=1
 END
-: >"$work/tree/broken"
+: >"$dir/tree/broken"
 as
 expect 'a build that fails' 1 <<'END'
 building
@@ -180,8 +176,8 @@ there already: all of build
 END
 
 machine "$(echo "$all" | sed 's/check//')"
-mv "$work/listed" "$work/mirror"
-: >"$work/listed"
+mv "$dir/listed" "$dir/mirror"
+: >"$dir/listed"
 as install build
 expect 'no package lists yet' 0 <<'END'
 installing from Debian: check
@@ -194,7 +190,7 @@ apt-get install-only check
 END
 
 machine "$(echo "$all" | sed 's/check//; s/liburing-dev//')"
-echo check >"$work/listed"
+echo check >"$dir/listed"
 as build
 expect 'no network' 1 <<'END'
 installing from Debian: liburing-dev check
@@ -207,7 +203,7 @@ apt-cache policy liburing-dev check
 END
 
 machine "$(echo "$all" | sed 's/check//')"
-: >"$work/broken"
+: >"$dir/broken"
 as build
 expect 'stale lists, and then no mirror' 1 <<'END'
 installing from Debian: check
@@ -277,14 +273,14 @@ machine "$all"
 for wrong in nonsense 'build more' 'install' 'install nonsense'; do
     # shellcheck disable=SC2086 # words
     as $wrong
-    sed -i 1q "$work/out"
+    sed -i 1q "$dir/out"
     expect "wrong: $wrong" 2 <<'END'
 usage: ./quickstart          install what is missing, build, and run the demo
 --
 END
 done
 as --help
-sed -i 1q "$work/out"
+sed -i 1q "$dir/out"
 expect 'help' 0 <<'END'
 usage: ./quickstart          install what is missing, build, and run the demo
 --

@@ -14,6 +14,30 @@ check_PROGRAMS += %D%/test_shell
 %C%_test_shell_CFLAGS = $(test_cflags)
 %C%_test_shell_LDADD = tests/libtest.la kernel/libkernel.la base/libbase.la $(CHECK_LIBS)
 
+# A worker that floods.
+check_PROGRAMS += %D%/test_turns
+%C%_test_turns_CFLAGS = $(test_cflags)
+%C%_test_turns_LDADD = tests/libtest.la kernel/libkernel.la kernel/core/libcore.la \
+	proc/host/libhost.la syscall/libsyscall.la sws/libsws.la rmg/librmg.la base/libbase.la \
+	$(CHECK_LIBS)
+
+# The door for guests, and all that lies behind it.
+guest_bed_sources = tests/kernel/guest_bed.h tests/lib/sim_kernel.c tests/lib/sim_kernel.h tools/client/run/genesis.c \
+	tools/client/run/genesis.h
+guest_bed_libs = tests/libsim.la tests/libtest.la proc/guest/libguest.la kernel/libkernel.la \
+	kernel/core/libcore.la proc/host/libhost.la syscall/libtoken.la syscall/libsyscall.la sws/libsws.la \
+	rmg/librmg.la base/libsign.la base/libbase.la $(CHECK_LIBS)
+check_PROGRAMS += %D%/test_guests
+%C%_test_guests_SOURCES = %D%/test_guests.c $(guest_bed_sources)
+%C%_test_guests_CFLAGS = $(test_cflags) $(CBOR_CFLAGS)
+%C%_test_guests_LDADD = $(guest_bed_libs)
+
+# A large state, read by two threads.
+check_PROGRAMS += %D%/test_load
+%C%_test_load_SOURCES = tests/kernel/checkpoint/checkpoint_world.h %D%/test_load.c
+%C%_test_load_CFLAGS = $(test_cflags)
+%C%_test_load_LDADD = $(tests_kernel_checkpoint_test_checkpoint_LDADD)
+
 # Writes the first corpora of the fuzz targets that read what the kernel reads: after a change of a
 # format, by `make fuzz-seeds`.
 EXTRA_PROGRAMS += %D%/fuzz_seeds

@@ -318,6 +318,15 @@ static enum jit_err run_patch_apply(struct oom *oom)
     return err;
 }
 
+static enum jit_err run_patch_amount(struct oom *oom)
+{
+    const struct rmg_state before = state(3);
+    struct rmg_amount use = {.nodes = 1000, .edges = 1000, .bytes = 1000};
+    enum jit_err err = rmg_patch_amount(&oom->mem->heap, &before, in.data, in.size, &use);
+    jit_hash(&use, sizeof use, &oom->result); /* three numbers of 64 bits */
+    return err;
+}
+
 /* ---- merges ---- */
 
 static enum jit_err take_merge(struct oom *oom, enum jit_err err, struct rmg_merge_result *result)
@@ -772,6 +781,7 @@ const struct oom_row oom_graph_rows[] = {
     {"rmg_diff", begin, run_diff, whole, end, false, true},
     {"rmg_diff_patch", begin, run_diff_patch, whole, end, false, false},
     {"rmg_patch_apply", begin_patch, run_patch_apply, whole, end, false, false},
+    {"rmg_patch_amount", begin_patch, run_patch_amount, whole, end, false, false},
     {"rmg_patch_stream", begin_collected, run_patch_stream, whole, end, false, false},
     {"rmg_merge", begin, run_merge, whole, end, false, false},
     {"rmg_merge, conflicts", begin, run_merge_conflict, whole, end, false, false},

@@ -1,10 +1,12 @@
 /* Rows of the kernel and what it stands on: branches of a worker, boot records, capabilities, the
  * core. */
+#include "kernel/core/intent.h"
 #include "kernel/core/image.h"
 #include "sws/space.h"
 #include "syscall/boot.h"
 #include "tests/kernel/checkpoint/checkpoint_world.h"
 #include "tests/kernel/oom_rows.h"
+#include "tests/lib/cell_rules.h"
 #include "tests/lib/sim_kernel.h"
 
 #define BYTES_MAX (1u << 20)
@@ -229,6 +231,25 @@ static enum jit_err run_attenuators(struct oom *oom)
     return err;
 }
 
+static enum jit_err run_narrowed(struct oom *oom)
+{
+    struct sys_cap cap = {.rights = 1, .attenuators = &narrow};
+    struct sys_cap got;
+    struct sys_attenuators *decoded = NULL;
+    struct jit_buf buf;
+    jit_buf_init(&buf, &mem.heap, BYTES_MAX);
+    kern_narrowed_encode(&cap, &buf);
+    enum jit_err err = buf.err;
+    err = err == JIT_OK ? kern_narrowed_decode(&mem.heap, buf.data, buf.size, &got, &decoded) : err;
+    if (err == JIT_OK) {
+        ck_assert_int_eq(sys_attenuators_within(got.attenuators, &narrow), SYS_EXCESS_NONE);
+        jit_hash(buf.data, buf.size, &oom->result);
+    }
+    mem.heap.free(&mem.heap, decoded);
+    jit_buf_release(&buf);
+    return err;
+}
+
 static struct sys_caps *caps;
 
 static void begin_caps(struct oom *oom)
@@ -316,15 +337,7 @@ static enum jit_err run_dead(struct oom *oom)
 /* ---- the core ---- */
 
 static const char system_text[] =
-    "system test\n"
-    "type Cell { state: i64 = 0, hits: i64 sum = 0 }\n"
-    "edge NEXT, DONE\n"
-    "rule infect(p: f64) priority 1\n"
-    "  match (a:Cell)-[:NEXT]->(b:Cell)\n"
-    "  where a.state = 0 and b.state = 1 and chance(p)\n"
-    "  set a.state = 1\n"
-    "  add b.hits, 1\n"
-    "rule rise\n"
+    "system test\n" CELL_TYPES CELL_INFECT "rule rise\n"
     "  match (a:Cell)\n"
     "  where a.state = 0 and chance(0.5)\n"
     "  set a.state = 1\n"
@@ -495,6 +508,7 @@ const struct oom_row oom_kernel_rows[] = {
     {"sws_home_done", begin_space, run_home_done, whole_space, end_space, false, true},
     {"sys_boot_encode", begin_plain, run_boot, NULL, end_plain, false, false},
     {"sys_attenuators", begin_plain, run_attenuators, NULL, end_plain, false, false},
+    {"kern_narrowed_decode", begin_plain, run_narrowed, NULL, end_plain, false, false},
     {"sys_caps_put", begin_caps, run_caps_new, NULL, end_caps, false, false},
     {"sys_caps_derive", begin_caps, run_derive, NULL, end_caps, false, false},
     {"sys_caps_dead", begin_caps, run_dead, NULL, end_caps, false, false},

@@ -6,6 +6,7 @@
 #include "rmg/rules/search.h"
 #include "rmg/engine/work.h"
 #include "tests/kernel/oom_rows.h"
+#include "tests/lib/cell_rules.h"
 #include "tests/lib/bed.h"
 #include "tests/lib/tcase.h"
 
@@ -17,19 +18,7 @@
 #define STEP_MAKE 5u
 
 static const char text[] =
-    "system test\n"
-    "type Cell { state: i64 = 0, hits: i64 sum = 0 }\n"
-    "edge NEXT, DONE\n"
-    "rule infect(p: f64) priority 1\n"
-    "  match (a:Cell)-[:NEXT]->(b:Cell)\n"
-    "  where a.state = 0 and b.state = 1 and chance(p)\n"
-    "  set a.state = 1\n"
-    "  add b.hits, 1\n"
-    "rule heal(q: f64)\n"
-    "  match (a:Cell)-[:NEXT]->(b:Cell)\n"
-    "  where a.state = 1 and chance(q) and not (a)-[:DONE]->(:Cell)\n"
-    "  set a.state = 2\n"
-    "  create (a)-[:DONE]->(b)\n"
+    "system test\n" CELL_TYPES CELL_INFECT CELL_HEAL
     "process w[2] run infect(p = 0.7), heal(q = 0.3) apply all over shard(/world)\n"
     "grant w: map /world; invoke infect, heal on /world\n";
 static const char question[] =

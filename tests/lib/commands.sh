@@ -1,15 +1,19 @@
-# tests/lib/commands.sh - what bash tests of a program's command line share: run() a command,
-# check() what it gave, finish(). To be sourced before the folder is left; it makes one of its own,
-# which is gone at the end, and goes there.
+# tests/lib/commands.sh - how a bash test of a program's command line begins: as begin.sh says, in
+# the folder of its own; run() a command, check() what it gave, finish(). To be sourced.
 # shellcheck shell=bash
-folder=$(mktemp -d)
-trap 'rm -rf "$folder"' EXIT
-cd "$folder" || exit 99
-failed=0
+# shellcheck source=tests/lib/begin.sh
+. "${top_srcdir:-.}/tests/lib/begin.sh"
+cd "$dir" || exit 99
 passed=0
 h=$(printf '?%.0s' {1..64}) # a pattern for 64 digits
 # shellcheck disable=SC2034 # and for an id as it is shown
 s=$(printf '?%.0s' {1..16})
+
+# Counted, since finish() says how many.
+fail() {
+    echo "FAIL $*"
+    failed=$((failed + 1))
+}
 
 # run COMMAND...: its output in $out, its messages in $err, its exit code in $code
 run() {

@@ -1,5 +1,6 @@
-/* tests/lib/oom.h - an operation whose n-th allocation is refused, for every n, once and from then
- * on. Spec:  RELIABILITY "refused memory".
+/* tests/lib/oom.h - an operation whose n-th allocation is refused, or whose n-th call of the disk
+ * fails, for every n, once and from then on. Spec:  RELIABILITY "refused memory", "failing
+ * operations".
  *
  * A row of a table is one public operation: begin makes what it needs with all the memory it wants,
  * run is the operation alone, which says what it made as a hash. Refused, run must say JIT_ENOMEM
@@ -10,9 +11,11 @@
 
 #include "base/id.h"
 #include "tests/lib/fault_heap.h"
+#include "tests/lib/sim_disk.h"
 
 struct oom {
     struct fault_heap *mem; /* set by begin: of the operation and what it needs; outlives end */
+    struct sim_disk *disk;  /* set by begin, where it has one */
     struct jit_id result;   /* of run */
 };
 
@@ -34,5 +37,9 @@ struct oom_count {
 
 /* Asserts, by name of the row and number of the allocation. */
 void oom_try(const struct oom_row *row, struct oom_count *count);
+
+/* The same with the disk's calls, JIT_EIO and JIT_ENOSPC: run gives back what the disk said, or
+ * does all the same. */
+void oom_try_disk(const struct oom_row *row, struct oom_count *count);
 
 #endif

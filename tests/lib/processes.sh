@@ -1,18 +1,8 @@
-# tests/lib/processes.sh - what tests with real processes share. To be sourced; $jitosd is the
-# supervisor, $dir a folder of the test's own.
+# tests/lib/processes.sh - how a test with real processes begins: as begin.sh says, and it is
+# skipped where workers cannot be locked in. To be sourced.
 # shellcheck shell=sh
-
-# key NAME FILE: a key of the last event
-key() {
-    tail -n 1 "$2" | sed -n 's/.*"'"$1"'":"\{0,1\}\([^",}]*\).*/\1/p'
-}
-
-failed=0
-
-fail() {
-    echo "FAIL: $*"
-    failed=1
-}
+# shellcheck source=tests/lib/begin.sh
+. "${top_srcdir:-.}/tests/lib/begin.sh"
 
 # children PID: of a process, one a line, but for the one that starts a supervisor's workers
 children() {
@@ -26,33 +16,12 @@ children() {
     done
 }
 
-# want CODE COMMAND...: its output in $dir/out, its messages in $dir/err
-want() {
-    code=$1
-    shift
-    set +e
-    "$@" >"$dir/out" 2>"$dir/err"
-    got=$?
-    set -e
-    if [ "$got" != "$code" ]; then
-        fail "exit $got, wanted $code: $*"
-        cat "$dir/out" "$dir/err"
-    fi
+# workers SUPERVISOR: those it runs, but for the children by which it finds out at its start what
+# this machine offers, which bear its own name
+workers() {
+    for child in $(children "$1"); do
+        [ "$(cat "/proc/$child/comm" 2>/dev/null)" = jitosd ] || echo "$child"
+    done
 }
 
-# says WORDS: the last want() did, on one of both
-says() {
-    grep -q -- "$1" "$dir/out" "$dir/err" || {
-        fail "no word of: $1"
-        cat "$dir/out" "$dir/err"
-    }
-}
-
-# Without what locks workers in, the test is skipped; JIT_MUST_WORK=1 makes that a failure.
-# shellcheck disable=SC2154
-if ! "$jitosd" --check >"$dir/check" 2>&1; then
-    cat "$dir/check"
-    echo "SKIP: this machine cannot lock workers in"
-    [ "${JIT_MUST_WORK:-}" = 1 ] && exit 1
-    exit 77
-fi
+need_workers

@@ -32,10 +32,12 @@ check-kill-steps: all tests/tools/kill_at$(EXEEXT)
 	JIT_KILL_STEPS=all srcdir='$(srcdir)' $(srcdir)/tests/tools/test_kill_each.sh
 	JIT_KILL_STEPS=all srcdir='$(srcdir)' $(srcdir)/tests/tools/test_kill_running.sh
 	JIT_KILL_STEPS=all srcdir='$(srcdir)' $(srcdir)/tests/tools/test_full_verbs.sh || [ $$? = 77 ]
+check-oom-verbs: all tests/refuse.la
+	JIT_OOM_VERBS=all top_srcdir='$(srcdir)' $(srcdir)/tests/tools/test_oom_verbs.sh
 check-oom: all
 	$(srcdir)/%D%/oom.sh '$(ROUNDS)'
 soak: all
 	$(srcdir)/%D%/soak.sh '$(MINUTES)'
 
 .PHONY: longer-source check-determinism check-static check-tsan \
-	check-valgrind check-disks check-kill-steps check-oom coverage soak
+	check-valgrind check-disks check-kill-steps check-oom check-oom-verbs coverage soak

@@ -11,7 +11,7 @@ need valgrind
 tests=(syscall/test_cap syscall/test_narrow kernel/hub/test_hub_msg rmg/file/test_file
     rmg/schema/test_schema rmg/store/test_codec base/test_hash kernel/log/test_blob
     rmg/file/test_envelope rmg/lang/test_lang syscall/test_boot syscall/test_abi
-    syscall/test_decode syscall/test_view base/test_bytes)
+    syscall/test_decode syscall/test_view base/test_bytes kernel/checkpoint/test_forms)
 top_srcdir=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 [ -z "${ONLY:-}" ] || read -ra tests <<<"$ONLY"
 logs=$PWD/build-longer/valgrind

@@ -5,16 +5,14 @@
 # Method: the list as it stands in proc/host/fence.c beside the undefined names of the programs; a
 #         call that nobody asks for is named, and so is a line here that says nothing new.
 set -eu
+# shellcheck source=tests/lib/begin.sh
+. "${top_srcdir:-.}/tests/lib/begin.sh"
 
-top=${top_srcdir:-.}
-jitosd=${builddir:-.}/tools/jitosd
 if [ -n "${sanitize_cflags-}" ]; then
     echo "not tried in a sanitizer build: it has no fence, and its runtime asks for much more"
     exit 77
 fi
 [ ! -f "${jitosd%/*}/.libs/jitosd" ] || jitosd=${jitosd%/*}/.libs/jitosd
-dir=$(mktemp -d "${TMPDIR:-/tmp}/jitos-fence-XXXXXX")
-trap 'rm -rf "$dir"' EXIT
 
 # CALL NAME...: the C library makes CALL when it is asked for one of these.
 cat >"$dir/own" <<'END'

@@ -14,7 +14,7 @@ EXTRA_DIST += docs/spec/state-root.md docs/spec/patch.md %D%/texts \
 dist_check_SCRIPTS += %D%/test_mutants.sh
 mutant_cppflags = $(AM_CPPFLAGS) -DJIT_RMG_MUTANTS -D_ck_assert_failed=mutant_noticed
 noinst_PROGRAMS += %D%/mutant_search %D%/mutant_script %D%/mutant_script_text
-mutant_search_sources = rmg/rules/search.c rmg/rules/search_diff.c rmg/rules/search_near.c
+mutant_search_sources = rmg/rules/search_diff.c rmg/rules/search_follow.c rmg/rules/search_near.c
 mutant_script_sources = rmg/engine/script_apply.c rmg/engine/script_rule.c
 %C%_mutant_search_SOURCES = %D%/mutant.c %D%/rules/test_search.c $(mutant_search_sources)
 %C%_mutant_search_CPPFLAGS = $(mutant_cppflags)

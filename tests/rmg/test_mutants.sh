@@ -4,8 +4,9 @@
 #         the program that is to find it out runs until an assertion fails (9). As it is, each
 #         program passes. A mutant that survives fails this test.
 set -u
-dir=$(mktemp -d "${TMPDIR:-/tmp}/jitos-mutants-XXXXXX")
-trap 'rm -rf "$dir"' EXIT
+# shellcheck source=tests/lib/begin.sh
+. "${top_srcdir:-.}/tests/lib/begin.sh"
+
 export CK_FORK=no
 at=tests/rmg
 run() { # PROGRAM MUTANT

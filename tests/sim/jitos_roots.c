@@ -13,6 +13,7 @@
 #include "base/exec.h"
 #include "kernel/event/pool.h"
 #include "tests/lib/sim_kernel.h"
+#include "tests/lib/cell_rules.h"
 
 #define TICKS 6u
 #define STEPS 2000000u
@@ -26,18 +27,7 @@ static const char help[] = "usage: jitos-roots [--seed N] [--seeds COUNT]\n"
 static const char text[] =
     "system roots\n"
     "type Cell { state: i64 = 0, hits: i64 sum = 0, level: f64 = 0.5, top: i64 max = 0 }\n"
-    "edge NEXT, DONE\n"
-    "rule infect(p: f64) priority 1\n"
-    "  match (a:Cell)-[:NEXT]->(b:Cell)\n"
-    "  where a.state = 0 and b.state = 1 and chance(p)\n"
-    "  set a.state = 1\n"
-    "  add b.hits, 1\n"
-    "rule heal(q: f64)\n"
-    "  match (a:Cell)-[:NEXT]->(b:Cell)\n"
-    "  where a.state = 1 and chance(q) and not (a)-[:DONE]->(:Cell)\n"
-    "  set a.state = 2\n"
-    "  create (a)-[:DONE]->(b)\n"
-    "rule rise\n"
+    "edge NEXT, DONE\n" CELL_INFECT CELL_HEAL "rule rise\n"
     "  match (a:Cell)\n"
     "  where a.state = 0 and chance(0.4)\n"
     "  set a.state = 1, a.level = exp(sin(a.level)) / (1.0 + sqrt(a.level * a.level))\n"

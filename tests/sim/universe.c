@@ -8,6 +8,7 @@
 #include "base/check.h"
 #include "kernel/system.h"
 #include "tests/lib/fault_heap.h"
+#include "tests/lib/cell_rules.h"
 #include "tests/lib/sim_disk.h"
 #include "tests/lib/sim_kernel.h"
 
@@ -102,20 +103,7 @@ static bool one_in(struct universe *u, uint64_t n)
 static void write_text(struct universe *u, uint64_t workers)
 {
     snprintf(u->text, sizeof u->text,
-             "system universe\n"
-             "type Cell { state: i64 = 0, hits: i64 sum = 0 }\n"
-             "edge NEXT, DONE\n"
-             "rule infect(p: f64) priority 1\n"
-             "  match (a:Cell)-[:NEXT]->(b:Cell)\n"
-             "  where a.state = 0 and b.state = 1 and chance(p)\n"
-             "  set a.state = 1\n"
-             "  add b.hits, 1\n"
-             "rule heal(q: f64)\n"
-             "  match (a:Cell)-[:NEXT]->(b:Cell)\n"
-             "  where a.state = 1 and chance(q) and not (a)-[:DONE]->(:Cell)\n"
-             "  set a.state = 2\n"
-             "  create (a)-[:DONE]->(b)\n"
-             "rule lapse(r: f64)\n"
+             "system universe\n" CELL_TYPES CELL_INFECT CELL_HEAL "rule lapse(r: f64)\n"
              "  match (a:Cell)-[d:DONE]->(b:Cell)\n"
              "  where a.state = 2 and chance(r)\n"
              "  set a.state = 0\n"

@@ -1,5 +1,7 @@
 # Tests of sws.
-check_PROGRAMS += %D%/test_collapse %D%/test_home %D%/test_hostile_graph %D%/test_space
+check_PROGRAMS += %D%/test_amount %D%/test_collapse %D%/test_home %D%/test_hostile_graph %D%/test_space
+%C%_test_amount_CFLAGS = $(test_cflags)
+%C%_test_amount_LDADD = sws/libsws.la $(test_libs_rmg)
 %C%_test_collapse_CFLAGS = $(test_cflags)
 %C%_test_collapse_LDADD = sws/libsws.la $(test_libs_rmg)
 %C%_test_home_CFLAGS = $(test_cflags)

@@ -591,6 +591,39 @@ START_TEST(rights_and_age)
 }
 END_TEST
 
+/* Within `keep`, until the kernel says that it has let the version go: what came later stays. */
+START_TEST(let_go)
+{
+    struct sws_branch *old[3] = {NULL};
+    struct rmg_instance instance;
+    struct rmg_graph graph;
+    struct sws_collapse collapse;
+    struct jit_buf request;
+    teardown();
+    setup_with(4, 0);
+    must(rmg_store_instance(kernel, &shown, &shared_top, &instance));
+    const struct sws_mount mount = {shared_top, instance.roots, true};
+    for (unsigned i = 0; i < 3; i++) {
+        must(sws_fork(space, NULL, &old[i]));
+        must(set_value(old[i], &shared_top, 1, i));
+        must(sws_show(space, ++tick, &mount, 1));
+    }
+    sws_forget(space, tick - 2); /* of the second one */
+    ck_assert_int_eq(sws_graph(space, old[0], &shared_top, &graph), JIT_ESTALE);
+    ck_assert_int_eq(set_value(old[0], &shared_top, 1, 2), JIT_ESTALE);
+    ck_assert_int_eq(collapse_of(old[0], &request, &collapse), JIT_ESTALE);
+    ck_assert_uint_eq(value_of(old[1], &shared_top, 1), 1);
+    sws_forget(space, 0); /* what is gone does not come back */
+    ck_assert_int_eq(sws_graph(space, old[0], &shared_top, &graph), JIT_ESTALE);
+    must(collapse_of(old[1], &request, &collapse));
+    ck_assert_uint_eq(collapse.shared_operations, 2); /* the node and its value */
+    jit_buf_release(&request);
+    sws_forget(space, tick);
+    ck_assert_int_eq(sws_graph(space, old[2], &shared_top, &graph), JIT_ESTALE);
+    must(sws_graph(space, NULL, &shared_top, &graph));
+}
+END_TEST
+
 START_TEST(limits)
 {
     struct sws_branch *deep = NULL;
@@ -733,6 +766,7 @@ static void suite(Suite *s)
     tcase_add_test(t, both_sides_moved);
     tcase_add_test(t, instances_of_its_own);
     tcase_add_test(t, rights_and_age);
+    tcase_add_test(t, let_go);
     tcase_add_test(t, limits);
     tcase_add_test(t, reads);
     tcase_add_test(t, undo);

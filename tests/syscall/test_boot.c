@@ -16,6 +16,7 @@ static struct sys_bytes rules[2];
 static struct sys_boot_run_spec runs[2];
 static uint8_t filter[24];
 static struct sys_boot_spec spec;
+static const struct sys_boot_quota quota = {1, 2, 3, 4, UINT64_MAX, 0};
 
 static void setup(void)
 {
@@ -52,7 +53,8 @@ static void setup(void)
                                   .instance_count = 2,
                                   .rule_count = 2,
                                   .run_count = 2,
-                                  .filter = {filter, sizeof filter}};
+                                  .filter = {filter, sizeof filter},
+                                  .quota = &quota};
     memset(&spec.process, 6, sizeof spec.process);
 }
 
@@ -104,7 +106,8 @@ static enum jit_err encode_again(const struct sys_boot_view *view, struct jit_bu
                                         .instance_count = head->instance_count,
                                         .rule_count = head->rule_count,
                                         .run_count = head->run_count,
-                                        .filter = view->filter};
+                                        .filter = view->filter,
+                                        .quota = head->quota == 1 ? &view->quota : NULL};
     return sys_boot_encode(&again, out);
 }
 
@@ -137,6 +140,7 @@ START_TEST(nothing_in_it)
     struct sys_boot_view view;
     spec.cap_count = spec.instance_count = spec.rule_count = spec.run_count = 0;
     spec.filter = (struct sys_bytes){NULL, 0};
+    spec.quota = NULL;
     ck_assert_int_eq(sys_boot_encode(&spec, &buf), JIT_OK);
     ck_assert_uint_eq(buf.size, sizeof(struct sys_boot));
     ck_assert_int_eq(sys_boot_decode(buf.data, buf.size, &view), JIT_OK);
@@ -320,6 +324,18 @@ static void filter_gap(void)
     filter[5] = 1;
 }
 
+static void no_node_at_all(void)
+{
+    static const struct sys_boot_quota none = {0, 0, 0, 0, 1, 1};
+    spec.quota = &none;
+}
+
+static void no_bound(void)
+{
+    static const struct sys_boot_quota any = {1, 1, 1, UINT64_MAX, UINT64_MAX, UINT64_MAX};
+    spec.quota = &any;
+}
+
 static void (*const broken[])(void) = {
     zero_process,        index_at_count,   too_many_workers, tick_zero,
     small_view,          odd_view,         small_graph,      less_graph_in_all,
@@ -329,6 +345,7 @@ static void (*const broken[])(void) = {
     entry_in_head,       entry_out,        empty_program,    long_program,
     run_rule_out,        run_instance_out, run_mode,         run_no_slot_with_generation,
     run_slot_past_limit, long_params,      filter_count,     filter_gap,
+    no_node_at_all,      no_bound,
 };
 
 START_TEST(broken_rule) /* _i = row */

@@ -289,6 +289,26 @@ START_TEST(own) /* a root, and bytes of a patch: at least one */
 }
 END_TEST
 
+START_TEST(owner) /* what an operator asks: that size, that zero, one of two kinds */
+{
+    struct sys_owner asked = {.object = SYS_OWNER_RULE, .nonce = 7};
+    struct sys_owner out;
+    uint8_t wire[sizeof asked + 1] = {0};
+    memcpy(wire, &asked, sizeof asked);
+    ck_assert_int_eq(sys_decode_owner(wire, sizeof asked, &out), JIT_OK);
+    ck_assert_mem_eq(&out, &asked, sizeof asked);
+    ck_assert_int_eq(sys_decode_owner(wire, sizeof asked - 1, &out), JIT_EPEER);
+    ck_assert_int_eq(sys_decode_owner(wire, sizeof asked + 1, &out), JIT_EPEER);
+    asked.object = SYS_OWNER_RULE + 1;
+    memcpy(wire, &asked, sizeof asked);
+    ck_assert_int_eq(sys_decode_owner(wire, sizeof asked, &out), JIT_EPEER);
+    asked.object = SYS_OWNER_INSTANCE;
+    asked.zero = 1;
+    memcpy(wire, &asked, sizeof asked);
+    ck_assert_int_eq(sys_decode_owner(wire, sizeof asked, &out), JIT_EPEER);
+}
+END_TEST
+
 static void suite(Suite *s)
 {
     TCase *t = test_case(s, "decode", 10);
@@ -301,6 +321,7 @@ static void suite(Suite *s)
     tcase_add_test(t, revoke_and_inspect);
     tcase_add_test(t, collapse);
     tcase_add_test(t, own);
+    tcase_add_test(t, owner);
 }
 
 TEST_MAIN("decode", suite)

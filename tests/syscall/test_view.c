@@ -53,8 +53,10 @@ START_TEST(publish_and_read)
         for (uint32_t i = 0; i < 3; i++) {
             roots[i] = roots_of(tick, i);
         }
+        sys_view_host_oldest(&host, tick - 3);
         sys_view_host_publish(&host, tick, size, roots, 3);
         sys_view_host_durable(&host, tick - 2);
+        ck_assert_uint_eq(sys_view_guest_oldest(&guest), tick - 3);
         ck_assert_uint_eq(sys_view_guest_tick(&guest), tick);
         ck_assert_uint_eq(sys_view_guest_durable(&guest), tick - 2);
         for (uint32_t i = 0; i < 3; i++) {

@@ -1,6 +1,7 @@
 /* A worker that uses all of its space each tick and says in the world what it found: nested
- * branches, a merge of two, a conflict, a choice, what is mounted read-only, undo; and an own graph
- * whose every version is compared with what the tick says that it has to be. */
+ * branches, a merge of two, a conflict, a choice, what is mounted read-only, undo, branches that
+ * are held over ticks, handles that are stale, calls in a wrong order; and an own graph whose every
+ * version is compared with what the tick says that it has to be. */
 #include <jitos.h>
 #include <math.h>
 #include <string.h>
@@ -247,6 +248,154 @@ static void undo(void)
     must_be(get(NULL, &own, &own_root, "count") == count, 43);
 }
 
+/* ---- what a stranger might do ---- */
+
+static void stale_handles(void)
+{
+    struct jitos_branch *gone = NULL;
+    struct jitos_branch *child = NULL;
+    struct jitos_branch *other = NULL;
+    struct jitos_collapsed collapsed;
+    struct rmg_graph graph;
+    struct jit_id id;
+    uint16_t result = 0;
+    must(jitos_fork(jitos, NULL, &gone), 70);
+    must(jitos_fork(jitos, gone, &child), 71);
+    jitos_drop(jitos, gone);
+    must(jitos_fork(jitos, NULL, &other), 72); /* it may well lie where the first one lay */
+    must(set(other, &world, &probe, "left", -7), 73);
+    jitos_drop(jitos, gone);
+    jitos_drop(jitos, child);
+    must_be(get(other, &world, &probe, "left") == -7, 74);
+    for (int i = 0; i < 2; i++) {
+        struct jitos_branch *stale = i == 0 ? gone : child;
+        struct jitos_branch *none = other;
+        must_be(jitos_collapse(jitos, stale, false, 0, &collapsed) == JIT_EINVALID, 75);
+        must_be(jitos_fork(jitos, stale, &none) == JIT_EINVALID && none == NULL, 76);
+        must_be(jitos_look(jitos, stale, &world, &graph) == JIT_EINVALID, 77);
+        must_be(set(stale, &world, &probe, "left", 1) == JIT_EINVALID, 78);
+        must_be(jitos_new_id(jitos, stale, &id) == JIT_EINVALID, 79);
+        must_be(jitos_apply(jitos, stale, 0, &probe, 1, 0, &result) == JIT_EINVALID, 80);
+    }
+    jitos_drop(jitos, other);
+    must_be(jitos_collapse(jitos, other, false, 0, &collapsed) == JIT_EINVALID, 81);
+    must_be(jitos_collapse(jitos, NULL, false, 0, &collapsed) == JIT_EINVALID, 82);
+}
+
+static void wrong_order(void)
+{
+    struct jitos_branch *branch = NULL;
+    struct jitos_branch *none = NULL;
+    struct jitos_collapsed collapsed;
+    struct jit_id no_place = jitos_place(jitos, 99);
+    struct rmg_graph graph;
+    const int64_t value = -99;
+    const struct rmg_op op = set_op(&world, &probe, "left", &value);
+    static const double scores[3] = {NAN, NAN, NAN};
+    struct jitos_branch *all[3] = {NULL};
+    must(jitos_fork(jitos, NULL, &branch), 83);
+    must_be(jitos_change_op(jitos, &op) == JIT_EINVALID, 84);
+    must_be(jitos_change_end(jitos) == JIT_EINVALID, 85);
+    jitos_change_abort(jitos);
+    jitos_change(jitos, branch);
+    must(jitos_change_op(jitos, &op), 86);
+    must_be(jitos_fork(jitos, NULL, &none) == JIT_EBUSY && none == NULL, 87);
+    must_be(jitos_collapse(jitos, branch, false, 0, &collapsed) == JIT_EBUSY, 88);
+    must_be(jitos_undo(jitos, 1) == JIT_EBUSY, 89);
+    jitos_change(jitos, branch); /* then there is none */
+    must_be(jitos_change_op(jitos, &op) == JIT_EBUSY, 90);
+    must_be(jitos_change_end(jitos) == JIT_EBUSY, 91);
+    must_be(get(branch, &world, &probe, "left") != -99, 92);
+    must_be(jitos_own(jitos, 8) == JIT_EINVALID, 93);
+    must_be(jit_id_is_zero(&no_place), 94);
+    must_be(jitos_graph(jitos, 99, &graph) == JIT_EINVALID, 95);
+    must_be(jitos_undo(jitos, 0) == JIT_EINVALID && jitos_undo(jitos, 65) == JIT_EINVALID, 96);
+    must_be(jitos_choose(jitos, all, scores, 0) == 0, 97);
+    must_be(jitos_choose(jitos, all, scores, 3) == 0, 98); /* nobody is better than the first */
+    jitos_drop(jitos, branch);
+}
+
+/* As many as there may be, as deep as they may be. */
+static void to_the_limits(void)
+{
+    struct jitos_branch *first = NULL;
+    struct jitos_branch *deep = NULL;
+    struct jitos_branch *all[256];
+    unsigned depth = 0;
+    unsigned count = 0;
+    while (jitos_fork(jitos, deep, &all[0]) == JIT_OK && depth < 256) {
+        deep = all[0];
+        first = first == NULL ? deep : first;
+        depth++;
+    }
+    must_be(depth == 16, 100);
+    jitos_drop(jitos, first);
+    while (count < 256 && jitos_fork(jitos, NULL, &all[count]) == JIT_OK) {
+        count++;
+    }
+    must_be(jitos_fork(jitos, NULL, &deep) == JIT_ELIMIT && deep == NULL, 101);
+    for (unsigned i = 0; i < count; i++) {
+        jitos_drop(jitos, all[i]);
+    }
+    must(jitos_fork(jitos, NULL, &deep), 102);
+    jitos_drop(jitos, deep);
+}
+
+/* Branches that fill the memory of the own graph: one of them is refused, all else is as it was. */
+static void until_it_is_full(void)
+{
+    static uint8_t bytes[1 << 20];
+    struct jitos_branch *all[64] = {NULL};
+    enum jit_err err = JIT_OK;
+    unsigned count = 0;
+    struct rmg_op op = set_op(&own, &own_root, "large", NULL);
+    const int64_t before = get(NULL, &own, &own_root, "count");
+    op.attachment.value.bytes = bytes;
+    op.attachment.value.size = sizeof bytes;
+    jit_hash_named("type:", "bytes", 5, &op.attachment.value.type);
+    while (err == JIT_OK && count < 64) {
+        bytes[0]++; /* each another value */
+        err = jitos_fork(jitos, NULL, &all[count++]);
+        if (err == JIT_OK) {
+            jitos_change(jitos, all[count - 1]);
+            err = jitos_change_op(jitos, &op);
+            if (err == JIT_OK) {
+                err = jitos_change_end(jitos);
+            } else {
+                jitos_change_abort(jitos);
+            }
+        }
+    }
+    must_be(err == JIT_ENOSPC && count > 8, 103);
+    for (unsigned i = 0; i < count; i++) {
+        jitos_drop(jitos, all[i]);
+    }
+    must_be(get(NULL, &own, &own_root, "count") == before, 104);
+    must_be(get(NULL, &own, &own_root, "large") == -1, 105);
+}
+
+/* What was forked in earlier ticks: it is too old, or as it was. A death forgets them, so nothing
+ * that is asked for depends on them. */
+static void hold(uint64_t tick)
+{
+    static struct {
+        struct jitos_branch *branch;
+        int64_t value;
+    } held[6];
+    const size_t at = tick % 6;
+    struct rmg_graph graph;
+    for (size_t i = 0; i < 6; i++) {
+        const enum jit_err err =
+            held[i].branch == NULL ? JIT_ESTALE : jitos_look(jitos, held[i].branch, &world, &graph);
+        must_be(err == JIT_ESTALE || err == JIT_OK, 110);
+        must_be(err != JIT_OK || get(held[i].branch, &world, &probe, "own") == held[i].value, 111);
+    }
+    jitos_drop(jitos, held[at].branch);
+    held[at].branch = NULL;
+    must(jitos_fork(jitos, NULL, &held[at].branch), 112);
+    held[at].value = get(held[at].branch, &world, &probe, "own");
+}
+
 static enum jit_err one_tick(void)
 {
     struct jitos_branch *branch = NULL;
@@ -259,6 +408,15 @@ static enum jit_err one_tick(void)
         must_be(receipt.result == 0 && receipt.cookie == receipt.tick, 50);
     }
     compare_own(tick);
+    if (tick % 16 == 1) {
+        to_the_limits();
+    }
+    stale_handles();
+    wrong_order();
+    if (tick == 3) {
+        until_it_is_full();
+    }
+    hold(tick);
     must(jitos_fork(jitos, NULL, &branch), 51);
     nest(branch);
     merge(branch, tick);

@@ -4,7 +4,8 @@ check_PROGRAMS += %D%/test_cli
 %C%_test_cli_LDADD = tools/cli/libcli.la $(test_libs_base) $(JANSSON_LIBS)
 
 # Formats and rmg.
-EXTRA_DIST += %D%/rules tests/lib/commands.sh tests/lib/processes.sh tests/lib/small_log.sh
+EXTRA_DIST += %D%/rules tests/lib/ants.sh tests/lib/begin.sh tests/lib/brancher.sh \
+	tests/lib/commands.sh tests/lib/page.sh tests/lib/processes.sh tests/lib/small_log.sh
 format_libs = tools/formats/libformats.la $(test_libs_rmg) $(JANSSON_LIBS) $(XML_LIBS)
 check_PROGRAMS += %D%/test_csv
 %C%_test_csv_SOURCES = %D%/test_csv.c %D%/format_fixture.h
@@ -89,7 +90,9 @@ EXTRA_DIST += docs/link-click.md docs/spec/program.md
 # Capabilities: the page shows what the programs print.
 dist_check_SCRIPTS += %D%/test_cap.sh
 dist_check_SCRIPTS += %D%/test_owner.sh
+dist_check_SCRIPTS += %D%/test_chroot.sh
 dist_check_SCRIPTS += %D%/test_guests.sh
+dist_check_SCRIPTS += %D%/test_restore_authority.sh
 EXTRA_DIST += docs/capabilities.md
 
 # Forks, rollbacks and merges with real processes.
@@ -112,6 +115,9 @@ dist_check_SCRIPTS += %D%/test_first_start.sh %D%/test_kill_each.sh \
 
 # Commands that find no room, at any of their steps.
 dist_check_SCRIPTS += %D%/test_full_verbs.sh
+
+# Programs that are refused memory, at any request of theirs.
+dist_check_SCRIPTS += %D%/test_oom_verbs.sh
 
 # Histories made again, and one that was written by hand.
 noinst_PROGRAMS += %D%/forge

@@ -4,25 +4,11 @@
 # Method: a small system with real processes; another seed and parameter, joins and conflicts; two
 #         folders restored from one exported checkpoint; every result replayed from its log.
 set -eu
-
-jitos=$(cd "${builddir:-.}" && pwd)/tools/jitos
-jitosd=$(cd "${builddir:-.}" && pwd)/tools/jitosd
-top=$(cd "${srcdir:-.}" && pwd)
-dir=$(mktemp -d "${TMPDIR:-/tmp}/jitos-branches-XXXXXX")
-trap 'rm -rf "$dir"' EXIT
-
 # shellcheck source=tests/lib/processes.sh
-. "$top/tests/lib/processes.sh"
+. "${top_srcdir:-.}/tests/lib/processes.sh"
 
 cd "$dir"
-{
-    echo ":ID,:LABEL,state:long,hits:long"
-    i=0
-    while [ $i -lt 30 ]; do
-        echo "c$i,Cell,0,0"
-        i=$((i + 1))
-    done
-} >cells.csv
+cells 30 state:long,hits:long 0,0 >cells.csv
 # system NAME UPDATE
 system() {
     cat <<END

@@ -6,29 +6,13 @@
 #         processes: in peace; killed from outside again and again, at whatever instruction it is,
 #         for JIT_OWN_TICKS ticks (200; `make hostile`: 100,000); without the right to write.
 set -eu
-
-jitos=${builddir:-.}/tools/jitos
-jitosd=${builddir:-.}/tools/jitosd
-dir=$(mktemp -d "${TMPDIR:-/tmp}/jitos-brancher-XXXXXX")
-trap 'rm -rf "$dir"' EXIT
 # shellcheck source=tests/lib/processes.sh
 . "${top_srcdir:-.}/tests/lib/processes.sh"
+# shellcheck source=tests/lib/brancher.sh
+. "$top/tests/lib/brancher.sh"
 
 ticks=${JIT_OWN_TICKS:-200}
-cp "${builddir:-.}/tests/tools/brancher" "$dir"
-printf ':ID,name,:LABEL\nprobe,The probe,Probe\n' >"$dir/probe.csv"
-cat >"$dir/branches.jitos" <<'END'
-system branches
-type Probe {
-  name: text, own: i64 = 0, nested: i64 = 0, left: i64 = 0, right: i64 = 0, chosen: i64 = -1,
-  broken: i64 = 0
-}
-import "probe.csv" into /world
-rule look match (p:Probe) where p.own < 0 set p.own = 0
-process b exec("./brancher") run look over shard(/world)
-  restart on failure at most 1000 in 2 ticks
-grant b: map /world, /dev; write /world
-END
+brancher_system branches
 
 value() { # FOLDER NAME
     "$jitos" inspect "/world/probe/$2" --data "$dir/$1" | sed 's/^i64 //'
@@ -65,8 +49,8 @@ while kill -0 $run 2>/dev/null; do
     for supervisor in $(children $run); do
         # Its children by the kernel's own list, where there is one: then it dies far more often.
         list=/proc/$supervisor/task/$supervisor/children
-        while [ -r "$list" ] && workers=$(cat "$list" 2>/dev/null); do
-            for worker in $workers; do
+        while [ -r "$list" ] && now=$(cat "$list" 2>/dev/null); do
+            for worker in $now; do
                 name=
                 read -r name <"/proc/$worker/comm" || continue
                 case $name in jitosd | jitos-spawn) continue ;; esac
@@ -76,8 +60,7 @@ while kill -0 $run 2>/dev/null; do
                 kill -KILL "$worker" && kills=$((kills + 1))
             done
         done 2>/dev/null
-        for worker in $(children "$supervisor"); do
-            [ "$(cat "/proc/$worker/comm" 2>/dev/null)" = jitosd ] && continue
+        for worker in $(workers "$supervisor"); do
             kill -KILL "$worker" 2>/dev/null && kills=$((kills + 1))
         done
     done

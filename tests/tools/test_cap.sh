@@ -3,39 +3,15 @@
 #         print; a change is refused with its reason or done, at rest and while a supervisor runs,
 #         is in the log, and is the same after a replay and a restore.
 # Method: examples/on-a-leash with real processes. The page's commands are run in its order and
-#         their output compared; DOCS_UPDATE=1 writes the page anew.
+#         their output compared; --write writes the page anew.
 set -eu
+# shellcheck source=tests/lib/processes.sh
+. "${top_srcdir:-.}/tests/lib/processes.sh"
 
-top=$(cd "${top_srcdir:-.}" && pwd)
-bin=$(cd "${builddir:-.}/tools" && pwd)
 page=$top/docs/capabilities.md
-dir=$(mktemp -d "${TMPDIR:-/tmp}/jitos-cap-XXXXXX")
-daemon=
-finish() {
-    [ -z "$daemon" ] || kill "$daemon" 2>/dev/null || true
-    rm -rf "$dir"
-}
-trap finish EXIT
-failed=0
-
-fail() {
-    echo "FAIL: $*"
-    failed=1
-}
 
 cp "$top"/examples/on-a-leash/* "$dir"
 cd "$dir"
-PATH=$bin:$PATH # as the page calls them
-export PATH
-
-# expect CODE WORDS COMMAND...: it leaves with CODE, and says WORDS somewhere.
-expect() {
-    want=$1 words=$2
-    shift 2
-    "$@" >out.txt 2>&1 && got=0 || got=$?
-    [ "$got" = "$want" ] || fail "$*: exit $got, not $want: $(cat out.txt)"
-    grep -qF "$words" out.txt || fail "$*: does not say \"$words\": $(cat out.txt)"
-}
 
 # ---- the page ----
 inside=no
@@ -51,7 +27,7 @@ while IFS= read -r line; do
     no:*) echo "$line" ;;
     esac
 done <"$page" >page.md
-if [ -n "${DOCS_UPDATE:-}" ]; then
+if [ "${1:-}" = --write ]; then
     cp page.md "$page"
 fi
 diff "$page" page.md || fail "docs/capabilities.md is not what the programs print"
@@ -150,7 +126,7 @@ expect 0 same jitos replay --verify --data run4
 
 # ---- while a supervisor runs ----
 mkfifo ready
-"$bin/jitosd" --data run2 --ready-fd 3 3>ready 2>daemon.err &
+"$build/tools/jitosd" --data run2 --ready-fd 3 3>ready 2>daemon.err &
 daemon=$!
 head -c 1 <ready >ready.txt
 expect 0 "games[0]/2" jitos cap grant games invoke 'retire(section = "libs")' --data run2

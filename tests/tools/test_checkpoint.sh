@@ -4,26 +4,11 @@
 # Method: a small system with real processes; checkpoints by policy, by hand, beside a supervisor
 #         that runs and without one.
 set -eu
-
-jitos=$(cd "${builddir:-.}" && pwd)/tools/jitos
-jitosd=$(cd "${builddir:-.}" && pwd)/tools/jitosd
-rmg=$(cd "${builddir:-.}" && pwd)/tools/rmg
-top=$(cd "${srcdir:-.}" && pwd)
-dir=$(mktemp -d "${TMPDIR:-/tmp}/jitos-checkpoint-XXXXXX")
-trap 'rm -rf "$dir"' EXIT
-
 # shellcheck source=tests/lib/processes.sh
-. "$top/tests/lib/processes.sh"
+. "${top_srcdir:-.}/tests/lib/processes.sh"
 
 cd "$dir"
-{
-    echo ":ID,:LABEL,state:long"
-    i=0
-    while [ $i -lt 40 ]; do
-        echo "c$i,Cell,0"
-        i=$((i + 1))
-    done
-} >cells.csv
+cells 40 >cells.csv
 cat >s.jitos <<END
 system kept
 type Cell { state: i64 = 0 }

@@ -5,26 +5,11 @@
 #         delayed.
 # Method: runs with real processes, and their heads.
 set -eu
-
-jitos=$(cd "${builddir:-.}" && pwd)/tools/jitos
-# shellcheck disable=SC2034 # of processes.sh
-jitosd=$(cd "${builddir:-.}" && pwd)/tools/jitosd
-top=$(cd "${srcdir:-.}" && pwd)
-dir=$(mktemp -d "${TMPDIR:-/tmp}/jitos-delay-XXXXXX")
-trap 'rm -rf "$dir"' EXIT
-
 # shellcheck source=tests/lib/processes.sh
-. "$top/tests/lib/processes.sh"
+. "${top_srcdir:-.}/tests/lib/processes.sh"
 
 cd "$dir"
-{
-    echo ":ID,:LABEL,state:long"
-    i=0
-    while [ $i -lt 30 ]; do
-        echo "c$i,Cell,0"
-        i=$((i + 1))
-    done
-} >cells.csv
+cells 30 >cells.csv
 cat >s.jitos <<END
 system lamps
 type Cell { state: i64 = 0 }

@@ -4,14 +4,10 @@
 #         of engine threads, after kills, and by every kind of replay.
 # Method: examples/what-if/explore.jitos and small systems of which it is known what is best.
 set -eu
-
-jitos=$(cd "${builddir:-.}" && pwd)/tools/jitos
-jitosd=$(cd "${builddir:-.}" && pwd)/tools/jitosd
-top=$(cd "${top_srcdir:-.}" && pwd)
-dir=$(mktemp -d "${TMPDIR:-/tmp}/jitos-explore-XXXXXX")
-trap 'rm -rf "$dir"' EXIT
 # shellcheck source=tests/lib/processes.sh
-. "$top/tests/lib/processes.sh"
+. "${top_srcdir:-.}/tests/lib/processes.sh"
+# shellcheck source=tests/lib/page.sh
+. "$top/tests/lib/page.sh"
 
 cd "$dir"
 cp "$top"/examples/what-if/*.csv "$top/examples/what-if/explore.jitos" .
@@ -30,8 +26,7 @@ peace=$(key head out)
 run=$!
 while kill -0 $run 2>/dev/null; do
     for supervisor in $(children $run); do
-        for worker in $(children "$supervisor"); do
-            [ "$(cat "/proc/$worker/comm" 2>/dev/null)" = jitosd ] && continue
+        for worker in $(workers "$supervisor"); do
             kill -KILL "$worker" 2>/dev/null || true
         done
     done
@@ -45,30 +40,10 @@ want 0 "$jitos" run explore.jitos --ticks 20 --seed 2 --data d --json
 [ "$(key head out)" != "$head" ] || fail "another seed: the same history"
 
 # What docs/what-if.md shows of it; --write puts it there (then look why).
-page=$top/docs/what-if.md
-awk '/^<!-- transcript: explore -->/ { on = 1; next } on && /^```/ { n++; next } on && n == 1' \
-    "$page" >shown
-[ -s shown ] || fail "$page has no transcript"
-PATH=$(dirname "$jitos"):$PATH
-export PATH
-sed -n 's/^\$ //p' shown | while read -r line; do
-    printf '$ %s\n' "$line"
-    sh -c "$line" 2>/dev/null # where it takes long, its progress is told
-done >got
-if [ "${1:-}" = --write ]; then
-    awk '
-        /^<!-- transcript: explore -->/ { on = 1 }
-        on && /^```/ && n < 2 {
-            n++
-            print
-            if (n == 1) while ((getline l < "got") > 0) print l
-            next
-        }
-        on && n == 1 { next }
-        { print }' "$page" >new && cp new "$page"
-    exit 0
-fi
-diff -u shown got || fail "the page shows something else"
+type_it() {
+    bash -c "$1" 2>/dev/null # where it takes long, its progress is told
+}
+page_holds "$top/docs/what-if.md" '<!-- transcript: explore -->' "${1:-}"
 
 # One dial: up by a draw, or down. The best of the futures is known.
 cat >dial.csv <<'END'

@@ -4,16 +4,11 @@
 # Method: the run is killed before each of its system calls that changes a folder, one after the
 #         other, until it ends by itself; after each kill, the same command without one.
 set -eu
-
-builddir=$(cd "${builddir:-.}" && pwd)
-jitosd=$builddir/tools/jitosd
-jitos=$builddir/tools/jitos
-kill_at=$builddir/tests/tools/kill_at
-example=$(cd "${srcdir:-.}" && pwd)/examples/kill9/kill9.jitos
-dir=$(mktemp -d "${TMPDIR:-/tmp}/jitos-first-start-XXXXXX")
-trap 'rm -rf "$dir"' EXIT
 # shellcheck source=tests/lib/processes.sh
-. "${srcdir:-.}/tests/lib/processes.sh"
+. "${top_srcdir:-.}/tests/lib/processes.sh"
+
+kill_at=$build/tests/tools/kill_at
+example=$top/examples/kill9/kill9.jitos
 
 begin() {
     "$@" "$jitos" run "$example" --seed 11 --ticks 3 --data "$dir/data" --json

@@ -6,15 +6,10 @@
 #         Python's libraries read from our files is the graph that they wrote. Without a library
 #         or a data set its part is skipped, and says why; JIT_MUST_WORK=1 makes that a failure.
 set -u
-LC_ALL=C
-export LC_ALL
-build=$(cd "${top_builddir:-.}" && pwd)
-rmg=$build/tools/rmg
-work=$(mktemp -d) || exit 99
-trap 'rm -rf "$work"' EXIT
-cd "$work" || exit 99
+# shellcheck source=tests/lib/begin.sh
+. "${top_srcdir:-.}/tests/lib/begin.sh"
+cd "$dir" || exit 99
 passed=0
-failed=0
 
 good()
 {
@@ -26,7 +21,7 @@ bad()
     echo "FAIL $1"
     failed=$((failed + 1))
 }
-skip()
+left_out()
 {
     if [ "${JIT_MUST_WORK:-0}" = 1 ]; then
         bad "$1 cannot run: $2"
@@ -70,7 +65,7 @@ for name in /usr/bin/python3 python3; do
     "$name" -c 'import networkx' 2>/dev/null && python=$name && break
 done
 if [ -z "$python" ]; then
-    skip networkx 'no Python has networkx: apt-get install python3-networkx'
+    left_out networkx 'no Python has networkx: apt-get install python3-networkx'
 else
     cat >write.py <<'END'
 import json
@@ -168,7 +163,7 @@ END
     done
     take /usr/bin/python3 -W ignore with_igraph.py compare *.igraph.graphml
 else
-    skip igraph 'Debian has it: apt-get install python3-igraph'
+    left_out igraph 'Debian has it: apt-get install python3-igraph'
 fi
 
 # ---- real data ----
@@ -185,7 +180,7 @@ if [ -r /usr/share/wordnet/data.adv ]; then
         bad "WordNet: $(cat out.txt err.txt)"
     fi
 else
-    skip WordNet 'no /usr/share/wordnet: apt-get install wordnet-base'
+    left_out WordNet 'no /usr/share/wordnet: apt-get install wordnet-base'
 fi
 if [ -r /var/lib/dpkg/status ] &&
     "$rmg" import -q --from apt /var/lib/dpkg/status -o apt.rmg >/dev/null 2>err.txt; then
@@ -198,7 +193,7 @@ if [ -r /var/lib/dpkg/status ] &&
         bad 'packages by name'
     fi
 else
-    skip 'installed packages' "no packages in /var/lib/dpkg/status: $(cat err.txt 2>/dev/null)"
+    left_out 'installed packages' "no packages in /var/lib/dpkg/status: $(cat err.txt 2>/dev/null)"
 fi
 
 # ---- the command line ----
@@ -274,7 +269,7 @@ c 0 1 2 4' ] && good 'values and their times' || bad "values and their times: $s
     [ $? -eq 2 ] && grep -q 'has a portal, for which GEXF has no place' err.txt &&
         good 'a portal is refused by name' || bad "a portal is refused by name: $(cat err.txt)"
 else
-    skip 'a run of jitos' 'this machine cannot lock workers in'
+    left_out 'a run of jitos' 'this machine cannot lock workers in'
 fi
 
 echo "$passed passed, $failed failed"

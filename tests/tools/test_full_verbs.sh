@@ -9,22 +9,19 @@
 #         is filled (tests/longer/disks.sh: ext4, xfs, btrfs). That is a share of the steps;
 #         with JIT_KILL_STEPS=all it is each number of blocks (make check-kill-steps).
 set -eu
-
-builddir=$(cd "${builddir:-.}" && pwd)
-jitosd=$builddir/tools/jitosd
-jitos=$builddir/tools/jitos
-top=$(cd "${srcdir:-.}" && pwd)
+# shellcheck source=tests/lib/processes.sh
+. "${top_srcdir:-.}/tests/lib/processes.sh"
+# shellcheck source=tests/lib/small_log.sh
+. "$top/tests/lib/small_log.sh"
 
 if [ $# = 0 ] && [ -z "${FULL_VERBS_ALONE:-}" ]; then
-    if ! unshare -m true 2>/dev/null; then
-        echo "SKIP: a small file system to fill cannot be mounted here; run it as root"
-        [ "${JIT_MUST_WORK:-}" = 1 ] && exit 1
-        exit 77
-    fi
-    FULL_VERBS_ALONE=1 exec unshare -m --propagation private "$0"
+    unshare -m true 2>/dev/null ||
+        skip "a small file system to fill cannot be mounted here; run it as root"
+    cd "$build"
+    FULL_VERBS_ALONE=1 top_srcdir=$top unshare -m --propagation private "$top/tests/tools/${0##*/}"
+    exit 0
 fi
 
-dir=$(mktemp -d "${TMPDIR:-/tmp}/jitos-full-verbs-XXXXXX")
 disk=${1:-$dir/disk}
 pid=
 tidy() {
@@ -32,11 +29,6 @@ tidy() {
     [ "$disk" != "$dir/disk" ] || umount -l "$disk" 2>/dev/null || true
     rm -rf "$dir"
 }
-trap tidy EXIT
-# shellcheck source=tests/lib/processes.sh
-. "$top/tests/lib/processes.sh"
-# shellcheck source=tests/lib/small_log.sh
-. "$top/tests/lib/small_log.sh"
 
 grows=no
 step=4 # so many blocks more are free at each try
@@ -50,11 +42,7 @@ fi
 
 cd "$dir"
 small_log full old
-i=7 # so many that a merge is larger than what a log keeps ready
-while [ $i -le 120 ]; do
-    echo "c$i,Cell,0"
-    i=$((i + 1))
-done >>cells.csv
+cells 120 hits:long >cells.csv # so many that a merge is larger than what a log keeps ready
 sed -i 's/p = 0.5/p = 0.1/' s.jitos
 want 0 "$jitos" run s.jitos --ticks 12 --seed 3 --data old --durability none
 want 0 "$jitos" checkpoint -m one --data old --json
@@ -116,6 +104,7 @@ again() {
 
 tries=0
 refused=0
+room_rows=0 # sweeps whose rows say that there was no room
 # full NEEDS CHECKS COMMAND...: it is refused at least NEEDS times before there is room enough
 full() {
     needs=$1
@@ -140,6 +129,10 @@ full() {
             refused=$((refused + 1))
             if [ "$code" = 1 ] && [ "$2" = sweep ]; then # a run that fails is a row
                 grep -q -e "--retry" why said || fail "$doing: $(cat said why)"
+                cut -d, -f3- "$into/results.csv" >rows
+                ! grep "failed" rows | grep -v "space" >why_not ||
+                    fail "$doing: a row does not say that there was no space: $(cat why_not)"
+                ! grep -q "failed" rows || room_rows=$((room_rows + 1))
             else
                 [ "$code" = 8 ] || fail "$doing: exit $code: $(cat said why)"
                 grep -q "space" why || fail "$doing: not said what is missing: $(cat said why)"
@@ -173,6 +166,7 @@ full 1 '"$jitos" replay --by rules --data "$new" && was_there' \
 want 0 "$jitos" sweep s.jitos --vary p=0.2,0.6 --seeds 1..2 --ticks 4 --out swept
 full 1 'cmp swept/results.csv "$into/results.csv"' \
     "$jitos" sweep s.jitos --vary p=0.2,0.6 --seeds 1..2 --ticks 4 --out "$into"
+[ "$room_rows" -gt 0 ] || fail "no sweep had a row for which there was no room"
 
 # One that runs goes on without its checkpoint, and makes it when there is room.
 rm -rf "$new" "$into"

@@ -3,12 +3,11 @@
 #         it makes today. Another result is a new version of the format, or a fault.
 # Method: tests/rmg/golden/, made from examples/city/; --write makes them anew (then look why).
 set -u
-top=$(cd "${top_srcdir:-.}" && pwd)
+# shellcheck source=tests/lib/begin.sh
+. "${top_srcdir:-.}/tests/lib/begin.sh"
+
 golden=$top/tests/rmg/golden
-folder=$(mktemp -d)
-trap 'rm -rf "$folder"' EXIT
-export PATH=$PWD/tools:$PATH LC_ALL=C
-cp "$top"/examples/city/* "$folder" && chmod -R u+w "$folder" && cd "$folder" || exit 99
+cp "$top"/examples/city/* "$dir" && chmod -R u+w "$dir" && cd "$dir" || exit 99
 
 # shape VERB [ARGUMENT...]: of each kind of event that `rmg VERB --json` prints, its names in order.
 # What other programs read: a name that is missing or comes elsewhere is another schema.
@@ -85,7 +84,6 @@ if [ "${1:-}" = --write ]; then
     cp "${made[@]}" "$golden"
     exit 0
 fi
-failed=0
 for file in "${made[@]}"; do
     cmp "$file" "$golden/$file" || failed=1
 done

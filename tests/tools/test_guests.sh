@@ -7,39 +7,14 @@
 # Method: examples/on-a-leash at rest and while it runs; the guest is user 65534 where the test may
 #         become it, with a copy of the program and of the tokens and no way into the data folder.
 set -eu
-
-top=$(cd "${top_srcdir:-.}" && pwd)
-bin=$(cd "${builddir:-.}/tools" && pwd)
-dir=$(mktemp -d "${TMPDIR:-/tmp}/jitos-guests-XXXXXX")
-daemon=
-finish() {
-    [ -z "$daemon" ] || kill "$daemon" 2>/dev/null || true
-    rm -rf "$dir"
-}
-trap finish EXIT
-failed=0
-
-fail() {
-    echo "FAIL: $*"
-    failed=1
-}
-
-# expect CODE WORDS COMMAND...: it leaves with CODE, and says WORDS somewhere.
-expect() {
-    want=$1 words=$2
-    shift 2
-    "$@" >out.txt 2>&1 && got=0 || got=$?
-    [ "$got" = "$want" ] || fail "$*: exit $got, not $want: $(cat out.txt)"
-    grep -qF -e "$words" out.txt || fail "$*: does not say \"$words\": $(cat out.txt)"
-}
+# shellcheck source=tests/lib/processes.sh
+. "${top_srcdir:-.}/tests/lib/processes.sh"
 
 cp "$top"/examples/on-a-leash/* "$dir"
 cd "$dir"
-PATH=$bin:$PATH
-export PATH
 chmod 711 "$dir"
 mkdir open
-cp "$bin/jitos" open/jitos
+cp "$build/tools/jitos" open/jitos
 chmod 755 open open/jitos
 hub=$dir/open/hub
 

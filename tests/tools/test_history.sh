@@ -5,16 +5,8 @@
 #         one value, so at each tick the sum of all values is the sum of what /time says was applied
 #         up to it; a difference, applied as a patch, leads from one tick's root to the other's.
 set -eu
-
-jitos=$(cd "${builddir:-.}" && pwd)/tools/jitos
-jitosd=$(cd "${builddir:-.}" && pwd)/tools/jitosd
-rmg=$(cd "${builddir:-.}" && pwd)/tools/rmg
-top=$(cd "${srcdir:-.}" && pwd)
-dir=$(mktemp -d "${TMPDIR:-/tmp}/jitos-history-XXXXXX")
-trap 'rm -rf "$dir"' EXIT
-
 # shellcheck source=tests/lib/processes.sh
-. "$top/tests/lib/processes.sh"
+. "${top_srcdir:-.}/tests/lib/processes.sh"
 
 cd "$dir"
 {
@@ -138,6 +130,24 @@ entries_of 0
 grep -q jitos.entry/1 entries && fail "a genesis has an entry"
 entries_of 25 # a merge
 grep -q jitos.entry/1 entries && fail "an edit has an entry"
+# Every kind is a node that a match finds and that can be walked to: a receipt is what a request's
+# node says of it, a patch is the operations of its tick.
+want 0 "$jitos" query 'match (r:request) where r.result = "applied" return count(*)' \
+    --in /time/@7 --data a
+[ "$(cat out)" = "$made" ] || fail "tick 7 made $made, with $(cat out) receipts that say so"
+want 0 "$jitos" query 'match (o:operation) where o.kind = "set value" return count(*)' \
+    --in /time/@7 --data a
+[ "$(cat out)" = "$made" ] || fail "tick 7 made $made, its patch sets $(cat out)"
+for kind in tick branch checkpoint; do
+    want 0 "$jitos" inspect /time --type $kind --limit 0 --data a
+    grep -c . out >listed
+    want 0 "$jitos" query "match (x:$kind) return count(*)" --in /time --data a
+    [ "$(cat out)" -gt 0 ] && [ "$(cat out)" -le "$(cat listed)" ] ||
+        fail "/time: $(cat out) of $kind are found, $(cat listed) lines are listed"
+done
+want 0 "$jitos" query 'match (b:branch)-[:at]->(t:tick)-[:parent]->(u:tick)-[:parent]->(v:tick)
+    where v.tick = 23 return count(*)' --in /time --data a
+[ "$(cat out)" -ge 1 ] || fail "no walk from a branch back to tick 23: $(cat out)"
 want 3 "$jitos" inspect /time/@99 --data a
 want 3 "$jitos" inspect /time/nothing --data a
 

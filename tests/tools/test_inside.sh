@@ -5,28 +5,10 @@
 #         and so does an invariant hold there.
 # Method: rooms in /world/hall, warmed through the portal of /world; one, three and killed members.
 set -eu
+# shellcheck source=tests/lib/processes.sh
+. "${top_srcdir:-.}/tests/lib/processes.sh"
 
-bin=$(cd "${builddir:-.}/tools" && pwd)
-dir=$(mktemp -d "${TMPDIR:-/tmp}/jitos-inside-XXXXXX")
-trap 'rm -rf "$dir"' EXIT
-failed=0
 cd "$dir"
-PATH=$bin:$PATH
-export PATH
-
-fail() {
-    echo "FAIL: $*"
-    failed=1
-}
-
-# expect CODE WORDS COMMAND...: it leaves with CODE, and says WORDS somewhere.
-expect() {
-    want=$1 words=$2
-    shift 2
-    "$@" >out.txt 2>&1 && got=0 || got=$?
-    [ "$got" = "$want" ] || fail "$*: exit $got, not $want: $(cat out.txt)"
-    grep -qF -e "$words" out.txt || fail "$*: does not say \"$words\": $(cat out.txt)"
-}
 
 # system MEMBERS GRANT
 system() {

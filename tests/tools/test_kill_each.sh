@@ -7,19 +7,12 @@
 #         of three looks is taken at what was there, in turns. That is every second step;
 #         with JIT_KILL_STEPS=all it is every step with all three looks (make check-kill-steps).
 set -eu
-
-builddir=$(cd "${builddir:-.}" && pwd)
-jitosd=$builddir/tools/jitosd
-jitos=$builddir/tools/jitos
-kill_at=$builddir/tests/tools/kill_at
-top=$(cd "${srcdir:-.}" && pwd)
-dir=$(mktemp -d "${TMPDIR:-/tmp}/jitos-kill-each-XXXXXX")
-trap 'rm -rf "$dir"' EXIT
 # shellcheck source=tests/lib/processes.sh
-. "$top/tests/lib/processes.sh"
+. "${top_srcdir:-.}/tests/lib/processes.sh"
 # shellcheck source=tests/lib/small_log.sh
 . "$top/tests/lib/small_log.sh"
 
+kill_at=$build/tests/tools/kill_at
 cd "$dir"
 small_log each old
 want 0 "$jitos" run s.jitos --ticks 12 --seed 3 --data old --durability none
@@ -53,6 +46,7 @@ was_there() {
     esac
 }
 
+after_kill=: # what must hold after each kill
 kills=0
 # each STEPS CHECKS COMMAND...: at least so many steps; after the command, again, in $dir, CHECKS
 each() {
@@ -71,12 +65,19 @@ each() {
         [ "$code" = 0 ] || continue
         kills=$((kills + 1))
         doing="killed before step $step: jitos $*"
-        [ ! -e new/HEAD ] || mv new/HEAD head # the branch in use is another one already
+        $after_kill >out 2>err || fail "$doing, then: $(cat out err heads)"
+        # The branch in use may be another one already.
+        rm -rf heads.kept && mkdir heads.kept
+        for file in new/HEAD new/HEAD.next; do
+            [ ! -e $file ] || mv $file heads.kept
+        done
         for look in 0 1 2; do
             [ "$all" = all ] || [ $((step % 3)) = $look ] || continue
             was_there $look >out 2>err || fail "$doing, then: $(cat out err)"
         done
-        [ ! -e head ] || mv head new/HEAD
+        for file in HEAD HEAD.next; do
+            [ ! -e heads.kept/$file ] || mv heads.kept/$file new
+        done
         if [ ! -e into/FORMAT ] && [ ! -e new/branches/made/FORMAT ]; then
             "$jitos" "$@" >out 2>err || fail "$doing, then again: $(cat out err)"
         fi
@@ -98,7 +99,18 @@ each 8 '"$jitos" verify --deep --data into' restore --import one.jck --into into
 each 8 '"$jitos" verify --deep --data new >said && grep -q "$root" said' \
     gc --keep 1 --log --data new
 each 8 '"$jitos" verify --deep --data new/branches/made' fork @14 -m made --seed 8 --data new
+
+# At whatever step a rollback ends, the head is the new branch if it is there, else it is main; and
+# none of it needs a hand.
+head_is_where() {
+    whose=main
+    [ ! -e new/branches/made/FORMAT ] || whose=made
+    "$jitos" branch --data new >heads
+    grep "^\* $whose " heads && "$jitos" verify --data new
+}
+after_kill=head_is_where
 each 8 '"$jitos" verify --deep --data new/branches/made' rollback @14 -m made --data new
+after_kill=:
 each 3 '"$jitos" replay --by rules --data new' \
     merge HEAD --into main -s theirs --data new/branches/other
 

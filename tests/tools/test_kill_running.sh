@@ -8,19 +8,12 @@
 #         roots and heads are compared with those of a run that nothing happened to. That is a
 #         share of the steps; with JIT_KILL_STEPS=all it is every one (make check-kill-steps).
 set -eu
-
-builddir=$(cd "${builddir:-.}" && pwd)
-jitosd=$builddir/tools/jitosd
-jitos=$builddir/tools/jitos
-kill_at=$builddir/tests/tools/kill_at
-top=$(cd "${srcdir:-.}" && pwd)
-dir=$(mktemp -d "${TMPDIR:-/tmp}/jitos-kill-running-XXXXXX")
-trap 'rm -rf "$dir"' EXIT
 # shellcheck source=tests/lib/processes.sh
-. "$top/tests/lib/processes.sh"
+. "${top_srcdir:-.}/tests/lib/processes.sh"
 # shellcheck source=tests/lib/small_log.sh
 . "$top/tests/lib/small_log.sh"
 
+kill_at=$build/tests/tools/kill_at
 cd "$dir"
 small_log running old
 want 0 "$jitos" run s.jitos --ticks 12 --seed 3 --data old --durability none

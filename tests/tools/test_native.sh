@@ -5,25 +5,13 @@
 # Method: examples/native with real processes; tests/tools/rogue, each member of which breaks out in
 #         another way and dies of it.
 set -eu
+# shellcheck source=tests/lib/processes.sh
+. "${top_srcdir:-.}/tests/lib/processes.sh"
 
-jitos=${builddir:-.}/tools/jitos
-example=${top_srcdir:-.}/examples/native
-dir=$(mktemp -d "${TMPDIR:-/tmp}/jitos-native-XXXXXX")
-trap 'rm -rf "$dir"' EXIT
-failed=0
+example=$top/examples/native
 
-fail() {
-    echo "FAIL: $*"
-    failed=1
-}
-
-# field NAME FILE: of the last event
-field() {
-    sed -n '$s/.*"'"$1"'":"\{0,1\}\([^",}]*\).*/\1/p' "$2"
-}
-
-cp "$example"/*.csv "${builddir:-.}/examples/native/ants" "$dir"
-cp "${builddir:-.}/tests/tools/rogue" "$dir"
+cp "$example"/*.csv "$build/examples/native/ants" "$dir"
+cp "$build/tests/tools/rogue" "$dir"
 
 # run NAME SYSTEM TICKS [OPTION...]: its events in NAME.json
 run() {
@@ -39,18 +27,18 @@ sed 's/colony\[2\]/colony[5]/' "$example/ants.jitos" >"$dir/five.jitos"
 
 run two "$dir/two.jitos" 40
 [ $got = 0 ] || fail "two: exit $got: $(cat "$dir/two.err")"
-world=$(field world "$dir/two.json")
+world=$(key world "$dir/two.json")
 [ ${#world} = 64 ] || fail "two: no world: $(tail -1 "$dir/two.json")"
-applied=$(field applied "$dir/two.json")
+applied=$(key applied "$dir/two.json")
 [ "$applied" -ge 200 ] || fail "two: only $applied steps"
-[ "$(field deterministic "$dir/two.json")" = true ] || fail "two: not deterministic"
+[ "$(key deterministic "$dir/two.json")" = true ] || fail "two: not deterministic"
 
 run again "$dir/two.jitos" 40
-head=$(field head "$dir/two.json")
-[ "$(field head "$dir/again.json")" = "$head" ] || fail "again: another head"
+head=$(key head "$dir/two.json")
+[ "$(key head "$dir/again.json")" = "$head" ] || fail "again: another head"
 for n in one five; do
     run $n "$dir/$n.jitos" 40
-    [ "$(field world "$dir/$n.json")" = "$world" ] || fail "$n: another world"
+    [ "$(key world "$dir/$n.json")" = "$world" ] || fail "$n: another world"
 done
 
 # The log repeats it without the program.
@@ -59,15 +47,15 @@ rm "$dir/ants"
     fail "replay: $(cat "$dir/replay")"
 
 # The folder has the program: a supervisor that died goes on without the file.
-cp "${builddir:-.}/examples/native/ants" "$dir"
+cp "$build/examples/native/ants" "$dir"
 run broken "$dir/two.jitos" 40 --die-at-log-offset 60000
 [ $got != 0 ] || fail "broken: it was to die on the way"
 rm "$dir/ants"
 "$jitos" run --data "$dir/broken" --ticks 40 --json >"$dir/broken.json" 2>"$dir/broken.err" ||
     fail "broken: $(cat "$dir/broken.err")"
-[ "$(field head "$dir/broken.json")" = "$head" ] ||
+[ "$(key head "$dir/broken.json")" = "$head" ] ||
     fail "broken: another head after its recovery"
-cp "${builddir:-.}/examples/native/ants" "$dir"
+cp "$build/examples/native/ants" "$dir"
 
 # Beside rogues: each dies, is started again, and is given up in the end; the ants go their way.
 beside_rogues() {
@@ -79,7 +67,7 @@ grant rogue: map /world
 END
     run beside "$dir/rogue.jitos" 40
     [ $got = 0 ] || fail "beside rogues: exit $got: $(cat "$dir/beside.err")"
-    [ "$(field world "$dir/beside.json")" = "$world" ] ||
+    [ "$(key world "$dir/beside.json")" = "$world" ] ||
         fail "beside rogues: they disturbed the ants"
     grep -q "process 13 is killed: it does not take its receipts" "$dir/beside.err" ||
         fail "beside rogues: who takes no receipts: $(cat "$dir/beside.err")"

@@ -4,32 +4,14 @@
 # Method: tests/tools/brancher, which compares its own graph with what the tick says: the history
 #         has to be the same as that of a run in peace.
 set -eu
-
-jitos=$(cd "${builddir:-.}" && pwd)/tools/jitos
-jitosd=$(cd "${builddir:-.}" && pwd)/tools/jitosd
-brancher=$(cd "${builddir:-.}" && pwd)/tests/tools/brancher
-top=$(cd "${top_srcdir:-.}" && pwd)
-dir=$(mktemp -d "${TMPDIR:-/tmp}/jitos-own-XXXXXX")
-trap 'rm -rf "$dir"' EXIT
 # shellcheck source=tests/lib/processes.sh
-. "$top/tests/lib/processes.sh"
+. "${top_srcdir:-.}/tests/lib/processes.sh"
+# shellcheck source=tests/lib/brancher.sh
+. "$top/tests/lib/brancher.sh"
 
 ticks=60
 cd "$dir"
-cp "$brancher" .
-printf ':ID,name,:LABEL\nprobe,The probe,Probe\n' >probe.csv
-cat >own.jitos <<'END'
-system own
-type Probe {
-  name: text, own: i64 = 0, nested: i64 = 0, left: i64 = 0, right: i64 = 0, chosen: i64 = -1,
-  broken: i64 = 0
-}
-import "probe.csv" into /world
-rule look match (p:Probe) where p.own < 0 set p.own = 0
-process b exec("./brancher") run look over shard(/world)
-  restart on failure at most 1000 in 2 ticks
-grant b: map /world, /dev; write /world
-END
+brancher_system own
 
 value() { # FOLDER NAME
     "$jitos" inspect "/world/probe/$2" --data "$1" | sed 's/^i64 //'
@@ -87,6 +69,18 @@ want 0 "$jitos" run --ticks $ticks --data kept
 same kept
 want 0 "$jitos" replay --data killed --by workers --verify
 want 0 "$jitos" replay --data killed --by rules --verify
+
+# With a quota: what would be too much is refused to the program, which goes on; so does the run.
+sed 's/^  restart on failure.*/&\n  graph at most 20 nodes, 100000 bytes/' own.jitos >quota.jitos
+want 0 "$jitos" run quota.jitos --ticks 40 --seed 1 --data quota
+case $(value quota broken) in
+0) fail "quota: nothing was refused" ;;
+esac
+want 0 "$jitos" checkpoint -m full --data quota
+want 0 "$jitos" restore full --data quota --into again
+want 0 "$jitos" run --ticks 60 --data again
+want 0 "$jitos" verify --deep --data again
+want 0 "$jitos" replay --data again --verify
 
 # Every so many bytes of what was moved, one is another: refused, and nothing is made of it.
 size=$(wc -c <thirty.ckpt)

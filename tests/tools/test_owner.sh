@@ -3,33 +3,10 @@
 #         /sec, changed while it is at rest and while it runs, and known to explain, audit, log.
 # Method: a rule that two processes invoke in two places; its owner may write in one of them.
 set -eu
+# shellcheck source=tests/lib/processes.sh
+. "${top_srcdir:-.}/tests/lib/processes.sh"
 
-bin=$(cd "${builddir:-.}/tools" && pwd)
-dir=$(mktemp -d "${TMPDIR:-/tmp}/jitos-owner-XXXXXX")
-daemon=
-finish() {
-    [ -z "$daemon" ] || kill "$daemon" 2>/dev/null || true
-    rm -rf "$dir"
-}
-trap finish EXIT
-failed=0
 cd "$dir"
-PATH=$bin:$PATH
-export PATH
-
-fail() {
-    echo "FAIL: $*"
-    failed=1
-}
-
-# expect CODE WORDS COMMAND...: it leaves with CODE, and says WORDS somewhere.
-expect() {
-    want=$1 words=$2
-    shift 2
-    "$@" >out.txt 2>&1 && got=0 || got=$?
-    [ "$got" = "$want" ] || fail "$*: exit $got, not $want: $(cat out.txt)"
-    grep -qF -e "$words" out.txt || fail "$*: does not say \"$words\": $(cat out.txt)"
-}
 
 cat >owned.jitos <<'END'
 system owned

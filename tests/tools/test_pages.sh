@@ -1,14 +1,12 @@
 #!/bin/bash
-# Goal:   docs/rmg.md and docs/jitos.md tell what happens: each command in them is run again in the
-#         folder of an example and must give what the page shows, to the letter.
+# Goal:   README.md, docs/rmg.md and docs/jitos.md tell what happens: each command in them is run
+#         again in the folder of an example and must give what the page shows, to the letter.
 # Method: the blocks marked ```console. What differs between machines is masked on both sides:
 #         random keys, and sizes that go with the grade of the sandbox.
 #         With --write the pages are written anew, for who has changed what their commands say.
 set -u
-top=$(cd "${top_srcdir:-.}" && pwd)
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-export PATH=$PWD/tools:$PATH LC_ALL=C
+# shellcheck source=tests/lib/begin.sh
+. "${top_srcdir:-.}/tests/lib/begin.sh"
 
 # play PAGE: the page as it is to ./page, as its commands give it to ./real; sets $commands.
 play()
@@ -44,19 +42,22 @@ play()
 # check PAGE EXAMPLE LEAST: holds the page to what its commands say, or writes it anew.
 check()
 {
-    mkdir "$work/$2"
-    cp -R "$top/examples/$2/." "$work/$2" && chmod -R u+w "$work/$2" && cd "$work/$2" || exit 99
-    play "$top/docs/$1"
+    local folder=$dir/${1##*/}
+    mkdir "$folder"
+    cp -R "$top/examples/$2/." "$folder" && chmod -R u+w "$folder" && cd "$folder" || exit 99
+    play "$top/$1"
     [ "${mode#--write}" = "$mode" ] || {
-        cp real "$top/docs/$1"
+        cp real "$top/$1"
         return
     }
     [ $commands -gt "$3" ] || { echo "only $commands commands were found in $1" && exit 1; }
     sed -i 's/^public_key .*/public_key/; s/^\(peak\|written\|checkpoint\) .*/\1/' page real
-    diff page real || { echo "docs/$1 shows (<) what is not so (>)" && exit 1; }
-    echo "docs/$1: $commands commands give what the page shows"
+    diff page real || { echo "$1 shows (<) what is not so (>)" && exit 1; }
+    echo "$1: $commands commands give what the page shows"
 }
 
 mode=${1:-}
-[ "$mode" = --write-jitos ] || check rmg.md city 40
-check jitos.md town 30
+check docs/rmg.md city 40
+need_workers
+check README.md town 7
+check docs/jitos.md town 30

@@ -5,30 +5,12 @@
 # Method: a small system with real processes; signals to a worker while its supervisor is held up,
 #         so that the run cannot be over before.
 set -eu
-
-jitos=${builddir:-.}/tools/jitos
-jitosd=${builddir:-.}/tools/jitosd
-dir=$(mktemp -d "${TMPDIR:-/tmp}/jitos-policy-XXXXXX")
-trap 'rm -rf "$dir"' EXIT
-failed=0
-ticks=2000
-
-fail() {
-    echo "FAIL: $*"
-    failed=1
-}
-
 # shellcheck source=tests/lib/processes.sh
 . "${top_srcdir:-.}/tests/lib/processes.sh"
 
-{
-    echo ":ID,:LABEL,state:long"
-    i=0
-    while [ $i -lt 50 ]; do
-        echo "c$i,Cell,0"
-        i=$((i + 1))
-    done
-} >"$dir/cells.csv"
+ticks=2000
+
+cells 50 >"$dir/cells.csv"
 
 # Every tick changes something: what a worker misses is missed for good.
 system() {

@@ -6,27 +6,13 @@
 #         with another seed, a merge, capabilities that an operator grants and revokes;
 #         tests/tools/forge appends ticks that nobody made.
 set -eu
-
-jitos=$(cd "${builddir:-.}" && pwd)/tools/jitos
-# shellcheck disable=SC2034 # of processes.sh
-jitosd=$(cd "${builddir:-.}" && pwd)/tools/jitosd
-forge=$(cd "${builddir:-.}" && pwd)/tests/tools/forge
-top=$(cd "${srcdir:-.}" && pwd)
-dir=$(mktemp -d "${TMPDIR:-/tmp}/jitos-replay-XXXXXX")
-trap 'rm -rf "$dir"' EXIT
-
 # shellcheck source=tests/lib/processes.sh
-. "$top/tests/lib/processes.sh"
+. "${top_srcdir:-.}/tests/lib/processes.sh"
+
+forge=$build/tests/tools/forge
 
 cd "$dir"
-{
-    echo ":ID,:LABEL,state:long"
-    i=0
-    while [ $i -lt 40 ]; do
-        echo "c$i,Cell,0"
-        i=$((i + 1))
-    done
-} >cells.csv
+cells 40 >cells.csv
 cat >s.jitos <<EOF
 system again
 type Cell { state: i64 = 0 }

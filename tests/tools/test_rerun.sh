@@ -7,15 +7,10 @@
 #         tests/tools/moody, which draws or remembers by itself, with `replay rerun` and, beside
 #         it, with `replay log`.
 set -eu
-
-jitos=$(cd "${builddir:-.}" && pwd)/tools/jitos
-jitosd=$(cd "${builddir:-.}" && pwd)/tools/jitosd
-tools=$(cd "${builddir:-.}" && pwd)/tests/tools
-top=$(cd "${top_srcdir:-.}" && pwd)
-dir=$(mktemp -d "${TMPDIR:-/tmp}/jitos-rerun-XXXXXX")
-trap 'rm -rf "$dir"' EXIT
 # shellcheck source=tests/lib/processes.sh
-. "$top/tests/lib/processes.sh"
+. "${top_srcdir:-.}/tests/lib/processes.sh"
+
+tools=$build/tests/tools
 
 cd "$dir"
 mkfifo ready
@@ -87,6 +82,70 @@ END
 moody draws 1 'tick 1, made again: m\[0\], run again, keeps another graph'
 moody remembers 2 'tick 6, made again: m\[.\], run again, keeps another graph'
 moody asks 3 'run again, asks for something else'
+# One that hangs when it is run again: its time is what the supervisor says, then the start ends.
+system hangs.jitos
+cat >>hangs.jitos <<'END'
+process m[4] exec("./moody") run look over shard(/world) replay rerun
+grant m: map /world
+END
+want 0 "$jitos" run hangs.jitos --ticks 5 --seed 1 --data hangs
+want 0 "$jitos" run --ticks 9 --data hangs --json
+head=$(key head out)
+want 6 "$jitosd" --data hangs --hang-cpu 1
+cat out err >all
+grep -q 'tick 6, made again: m\[0\], run again, does not end its tick; nothing was changed' all ||
+    fail "hangs: $(cat all)"
+
+# The same, and while it hangs: the supervisor is killed, then the worker. That is a death like any
+# other: it is started again, from what it had at its last tick, and comes through.
+busy() { # SUPERVISOR: the worker of it that has used half a second
+    for worker in $(children "$1"); do
+        read -r stat <"/proc/$worker/stat" || continue
+        # shellcheck disable=SC2086
+        set -- "$1" ${stat##*) }
+        [ "${13}" -lt 50 ] || echo "$worker"
+    done 2>/dev/null
+}
+hanging() { # starts one; when it hangs, its worker is in $found
+    "$jitosd" --data hangs --ready-fd 9 2>hangs.err 9>is-ready &
+    supervisor=$!
+    found=
+    while [ -z "$found" ] && kill -0 $supervisor 2>/dev/null; do
+        found=$(busy $supervisor)
+    done
+}
+hanging
+[ -n "$found" ] || fail "hangs: no worker is busy: $(cat hangs.err)"
+kill -KILL $supervisor
+wait $supervisor || true
+want 0 "$jitos" verify --data hangs
+hanging
+[ -n "$found" ] || fail "hangs again: no worker is busy: $(cat hangs.err)"
+kill -KILL "$found"
+until [ -s is-ready ] || ! kill -0 $supervisor 2>/dev/null; do
+    children $supervisor >/dev/null
+done
+kill -TERM $supervisor 2>/dev/null || true
+wait $supervisor || true
+grep -q "were run again over 9 ticks" hangs.err || fail "hangs, killed: $(cat hangs.err)"
+want 0 "$jitos" verify --data hangs --json
+grep -q "$head" out || fail "hangs, killed: another history: $(cat out)"
+
+# A history that was forked and goes on elsewhere is run again as it is there; one in which a byte
+# was changed is no history: that is found out before anything is run.
+want 0 "$jitos" fork @12 -m other --seed 4 --data a
+want 0 "$jitos" run --ticks 20 --data a/branches/other
+again a/branches/other 8
+cp -r peace bad
+segment=$(ls bad/log/* | head -n 1)
+size=$(wc -c <"$segment")
+byte=$(od -An -tu1 -j 9000 -N 1 "$segment" | tr -d ' ')
+# shellcheck disable=SC2059
+printf "\\$(printf '%03o' $((255 - byte)))" |
+    dd of="$segment" bs=1 seek=9000 conv=notrunc status=none
+[ "$(wc -c <"$segment")" = "$size" ] || fail "bad: the segment has another size"
+want 5 "$jitos" run --ticks 40 --data bad
+
 want 6 "$jitos" replay --by workers --data draws
 want 0 "$jitos" replay --by rules --data draws
 

@@ -3,8 +3,6 @@
 #         code, and that nothing is left half done.
 # Method: every verb on small inputs, output compared word by word; damaged files; full disks.
 set -u
-rmg=$PWD/tools/rmg
-top=$(cd "${top_srcdir:-.}" && pwd)
 # shellcheck source=tests/lib/commands.sh
 . "${top_srcdir:-.}/tests/lib/commands.sh"
 
@@ -19,7 +17,7 @@ root=${out##* }
 run "$rmg" import --from csv edges.csv nodes.csv --out=h.rmg --json
 check 'import, other order, json' 0 '{"event":"done","schema":"rmg.import/1","path":"h.rmg",'\
 '"bytes":*,"instances":1,"nodes":3,"edges":3,"values":4,"state_root":"'"$root"'"}' 'types are *'
-cmp -s g.rmg h.rmg || { echo 'FAIL one state, one file'; failed=$((failed + 1)); }
+cmp -s g.rmg h.rmg || fail 'one state, one file'
 run "$rmg" hash g.rmg
 check 'hash' 0 "state_root $root" ''
 run "$rmg" hash g.rmg --json
@@ -59,7 +57,7 @@ check 'export to stdout' 0 '{"kind":"instance","id":"'"$h"'","root":"'"$h"'","pa
 printf '%s\n' "$out" >want.ndjson
 run "$rmg" export g.rmg --to ndjson -o g.ndjson
 check 'export to a file' 0 'g.ndjson  4 nodes, 3 edges' ''
-cmp -s g.ndjson want.ndjson || { echo 'FAIL stdout and file agree'; failed=$((failed + 1)); }
+cmp -s g.ndjson want.ndjson || fail 'stdout and file agree'
 run "$rmg" hash g.ndjson
 check 'hash of ndjson' 0 "state_root $root" ''
 sort -R --random-source=nodes.csv g.ndjson >mixed.jsonl 2>/dev/null || tac g.ndjson >mixed.jsonl
@@ -68,7 +66,7 @@ check 'import ndjson in any order' 0 "back.rmg*
 state_root $root" ''
 "$rmg" export back.rmg | sort >a.txt
 sort g.ndjson >b.txt
-cmp -s a.txt b.txt || { echo 'FAIL ndjson round trip'; failed=$((failed + 1)); }
+cmp -s a.txt b.txt || fail 'ndjson round trip'
 out=$(cat g.ndjson | "$rmg" hash --from ndjson - 2>err.txt); code=$?; err=$(cat err.txt)
 check 'hash of a pipe' 0 "state_root $root" ''
 run "$rmg" export g.rmg --to csv -o x.csv --json
@@ -301,11 +299,11 @@ nested=${out##* }
 run "$rmg" export nested.rmg --to wsc -o nested.wsc --tick 72623859790382856 \
     --schema-hash 20fdd34e632861ac10bc22672eb7d669a6b2e85f3ae40f33b6ff2459bddfd874
 check 'export --to wsc' 0 'nested.wsc  7 nodes, 5 edges' ''
-cmp -s nested.wsc "$golden/nested.wsc" || { echo 'FAIL .wsc bit for bit'; failed=$((failed + 1)); }
+cmp -s nested.wsc "$golden/nested.wsc" || fail '.wsc bit for bit'
 run "$rmg" export nested.wsc --to wsc -o again.wsc --json
 check 'what a .wsc says is kept' 0 \
     '{"event":"done","schema":"rmg.export/1","paths":\["again.wsc"\],*' ''
-cmp -s again.wsc nested.wsc || { echo 'FAIL .wsc again'; failed=$((failed + 1)); }
+cmp -s again.wsc nested.wsc || fail '.wsc again'
 run "$rmg" hash --from wsc nested.wsc
 check 'hash of .wsc' 0 "state_root $nested" ''
 run "$rmg" verify nested.wsc
@@ -358,5 +356,5 @@ run "$rmg" --version
 check 'version' 0 'rmg [0-9]*' ''
 
 leftovers=$(ls -- *.tmp never.rmg big.rmg 2>/dev/null)
-[[ -z $leftovers ]] || { echo "FAIL left behind: $leftovers"; failed=$((failed + 1)); }
+[[ -z $leftovers ]] || fail "left behind: $leftovers"
 finish

@@ -1,7 +1,6 @@
 #!/bin/bash
 # Goal:   `rmg ls` and `rmg cat`: paths, nodes, nested instances, bounds, what is not there.
 set -u
-rmg=$PWD/tools/rmg
 # shellcheck source=tests/lib/commands.sh
 . "${top_srcdir:-.}/tests/lib/commands.sh"
 
@@ -11,7 +10,7 @@ printf ':START_ID,:TYPE,:END_ID,since:long\na,KNOWS,b/c,1999\na,OWNS,d,\n' >edge
 "$rmg" import nodes.csv edges.csv --schema infer -o g.rmg -q >/dev/null || exit 99
 
 run "$rmg" ls g.rmg
-[ "$(wc -l <<<"$out")" = 5 ] || { echo "FAIL ls: $out" && failed=$((failed + 1)); }
+[ "$(wc -l <<<"$out")" = 5 ] || fail "ls: $out"
 check 'no control bytes' 0 '*D?\[2J*' ''
 run "$rmg" ls g.rmg --type Person -l
 check 'type, long' 0 '*Person * out *in  *' ''

@@ -3,7 +3,6 @@
 #         conflict leaves nothing behind, and that choices settle it.
 # Method: a graph of three people, two sides of it, output compared word by word.
 set -u
-rmg=$PWD/tools/rmg
 # shellcheck source=tests/lib/commands.sh
 . "${top_srcdir:-.}/tests/lib/commands.sh"
 i=$s
@@ -70,7 +69,7 @@ run "$rmg" diff base.rmg ours.rmg -o p
 check 'patch' 0 'p  5 operations, *' ''
 run "$rmg" apply base.rmg p -o again.rmg
 check 'apply' 0 "again.rmg  state_root $h" ''
-cmp -s again.rmg ours.rmg || { echo 'FAIL apply gives another file'; failed=$((failed + 1)); }
+cmp -s again.rmg ours.rmg || fail 'apply gives another file'
 run "$rmg" apply theirs.rmg p -o no.rmg
 check 'apply elsewhere' 1 '' "*p does not stand on theirs.rmg*was made for state root $h*--rebase*"
 run "$rmg" apply other.rmg p --rebase -o moved.rmg --json
@@ -81,9 +80,9 @@ run "$rmg" merge base.rmg ours.rmg other.rmg -o merged.rmg
 check 'merge' 0 "merged.rmg  6 operations; 5 places from ours, 1 from theirs, 0 alike, 0 joined, "\
 "0 settled
 state_root $h" ''
-cmp -s moved.rmg merged.rmg || { echo 'FAIL rebase and merge differ'; failed=$((failed + 1)); }
+cmp -s moved.rmg merged.rmg || fail 'rebase and merge differ'
 run "$rmg" merge base.rmg other.rmg ours.rmg -o merged2.rmg
-cmp -s merged2.rmg merged.rmg || { echo 'FAIL merge is not symmetric'; failed=$((failed + 1)); }
+cmp -s merged2.rmg merged.rmg || fail 'merge is not symmetric'
 run "$rmg" apply theirs.rmg p --rebase -o no.rmg
 check 'rebase with conflicts' 1 "conflict 1  end-deleted*conflict 2  value*
   base    only its hash is known: $i
@@ -116,7 +115,7 @@ check 'conflicts json' 1 '{"event":"conflict","schema":"rmg.merge/1","number":1,
 {"event":"conflict",*"number":2,"conflict":"value",*"other":null,"base":{*},"ours":{*},'\
 '"theirs":{*}}
 {"event":"done","schema":"rmg.merge/1","conflicts":2}' '2 conflicts*'
-[[ -e no.rmg ]] && { echo 'FAIL something was written'; failed=$((failed + 1)); }
+[[ -e no.rmg ]] && fail 'something was written'
 run "$rmg" merge base.rmg ours.rmg theirs.rmg -c todo.json
 check 'nothing filled in' 1 'conflict 1*conflict 2*' '2 conflicts*'
 sed '0,/"take": null/s//"take": "ours"/' todo.json >half.json
@@ -139,7 +138,7 @@ for side in ours theirs; do
     check "strategy $side" 0 '{"event":"done","schema":"rmg.merge/1","path":*"conflicts":0,*}' ''
 done
 run "$rmg" merge base.rmg theirs.rmg ours.rmg --strategy theirs -o mirror.rmg
-cmp -s mirror.rmg s-ours.rmg || { echo 'FAIL strategies do not mirror'; failed=$((failed + 1)); }
+cmp -s mirror.rmg s-ours.rmg || fail 'strategies do not mirror'
 
 # ---- files of choices that are none ----
 refused() { # NAME WHY TEXT
@@ -191,7 +190,7 @@ if command -v jq >made.txt; then
         choices: [.[] | select(.event == "conflict") | {place, take: "ours"}] | unique}' >jq.json
     run "$rmg" merge base.rmg ours.rmg theirs.rmg -c jq.json -o jq.rmg
     check 'choices by jq' 0 'jq.rmg *' ''
-    cmp -s jq.rmg s-ours.rmg || { echo 'FAIL jq is not the strategy'; failed=$((failed + 1)); }
+    cmp -s jq.rmg s-ours.rmg || fail 'jq is not the strategy'
 fi
 
 finish

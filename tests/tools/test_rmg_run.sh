@@ -2,7 +2,6 @@
 # Goal:   `rmg run`: which script, what it makes of a graph, bounds, what cannot be run; nothing is
 #         written unless all of it ran.
 set -u
-rmg=$PWD/tools/rmg
 # shellcheck source=tests/lib/commands.sh
 . "${top_srcdir:-.}/tests/lib/commands.sh"
 
@@ -39,7 +38,7 @@ check 'what it set' 0 '3' ''
 run "$rmg" verify after.rmg
 check 'the file' 0 '*' ''
 run "$rmg" run g.rmg -r s.jitos -s spread -o again.rmg -q
-cmp -s after.rmg again.rmg || { echo 'FAIL: two runs differ' && failed=$((failed + 1)); }
+cmp -s after.rmg again.rmg || fail 'two runs differ'
 run "$rmg" run g.rmg -r s.jitos -s spread --json
 check 'json, only try' 0 '{"event":"done","schema":"rmg.run/1","script":"spread","rewrites":5,'\
 '"calls":\[{"rule":"mark","rewrites":2},{"rule":"badge","rewrites":3}\],"nodes":*,"edges":*,'\
@@ -81,6 +80,6 @@ run "$rmg" run cut.rmg -r s.jitos -s spread -o no.rmg
 check 'damaged' 5 '' '*cannot read cut.rmg*'
 run "$rmg" run g.rmg -r s.jitos -s spread -o none/no.rmg
 check 'no folder' 3 '' '*no folder none*'
-[ ! -e no.rmg ] || { echo 'FAIL: a failed run left a file' && failed=$((failed + 1)); }
+[ ! -e no.rmg ] || fail 'a failed run left a file'
 
 finish

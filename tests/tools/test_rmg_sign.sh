@@ -2,9 +2,9 @@
 # Goal:   keys, signatures and proofs of `rmg` on the command line: what they print, exit codes,
 #         modes of files; damaged, missing, foreign and readable-by-others input.
 set -u
-rmg=$PWD/tools/rmg
 # shellcheck source=tests/lib/commands.sh
 . "${top_srcdir:-.}/tests/lib/commands.sh"
+
 umask 022
 
 printf ':ID,name,:LABEL\na,Ann,Person\nb,Bob,Person\n' >nodes.csv
@@ -17,7 +17,7 @@ root=$("$rmg" hash g.rmg | cut -d' ' -f2)
 run "$rmg" keygen ann
 check 'keygen' 0 "ann (keep it)  ann.pub (give it away)
 public_key $h" ''
-[ "$(stat -c %a ann)" = 600 ] || { echo "FAIL mode of ann" && failed=$((failed + 1)); }
+[ "$(stat -c %a ann)" = 600 ] || fail "mode of ann"
 run "$rmg" keygen ann
 check 'keygen again' 2 '' '*there is one already*'
 run "$rmg" keygen nowhere/x
@@ -61,7 +61,7 @@ for at in 0 4 9 20 60 100 $((size - 1)); do
     cmp -s bent.sig g.rmg.sig && continue
     run "$rmg" verify g.rmg --signer ann.pub --signer bob.pub --signatures bent.sig
     [[ $code == 5 || $code == 1 || $code == 2 ]] ||
-        { echo "FAIL bent signature at $at: exit $code" && failed=$((failed + 1)); }
+        fail "bent signature at $at: exit $code"
 done
 head -c 40 g.rmg.sig >short.sig
 run "$rmg" verify g.rmg --signer ann.pub --signatures short.sig
@@ -70,7 +70,7 @@ cp g.rmg bent.rmg
 printf 'x' | dd of=bent.rmg bs=1 seek=200 conv=notrunc 2>/dev/null
 run "$rmg" sign bent.rmg --key ann
 check 'nobody signs damage' 5 '' '*'
-[ ! -e bent.rmg.sig ] || { echo "FAIL bent.rmg.sig is there" && failed=$((failed + 1)); }
+[ ! -e bent.rmg.sig ] || fail "bent.rmg.sig is there"
 
 # ---- proofs ----
 run "$rmg" prove g.rmg node:a -o p

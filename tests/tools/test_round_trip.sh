@@ -6,10 +6,9 @@
 #         values have no names. Each format of a table carries those that it can, and refuses the
 #         others by name. Then all of it again with decimal commas, compared byte by byte.
 set -u
-rmg=$PWD/tools/rmg
 # shellcheck source=tests/lib/commands.sh
 . "${top_srcdir:-.}/tests/lib/commands.sh"
-export LC_ALL=C
+
 z=000000000000000000000000000000000000000000000000000000000000
 
 # ---- the graphs, as NDJSON ----
@@ -146,12 +145,12 @@ run "$rmg" hash "$last"
 check 'six formats in a row' 0 "$(cat roots.txt)" ''
 "$rmg" export "$last" --to ndjson -o end.ndjson -q >made.txt
 "$rmg" export one.ndjson --to ndjson -o begin.ndjson -q >made.txt
-cmp -s begin.ndjson end.ndjson || { echo 'FAIL the lines differ' && failed=$((failed + 1)); }
+cmp -s begin.ndjson end.ndjson || fail 'the lines differ'
 # What is written only: all of it is in there, and the same every time.
 for format in dot; do
     "$rmg" export all.ndjson --to $format -o a.$format -q >made.txt
     "$rmg" export all.ndjson --to $format -o b.$format -q >made.txt
-    cmp -s a.$format b.$format || { echo "FAIL $format differs" && failed=$((failed + 1)); }
+    cmp -s a.$format b.$format || fail "$format differs"
 done
 
 # ---- decimal commas ----

@@ -4,14 +4,14 @@
 # Method: small files; every output whole, with its exit code; a file that is written back is
 #         whole and its own canonical text.
 set -u
-jitos=$PWD/tools/jitos
-here=$(cd "${top_srcdir:-.}/tests/tools" && pwd)
-docs=$(cd "${top_srcdir:-.}/docs" && pwd)
-examples=$(cd "${top_srcdir:-.}/examples" && pwd)
-JITOS_SCHEMAS=$(cd "${top_srcdir:-.}/schemas" && pwd)
-export JITOS_SCHEMAS
 # shellcheck source=tests/lib/commands.sh
 . "${top_srcdir:-.}/tests/lib/commands.sh"
+
+here=$top/tests/tools
+docs=$top/docs
+examples=$top/examples
+JITOS_SCHEMAS=$top/schemas
+export JITOS_SCHEMAS
 
 # ---- fmt ----
 cat >loose.jitos <<'END'
@@ -75,8 +75,7 @@ run "$jitos" rules check sim.jitos
 if [[ $code == 1 && $out == "$(cat "$here/rules/sim.expected")" ]]; then
     passed=$((passed + 1))
 else
-    failed=$((failed + 1))
-    printf 'FAIL in words\n%s\n' "$out"
+    fail "in words: $out"
 fi
 cat >good.jitos <<'END'
 system good

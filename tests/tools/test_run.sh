@@ -4,26 +4,8 @@
 #         continued or in one go; damage and misuse are refused by name, with the right exit code.
 # Method: a small system over CSV files in a folder of our own.
 set -eu
-
-jitos=${builddir:-.}/tools/jitos
-jitosd=${builddir:-.}/tools/jitosd
-dir=$(mktemp -d "${TMPDIR:-/tmp}/jitos-run-XXXXXX")
-trap 'rm -rf "$dir"' EXIT
 # shellcheck source=tests/lib/processes.sh
 . "${top_srcdir:-.}/tests/lib/processes.sh"
-
-# want CODE WORDS COMMAND...: the exit code and a piece of what it says
-want() {
-    code=$1
-    words=$2
-    shift 2
-    got=0
-    "$@" >"$dir/out" 2>&1 || got=$?
-    if [ "$got" != "$code" ] || ! grep -qF -- "$words" "$dir/out"; then
-        fail "wanted exit $code and \"$words\", got exit $got from: $*"
-        sed 's/^/    /' "$dir/out"
-    fi
-}
 
 {
     echo ":ID,:LABEL,state:long"
@@ -131,25 +113,25 @@ for offset in 0 1 250; do
         --die-at-log-offset $offset >/dev/null 2>&1 || got=$?
     [ $got = 137 ] || fail "told to die at byte $offset, it left with $got"
     [ -f "$dir/k/FORMAT" ] && [ -f "$dir/k/SOURCE" ] || fail "byte $offset: no FORMAT or SOURCE"
-    want 2 "no system yet" "$jitos" run --ticks 3 --data "$dir/k"
+    expect 2 "no system yet" "$jitos" run --ticks 3 --data "$dir/k"
     "$jitos" -q run "$dir/one.jitos" --ticks 3 --data "$dir/k" --json >"$dir/k.json" \
         2>"$dir/err" || fail "byte $offset, not taken as new: $(cat "$dir/err")"
     [ "$(key root "$dir/k.json")" = "$(key root "$dir/new.json")" ] ||
         fail "byte $offset: another root than that of a new folder"
-    want 2 "another system file" "$jitos" run "$dir/two.jitos" --ticks 3 --data "$dir/k"
+    expect 2 "another system file" "$jitos" run "$dir/two.jitos" --ticks 3 --data "$dir/k"
 done
 
 # Reading what is there.
-want 0 "whole" "$jitos" verify --data "$dir/a"
-want 0 "same" "$jitos" replay --verify --data "$dir/a"
-want 0 "$(echo "$root" | cut -c1-12)" "$jitos" replay --verify --data "$dir/a"
-want 0 "@40" "$jitos" log --data "$dir/a" -n 2
-want 0 "same" "$jitos" replay --data "$dir/a"
-want 0 "denied" "$jitos" show @1 --data "$dir/a"
-want 0 "x[0]          spy               denied" "$jitos" show @1 --data "$dir/a"
-want 0 '"process_name":"x[0]"' "$jitos" show @1 --data "$dir/a" --json
-want 0 "genesis" "$jitos" show @0 --data "$dir/a"
-want 0 "at rest" "$jitos" ps --data "$dir/a"
+expect 0 "whole" "$jitos" verify --data "$dir/a"
+expect 0 "same" "$jitos" replay --verify --data "$dir/a"
+expect 0 "$(echo "$root" | cut -c1-12)" "$jitos" replay --verify --data "$dir/a"
+expect 0 "@40" "$jitos" log --data "$dir/a" -n 2
+expect 0 "same" "$jitos" replay --data "$dir/a"
+expect 0 "denied" "$jitos" show @1 --data "$dir/a"
+expect 0 "x[0]          spy               denied" "$jitos" show @1 --data "$dir/a"
+expect 0 '"process_name":"x[0]"' "$jitos" show @1 --data "$dir/a" --json
+expect 0 "genesis" "$jitos" show @0 --data "$dir/a"
+expect 0 "at rest" "$jitos" ps --data "$dir/a"
 # What the processes asked for is what the run told.
 sum() {
     "$jitos" ps --data "$dir/a" --json | sed -n 's/.*"'"$1"'":\([0-9]*\).*/\1/p' |
@@ -157,35 +139,35 @@ sum() {
 }
 [ "$(sum applied)" = "$(key applied "$dir/a.json")" ] || fail "ps at rest: $(sum applied) applied"
 [ "$(sum denied)" = "$(key denied "$dir/a.json")" ] || fail "ps at rest: $(sum denied) denied"
-want 3 "there is no @41" "$jitos" show @41 --data "$dir/a"
-want 2 "no revision" "$jitos" show yesterday --data "$dir/a"
-want 3 "cannot be opened" "$jitos" log --data "$dir/none"
+expect 3 "there is no @41" "$jitos" show @41 --data "$dir/a"
+expect 2 "no revision" "$jitos" show yesterday --data "$dir/a"
+expect 3 "cannot be opened" "$jitos" log --data "$dir/none"
 
 # Misuse and damage.
-want 2 "another seed" "$jitos" run "$dir/two.jitos" --ticks 50 --seed 4 --data "$dir/a"
-want 2 "another system file" "$jitos" run "$dir/one.jitos" --ticks 50 --seed 3 --data "$dir/a"
+expect 2 "another seed" "$jitos" run "$dir/two.jitos" --ticks 50 --seed 4 --data "$dir/a"
+expect 2 "another system file" "$jitos" run "$dir/one.jitos" --ticks 50 --seed 3 --data "$dir/a"
 mv "$dir/a/SOURCE" "$dir/source" # lost: then the genesis itself is compared
-want 2 "another system file" "$jitos" run "$dir/one.jitos" --ticks 50 --seed 3 --data "$dir/a"
-want 0 "done" "$jitos" run "$dir/two.jitos" --ticks 40 --seed 3 --data "$dir/a"
+expect 2 "another system file" "$jitos" run "$dir/one.jitos" --ticks 50 --seed 3 --data "$dir/a"
+expect 0 "done" "$jitos" run "$dir/two.jitos" --ticks 40 --seed 3 --data "$dir/a"
 mv "$dir/source" "$dir/a/SOURCE"
 cp "$dir/cells.csv" "$dir/cells.old"
 cp "$dir/next.csv" "$dir/next.old"
 sed -i 's/^c7,Cell,0/c7,Cell,1/' "$dir/cells.csv"
-want 2 "another input" "$jitos" run "$dir/two.jitos" --ticks 50 --seed 3 --data "$dir/a"
+expect 2 "another input" "$jitos" run "$dir/two.jitos" --ticks 50 --seed 3 --data "$dir/a"
 echo "c9,c999,NEXT" >>"$dir/next.csv"
-want 2 "next.csv:" "$jitos" run "$dir/two.jitos" --ticks 5
+expect 2 "next.csv:" "$jitos" run "$dir/two.jitos" --ticks 5
 mv "$dir/cells.old" "$dir/cells.csv"
 mv "$dir/next.old" "$dir/next.csv"
 echo "rule broken match (a:Cell where a.state = " >>"$dir/one.jitos"
-want 2 "one.jitos:" "$jitos" run "$dir/one.jitos" --ticks 5
-want 2 "not empty" "$jitos" run --ticks 5 --data "$dir"
+expect 2 "one.jitos:" "$jitos" run "$dir/one.jitos" --ticks 5
+expect 2 "not empty" "$jitos" run --ticks 5 --data "$dir"
 cp -r "$dir/a" "$dir/f"
 printf 'X' | dd of="$dir/f/log/0000000000000001.seg" bs=1 seek=30000 conv=notrunc 2>/dev/null
-want 5 "record" "$jitos" verify --data "$dir/f"
-want 5 "record" "$jitos" replay --verify --data "$dir/f"
-want 5 "byte" "$jitos" run --ticks 50 --data "$dir/f"
+expect 5 "record" "$jitos" verify --data "$dir/f"
+expect 5 "record" "$jitos" replay --verify --data "$dir/f"
+expect 5 "byte" "$jitos" run --ticks 50 --data "$dir/f"
 rm "$dir"/f/blobs/*
-want 5 "blob" "$jitos" verify --data "$dir/f"
+expect 5 "blob" "$jitos" verify --data "$dir/f"
 
 # A worker that hangs: the watchdog stops the run, and what was done stays.
 mkfifo "$dir/hang"
@@ -202,7 +184,7 @@ wait $pid || got=$?
 exec 8<&-
 [ $got = 7 ] || fail "a worker that hangs: exit $got"
 grep -q "used up its time" "$dir/err" || fail "a worker that hangs: $(cat "$dir/err")"
-want 0 "whole" "$jitos" verify --data "$dir/h"
+expect 0 "whole" "$jitos" verify --data "$dir/h"
 
 # The private supervisor is killed: it is said, and nothing that was told is lost.
 mkfifo "$dir/dies"
@@ -219,9 +201,9 @@ wait $pid || got=$?
 exec 8<&-
 [ $got = 4 ] || fail "a supervisor that is killed: exit $got"
 grep -q "killed by signal 9" "$dir/err" || fail "a supervisor that is killed: $(cat "$dir/err")"
-want 0 "whole" "$jitos" verify --data "$dir/d"
+expect 0 "whole" "$jitos" verify --data "$dir/d"
 
-want 4 "goes on from the last durable tick" sh -c 'mkfifo "$3/ended"
+expect 4 "goes on from the last durable tick" sh -c 'mkfifo "$3/ended"
     "$1" run "$2" --ticks 1000000 --seed 3 --data "$3/e" --json >"$3/ended" & pid=$!
     exec 8<"$3/ended"
     head -n 20 <&8 >/dev/null
@@ -245,7 +227,7 @@ exec 8<&-
 [ $got = 143 ] || fail "a run that is told to end: exit $got"
 grep -q "stopped by signal 15 .* at tick [0-9]* of 1000000" "$dir/err" &&
     grep -q "kept in $dir/c" "$dir/err" || fail "a run that is told to end: $(cat "$dir/err")"
-want 0 "whole" "$jitos" verify --data "$dir/c"
+expect 0 "whole" "$jitos" verify --data "$dir/c"
 
 # A folder of our own making goes when we do, even killed; its keeper holds our stderr until then.
 mkdir "$dir/tmp"
@@ -261,7 +243,7 @@ cat <&8 >/dev/null
 wait $pid || true
 exec 7<&- 8<&-
 [ -z "$(ls "$dir/tmp")" ] || fail "left behind: $(ls "$dir/tmp")"
-want 0 "repeat $jitos run $dir/two.jitos --ticks 3 --seed 5" \
+expect 0 "repeat $jitos run $dir/two.jitos --ticks 3 --seed 5" \
     env TMPDIR="$dir/tmp" "$jitos" run "$dir/two.jitos" --ticks 3 --seed 5
 [ -z "$(ls "$dir/tmp")" ] || fail "left behind at the end: $(ls "$dir/tmp")"
 
@@ -271,9 +253,9 @@ want 0 "repeat $jitos run $dir/two.jitos --ticks 3 --seed 5" \
 
 # Who sees nothing asks for nothing; that is said before it is wondered at.
 sed 's/^grant x: map/grant x: read/' "$dir/two.jitos" >"$dir/blind.jitos"
-want 0 "process x will find nothing: no grant lets it map /world" \
+expect 0 "process x will find nothing: no grant lets it map /world" \
     "$jitos" run "$dir/blind.jitos" --ticks 1
-want 2 "Is a directory" "$jitos" run "$dir"
+expect 2 "Is a directory" "$jitos" run "$dir"
 
 # Who finds the folder held by another leaves no trace in it: its owner's source stays.
 mkdir "$dir/held"
@@ -281,35 +263,35 @@ mkfifo "$dir/holds"
 "$jitosd" --data "$dir/held" --ready-fd 9 9>"$dir/holds" 2>/dev/null &
 pid=$!
 head -c 1 "$dir/holds" >/dev/null
-want 2 "using this folder" "$jitos" run "$dir/two.jitos" --ticks 3 --seed 9 --data "$dir/held"
+expect 2 "using this folder" "$jitos" run "$dir/two.jitos" --ticks 3 --seed 9 --data "$dir/held"
 [ -e "$dir/held/SOURCE" ] && fail "the folder of another says: $(cat "$dir/held/SOURCE")"
 kill $pid
 wait $pid || true
-want 0 "done   3 ticks" "$jitos" run "$dir/two.jitos" --ticks 3 --seed 9 --data "$dir/held"
+expect 0 "done   3 ticks" "$jitos" run "$dir/two.jitos" --ticks 3 --seed 9 --data "$dir/held"
 grep -q "^seed 9" "$dir/held/SOURCE" || fail "the owner has no source"
 
 # The supervisor's own command line.
-want 0 "jitosd 0." "$jitosd" --version
-want 2 "jitosd: --bogus" "$jitosd" --bogus
-want 2 "needs a value" "$jitosd" --data
+expect 0 "jitosd 0." "$jitosd" --version
+expect 2 "jitosd: --bogus" "$jitosd" --bogus
+expect 2 "needs a value" "$jitosd" --data
 "$jitosd" --bogus 2>&1 | grep -q unrecognized && fail "getopt speaks for the supervisor"
 
 # Installed files run from where they were staged or moved to.
 mkdir -p "$dir/moved/bin" "$dir/moved/libexec/jitos"
 cp "$jitos" "$jitosd" "$dir/moved/bin"
-cp "${builddir:-.}/proc/guest/jitos-loader" "$dir/moved/libexec/jitos"
-want 0 "done   2 ticks" "$dir/moved/bin/jitos" run "$dir/two.jitos" --ticks 2
+cp "$build/proc/guest/jitos-loader" "$dir/moved/libexec/jitos"
+expect 0 "done   2 ticks" "$dir/moved/bin/jitos" run "$dir/two.jitos" --ticks 2
 mkdir -p "$dir/moved/share/jitos/examples/supply-chain"
 echo "system" >"$dir/moved/share/jitos/examples/supply-chain/supply-chain.jitos"
-want 2 "moved/share/jitos/examples" "$dir/moved/bin/jitos" demo
+expect 2 "moved/share/jitos/examples" "$dir/moved/bin/jitos" demo
 
 # One owner.
 mkfifo "$dir/fifo"
 "$jitosd" --data "$dir/a" --ready-fd 9 9>"$dir/fifo" 2>/dev/null &
 pid=$!
 head -c 1 "$dir/fifo" >/dev/null
-want 2 "using this folder" "$jitosd" --data "$dir/a"
-want 0 "w[0]" "$jitos" ps --data "$dir/a"
+expect 2 "using this folder" "$jitosd" --data "$dir/a"
+expect 0 "w[0]" "$jitos" ps --data "$dir/a"
 kill $pid
 wait $pid || fail "a supervisor that is told to end does not end well"
 

@@ -5,19 +5,12 @@
 # Method: a byte of each kind of place is changed: a record, a segment's header, a segment that is
 #         gone, a blob; then --salvage, twice; killed before each of its steps.
 set -eu
-
-builddir=$(cd "${builddir:-.}" && pwd)
-jitosd=$builddir/tools/jitosd
-jitos=$builddir/tools/jitos
-kill_at=$builddir/tests/tools/kill_at
-top=$(cd "${srcdir:-.}" && pwd)
-dir=$(mktemp -d "${TMPDIR:-/tmp}/jitos-salvage-XXXXXX")
-trap 'rm -rf "$dir"' EXIT
 # shellcheck source=tests/lib/processes.sh
-. "$top/tests/lib/processes.sh"
+. "${top_srcdir:-.}/tests/lib/processes.sh"
 # shellcheck source=tests/lib/small_log.sh
 . "$top/tests/lib/small_log.sh"
 
+kill_at=$build/tests/tools/kill_at
 cd "$dir"
 small_log rest old
 want 0 "$jitos" run s.jitos --ticks 8 --seed 3 --data old

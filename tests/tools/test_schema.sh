@@ -4,17 +4,15 @@
 # Method: small inputs with one fault of each kind; an input without --schema keeps its root; a type
 #         given, inferred and carried along is one and the same.
 set -u
-rmg=$PWD/tools/rmg
-jitos=$PWD/tools/jitos
-JITOS_SCHEMAS=$(cd "${top_srcdir:-.}/schemas" && pwd)
-export JITOS_SCHEMAS
 # shellcheck source=tests/lib/commands.sh
 . "${top_srcdir:-.}/tests/lib/commands.sh"
 
+JITOS_SCHEMAS=$top/schemas
+export JITOS_SCHEMAS
+
 same() {
     if cmp -s "$2" "$3"; then passed=$((passed + 1)); else
-        failed=$((failed + 1))
-        echo "FAIL $1: $2 and $3 differ"
+        fail "$1: $2 and $3 differ"
     fi
 }
 
@@ -167,10 +165,7 @@ run "$rmg" query plain.rmg 'match (a:Person) return a, a.name, a.age + 1 as next
 check 'a table' 0 "a                        a.name  next
 Person $s  *  *
 Person $s  *  *" ''
-[[ $out == *"Ann     8"* && $out == *"-       -"* ]] || {
-    failed=$((failed + 1))
-    echo "FAIL values: $out"
-}
+[[ $out == *"Ann     8"* && $out == *"-       -"* ]] || fail "values: $out"
 run "$rmg" query plain.rmg --json \
     'match (a)-[k:KNOWS]->(b:Person) where k.since > 0 return a.name, k.since as since, b'
 check 'json' 0 '{"event":"row","schema":"rmg.query/1","values":{"a.name":"Ann","since":1999,'\
@@ -207,5 +202,5 @@ run "$rmg" query -h
 check 'help of query' 0 'rmg query - *Usage: rmg query*Examples:*' ''
 
 leftovers=$(ls -- *.tmp never.rmg 2>/dev/null)
-[[ -z $leftovers ]] || { echo "FAIL left behind: $leftovers"; failed=$((failed + 1)); }
+[[ -z $leftovers ]] || fail "left behind: $leftovers"
 finish

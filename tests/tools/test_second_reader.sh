@@ -4,11 +4,10 @@
 # Method: second_reader.py over the golden files and over files made here; what it says of each is
 #         compared with what rmg says.
 set -u
-rmg=$PWD/tools/rmg
-top=$(cd "${top_srcdir:-.}" && pwd)
 # shellcheck source=tests/lib/commands.sh
 . "${top_srcdir:-.}/tests/lib/commands.sh"
-python3 -c 'import hashlib, struct' 2>/dev/null || { echo 'SKIP: no python3' && exit 77; }
+
+python3 -c 'import hashlib, struct' 2>/dev/null || skip 'no python3'
 second() { python3 "$top/tests/tools/second_reader.py" "$@"; }
 golden=$top/tests/rmg/golden
 

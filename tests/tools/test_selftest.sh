@@ -3,24 +3,11 @@
 #         name where no worker can be started.
 # Method: the real program on this machine; a table of attacks that all have to be stopped.
 set -eu
+# shellcheck source=tests/lib/processes.sh
+. "${top_srcdir:-.}/tests/lib/processes.sh"
 
-jitosd=${builddir:-.}/tools/jitosd
-dir=$(mktemp -d "${TMPDIR:-/tmp}/jitos-selftest-XXXXXX")
-trap 'rm -rf "$dir"' EXIT
-failed=0
-
-fail() {
-    echo "FAIL: $*"
-    failed=1
-}
-
-if ! "$jitosd" --check >"$dir/check" 2>&1; then
-    cat "$dir/check"
-    [ -z "${JIT_MUST_WORK:-}" ] || exit 1
-    exit 77
-fi
 if grep -q 'grade: none' "$dir/check"; then
-    echo "a sanitizer build has a null sandbox: nothing holds, and it says so"
+    echo "SKIP: a sanitizer build has a null sandbox: nothing holds, and it says so"
     exit 77
 fi
 

@@ -4,11 +4,8 @@
 # Method: every command and option that help names is in the page and in both scripts; the bash
 #         script is loaded and asked; the zsh script is loaded where there is a zsh.
 set -u
-failed=0
-fail() {
-    echo "FAIL $*"
-    failed=1
-}
+# shellcheck source=tests/lib/begin.sh
+. "${top_srcdir:-.}/tests/lib/begin.sh"
 
 # complete PROGRAM WORD...: what bash would offer for the last word.
 complete_it() {
@@ -58,7 +55,7 @@ for program in jitos rmg; do
     fi
 done
 # The supervisor's page is written by hand, so it may forget an option.
-page=$(cat "${top_srcdir:-.}/tools/jitosd.8.scd")
+page=$(cat "$top/tools/jitosd.8.scd")
 for option in $(tools/jitosd --help | grep -oE -- '--[a-z-]+' | sort -u); do
     [[ $page == *"*$option*"* || $page == *" $option"* ]] || fail "jitosd: the page has no $option"
 done

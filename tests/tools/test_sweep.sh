@@ -4,18 +4,11 @@
 # Method: a small system with real processes; a sweep at one go, one side by side, one that is
 #         killed as soon as its first row is there.
 set -eu
-
-jitos=$(cd "${builddir:-.}" && pwd)/tools/jitos
-jitosd=$(cd "${builddir:-.}" && pwd)/tools/jitosd
-top=$(cd "${srcdir:-.}" && pwd)
-dir=$(mktemp -d "${TMPDIR:-/tmp}/jitos-sweep-XXXXXX")
-trap 'rm -rf "$dir"' EXIT
-
 # shellcheck source=tests/lib/processes.sh
-. "$top/tests/lib/processes.sh"
+. "${top_srcdir:-.}/tests/lib/processes.sh"
 
 cd "$dir"
-printf ':ID,:LABEL,hits:long\nc0,Cell,0\nc1,Cell,0\nc2,Cell,0\nc3,Cell,0\n' >cells.csv
+cells 4 hits:long >cells.csv
 cat >s.jitos <<END
 system sums
 type Cell { hits: i64 sum = 0 }

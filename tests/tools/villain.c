@@ -1,6 +1,7 @@
 /* tests/tools/villain.c - a worker that knows the protocol and uses it to do harm: what member k
- * tries is its number. Unlike a rogue it tries for as long as it is let; what it finds out that
- * should not be, it says by the status it ends with. */
+ * tries is its number; one that is alone in its process writes collapses by hand. Unlike a rogue it
+ * tries for as long as it is let; what it finds out that should not be, it says by the status it
+ * ends with. */
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,6 +11,7 @@
 
 #include "base/random.h"
 #include "proc/guest/jitos.h"
+#include "rmg/change/collapse.h"
 #include "rmg/engine/request.h"
 #include "syscall/ring.h"
 
@@ -18,9 +20,10 @@
 #define GRAPH_KEPT   4096u /* its first page is the kernel's, and says where the rest begins */
 
 enum villain_status {
-    VILLAIN_OWN = 41,    /* its graph could not be opened: expected of one that is damaged */
-    VILLAIN_READ = 42,   /* it was opened, and reading it ended with an error: likewise */
-    VILLAIN_ALLOWED = 71 /* something was done that it had no right to */
+    VILLAIN_OWN = 41,     /* its graph could not be opened: expected of one that is damaged */
+    VILLAIN_READ = 42,    /* it was opened, and reading it ended with an error: likewise */
+    VILLAIN_ALLOWED = 71, /* something was done that it had no right to */
+    VILLAIN_REFUSED = 72  /* what it has a right to was not done: it does not write them well */
 };
 
 static struct sys_ring_guest ring;
@@ -253,6 +256,153 @@ static void capability_life(uint32_t index)
     }
 }
 
+/* ---- a bell that never stops ---- */
+
+/* One rings when it has said done, the other before it does, as well. */
+static void flood_life(uint32_t index)
+{
+    uint64_t tick = 0;
+    open_ring();
+    const struct sys_ring_kernel *theirs =
+        (const struct sys_ring_kernel *)(const void *)(ring.memory.base + SYS_RING_KERNEL_OFFSET);
+    for (;;) {
+        tick = sys_ring_guest_begin(&ring, tick);
+        for (unsigned i = 0; index == 9 && i < 5000; i++) {
+            sys_ring_guest_ring(&ring);
+        }
+        sys_ring_guest_done(&ring, tick);
+        while (__atomic_load_n(&theirs->begin_tick, __ATOMIC_ACQUIRE) == tick) {
+            sys_ring_guest_ring(&ring);
+        }
+    }
+}
+
+/* ---- collapses written by hand, of what it may only look at ---- */
+
+#define RIGHTLY 1u /* cookies */
+#define FORGED  2u
+
+/* Each at a place of its own in the graph's memory, where it lies until it is taken. */
+static void post_collapse(uint8_t *graph, uint32_t place, const struct sys_collapse *head,
+                          uint64_t base_tick, const struct rmg_op *op, uint64_t cookie)
+{
+    static const struct jit_id none;
+    static const struct rmg_origin origin = {.request = 0, .operation = 0};
+    const bool creates = op->kind == RMG_OP_UPSERT_NODE;
+    struct rmg_op whole = *op;
+    struct jit_buf buf;
+    jit_buf_init(&buf, jit_heap_libc(), 4096);
+    whole.origins = &origin;
+    whole.origin_count = 1;
+    jit_buf_put(&buf, head, sizeof *head);
+    for (uint32_t i = 0; i < head->cap_count; i++) { /* all others that it may have */
+        jit_buf_put_u32(&buf, i);
+        jit_buf_put_u32(&buf, 1);
+    }
+    jit_buf_put_u64(&buf, base_tick);
+    jit_buf_put_u64(&buf, 0); /* in-slots */
+    jit_buf_put_u64(&buf, creates);
+    if (creates) {
+        jit_buf_put_u64(&buf, 0); /* by the counter of its id */
+    }
+    jit_buf_put_u64(&buf, 0); /* sums */
+    jit_buf_put_id(&buf, &none);
+    jit_buf_put_u64(&buf, 0);
+    jit_buf_put_u64(&buf, 0);
+    jit_buf_put_u64(&buf, 1);
+    rmg_op_encode(&whole, &buf);
+    if (buf.err != JIT_OK || buf.size > 1024) {
+        _exit(1);
+    }
+    struct sys_slot *slot = sys_ring_guest_slot(&ring);
+    const uint64_t at = GRAPH_KEPT + place * 1024u;
+    memcpy(graph + at, buf.data, buf.size);
+    slot->kind = SYS_CALL_collapse;
+    slot->length = (uint32_t)buf.size;
+    slot->cookie = cookie;
+    if (buf.size <= SYS_INLINE_BYTES) {
+        memcpy(slot->body.bytes, buf.data, buf.size);
+    } else {
+        slot->body.far.at = at;
+        slot->body.far.size = buf.size;
+    }
+    sys_ring_guest_post(&ring);
+    jit_buf_release(&buf);
+}
+
+static void forge_collapses(uint8_t *graph, const struct jit_id *process, uint64_t tick)
+{
+    static const char *const places[] = {"/world", "/sys", "/sec", "/proc", "/schema", "/"};
+    static const struct sys_collapse heads[] = {
+        {.cap_slot = SYS_NONE, .flags = SYS_WANT_RECEIPT},
+        {.cap_slot = 0, .cap_generation = 1, .flags = SYS_WANT_RECEIPT},
+        {.cap_slot = 1, .cap_generation = 1, .flags = SYS_WANT_RECEIPT},
+        {.cap_slot = 77, .cap_generation = 1, .flags = SYS_WANT_RECEIPT, .cap_count = 4}};
+    const struct rmg_parent parent = {.present = false};
+    const int64_t value = 666;
+    uint32_t place = 0;
+    struct sys_collapse right = heads[3];
+    struct rmg_op op = {.kind = RMG_OP_UPSERT_NODE};
+    jit_hash_named("warp:", "/bus", 4, &op.instance);
+    jit_hash_named("type:", "Forged", 6, &op.type);
+    rmg_branch_id(process, tick - 1, 0, &op.id);
+    right.nonce = 99;
+    post_collapse(graph, place++, &right, tick - 1, &op, RIGHTLY);
+    for (uint32_t h = 0; h < sizeof heads / sizeof heads[0]; h++) {
+        for (uint32_t i = 0; i < sizeof places / sizeof places[0]; i++) {
+            const uint32_t size = (uint32_t)strlen(places[i]);
+            struct rmg_op forged = {.kind = RMG_OP_SET_ATTACHMENT, .plane = RMG_PLANE_ALPHA};
+            struct rmg_op created = op;
+            jit_hash_named("warp:", places[i], size, &forged.instance);
+            jit_hash_named("node:", places[i], size, &forged.id);
+            forged.attachment.name = "forged";
+            forged.attachment.name_size = 6;
+            forged.attachment.value.kind = RMG_VALUE_ATOM;
+            jit_hash_named("type:", "i64", 3, &forged.attachment.value.type);
+            forged.attachment.value.bytes = (const uint8_t *)&value;
+            forged.attachment.value.size = sizeof value;
+            post_collapse(graph, place++, &heads[h], tick - 1, &forged, FORGED);
+            created.instance = forged.instance;
+            post_collapse(graph, place++, &heads[h], tick - 1, &created, FORGED);
+            const struct rmg_op gone = {.kind = RMG_OP_DELETE_NODE,
+                                        .instance = forged.instance,
+                                        .id = forged.id,
+                                        .prior = op.type};
+            post_collapse(graph, place++, &heads[h], tick - 1, &gone, FORGED);
+            const struct rmg_op anew = {.kind = RMG_OP_UPSERT_INSTANCE,
+                                        .instance = forged.instance,
+                                        .from = op.id,
+                                        .parent = &parent,
+                                        .prior = op.type};
+            post_collapse(graph, place++, &heads[h], tick - 1, &anew, FORGED);
+        }
+    }
+}
+
+static void collapse_life(const struct jit_id *process)
+{
+    struct sys_receipt receipt;
+    uint64_t tick = 0;
+    uint8_t *graph = mmap(NULL, GRAPH_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, SYS_FD_GRAPH, 0);
+    open_ring();
+    if (graph == MAP_FAILED) {
+        _exit(1);
+    }
+    for (;;) {
+        tick = sys_ring_guest_begin(&ring, tick);
+        while (sys_ring_guest_receipt(&ring, &receipt)) {
+            if (receipt.cookie == FORGED && receipt.result != RMG_DENIED) {
+                _exit(VILLAIN_ALLOWED);
+            }
+            if (receipt.cookie == RIGHTLY && receipt.result != RMG_APPLIED) {
+                _exit(VILLAIN_REFUSED);
+            }
+        }
+        forge_collapses(graph, process, tick);
+        sys_ring_guest_done(&ring, tick);
+    }
+}
+
 /* ---- */
 
 static void race_life(void)
@@ -272,12 +422,18 @@ int main(void)
     if (jitos_attach(&jitos) != JIT_OK) {
         return 1;
     }
-    uint32_t index = jitos_info(jitos).index;
+    const struct jitos_info info = jitos_info(jitos);
+    const uint32_t index = info.index;
+    if (info.count == 1) {
+        collapse_life(&info.process);
+    }
     if (index == 0) {
         race_life();
     } else if (index <= 5) {
         graph_life(jitos, index);
-    } else {
+    } else if (index <= 7) {
         capability_life(index);
+    } else {
+        flood_life(index);
     }
 }

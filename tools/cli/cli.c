@@ -45,6 +45,24 @@ const struct cli_env *cli_env_system(void)
     return &env;
 }
 
+/* ---- memory for JSON ---- */
+
+/* Jansson's own calls for lists and nested objects leave out what there is no memory for, and few
+ * callers could say more than that the output has a gap. It has one allocator for the process. */
+static bool starved;
+
+void cli_json_starved(void)
+{
+    starved = true;
+}
+
+static void *json_room(size_t size)
+{
+    void *block = malloc(size);
+    starved = starved || block == NULL;
+    return block;
+}
+
 /* ---- values ---- */
 
 static const struct cli_value *value_of(const struct cli *cli, const char *name)
@@ -157,6 +175,16 @@ void cli_why(struct cli *cli, const char *format, ...)
     va_end(list);
 }
 
+void cli_why_text(struct cli *cli, const void *text, size_t size, const char *otherwise)
+{
+    const size_t most = sizeof cli->why - 1;
+    if (size == 0) {
+        cli_why(cli, "%s", otherwise);
+    } else {
+        cli_why(cli, "%.*s", (int)(size < most ? size : most), (const char *)text);
+    }
+}
+
 void cli_next(struct cli *cli, const char *format, ...)
 {
     va_list list;
@@ -219,7 +247,7 @@ void cli_warn(struct cli *cli, const char *format, ...)
     va_end(list);
 }
 
-void cli_report(struct cli *cli, int code)
+static void report(struct cli *cli, int code)
 {
     FILE *err = cli->env->err;
     char command[128];
@@ -241,6 +269,7 @@ void cli_report(struct cli *cli, int code)
     fflush(err);
     if (cli->json && !cli->out_broken) {
         char schema[64];
+        starved = false; /* this may find room again */
         snprintf(schema, sizeof schema, "%s.error/1", cli->program->name);
         json_t *event = cli_event("error", schema);
         cli_put_number(event, "exit", (uint64_t)code);
@@ -309,7 +338,10 @@ json_t *cli_put_text(json_t *object, const char *key, const char *text)
 {
     /* Text from outside may be anything; what is no UTF-8 must not lose the event. */
     json_t *value = json_string(text);
-    return cli_put(object, key, value != NULL ? value : json_string("(not UTF-8)"));
+    if (value == NULL && !starved) {
+        value = json_string("(not UTF-8)");
+    }
+    return cli_put(object, key, value);
 }
 
 json_t *cli_put_number(json_t *object, const char *key, uint64_t number)
@@ -340,14 +372,11 @@ int cli_emit(struct cli *cli, json_t *object)
         json_decref(object);
         return CLI_OK;
     }
-    if (json_object_get(object, "event") == NULL) {
-        json_decref(object);
-        cli_what(cli, "out of memory");
-        return CLI_HOST;
-    }
-    char *line = json_dumps(object, JSON_COMPACT);
+    const bool whole = !starved && json_object_get(object, "event") != NULL;
+    char *line = whole ? json_dumps(object, JSON_COMPACT) : NULL;
     json_decref(object);
     if (line == NULL) {
+        starved = true;
         cli_what(cli, "out of memory");
         return CLI_HOST;
     }
@@ -395,6 +424,7 @@ int cli_main(const struct cli_program *program, const struct cli_env *env, int a
     /* Ignored, as a parent may leave it, it would take the supervisor's exit code from us. */
     struct sigaction standard = {.sa_handler = SIG_DFL};
     sigaction(SIGCHLD, &standard, NULL);
+    json_set_alloc_funcs(json_room, free);
     *cli = (struct cli){.program = program, .env = env, .operands = operands, .listed = listed};
     cli->self = argc > 0 && strchr(argv[0], '/') != NULL ? argv[0] : program->name;
     done = print_made(program, env->out, argc, argv);
@@ -405,14 +435,17 @@ int cli_main(const struct cli_program *program, const struct cli_env *env, int a
     if (code == CLI_OK && !done) {
         code = cli->verb->run(cli);
     }
-    cli_report(cli, code);
+    if (starved && code == CLI_OK) {
+        code = CLI_HOST;
+    }
+    report(cli, code);
     int written = out_result(cli, fflush(env->out) == EOF);
     bool unsaid = code == CLI_HOST && cli->what[0] == 0;
     if (unsaid && written == CLI_OK) { /* where nobody had the memory to say more */
         cli_what(cli, "the host failed");
         cli_why(cli, "%s", jit_err_text(JIT_ENOMEM));
         cli_next(cli, "free -h; ulimit -a");
-        cli_report(cli, code);
+        report(cli, code);
     }
     if (written == CLI_HOST && (code == CLI_OK || unsaid)) {
         fprintf(env->err, "%s: cannot write the output: %s\n", program->name,

@@ -177,6 +177,8 @@ void cli_replace(struct cli *cli, const char *name, const char *text);
  * also when the exit code is not 0 (an answer "no" needs no error). */
 void cli_what(struct cli *cli, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void cli_why(struct cli *cli, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* Size bytes, as many as there is room for; without any, what is said otherwise. */
+void cli_why_text(struct cli *cli, const void *text, size_t size, const char *otherwise);
 void cli_next(struct cli *cli, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* The exit code an error of the world stands for. */
 int cli_exit_of(enum jit_err err);
@@ -201,6 +203,8 @@ json_t *cli_put(json_t *object, const char *key, json_t *value); /* takes value 
 json_t *cli_put_text(json_t *object, const char *key, const char *text);
 json_t *cli_put_number(json_t *object, const char *key, uint64_t number);
 json_t *cli_put_bool(json_t *object, const char *key, bool value);
+/* Something was left out of an object for want of memory: no more is printed, and it ends so. */
+void cli_json_starved(void);
 /* Write it as one line and flush; takes object. Does nothing without --json. CLI_OK, CLI_HOST
  * (no memory, disk full) or CLI_PIPE. */
 int cli_emit(struct cli *cli, json_t *object);

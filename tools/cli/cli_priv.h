@@ -11,7 +11,6 @@ extern const struct cli_option cli_builtin[]; /* ended by one without a name */
 /* Reads the command line into cli. CLI_OK: run the verb. Else *done says whether help or the like
  * was printed (then the code is final) or an error was set. */
 int cli_parse(struct cli *cli, int argc, char **argv, bool *done);
-struct cli_value *cli_find(struct cli *cli, const char *name, size_t size);
 
 void cli_help_program(const struct cli *cli);
 void cli_help_short(const struct cli *cli);
@@ -24,6 +23,5 @@ void cli_print_zsh(const struct cli_program *program, FILE *out);
 const char *cli_command(const struct cli *cli, char *out, size_t size); /* "rmg import" */
 
 void cli_line_clear(struct cli *cli);
-void cli_report(struct cli *cli, int code);
 
 #endif

@@ -30,7 +30,7 @@ static void add_options(struct cli *cli, const struct cli_option *options)
     }
 }
 
-struct cli_value *cli_find(struct cli *cli, const char *name, size_t size)
+static struct cli_value *find(struct cli *cli, const char *name, size_t size)
 {
     for (uint32_t i = 0; i < cli->value_count; i++) {
         const char *have = cli->values[i].option->name;
@@ -160,7 +160,7 @@ static int take_long(struct cli *cli, char **args, int count, int *at)
     const char *name = args[*at] + 2;
     const char *equals = strchr(name, '=');
     size_t size = equals == NULL ? strlen(name) : (size_t)(equals - name);
-    struct cli_value *value = cli_find(cli, name, size);
+    struct cli_value *value = find(cli, name, size);
     (*at)++;
     if (value == NULL) {
         return refuse_option(cli, name, size);
@@ -282,13 +282,13 @@ static int check_operands(struct cli *cli)
 
 static bool flag(struct cli *cli, const char *name)
 {
-    return cli_find(cli, name, strlen(name))->count > 0;
+    return find(cli, name, strlen(name))->count > 0;
 }
 
 static void settle_output(struct cli *cli)
 {
     const struct cli_env *env = cli->env;
-    const char *when = cli_find(cli, "color", 5)->text;
+    const char *when = find(cli, "color", 5)->text;
     const char *term = env->get("TERM");
     const char *no_color = env->get("NO_COLOR");
     bool always = strcmp(when, "always") == 0;

@@ -21,10 +21,14 @@ int load_file(struct cli *cli, const char *path, size_t size_max, struct jit_buf
     FILE *stream = fopen(path, "re");
     jit_buf_init(out, jit_heap_libc(), size_max);
     if (stream == NULL) {
+        const int error = errno;
         cli_what(cli, "%s cannot be read", path);
-        cli_why(cli, "%s", strerror(errno));
+        cli_why(cli, "%s", strerror(error));
+        if (error == ENOMEM) {
+            return CLI_HOST;
+        }
         cli_next(cli, "name a file that is there and may be read");
-        return errno == ENOENT ? CLI_NOT_FOUND : CLI_USAGE;
+        return error == ENOENT ? CLI_NOT_FOUND : CLI_USAGE;
     }
     for (;;) {
         uint8_t *at = jit_buf_extend(out, READ_BYTES);
@@ -160,8 +164,7 @@ static int parse(struct cli *cli, const char *file, const struct jit_buf *source
                                        system, &messages);
     if (err != JIT_OK) {
         cli_what(cli, "%s is not a system that can run", file);
-        cli_why(cli, "%.*s", (int)(messages.size < 3800 ? messages.size : 3800),
-                messages.size > 0 ? (const char *)messages.data : jit_err_text(err));
+        cli_why_text(cli, messages.data, err == JIT_ENOMEM ? 0 : messages.size, jit_err_text(err));
     }
     jit_buf_release(&messages);
     if (err == JIT_OK && (*system)->is_schema) {

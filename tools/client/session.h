@@ -84,7 +84,7 @@ void session_end(struct session *session, int *signal);
 
 /* Send a genesis in pieces: write is for rmg_collect_patch, then finish. */
 JIT_MUST_CHECK enum jit_err session_genesis_begin(struct session *session);
-enum jit_err session_genesis_write(void *session, const uint8_t *bytes, size_t size);
+JIT_MUST_CHECK enum jit_err session_genesis_write(void *session, const uint8_t *bytes, size_t size);
 JIT_MUST_CHECK enum jit_err session_genesis_end(struct session *session);
 
 /* Run to a tick. Calls on_tick for each tick that became durable and on_denial for each reason

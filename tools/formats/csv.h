@@ -29,10 +29,10 @@ struct csv {
 };
 
 /* Close it also after an error. */
-enum jit_err csv_open(struct csv *csv, struct import *im, const char *path);
+JIT_MUST_CHECK enum jit_err csv_open(struct csv *csv, struct import *im, const char *path);
 void csv_close(struct csv *csv);
 /* The next record into fields and count; empty lines are no records. JIT_ENOENT at the end. */
-enum jit_err csv_next(struct csv *csv);
+JIT_MUST_CHECK enum jit_err csv_next(struct csv *csv);
 /* Says that a field is wrong. */
 void csv_place(const struct csv *csv, const struct csv_field *field, char place[IMPORT_PLACE_SIZE]);
 

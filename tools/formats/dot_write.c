@@ -313,7 +313,7 @@ static enum jit_err put_document(struct dot *d, const struct export_place *list,
     return err == JIT_OK ? export_flush(&d->w) : err;
 }
 
-enum jit_err export_dot(const struct export_job *job)
+static enum jit_err write_dot(const struct export_job *job)
 {
     struct dot d = {.words.names = NULL};
     struct export_place *list = NULL;
@@ -335,5 +335,5 @@ const struct format format_dot = {
     .outputs = 1,
     .writes = "For pictures: all of it, an instance a cluster, a portal a dashed arrow;\n"
               "nodes show --label, else the value label, name or id.",
-    .write = export_dot,
+    .write = write_dot,
 };

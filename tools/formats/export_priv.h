@@ -16,18 +16,17 @@ struct export_writer {
     uint64_t total;
 };
 
-enum jit_err export_ndjson(const struct export_job *job);
-enum jit_err export_csv(const struct export_job *job);
-enum jit_err export_json(const struct export_job *job);
-enum jit_err export_graphml(const struct export_job *job);
-enum jit_err export_gexf(const struct export_job *job);
-enum jit_err export_dot(const struct export_job *job);
+JIT_MUST_CHECK enum jit_err export_ndjson(const struct export_job *job);
+JIT_MUST_CHECK enum jit_err export_csv(const struct export_job *job);
+JIT_MUST_CHECK enum jit_err export_json(const struct export_job *job);
+JIT_MUST_CHECK enum jit_err export_graphml(const struct export_job *job);
+JIT_MUST_CHECK enum jit_err export_gexf(const struct export_job *job);
 
 /* Says what cannot be written and whose it is; returns err. */
 enum jit_err export_fail(const struct export_job *job, enum jit_err err, const char *place,
                          const char *format, ...) __attribute__((format(printf, 4, 5)));
 /* The instance the job is for: the named one, else the top one. */
-enum jit_err export_instance(const struct export_job *job, struct rmg_instance *out);
+JIT_MUST_CHECK enum jit_err export_instance(const struct export_job *job, struct rmg_instance *out);
 
 static inline void export_begin(struct export_writer *w, struct jit_heap *heap,
                                 const struct export_out *out)

@@ -38,7 +38,7 @@ static bool has_extension(const struct format *format, const char *path, size_t 
     return false;
 }
 
-const struct format *format_by_path(const char *path)
+static const struct format *by_path(const char *path)
 {
     size_t size = strlen(path);
     for (size_t i = 0; format_table[i] != NULL; i++) {
@@ -49,7 +49,7 @@ const struct format *format_by_path(const char *path)
     return NULL;
 }
 
-const struct format *format_by_bytes(const void *bytes, size_t size)
+static const struct format *by_bytes(const void *bytes, size_t size)
 {
     for (size_t i = 0; format_table[i] != NULL; i++) {
         const struct format *format = format_table[i];
@@ -66,7 +66,7 @@ const struct format *format_by_bytes(const void *bytes, size_t size)
 
 const struct format *format_of_file(const char *base, const char *path)
 {
-    const struct format *format = format_by_path(path);
+    const struct format *format = by_path(path);
     uint8_t head[MAGIC_WITHIN_MAX];
     char full[4096];
     struct stat info;
@@ -84,7 +84,7 @@ const struct format *format_of_file(const char *base, const char *path)
     if (fd >= 0) {
         close(fd);
     }
-    return got <= 0 ? NULL : format_by_bytes(head, (size_t)got);
+    return got <= 0 ? NULL : by_bytes(head, (size_t)got);
 }
 
 void format_names(bool write, const char *names[FORMATS_MAX + 1])

@@ -64,10 +64,7 @@ static inline bool format_reads(const struct format *format)
     return format->read != NULL || format->load != NULL;
 }
 
-/* NULL: there is none with this name, extension or magic. */
-const struct format *format_by_name(const char *name);
-const struct format *format_by_path(const char *path);
-const struct format *format_by_bytes(const void *bytes, size_t size);
+const struct format *format_by_name(const char *name); /* NULL: there is none */
 /* By extension, else by the first bytes of the file; never reads standard input or a pipe. Relative
  * paths count from base, if it is not NULL. */
 const struct format *format_of_file(const char *base, const char *path);

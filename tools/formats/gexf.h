@@ -55,13 +55,12 @@ struct gexf_times {
     uint64_t begin;
     uint64_t end;
 };
-enum jit_err gexf_put_head(struct gexf_writer *g, const struct gexf_times *times);
-/* The root node need not be listed: all its values have a place in the head. */
-enum jit_err gexf_root_plain(struct gexf_writer *g, bool *plain);
+JIT_MUST_CHECK enum jit_err gexf_put_head(struct gexf_writer *g, const struct gexf_times *times);
 /* A history (gexf_history.c). */
-enum jit_err gexf_history(struct gexf_writer *g);
+JIT_MUST_CHECK enum jit_err gexf_history(struct gexf_writer *g);
 /* A portal: refused, or counted. */
-enum jit_err gexf_portal(struct gexf_writer *g, enum rmg_plane plane, const struct jit_id *owner);
+JIT_MUST_CHECK enum jit_err gexf_portal(struct gexf_writer *g, enum rmg_plane plane,
+                                        const struct jit_id *owner);
 
 /* Names that stand for something else. */
 extern const char *const gexf_node_names[];

@@ -110,7 +110,8 @@ static bool is_meta(const struct rmg_attachment *attachment)
     return export_is_named(attachment, GEXF_DATE);
 }
 
-enum jit_err gexf_root_plain(struct gexf_writer *g, bool *plain)
+/* The root node need not be listed: all its values have a place in the head. */
+static enum jit_err root_plain(struct gexf_writer *g, bool *plain)
 {
     const struct jit_id *root = &g->words.in.root_node;
     struct rmg_attachment attachment;
@@ -238,7 +239,7 @@ enum jit_err gexf_put_head(struct gexf_writer *g, const struct gexf_times *times
         "<gexf xmlns=\"http://gexf.net/1.3\" xmlns:viz=\"http://gexf.net/1.3/viz\"\n"
         "  xmlns:rmg=\"" XML_RMG "\" version=\"1.3\">\n";
     bool plain = false;
-    enum jit_err err = times == NULL ? gexf_root_plain(g, &plain) : JIT_OK;
+    enum jit_err err = times == NULL ? root_plain(g, &plain) : JIT_OK;
     export_text(&g->w, begin);
     err = err == JIT_OK && plain ? put_meta(g) : err;
     err = err == JIT_OK ? put_graph_tag(g, times, plain) : err;
@@ -425,7 +426,7 @@ static enum jit_err put_lists(struct gexf_writer *g)
     struct jit_id type;
     struct rmg_edge edge;
     bool plain = false;
-    enum jit_err err = gexf_root_plain(g, &plain);
+    enum jit_err err = root_plain(g, &plain);
     export_text(&g->w, "    <nodes>\n");
     rmg_iter_all(&g->words.view, RMG_NODES, &iter);
     while (err == JIT_OK && (err = rmg_iter_node(&iter, &node, &type)) == JIT_OK) {

@@ -26,7 +26,8 @@ void import_place(char place[IMPORT_PLACE_SIZE], const char *name, uint64_t line
 
 /* ---- the schema ---- */
 
-const struct rmg_schema_type *import_find_type(const struct import *im, bool edge,
+/* The declared type with this id, or NULL; always NULL without a schema. */
+static const struct rmg_schema_type *find_type(const struct import *im, bool edge,
                                                const struct jit_id *id)
 {
     const struct rmg_schema_type *type = rmg_schema_find(im->source->schema, id);
@@ -63,7 +64,7 @@ void import_owner_begin(struct import_owner *owner, struct import *im,
     rmg_schema_place(&place, &place_root);
     *owner = (struct import_owner){.im = im, .instance = *instance, .plane = plane, .id = *id};
     owner->as_it_is = im->source->schema == NULL || jit_id_equal(instance, &place);
-    owner->type = owner->as_it_is ? NULL : import_find_type(im, edge, type);
+    owner->type = owner->as_it_is ? NULL : find_type(im, edge, type);
     bool undeclared = !owner->as_it_is && owner->type == NULL;
     if (edge) {
         im->report->edges++;

@@ -18,22 +18,19 @@ struct import {
 };
 
 /* A whole version, as source->into and schema say. */
-enum jit_err import_version(struct import *im, const struct format_graph *graph, const char *name);
+JIT_MUST_CHECK enum jit_err import_version(struct import *im, const struct format_graph *graph,
+                                           const char *name);
 
 /* The input is one file that holds a whole state: source->format->load, then import_version. */
-enum jit_err import_loaded(struct import *im);
+JIT_MUST_CHECK enum jit_err import_loaded(struct import *im);
 
 /* Says what is wrong and where; returns err. */
 enum jit_err import_fail(struct import *im, enum jit_err err, const char *place, const char *format,
                          ...) __attribute__((format(printf, 4, 5)));
 
-/* The declared type with this id, or NULL; always NULL without a schema. */
-const struct rmg_schema_type *import_find_type(const struct import *im, bool edge,
-                                               const struct jit_id *id);
-
 /* The id of a type that an input names; source->names learns it. Errors: JIT_ENOMEM. */
-enum jit_err import_type_named(struct import *im, const char *name, size_t size,
-                               struct jit_id *type);
+JIT_MUST_CHECK enum jit_err import_type_named(struct import *im, const char *name, size_t size,
+                                              struct jit_id *type);
 
 /* ---- values of one owner ---- */
 
@@ -53,14 +50,15 @@ void import_owner_begin(struct import_owner *owner, struct import *im,
                         const struct jit_id *instance, enum rmg_plane plane,
                         const struct jit_id *id, const struct jit_id *type);
 /* A value in words. Without a schema it is read as codec. place: of the value. */
-enum jit_err import_owner_text(struct import_owner *owner, const char *name, size_t name_size,
-                               enum rmg_codec codec, const char *text, size_t size,
-                               const char *place);
+JIT_MUST_CHECK enum jit_err import_owner_text(struct import_owner *owner, const char *name,
+                                              size_t name_size, enum rmg_codec codec,
+                                              const char *text, size_t size, const char *place);
 /* A typed atom or a portal. */
-enum jit_err import_owner_attachment(struct import_owner *owner,
-                                     const struct rmg_attachment *attachment, const char *place);
+JIT_MUST_CHECK enum jit_err import_owner_attachment(struct import_owner *owner,
+                                                    const struct rmg_attachment *attachment,
+                                                    const char *place);
 /* Writes the defaults of what is missing. */
-enum jit_err import_owner_end(struct import_owner *owner);
+JIT_MUST_CHECK enum jit_err import_owner_end(struct import_owner *owner);
 
 /* ---- reading ---- */
 
@@ -81,14 +79,16 @@ struct import_input {
 };
 
 /* Errors: JIT_ENOENT, JIT_EPERM, JIT_EIO, JIT_ENOMEM; said in im->error. */
-enum jit_err import_input_open(struct import_input *input, struct import *im, const char *path);
+JIT_MUST_CHECK enum jit_err import_input_open(struct import_input *input, struct import *im,
+                                              const char *path);
 void import_input_of_fd(struct import_input *input, struct import *im, const char *name, int fd);
 void import_input_close(struct import_input *input);
 /* More bytes behind those not yet used; eof is set at the end. */
-enum jit_err import_input_fill(struct import_input *input);
+JIT_MUST_CHECK enum jit_err import_input_fill(struct import_input *input);
 /* The next line without its end (LF or CRLF), borrowed until the next call. JIT_ENOENT at the end;
  * JIT_ELIMIT for a line of more than 16 MiB. */
-enum jit_err import_input_line(struct import_input *input, const char **line, size_t *size);
+JIT_MUST_CHECK enum jit_err import_input_line(struct import_input *input, const char **line,
+                                              size_t *size);
 /* "name:line:column" */
 void import_place(char place[IMPORT_PLACE_SIZE], const char *name, uint64_t line, uint64_t column);
 
@@ -106,17 +106,18 @@ struct import_seen {
 };
 
 /* Adds the key; *line is the line it was first seen on if it was there already, else 0. */
-enum jit_err import_seen_add(struct import_seen *seen, const struct jit_id *key, uint64_t now,
-                             uint64_t *line);
+JIT_MUST_CHECK enum jit_err import_seen_add(struct import_seen *seen, const struct jit_id *key,
+                                            uint64_t now, uint64_t *line);
 /* Any number but 0, over the one before. */
-enum jit_err import_seen_set(struct import_seen *seen, const struct jit_id *key, uint64_t value);
+JIT_MUST_CHECK enum jit_err import_seen_set(struct import_seen *seen, const struct jit_id *key,
+                                            uint64_t value);
 uint64_t import_seen_get(const struct import_seen *seen, const struct jit_id *key); /* 0: not */
 void import_seen_release(struct import_seen *seen);
 
 /* ---- small things ---- */
 
-enum jit_err import_parse(enum rmg_codec codec, const char *text, size_t size,
-                          struct rmg_datum *out, struct jit_buf *space);
+JIT_MUST_CHECK enum jit_err import_parse(enum rmg_codec codec, const char *text, size_t size,
+                                         struct rmg_datum *out, struct jit_buf *space);
 bool import_hex_bytes(const char *hex, size_t size, struct jit_buf *out);
 
 #endif

@@ -79,41 +79,47 @@ enum jit_err net_fail(struct net *net, enum jit_err err, const char *what, const
                       size_t detail_size);
 
 /* An ID in words: BLAKE3(prefix || words), or the id itself after "rmg-id:". */
-enum jit_err net_id(struct net *net, const char *prefix, const char *text, size_t size,
-                    struct jit_id *id);
+JIT_MUST_CHECK enum jit_err net_id(struct net *net, const char *prefix, const char *text,
+                                   size_t size, struct jit_id *id);
 
 /* The first graph is the top one. instance and root are IDs in words, or NULL: then the instance is
  * `/` with its root node. With a target it becomes the target's. */
-enum jit_err net_top(struct net *net, const struct net_text *instance, const struct net_text *root);
+JIT_MUST_CHECK enum jit_err net_top(struct net *net, const struct net_text *instance,
+                                    const struct net_text *root);
 /* A graph that a portal leads to, which must have come; root NULL: the node that has the graph's
  * label as its own. */
-enum jit_err net_nested(struct net *net, const struct jit_id *instance, const struct jit_id *root,
-                        uint32_t *graph);
+JIT_MUST_CHECK enum jit_err net_nested(struct net *net, const struct jit_id *instance,
+                                       const struct jit_id *root, uint32_t *graph);
 
 /* Begin a node (type NULL: Node) or an edge (id NULL: it is numbered; type NULL: EDGE). */
-enum jit_err net_node(struct net *net, struct net_owner *owner, uint32_t graph, const char *id,
-                      size_t id_size, bool id_number, const char *type, size_t type_size);
-enum jit_err net_edge(struct net *net, struct net_owner *owner, uint32_t graph,
-                      const struct net_text *id, bool id_number, const struct net_text *from,
-                      const struct net_text *to, const struct net_text *type);
+JIT_MUST_CHECK enum jit_err net_node(struct net *net, struct net_owner *owner, uint32_t graph,
+                                     const char *id, size_t id_size, bool id_number,
+                                     const char *type, size_t type_size);
+JIT_MUST_CHECK enum jit_err net_edge(struct net *net, struct net_owner *owner, uint32_t graph,
+                                     const struct net_text *id, bool id_number,
+                                     const struct net_text *from, const struct net_text *to,
+                                     const struct net_text *type);
 /* Begin the graph's own values: they lie on its root node. */
 void net_graph_values(struct net *net, struct net_owner *owner, uint32_t graph);
 
 /* Values: in words under a codec; as an atom of any type; a portal. "rmg:" before a name is taken
  * off, one name may come once. */
-enum jit_err net_words(struct net *net, struct net_owner *owner, const char *name, size_t name_size,
-                       enum rmg_codec codec, const char *text, size_t size);
-enum jit_err net_atom(struct net *net, struct net_owner *owner, const char *name, size_t name_size,
-                      const struct jit_id *type, const uint8_t *bytes, size_t size);
+JIT_MUST_CHECK enum jit_err net_words(struct net *net, struct net_owner *owner, const char *name,
+                                      size_t name_size, enum rmg_codec codec, const char *text,
+                                      size_t size);
+JIT_MUST_CHECK enum jit_err net_atom(struct net *net, struct net_owner *owner, const char *name,
+                                     size_t name_size, const struct jit_id *type,
+                                     const uint8_t *bytes, size_t size);
 /* type in words, bytes in hex */
-enum jit_err net_hex(struct net *net, struct net_owner *owner, const char *name, size_t name_size,
-                     const struct net_text *type, const struct net_text *hex);
-enum jit_err net_enter(struct net *net, struct net_owner *owner, const char *name, size_t name_size,
-                       const struct jit_id *instance);
-enum jit_err net_owner_end(struct net *net, struct net_owner *owner);
+JIT_MUST_CHECK enum jit_err net_hex(struct net *net, struct net_owner *owner, const char *name,
+                                    size_t name_size, const struct net_text *type,
+                                    const struct net_text *hex);
+JIT_MUST_CHECK enum jit_err net_enter(struct net *net, struct net_owner *owner, const char *name,
+                                      size_t name_size, const struct jit_id *instance);
+JIT_MUST_CHECK enum jit_err net_owner_end(struct net *net, struct net_owner *owner);
 void net_owner_release(struct net_owner *owner);
 
 /* All promises must be kept. */
-enum jit_err net_end(struct net *net);
+JIT_MUST_CHECK enum jit_err net_end(struct net *net);
 
 #endif

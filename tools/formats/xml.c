@@ -1,4 +1,5 @@
 #include "tools/formats/xml.h"
+#include <errno.h>
 #include <libxml/parser.h>
 #include <libxml/xmlerror.h>
 #include <stdio.h>
@@ -192,13 +193,21 @@ static void on_reference(void *user, const xmlChar *name)
     refuse(user, JIT_EFORMAT, "an entity that XML does not have: ", (const char *)name);
 }
 
+/* libxml2 tells of memory that it did not get as of a text with faults, here and there; what the
+ * allocator left in errno, which was 0 before, says it always. */
+static bool starved(const struct reading *r, int code)
+{
+    return code == XML_ERR_NO_MEMORY || errno == ENOMEM ||
+           (r->parser != NULL && r->parser->errNo == XML_ERR_NO_MEMORY);
+}
+
 static void on_error(void *user, xmlError *error)
 {
     struct reading *r = user;
     if (error->level < XML_ERR_ERROR || r->err != JIT_OK) {
         return;
     }
-    if (error->code == XML_ERR_NO_MEMORY) {
+    if (starved(r, error->code)) {
         stop(r, JIT_ENOMEM);
         return;
     }
@@ -228,10 +237,14 @@ static enum jit_err feed(struct reading *r, struct import_input *input)
         err = import_input_fill(input);
         if (err == JIT_OK) {
             int size = (int)(input->end - input->at); /* a read of at most 256 KiB */
+            errno = 0;
             (void)xmlParseChunk(r->parser, (const char *)input->data + input->at, size, input->eof);
             input->at = input->end;
             err = r->err;
             if (err == JIT_OK && r->parser->wellFormed == 0) {
+                if (starved(r, XML_ERR_OK)) {
+                    return JIT_ENOMEM;
+                }
                 refuse(r, JIT_EFORMAT, "no XML", NULL);
                 err = r->err;
             }

@@ -32,8 +32,8 @@ bool xml_attribute_at(const struct xml_tag *tag, int index, const char **space,
                       struct net_text *value, char name[JIT_NAME_BYTES_MAX + 1]);
 
 /* Attributes that are none of `known` (ended by NULL) and none of ours become texts. */
-enum jit_err xml_take_others(struct net *net, struct net_owner *owner, const struct xml_tag *tag,
-                             const char *const *known);
+JIT_MUST_CHECK enum jit_err xml_take_others(struct net *net, struct net_owner *owner,
+                                            const struct xml_tag *tag, const char *const *known);
 
 static inline bool xml_is_blank(char c)
 {

@@ -52,6 +52,9 @@ static json_t *value_json(struct cat *cat, const struct rmg_attachment *attachme
     for (uint32_t i = 0; text != NULL && i < value->size; i++) {
         snprintf(text + (size_t)i * 2, 3, "%02x", value->bytes[i]);
     }
+    if (text == NULL) {
+        cli_json_starved();
+    }
     cli_put(one, "bytes", text == NULL ? NULL : json_stringn(text, (size_t)value->size * 2));
     free(text);
     return one;

@@ -325,6 +325,7 @@ static json_t *bytes_json(const struct rmg_value *value)
     static const char digits[] = "0123456789abcdef";
     char *hex = jit_heap_libc()->alloc(jit_heap_libc(), (size_t)value->size * 2 + 1);
     if (hex == NULL) {
+        cli_json_starved();
         return NULL;
     }
     for (uint32_t i = 0; i < value->size; i++) {

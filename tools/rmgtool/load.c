@@ -84,8 +84,8 @@ int rmg_unread(struct cli *cli, enum jit_err err, const char *path)
     return folder ? CLI_USAGE : cli_exit_of(err);
 }
 
-int rmg_refuse_file(struct cli *cli, enum jit_err err, const char *path,
-                    const struct rmg_file_fault *fault)
+static int refuse_file(struct cli *cli, enum jit_err err, const char *path,
+                       const struct rmg_file_fault *fault)
 {
     cli_what(cli, "cannot read %s", path);
     cli_next(cli, "rmg verify %s", path);
@@ -229,7 +229,7 @@ static int load_file(struct cli *cli, const struct input *input, struct format_g
     if (err == JIT_OK && report != NULL) {
         err = count_loaded(graph, report);
     }
-    return err == JIT_OK ? CLI_OK : rmg_refuse_file(cli, err, path, &fault);
+    return err == JIT_OK ? CLI_OK : refuse_file(cli, err, path, &fault);
 }
 
 static int begin(struct cli *cli, struct format_graph *graph)

@@ -228,7 +228,7 @@ int rmg_ls_of(struct cli *cli, const struct format_graph *graph, const char *pat
                                    : list_node(&ls, &place);
         if (code == CLI_OK) {
             code = finish(&ls);
-        } else if (code != CLI_PIPE) {
+        } else if (err != JIT_OK || code == CLI_CORRUPT) {
             cli_what(cli, "cannot list %s", path);
             cli_why(cli, "%s", err != JIT_OK ? jit_err_text(err) : "the graph is damaged");
         }

@@ -35,7 +35,7 @@ int path_instance(struct cli *cli, const struct format_graph *graph, const char 
 
 /* Ids alone, whatever there is in a graph: 64 hex digits, or KIND:LABEL hashed as it stands (node:,
  * edge:, warp:). Else JIT_EFORMAT. */
-enum jit_err path_id(const char *text, struct jit_id *out);
+JIT_MUST_CHECK enum jit_err path_id(const char *text, struct jit_id *out);
 /* The same of an instance; else the text is its label: /world. */
 void path_instance_id(const char *text, struct jit_id *out);
 /* The same of a type; else its name. */

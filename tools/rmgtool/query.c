@@ -344,8 +344,7 @@ static int parse(struct answer *answer, const char *text, const struct rmg_schem
     }
     if (err != JIT_OK) {
         cli_what(cli, "the query is wrong");
-        cli_why(cli, "%.*s", (int)(messages.size < 3800 ? messages.size : 3800),
-                messages.size > 0 ? (const char *)messages.data : jit_err_text(err));
+        cli_why_text(cli, messages.data, err == JIT_ENOMEM ? 0 : messages.size, jit_err_text(err));
         cli_next(cli, "%s help query", cli->program->name);
     }
     lang_graph_types_free(graph_types);

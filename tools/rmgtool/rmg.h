@@ -85,12 +85,9 @@ int rmg_schema_install(struct cli *cli, const struct rmg_schema *schema,
                        struct format_graph *graph);
 /* Format by --from, else by the first operand. CLI_OK or CLI_USAGE. */
 int rmg_format(struct cli *cli, const struct format **format);
-/* An .rmg file in bytes; says what is wrong with it. fault: as the reader gave it. */
 /* Why a file could not be read, and the exit code of that; what was to be read and what to do next
  * are the caller's to say. */
 int rmg_unread(struct cli *cli, enum jit_err err, const char *path);
-int rmg_refuse_file(struct cli *cli, enum jit_err err, const char *path,
-                    const struct rmg_file_fault *fault);
 
 /* Writes what the job has (graph, history, instance, head) where -o says, by the options out, label
  * and partial of the verb; the rest of the job is filled in. */

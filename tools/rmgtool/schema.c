@@ -43,8 +43,7 @@ static int parse_text(struct cli *cli, const char *path, const char *what, const
     err = lang_parse_with(heap, found, bytes, size, &sources, out, &messages);
     if (err != JIT_OK) {
         cli_what(cli, "%s %s", path, no_good);
-        cli_why(cli, "%.*s", (int)(messages.size < 3800 ? messages.size : 3800),
-                messages.size > 0 ? (const char *)messages.data : jit_err_text(err));
+        cli_why_text(cli, messages.data, err == JIT_ENOMEM ? 0 : messages.size, jit_err_text(err));
     }
     jit_buf_release(&messages);
     heap->free(heap, bytes);

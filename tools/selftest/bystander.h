@@ -34,7 +34,5 @@ void bystander_release(struct bystander *by);
  * NULL: nothing. */
 const char *bystander_harm(const struct bystander *by, const struct host_memory *ring,
                            const struct host_memory *graph, const struct host_memory *view);
-/* The number of signals that this process got; they are counted from bystander_init(). */
-unsigned bystander_signals(void);
 
 #endif

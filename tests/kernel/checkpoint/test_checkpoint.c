@@ -1,11 +1,10 @@
 /* Goal:   a checkpoint gives back exactly the state that was kept, or nothing; what was kept before
  *         is never harmed by the making of another.
  * Method: small states on the simulated disk: round trips; every byte flipped, every truncation;
- *         every crash and every failing operation of writing, removing, founding a folder and
- *         moving the head; every refused allocation; a log read from every mark. */
+ *         every crash and every failing operation of writing, removing and founding a folder;
+ *         every refused allocation; a log read from every mark. */
 #include "base/le.h"
 #include "kernel/log/blob.h"
-#include "kernel/checkpoint/head.h"
 #include "rmg/file/envelope.h"
 #include "tests/kernel/checkpoint/checkpoint_world.h"
 
@@ -606,54 +605,6 @@ START_TEST(founding_again)
 }
 END_TEST
 
-/* ---- the head ---- */
-
-static void head_plan(void *user, const struct sim_crash *plan)
-{
-    struct exploring *ex = user;
-    struct sim_disk *after = sim_disk_crash(w.disk, plan);
-    char name[HEAD_NAME_MAX + 1];
-    ex->states++;
-    world_ok(head_read(&after->io, name));
-    ck_assert_msg(strcmp(name, ex->kept[0] == 0 ? "main" : "first") == 0 ||
-                      strcmp(name, ex->kept[0] == 0 ? "first" : "second-one") == 0,
-                  "%s", name);
-    sim_disk_free(after);
-}
-
-static void head_change(struct sim_disk *disk, void *user)
-{
-    struct exploring *ex = user;
-    sim_disk_plans(disk, &ex->random, 2, head_plan, ex);
-}
-
-START_TEST(head_moves)
-{
-    struct exploring ex = {.random = jit_random_of(13)};
-    char name[HEAD_NAME_MAX + 1];
-    world_ok(head_read(&w.disk->io, name));
-    ck_assert_str_eq(name, "main");
-    w.disk->hook = head_change;
-    w.disk->hook_user = &ex;
-    world_ok(head_write(&w.disk->io, "first"));
-    ex.kept[0] = 1;
-    world_ok(head_write(&w.disk->io, "second-one"));
-    w.disk->hook = NULL;
-    world_ok(head_read(&w.disk->io, name));
-    ck_assert_str_eq(name, "second-one");
-    ck_assert_uint_gt(ex.states, 20);
-    uint64_t size = 0;
-    const uint8_t *bytes = sim_disk_bytes(w.disk, "HEAD", &size);
-    for (uint64_t at = 0; at < size; at++) {
-        uint8_t was = bytes[at];
-        uint8_t zero = 0;
-        sim_disk_damage(w.disk, "HEAD", at, &zero, 1);
-        ck_assert_int_eq(head_read(&w.disk->io, name), JIT_ECORRUPT);
-        sim_disk_damage(w.disk, "HEAD", at, &was, 1);
-    }
-}
-END_TEST
-
 /* ---- the key ---- */
 
 START_TEST(key)
@@ -779,7 +730,6 @@ static void fill_suite(Suite *suite)
     tcase_add_test(t, no_memory);
     tcase_add_test(t, founding_crashes);
     tcase_add_test(t, founding_again);
-    tcase_add_test(t, head_moves);
     tcase_add_test(t, key);
     tcase_add_test(t, marks);
 }

@@ -9,9 +9,8 @@
 
 #include "base/hash.h"
 #include "kernel/core/core_priv.h"
-#include "syscall/decode.h"
+#include "tests/kernel/core/sim_hands.h"
 #include "tests/lib/fault_heap.h"
-#include "tests/lib/sim_kernel.h"
 #include "tests/lib/tcase.h"
 
 #define HANDS_TEXT                                                                                 \
@@ -34,132 +33,35 @@
 #define BUMP 0u /* their rules and instances, as they are given to them */
 #define LINK 1u
 
-static struct fault_heap mem;
-static struct sim_kernel sim;
-static struct hand { /* a worker that is the test itself */
-    uint8_t *memory;
-    struct sys_ring_guest ring;
-    struct sys_boot_run_spec link; /* of its boot record: what the run of link uses, */
-    struct sys_boot_run_spec bump;
-    uint64_t mapped; /* and where /world lies, 0: it does not see it */
-    bool runs;
-    uint64_t begun;
-    struct sys_receipt receipts[64];
-    size_t receipt_count;
-} hands[2];
-static uint64_t starts[2];
-static struct jit_id world, cell_type, next_type, done_type, bump_id, link_id;
-
-/* ---- hands ---- */
-
-static inline void wait_for(void *user, uint32_t *word, uint32_t value)
-{
-    (void)user;
-    (void)word;
-    (void)value;
-    ck_abort_msg("the worker would sleep for ever");
-}
-
-static inline void wake(void *user, uint32_t *word)
-{
-    (void)user;
-    (void)word;
-}
-
-static inline void step(const struct kern_event *event);
-
-static inline void take_receipts(struct hand *hand)
-{
-    while (hand->runs && hand->receipt_count < 64 &&
-           sys_ring_guest_receipt(&hand->ring, &hand->receipts[hand->receipt_count])) {
-        hand->receipt_count++;
-    }
-}
-
 #define GRAPH_BYTES ((size_t)8 * SYS_PAGE)
 static uint8_t graph_of[2][GRAPH_BYTES];
 
-static inline void start(uint32_t p)
-{
-    struct hand *hand = &hands[p];
-    struct sys_boot_spec boot;
-    free(hand->memory);
-    hand->memory = aligned_alloc(4096, SYS_RING_BYTES);
-    hand->runs = true;
-    hand->begun = 0;
-    ck_assert_ptr_nonnull(hand->memory);
-    memset(hand->memory, 0, SYS_RING_BYTES);
-    ck_assert_int_eq(kern_core_boot(sim.core, p, &boot), JIT_OK);
-    hand->bump = boot.runs[BUMP];
-    hand->link = boot.runs[LINK];
-    hand->mapped = boot.instances[0].view_offset;
-    const struct kern_event event = {.kind = KERN_EVENT_SPAWNED,
-                                     .process = p,
-                                     .ring = {.base = hand->memory, .size = SYS_RING_BYTES},
-                                     .graph = graph_of[p],
-                                     .graph_size = GRAPH_BYTES,
-                                     .graph_size_max = GRAPH_BYTES};
-    starts[p]++;
-    step(&event);
-    hand->ring = (struct sys_ring_guest){.memory = event.ring, .wait = wait_for, .wake = wake};
-    ck_assert_int_eq(sys_ring_guest_open(&hand->ring), JIT_OK);
-}
+static struct fault_heap mem;
+static struct sim_kernel sim;
+static struct sim_hand hands[2];
+static struct sim_hands two_hands = {.sim = &sim, .hand = hands, .count = 2};
+static struct jit_id world, cell_type, next_type, done_type, bump_id, link_id;
 
 static inline void step(const struct kern_event *event)
 {
-    struct kern_update update;
-    uint32_t spawns[8], kills[8];
-    size_t spawn_count = 0, kill_count = 0;
-    kern_core_step(sim.core, event, &update);
-    bool again = update.again;
-    for (size_t i = 0; i < update.count; i++) {
-        const struct kern_action *action = &update.actions[i];
-        if (action->kind == KERN_DO_SPAWN) {
-            spawns[spawn_count++] = action->process;
-        } else if (action->kind == KERN_DO_KILL) {
-            kills[kill_count++] = action->process;
-        } else if (action->kind == KERN_DO_LOG) {
-            sim_kernel_keep(&sim, &action->record);
-        } else if (action->kind == KERN_DO_TICK) {
-            sim.last = action->report;
-            struct sys_cap_names names = {"p", "r", "/world", 0, SYS_RIGHT_INVOKE};
-            sim.denial[0] = '\0';
-            if (action->report.denial_count > 0) {
-                sim.last.denial_count = action->report.denial_count;
-                sys_cap_explain(action->report.denials[0].why, &names, sim.denial,
-                                sizeof sim.denial);
-            }
-        } else if (action->kind == KERN_DO_STOP) {
-            ck_abort_msg("%s", action->text);
-        }
-    }
-    for (size_t i = 0; i < kill_count; i++) {
-        const struct kern_event exited = {
-            .kind = KERN_EVENT_EXITED, .process = kills[i], .text = "killed"};
-        take_receipts(&hands[kills[i]]);
-        hands[kills[i]].runs = false;
-        step(&exited);
-    }
-    for (size_t i = 0; i < spawn_count; i++) {
-        start(spawns[i]);
-    }
-    if (again) {
-        const struct kern_event next = {.kind = KERN_EVENT_CONTINUE};
-        step(&next);
-    }
+    sim_hands_step(&two_hands, *event);
+    ck_assert_msg(two_hands.stopped[0] == '\0', "%s", two_hands.stopped);
 }
 
-static uint64_t arena_bytes; /* 0: the usual */
+static uint64_t arena_bytes;   /* 0: the usual */
+static const char *cells_path; /* NULL: /world */
 
 static inline void begin(const char *text)
 {
     const struct sim_kernel_options options = {
-        .text = text, .cells = 6, .arena_bytes = arena_bytes, .system_seed = 3};
+        .text = text, .cells = 6, .path = cells_path, .arena_bytes = arena_bytes, .system_seed = 3};
     struct jit_id node;
     mem = fault_heap_make(-1, false);
     sim_kernel_init(&sim, &mem.heap, &options);
-    memset(hands, 0, sizeof hands);
-    memset(starts, 0, sizeof starts);
+    two_hands.stopped[0] = '\0';
+    for (uint32_t p = 0; p < 2; p++) {
+        hands[p] = (struct sim_hand){.graph = graph_of[p], .graph_size = GRAPH_BYTES};
+    }
     kern_place_id("/world", &world, &node);
     jit_hash_named("type:", "Cell", 4, &cell_type);
     jit_hash_named("type:", "NEXT", 4, &next_type);
@@ -238,13 +140,8 @@ static inline void tick(void)
 {
     uint64_t before = kern_core_tick(sim.core);
     for (uint32_t p = 0; p < 2; p++) {
-        struct hand *hand = &hands[p];
-        hand->receipt_count = 0;
-        if (!hand->runs) {
-            continue;
-        }
-        hand->begun = sys_ring_guest_begin(&hand->ring, hand->begun);
-        sys_ring_guest_done(&hand->ring, hand->begun);
+        hands[p].receipt_count = 0;
+        sim_hand_done(&hands[p]);
     }
     for (uint32_t p = 0; p < 2; p++) {
         const struct kern_event bell = {.kind = KERN_EVENT_BELL, .process = p};
@@ -252,19 +149,14 @@ static inline void tick(void)
     }
     ck_assert_uint_eq(kern_core_tick(sim.core), before + 1);
     for (uint32_t p = 0; p < 2; p++) {
-        take_receipts(&hands[p]);
+        sim_hand_take_receipts(&hands[p]);
     }
     same_as_in_sec();
 }
 
 static inline void end(void)
 {
-    const char *what = NULL;
-    enum jit_err err = sim_kernel_replay(&sim, &what);
-    ck_assert_msg(err == JIT_OK, "replay: %s", what);
-    for (uint32_t p = 0; p < 2; p++) {
-        free(hands[p].memory);
-    }
+    sim_hands_end(&two_hands);
     sim_kernel_release(&sim);
     ck_assert_int_eq(mem.live, 0);
 }

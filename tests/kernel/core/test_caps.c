@@ -47,8 +47,8 @@ START_TEST(derived_used_revoked)
     ck_assert_int_eq(hits_of(5), 0);
     ck_assert_uint_eq(sys_caps_count(kern_core_caps(sim.core)), 3); /* the leaf is swept */
     tick(); /* the run of bump has no capability any more: started anew without one */
-    ck_assert_uint_eq(starts[W], 2);
-    ck_assert_uint_eq(hands[W].bump.cap_slot, SYS_NONE);
+    ck_assert_uint_eq(hands[W].starts, 2);
+    ck_assert_uint_eq(hands[W].uses[BUMP].cap_slot, SYS_NONE);
     ck_assert_uint_eq(sys_caps_count(kern_core_caps(sim.core)), 2);
     revoke(W, 1, 1, 0); /* long gone: as good as revoked */
     revoke(W, 9, 1, 0);
@@ -97,8 +97,8 @@ START_TEST(granted_to_another)
     ck_assert_int_eq(receipt_of(W, SYS_CALL_grant)->result, RMG_APPLIED);
     struct sys_derived given = derived_of(W, SYS_CALL_grant);
     tick(); /* v runs link: it is started anew with it */
-    ck_assert_uint_eq(starts[V], 2);
-    ck_assert_uint_eq(hands[V].link.cap_slot, given.slot);
+    ck_assert_uint_eq(hands[V].starts, 2);
+    ck_assert_uint_eq(hands[V].uses[LINK].cap_slot, given.slot);
     derive(W, SYS_CALL_grant,
            (struct sys_derive){.cap_generation = 1,
                                .flags = SYS_MOVE,
@@ -107,8 +107,8 @@ START_TEST(granted_to_another)
                                .to_cap_generation = way.generation},
            NULL);
     tick(); /* w's map: gone here, there now */
-    ck_assert_uint_eq(starts[W], 2);
-    ck_assert_uint_eq(starts[V], 3);
+    ck_assert_uint_eq(hands[W].starts, 2);
+    ck_assert_uint_eq(hands[V].starts, 3);
     ck_assert_uint_eq(hands[W].mapped, 0);
     ck_assert_uint_ne(hands[V].mapped, 0);
     apply_link(V, given.slot, given.generation);
@@ -132,7 +132,7 @@ START_TEST(a_lost_map)
     ck_assert_int_eq(receipt_of(W, SYS_CALL_apply)->result, RMG_DENIED);
     ck_assert_ptr_nonnull(strstr(sim.denial, "started anew"));
     tick();
-    ck_assert_uint_eq(starts[W], 2);
+    ck_assert_uint_eq(hands[W].starts, 2);
     ck_assert_uint_eq(hands[W].mapped, 0);
     apply_link(W, 2, 1);
     tick();
@@ -158,8 +158,8 @@ START_TEST(expiry_and_priority)
     ck_assert_ptr_nonnull(strstr(sim.denial, "ceiling"));
     ck_assert_int_eq(receipt_of(V, SYS_CALL_apply)->result, RMG_APPLIED);
     ck_assert_int_eq(hits_of(0), 9);
-    ck_assert_uint_eq(starts[V], 3);
-    ck_assert_uint_eq(hands[V].bump.cap_slot, SYS_NONE);
+    ck_assert_uint_eq(hands[V].starts, 3);
+    ck_assert_uint_eq(hands[V].uses[BUMP].cap_slot, SYS_NONE);
     apply_bump(V, now.slot, now.generation, 0, 9);
     tick(); /* swept before it is looked at */
     ck_assert_int_eq(receipt_of(V, SYS_CALL_apply)->result, RMG_DENIED);

@@ -6,23 +6,11 @@
 #include <stdio.h>
 
 #include "tests/kernel/core/sim_bed.h"
+#include "tests/lib/cell_rules.h"
 #include "tests/lib/tcase.h"
 
 #define HEAD                                                                                       \
-    "system test\n"                                                                                \
-    "type Cell { state: i64 = 0, hits: i64 sum = 0 }\n"                                            \
-    "edge NEXT, DONE\n"                                                                            \
-    "rule infect(p: f64) priority 1\n"                                                             \
-    "  match (a:Cell)-[:NEXT]->(b:Cell)\n"                                                         \
-    "  where a.state = 0 and b.state = 1 and chance(p)\n"                                          \
-    "  set a.state = 1\n"                                                                          \
-    "  add b.hits, 1\n"                                                                            \
-    "rule heal(q: f64)\n"                                                                          \
-    "  match (a:Cell)-[:NEXT]->(b:Cell)\n"                                                         \
-    "  where a.state = 1 and chance(q) and not (a)-[:DONE]->(:Cell)\n"                             \
-    "  set a.state = 2\n"                                                                          \
-    "  create (a)-[:DONE]->(b)\n"                                                                  \
-    "rule spy\n"                                                                                   \
+    "system test\n" CELL_TYPES CELL_INFECT CELL_HEAL "rule spy\n"                                  \
     "  match (a:Cell)\n"                                                                           \
     "  where a.state = 1\n"                                                                        \
     "  set a.state = 7\n"

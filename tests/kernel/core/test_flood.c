@@ -7,9 +7,8 @@
 
 #include "base/hash.h"
 #include "kernel/core/sec.h"
-#include "syscall/decode.h"
+#include "tests/kernel/core/sim_hands.h"
 #include "tests/lib/fault_heap.h"
-#include "tests/lib/sim_kernel.h"
 #include "tests/lib/tcase.h"
 
 #define TEXT                                                                                       \
@@ -28,104 +27,21 @@
 
 static struct fault_heap mem;
 static struct sim_kernel sim;
-static struct flooder { /* a worker that is the test itself */
-    uint8_t *memory;
-    uint8_t *graph;
-    struct sys_ring_guest ring;
-    struct sys_boot_run_spec bump;
-    bool runs;
-    uint64_t begun;
-    uint64_t starts;
-} flooders[PROCESSES];
-static char stopped[256]; /* why the core has stopped */
-
-static void wait_for(void *user, uint32_t *word, uint32_t value)
-{
-    (void)user;
-    (void)word;
-    (void)value;
-    ck_abort_msg("the worker would sleep for ever");
-}
-
-static void wake(void *user, uint32_t *word)
-{
-    (void)user;
-    (void)word;
-}
-
-static void step(struct kern_event event);
-
-static void start(uint32_t p)
-{
-    struct flooder *f = &flooders[p];
-    struct sys_boot_spec boot;
-    ck_assert_int_eq(kern_core_boot(sim.core, p, &boot), JIT_OK);
-    memset(f->memory, 0, SYS_RING_BYTES);
-    f->bump = boot.runs[0];
-    f->runs = true;
-    f->begun = 0;
-    f->starts++;
-    const struct sys_ring_memory ring = {.base = f->memory, .size = SYS_RING_BYTES};
-    step((struct kern_event){.kind = KERN_EVENT_SPAWNED,
-                             .process = p,
-                             .ring = ring,
-                             .graph = f->graph,
-                             .graph_size = GRAPH_BYTES,
-                             .graph_size_max = GRAPH_BYTES});
-    f->ring = (struct sys_ring_guest){.memory = ring, .wait = wait_for, .wake = wake};
-    ck_assert_int_eq(sys_ring_guest_open(&f->ring), JIT_OK);
-}
-
-static void step(struct kern_event event)
-{
-    struct kern_update update;
-    uint32_t spawns[PROCESSES], kills[PROCESSES];
-    size_t spawn_count = 0, kill_count = 0;
-    kern_core_step(sim.core, &event, &update);
-    for (size_t i = 0; i < update.count; i++) {
-        const struct kern_action *action = &update.actions[i];
-        if (action->kind == KERN_DO_SPAWN) {
-            spawns[spawn_count++] = action->process;
-        } else if (action->kind == KERN_DO_KILL) {
-            kills[kill_count++] = action->process;
-        } else if (action->kind == KERN_DO_LOG) {
-            sim_kernel_keep(&sim, &action->record);
-        } else if (action->kind == KERN_DO_TICK) {
-            sim.last = action->report;
-        } else if (action->kind == KERN_DO_STOP) {
-            snprintf(stopped, sizeof stopped, "%s", action->text);
-        }
-    }
-    bool again = update.again;
-    for (size_t i = 0; i < kill_count; i++) {
-        if (flooders[kills[i]].runs) {
-            flooders[kills[i]].runs = false;
-            step((struct kern_event){
-                .kind = KERN_EVENT_EXITED, .process = kills[i], .text = "killed"});
-        }
-    }
-    for (size_t i = 0; i < spawn_count; i++) {
-        start(spawns[i]);
-    }
-    if (again) {
-        step((struct kern_event){.kind = KERN_EVENT_CONTINUE});
-    }
-}
+static struct sim_hand flooders[PROCESSES];
+static struct sim_hands three = {.sim = &sim, .hand = flooders, .count = PROCESSES};
 
 static void begin_with(const char *text, uint64_t arena_bytes)
 {
     const struct sim_kernel_options options = {
         .text = text, .cells = 6, .arena_bytes = arena_bytes, .system_seed = 3};
     mem = fault_heap_make(-1, false);
-    stopped[0] = '\0';
+    three.stopped[0] = '\0';
     sim_kernel_init(&sim, &mem.heap, &options);
     for (uint32_t p = 0; p < PROCESSES; p++) {
-        flooders[p] = (struct flooder){.memory = aligned_alloc(4096, SYS_RING_BYTES),
-                                       .graph = calloc(1, GRAPH_BYTES)};
-        ck_assert_ptr_nonnull(flooders[p].memory);
+        flooders[p] = (struct sim_hand){.graph = calloc(1, GRAPH_BYTES), .graph_size = GRAPH_BYTES};
         ck_assert_ptr_nonnull(flooders[p].graph);
     }
-    step((struct kern_event){.kind = KERN_EVENT_RUN, .tick = 1000});
+    sim_hands_step(&three, (struct kern_event){.kind = KERN_EVENT_RUN, .tick = 1000});
 }
 
 static void begin(uint64_t arena_bytes)
@@ -135,38 +51,28 @@ static void begin(uint64_t arena_bytes)
 
 static void end(void)
 {
-    const char *what = NULL;
-    enum jit_err err = sim_kernel_replay(&sim, &what);
-    ck_assert_msg(err == JIT_OK, "replay: %s", what);
+    sim_hands_end(&three);
     for (uint32_t p = 0; p < PROCESSES; p++) {
-        free(flooders[p].memory);
         free(flooders[p].graph);
     }
     sim_kernel_release(&sim);
     ck_assert_int_eq(mem.live, 0);
 }
 
-static void bell(uint32_t p)
-{
-    step((struct kern_event){.kind = KERN_EVENT_BELL, .process = p});
-}
-
 static void done(uint32_t p)
 {
-    struct flooder *f = &flooders[p];
-    if (f->runs) {
-        f->begun = sys_ring_guest_begin(&f->ring, f->begun);
-        sys_ring_guest_done(&f->ring, f->begun);
-        bell(p);
+    if (flooders[p].runs) {
+        sim_hand_done(&flooders[p]);
+        sim_hands_bell(&three, p);
     }
 }
 
 /* Room for one more in the ring: the kernel takes what lies there, if it must. */
 static struct sys_slot *slot_of(uint32_t p)
 {
-    struct flooder *f = &flooders[p];
+    struct sim_hand *f = &flooders[p];
     if (f->ring.request_tail - f->ring.request_head == SYS_REQUEST_SLOTS) {
-        bell(p);
+        sim_hands_bell(&three, p);
     }
     return sys_ring_guest_slot(&f->ring);
 }
@@ -186,14 +92,14 @@ static void ask_small(uint32_t p, uint32_t call, const void *bytes, uint32_t siz
 static void flood(uint32_t p, uint32_t count)
 {
     static const char label[] = "c0";
-    struct flooder *f = &flooders[p];
+    struct sim_hand *f = &flooders[p];
     uint8_t params[16] = {8, 0, 0, 0, 0, 0, 0, 0, 1};
     struct jit_id id;
     jit_hash_named("node:", label, 2, &id);
-    struct sys_apply_view apply = {.cap_slot = f->bump.cap_slot,
-                                   .cap_generation = f->bump.cap_generation,
-                                   .rule = f->bump.rule + 1,
-                                   .instance = f->bump.instance,
+    struct sys_apply_view apply = {.cap_slot = f->uses[0].cap_slot,
+                                   .cap_generation = f->uses[0].cap_generation,
+                                   .rule = f->uses[0].rule + 1,
+                                   .instance = f->uses[0].instance,
                                    .ids = &id,
                                    .id_count = 1,
                                    .params = params,
@@ -222,20 +128,21 @@ START_TEST(more_requests_than_a_tick_may_have) /* _i: who asks for most lives, h
         ask_small(1, SYS_CALL_exit, status, sizeof status);
         done(1);
         flooders[1].runs = false;
-        step((struct kern_event){.kind = KERN_EVENT_EXITED, .process = 1, .text = "it exited"});
+        sim_hands_step(&three, (struct kern_event){
+                                   .kind = KERN_EVENT_EXITED, .process = 1, .text = "it exited"});
     } else {
         done(1);
     }
     done(0);
     done(2);
-    ck_assert_str_eq(stopped, "");
+    ck_assert_str_eq(three.stopped, "");
     /* One too many: it is started anew, and quiet now. */
     ck_assert_uint_eq(kern_core_tick(sim.core), 0);
     ck_assert_uint_eq(flooders[0].starts, 1);
     ck_assert_uint_eq(flooders[1].starts, 2);
     ck_assert_uint_eq(flooders[2].starts, 1);
     done(1);
-    ck_assert_str_eq(stopped, "");
+    ck_assert_str_eq(three.stopped, "");
     ck_assert_uint_eq(kern_core_tick(sim.core), 1);
     ck_assert_uint_eq(sim.last.request_count, JIT_REQUESTS_PER_TICK_MAX / 2 - 1);
     end();
@@ -248,7 +155,7 @@ END_TEST
  * at once, so the kernel takes it first. */
 static void derive(uint32_t p, uint32_t nonce, const struct jit_buf *attenuators)
 {
-    struct flooder *f = &flooders[p];
+    struct sim_hand *f = &flooders[p];
     struct sys_derive head = {.cap_slot = 0,
                               .cap_generation = 1,
                               .to_slot = SYS_NONE,
@@ -268,7 +175,7 @@ static void derive(uint32_t p, uint32_t nonce, const struct jit_buf *attenuators
     }
     sys_ring_guest_post(&f->ring);
     if (at == f->graph) {
-        bell(p);
+        sim_hands_bell(&three, p);
     }
 }
 
@@ -283,7 +190,7 @@ static void tick(void)
     for (uint32_t p = 0; p < PROCESSES; p++) {
         done(p);
     }
-    ck_assert_str_eq(stopped, "");
+    ck_assert_str_eq(three.stopped, "");
     ck_assert_uint_eq(kern_core_tick(sim.core), before + 1);
 }
 

@@ -23,6 +23,7 @@ struct wish {
     int64_t by;
     uint64_t until;
     uint64_t nonce;
+    bool again; /* as a log says */
 };
 
 static struct kern_intent_answer intend(struct wish wish)
@@ -46,7 +47,8 @@ static struct kern_intent_answer intend(struct wish wish)
     const struct kern_intent_ask ask = {.capability = wish.capability,
                                         .narrowed = wish.narrowed,
                                         .bytes = buf.data,
-                                        .size = (uint32_t)buf.size};
+                                        .size = (uint32_t)buf.size,
+                                        .again = wish.again};
     kern_core_intend(sim.core, &ask, &answer);
     jit_buf_release(&buf);
     const struct kern_event asked = {.kind = KERN_EVENT_ASKED};
@@ -258,6 +260,44 @@ START_TEST(quotas_and_floods)
 }
 END_TEST
 
+/* What is used up makes no tick, nor does what is used up above it; what has been in a tick is
+ * known all the same; and a log in which it made one is replayed as it is. */
+START_TEST(a_spent_quota_makes_no_tick) /* _i: of operations, of bytes */
+{
+    begin(GRANTED);
+    const struct sys_attenuators two = {.given = _i == 0 ? SYS_GIVEN_OPERATIONS : SYS_GIVEN_BYTES,
+                                        .operations = 2,
+                                        .bytes = 2 * sys_apply_size(1, 16) + 1};
+    struct kern_outcome given = give(V, SYS_RIGHT_INVOKE, &bump_id, &two);
+    const struct jit_id counted = node_in(V, given.slot);
+    derive(V, SYS_CALL_derive,
+           (struct sys_derive){
+               .cap_slot = given.slot, .cap_generation = given.generation, .to_slot = SYS_NONE},
+           NULL);
+    tick();
+    const struct jit_id below = node_in(V, derived_of(V, SYS_CALL_derive).slot);
+    const uint64_t until = kern_core_tick(sim.core) + 9;
+    const struct wish first = {.capability = counted, .by = 1, .until = until};
+    struct kern_intent_answer answer = intend(first);
+    ck_assert_int_eq(after(&answer).result, RMG_APPLIED);
+    answer = intend((struct wish){.capability = below, .by = 1, .nonce = 1});
+    ck_assert_int_eq(after(&answer).result, RMG_APPLIED);
+    for (uint64_t nonce = 2; nonce < 6; nonce++) {
+        answer = intend(
+            (struct wish){.capability = nonce % 2 == 0 ? counted : below, .by = 1, .nonce = nonce});
+        ck_assert_int_eq(answer.fate, KERN_INTENT_DENIED);
+        ck_assert_int_eq(answer.verdict, SYS_CAP_OVER_LIMIT);
+    }
+    ck_assert_uint_eq(kern_core_recorded_by(sim.core), kern_core_tick(sim.core));
+    answer = intend(first);
+    ck_assert_int_eq(answer.fate, KERN_INTENT_KNOWN);
+    answer = intend((struct wish){.capability = counted, .by = 1, .nonce = 9, .again = true});
+    ck_assert_int_eq(after(&answer).result, RMG_OVER_QUOTA);
+    ck_assert_int_eq(hits_of(0), 2);
+    end();
+}
+END_TEST
+
 /* One way to write each, and nothing else is one. */
 START_TEST(bytes)
 {
@@ -301,6 +341,7 @@ static void suite(Suite *s)
     tcase_add_test(t, revoked_in_its_tick);
     tcase_add_test(t, narrowed);
     tcase_add_test(t, quotas_and_floods);
+    tcase_add_loop_test(t, a_spent_quota_makes_no_tick, 0, 2);
     tcase_add_test(t, bytes);
 }
 

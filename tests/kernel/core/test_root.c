@@ -9,6 +9,7 @@
 #include "base/le.h"
 #include "kernel/core/replay.h"
 #include "kernel/core/root.h"
+#include "kernel/core/root_priv.h"
 #include "rmg/store/arena.h"
 #include "syscall/abi.h"
 #include "tests/lib/fault_heap.h"
@@ -255,7 +256,7 @@ static const struct jit_id *one_process(const struct kern_policy *policy)
 START_TEST(policies_read_back)
 {
     static const struct kern_policy policy = {
-        KERN_RESTART_ALWAYS, 1000, 1000000, true, true, 86400, 8, false};
+        KERN_RESTART_ALWAYS, 1000, 1000000, true, true, 86400, 8, false, {100, 2000, UINT64_MAX}};
     struct kern_config *config = NULL;
     const char *where = NULL;
     one_process(&policy);
@@ -267,7 +268,65 @@ START_TEST(policies_read_back)
     ck_assert_uint_eq(got->ticks, 1000000);
     ck_assert(got->then_stop && got->hang_kill);
     ck_assert_uint_eq(got->hang_seconds, 86400);
+    ck_assert_uint_eq(got->keep, 8);
+    ck_assert_uint_eq(got->graph.nodes, 100);
+    ck_assert_uint_eq(got->graph.edges, 2000);
+    ck_assert_uint_eq(got->graph.bytes, UINT64_MAX);
     kern_config_free(heap, config);
+}
+END_TEST
+
+/* The three forms of the atom: with neither word, with `keep`, with `replay rerun`. */
+START_TEST(policies_forms) /* _i */
+{
+    static const struct {
+        struct kern_policy policy;
+        uint32_t words[15];
+        uint32_t count;
+    } rows[] = {
+        {{KERN_RESTART_NEVER, 0, 0, true, false, 3, 1, false, RMG_AMOUNT_ANY},
+         {1, 1, 0, 0, 1, 0, 3},
+         7},
+        {{KERN_RESTART_ON_FAILURE, 5, 100, false, false, 0, 2, false, RMG_AMOUNT_ANY},
+         {2, 0, 5, 100, 0, 0, 0, 2},
+         8},
+        {{KERN_RESTART_ALWAYS, 1, 1, false, true, 0, 64, false, RMG_AMOUNT_ANY},
+         {2, 2, 1, 1, 0, 1, 0, 64},
+         8},
+        {{KERN_RESTART_ON_FAILURE, 5, 100, false, false, 0, 1, true, RMG_AMOUNT_ANY},
+         {3, 0, 5, 100, 0, 0, 0, 1, 1},
+         9},
+        {{KERN_RESTART_ALWAYS, 9, 8, true, true, 7, 64, true, RMG_AMOUNT_ANY},
+         {3, 2, 9, 8, 1, 1, 7, 64, 1},
+         9},
+        {{KERN_RESTART_ALWAYS, 9, 8, true, true, 7, 1, true, {1, 0, UINT64_MAX - 1}},
+         {4, 2, 9, 8, 1, 1, 7, 1, 1, 1, 0, 0, 0, -2u, -1u},
+         15},
+    };
+    struct kern_policy got;
+    struct jit_buf buf;
+    uint8_t bytes[60];
+    for (uint32_t i = 0; i < rows[_i].count; i++) {
+        jit_put_le32(bytes + (size_t)i * 4, rows[_i].words[i]);
+    }
+    jit_buf_init(&buf, heap, 64);
+    kern_policy_encode(&rows[_i].policy, &buf);
+    ck_assert_int_eq(buf.err, JIT_OK);
+    ck_assert_uint_eq(buf.size, 4u * rows[_i].count);
+    ck_assert_mem_eq(buf.data, bytes, buf.size);
+    must(kern_policy_decode(bytes, buf.size, &got));
+    const struct kern_policy *wanted = &rows[_i].policy;
+    ck_assert(got.restart == wanted->restart && got.restarts == wanted->restarts &&
+              got.ticks == wanted->ticks && got.then_stop == wanted->then_stop &&
+              got.hang_kill == wanted->hang_kill && got.hang_seconds == wanted->hang_seconds &&
+              got.keep == wanted->keep && got.rerun == wanted->rerun);
+    ck_assert_mem_eq(&got.graph, &wanted->graph, sizeof got.graph);
+    for (size_t size = 0; size < buf.size; size++) { /* every part of it */
+        ck_assert_int_eq(kern_policy_decode(bytes, size, &got), JIT_EFORMAT);
+    }
+    jit_buf_put_u32(&buf, 0);
+    ck_assert_int_eq(kern_policy_decode(buf.data, buf.size, &got), JIT_EFORMAT);
+    jit_buf_release(&buf);
 }
 END_TEST
 
@@ -275,7 +334,7 @@ END_TEST
 START_TEST(policies_refused) /* _i */
 {
     static const struct {
-        uint32_t words[8];
+        uint32_t words[16];
         uint32_t count;
     } rows[] = {
         {{2, 1, 0, 0, 0, 0, 0}, 7},       /* another version */
@@ -292,12 +351,30 @@ START_TEST(policies_refused) /* _i */
         {{1, 0, 5, 100, 0, 0, 0}, 7},     /* the usual ones have no atom */
         {{1, 2, 5, 100, 0, 0}, 6},        /* too short */
         {{1, 2, 5, 100, 0, 0, 0, 0}, 8},  /* too long */
+        {{2, 0, 5, 100, 0, 0, 0, 0}, 8},  /* none is kept */
+        {{2, 0, 5, 100, 0, 0, 0, 1}, 8},  /* one is kept without a word */
+        {{2, 0, 5, 100, 0, 0, 0, 65}, 8}, /* one past the limit */
+        {{2, 0, 5, 100, 0, 0, 0, 1000000}, 8},
+        {{2, 0, 5, 100, 0, 0, 0, 2, 1}, 9},                    /* `rerun` is another form */
+        {{3, 0, 5, 100, 0, 0, 0, 0, 1}, 9},                    /* none is kept */
+        {{3, 0, 5, 100, 0, 0, 0, 65, 1}, 9},                   /* one past the limit */
+        {{3, 0, 5, 100, 0, 0, 0, 1, 0}, 9},                    /* it is not run again */
+        {{3, 0, 5, 100, 0, 0, 0, 2, 2}, 9},                    /* no bool */
+        {{3, 0, 5, 100, 0, 0, 0, 1}, 8},                       /* too short */
+        {{3, 1, 5, 0, 0, 0, 0, 1, 1}, 9},                      /* never, five times */
+        {{3, 0, 5, 100, 0, 0, 0, 1, 1, 0}, 10},                /* too long */
+        {{5, 0, 5, 100, 0, 0, 0, 1, 1}, 9},                    /* a form that does not exist */
+        {{4, 2, 5, 100, 0, 0, 0, 1, 0, 0, 0, 1, 0, 1, 0}, 15}, /* no node: its graph has a root */
+        {{4, 2, 5, 100, 0, 0, 0, 1, 0, -1u, -1u, -1u, -1u, -1u, -1u}, 15}, /* bounds nothing */
+        {{4, 2, 5, 100, 0, 0, 0, 1, 2, 1, 0, 1, 0, 1, 0}, 15},             /* no bool */
+        {{4, 2, 5, 100, 0, 0, 0, 0, 0, 1, 0, 1, 0, 1, 0}, 15},             /* keeps nothing */
+        {{4, 2, 5, 100, 0, 0, 0, 1, 0, 1, 0, 1, 0, 1}, 14},                /* too short */
     };
     struct kern_policy usual = kern_policy_usual();
     const struct jit_id *id = one_process(&usual);
     struct jit_id instance;
     struct jit_id root_node;
-    uint8_t bytes[32];
+    uint8_t bytes[64];
     ck_assert_uint_lt((unsigned)_i, sizeof rows / sizeof *rows);
     for (uint32_t i = 0; i < rows[_i].count; i++) {
         jit_put_le32(bytes + (size_t)i * 4, rows[_i].words[i]);
@@ -342,7 +419,8 @@ static void suite(Suite *s)
     tcase_add_test(t, another_rules_id);
     tcase_add_test(t, a_member_past_the_last);
     tcase_add_test(t, policies_read_back);
-    tcase_add_loop_test(t, policies_refused, 0, 14);
+    tcase_add_loop_test(t, policies_forms, 0, 6);
+    tcase_add_loop_test(t, policies_refused, 0, 32);
     tcase_add_test(t, no_memory);
 }
 

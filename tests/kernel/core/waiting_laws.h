@@ -12,6 +12,7 @@
 /* What they are tried on. */
 static struct waiting_law {
     const char *text; /* the system */
+    const char *path; /* where its cells lie; NULL: /world */
     unsigned schedules;
     uint64_t ticks;
     struct jit_id commits[32]; /* of an undisturbed run */
@@ -20,7 +21,7 @@ static struct waiting_law {
 static inline void begin(const char *text, uint64_t schedule)
 {
     struct sim_kernel_options options = {
-        .text = text, .cells = 40, .system_seed = 5, .schedule = schedule};
+        .text = text, .cells = 40, .path = law.path, .system_seed = 5, .schedule = schedule};
     begin_as(&options);
 }
 
@@ -64,7 +65,7 @@ START_TEST(the_same_on_threads)
     expect();
     for (size_t i = 0; i < sizeof threads / sizeof threads[0]; i++) {
         struct sim_kernel_options options = {
-            .text = law.text, .cells = 40, .system_seed = 5, .schedule = 50 + i};
+            .text = law.text, .cells = 40, .path = law.path, .system_seed = 5, .schedule = 50 + i};
         struct shell_pool *pool = NULL;
         ck_assert_int_eq(shell_pool_new(jit_heap_libc(), threads[i], &pool), JIT_OK);
         options.exec = shell_pool_exec(pool);

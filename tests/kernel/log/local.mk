@@ -29,6 +29,11 @@ check_PROGRAMS += %D%/test_blob %D%/test_branches %D%/test_crash %D%/test_damage
 %C%_test_mutants_CPPFLAGS = $(AM_CPPFLAGS) -DJIT_LOG_MUTANTS
 %C%_test_mutants_CFLAGS = $(test_cflags)
 %C%_test_mutants_LDADD = tests/libtest.la base/libbase.la $(CHECK_LIBS)
+# What is given up of a log.
+check_PROGRAMS += %D%/test_cuts
+%C%_test_cuts_SOURCES = %D%/log_bed.h %D%/test_cuts.c tests/lib/oom.c tests/lib/oom.h
+%C%_test_cuts_CFLAGS = $(test_cflags)
+%C%_test_cuts_LDADD = $(test_libs_log)
 # Failing system calls under log and checkpoints.
 check_PROGRAMS += %D%/test_calls
 %C%_test_calls_SOURCES = tests/kernel/checkpoint/checkpoint_world.h %D%/test_calls.c

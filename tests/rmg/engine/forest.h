@@ -9,7 +9,7 @@
 #include "tests/lib/rule_kit.h"
 #include "tests/rmg/lang/lang_fixture.h"
 
-#define NODES   4u
+#define NODES   6u
 #define EDGES   4u
 #define MATCHES 4096u
 #define SEED    5u
@@ -302,6 +302,10 @@ static bool conditions_hold(unsigned which, const struct rmg_rule *r, const stru
     }
 }
 
+/* Who says what a rule asks beside its pattern. */
+static bool (*holds)(unsigned which, const struct rmg_rule *r,
+                     const struct tuple *t) = conditions_hold;
+
 static bool lies_there(const struct rmg_rule *rule, const struct tuple *t, uint32_t i)
 {
     const struct rmg_rule_element *e = &rule->elements[i];
@@ -353,6 +357,11 @@ static bool reach(const struct rmg_rule *rule, struct tuple *t, uint32_t portal)
         found.kind != RMG_VALUE_PORTAL) {
         return false;
     }
+    for (uint32_t i = 0; i < portal; i++) {
+        if (jit_id_equal(&t->places[i + 1], &found.type)) {
+            return false; /* what is reached through different ones lies in different instances */
+        }
+    }
     t->places[portal + 1] = found.type;
     t->ids[rule->element_count + portal] = found.type;
     return true;
@@ -370,8 +379,8 @@ static void try_all(unsigned which, struct tuple *t, uint32_t place, uint32_t i)
     }
     if (i < rule->element_count) {
         const bool edge = rule->elements[i].is_edge;
-        for (uint64_t n = 0; n < (edge ? EDGES : NODES); n++) {
-            t->ids[i] = kit_id(edge ? 'E' : 'N', n);
+        for (uint64_t n = 0; n < (edge ? EDGES : NODES + 1); n++) {
+            t->ids[i] = edge ? kit_id('E', n) : n == NODES ? kit_id('R', 0) : kit_id('N', n);
             if (lies_there(rule, t, i)) {
                 try_all(which, t, place, i + 1);
             }
@@ -388,7 +397,7 @@ static void try_all(unsigned which, struct tuple *t, uint32_t place, uint32_t i)
     for (uint32_t k = 0; good && k < rule->element_count; k++) {
         good = !rule->elements[k].is_edge || ends_fit(rule, t, k);
     }
-    if (good && conditions_hold(which, rule, t)) {
+    if (good && holds(which, rule, t)) {
         ck_assert_uint_lt(match_count, MATCHES);
         matches[match_count++] = *t;
     }

@@ -5,9 +5,8 @@
  *         that takes one instance for another goes unnoticed; a matcher that tries every tuple over
  *         the plain store is the oracle; portals are hung elsewhere, too. */
 #include "base/exec.h"
-#include "rmg/change/diff.h"
-#include "rmg/engine/engine.h"
-#include "tests/rmg/engine/forest.h"
+#include "rmg/engine/engine_priv.h"
+#include "tests/rmg/engine/forest_change.h"
 
 /* ---- who looks ---- */
 
@@ -76,99 +75,6 @@ static struct rmg_search *search_of(unsigned which)
     return search;
 }
 
-/* ---- changes ---- */
-
-static bool there(struct jit_id in, char kind, uint64_t n)
-{
-    struct rmg_graph graph;
-    struct jit_id id = kit_id(kind, n);
-    struct rmg_edge edge;
-    struct jit_id type;
-    must(rmg_tx_graph(g.tx, &in, &graph));
-    return (kind == 'N' ? rmg_node_type(&graph, &id, &type) : rmg_edge_get(&graph, &id, &edge)) ==
-           JIT_OK;
-}
-
-static void drop_edge(struct jit_id in, uint64_t n)
-{
-    struct jit_id id = kit_id('E', n);
-    must(rmg_tx_clear_attachment(g.tx, &in, RMG_PLANE_BETA, &id, "w", 1));
-    must(rmg_tx_delete_edge(g.tx, &in, &id));
-}
-
-/* Rooms that have no shelf, doors between what is there. */
-static void change_rooms(struct jit_id in)
-{
-    const uint64_t n = 1 + roll(3);
-    const uint64_t e = roll(EDGES);
-    switch (roll(4)) {
-    case 0:
-        if (!there(in, 'N', n)) {
-            put_node(in, n, "Room");
-        }
-        put_i64(in, RMG_PLANE_ALPHA, n, "level", roll(3));
-        break;
-    case 1:
-        if (there(in, 'E', e)) {
-            drop_edge(in, e);
-        } else {
-            put_edge(in, e, "DOOR", 0, there(in, 'N', n) ? n : 0);
-        }
-        break;
-    case 2:
-        if (!there(in, 'E', e) && there(in, 'N', n)) {
-            put_edge(in, e, "DOOR", n, 0);
-        }
-        break;
-    default:
-        put_i64(in, RMG_PLANE_ALPHA, 0, "level", roll(3));
-        break;
-    }
-}
-
-/* The rooms of site 0 hang on site 3 from now on, or back. */
-static void move_rooms(void)
-{
-    struct jit_id inner = rooms_of(0);
-    struct rmg_instance found;
-    must(rmg_tx_instance(g.tx, &inner, &found));
-    struct jit_id three = kit_id('N', 3);
-    const uint64_t to = jit_id_equal(&found.parent.owner, &three) ? 0 : 3;
-    must(rmg_tx_clear_attachment(g.tx, &g.instance, RMG_PLANE_ALPHA, &found.parent.owner, "rooms",
-                                 5));
-    hang(inner, g.instance, RMG_PLANE_ALPHA, to, "rooms");
-}
-
-static void change(void)
-{
-    switch (roll(7)) {
-    case 0:
-        put_i64(g.instance, RMG_PLANE_ALPHA, roll(4), "open", roll(2));
-        break;
-    case 1: {
-        const uint64_t e = 1 + roll(3);
-        if (there(g.instance, 'E', e)) {
-            drop_edge(g.instance, e);
-        } else {
-            put_edge(g.instance, e, "NEXT", roll(4), roll(4));
-        }
-        break;
-    }
-    case 2:
-        put_i64(shelf_of(roll(2)), RMG_PLANE_ALPHA, roll(2), "seen", roll(2));
-        break;
-    case 3:
-        move_rooms();
-        break;
-    case 4:
-        change_rooms(tunnel());
-        break;
-    default:
-        change_rooms(rooms_of(roll(2)));
-        break;
-    }
-}
-
 START_TEST(everybody_finds_the_same)
 {
     struct rmg_search *searches[RULES];
@@ -230,77 +136,6 @@ static void ask_for_all(void)
             request_count++;
         }
     }
-}
-
-struct doing {
-    struct rmg_tx *tx;
-    int phase; /* nodes come first and go last */
-};
-
-static bool do_op(void *user, const struct rmg_emit *emit)
-{
-    struct doing *doing = user;
-    const struct rmg_op *op = &emit->op;
-    struct rmg_attachment attachment = op->attachment;
-    struct rmg_edge edge = {op->id, op->from, op->to, op->type};
-    struct rmg_graph graph;
-    struct rmg_value now;
-    uint8_t sum[8];
-    if (doing->phase != (op->kind == RMG_OP_UPSERT_NODE   ? 0
-                         : op->kind == RMG_OP_DELETE_NODE ? 2
-                                                          : 1)) {
-        return true;
-    }
-    switch (op->kind) {
-    case RMG_OP_UPSERT_NODE:
-        must(rmg_tx_upsert_node(doing->tx, &op->instance, &op->id, &op->type));
-        break;
-    case RMG_OP_UPSERT_EDGE:
-        must(rmg_tx_upsert_edge(doing->tx, &op->instance, &edge));
-        break;
-    case RMG_OP_DELETE_NODE:
-        must(rmg_tx_delete_node(doing->tx, &op->instance, &op->id));
-        break;
-    case RMG_OP_DELETE_EDGE:
-        must(rmg_tx_delete_edge(doing->tx, &op->instance, &op->id));
-        break;
-    case RMG_OP_CLEAR_ATTACHMENT:
-        must(rmg_tx_clear_attachment(doing->tx, &op->instance, op->plane, &op->id, attachment.name,
-                                     attachment.name_size));
-        break;
-    default:
-        if (emit->join == RMG_JOIN_SUM) {
-            must(rmg_tx_graph(doing->tx, &op->instance, &graph));
-            must(rmg_attachment_get(&graph, op->plane, &op->id, attachment.name,
-                                    attachment.name_size, &now));
-            jit_put_le64(sum, jit_le64(now.bytes) + (uint64_t)emit->delta);
-            attachment.value.bytes = sum;
-        }
-        must(rmg_tx_set_attachment(doing->tx, &op->instance, op->plane, &op->id, &attachment));
-        break;
-    }
-    return true;
-}
-
-/* The same version in a store of its own. */
-static void copy_of(const struct rmg_version *version, struct kit_graph *twin)
-{
-    struct rmg_state empty = {.store = g.store, .version = rmg_version_empty()};
-    struct rmg_state now = {.store = g.store, .version = *version};
-    const struct rmg_version nothing = rmg_version_empty();
-    struct jit_buf patch;
-    twin->heap = &f.mem.heap;
-    must(rmg_arena_new(twin->heap, 16u << 20, &twin->arena));
-    struct rmg_store_options options = {.arenas = {twin->arena}, .arena_count = 1};
-    must(rmg_store_new(twin->heap, &options, &twin->store));
-    jit_buf_init(&patch, twin->heap, 1u << 20);
-    must(rmg_diff_patch(twin->heap, &empty, &now, &patch, NULL));
-    must(rmg_tx_begin(twin->store, &nothing, &twin->tx));
-    must(rmg_patch_apply(twin->heap, twin->tx, &nothing, patch.data, patch.size));
-    must(rmg_tx_seal(twin->tx, &twin->version));
-    twin->tx = NULL;
-    jit_buf_release(&patch);
-    ck_assert(jit_id_equal(&twin->version.state_root, &version->state_root));
 }
 
 /* What won, the last first, one after the other on the version before. */
@@ -388,6 +223,183 @@ START_TEST(a_tick_is_its_rewrites)
         ck_assert_msg(i == RMG_APPLIED || i == RMG_CONFLICT || i == RMG_DANGLING || results[i] == 0,
                       "%u requests with result %u", (unsigned)results[i], i);
     }
+}
+END_TEST
+
+/* ---- what happens to the instance in the same tick ---- */
+
+#define EVENTS_MAX 64u
+static struct rmg_op events[EVENTS_MAX];
+static struct rmg_parent moved_to;
+static uint32_t event_count;
+
+static struct rmg_op *event(enum rmg_op_kind kind, struct jit_id in)
+{
+    ck_assert_uint_lt(event_count, EVENTS_MAX);
+    events[event_count] = (struct rmg_op){.kind = kind, .instance = in};
+    return &events[event_count++];
+}
+
+static void event_clear(struct jit_id in, enum rmg_plane plane, struct jit_id id, const char *name)
+{
+    struct rmg_op *op = event(RMG_OP_CLEAR_ATTACHMENT, in);
+    op->plane = plane;
+    op->id = id;
+    op->attachment.name = name;
+    op->attachment.name_size = (uint32_t)strlen(name);
+}
+
+/* The rooms of site 0 hang on site 3. */
+static void event_move(void)
+{
+    moved_to = (struct rmg_parent){.present = true,
+                                   .plane = RMG_PLANE_ALPHA,
+                                   .instance = g.instance,
+                                   .owner = kit_id('N', 3),
+                                   .name_size = 5,
+                                   .name = "rooms"};
+    event_clear(g.instance, RMG_PLANE_ALPHA, kit_id('N', 0), "rooms");
+    struct rmg_op *op = event(RMG_OP_UPSERT_INSTANCE, rooms_of(0));
+    op->from = kit_id('R', 0);
+    op->parent = &moved_to;
+    op = event(RMG_OP_SET_ATTACHMENT, g.instance);
+    op->plane = RMG_PLANE_ALPHA;
+    op->id = moved_to.owner;
+    op->attachment =
+        (struct rmg_attachment){"rooms", 5, {.kind = RMG_VALUE_PORTAL, .type = rooms_of(0)}};
+}
+
+/* The tunnel is no more, with all that is in it. */
+static void event_drop(void)
+{
+    event_clear(g.instance, RMG_PLANE_BETA, kit_id('E', 0), "tunnel");
+    for (uint64_t n = 0; n < 2; n++) {
+        event_clear(tunnel(), RMG_PLANE_ALPHA, kit_id('N', n), "level");
+    }
+    event_clear(tunnel(), RMG_PLANE_BETA, kit_id('E', 0), "w");
+    event(RMG_OP_DELETE_EDGE, tunnel())->id = kit_id('E', 0);
+    for (uint64_t n = 0; n < 2; n++) {
+        event(RMG_OP_DELETE_NODE, tunnel())->id = kit_id('N', n);
+    }
+    event(RMG_OP_DELETE_NODE, tunnel())->id = kit_id('R', 0);
+    event(RMG_OP_DELETE_INSTANCE, tunnel());
+}
+
+static bool goes_there(const struct rmg_request *request, struct jit_id instance)
+{
+    bool found = false;
+    for (uint32_t i = 0; i < request->rule->portal_count && !found; i++) {
+        found = jit_id_equal(&request->ids[request->rule->element_count + i], &instance);
+    }
+    return found;
+}
+
+/* Whoever went through the portal that an event has changed, or deeper, is in its way; nobody else
+ * is. And what comes out is whole. */
+START_TEST(an_event_takes_the_instance_away) /* _i: it hangs elsewhere, it is gone */
+{
+    struct rmg_engine *engine = NULL;
+    struct rmg_tick_output output;
+    struct rmg_fault fault;
+    unsigned there_before = 0;
+    unsigned by_kernel = 0;
+    unsigned others = 0;
+    kit_open(&g);
+    for (unsigned n = 0; n < 2; n++) {
+        put_i64(g.instance, RMG_PLANE_ALPHA, n, "open", 1);
+        put_i64(rooms_of(n), RMG_PLANE_ALPHA, 0, "level", 1);
+        put_i64(rooms_of(n), RMG_PLANE_ALPHA, 1, "level", 2);
+        put_i64(tunnel(), RMG_PLANE_ALPHA, n, "level", 2);
+    }
+    kit_seal(&g);
+    ask_for_all();
+    event_count = 0;
+    if (_i == 0) {
+        event_move();
+    } else {
+        event_drop();
+    }
+    struct rmg_tick_input input = {.base = g.version,
+                                   .tick = 1,
+                                   .seed = SEED,
+                                   .policy = 1,
+                                   .budget = JIT_VERIFY_SLOTS_MAX,
+                                   .events = events,
+                                   .event_count = event_count,
+                                   .requests = requests,
+                                   .request_count = request_count};
+    must(rmg_engine_new(&f.mem.heap, g.store, jit_exec_inline(), &engine));
+    must(rmg_store_pin(g.store, &g.version));
+    must(rmg_engine_tick(engine, &input, &output));
+    for (uint32_t i = 0; i < request_count; i++) {
+        const struct rmg_receipt *receipt = &output.receipts[i];
+        const bool gone =
+            _i == 0 ? goes_there(&requests[i], rooms_of(0)) || goes_there(&requests[i], shelf_of(0))
+                    : goes_there(&requests[i], tunnel());
+        /* of several that are in its way it names the first request, the kernel last */
+        if (gone) {
+            ck_assert(receipt->result == RMG_CONFLICT || receipt->result == RMG_DANGLING);
+            by_kernel += receipt->result == RMG_CONFLICT && receipt->blocker == RMG_NO_BLOCKER;
+        } else {
+            ck_assert(receipt->result != RMG_CONFLICT || receipt->blocker < request_count);
+        }
+        there_before += gone;
+        others += receipt->result == RMG_APPLIED;
+    }
+    ck_assert_uint_gt(there_before, 0);
+    ck_assert_uint_gt(by_kernel, 0);
+    ck_assert_uint_gt(others, 0);
+    must(rmg_store_verify(g.store, &output.version, &fault));
+    /* and the same requests, a tick later, are none */
+    g.version = output.version;
+    input.base = output.version;
+    input.parent = output.commit;
+    input.tick = 2;
+    input.event_count = 0;
+    must(rmg_store_pin(g.store, &g.version));
+    must(rmg_engine_tick(engine, &input, &output));
+    for (uint32_t i = 0; i < request_count; i++) {
+        const bool gone =
+            _i == 0 ? goes_there(&requests[i], rooms_of(0)) : goes_there(&requests[i], tunnel());
+        ck_assert(!gone || output.receipts[i].result == RMG_NO_MATCH ||
+                  output.receipts[i].result == RMG_GUARD_FALSE);
+    }
+    rmg_engine_free(engine);
+}
+END_TEST
+
+/* Thousands of instances that are not there take no room in the tick. */
+START_TEST(a_flood_of_forged_instances)
+{
+    struct rmg_engine *engine = NULL;
+    struct rmg_tick_output output;
+    for (request_count = 0; request_count < MATCHES; request_count++) {
+        struct jit_id *ids = request_ids[request_count];
+        ids[0] = kit_id('N', 0);
+        ids[1] = kit_id('N', 0);
+        ids[2] = kit_id('E', 0);
+        ids[3] = kit_id('N', 1);
+        ids[4] = kit_id('I', 100000 + request_count);
+        requests[request_count] = (struct rmg_request){.rule = rules[0],
+                                                       .rule_id = rules[0]->id,
+                                                       .instance = g.instance,
+                                                       .ids = ids,
+                                                       .id_count = 5,
+                                                       .quota = RMG_NO_QUOTA};
+    }
+    struct rmg_tick_input input = {.base = g.version,
+                                   .tick = 1,
+                                   .seed = SEED,
+                                   .policy = 1,
+                                   .budget = JIT_VERIFY_SLOTS_MAX,
+                                   .requests = requests,
+                                   .request_count = request_count};
+    must(rmg_engine_new(&f.mem.heap, g.store, jit_exec_inline(), &engine));
+    must(rmg_store_pin(g.store, &g.version));
+    must(rmg_engine_tick(engine, &input, &output));
+    ck_assert_uint_eq(output.counts[RMG_NO_MATCH], MATCHES);
+    ck_assert_uint_eq(engine->instance_count, 1);
+    rmg_engine_free(engine);
 }
 END_TEST
 
@@ -592,6 +604,8 @@ static void suite(Suite *s)
     tcase_add_checked_fixture(tcase, setup, teardown);
     tcase_add_test(tcase, everybody_finds_the_same);
     tcase_add_test(tcase, a_tick_is_its_rewrites);
+    tcase_add_loop_test(tcase, an_event_takes_the_instance_away, 0, 2);
+    tcase_add_test(tcase, a_flood_of_forged_instances);
     tcase_add_test(tcase, the_portal_is_in_the_footprint);
     tcase_add_test(tcase, hostile_matches);
     tcase_add_test(tcase, programs_that_were_changed);

@@ -54,7 +54,7 @@ static const char *const golden[] = {
     "good_scripts",    "bad_scripts",       "good_modes",     "bad_modes",        "good_grants",
     "bad_grants",      "good_invariants",   "bad_invariants", "good_apply",       "bad_apply",
     "good_explore",    "bad_explore",       "good_delay",     "bad_delay",        "good_portals",
-    "bad_portals",     "bad_portals_run"};
+    "bad_portals",     "bad_portals_more",  "bad_portals_run"};
 
 START_TEST(golden_file) /* _i = which */
 {
@@ -209,6 +209,8 @@ END_TEST
 
 #define WORKER "rule b match (x:P) delete x\nprocess w run b apply all over shard(/world)"
 
+#define ANY LANG_ANY, LANG_ANY, LANG_ANY
+
 START_TEST(policies) /* _i: the words, what they mean, and how they are written */
 {
     static const struct {
@@ -216,37 +218,45 @@ START_TEST(policies) /* _i: the words, what they mean, and how they are written 
         struct lang_policy policy;
         const char *canonical;
     } rows[] = {
-        {"", {LANG_RESTART_ON_FAILURE, 5, 100, false, false, 0, 1}, ""},
-        {"keep 1 version", {LANG_RESTART_ON_FAILURE, 5, 100, false, false, 0, 1}, ""},
+        {"", {LANG_RESTART_ON_FAILURE, 5, 100, false, false, 0, 1, ANY}, ""},
+        {"keep 1 version", {LANG_RESTART_ON_FAILURE, 5, 100, false, false, 0, 1, ANY}, ""},
         {"keep 64 versions restart never",
-         {LANG_RESTART_NEVER, 0, 0, false, false, 0, 64},
+         {LANG_RESTART_NEVER, 0, 0, false, false, 0, 64, ANY},
          "  restart never\n  keep 64 versions\n"},
-        {"restart on failure", {LANG_RESTART_ON_FAILURE, 5, 100, false, false, 0, 1}, ""},
+        {"graph at most 65536 bytes, 1 node restart never",
+         {LANG_RESTART_NEVER, 0, 0, false, false, 0, 1, 1, LANG_ANY, 65536},
+         "  restart never\n  graph at most 1 node, 65536 bytes\n"},
+        {"graph at most 2 nodes, 0 edges, 1 byte",
+         {LANG_RESTART_ON_FAILURE, 5, 100, false, false, 0, 1, 2, 0, 1},
+         "  graph at most 2 nodes, 0 edges, 1 byte\n"},
+        {"restart on failure", {LANG_RESTART_ON_FAILURE, 5, 100, false, false, 0, 1, ANY}, ""},
         {"restart on failure at most 5 in 100 ticks then go on on hang stop",
-         {LANG_RESTART_ON_FAILURE, 5, 100, false, false, 0, 1},
+         {LANG_RESTART_ON_FAILURE, 5, 100, false, false, 0, 1, ANY},
          ""},
-        {"restart never", {LANG_RESTART_NEVER, 0, 0, false, false, 0, 1}, "  restart never\n"},
+        {"restart never", {LANG_RESTART_NEVER, 0, 0, false, false, 0, 1, ANY}, "  restart never\n"},
         {"restart never then stop",
-         {LANG_RESTART_NEVER, 0, 0, true, false, 0, 1},
+         {LANG_RESTART_NEVER, 0, 0, true, false, 0, 1, ANY},
          "  restart never then stop\n"},
         {"restart always then go on",
-         {LANG_RESTART_ALWAYS, 5, 100, false, false, 0, 1},
+         {LANG_RESTART_ALWAYS, 5, 100, false, false, 0, 1, ANY},
          "  restart always\n"},
         {"restart on failure at most 5 in 99 ticks",
-         {LANG_RESTART_ON_FAILURE, 5, 99, false, false, 0, 1},
+         {LANG_RESTART_ON_FAILURE, 5, 99, false, false, 0, 1, ANY},
          "  restart on failure at most 5 in 99 ticks\n"},
         {"restart always at most 1 in 1 tick then stop",
-         {LANG_RESTART_ALWAYS, 1, 1, true, false, 0, 1},
+         {LANG_RESTART_ALWAYS, 1, 1, true, false, 0, 1, ANY},
          "  restart always at most 1 in 1 tick then stop\n"},
         {"restart on failure then stop",
-         {LANG_RESTART_ON_FAILURE, 5, 100, true, false, 0, 1},
+         {LANG_RESTART_ON_FAILURE, 5, 100, true, false, 0, 1, ANY},
          "  restart on failure then stop\n"},
-        {"on hang kill", {LANG_RESTART_ON_FAILURE, 5, 100, false, true, 0, 1}, "  on hang kill\n"},
+        {"on hang kill",
+         {LANG_RESTART_ON_FAILURE, 5, 100, false, true, 0, 1, ANY},
+         "  on hang kill\n"},
         {"on hang stop after 1 second",
-         {LANG_RESTART_ON_FAILURE, 5, 100, false, false, 1, 1},
+         {LANG_RESTART_ON_FAILURE, 5, 100, false, false, 1, 1, ANY},
          "  on hang stop after 1 second\n"},
         {"on hang kill after 20 seconds restart never",
-         {LANG_RESTART_NEVER, 0, 0, false, true, 20, 1},
+         {LANG_RESTART_NEVER, 0, 0, false, true, 20, 1, ANY},
          "  restart never\n  on hang kill after 20 seconds\n"},
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
@@ -258,6 +268,9 @@ START_TEST(policies) /* _i: the words, what they mean, and how they are written 
         ck_assert_uint_eq(got->ticks, rows[i].policy.ticks);
         ck_assert(got->then_stop == rows[i].policy.then_stop);
         ck_assert(got->hang_kill == rows[i].policy.hang_kill);
+        ck_assert_uint_eq(got->nodes, rows[i].policy.nodes);
+        ck_assert_uint_eq(got->edges, rows[i].policy.edges);
+        ck_assert_uint_eq(got->bytes, rows[i].policy.bytes);
         ck_assert_uint_eq(got->hang_seconds, rows[i].policy.hang_seconds);
         snprintf(text, sizeof text, "over shard(/world)\n%sgrant w", rows[i].canonical);
         jit_buf_put_u8(&f.text, 0);

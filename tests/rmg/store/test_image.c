@@ -91,6 +91,24 @@ static void target_end(struct target *t, struct jit_heap *heap)
     rmg_arena_free(heap, t->arena[1]);
 }
 
+/* The whole at once, or a few bytes and judge, a few more and judge: both must say the same. */
+static bool in_pieces;
+
+static enum jit_err fill_in_pieces(struct rmg_image *image, uint8_t *at, const uint8_t *bytes,
+                                   uint64_t size, uint64_t before)
+{
+    enum jit_err err = JIT_OK;
+    memset(at, 0xa5, size); /* what is not there yet must not matter */
+    for (uint64_t done = 0; err == JIT_OK && done < size;) {
+        uint64_t piece = 1 + (done * 2654435761u + size) % 5000u;
+        piece = piece < size - done ? piece : size - done;
+        memcpy(at + done, bytes + done, piece);
+        done += piece;
+        err = rmg_image_filled(image, before + done);
+    }
+    return err;
+}
+
 static enum jit_err read_image(struct target *t, struct jit_heap *heap, const uint8_t *blocks,
                                uint64_t size, const uint8_t *table, size_t table_size,
                                struct rmg_version *out)
@@ -98,6 +116,7 @@ static enum jit_err read_image(struct target *t, struct jit_heap *heap, const ui
     struct rmg_image *image = NULL;
     uint8_t *at = NULL;
     uint64_t part = 0;
+    uint64_t done = 0;
     enum jit_err err = rmg_image_begin(heap, t->store, table, table_size, size, &image);
     if (err != JIT_OK) {
         ck_assert_ptr_null(image);
@@ -105,9 +124,18 @@ static enum jit_err read_image(struct target *t, struct jit_heap *heap, const ui
     }
     while (rmg_image_next(image, &at, &part)) {
         ck_assert_uint_le(part, size);
-        memcpy(at, blocks, part);
+        err = in_pieces ? fill_in_pieces(image, at, blocks, part, done) : JIT_OK;
+        if (err != JIT_OK) {
+            ck_assert_int_eq(err, JIT_ECORRUPT);
+            rmg_image_abort(image);
+            return err;
+        }
+        if (!in_pieces) {
+            memcpy(at, blocks, part);
+        }
         blocks += part;
         size -= part;
+        done += part;
     }
     ck_assert_uint_eq(size, 0);
     return rmg_image_end(image, out);
@@ -180,6 +208,7 @@ START_TEST(round_trips)
                 struct target t;
                 struct rmg_version version;
                 struct naive_state model = naive_copy(&world.model);
+                in_pieces = (arenas + round) % 2 == 0;
                 must(target_begin(&t, jit_heap_libc(), arenas));
                 must(read_image(&t, jit_heap_libc(), b.blocks.data, b.blocks.size, b.table.data,
                                 b.table.size, &version));
@@ -236,6 +265,7 @@ static void try_damaged(const struct bytes *b, const struct bytes *damaged, unsi
     struct target t;
     struct rmg_version version = rmg_version_empty();
     struct rmg_fault fault;
+    in_pieces = !in_pieces;
     must(target_begin(&t, jit_heap_libc(), 2));
     enum jit_err err = read_image(&t, jit_heap_libc(), damaged->blocks.data, damaged->blocks.size,
                                   damaged->table.data, damaged->table.size, &version);

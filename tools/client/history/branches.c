@@ -54,6 +54,26 @@ void branches_path(const char *top, const char *name, char path[BRANCH_PATH_SIZE
     }
 }
 
+/* The branch that is the head because it is there by now: JIT_ENOENT, there is none such. */
+static enum jit_err announced(struct jit_io *io, const char *top, char name[HEAD_NAME_MAX + 1])
+{
+    char path[BRANCH_PATH_SIZE];
+    char next[HEAD_NAME_MAX + 1];
+    enum jit_err err = head_next_read(io, next);
+    if (err == JIT_OK) {
+        branches_path(top, next, path);
+        bool begun = false;
+        err = history_look(path, &begun);
+        if (err != JIT_ENOMEM) { /* what cannot be read is there */
+            err = err == JIT_OK && !begun ? JIT_ENOENT : JIT_OK;
+        }
+    }
+    if (err == JIT_OK) {
+        snprintf(name, HEAD_NAME_MAX + 1, "%s", next);
+    }
+    return err;
+}
+
 int branches_head(struct cli *cli, const char *top, char name[HEAD_NAME_MAX + 1])
 {
     struct jit_io *io = NULL;
@@ -62,18 +82,40 @@ int branches_head(struct cli *cli, const char *top, char name[HEAD_NAME_MAX + 1]
     if (code != CLI_OK) {
         return code;
     }
-    enum jit_err err = head_read(io, name);
+    const char *file = "HEAD.next";
+    enum jit_err err = announced(io, top, name);
+    if (err == JIT_ENOENT) {
+        file = "HEAD";
+        err = head_read(io, name);
+    }
     io_posix_close(io);
     close(fd);
     if (err != JIT_OK) {
         cli_what(cli, "the head of %s cannot be read", top);
-        cli_why(cli, "%s", err == JIT_ECORRUPT ? "its file HEAD is damaged" : jit_err_text(err));
-        cli_next(cli, "remove %s/HEAD: then the head is main", top);
+        if (err == JIT_ECORRUPT) {
+            cli_why(cli, "its file %s is damaged", file);
+        } else {
+            cli_why(cli, "%s", jit_err_text(err));
+        }
+        cli_next(cli, "remove %s/%s, then: jitos branch --data %s", top, file, top);
     }
     return err == JIT_OK ? CLI_OK : (int)cli_exit_of(err);
 }
 
-int branches_move(struct cli *cli, const char *top, const char *name)
+/* What was announced is settled first: it must not come between. */
+static enum jit_err settle(struct jit_io *io, const char *top)
+{
+    char name[HEAD_NAME_MAX + 1];
+    enum jit_err err = announced(io, top, name);
+    if (err == JIT_OK) {
+        return head_next_take(io);
+    }
+    return err == JIT_ENOENT || err == JIT_ECORRUPT ? head_next_drop(io) : err;
+}
+
+enum change { SETTLE, ANNOUNCE, MOVE };
+
+static enum jit_err change_head(const char *top, enum change what, const char *name)
 {
     struct jit_io *io = NULL;
     struct io_options options = {.die_at = IO_DIE_NEVER};
@@ -81,16 +123,47 @@ int branches_move(struct cli *cli, const char *top, const char *name)
     enum jit_err err =
         fd < 0 ? jit_err_of_errno(errno) : io_posix_open(jit_heap_libc(), fd, &options, &io);
     if (err == JIT_OK) {
-        err = head_write(io, name);
+        err = settle(io, top);
+    }
+    if (err == JIT_OK && what != SETTLE) {
+        err = what == MOVE ? head_write(io, name) : head_next_write(io, name);
     }
     io_posix_close(io);
     if (fd >= 0) {
         close(fd);
     }
+    return err;
+}
+
+int branches_move(struct cli *cli, const char *top, const char *name)
+{
+    enum jit_err err = change_head(top, MOVE, name);
     if (err != JIT_OK) {
         cli_what(cli, "the head of %s cannot be moved", top);
         cli_why(cli, "%s", jit_err_text(err));
         cli_next(cli, "it is where it was; mend that, then: jitos branch --switch %s", name);
+    }
+    return err == JIT_OK ? CLI_OK : (int)cli_exit_of(err);
+}
+
+int branches_announce(struct cli *cli, const char *top, const char *name)
+{
+    enum jit_err err = change_head(top, ANNOUNCE, name);
+    if (err != JIT_OK) {
+        cli_what(cli, "the head of %s cannot be moved", top);
+        cli_why(cli, "%s", jit_err_text(err));
+        cli_next(cli, "nothing has changed; mend that, then the same command again");
+    }
+    return err == JIT_OK ? CLI_OK : (int)cli_exit_of(err);
+}
+
+int branches_settle(struct cli *cli, const char *top)
+{
+    enum jit_err err = change_head(top, SETTLE, NULL);
+    if (err != JIT_OK) {
+        cli_what(cli, "the head of %s cannot be settled", top);
+        cli_why(cli, "%s", jit_err_text(err));
+        cli_next(cli, "jitos branch --data %s says which one it is", top);
     }
     return err == JIT_OK ? CLI_OK : (int)cli_exit_of(err);
 }
@@ -152,21 +225,25 @@ int branches_list(const char *top, char ***names)
     char **list = calloc(capacity, sizeof *list);
     snprintf(path, sizeof path, "%.4200s/" HEAD_BRANCHES, top);
     DIR *dir = opendir(path);
+    bool starved = list == NULL || (dir == NULL && errno == ENOMEM);
     if (list != NULL) {
         list[count++] = strdup(HEAD_MAIN);
     }
-    for (const struct dirent *entry; dir != NULL && list != NULL && (entry = readdir(dir));) {
+    for (const struct dirent *entry; dir != NULL && !starved && (entry = readdir(dir));) {
         char branch[BRANCH_PATH_SIZE];
         if (!ckpt_name_good(entry->d_name)) {
             continue;
         }
         branches_path(top, entry->d_name, branch);
-        if (!history_begun(branch)) {
+        bool begun = true;
+        starved = history_look(branch, &begun) == JIT_ENOMEM;
+        if (starved || !begun) {
             continue; /* what a try that was cut off has left is no branch */
         }
         if (count == capacity) {
             char **grown = realloc(list, 2 * capacity * sizeof *list);
             if (grown == NULL) {
+                starved = true;
                 break;
             }
             list = grown;
@@ -177,8 +254,8 @@ int branches_list(const char *top, char ***names)
     if (dir != NULL) {
         closedir(dir);
     }
-    if (list == NULL) {
-        return -1;
+    if (starved) {
+        return -1; /* the program ends */
     }
     for (size_t i = 0; i < count; i++) {
         if (list[i] == NULL) {
@@ -204,7 +281,9 @@ int branches_prepare(struct cli *cli)
     }
     find_top(cli_text(cli, "data"), data.top);
     snprintf(data.path, sizeof data.path, "%.4200s/HEAD", cli_text(cli, "data"));
-    if (stat(data.path, &info) != 0) {
+    bool moved = stat(data.path, &info) == 0;
+    snprintf(data.path, sizeof data.path, "%.4200s/HEAD.next", cli_text(cli, "data"));
+    if (!moved && stat(data.path, &info) != 0) {
         return CLI_OK;
     }
     int code = branches_head(cli, data.top, name);

@@ -1,9 +1,12 @@
 /* jitos checkpoint - keep the state of a system, running or not; list what is kept; export it. */
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "kernel/hub/hub_client.h"
+#include "kernel/load.h"
 #include "kernel/log/io_posix.h"
 #include "tools/client/history/checkpoints.h"
 #include "tools/client/history/history.h"
@@ -202,7 +205,7 @@ static int export_state(struct cli *cli, struct jit_io *io, const struct ckpt_ma
     struct kern_beside beside;
     struct ckpt_beside kept = {.owns = NULL};
     kern_beside_init(&beside, jit_heap_libc());
-    err = ckpt_load(jit_heap_libc(), io, from, graph.store, &graph.version, &why);
+    err = shell_load(jit_heap_libc(), io, from, graph.store, &graph.version, &why);
     if (err == JIT_OK) {
         err = ckpt_load_beside(jit_heap_libc(), io, from, &beside, &why);
     }
@@ -219,6 +222,11 @@ static int export_state(struct cli *cli, struct jit_io *io, const struct ckpt_ma
     }
     struct rmg_state state = {.store = graph.store, .version = graph.version};
     int code = rmg_output_open(&out, cli, path);
+    if (code == CLI_OK && fchmod(out.whole.fd, 0600) != 0) { /* as the folder it comes from */
+        int error = errno;
+        (void)rmg_output_close(&out, false);
+        code = rmg_output_refused(cli, path, error);
+    }
     if (code == CLI_OK) {
         err = ckpt_bundle_write(jit_heap_libc(), &state, &kept, &manifest, seed, jit_whole_write,
                                 &out.whole, head);

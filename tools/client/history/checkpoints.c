@@ -8,6 +8,7 @@
 
 #include "kernel/log/blob.h"
 #include "kernel/checkpoint/checkpoint_image.h"
+#include "kernel/load.h"
 #include "kernel/log/io_posix.h"
 #include "tools/client/history/history.h"
 
@@ -17,7 +18,7 @@ enum jit_err checkpoint_try(const struct ckpt_manifest *manifest, struct jit_io 
     struct format_graph graph;
     enum jit_err err = format_graph_init(&graph, jit_heap_libc());
     if (err == JIT_OK) {
-        err = ckpt_load(jit_heap_libc(), io, manifest, graph.store, &graph.version, why);
+        err = shell_load(jit_heap_libc(), io, manifest, graph.store, &graph.version, why);
     }
     format_graph_release(&graph);
     if (err == JIT_OK) {
@@ -48,13 +49,7 @@ int checkpoint_into(struct cli *cli, const char *into)
 
 void checkpoint_of_system(const struct shell_system *system, struct ckpt_manifest *out)
 {
-    const struct kern_replay *replay = &system->replay;
-    struct shell_system_now now = {.tick = replay->tick,
-                                   .commit = replay->commit,
-                                   .applied = replay->applied,
-                                   .denied = replay->denied,
-                                   .deviations = &replay->deviations,
-                                   .mark = system->mark};
+    const struct shell_system_now now = shell_system_at_rest(system);
     shell_system_manifest(system, &now, "", "", out);
 }
 
@@ -127,6 +122,9 @@ int checkpoint_found(struct cli *cli, const char *into, const struct rmg_state *
     if (err != JIT_OK) {
         cli_what(cli, "%s cannot become a data folder", into);
         cli_why(cli, "%s", message);
+        if (err == JIT_ENOMEM) {
+            return CLI_HOST;
+        }
         cli_next(cli, "name a folder that is new or empty with --into");
         return err == JIT_ENOSPC || err == JIT_EIO ? CLI_HOST : CLI_USAGE;
     }

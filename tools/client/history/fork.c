@@ -11,9 +11,9 @@
 #include "base/whole.h"
 #include "tools/client/history/branches.h"
 #include "tools/client/history/checkpoints.h"
-#include "tools/client/history/forks.h"
 #include "tools/client/history/history.h"
 #include "tools/client/jitos.h"
+#include "tools/client/settings.h"
 
 #define NAME                                                                                       \
     CLI_OPTION(CLI_TEXT, "name", 'm', "NAME",                                                      \
@@ -40,6 +40,13 @@ const struct cli_option jitos_branch_options[] = {
 const struct cli_option jitos_rollback_options[] = {JITOS_DATA, NAME, {.name = NULL}};
 
 /* ---- making one ---- */
+
+struct fork_made {
+    uint64_t from; /* the tick it left at */
+    uint64_t tick; /* where it stands: one further when something was set */
+    struct jit_id commit;
+    struct jit_id root;
+};
 
 static int remove_one(const char *path, const struct stat *info, int kind, struct FTW *walk)
 {
@@ -130,8 +137,10 @@ static int make(struct cli *cli, const char *path, const struct shell_system *sy
     return code;
 }
 
-int fork_make(struct cli *cli, const char *data, uint64_t tick, const struct settings *settings,
-              const char *path, struct fork_made *made)
+/* Founds `path`, which must be free, at a tick of the folder data, with what is set as its first
+ * tick. It is there as a whole or not at all. Returns an exit code; said. */
+static int fork_make(struct cli *cli, const char *data, uint64_t tick,
+                     const struct settings *settings, const char *path, struct fork_made *made)
 {
     struct shell_system system;
     struct ckpt_manifest manifest;
@@ -203,6 +212,9 @@ static int place(struct cli *cli, const char *stem, const char *name, char out[H
     int code = name != NULL ? check_name(cli, name) : CLI_OK;
     if (code == CLI_OK) {
         code = branches_room(cli, top);
+    }
+    if (code == CLI_OK) {
+        code = branches_settle(cli, top); /* else this one could become what was announced */
     }
     if (code != CLI_OK) {
         return code;
@@ -276,11 +288,18 @@ int jitos_rollback(struct cli *cli)
         snprintf(stem, sizeof stem, "back-to-%llu", (unsigned long long)tick);
         code = place(cli, stem, cli_text(cli, "name"), name, path);
     }
+    /* One moment: it is the head from when it is there. */
+    bool said = false;
+    if (code == CLI_OK) {
+        code = branches_announce(cli, branches_top(cli), name);
+        said = code == CLI_OK;
+    }
     if (code == CLI_OK) {
         code = fork_make(cli, data, tick, &none, path, &made);
     }
-    if (code == CLI_OK) {
-        code = branches_move(cli, branches_top(cli), name);
+    if (said) {
+        int settled = branches_settle(cli, branches_top(cli));
+        code = code == CLI_OK ? settled : code;
     }
     if (code == CLI_OK) {
         cli_note(cli, "the head is %s now; what was after tick %llu is kept in %s", name,

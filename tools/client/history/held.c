@@ -91,7 +91,7 @@ static int read_state(struct reading *r, uint64_t change)
 {
     struct moment moment;
     struct kern_config *config = NULL;
-    const char *where = "";
+    const char *where = NULL;
     char revision[32];
     snprintf(revision, sizeof revision, "@%llu", (unsigned long long)(change - 1));
     int code = moment_open(r->causes->cli, r->causes->data, revision, &moment);
@@ -101,7 +101,7 @@ static int read_state(struct reading *r, uint64_t change)
         if (err != JIT_OK) {
             cli_what(r->causes->cli, "the system of %s cannot be read at tick %llu",
                      r->causes->data, (unsigned long long)(change - 1));
-            cli_why(r->causes->cli, "%s", where[0] != '\0' ? where : jit_err_text(err));
+            cli_why(r->causes->cli, "%s", where != NULL ? where : jit_err_text(err));
             code = (int)cli_exit_of(err);
         }
     }

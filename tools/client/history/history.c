@@ -23,6 +23,11 @@ int history_failed(struct cli *cli, const char *data, enum jit_err err,
         cli_next(cli, "jitos run FILE --ticks N --data %s", data);
         return CLI_NOT_FOUND;
     }
+    if (err == JIT_ENOMEM) {
+        cli_what(cli, "the log of %s cannot be read", data);
+        cli_why(cli, "%s", jit_err_text(err));
+        return CLI_HOST;
+    }
     log_report_text(report, place, sizeof place);
     cli_what(cli, "the log of %s does not verify", data);
     cli_why(cli, "%s%s%s", jit_err_text(err), place[0] != '\0' ? ": " : "", place);
@@ -76,8 +81,8 @@ static enum jit_err find_start(struct jit_io *io, struct ckpt_manifest *start, b
     uint64_t last = 1;
     *found = false;
     enum jit_err err = log_uuid(jit_heap_libc(), io, uuid);
-    if (err != JIT_OK) {
-        return JIT_OK; /* whoever reads the log says more about it */
+    if (err != JIT_OK) { /* whoever reads the log says more about it */
+        return err == JIT_ENOMEM ? err : JIT_OK;
     }
     err = ckpt_list_read(jit_heap_libc(), io, uuid, &list);
     if (err == JIT_OK) {
@@ -148,8 +153,13 @@ int history_checkpoints(struct cli *cli, const char *data, bool own, struct ckpt
     enum jit_err err = JIT_OK;
     if (!own) {
         err = ckpt_list_read(jit_heap_libc(), io, NULL, list);
-    } else if (log_uuid(jit_heap_libc(), io, uuid) == JIT_OK) {
-        err = ckpt_list_read(jit_heap_libc(), io, uuid, list);
+    } else {
+        err = log_uuid(jit_heap_libc(), io, uuid);
+        if (err == JIT_OK) {
+            err = ckpt_list_read(jit_heap_libc(), io, uuid, list);
+        } else if (err != JIT_ENOMEM) {
+            err = JIT_OK;
+        }
     }
     io_posix_close(io);
     close(fd);
@@ -185,7 +195,7 @@ int history_each_failing(struct cli *cli, const char *data, log_visit *visit, vo
     struct jit_io *io = NULL;
     int fd = -1;
     *failed = JIT_OK;
-    memset(report, 0, sizeof *report);
+    *report = (struct log_report){.why = ""};
     int code = history_io(cli, data, &fd, &io);
     if (code != CLI_OK) {
         return code;
@@ -217,35 +227,41 @@ int history_each(struct cli *cli, const char *data, log_visit *visit, void *user
 #define HELD_STEP_MS 20
 #define HELD_STEPS   150
 
-bool history_begun(const char *data)
+enum jit_err history_look(const char *data, bool *begun)
 {
     struct jit_io *io = NULL;
     struct io_options options = {.read_only = true, .die_at = IO_DIE_NEVER};
-    bool begun = true;
     int fd = open(data, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    *begun = fd >= 0;
     if (fd < 0) {
-        return errno != ENOENT;
+        return errno == ENOENT ? JIT_OK : jit_err_of_errno(errno);
     }
     enum jit_err err = io_posix_open(jit_heap_libc(), fd, &options, &io);
     /* Where a supervisor is at work, a genesis may become durable at any moment. */
     bool held = true;
     for (unsigned step = 0; err == JIT_OK && held && step < HELD_STEPS; step++) {
         held = is_held(fd);
-        err = log_begun(jit_heap_libc(), io, &begun);
+        err = log_begun(jit_heap_libc(), io, begun);
         if (err == JIT_OK &&
-            !begun) { /* a restored folder has a checkpoint before its first tick */
+            !*begun) { /* a restored folder has a checkpoint before its first tick */
             struct ckpt_manifest start;
-            err = find_start(io, &start, &begun);
+            err = find_start(io, &start, begun);
         }
-        if (err != JIT_OK || begun || !held) {
+        if (err != JIT_OK || *begun || !held) {
             break;
         }
         (void)poll(NULL, 0, HELD_STEP_MS);
     }
-    begun = begun || held;
+    *begun = *begun || held || err != JIT_OK;
     io_posix_close(io);
     close(fd);
-    return err != JIT_OK || begun;
+    return err;
+}
+
+bool history_begun(const char *data)
+{
+    bool begun = true;
+    return history_look(data, &begun) != JIT_OK || begun;
 }
 
 static bool parse_number(const char *text, uint64_t *out)

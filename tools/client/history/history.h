@@ -28,6 +28,8 @@ int history_checkpoints(struct cli *cli, const char *data, bool own, struct ckpt
 /* Has the folder history? One without a durable genesis has none, and counts as new (DESIGN 14.13).
  * What cannot be read, or is in use, counts as history: whoever opens it says why. */
 bool history_begun(const char *data);
+/* The same, where it matters that we could not look. Errors: the storage seam's, JIT_ENOMEM. */
+JIT_MUST_CHECK enum jit_err history_look(const char *data, bool *begun);
 
 /* Say what is wrong with a log: record, file and byte. Returns CLI_CORRUPT, or what the error
  * stands for. */

@@ -445,29 +445,36 @@ static enum jit_err show_record(void *user, const struct log_record *record)
 }
 
 /* The rules and processes that the system began with; NULL when that state cannot be built: the ids
- * are in the log, and somebody may want to see just them of a damaged folder. */
-static struct kern_config *read_names(struct cli *cli, const char *data, uint64_t begin)
+ * are in the log, and somebody may want to see just them of a damaged folder. Returns an exit code.
+ */
+static int read_names(struct cli *cli, const char *data, uint64_t begin, struct kern_config **out)
 {
     struct shell_system system;
-    struct kern_config *config = NULL;
     const char *where = NULL;
+    *out = NULL;
     struct history_opening opening = {.label = "names",
                                       .data = data,
                                       .from = SHELL_FROM_START,
                                       .bounded = true,
                                       .tick = begin > 0 ? begin - 1 : 0,
                                       .lenient = true};
-    if (history_open(cli, &opening, &system) != CLI_OK) {
+    int code = history_open(cli, &opening, &system);
+    if (code == CLI_HOST) {
+        return code;
+    }
+    if (code != CLI_OK) {
         cli_note(cli, "no names: the state that %s began with cannot be read", data);
-        return NULL;
+        return CLI_OK;
     }
     enum jit_err err =
-        kern_config_read(jit_heap_libc(), system.store, &system.replay.version, &config, &where);
-    if (err != JIT_OK) {
+        kern_config_read(jit_heap_libc(), system.store, &system.replay.version, out, &where);
+    if (err == JIT_ENOMEM) {
+        code = CLI_HOST;
+    } else if (err != JIT_OK) {
         cli_note(cli, "no names: %s", where != NULL ? where : jit_err_text(err));
     }
     shell_system_close(&system);
-    return err == JIT_OK ? config : NULL;
+    return code;
 }
 
 int jitos_show(struct cli *cli)
@@ -486,7 +493,7 @@ int jitos_show(struct cli *cli)
     struct kern_config *names = NULL;
     int code = history_each(cli, data, count_record, &s, &report);
     if (code == CLI_OK && s.end > 0) {
-        names = read_names(cli, data, s.begin);
+        code = read_names(cli, data, s.begin, &names);
         s.names = names;
     }
     if (code == CLI_OK) {

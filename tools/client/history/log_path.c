@@ -302,7 +302,7 @@ static int tell_start(struct past *p, const char *data)
 static int begin(struct past *p)
 {
     const struct format_graph *const graphs[] = {&p->moment.graph};
-    const char *where = "";
+    const char *where = NULL;
     enum jit_err err = delta_begin(&p->delta, p->cli, graphs, 1);
     if (err == JIT_OK) {
         err = kern_config_read(jit_heap_libc(), p->moment.graph.store, &p->moment.graph.version,
@@ -314,7 +314,7 @@ static int begin(struct past *p)
     }
     if (err != JIT_OK) {
         cli_what(p->cli, "the system of %s cannot be read", cli_text(p->cli, "data"));
-        cli_why(p->cli, "%s", where[0] != '\0' ? where : jit_err_text(err));
+        cli_why(p->cli, "%s", where != NULL ? where : jit_err_text(err));
     }
     return err == JIT_OK ? CLI_OK : (int)cli_exit_of(err);
 }

@@ -3,6 +3,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "kernel/load.h"
 #include "kernel/log/io_posix.h"
 #include "tools/client/history/checkpoints.h"
 #include "tools/client/history/history.h"
@@ -115,8 +116,8 @@ static int load_named(struct cli *cli, const char *data, const char *name, struc
     if (code == CLI_OK && err == JIT_OK) {
         source->manifest = *entry->manifest;
         memcpy(source->signer, entry->signer, sizeof source->signer);
-        err = ckpt_load(jit_heap_libc(), io, entry->manifest, source->graph.store,
-                        &source->graph.version, &why);
+        err = shell_load(jit_heap_libc(), io, entry->manifest, source->graph.store,
+                         &source->graph.version, &why);
         if (err == JIT_OK) {
             err = ckpt_load_beside(jit_heap_libc(), io, entry->manifest, &source->beside, &why);
         }

@@ -78,7 +78,8 @@ static enum jit_err verify_image(struct jit_io *io, const struct ckpt_manifest *
         struct rmg_fault fault;
         err = format_graph_init(&graph, jit_heap_libc());
         if (err == JIT_OK) {
-            err = ckpt_image_load(jit_heap_libc(), io, segment, graph.store, &graph.version);
+            err = ckpt_image_load(jit_heap_libc(), io, jit_exec_inline(), segment, graph.store,
+                                  &graph.version);
         }
         if (err == JIT_OK) {
             err = rmg_store_verify(graph.store, &graph.version, &fault);
@@ -213,8 +214,34 @@ int jitos_verify(struct cli *cli)
 
 /* ---- jitos ps ---- */
 
+/* What a process has in the graph that it keeps for itself, and may have at most. */
+static const char *const quotas[][2] = {
+    {"nodes", "nodes_max"}, {"edges", "edges_max"}, {"bytes", "bytes_max"}};
+#define QUOTAS (sizeof quotas / sizeof quotas[0])
+struct keeps {
+    uint64_t has[QUOTAS];
+    uint64_t most[QUOTAS]; /* 2^64-1: there is no quota */
+};
+
+static void print_keeps(struct cli *cli, const struct keeps *keeps, json_t *event)
+{
+    bool bounded = false;
+    for (size_t i = 0; i < QUOTAS; i++) {
+        cli_put_number(event, quotas[i][0], keeps->has[i]);
+        if (keeps->most[i] != UINT64_MAX) {
+            cli_put_number(event, quotas[i][1], keeps->most[i]);
+            cli_print(cli, "%s%llu of %llu %s", bounded ? ", " : "  its graph has ",
+                      (unsigned long long)keeps->has[i], (unsigned long long)keeps->most[i],
+                      quotas[i][0]);
+            bounded = true;
+        }
+    }
+    cli_print(cli, "%s", bounded ? "\n" : "");
+}
+
 static void print_process(struct cli *cli, const char *name, uint64_t index, const char *state,
-                          uint64_t pid, const uint64_t numbers[5], const char *last)
+                          uint64_t pid, const uint64_t numbers[5], const char *last,
+                          const struct keeps *keeps)
 {
     char full[300];
     snprintf(full, sizeof full, "%s[%llu]", name, (unsigned long long)index);
@@ -232,6 +259,9 @@ static void print_process(struct cli *cli, const char *name, uint64_t index, con
     cli_put_number(event, "denied", numbers[2]);
     cli_put_number(event, "restarts", numbers[3]);
     cli_put_number(event, "graph", numbers[4]);
+    if (keeps != NULL) {
+        print_keeps(cli, keeps, event);
+    }
     cli_put_text(event, "last", last);
     cli_emit(cli, event);
 }
@@ -278,6 +308,13 @@ static int ps_live(struct cli *cli, struct hub_client *client)
         uint64_t index = 0;
         uint64_t pid = 0;
         uint64_t numbers[5] = {0};
+        struct keeps keeps;
+        for (size_t k = 0; k < QUOTAS; k++) {
+            keeps.has[k] = 0;
+            keeps.most[k] = UINT64_MAX;
+            hub_get_uint(items[i], quotas[k][0], &keeps.has[k]);
+            hub_get_uint(items[i], quotas[k][1], &keeps.most[k]);
+        }
         hub_get_text(items[i], "name", name, sizeof name);
         hub_get_text(items[i], "state", state, sizeof state);
         hub_get_text(items[i], "last", last, sizeof last);
@@ -287,7 +324,7 @@ static int ps_live(struct cli *cli, struct hub_client *client)
             hub_get_uint(items[i], "denied", &numbers[2]) &&
             hub_get_uint(items[i], "restarts", &numbers[3]) &&
             hub_get_uint(items[i], "graph", &numbers[4])) {
-            print_process(cli, name, index, state, pid, numbers, last);
+            print_process(cli, name, index, state, pid, numbers, last, &keeps);
         }
     }
     char grade[160];
@@ -346,7 +383,7 @@ static int list_at_rest(struct cli *cli, const struct kern_config *config)
     for (uint32_t i = 0; code == CLI_OK && i < config->process_count; i++) {
         const struct kern_process_config *process = &config->processes[i];
         print_process(cli, process->name, process->index, process->exited ? "ended" : "at rest", 0,
-                      tally.numbers[i], "");
+                      tally.numbers[i], "", NULL);
     }
     free(tally.numbers);
     return code;

@@ -433,7 +433,7 @@ static int answer(struct why *w)
 static int begin(struct why *w)
 {
     const struct format_graph *const graphs[] = {&w->moment.graph};
-    const char *where = "";
+    const char *where = NULL;
     enum jit_err err = delta_begin(&w->delta, w->cli, graphs, 1);
     if (err == JIT_OK) {
         err = kern_config_read(jit_heap_libc(), w->moment.graph.store, &w->moment.graph.version,
@@ -441,7 +441,7 @@ static int begin(struct why *w)
     }
     if (err != JIT_OK) {
         cli_what(w->cli, "the system of %s cannot be read", w->causes.data);
-        cli_why(w->cli, "%s", where[0] != '\0' ? where : jit_err_text(err));
+        cli_why(w->cli, "%s", where != NULL ? where : jit_err_text(err));
     }
     return err == JIT_OK ? CLI_OK : (int)cli_exit_of(err);
 }

@@ -273,6 +273,7 @@ static struct kern_policy policy_of(const struct lang_policy *policy, bool rerun
                                 .hang_kill = policy->hang_kill,
                                 .hang_seconds = policy->hang_seconds,
                                 .keep = policy->keep,
+                                .graph = {policy->nodes, policy->edges, policy->bytes},
                                 .rerun = rerun};
 }
 

@@ -41,6 +41,7 @@ const struct cli_option jitos_sweep_options[] = {
 struct job {
     pid_t pid; /* 0: free */
     uint64_t run;
+    int said;
 };
 
 void sweep_path(const struct sweep *s, uint64_t run, const char *end, char path[PATH_SIZE])
@@ -76,7 +77,8 @@ static int run_all(struct sweep *s)
             if (jobs[j].pid != 0 || next == s->plan.run_count) {
                 continue;
             }
-            jobs[j] = (struct job){.pid = sweep_start(s, next), .run = next};
+            jobs[j] = (struct job){.run = next};
+            jobs[j].pid = sweep_start(s, next, &jobs[j].said);
             if (jobs[j].pid < 0) {
                 jobs[j].pid = 0;
                 code = sweep_host_failed(s, "a new process");
@@ -90,7 +92,8 @@ static int run_all(struct sweep *s)
         for (uint64_t j = 0; pid > 0 && j < count; j++) {
             if (jobs[j].pid == pid) {
                 int exit = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
-                int kept = sweep_row_keep(s, jobs[j].run, sweep_row(s, jobs[j].run, exit));
+                int kept =
+                    sweep_row_keep(s, jobs[j].run, sweep_row(s, jobs[j].run, exit, jobs[j].said));
                 code = code == CLI_OK ? kept : code;
                 jobs[j].pid = 0;
                 active--;

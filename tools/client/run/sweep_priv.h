@@ -36,8 +36,9 @@ void sweep_path(const struct sweep *s, uint64_t run, const char *end, char path[
 int sweep_host_failed(struct sweep *s, const char *path);
 
 /* ---- sweep_row.c ---- */
-pid_t sweep_start(struct sweep *s, uint64_t run);
-json_t *sweep_row(struct sweep *s, uint64_t run, int code);
+/* *said: where its messages go; sweep_row reads and closes it. */
+pid_t sweep_start(struct sweep *s, uint64_t run, int *said);
+json_t *sweep_row(struct sweep *s, uint64_t run, int code, int said);
 bool sweep_row_good(const json_t *row);
 /* Appended and synced: from now on the run has a row whatever happens. */
 int sweep_row_keep(struct sweep *s, uint64_t run, json_t *row);

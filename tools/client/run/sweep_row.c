@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -15,32 +16,70 @@
 
 #include "tools/client/run/sweep_plan.h"
 
+#define SAID_SIZE 2048u /* of a run's messages: what is at their end */
+
 /* ---- processes ---- */
 
-/* Output and messages go to files: a run may say much. */
-static pid_t spawn(const char *const *argv, const char *out, const char *err)
+/* In the child, once it has a stderr. */
+static void say_why(const char *what)
+{
+    dprintf(STDERR_FILENO, "jitos sweep: %s\n  why:  %s\n", what, strerror(errno));
+}
+
+/* Its output goes to a file: a run may say much. Its messages, which are few, go to memory: there
+ * they have room when the disk has none, and they say so. *said is the caller's to close. */
+static pid_t spawn(const char *const *argv, const char *out, int *said)
 {
     pid_t parent = getpid();
-    pid_t pid = fork();
+    *said = memfd_create("said", MFD_CLOEXEC);
+    pid_t pid = *said < 0 ? -1 : fork();
+    if (pid < 0 && *said >= 0) {
+        close(*said);
+        *said = -1;
+    }
     if (pid != 0) {
         return pid;
     }
+    if (dup2(*said, STDERR_FILENO) < 0 || prctl(PR_SET_PDEATHSIG, SIGKILL) != 0 ||
+        getppid() != parent) {
+        _exit(127);
+    }
     int out_fd = open(out, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-    int err_fd = open(err, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    if (out_fd < 0) {
+        say_why(out);
+        _exit(127);
+    }
     int null_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
-    if (out_fd < 0 || err_fd < 0 || null_fd < 0 || dup2(null_fd, 0) < 0 || dup2(out_fd, 1) < 0 ||
-        dup2(err_fd, 2) < 0 || prctl(PR_SET_PDEATHSIG, SIGKILL) != 0 || getppid() != parent) {
+    if (null_fd < 0 || dup2(null_fd, 0) < 0 || dup2(out_fd, 1) < 0) {
         _exit(127);
     }
     execv(argv[0], (char *const *)(uintptr_t)argv);
+    say_why(argv[0]);
     _exit(127);
 }
 
-pid_t sweep_start(struct sweep *s, uint64_t run)
+/* What it said, whole lines at the end of it; and into a file beside its output, if there is room.
+ */
+static void hear(int said, const char *path, char text[SAID_SIZE])
+{
+    off_t end = lseek(said, 0, SEEK_END);
+    off_t from = end > (off_t)SAID_SIZE - 1 ? end - (off_t)SAID_SIZE + 1 : 0;
+    ssize_t got = pread(said, text, SAID_SIZE - 1, from);
+    text[got > 0 ? got : 0] = '\0';
+    int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    if (fd >= 0 && got > 0 && write(fd, text, (size_t)got) != got) {
+        (void)ftruncate(fd, 0); /* the row says it */
+    }
+    if (fd >= 0) {
+        close(fd);
+    }
+    close(said);
+}
+
+pid_t sweep_start(struct sweep *s, uint64_t run, int *said)
 {
     char data[PATH_SIZE];
     char out[PATH_SIZE];
-    char err[PATH_SIZE];
     char ticks[32];
     char seed[32];
     char params[SWEEP_PARAMS_MAX][2 * SWEEP_VALUE_SIZE + 2];
@@ -48,7 +87,6 @@ pid_t sweep_start(struct sweep *s, uint64_t run)
     size_t n = 0;
     sweep_path(s, run, "", data);
     sweep_path(s, run, ".out", out);
-    sweep_path(s, run, ".err", err);
     snprintf(ticks, sizeof ticks, "%llu", (unsigned long long)cli_number(s->cli, "ticks"));
     snprintf(seed, sizeof seed, "%llu", (unsigned long long)sweep_plan_seed(&s->plan, run));
     argv[n++] = s->program;
@@ -69,7 +107,7 @@ pid_t sweep_start(struct sweep *s, uint64_t run)
         argv[n++] = params[i];
     }
     argv[n] = NULL;
-    return spawn(argv, out, err);
+    return spawn(argv, out, said);
 }
 
 static int wait_for(pid_t pid)
@@ -117,11 +155,13 @@ static json_t *measure(struct sweep *s, uint64_t run, const char *query)
     char data[PATH_SIZE];
     char out[PATH_SIZE];
     char err[PATH_SIZE];
+    char text[SAID_SIZE];
+    int said = -1;
     sweep_path(s, run, "", data);
     sweep_path(s, run, ".value", out);
     sweep_path(s, run, ".err", err);
     const char *argv[] = {s->program, "query", query, "--json", "-q", "--data", data, NULL};
-    pid_t pid = spawn(argv, out, err);
+    pid_t pid = spawn(argv, out, &said);
     json_t *value = NULL;
     if (pid > 0 && wait_for(pid) == CLI_OK) {
         json_t *row = last_event(out, "row");
@@ -129,18 +169,80 @@ static json_t *measure(struct sweep *s, uint64_t run, const char *query)
         value = json_incref(json_object_iter_value(json_object_iter(values)));
         json_decref(row);
     }
+    if (pid > 0) {
+        hear(said, err, text);
+    }
     (void)unlink(out);
     return value;
 }
 
-json_t *sweep_row(struct sweep *s, uint64_t run, int code)
+/* A message for people: its first line without the command's name, and its why. */
+struct message {
+    const char *what;
+    size_t what_size;
+    const char *why;
+    size_t why_size;
+};
+
+/* The last message, and the one before it: empty where there is none. */
+static void read_messages(const char *text, struct message *last, struct message *before)
+{
+    *last = *before = (struct message){.what = "", .why = ""};
+    for (const char *line = text; *line != '\0';) {
+        size_t size = strcspn(line, "\n");
+        if (strncmp(line, "  why:  ", 8) == 0) {
+            last->why = line + 8;
+            last->why_size = size - 8;
+        } else if (size > 0 && line[0] != ' ') {
+            const char *name = strstr(line, ": ");
+            size_t skip = name != NULL && name < line + size ? (size_t)(name - line) + 2 : 0;
+            *before = *last;
+            *last = (struct message){.what = line + skip, .what_size = size - skip, .why = ""};
+        }
+        line += size + (line[size] == '\n');
+    }
+}
+
+/* Why it failed: as its messages say, else its event, else how it ended. */
+static void explain(json_t *error, const char *text, int code, char out[SAID_SIZE])
+{
+    static const char above[] = "above";
+    const char *what = json_string_value(json_object_get(error, "what"));
+    const char *why = json_string_value(json_object_get(error, "why"));
+    struct message last;
+    struct message before;
+    read_messages(text, &last, &before);
+    size_t tail = sizeof above - 1;
+    if (last.why_size >= tail && before.what_size > 0 &&
+        memcmp(last.why + last.why_size - tail, above, tail) == 0) {
+        last = before; /* "it says why above": what it starts has said it */
+    }
+    if (last.what_size > 0) {
+        snprintf(out, SAID_SIZE, "%.*s%s%.*s", (int)last.what_size, last.what,
+                 last.why_size > 0 ? ": " : "", (int)last.why_size, last.why);
+    } else if (what != NULL) {
+        snprintf(out, SAID_SIZE, "%s%s%s", what, why != NULL && why[0] != '\0' ? ": " : "",
+                 why != NULL ? why : "");
+    } else if (code > 128) {
+        snprintf(out, SAID_SIZE, "it was killed by signal %d, and said nothing", code - 128);
+    } else {
+        snprintf(out, SAID_SIZE, "it ended with exit code %d, and said nothing", code);
+    }
+}
+
+json_t *sweep_row(struct sweep *s, uint64_t run, int code, int said)
 {
     static const char *const kept[] = {"ticks", "applied", "denied", "deterministic",
                                        "root",  "world",   "head"};
     char name[SWEEP_NAME_SIZE];
     char out[PATH_SIZE];
+    char err[PATH_SIZE];
+    char text[SAID_SIZE];
+    char problem[SAID_SIZE] = "";
     sweep_plan_name(&s->plan, run, name);
     sweep_path(s, run, ".out", out);
+    sweep_path(s, run, ".err", err);
+    hear(said, err, text);
     json_t *done = code == CLI_OK ? last_event(out, "done") : NULL;
     json_t *error = done == NULL ? last_event(out, "error") : NULL;
     json_t *row = cli_event("row", "jitos.sweep/1");
@@ -149,7 +251,9 @@ json_t *sweep_row(struct sweep *s, uint64_t run, int code)
         cli_put_text(row, s->plan.params[i].name, sweep_plan_value(&s->plan, run, i));
     }
     cli_put_number(row, "seed", sweep_plan_seed(&s->plan, run));
-    const char *problem = json_string_value(json_object_get(error, "what"));
+    if (done == NULL) {
+        explain(error, text, code, problem);
+    }
     for (size_t i = 0; done != NULL && i < sizeof kept / sizeof *kept; i++) {
         cli_put(row, kept[i], json_incref(json_object_get(done, kept[i])));
     }
@@ -158,14 +262,16 @@ json_t *sweep_row(struct sweep *s, uint64_t run, int code)
         const char *query = strchr(s->measures[i], '=') + 1;
         snprintf(column, sizeof column, "%.*s", (int)(query - 1 - s->measures[i]), s->measures[i]);
         json_t *value = measure(s, run, query);
-        problem = value == NULL && problem == NULL ? "a measure gave nothing" : problem;
+        if (value == NULL && problem[0] == '\0') {
+            snprintf(problem, sizeof problem, "the measure %s gave nothing", column);
+        }
         cli_put(row, column, value != NULL ? value : json_null());
     }
-    bool good = done != NULL && problem == NULL;
+    bool good = problem[0] == '\0';
     cli_put_text(row, "status", good ? "ok" : "failed");
     cli_put_number(row, "exit", (uint64_t)code);
     if (!good) {
-        cli_put_text(row, "error", problem != NULL ? problem : "it was killed, or said nothing");
+        cli_put_text(row, "error", problem);
     }
     json_decref(done);
     json_decref(error);
