@@ -118,24 +118,47 @@ static struct rmg_request requests[MATCHES];
 static struct jit_id request_ids[MATCHES][JIT_PATTERN_ELEMENTS_MAX];
 static uint32_t request_count;
 
+static void ask(unsigned which, const struct jit_id *ids, uint32_t id_count)
+{
+    struct jit_id *to = request_ids[request_count];
+    ck_assert_uint_lt(request_count, MATCHES);
+    memcpy(to, ids, id_count * sizeof *ids);
+    requests[request_count++] = (struct rmg_request){.rule = rules[which],
+                                                     .rule_id = rules[which]->id,
+                                                     .instance = g.instance,
+                                                     .ids = to,
+                                                     .id_count = id_count,
+                                                     .quota = RMG_NO_QUOTA};
+}
+
 static void ask_for_all(void)
 {
     request_count = 0;
     for (unsigned which = 0; which < RULES; which++) {
-        const uint32_t id_count = rmg_rule_id_count(rules[which]);
         find_all(which);
         for (unsigned i = 0; i < match_count; i++) {
-            ck_assert_uint_lt(request_count, MATCHES);
-            memcpy(request_ids[request_count], matches[i].ids, id_count * sizeof(struct jit_id));
-            requests[request_count] = (struct rmg_request){.rule = rules[which],
-                                                           .rule_id = rules[which]->id,
-                                                           .instance = g.instance,
-                                                           .ids = request_ids[request_count],
-                                                           .id_count = id_count,
-                                                           .quota = RMG_NO_QUOTA};
-            request_count++;
+            ask(which, matches[i].ids, rmg_rule_id_count(rules[which]));
         }
     }
+}
+
+/* All that was asked for, at the newest version. */
+static struct rmg_tick_input tick_of(uint64_t tick)
+{
+    return (struct rmg_tick_input){.base = g.version,
+                                   .tick = tick,
+                                   .seed = SEED,
+                                   .policy = 1,
+                                   .budget = JIT_VERIFY_SLOTS_MAX,
+                                   .requests = requests,
+                                   .request_count = request_count};
+}
+
+static void run_tick(struct rmg_engine *engine, struct rmg_tick_input *input,
+                     struct rmg_tick_output *output)
+{
+    must(rmg_store_pin(g.store, &g.version));
+    must(rmg_engine_tick(engine, input, output));
 }
 
 /* What won, the last first, one after the other on the version before. */
@@ -198,16 +221,9 @@ START_TEST(a_tick_is_its_rewrites)
         }
         kit_seal(&g);
         ask_for_all();
-        struct rmg_tick_input input = {.base = g.version,
-                                       .parent = parent,
-                                       .tick = tick,
-                                       .seed = SEED,
-                                       .policy = 1,
-                                       .budget = JIT_VERIFY_SLOTS_MAX,
-                                       .requests = requests,
-                                       .request_count = request_count};
-        must(rmg_store_pin(g.store, &g.version));
-        must(rmg_engine_tick(engine, &input, &output));
+        struct rmg_tick_input input = tick_of(tick);
+        input.parent = parent;
+        run_tick(engine, &input, &output);
         replay(&input.base, &input, &output);
         must(rmg_store_verify(g.store, &output.version, &fault));
         for (unsigned i = 0; i < RMG_RESULT_COUNT; i++) {
@@ -319,18 +335,11 @@ START_TEST(an_event_takes_the_instance_away) /* _i: it hangs elsewhere, it is go
     } else {
         event_drop();
     }
-    struct rmg_tick_input input = {.base = g.version,
-                                   .tick = 1,
-                                   .seed = SEED,
-                                   .policy = 1,
-                                   .budget = JIT_VERIFY_SLOTS_MAX,
-                                   .events = events,
-                                   .event_count = event_count,
-                                   .requests = requests,
-                                   .request_count = request_count};
+    struct rmg_tick_input input = tick_of(1);
+    input.events = events;
+    input.event_count = event_count;
     must(rmg_engine_new(&f.mem.heap, g.store, jit_exec_inline(), &engine));
-    must(rmg_store_pin(g.store, &g.version));
-    must(rmg_engine_tick(engine, &input, &output));
+    run_tick(engine, &input, &output);
     for (uint32_t i = 0; i < request_count; i++) {
         const struct rmg_receipt *receipt = &output.receipts[i];
         const bool gone =
@@ -356,8 +365,7 @@ START_TEST(an_event_takes_the_instance_away) /* _i: it hangs elsewhere, it is go
     input.parent = output.commit;
     input.tick = 2;
     input.event_count = 0;
-    must(rmg_store_pin(g.store, &g.version));
-    must(rmg_engine_tick(engine, &input, &output));
+    run_tick(engine, &input, &output);
     for (uint32_t i = 0; i < request_count; i++) {
         const bool gone =
             _i == 0 ? goes_there(&requests[i], rooms_of(0)) : goes_there(&requests[i], tunnel());
@@ -368,35 +376,31 @@ START_TEST(an_event_takes_the_instance_away) /* _i: it hangs elsewhere, it is go
 }
 END_TEST
 
+/* Rule 0, climb, at site 0: site, rooms 0 and 1, the edge between them, the instance. */
+#define CLIMB_IDS 5u
+static void climb(struct jit_id ids[CLIMB_IDS])
+{
+    ids[0] = kit_id('N', 0);
+    ids[1] = kit_id('N', 0);
+    ids[2] = kit_id('E', 0);
+    ids[3] = kit_id('N', 1);
+    ids[4] = rooms_of(0);
+}
+
 /* Thousands of instances that are not there take no room in the tick. */
 START_TEST(a_flood_of_forged_instances)
 {
     struct rmg_engine *engine = NULL;
     struct rmg_tick_output output;
-    for (request_count = 0; request_count < MATCHES; request_count++) {
-        struct jit_id *ids = request_ids[request_count];
-        ids[0] = kit_id('N', 0);
-        ids[1] = kit_id('N', 0);
-        ids[2] = kit_id('E', 0);
-        ids[3] = kit_id('N', 1);
+    struct jit_id ids[CLIMB_IDS];
+    climb(ids);
+    for (request_count = 0; request_count < MATCHES;) {
         ids[4] = kit_id('I', 100000 + request_count);
-        requests[request_count] = (struct rmg_request){.rule = rules[0],
-                                                       .rule_id = rules[0]->id,
-                                                       .instance = g.instance,
-                                                       .ids = ids,
-                                                       .id_count = 5,
-                                                       .quota = RMG_NO_QUOTA};
+        ask(0, ids, CLIMB_IDS);
     }
-    struct rmg_tick_input input = {.base = g.version,
-                                   .tick = 1,
-                                   .seed = SEED,
-                                   .policy = 1,
-                                   .budget = JIT_VERIFY_SLOTS_MAX,
-                                   .requests = requests,
-                                   .request_count = request_count};
+    struct rmg_tick_input input = tick_of(1);
     must(rmg_engine_new(&f.mem.heap, g.store, jit_exec_inline(), &engine));
-    must(rmg_store_pin(g.store, &g.version));
-    must(rmg_engine_tick(engine, &input, &output));
+    run_tick(engine, &input, &output);
     ck_assert_uint_eq(output.counts[RMG_NO_MATCH], MATCHES);
     ck_assert_uint_eq(engine->instance_count, 1);
     rmg_engine_free(engine);
@@ -433,23 +437,30 @@ static const struct rmg_use *use_of(enum rmg_slot_kind kind, struct jit_id in, s
     return NULL;
 }
 
-/* climb at site 0, rooms 0 -> 1: the portal is read, so is what stays, on both sides of it. */
-START_TEST(the_portal_is_in_the_footprint)
+/* Where climb applies. */
+static void see_climb(struct jit_id ids[CLIMB_IDS], struct seen *seen)
 {
-    static struct rmg_effect effect;
-    struct jit_id ids[] = {kit_id('N', 0), kit_id('N', 0), kit_id('E', 0), kit_id('N', 1),
-                           rooms_of(0)};
-    struct rmg_match match = {.rule = rules[0], .instance = g.instance, .ids = ids, .id_count = 5};
-    struct jit_buf values;
-    struct seen seen;
-    uint32_t slots = 0;
-    enum jit_err err;
+    climb(ids);
     kit_open(&g);
     put_i64(g.instance, RMG_PLANE_ALPHA, 0, "open", 1);
     put_i64(rooms_of(0), RMG_PLANE_ALPHA, 0, "level", 1);
     put_i64(rooms_of(0), RMG_PLANE_ALPHA, 1, "level", 2);
     kit_seal(&g);
-    see(&seen, &g.version);
+    see(seen, &g.version);
+}
+
+/* The portal is read, so is what stays, on both sides of it. */
+START_TEST(the_portal_is_in_the_footprint)
+{
+    static struct rmg_effect effect;
+    struct jit_id ids[CLIMB_IDS];
+    struct rmg_match match = {
+        .rule = rules[0], .instance = g.instance, .ids = ids, .id_count = CLIMB_IDS};
+    struct jit_buf values;
+    struct seen seen;
+    uint32_t slots = 0;
+    enum jit_err err;
+    see_climb(ids, &seen);
     jit_buf_init(&values, &f.mem.heap, 1 << 20);
     effect.values = &values;
     ck_assert_int_eq(
@@ -488,17 +499,11 @@ END_TEST
 /* Wrong instances, wrong counts, nobody who could enter: no match, and never more. */
 START_TEST(hostile_matches)
 {
-    struct jit_id ids[] = {kit_id('N', 0), kit_id('N', 0), kit_id('E', 0), kit_id('N', 1),
-                           rooms_of(0)};
+    struct jit_id ids[CLIMB_IDS];
     struct jit_id none = {{0}};
     struct jit_id instances[] = {rooms_of(1), g.instance, tunnel(), kit_id('I', 77), none};
     struct seen seen;
-    kit_open(&g);
-    put_i64(g.instance, RMG_PLANE_ALPHA, 0, "open", 1);
-    put_i64(rooms_of(0), RMG_PLANE_ALPHA, 0, "level", 1);
-    put_i64(rooms_of(0), RMG_PLANE_ALPHA, 1, "level", 2);
-    kit_seal(&g);
-    see(&seen, &g.version);
+    see_climb(ids, &seen);
     ck_assert_int_eq(verify(0, &seen.graph, ids), RMG_APPLIED);
     for (unsigned i = 0; i < 5; i++) {
         ids[4] = instances[i];
@@ -515,28 +520,14 @@ START_TEST(hostile_matches)
     struct rmg_engine *engine = NULL;
     struct rmg_tick_output output;
     request_count = 0;
+    climb(ids);
     for (unsigned i = 0; i < 6; i++) {
-        struct jit_id *to = request_ids[request_count];
-        memcpy(to, ids, sizeof ids);
-        to[0] = kit_id('N', 0);
-        to[4] = i < 5 ? instances[i] : rooms_of(0);
-        requests[request_count++] = (struct rmg_request){.rule = rules[0],
-                                                         .rule_id = rules[0]->id,
-                                                         .instance = g.instance,
-                                                         .ids = to,
-                                                         .id_count = i == 2 ? 4 : 5,
-                                                         .quota = RMG_NO_QUOTA};
+        ids[4] = i < 5 ? instances[i] : rooms_of(0);
+        ask(0, ids, i == 2 ? 4 : CLIMB_IDS);
     }
-    struct rmg_tick_input input = {.base = g.version,
-                                   .tick = 1,
-                                   .seed = SEED,
-                                   .policy = 1,
-                                   .budget = JIT_VERIFY_SLOTS_MAX,
-                                   .requests = requests,
-                                   .request_count = request_count};
+    struct rmg_tick_input input = tick_of(1);
     must(rmg_engine_new(&f.mem.heap, g.store, jit_exec_inline(), &engine));
-    must(rmg_store_pin(g.store, &g.version));
-    must(rmg_engine_tick(engine, &input, &output));
+    run_tick(engine, &input, &output);
     ck_assert_uint_eq(output.applied, 1);
     ck_assert_uint_eq(output.counts[RMG_NO_MATCH], 4);
     ck_assert_uint_eq(output.counts[RMG_INVALID], 1);
