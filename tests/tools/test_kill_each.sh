@@ -106,7 +106,15 @@ head_is_where() {
     whose=main
     [ ! -e new/branches/made/FORMAT ] || whose=made
     "$jitos" branch --data new >heads
-    grep "^\* $whose " heads && "$jitos" verify --data new
+    grep "^\* $whose " heads && "$jitos" verify --data new || return 1
+    # Another folder that takes the name that was announced is not the head for that.
+    [ $whose = main ] || return 0
+    for verb in "restore one" "fork @5"; do
+        rm -rf taken && cp -r new taken
+        # shellcheck disable=SC2086 # words
+        "$jitos" $verb --data taken --into taken/branches/made &&
+            "$jitos" branch --data taken >heads && grep "^\* main " heads || return 1
+    done
 }
 after_kill=head_is_where
 each 8 '"$jitos" verify --deep --data new/branches/made' rollback @14 -m made --data new

@@ -7,6 +7,14 @@
 #include "tests/lib/oom.h"
 
 static struct world w;
+static const struct head_next second = {
+    .name = "second", .uuid = {0xf0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 0xff}};
+
+static bool is_second(const struct head_next *next)
+{
+    return strcmp(next->name, second.name) == 0 &&
+           memcmp(next->uuid, second.uuid, sizeof second.uuid) == 0;
+}
 
 static void setup(void)
 {
@@ -76,11 +84,11 @@ static void next_plan(void *user, const struct sim_crash *plan)
     struct exploring *ex = user;
     struct sim_disk *after = sim_disk_crash(w.disk, plan);
     char name[HEAD_NAME_MAX + 1];
-    char next[HEAD_NAME_MAX + 1] = "";
+    struct head_next next;
     ex->states++;
-    enum jit_err err = head_next_read(&after->io, next);
+    enum jit_err err = head_next_read(&after->io, &next);
     ck_assert(err == JIT_OK || err == JIT_ENOENT);
-    ck_assert(err == JIT_ENOENT || strcmp(next, "second") == 0);
+    ck_assert(err == JIT_ENOENT || is_second(&next));
     world_ok(head_read(&after->io, name));
     bool taken = strcmp(name, "second") == 0;
     ck_assert(taken || strcmp(name, "first") == 0);
@@ -99,22 +107,78 @@ START_TEST(head_announced)
 {
     struct exploring ex = {.random = jit_random_of(14)};
     char name[HEAD_NAME_MAX + 1];
+    struct head_next next;
     world_ok(head_write(&w.disk->io, "first"));
-    ck_assert_int_eq(head_next_read(&w.disk->io, name), JIT_ENOENT);
+    ck_assert_int_eq(head_next_read(&w.disk->io, &next), JIT_ENOENT);
     world_ok(head_next_drop(&w.disk->io)); /* nothing to drop */
     w.disk->hook = next_change;
     w.disk->hook_user = &ex;
-    world_ok(head_next_write(&w.disk->io, "second"));
+    world_ok(head_next_write(&w.disk->io, &second));
     world_ok(head_next_drop(&w.disk->io));
-    ck_assert_int_eq(head_next_read(&w.disk->io, name), JIT_ENOENT);
-    world_ok(head_next_write(&w.disk->io, "second"));
+    ck_assert_int_eq(head_next_read(&w.disk->io, &next), JIT_ENOENT);
+    world_ok(head_next_write(&w.disk->io, &second));
     ex.further = true;
-    world_ok(head_next_take(&w.disk->io));
+    world_ok(head_next_take(&w.disk->io, &second));
     w.disk->hook = NULL;
-    ck_assert_int_eq(head_next_read(&w.disk->io, name), JIT_ENOENT);
+    ck_assert_int_eq(head_next_read(&w.disk->io, &next), JIT_ENOENT);
     world_ok(head_read(&w.disk->io, name));
     ck_assert_str_eq(name, "second");
     ck_assert_uint_gt(ex.states, 20);
+}
+END_TEST
+
+static void announce(const char *text, size_t size)
+{
+    struct jit_io *io = &w.disk->io;
+    int file = -1;
+    world_ok(head_next_drop(io));
+    world_ok(io->open(io, "HEAD.next", JIT_IO_CREATE, &file));
+    world_ok(io->pwrite(io, file, text, size, 0));
+    io->close(io, file);
+}
+
+/* A byte that is wrong is found where it can be: what is read is a good name and a log, or nothing.
+ */
+START_TEST(announced_otherwise)
+{
+    static const char good[] = "branch second f00102030405060708090a0b0c0d0eff\n";
+    static const char *const bad[] = {
+        "branch second\n",
+        "branch second \n",
+        "branch  f00102030405060708090a0b0c0d0eff\n",
+        "branch f00102030405060708090a0b0c0d0eff\n",
+        "branch second f00102030405060708090a0b0c0d0ef\n",
+        "branch second f00102030405060708090a0b0c0d0eff0\n",
+        "branch second f00102030405060708090a0b0c0d0exf\n",
+        "branch ../second f00102030405060708090a0b0c0d0eff\n",
+        "branch second f00102030405060708090a0b0c0d0eff",
+        "",
+    };
+    struct head_next next;
+    char text[2 * HEAD_NAME_MAX + 64];
+    announce(good, sizeof good - 1);
+    world_ok(head_next_read(&w.disk->io, &next));
+    ck_assert(is_second(&next));
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        announce(bad[i], strlen(bad[i]));
+        ck_assert_msg(head_next_read(&w.disk->io, &next) == JIT_ECORRUPT, "%s", bad[i]);
+    }
+    for (size_t size = 0; size < sizeof good - 1; size++) {
+        announce(good, size);
+        ck_assert_int_eq(head_next_read(&w.disk->io, &next), JIT_ECORRUPT);
+    }
+    for (size_t at = 0; at < sizeof good - 1; at++) {
+        memcpy(text, good, sizeof good);
+        text[at] = '\0';
+        announce(text, sizeof good - 1);
+        ck_assert_int_eq(head_next_read(&w.disk->io, &next), JIT_ECORRUPT);
+    }
+    for (int length = HEAD_NAME_MAX; length <= (int)HEAD_NAME_MAX + 1; length++) {
+        int size = snprintf(text, sizeof text, "branch %0*d %032d\n", length, 7, 0);
+        announce(text, (size_t)size);
+        ck_assert_int_eq(head_next_read(&w.disk->io, &next),
+                         length == HEAD_NAME_MAX ? JIT_OK : JIT_ECORRUPT);
+    }
 }
 END_TEST
 
@@ -131,7 +195,7 @@ static void begin_first(struct oom *oom)
 static void begin_announced(struct oom *oom)
 {
     begin_first(oom);
-    world_ok(head_next_write(&w.disk->io, "second"));
+    world_ok(head_next_write(&w.disk->io, &second));
 }
 
 static void end(struct oom *oom)
@@ -156,33 +220,36 @@ static void whole_first(struct oom *oom)
 /* The one that is announced is the head, or still announced. */
 static void whole_taken(struct oom *oom)
 {
-    char next[HEAD_NAME_MAX + 1] = "";
+    struct head_next next;
     (void)oom;
-    enum jit_err err = head_next_read(&w.disk->io, next);
+    enum jit_err err = head_next_read(&w.disk->io, &next);
     ck_assert(err == JIT_OK || err == JIT_ENOENT);
-    is_head(err == JIT_OK ? "first" : "second");
-    ck_assert(err == JIT_ENOENT || strcmp(next, "second") == 0);
+    if (err == JIT_ENOENT) {
+        is_head("second");
+    } else {
+        ck_assert(is_second(&next));
+    }
 }
 
 static enum jit_err run_announce(struct oom *oom)
 {
-    char name[HEAD_NAME_MAX + 1] = "";
-    enum jit_err err = head_next_write(&w.disk->io, "second");
-    err = err == JIT_OK ? head_next_read(&w.disk->io, name) : err;
+    struct head_next next = {.name = ""};
+    enum jit_err err = head_next_write(&w.disk->io, &second);
+    err = err == JIT_OK ? head_next_read(&w.disk->io, &next) : err;
     if (err == JIT_OK) {
-        ck_assert_str_eq(name, "second");
+        ck_assert(is_second(&next));
     }
-    jit_hash(name, sizeof name, &oom->result);
+    jit_hash(&next, sizeof next, &oom->result);
     return err;
 }
 
 /* As its callers do: what has been taken is not taken again. */
 static enum jit_err run_take(struct oom *oom)
 {
-    char name[HEAD_NAME_MAX + 1] = "";
-    enum jit_err err = head_next_read(&w.disk->io, name);
+    struct head_next next;
+    enum jit_err err = head_next_read(&w.disk->io, &next);
     if (err == JIT_OK) {
-        err = head_next_take(&w.disk->io);
+        err = head_next_take(&w.disk->io, &next);
     }
     memset(&oom->result, 0, sizeof oom->result);
     return err == JIT_ENOENT ? JIT_OK : err;
@@ -217,6 +284,7 @@ static void suite(Suite *s)
     tcase_add_checked_fixture(t, setup, teardown);
     tcase_add_test(t, head_moves);
     tcase_add_test(t, head_announced);
+    tcase_add_test(t, announced_otherwise);
     t = test_case(s, "refusals", 60);
     tcase_add_test(t, head_refused);
 }

@@ -54,24 +54,37 @@ void branches_path(const char *top, const char *name, char path[BRANCH_PATH_SIZE
     }
 }
 
+/* Has the folder this very log? What cannot be read is taken for it. */
+static enum jit_err has_log(const char *path, const uint8_t uuid[LOG_UUID_BYTES], bool *has)
+{
+    struct jit_io *io = NULL;
+    struct io_options options = {.read_only = true, .die_at = IO_DIE_NEVER};
+    uint8_t found[LOG_UUID_BYTES];
+    int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    enum jit_err err =
+        fd < 0 ? jit_err_of_errno(errno) : io_posix_open(jit_heap_libc(), fd, &options, &io);
+    if (err == JIT_OK) {
+        err = log_uuid(jit_heap_libc(), io, found);
+    }
+    *has = err != JIT_ENOENT && (err != JIT_OK || memcmp(found, uuid, sizeof found) == 0);
+    io_posix_close(io);
+    if (fd >= 0) {
+        close(fd);
+    }
+    return err == JIT_ENOMEM ? err : JIT_OK;
+}
+
 /* The branch that is the head because it is there by now: JIT_ENOENT, there is none such. */
-static enum jit_err announced(struct jit_io *io, const char *top, char name[HEAD_NAME_MAX + 1])
+static enum jit_err announced(struct jit_io *io, const char *top, struct head_next *next)
 {
     char path[BRANCH_PATH_SIZE];
-    char next[HEAD_NAME_MAX + 1];
+    bool there = false;
     enum jit_err err = head_next_read(io, next);
     if (err == JIT_OK) {
-        branches_path(top, next, path);
-        bool begun = false;
-        err = history_look(path, &begun);
-        if (err != JIT_ENOMEM) { /* what cannot be read is there */
-            err = err == JIT_OK && !begun ? JIT_ENOENT : JIT_OK;
-        }
+        branches_path(top, next->name, path);
+        err = has_log(path, next->uuid, &there);
     }
-    if (err == JIT_OK) {
-        snprintf(name, HEAD_NAME_MAX + 1, "%s", next);
-    }
-    return err;
+    return err == JIT_OK && !there ? JIT_ENOENT : err;
 }
 
 int branches_head(struct cli *cli, const char *top, char name[HEAD_NAME_MAX + 1])
@@ -83,8 +96,11 @@ int branches_head(struct cli *cli, const char *top, char name[HEAD_NAME_MAX + 1]
         return code;
     }
     const char *file = "HEAD.next";
-    enum jit_err err = announced(io, top, name);
-    if (err == JIT_ENOENT) {
+    struct head_next next;
+    enum jit_err err = announced(io, top, &next);
+    if (err == JIT_OK) {
+        memcpy(name, next.name, sizeof next.name);
+    } else if (err == JIT_ENOENT) {
         file = "HEAD";
         err = head_read(io, name);
     }
@@ -105,17 +121,16 @@ int branches_head(struct cli *cli, const char *top, char name[HEAD_NAME_MAX + 1]
 /* What was announced is settled first: it must not come between. */
 static enum jit_err settle(struct jit_io *io, const char *top)
 {
-    char name[HEAD_NAME_MAX + 1];
-    enum jit_err err = announced(io, top, name);
+    struct head_next next;
+    enum jit_err err = announced(io, top, &next);
     if (err == JIT_OK) {
-        return head_next_take(io);
+        return head_next_take(io, &next);
     }
     return err == JIT_ENOENT || err == JIT_ECORRUPT ? head_next_drop(io) : err;
 }
 
-enum change { SETTLE, ANNOUNCE, MOVE };
-
-static enum jit_err change_head(const char *top, enum change what, const char *name)
+/* Settled; then the head is `name`, or will be `next`; NULL: neither. */
+static enum jit_err change_head(const char *top, const char *name, const struct head_next *next)
 {
     struct jit_io *io = NULL;
     struct io_options options = {.die_at = IO_DIE_NEVER};
@@ -125,8 +140,11 @@ static enum jit_err change_head(const char *top, enum change what, const char *n
     if (err == JIT_OK) {
         err = settle(io, top);
     }
-    if (err == JIT_OK && what != SETTLE) {
-        err = what == MOVE ? head_write(io, name) : head_next_write(io, name);
+    if (err == JIT_OK && name != NULL) {
+        err = head_write(io, name);
+    }
+    if (err == JIT_OK && next != NULL) {
+        err = head_next_write(io, next);
     }
     io_posix_close(io);
     if (fd >= 0) {
@@ -137,7 +155,7 @@ static enum jit_err change_head(const char *top, enum change what, const char *n
 
 int branches_move(struct cli *cli, const char *top, const char *name)
 {
-    enum jit_err err = change_head(top, MOVE, name);
+    enum jit_err err = change_head(top, name, NULL);
     if (err != JIT_OK) {
         cli_what(cli, "the head of %s cannot be moved", top);
         cli_why(cli, "%s", jit_err_text(err));
@@ -146,9 +164,9 @@ int branches_move(struct cli *cli, const char *top, const char *name)
     return err == JIT_OK ? CLI_OK : (int)cli_exit_of(err);
 }
 
-int branches_announce(struct cli *cli, const char *top, const char *name)
+int branches_announce(struct cli *cli, const char *top, const struct head_next *next)
 {
-    enum jit_err err = change_head(top, ANNOUNCE, name);
+    enum jit_err err = change_head(top, NULL, next);
     if (err != JIT_OK) {
         cli_what(cli, "the head of %s cannot be moved", top);
         cli_why(cli, "%s", jit_err_text(err));
@@ -159,7 +177,7 @@ int branches_announce(struct cli *cli, const char *top, const char *name)
 
 int branches_settle(struct cli *cli, const char *top)
 {
-    enum jit_err err = change_head(top, SETTLE, NULL);
+    enum jit_err err = change_head(top, NULL, NULL);
     if (err != JIT_OK) {
         cli_what(cli, "the head of %s cannot be settled", top);
         cli_why(cli, "%s", jit_err_text(err));

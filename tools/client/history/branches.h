@@ -18,11 +18,11 @@ void branches_path(const char *top, const char *name, char path[BRANCH_PATH_SIZE
 /* Of the folder: the branch in use. Returns an exit code; said. */
 int branches_head(struct cli *cli, const char *top, char name[HEAD_NAME_MAX + 1]);
 int branches_move(struct cli *cli, const char *top, const char *name);
-/* The branch of this name, which is not there yet, is the head as soon as it is: a rollback is cut
- * off before that, and nothing has happened, or after it, and it has. settle, before another branch
- * is made and after this one was, or was not: what was announced is the head, or was never
+/* The branch of this name, which is not there yet, is the head as soon as its log is: a rollback is
+ * cut off before that, and nothing has happened, or after it, and it has. settle, before another
+ * branch is made and after this one was, or was not: what was announced is the head, or was never
  * announced. Return exit codes; said. */
-int branches_announce(struct cli *cli, const char *top, const char *name);
+int branches_announce(struct cli *cli, const char *top, const struct head_next *next);
 int branches_settle(struct cli *cli, const char *top);
 /* Make the folder `branches`, where need be. Returns an exit code; said. */
 int branches_room(struct cli *cli, const char *top);

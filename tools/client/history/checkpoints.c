@@ -53,7 +53,7 @@ void checkpoint_of_system(const struct shell_system *system, struct ckpt_manifes
     shell_system_manifest(system, &now, "", "", out);
 }
 
-static bool draw_uuid(uint8_t uuid[LOG_UUID_BYTES])
+bool checkpoint_uuid(uint8_t uuid[LOG_UUID_BYTES])
 {
     ssize_t n;
     do {
@@ -107,15 +107,13 @@ static enum jit_err bring(void *user, const struct ckpt_manifest *manifest)
     return brought ? JIT_OK : JIT_ENOTSUP;
 }
 
-int checkpoint_found(struct cli *cli, const char *into, const struct rmg_state *state,
-                     const struct kern_beside *beside, const struct ckpt_manifest *manifest,
-                     uint64_t segment_bytes, const char *from)
+int checkpoint_found(struct cli *cli, const char *into, const struct checkpoint_founding *what)
 {
     struct ckpt_beside kept = {.owns = NULL};
     struct shell_folder folder;
     struct jit_io *io = NULL;
     struct io_options io_options = {.die_at = IO_DIE_NEVER};
-    struct ckpt_found_options options = {.segment_bytes = segment_bytes};
+    struct ckpt_found_options options = {.segment_bytes = what->segment_bytes};
     uint8_t seed[JIT_SIGN_SEED_BYTES];
     char message[512];
     enum jit_err err = shell_folder_open(&folder, into, SHELL_FOLDER_OWN, message, sizeof message);
@@ -130,10 +128,14 @@ int checkpoint_found(struct cli *cli, const char *into, const struct rmg_state *
     }
     /* It may have come from a larger file system. */
     uint64_t fitting = shell_folder_segment_bytes(&folder);
-    if (fitting != 0 && (segment_bytes == 0 || segment_bytes > fitting)) {
+    if (fitting != 0 && (options.segment_bytes == 0 || options.segment_bytes > fitting)) {
         options.segment_bytes = fitting;
     }
-    err = draw_uuid(options.uuid) ? JIT_OK : JIT_EIO;
+    if (what->uuid != NULL) {
+        memcpy(options.uuid, what->uuid, sizeof options.uuid);
+    } else {
+        err = checkpoint_uuid(options.uuid) ? JIT_OK : JIT_EIO;
+    }
     if (err == JIT_OK) {
         err = io_posix_open(jit_heap_libc(), folder.fd, &io_options, &io);
     }
@@ -141,21 +143,21 @@ int checkpoint_found(struct cli *cli, const char *into, const struct rmg_state *
         err = ckpt_key(io, true, seed);
     }
     if (err == JIT_OK) {
-        err = ckpt_beside_of(jit_heap_libc(), beside, &kept);
+        err = ckpt_beside_of(jit_heap_libc(), what->beside, &kept);
     }
     if (err == JIT_OK) {
         struct ckpt_job job = {.heap = jit_heap_libc(),
                                .io = io,
                                .seed = seed,
-                               .state = *state,
+                               .state = what->state,
                                .beside = &kept,
-                               .manifest = *manifest};
+                               .manifest = *what->manifest};
         struct bringing bringing = {
-            .cli = cli, .from = from, .into = folder.fd, .io = io, .seed = seed};
-        if (from != NULL) {
+            .cli = cli, .from = what->from, .into = folder.fd, .io = io, .seed = seed};
+        if (what->from != NULL) {
             options.bring = bring;
             options.user = &bringing;
-            options.source = manifest;
+            options.source = what->manifest;
         }
         err = ckpt_found(&job, &options);
     }

@@ -11,13 +11,22 @@
 JIT_MUST_CHECK enum jit_err checkpoint_try(const struct ckpt_manifest *manifest, struct jit_io *io,
                                            const char **why);
 
-/* A new data folder whose history begins with this state and what processes have beside it. from:
- * the folder that has the manifest's segments, which are used in the new one as they are where both
- * lie on one file system; NULL: the state is written. manifest: tick, commit, genesis, counters and
- * origin are taken. segment_bytes of its log, 0: the default. Returns an exit code; said. */
-int checkpoint_found(struct cli *cli, const char *into, const struct rmg_state *state,
-                     const struct kern_beside *beside, const struct ckpt_manifest *manifest,
-                     uint64_t segment_bytes, const char *from);
+/* A new data folder whose history begins with this state and what processes have beside it. */
+struct checkpoint_founding {
+    struct rmg_state state;
+    const struct kern_beside *beside;
+    const struct ckpt_manifest *manifest; /* tick, commit, genesis, counters, origin are taken */
+    uint64_t segment_bytes;               /* of its log; 0: the default */
+    /* The folder that has the manifest's segments, which are used in the new one as they are where
+     * both lie on one file system; NULL: the state is written. */
+    const char *from;
+    const uint8_t *uuid; /* of its log, LOG_UUID_BYTES; NULL: a random one */
+};
+/* Returns an exit code; said. */
+int checkpoint_found(struct cli *cli, const char *into, const struct checkpoint_founding *what);
+
+/* A uuid for a new log. False: the system has none to give. */
+bool checkpoint_uuid(uint8_t uuid[LOG_UUID_BYTES]);
 
 /* May a new data folder be made there? Returns an exit code; said. */
 int checkpoint_into(struct cli *cli, const char *into);

@@ -102,18 +102,21 @@ static int appear(struct cli *cli, const char *part, const char *path)
 
 /* The new folder is there with its edit, or it is not there. */
 static int make(struct cli *cli, const char *path, const struct shell_system *system,
-                const struct ckpt_manifest *manifest, const struct jit_buf *patch,
-                struct fork_made *made)
+                const struct ckpt_manifest *manifest, const uint8_t *uuid,
+                const struct jit_buf *patch, struct fork_made *made)
 {
-    const struct rmg_state state = {.store = system->store, .version = system->replay.version};
-    const struct kern_beside *beside = &system->replay.beside;
-    const uint64_t segment_bytes = system->report.segment_bytes;
+    const struct checkpoint_founding what = {
+        .state = {.store = system->store, .version = system->replay.version},
+        .beside = &system->replay.beside,
+        .manifest = manifest,
+        .segment_bytes = system->report.segment_bytes,
+        .uuid = uuid};
     char part[BRANCH_PATH_SIZE + 8];
     made->tick = manifest->tick;
     made->commit = manifest->commit;
-    made->root = state.version.state_root;
+    made->root = what.state.version.state_root;
     if (patch->size == 0) {
-        return checkpoint_found(cli, path, &state, beside, manifest, segment_bytes, NULL);
+        return checkpoint_found(cli, path, &what);
     }
     const char *slash = strrchr(path, '/');
     int folder = slash != NULL ? (int)(slash - path) + 1 : 0;
@@ -124,7 +127,7 @@ static int make(struct cli *cli, const char *path, const struct shell_system *sy
         cli_next(cli, "remove it");
         return CLI_USAGE;
     }
-    int code = checkpoint_found(cli, part, &state, beside, manifest, segment_bytes, NULL);
+    int code = checkpoint_found(cli, part, &what);
     if (code == CLI_OK) {
         code = edit(cli, part, patch, &made->tick, &made->commit, &made->root);
     }
@@ -138,9 +141,11 @@ static int make(struct cli *cli, const char *path, const struct shell_system *sy
 }
 
 /* Founds `path`, which must be free, at a tick of the folder data, with what is set as its first
- * tick. It is there as a whole or not at all. Returns an exit code; said. */
+ * tick. It is there as a whole or not at all. uuid: of its log; NULL: a random one. Returns an exit
+ * code; said. */
 static int fork_make(struct cli *cli, const char *data, uint64_t tick,
-                     const struct settings *settings, const char *path, struct fork_made *made)
+                     const struct settings *settings, const char *path, const uint8_t *uuid,
+                     struct fork_made *made)
 {
     struct shell_system system;
     struct ckpt_manifest manifest;
@@ -160,7 +165,7 @@ static int fork_make(struct cli *cli, const char *data, uint64_t tick,
     made->from = tick;
     code = settings_patch(cli, settings, &system, &patch);
     if (code == CLI_OK) {
-        code = make(cli, path, &system, &manifest, &patch, made);
+        code = make(cli, path, &system, &manifest, uuid, &patch, made);
     }
     if (code != CLI_OK && fresh && !history_begun(path)) { /* of what failed nothing is left */
         (void)nftw(path, remove_one, 16, FTW_DEPTH | FTW_PHYS);
@@ -268,10 +273,21 @@ int jitos_fork(struct cli *cli)
         code = place(cli, stem, cli_text(cli, "name"), name, path);
     }
     if (code == CLI_OK) {
-        code = fork_make(cli, data, tick, &settings, path, &made);
+        code = fork_make(cli, data, tick, &settings, path, NULL, &made);
     }
     branches_no_room(branches_top(cli));
     return code == CLI_OK ? report(cli, "branch", name, path, &made) : code;
+}
+
+/* What is about to become the head. */
+static int announce(struct cli *cli, const char *name, struct head_next *next)
+{
+    snprintf(next->name, sizeof next->name, "%s", name);
+    if (!checkpoint_uuid(next->uuid)) {
+        cli_what(cli, "the system gave no random bytes");
+        return CLI_HOST;
+    }
+    return branches_announce(cli, branches_top(cli), next);
 }
 
 int jitos_rollback(struct cli *cli)
@@ -282,6 +298,7 @@ int jitos_rollback(struct cli *cli)
     char stem[32];
     struct settings none = {0};
     struct fork_made made = {0};
+    struct head_next next;
     uint64_t tick = 0;
     int code = history_resolve(cli, data, cli->operands[0], &tick);
     if (code == CLI_OK) {
@@ -291,15 +308,16 @@ int jitos_rollback(struct cli *cli)
     /* One moment: it is the head from when it is there. */
     bool said = false;
     if (code == CLI_OK) {
-        code = branches_announce(cli, branches_top(cli), name);
+        code = announce(cli, name, &next);
         said = code == CLI_OK;
     }
     if (code == CLI_OK) {
-        code = fork_make(cli, data, tick, &none, path, &made);
+        code = fork_make(cli, data, tick, &none, path, next.uuid, &made);
     }
-    if (said) {
-        int settled = branches_settle(cli, branches_top(cli));
-        code = code == CLI_OK ? settled : code;
+    if (code == CLI_OK) { /* whoever else made a branch meanwhile may have settled it */
+        code = branches_move(cli, branches_top(cli), name);
+    } else if (said) {
+        (void)branches_settle(cli, branches_top(cli));
     }
     if (code == CLI_OK) {
         cli_note(cli, "the head is %s now; what was after tick %llu is kept in %s", name,
@@ -432,7 +450,7 @@ int jitos_branch(struct cli *cli)
         code = place(cli, "", cli->operands[0], name, path);
     }
     if (code == CLI_OK) {
-        code = fork_make(cli, data, tick, &none, path, &made);
+        code = fork_make(cli, data, tick, &none, path, NULL, &made);
     }
     branches_no_room(top);
     return code == CLI_OK ? report(cli, "branch", name, path, &made) : code;

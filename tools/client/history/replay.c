@@ -308,10 +308,13 @@ static int found_at(struct cli *cli, uint64_t tick, const char *path)
     }
     int code = history_open(cli, &opening, &system);
     if (code == CLI_OK) {
-        struct rmg_state state = {.store = system.store, .version = system.replay.version};
+        const struct checkpoint_founding what = {
+            .state = {.store = system.store, .version = system.replay.version},
+            .beside = &system.replay.beside,
+            .manifest = manifest,
+            .segment_bytes = REPLAY_SEGMENT_BYTES};
         checkpoint_of_system(&system, manifest);
-        code = checkpoint_found(cli, path, &state, &system.replay.beside, manifest,
-                                REPLAY_SEGMENT_BYTES, NULL);
+        code = checkpoint_found(cli, path, &what);
         shell_system_close(&system);
     }
     free(manifest);

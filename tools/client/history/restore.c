@@ -240,12 +240,15 @@ static int restore(struct cli *cli, struct source *source)
         code = verify_deep(cli, source);
     }
     if (code == CLI_OK) {
-        struct rmg_state state = {.store = source->graph.store, .version = source->graph.version};
         struct ckpt_manifest manifest = source->manifest;
         manifest.origin = source->manifest.id;
-        code =
-            checkpoint_found(cli, into, &state, &source->beside, &manifest, source->segment_bytes,
-                             import != NULL ? NULL : cli_text(cli, "data"));
+        const struct checkpoint_founding what = {
+            .state = {.store = source->graph.store, .version = source->graph.version},
+            .beside = &source->beside,
+            .manifest = &manifest,
+            .segment_bytes = source->segment_bytes,
+            .from = import != NULL ? NULL : cli_text(cli, "data")};
+        code = checkpoint_found(cli, into, &what);
     }
     bool run = cli_given(cli, "run-to") && code == CLI_OK;
     if (run) {
