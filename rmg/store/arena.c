@@ -123,7 +123,7 @@ enum jit_err rmg_arena_reserve(struct rmg_arena *arena, uint64_t bytes)
         return JIT_OK;
     }
     if (bytes > arena->size_max || arena->used > arena->size_max - bytes) {
-        return JIT_ELIMIT;
+        return JIT_ENOSPC;
     }
     return arena->grow == NULL ? JIT_ENOSPC : arena->grow(arena, arena->used + bytes);
 }
@@ -155,7 +155,7 @@ enum jit_err rmg_arena_alloc(struct rmg_arena *arena, uint64_t size, uint32_t *r
     } else {
         enum jit_err err = take_fresh(arena, bytes, ref);
         if (err != JIT_OK && !cut_larger(arena, class, ref)) {
-            return err == JIT_ELIMIT ? JIT_ENOSPC : err;
+            return err;
         }
     }
     arena->live += bytes;
@@ -190,7 +190,7 @@ enum jit_err rmg_arena_borrow(struct rmg_arena *arena, uint64_t size, uint32_t *
     if (err == JIT_OK) {
         arena->live += bytes;
     }
-    return err == JIT_ELIMIT ? JIT_ENOSPC : err;
+    return err;
 }
 
 void rmg_arena_return(struct rmg_arena *arena, uint32_t ref, uint64_t size)

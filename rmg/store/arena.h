@@ -45,8 +45,8 @@ void rmg_arena_free(struct jit_heap *heap, struct rmg_arena *arena); /* may be N
 void rmg_arena_init(struct rmg_arena *arena, uint8_t *base, uint64_t size, uint64_t size_max,
                     uint64_t header_bytes);
 
-/* Make sure that bytes more can be handed out without growing (14.9). Errors: as grow, JIT_ELIMIT.
- */
+/* Make sure that bytes more can be handed out without growing (14.9). Errors: as grow, and
+ * JIT_ENOSPC at the end of the range. */
 JIT_MUST_CHECK enum jit_err rmg_arena_reserve(struct rmg_arena *arena, uint64_t bytes);
 
 /* size > 0 bytes, not zeroed; *ref never 0. Errors: JIT_ENOSPC, JIT_ENOMEM, JIT_ELIMIT. */

@@ -55,7 +55,7 @@ START_TEST(reuse)
     must(rmg_arena_alloc(arena, 112, &b));
     ck_assert_uint_eq(a, b);
     ck_assert_uint_eq(arena->used, used);
-    ck_assert_int_eq(rmg_arena_reserve(arena, 1u << 16), JIT_ELIMIT);
+    ck_assert_int_eq(rmg_arena_reserve(arena, 1u << 16), JIT_ENOSPC);
     must(rmg_arena_reserve(arena, 1u << 15));
     rmg_arena_free(&heap.heap, arena);
     ck_assert_int_eq(heap.live, 0);
