@@ -320,8 +320,15 @@ static void announce(struct kern_core *core, const struct rmg_tick_output *out, 
 
 static void refuse(struct kern_core *core, enum jit_err err)
 {
-    snprintf(core->text, sizeof core->text, "tick %llu was refused: %s",
-             (unsigned long long)(core->tick + 1), jit_err_text(err));
+    int size = snprintf(core->text, sizeof core->text, "tick %llu was refused: %s",
+                        (unsigned long long)(core->tick + 1), jit_err_text(err));
+    /* It would go on without them; a new kernel begins without any. */
+    if ((err == JIT_ENOSPC || err == JIT_ENOMEM) && core->previous_count > 1) {
+        (void)snprintf(core->text + size, sizeof core->text - (size_t)size,
+                       "; %u older versions are held in memory for a process that says `keep N "
+                       "versions`",
+                       (unsigned)core->previous_count);
+    }
     kern_stop(core, err == JIT_ECORRUPT ? 5 : 8, err, core->text);
 }
 

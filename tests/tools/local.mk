@@ -113,8 +113,8 @@ noinst_PROGRAMS += %D%/kill_at
 dist_check_SCRIPTS += %D%/test_first_start.sh %D%/test_kill_each.sh \
 	%D%/test_kill_running.sh %D%/test_salvage.sh
 
-# Commands that find no room, at any of their steps.
-dist_check_SCRIPTS += %D%/test_full_verbs.sh
+# Commands that find no room, at any of their steps; a run that finds none for what it keeps.
+dist_check_SCRIPTS += %D%/test_full_verbs.sh %D%/test_keep_full.sh
 
 # Programs that are refused memory, at any request of theirs.
 dist_check_SCRIPTS += %D%/test_oom_verbs.sh

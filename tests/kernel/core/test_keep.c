@@ -2,8 +2,10 @@
  *         changes much keeps fewer versions, the same ones in every run.
  * Method: kernel/core with workers as coroutines under seeded schedules, systems that change
  * little, much, and much now and then; which version the view calls the oldest after each tick,
- *         compared with a model that knows the log alone; also after a kernel has begun anew. */
+ *         compared with a model that knows the log alone; also after a kernel has begun anew, and
+ *         in a memory that is soon full of what is kept. */
 #include <stdio.h>
+#include <string.h>
 
 #include "kernel/core/record.h"
 #include "rmg/change/patch.h"
@@ -60,6 +62,8 @@ static uint64_t oldest_by_log(uint64_t newest, uint32_t keep, uint64_t began)
     return at;
 }
 
+static uint64_t arena_bytes = 256u << 20;
+
 static void begin(uint32_t keep, uint32_t cells, const char *where, uint64_t schedule)
 {
     static char text[512];
@@ -78,7 +82,7 @@ static void begin(uint32_t keep, uint32_t cells, const char *where, uint64_t sch
                                                .system_seed = 5,
                                                .schedule = schedule,
                                                .graph_bytes = 4u << 20,
-                                               .arena_bytes = 256u << 20,
+                                               .arena_bytes = arena_bytes,
                                                .each_step = look};
     memset(oldest, 0, sizeof oldest);
     begin_as(&options);
@@ -138,6 +142,37 @@ START_TEST(begun_anew)
 }
 END_TEST
 
+/* The memory of the graph is full of what is kept: the tick is refused as a whole and says why, and
+ * the ticks before it are those of a machine with more memory. Where nothing is kept, the same
+ * memory is enough. (How it goes on: tests/tools/test_keep_full.sh.) */
+START_TEST(no_room_for_what_is_kept)
+{
+    static struct jit_id roomy[40];
+    begin(64, 1500, "a.state >= 0", 1);
+    run_to(40);
+    for (size_t i = 0; i < 40; i++) {
+        roomy[i] = sim.records[i].commit;
+    }
+    end();
+    arena_bytes = 24u << 20;
+    begin(1, 1500, "a.state >= 0", 1);
+    run_to(40);
+    end();
+    begin(64, 1500, "a.state >= 0", 1);
+    ck_assert(!sim_kernel_run(&sim, 40, STEPS) && sim.stopped);
+    ck_assert_int_eq(sim.stop_code, 8);
+    ck_assert_msg(strstr(sim.stop_text, "was refused: no space left; ") != NULL &&
+                      strstr(sim.stop_text, "`keep N versions`") != NULL,
+                  "%s", sim.stop_text);
+    ck_assert_uint_ge(sim.record_count, 2);
+    ck_assert_uint_eq(sim.record_count, kern_core_tick(sim.core));
+    for (size_t i = 0; i < sim.record_count; i++) {
+        ck_assert(jit_id_equal(&sim.records[i].commit, &roomy[i]));
+    }
+    end();
+}
+END_TEST
+
 static void suite(Suite *s)
 {
     TCase *t = test_case(s, "keep", 120);
@@ -145,6 +180,7 @@ static void suite(Suite *s)
     tcase_add_loop_test(t, fewer_of_much, 1, 3);
     tcase_add_test(t, a_burst);
     tcase_add_test(t, begun_anew);
+    tcase_add_test(t, no_room_for_what_is_kept);
 }
 
 TEST_MAIN("keep", suite)
