@@ -136,6 +136,7 @@ enum jit_err jitos_attach(struct jitos **out)
 
 struct jitos_info jitos_info(const struct jitos *jitos)
 {
+    assert(jitos != NULL);
     const struct sys_boot *head = &jitos->boot.head;
     return (struct jitos_info){.process = head->process,
                                .index = head->index,
@@ -197,6 +198,7 @@ static void space_done(struct jitos *jitos)
 
 uint64_t jitos_begin(struct jitos *jitos)
 {
+    assert(jitos != NULL);
     assert(jitos->tick == 0);
     jitos->tick = guest_loop_begin(jitos->loop);
     jitos->natives = 0;
@@ -208,6 +210,7 @@ uint64_t jitos_begin(struct jitos *jitos)
 
 void jitos_done(struct jitos *jitos)
 {
+    assert(jitos != NULL);
     assert(jitos->tick != 0);
     jitos_change_abort(jitos); /* it was not ended: nothing of it */
     if (jitos->space != NULL) {
@@ -219,6 +222,9 @@ void jitos_done(struct jitos *jitos)
 
 void jitos_view(const struct jitos *jitos, uint64_t *version, uint64_t *durable)
 {
+    assert(jitos != NULL);
+    assert(version != NULL);
+    assert(durable != NULL);
     assert(jitos->tick != 0);
     *version = jitos->tick - 1;
     *durable = sys_view_guest_durable(&jitos->view);
@@ -226,6 +232,8 @@ void jitos_view(const struct jitos *jitos, uint64_t *version, uint64_t *durable)
 
 enum jit_err jitos_graph(const struct jitos *jitos, uint32_t run, struct rmg_graph *out)
 {
+    assert(jitos != NULL);
+    assert(out != NULL);
     return jitos->tick != 0 && run < jitos->boot.head.run_count
                ? guest_loop_graph(jitos->loop, run, out)
                : JIT_EINVALID;
@@ -235,6 +243,8 @@ enum jit_err jitos_match(struct jitos *jitos, uint32_t run,
                          bool (*visit)(void *user, const struct jit_id *ids, uint32_t id_count),
                          void *user)
 {
+    assert(jitos != NULL);
+    assert(visit != NULL);
     return jitos->tick != 0 && run < jitos->boot.head.run_count
                ? guest_loop_match(jitos->loop, run, visit, user)
                : JIT_EINVALID;
@@ -242,6 +252,9 @@ enum jit_err jitos_match(struct jitos *jitos, uint32_t run,
 
 enum jit_err jitos_request(struct jitos *jitos, const struct jitos_request *request)
 {
+    assert(jitos != NULL);
+    assert(request != NULL);
+    assert(request->ids != NULL || request->id_count == 0);
     if (jitos->tick == 0 || request->run >= jitos->boot.head.run_count ||
         request->id_count > JIT_PATTERN_ELEMENTS_MAX) {
         return JIT_EINVALID;
@@ -257,8 +270,9 @@ enum jit_err jitos_request(struct jitos *jitos, const struct jitos_request *requ
 
 bool jitos_receipt(struct jitos *jitos, struct jitos_receipt *out)
 {
-    struct sys_receipt receipt;
+    assert(jitos != NULL);
     assert(out != NULL);
+    struct sys_receipt receipt;
     struct sys_collapsed collapsed;
     if (jitos->early_count > 0) {
         receipt = jitos->early[0];
@@ -280,6 +294,7 @@ bool jitos_receipt(struct jitos *jitos, struct jitos_receipt *out)
 
 uint64_t jitos_count(const struct jitos *jitos, uint16_t result)
 {
+    assert(jitos != NULL);
     const struct sys_ring_kernel *words =
         (const struct sys_ring_kernel *)(const void *)(jitos->ring.memory.base +
                                                        SYS_RING_KERNEL_OFFSET);
@@ -322,6 +337,7 @@ static struct sws *branch_at_rest(struct jitos *jitos, const struct jitos_branch
 
 enum jit_err jitos_own(struct jitos *jitos, uint32_t history)
 {
+    assert(jitos != NULL);
     if (jitos->space != NULL || jitos->tick != 0 || history > SWS_HISTORY_MAX) {
         return JIT_EINVALID;
     }
@@ -335,6 +351,9 @@ static struct jitos_amount amount_of(const struct rmg_amount *amount)
 
 bool jitos_own_use(const struct jitos *jitos, struct jitos_amount *use, struct jitos_amount *most)
 {
+    assert(jitos != NULL);
+    assert(use != NULL);
+    assert(most != NULL);
     static const struct rmg_amount any = RMG_AMOUNT_ANY;
     const struct sws_home *home = jitos->space == NULL ? NULL : guest_space_home(jitos->space);
     const bool bounded = home != NULL && home->bounded;
@@ -345,17 +364,22 @@ bool jitos_own_use(const struct jitos *jitos, struct jitos_amount *use, struct j
 
 void jitos_own_place(struct jit_id *instance, struct jit_id *root_node)
 {
+    assert(instance != NULL);
+    assert(root_node != NULL);
     guest_space_own(instance, root_node);
 }
 
 struct jit_id jitos_place(const struct jitos *jitos, uint32_t run)
 {
+    assert(jitos != NULL);
     return run < jitos->boot.head.run_count ? guest_loop_run_info(jitos->loop, run).instance
                                             : (struct jit_id){{0}};
 }
 
 enum jit_err jitos_fork(struct jitos *jitos, struct jitos_branch *from, struct jitos_branch **out)
 {
+    assert(jitos != NULL);
+    assert(out != NULL);
     enum jit_err err = JIT_OK;
     struct sws_branch *parent = NULL;
     struct sws_branch *branch = NULL;
@@ -377,6 +401,7 @@ static void give_up_change(struct jitos *jitos, enum jit_err why)
 
 void jitos_drop(struct jitos *jitos, struct jitos_branch *branch)
 {
+    assert(jitos != NULL);
     struct sws *sws = jitos->space == NULL ? NULL : guest_space_sws(jitos->space);
     struct sws_branch *found = sws == NULL ? NULL : sws_branch_find(sws, (uintptr_t)branch);
     if (found != NULL) {
@@ -388,6 +413,9 @@ void jitos_drop(struct jitos *jitos, struct jitos_branch *branch)
 enum jit_err jitos_look(const struct jitos *jitos, const struct jitos_branch *branch,
                         const struct jit_id *instance, struct rmg_graph *out)
 {
+    assert(jitos != NULL);
+    assert(instance != NULL);
+    assert(out != NULL);
     enum jit_err err = JIT_OK;
     /* The space is made when it is first needed: nothing that can be seen changes. */
     struct sws_branch *found = NULL;
@@ -399,6 +427,8 @@ enum jit_err jitos_branch_match(
     struct jitos *jitos, const struct jitos_branch *branch, uint32_t run, uint32_t round,
     bool (*visit)(void *user, const struct jit_id *ids, uint32_t id_count), void *user)
 {
+    assert(jitos != NULL);
+    assert(visit != NULL);
     enum jit_err err = JIT_OK;
     struct sws_branch *found = NULL;
     if (run >= jitos->boot.head.run_count) {
@@ -413,9 +443,13 @@ enum jit_err jitos_apply(struct jitos *jitos, struct jitos_branch *branch, uint3
                          const struct jit_id *ids, uint32_t id_count, uint32_t round,
                          uint16_t *result)
 {
+    assert(jitos != NULL);
+    assert(result != NULL);
+    assert(ids != NULL || id_count == 0);
     enum jit_err err = JIT_OK;
     enum rmg_result applied = RMG_INVALID;
     struct sws_branch *found = NULL;
+    *result = (uint16_t)applied;
     if (run >= jitos->boot.head.run_count || id_count > JIT_PATTERN_ELEMENTS_MAX) {
         return JIT_EINVALID;
     }
@@ -429,6 +463,7 @@ enum jit_err jitos_apply(struct jitos *jitos, struct jitos_branch *branch, uint3
 
 void jitos_change(struct jitos *jitos, struct jitos_branch *branch)
 {
+    assert(jitos != NULL);
     enum jit_err err = JIT_OK;
     struct sws_branch *found = NULL;
     struct sws *sws = branch_now(jitos, branch, &found, &err);
@@ -444,18 +479,23 @@ void jitos_change(struct jitos *jitos, struct jitos_branch *branch)
 
 enum jit_err jitos_change_op(struct jitos *jitos, const struct rmg_op *op)
 {
+    assert(jitos != NULL);
+    assert(op != NULL);
     return jitos->change_err == JIT_OK ? sws_change_op(guest_space_sws(jitos->space), op)
                                        : jitos->change_err;
 }
 
 enum jit_err jitos_change_reads(struct jitos *jitos, const struct rmg_slot *slot)
 {
+    assert(jitos != NULL);
+    assert(slot != NULL);
     return jitos->change_err == JIT_OK ? sws_change_reads(guest_space_sws(jitos->space), slot)
                                        : jitos->change_err;
 }
 
 enum jit_err jitos_change_end(struct jitos *jitos)
 {
+    assert(jitos != NULL);
     const enum jit_err err = jitos->change_err == JIT_OK
                                  ? sws_change_end(guest_space_sws(jitos->space))
                                  : jitos->change_err;
@@ -465,6 +505,7 @@ enum jit_err jitos_change_end(struct jitos *jitos)
 
 void jitos_change_abort(struct jitos *jitos)
 {
+    assert(jitos != NULL);
     give_up_change(jitos, JIT_EINVALID);
     jitos->change_err = JIT_EINVALID;
 }
@@ -472,6 +513,8 @@ void jitos_change_abort(struct jitos *jitos)
 enum jit_err jitos_new_id(struct jitos *jitos, const struct jitos_branch *branch,
                           struct jit_id *out)
 {
+    assert(jitos != NULL);
+    assert(out != NULL);
     enum jit_err err = JIT_OK;
     struct sws_branch *found = NULL;
     struct sws *sws = branch_now(jitos, branch, &found, &err);
@@ -481,6 +524,8 @@ enum jit_err jitos_new_id(struct jitos *jitos, const struct jitos_branch *branch
 enum jit_err jitos_collapse(struct jitos *jitos, struct jitos_branch *branch, bool receipt,
                             uint64_t cookie, struct jitos_collapsed *out)
 {
+    assert(jitos != NULL);
+    assert(out != NULL);
     const struct guest_space_collapse how = {.cookie = cookie, .receipt = receipt};
     struct sws_collapse collapse;
     enum jit_err err = JIT_OK;
@@ -505,6 +550,9 @@ enum jit_err jitos_collapse(struct jitos *jitos, struct jitos_branch *branch, bo
 uint32_t jitos_choose(struct jitos *jitos, struct jitos_branch *const *branches,
                       const double *scores, uint32_t count)
 {
+    assert(jitos != NULL);
+    assert(branches != NULL || count == 0);
+    assert(scores != NULL || count == 0);
     const uint32_t best = count == 0 ? 0 : sws_choose(scores, count);
     for (uint32_t i = 0; i < count; i++) {
         if (i != best) {
@@ -517,6 +565,9 @@ uint32_t jitos_choose(struct jitos *jitos, struct jitos_branch *const *branches,
 enum jit_err jitos_merge(struct jitos *jitos, struct jitos_branch *const *branches, uint32_t count,
                          uint32_t *merged)
 {
+    assert(jitos != NULL);
+    assert(merged != NULL);
+    assert(branches != NULL || count == 0);
     enum jit_err err = JIT_OK;
     struct jitos_collapsed collapsed;
     *merged = 0;
@@ -541,6 +592,12 @@ static void native_base(const struct jitos *jitos, struct rmg_work_base *out)
 enum jit_err jitos_native(struct jitos *jitos, const struct rmg_native_rule *rule, uint64_t at_most,
                           struct rmg_native_report *report)
 {
+    assert(jitos != NULL);
+    assert(rule != NULL);
+    assert(report != NULL);
+    assert(rule->matcher != NULL);
+    assert(rule->footprint != NULL);
+    assert(rule->executor != NULL);
     struct rmg_work_base base;
     struct rmg_graph graph;
     struct rmg_work *work = NULL;
@@ -572,11 +629,13 @@ enum jit_err jitos_native(struct jitos *jitos, const struct rmg_native_rule *rul
 
 uint32_t jitos_history(const struct jitos *jitos)
 {
+    assert(jitos != NULL);
     return jitos->space == NULL ? 0 : sws_history(guest_space_sws(jitos->space));
 }
 
 enum jit_err jitos_undo(struct jitos *jitos, uint32_t steps)
 {
+    assert(jitos != NULL);
     enum jit_err err = JIT_OK;
     struct sws_branch *none = NULL;
     struct sws *sws = branch_at_rest(jitos, NULL, &none, &err);

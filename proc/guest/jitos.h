@@ -29,7 +29,12 @@
  * Errors are enum jit_err (base/err.h). A branch that is gone, a run that is not there, and a call
  * between begin and done that comes at another time are JIT_EINVALID; after one that is not JIT_OK
  * from attach, graph or match the best thing to do is to return from main: the process's policy
- * says what follows. */
+ * says what follows.
+ *
+ * What no program can mean ends it where it happens, by an assertion that is in every build: a
+ * pointer that is NULL (`user` is the program's own; else the call says where one may be), ids,
+ * branches or scores too, unless their count is 0; to begin a tick before the last one is done;
+ * done or view outside of one. */
 #ifndef JITOS_H
 #define JITOS_H
 
@@ -165,11 +170,12 @@ void jitos_drop(struct jitos *jitos, struct jitos_branch *branch);
 JIT_MUST_CHECK enum jit_err jitos_look(const struct jitos *jitos, const struct jitos_branch *branch,
                                        const struct jit_id *instance, struct rmg_graph *out);
 
-/* Matches of a run's rule in the branch, and to apply it there: what it looked at is noted, for the
- * collapse rests on it. round: branches that draw differently have different rounds. visit may
- * apply. *result: 0 applied, else why not, as in a receipt. Errors: JIT_ENOMEM, JIT_ECORRUPT,
- * JIT_ECAP (the instance is mounted read-only), JIT_ESTALE, JIT_ELIMIT, JIT_ENOSPC, JIT_ENOTSUP
- * (the rule goes through portals: a branch is of one instance at a time). */
+/* Matches of a run's rule in the branch (NULL: in the tick's graph), and to apply it there: what it
+ * looked at is noted, for the collapse rests on it. round: branches that draw differently have
+ * different rounds. visit may apply. *result: 0 applied, else why not, as in a receipt. Errors:
+ * JIT_ENOMEM, JIT_ECORRUPT, JIT_ECAP (the instance is mounted read-only), JIT_ESTALE, JIT_ELIMIT,
+ * JIT_ENOSPC, JIT_ENOTSUP (the rule goes through portals: a branch is of one instance at a time).
+ */
 JIT_MUST_CHECK enum jit_err jitos_branch_match(
     struct jitos *jitos, const struct jitos_branch *branch, uint32_t run, uint32_t round,
     bool (*visit)(void *user, const struct jit_id *ids, uint32_t id_count), void *user);
@@ -198,8 +204,9 @@ struct jitos_collapsed {
     uint64_t shared;    /* operations in the request; 0: there is none */
     uint64_t conflicts; /* with JIT_ECONFLICT: places that both sides have changed otherwise */
 };
-/* The branch is gone afterwards, but after an error it is as it was. The request's receipt comes if
- * one is wanted. Errors: JIT_ECONFLICT, JIT_ESTALE, JIT_ENOMEM, JIT_ENOSPC, JIT_ELIMIT. */
+/* The branch is gone afterwards, but after an error it is as it was. branch NULL: JIT_EINVALID. The
+ * request's receipt comes if one is wanted. Errors: JIT_ECONFLICT, JIT_ESTALE, JIT_ENOMEM,
+ * JIT_ENOSPC, JIT_ELIMIT. */
 JIT_MUST_CHECK enum jit_err jitos_collapse(struct jitos *jitos, struct jitos_branch *branch,
                                            bool receipt, uint64_t cookie,
                                            struct jitos_collapsed *out);

@@ -38,6 +38,11 @@ check_PROGRAMS += %D%/test_guest
 %C%_test_guest_CFLAGS = $(test_cflags)
 %C%_test_guest_LDADD = $(test_libs_sim)
 
+# What programs call.
+check_PROGRAMS += %D%/test_jitos
+%C%_test_jitos_CFLAGS = $(test_cflags)
+%C%_test_jitos_LDADD = proc/guest/libjitos.la $(CHECK_LIBS)
+
 # The rules loader as a process.
 check_PROGRAMS += %D%/test_loader
 %C%_test_loader_CFLAGS = $(test_cflags)
