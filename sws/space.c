@@ -146,14 +146,6 @@ void sws_forget(struct sws *space, uint64_t oldest)
     space->oldest = oldest > space->oldest ? oldest : space->oldest;
 }
 
-bool sws_is_shared(const struct sws *space, const struct rmg_version *shared,
-                   const struct jit_id *instance)
-{
-    struct rmg_instance found;
-    return space->shared != NULL &&
-           rmg_store_instance(space->shared, shared, instance, &found) == JIT_OK;
-}
-
 const struct sws_mount *sws_mount_of(const struct sws *space, const struct rmg_version *shared,
                                      const struct jit_id *instance)
 {

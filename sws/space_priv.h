@@ -88,9 +88,6 @@ static inline bool sws_is_stale(const struct sws *space, const struct sws_branch
            (space->tick - branch->tick >= space->options.keep || branch->tick < space->oldest);
 }
 
-/* Is the instance mounted, or was it created inside a mounted one on this line? */
-bool sws_is_shared(const struct sws *space, const struct rmg_version *shared,
-                   const struct jit_id *instance);
 /* The mount it lies in; NULL: none. */
 const struct sws_mount *sws_mount_of(const struct sws *space, const struct rmg_version *shared,
                                      const struct jit_id *instance);

@@ -426,16 +426,6 @@ const struct ckpt_entry *ckpt_list_find(const struct ckpt_list *list, const char
     return NULL;
 }
 
-const struct ckpt_entry *ckpt_list_before(const struct ckpt_list *list, uint64_t tick)
-{
-    for (size_t i = 0; i < list->count; i++) {
-        if (list->entries[i].manifest != NULL && list->entries[i].manifest->tick <= tick) {
-            return &list->entries[i];
-        }
-    }
-    return NULL;
-}
-
 const struct ckpt_entry *ckpt_list_start(const struct ckpt_list *list, uint64_t first_segment)
 {
     const struct ckpt_entry *oldest = NULL;

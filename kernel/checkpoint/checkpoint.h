@@ -143,8 +143,6 @@ JIT_MUST_CHECK enum jit_err ckpt_list_read(struct jit_heap *heap, struct jit_io 
 void ckpt_list_release(struct ckpt_list *list);
 /* By name, or by at least 8 digits of its id, or "@" and its tick. NULL: there is none. */
 const struct ckpt_entry *ckpt_list_find(const struct ckpt_list *list, const char *word);
-/* The newest one at or before a tick. */
-const struct ckpt_entry *ckpt_list_before(const struct ckpt_list *list, uint64_t tick);
 
 /* The one that stands in place of the genesis: the log begins behind it, or what lies before it was
  * given up (its first segment is not 1). NULL: there is a genesis, or nothing to begin with. */

@@ -141,11 +141,6 @@ struct jit_id kern_rerun_commit(const struct kern_rerun *rerun)
     return kern_core_commit(rerun->core);
 }
 
-uint64_t kern_rerun_tick_now(const struct kern_rerun *rerun)
-{
-    return kern_core_tick(rerun->core);
-}
-
 /* ---- what came out ---- */
 
 void kern_rerun_fail(struct kern_rerun *rerun, enum jit_err err, const char *what)

@@ -51,6 +51,5 @@ const char *kern_rerun_what(const struct kern_rerun *rerun);
 
 struct rmg_version kern_rerun_version(const struct kern_rerun *rerun);
 struct jit_id kern_rerun_commit(const struct kern_rerun *rerun);
-uint64_t kern_rerun_tick_now(const struct kern_rerun *rerun);
 
 #endif

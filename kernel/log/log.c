@@ -425,11 +425,6 @@ enum jit_err log_seal(struct log *log)
     return err == JIT_OK ? wait_batch(log) : err;
 }
 
-enum jit_err log_prepare(struct log *log)
-{
-    return log->dead != JIT_OK ? log->dead : prep_start(log, false);
-}
-
 uint64_t log_tick_end(const struct log *log)
 {
     return log->tick_end;

@@ -199,9 +199,6 @@ JIT_MUST_CHECK enum jit_err log_reap(struct log *log, bool wait, uint64_t *durab
  * log that is empty or sealed. Errors: as log_append. */
 JIT_MUST_CHECK enum jit_err log_seal(struct log *log);
 
-/* After JIT_ENOSPC from log_append, by a timer: try again to prepare the next segment. */
-JIT_MUST_CHECK enum jit_err log_prepare(struct log *log);
-
 uint64_t log_tick_end(const struct log *log);    /* the tick to append next */
 uint64_t log_durable_end(const struct log *log); /* ticks below it are acknowledged */
 bool log_idle(const struct log *log);            /* all that was appended is durable */

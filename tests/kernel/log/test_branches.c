@@ -303,7 +303,6 @@ static uint64_t live(enum log_durability durability, uint64_t *told)
         log_next_mark(log, &mark);
         ck_assert(!log_sealed(log) || log_idle(log));
         err = log_reap(log, i % 3 != 0, told);
-        err = log_prepare(log);
         if (i % 5 == 4) {
             err = log_seal(log);
             log_next_mark(log, &mark);
