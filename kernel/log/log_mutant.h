@@ -1,7 +1,7 @@
 /* kernel/log/log_mutant.h - ways to build the log and the blobs wrong, for the tests that must
  * notice. Layer: kernel, private. In every program that is installed LOG_MUTANT(x) is the constant
- * false; only tests/kernel/log/test_mutants.c compiles these sources with JIT_LOG_MUTANTS and
- * chooses one. */
+ * false; only tests/kernel/log/test_mutants and test_cut_mutants compile these sources with
+ * JIT_LOG_MUTANTS and choose one. */
 #ifndef JIT_KERNEL_LOG_MUTANT_H
 #define JIT_KERNEL_LOG_MUTANT_H
 
@@ -27,7 +27,21 @@
     X(LOG_MUTANT_NONE_NO_SYNC, "durability none: a full segment is left without syncing it")       \
     X(LOG_MUTANT_BLOB_NO_SYNC, "a blob is not synced before it is renamed")                        \
     X(LOG_MUTANT_BLOB_NO_DIR_SYNC, "the folder is not synced after a blob is renamed")             \
-    X(LOG_MUTANT_SWEEP_ALL, "the sweep forgets which blobs are needed")
+    X(LOG_MUTANT_SWEEP_ALL, "the sweep forgets which blobs are needed")                            \
+    X(LOG_MUTANT_TRIM_UNREAD, "trimmed although what stays does not verify")                       \
+    X(LOG_MUTANT_TRIM_MARK, "the segment of the mark is given up with those before it")            \
+    X(LOG_MUTANT_TRIM_NEWEST_FIRST, "of the segments that are given up the newest goes first")     \
+    X(LOG_MUTANT_TRIM_NO_DIR_SYNC,                                                                 \
+      "the next segment goes before the last one is known to be gone")                             \
+    X(LOG_MUTANT_TRIM_BLOBS_FIRST, "blobs are given up before the segments that need them")        \
+    X(LOG_MUTANT_TRIM_BLOBS_ALL, "the blobs of what stays are given up as well")                   \
+    X(LOG_MUTANT_SALVAGE_NO_COPY, "a segment is cut without keeping what is cut off")              \
+    X(LOG_MUTANT_SALVAGE_CUT_FIRST, "a segment is cut before it is copied")                        \
+    X(LOG_MUTANT_SALVAGE_OVER, "the copy is made over what was kept before")                       \
+    X(LOG_MUTANT_SALVAGE_COPY_NO_SYNC, "the copy is not synced before it is renamed")              \
+    X(LOG_MUTANT_SALVAGE_COPY_NO_DIR_SYNC, "the folder is not synced after the copy is renamed")   \
+    X(LOG_MUTANT_SALVAGE_MOVE_NO_DIR_SYNC, "the folder is not synced after segments are moved")    \
+    X(LOG_MUTANT_SALVAGE_CUT_NO_SYNC, "a segment is cut without syncing it")
 
 enum log_mutant {
 #define X(name, text) name,
@@ -35,6 +49,7 @@ enum log_mutant {
 #undef X
         LOG_MUTANT_COUNT
 };
+#define LOG_MUTANT_CUTS LOG_MUTANT_TRIM_UNREAD /* from here on: of log_trim and log_salvage */
 
 #ifdef JIT_LOG_MUTANTS
 extern enum log_mutant log_mutant;

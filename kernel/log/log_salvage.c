@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "base/check.h"
+#include "kernel/log/log_mutant.h"
 
 #define PIECE_BYTES (1u << 20)
 #define KEPT_MAX    99u /* of one segment */
@@ -45,6 +46,7 @@ static enum jit_err kept_names(struct jit_io *io, uint64_t segment, char next[LO
         }
         log_segment_name(segment, suffix, next);
         err = is_there(io, next, &there);
+        there = there && !LOG_MUTANT(LOG_MUTANT_SALVAGE_OVER);
         if (there) {
             memcpy(last, next, LOG_FILE_NAME_BYTES);
         }
@@ -67,7 +69,7 @@ static enum jit_err copy_bytes(struct jit_io *io, int from, int to, uint64_t siz
         }
         at += got;
     }
-    return err == JIT_OK ? io->sync(io, to) : err;
+    return err == JIT_OK && !LOG_MUTANT(LOG_MUTANT_SALVAGE_COPY_NO_SYNC) ? io->sync(io, to) : err;
 }
 
 /* Has nothing been done to the segment since it was copied but that some of it is cut? piece is for
@@ -115,7 +117,8 @@ static enum jit_err copy_file(struct jit_io *io, uint64_t segment, int from, uin
     if (err == JIT_OK) {
         err = io->rename(io, unfinished, kept);
     }
-    return err == JIT_OK ? io->syncdir(io, LOG_DIR) : err;
+    bool sync = err == JIT_OK && !LOG_MUTANT(LOG_MUTANT_SALVAGE_COPY_NO_DIR_SYNC);
+    return sync ? io->syncdir(io, LOG_DIR) : err;
 }
 
 static enum jit_err keep_copy(struct jit_io *io, uint64_t segment, uint8_t *piece)
@@ -156,7 +159,8 @@ static enum jit_err move_away(struct jit_io *io, uint64_t segment)
     if (err == JIT_OK) {
         err = io->rename(io, name, next);
     }
-    return err == JIT_OK ? io->syncdir(io, LOG_DIR) : err;
+    bool sync = err == JIT_OK && !LOG_MUTANT(LOG_MUTANT_SALVAGE_MOVE_NO_DIR_SYNC);
+    return sync ? io->syncdir(io, LOG_DIR) : err;
 }
 
 /* Zeros from the first damaged byte to the segment's end. */
@@ -176,7 +180,7 @@ static enum jit_err cut(struct jit_io *io, uint64_t segment, uint64_t at, uint64
         err = io->pwrite(io, file, piece, part, at);
         at += part;
     }
-    if (err == JIT_OK) {
+    if (err == JIT_OK && !LOG_MUTANT(LOG_MUTANT_SALVAGE_CUT_NO_SYNC)) {
         err = io->sync(io, file);
     }
     io->close(io, file);
@@ -219,7 +223,12 @@ static enum jit_err set_aside(struct jit_heap *heap, struct jit_io *io,
     enum jit_err err =
         piece == NULL ? JIT_ENOMEM : has_rest(io, scan->segment, scan->offset, size, piece, &rest);
     if (err == JIT_OK && rest) {
-        err = keep_copy(io, scan->segment, piece);
+        if (LOG_MUTANT(LOG_MUTANT_SALVAGE_CUT_FIRST)) {
+            (void)cut(io, scan->segment, scan->offset, size, piece);
+        }
+        if (!LOG_MUTANT(LOG_MUTANT_SALVAGE_NO_COPY)) {
+            err = keep_copy(io, scan->segment, piece);
+        }
         out->segments++;
     }
     for (size_t i = listing->count; err == JIT_OK && i > 0; i--) {

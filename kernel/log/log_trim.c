@@ -11,6 +11,7 @@
 
 #include "base/check.h"
 #include "kernel/log/blob.h"
+#include "kernel/log/log_mutant.h"
 
 static int compare_ids(const void *a, const void *b)
 {
@@ -48,15 +49,21 @@ static enum jit_err trim_segments(struct jit_io *io, const struct log_listing *l
                                   uint64_t before, bool dry, struct log_trimmed *out)
 {
     enum jit_err err = JIT_OK;
-    for (size_t i = 0; err == JIT_OK && listing->segments[i] < before; i++) {
+    size_t count = 0;
+    before += LOG_MUTANT(LOG_MUTANT_TRIM_MARK);
+    while (listing->segments[count] < before) {
+        count++;
+        assert(count < listing->count); /* the mark's own is there: it was read */
+    }
+    for (size_t i = 0; err == JIT_OK && i < count; i++) {
         char name[LOG_FILE_NAME_BYTES];
-        assert(i + 1 < listing->count); /* the mark's own is there: it was read */
-        log_segment_name(listing->segments[i], "seg", name);
+        size_t next = LOG_MUTANT(LOG_MUTANT_TRIM_NEWEST_FIRST) ? count - 1 - i : i;
+        log_segment_name(listing->segments[next], "seg", name);
         err = file_size(io, name, &out->bytes);
         if (err == JIT_OK && !dry) {
             err = io->unlink(io, name);
         }
-        if (err == JIT_OK && !dry) {
+        if (err == JIT_OK && !dry && !LOG_MUTANT(LOG_MUTANT_TRIM_NO_DIR_SYNC)) {
             err = io->syncdir(io, LOG_DIR);
         }
         out->segments += err == JIT_OK;
@@ -88,6 +95,19 @@ static void count_blob(void *user, const char *name)
     c->err = c->err == JIT_OK ? err : c->err;
 }
 
+static enum jit_err trim_blobs(struct jit_io *io, struct log_scan *scan, bool dry,
+                               struct log_trimmed *out)
+{
+    size_t count = LOG_MUTANT(LOG_MUTANT_TRIM_BLOBS_ALL) ? 0 : scan->blob_count;
+    struct counting counting = {.io = io, .keep = scan->blobs, .keep_count = count, .out = out};
+    if (count > 0) {
+        qsort(scan->blobs, count, sizeof *scan->blobs, compare_ids);
+    }
+    enum jit_err err = io->list(io, BLOB_DIR, count_blob, &counting);
+    err = err == JIT_OK ? counting.err : err;
+    return err == JIT_OK && !dry ? blob_sweep(scan->heap, io, scan->blobs, count, NULL) : err;
+}
+
 enum jit_err log_trim(struct jit_heap *heap, struct jit_io *io, const struct log_mark *from,
                       bool dry, struct log_report *report, struct log_trimmed *out)
 {
@@ -98,21 +118,18 @@ enum jit_err log_trim(struct jit_heap *heap, struct jit_io *io, const struct log
     *report = (struct log_report){.why = ""};
     /* Nothing goes unless all that stays can be read. */
     enum jit_err err = log_scan_whole(&scan, &listing);
+    if (LOG_MUTANT(LOG_MUTANT_TRIM_UNREAD) && err == JIT_ECORRUPT) {
+        err = JIT_OK;
+    }
     bool trim = err == JIT_OK && from->segment > 1;
-    if (trim) {
-        err = trim_segments(io, &listing, from->segment, dry, out);
+    if (trim && LOG_MUTANT(LOG_MUTANT_TRIM_BLOBS_FIRST)) {
+        err = trim_blobs(io, &scan, dry, out);
     }
     if (err == JIT_OK && trim) {
-        struct counting counting = {
-            .io = io, .keep = scan.blobs, .keep_count = scan.blob_count, .out = out};
-        if (scan.blob_count > 0) {
-            qsort(scan.blobs, scan.blob_count, sizeof *scan.blobs, compare_ids);
-        }
-        err = io->list(io, BLOB_DIR, count_blob, &counting);
-        err = err == JIT_OK ? counting.err : err;
-        if (err == JIT_OK && !dry) {
-            err = blob_sweep(heap, io, scan.blobs, scan.blob_count, NULL);
-        }
+        err = trim_segments(io, &listing, from->segment, dry, out);
+    }
+    if (err == JIT_OK && trim && !LOG_MUTANT(LOG_MUTANT_TRIM_BLOBS_FIRST)) {
+        err = trim_blobs(io, &scan, dry, out);
     }
     log_listing_release(&listing);
     log_scan_release(&scan);

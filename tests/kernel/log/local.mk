@@ -34,6 +34,14 @@ check_PROGRAMS += %D%/test_cuts
 %C%_test_cuts_SOURCES = %D%/log_bed.h %D%/test_cuts.c tests/lib/oom.c tests/lib/oom.h
 %C%_test_cuts_CFLAGS = $(test_cflags)
 %C%_test_cuts_LDADD = $(test_libs_log)
+# The same with its mutants.
+check_PROGRAMS += %D%/test_cut_mutants
+%C%_test_cut_mutants_SOURCES = $(%C%_test_cuts_SOURCES) kernel/log/log_salvage.c \
+	kernel/log/log_trim.c
+%C%_test_cut_mutants_CPPFLAGS = $(AM_CPPFLAGS) -DJIT_LOG_MUTANTS \
+	-D_ck_assert_failed=mutant_noticed
+%C%_test_cut_mutants_CFLAGS = $(test_cflags)
+%C%_test_cut_mutants_LDADD = $(test_libs_log)
 # Failing system calls under log and checkpoints.
 check_PROGRAMS += %D%/test_calls
 %C%_test_calls_SOURCES = tests/kernel/checkpoint/checkpoint_world.h %D%/test_calls.c

@@ -2,10 +2,14 @@
  *         whatever is refused or cut off on the way.
  * Method: a log of several segments with blobs on the simulated disk, trimmed and salvaged: every
  *         allocation and every call of the disk refused, once and from then on; every disk that a
- *         crash before each change may leave; damage of each kind of place. */
+ *         crash before each change may leave; damage of each kind of place. The same sources,
+ *         compiled with kernel/log/log_mutant.h's switch, are test_cut_mutants: each mutant goes
+ *         through all of it until an assertion fails; one that survives fails. */
+#include <stdarg.h>
 #include <stdio.h>
 
 #include "kernel/log/blob.h"
+#include "kernel/log/log_mutant.h"
 #include "tests/kernel/log/log_bed.h"
 #include "tests/lib/oom.h"
 
@@ -180,7 +184,7 @@ static enum jit_err run_size(struct oom *oom)
 
 /* ---- salvaging ---- */
 
-enum harm { BYTE, SHORT, EMPTY, GAP, HEADER, FIRST_RECORD, FIRST_HEADER, FORMAT, NONE };
+enum harm { BYTE, LAST, SHORT, EMPTY, GAP, HEADER, FIRST_RECORD, FIRST_HEADER, FORMAT, NONE };
 
 static void name_of(uint64_t segment, const char *suffix, char name[LOG_FILE_NAME_BYTES])
 {
@@ -195,6 +199,12 @@ static void harm(enum harm what)
     switch (what) {
     case BYTE:
         sim_disk_damage(disk, name, LOG_BLOCK_BYTES + 3000, bytes, sizeof bytes);
+        break;
+    case LAST: /* where no later segment is moved, nor its folder synced for it */
+        name_of(marks[TICKS - 1].segment + 1, "seg", name);
+        sim_disk_remove(disk, name);
+        name_of(marks[TICKS - 1].segment, "seg", name);
+        sim_disk_damage(disk, name, marks[TICKS - 1].offset + 220, bytes, sizeof bytes);
         break;
     case SHORT:
         sim_disk_resize(disk, name, LOG_BLOCK_BYTES + 3000);
@@ -289,7 +299,7 @@ static const struct oom_row again_row = {
     "log_salvage, again", begin_again, run_salvage, whole_salvage, end, false, false};
 #define ROWS (sizeof rows / sizeof rows[0])
 
-START_TEST(every_refusal)
+static void every_refusal(void)
 {
     struct oom_count memory = {.operations = 0};
     struct oom_count storage = {.operations = 0};
@@ -308,7 +318,6 @@ START_TEST(every_refusal)
     ck_assert_uint_gt(memory.refusals, 20);
     ck_assert_uint_gt(storage.refusals, 200);
 }
-END_TEST
 
 /* ---- what is left ---- */
 
@@ -321,7 +330,7 @@ static unsigned files_with(const char *word)
     return count;
 }
 
-START_TEST(trimmed)
+static void trimmed(void)
 {
     struct oom oom = {.mem = NULL};
     struct log_report report;
@@ -349,9 +358,8 @@ START_TEST(trimmed)
                      JIT_ECORRUPT);
     end(&oom);
 }
-END_TEST
 
-START_TEST(salvaged)
+static void salvaged(void)
 {
     for (harmed = BYTE; harmed <= NONE; harmed++) {
         struct oom oom = {.mem = NULL};
@@ -379,11 +387,10 @@ START_TEST(salvaged)
         end(&oom);
     }
 }
-END_TEST
 
 /* What was set aside once stays when more is: a log that went on after its damage, and is damaged
  * again at the same place. */
-START_TEST(salvaged_again)
+static void salvaged_again(void)
 {
     struct oom oom = {.mem = NULL};
     struct log_report report;
@@ -413,7 +420,6 @@ START_TEST(salvaged_again)
     nothing_lost(disk);
     end(&oom);
 }
-END_TEST
 
 static enum jit_err (*true_pread)(struct jit_io *io, int file, void *buf, uint64_t size,
                                   uint64_t offset, uint64_t *got);
@@ -429,7 +435,7 @@ static enum jit_err reads_nothing(struct jit_io *io, int file, void *buf, uint64
 }
 
 /* A file ends where it did not before: the log is refused or cut, and what is there is kept. */
-START_TEST(files_that_shrink)
+static void files_that_shrink(void)
 {
     bool more = true;
     for (empty_at = 0; more; empty_at++) {
@@ -454,15 +460,29 @@ START_TEST(files_that_shrink)
     }
     ck_assert_uint_gt(empty_at, 5);
 }
-END_TEST
 
 /* ---- crashes ---- */
 
 static struct jit_random random_of_plans;
 static uint64_t states;
 static bool trimming;
+static bool returned; /* what was asked for is done */
 
-/* Whatever a crash left: done again, it ends as it would have. */
+/* From every mark in what is left of it, all is there. */
+static void readable_from_all(struct sim_disk *on)
+{
+    uint64_t first = 0;
+    uint64_t last = 0;
+    ok(log_segments(jit_heap_libc(), &on->io, &first, &last));
+    ck_assert_uint_le(first, marks[CUT].segment);
+    for (unsigned i = 0; i <= CUT; i++) {
+        if (marks[i].segment >= first) {
+            readable_from(on, i);
+        }
+    }
+}
+
+/* Whatever a crash left: done again, it ends as it would have. What was done stays done. */
 static void judge_plan(void *user, const struct sim_crash *plan)
 {
     struct sim_disk *after = sim_disk_crash(disk, plan);
@@ -471,13 +491,15 @@ static void judge_plan(void *user, const struct sim_crash *plan)
     states++;
     if (trimming) {
         struct log_trimmed out;
-        readable_from(after, CUT);
+        readable_from_all(after);
         ok(log_trim(jit_heap_libc(), &after->io, &marks[CUT], false, &report, &out));
+        ck_assert(!returned || out.segments == 0);
         readable_from(after, CUT);
     } else {
         struct log_salvaged out;
         nothing_lost(after);
         ok(log_salvage(jit_heap_libc(), &after->io, NULL, &report, &out));
+        ck_assert(!returned || out.segments == 0);
         nothing_lost(after);
         ok(log_verify(jit_heap_libc(), &after->io, NULL, NULL, &report));
         ck_assert_uint_gt(report.tick_end, 0);
@@ -490,20 +512,22 @@ static void on_change(struct sim_disk *at, void *user)
     sim_disk_plans(at, &random_of_plans, 2, judge_plan, user);
 }
 
-START_TEST(crashes)
+static void crashes(void)
 {
     random_of_plans = jit_random_of(5);
-    for (unsigned how = 0; how < 4; how++) {
+    for (unsigned how = 0; how < 5; how++) {
         struct oom oom = {.mem = NULL};
         trimming = how == 0;
         harmed = how == 0 ? NONE : (enum harm)(how - 1);
         begin_harmed(&oom);
         disk->hook = on_change;
+        returned = false;
         if (trimming) {
             ok(run_trim(&oom));
         } else {
             ok(run_salvage(&oom));
         }
+        returned = true;
         on_change(disk, NULL);
         disk->hook = NULL;
         end(&oom);
@@ -511,17 +535,58 @@ START_TEST(crashes)
     printf("crash states of cuts: %llu, no failure\n", (unsigned long long)states);
     ck_assert_uint_gt(states, 100);
 }
+
+static void (*const searches[])(void) = {trimmed,           salvaged, salvaged_again,
+                                         files_that_shrink, crashes,  every_refusal};
+#define SEARCHES (int)(sizeof searches / sizeof searches[0])
+
+START_TEST(search) /* _i = which */
+{
+    searches[_i]();
+}
 END_TEST
+
+#ifdef JIT_LOG_MUTANTS
+#define NOTICED 9
+
+enum log_mutant log_mutant = LOG_MUTANT_NONE;
+
+static const char *const texts[] = {
+#define X(name, text) [name] = text,
+    LOG_MUTANT_MAP(X)
+#undef X
+};
+
+/* In place of Check's own (-D in local.mk). */
+void _ck_assert_failed(const char *file, int line, const char *expr, const char *msg, ...)
+{
+    va_list args;
+    printf("%s: %s:%d: ", texts[log_mutant], file, line);
+    va_start(args, msg);
+    vprintf(msg != NULL ? msg : expr, args);
+    va_end(args);
+    printf("\n");
+    exit(log_mutant == LOG_MUTANT_NONE ? EXIT_FAILURE : NOTICED);
+}
+
+START_TEST(killed) /* _i = the mutant */
+{
+    log_mutant = (enum log_mutant)_i;
+    for (int i = 0; i < SEARCHES; i++) {
+        searches[i]();
+    }
+    printf("%s: SURVIVED\n", texts[_i]);
+}
+END_TEST
+#endif
 
 static void suite(Suite *s)
 {
     TCase *t = test_case(s, "cuts", 60);
-    tcase_add_test(t, every_refusal);
-    tcase_add_test(t, trimmed);
-    tcase_add_test(t, salvaged);
-    tcase_add_test(t, salvaged_again);
-    tcase_add_test(t, files_that_shrink);
-    tcase_add_test(t, crashes);
+    tcase_add_loop_test(t, search, 0, SEARCHES);
+#ifdef JIT_LOG_MUTANTS
+    tcase_add_loop_exit_test(t, killed, NOTICED, LOG_MUTANT_CUTS, LOG_MUTANT_COUNT);
+#endif
 }
 
 TEST_MAIN("cuts of a log", suite)

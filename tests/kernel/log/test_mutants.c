@@ -1,7 +1,8 @@
 /* Goal:   the tests of log and blobs notice when a sync, a check or an order is left out.
  * Method: the same sources, compiled with kernel/log/log_mutant.h's switch; each mutant goes
  * through that one of the searches of test_crash and test_damage which is to find it out, until it
- *         does. A mutant that survives fails this test. */
+ *         does. A mutant that survives fails this test. Those of trimming and salvaging are
+ *         test_cuts' own. */
 #include "tests/kernel/log/works.h"
 
 #include <inttypes.h>
@@ -26,7 +27,7 @@ static const struct work small = {"damage", 20, 32768, LOG_DURABILITY_GROUP, MOD
 enum phase { FAULTS, DAMAGE, FLIPS, CRASHES, LAZY };
 
 /* The test that notices each mutant, so that no time is spent on those that cannot. */
-static const enum phase phases[LOG_MUTANT_COUNT] = {
+static const enum phase phases[LOG_MUTANT_CUTS] = {
     [LOG_MUTANT_NO_HASH] = DAMAGE,       [LOG_MUTANT_NO_CHAIN] = DAMAGE,
     [LOG_MUTANT_ALWAYS_TORN] = DAMAGE,   [LOG_MUTANT_NO_ZERO_CHECK] = FLIPS,
     [LOG_MUTANT_OPEN_NO_SYNC] = CRASHES, [LOG_MUTANT_NEVER_TORN] = CRASHES,
@@ -81,7 +82,7 @@ END_TEST
 static void fill_suite(Suite *suite)
 {
     TCase *t = test_case(suite, "mutants", 240);
-    tcase_add_loop_test(t, killed, LOG_MUTANT_NONE + 1, LOG_MUTANT_COUNT);
+    tcase_add_loop_test(t, killed, LOG_MUTANT_NONE + 1, LOG_MUTANT_CUTS);
 }
 
 TEST_MAIN("kernel/mutants", fill_suite)
