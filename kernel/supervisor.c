@@ -336,6 +336,9 @@ static enum jit_err read_images(struct shell_supervisor *s, char *message, size_
     const struct kern_config *config = kern_core_config(s->core);
     s->images = jit_heap_zalloc(s->heap, config->process_count + 1u, sizeof *s->images);
     enum jit_err err = s->images == NULL ? JIT_ENOMEM : JIT_OK;
+    if (err != JIT_OK) {
+        snprintf(message, size, "%s", jit_err_text(err));
+    }
     for (uint32_t i = 0; err == JIT_OK && i < config->process_count; i++) {
         if (config->processes[i].native && image_of(s, i) == NULL) {
             err = read_image(s, &config->processes[i], message, size);

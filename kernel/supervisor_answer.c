@@ -23,9 +23,7 @@ static void answer_cap(struct shell_supervisor *s, const struct supervisor_answe
     hub_uint(&w, "verdict", (uint64_t)outcome.verdict);
     hub_uint(&w, "generation", outcome.generation);
     hub_end(&w);
-    if (s->frame.err == JIT_OK) {
-        hub_send(answer->conn, &s->frame);
-    }
+    supervisor_send(s, answer->conn);
 }
 
 static void answer_one(struct shell_supervisor *s, const struct supervisor_answer *answer)

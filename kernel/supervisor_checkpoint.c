@@ -82,7 +82,7 @@ static void answer(struct supervisor_checkpoint *c, enum jit_err err)
         snprintf(text, sizeof text, "the checkpoint could not be written: %s", jit_err_text(err));
         hub_begin(&w, &s->frame, 3);
         hub_text(&w, "t", "error");
-        hub_text(&w, "code", err == JIT_ENOSPC ? "space" : "io");
+        hub_text(&w, "code", supervisor_error_code(err, "io"));
         hub_text(&w, "text", text);
     } else {
         hub_begin(&w, &s->frame, 8);
@@ -96,9 +96,7 @@ static void answer(struct supervisor_checkpoint *c, enum jit_err err)
         hub_bool(&w, "whole", jit_id_is_zero(&m->parent));
     }
     hub_end(&w);
-    if (s->frame.err == JIT_OK) {
-        hub_send(c->asker, &s->frame);
-    }
+    supervisor_send(s, c->asker);
     hub_owe(c->asker, false);
     c->asker = NULL;
 }

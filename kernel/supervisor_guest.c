@@ -138,12 +138,12 @@ static struct sys_token *judge(struct shell_supervisor *s, struct hub_conn *conn
 {
     char why[256];
     struct sys_token *token = NULL;
-    if (supervisor_token_read(s, bytes, size, &token, why, sizeof why) &&
-        supervisor_token_node(s, token, node, why, sizeof why) != NULL) {
+    enum jit_err err = supervisor_token_read(s, bytes, size, &token, why, sizeof why);
+    if (err == JIT_OK && supervisor_token_node(s, token, node, why, sizeof why) != NULL) {
         return token;
     }
     sys_token_free(token);
-    supervisor_fail(s, conn, "token", why);
+    supervisor_fail(s, conn, supervisor_error_code(err, "token"), why);
     return NULL;
 }
 
@@ -416,7 +416,7 @@ static void on_read(struct shell_supervisor *s, struct hub_conn *conn, const cbo
     later.frame = jit_heap_zalloc(s->heap, 1, s->frame.size + 1);
     if (s->frame.err != JIT_OK || later.frame == NULL) {
         s->heap->free(s->heap, later.frame);
-        supervisor_fail(s, conn, "io", jit_err_text(JIT_ENOMEM));
+        supervisor_fail(s, conn, "memory", jit_err_text(JIT_ENOMEM));
         return;
     }
     memcpy(later.frame, s->frame.data, s->frame.size);

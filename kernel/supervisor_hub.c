@@ -123,7 +123,7 @@ static void ask_core(struct shell_supervisor *s, struct hub_conn *conn,
         supervisor_fail(s, conn,
                         err == JIT_EINVALID ? "format"
                         : err == JIT_EBUSY  ? "busy"
-                                            : "io",
+                                            : supervisor_error_code(err, "io"),
                         err == JIT_EINVALID ? "what is asked does not follow the specification"
                                             : jit_err_text(err));
         return;
@@ -147,10 +147,11 @@ static void on_token(struct shell_supervisor *s, struct hub_conn *conn, const cb
         return;
     }
     jit_buf_init(&data, s->heap, JIT_REQUEST_BYTES_MAX);
-    if (supervisor_token_ask(s, bytes, size, &ask, &data, why, sizeof why)) {
+    enum jit_err err = supervisor_token_ask(s, bytes, size, &ask, &data, why, sizeof why);
+    if (err == JIT_OK) {
         ask_core(s, conn, &ask);
     } else {
-        supervisor_fail(s, conn, "token", why);
+        supervisor_fail(s, conn, supervisor_error_code(err, "token"), why);
     }
     jit_buf_release(&data);
 }

@@ -210,7 +210,10 @@ void supervisor_fail_stopped(struct shell_supervisor *s, struct hub_conn *conn);
 /* The state of the whole system, as a message of this type. */
 void supervisor_answer_status(struct shell_supervisor *s, struct hub_conn *conn, const char *type);
 void supervisor_answer_ps(struct shell_supervisor *s, struct hub_conn *conn);
-void supervisor_send(struct shell_supervisor *s, struct hub_conn *conn); /* s->frame */
+/* s->frame; where there was no memory for it, that is what is said. */
+void supervisor_send(struct shell_supervisor *s, struct hub_conn *conn);
+/* The code of an error message that goes with err. */
+const char *supervisor_error_code(enum jit_err err, const char *otherwise);
 /* Answer all whose ticks are durable, and refuse those whose ticks never will be. */
 void supervisor_answer(struct shell_supervisor *s);
 
@@ -220,14 +223,16 @@ JIT_MUST_CHECK enum jit_err supervisor_audit_begin(struct shell_supervisor *s, c
                                                    size_t size);
 void supervisor_audit_end(struct shell_supervisor *s);
 /* supervisor_token.c: what a token asks for, as an operator's derivation whose bytes lie in data
- * (initialised). False: it is refused; why says. target is left as it is. */
-bool supervisor_token_ask(struct shell_supervisor *s, const uint8_t *bytes, size_t size,
-                          struct kern_operator_ask *ask, struct jit_buf *data, char *why,
-                          size_t why_size);
-/* From hostile bytes, by this folder's key. False: why says. */
+ * (initialised). target is left as it is. Errors, and why says: JIT_ECAP: it is refused;
+ * JIT_ENOMEM. */
+JIT_MUST_CHECK enum jit_err supervisor_token_ask(struct shell_supervisor *s, const uint8_t *bytes,
+                                                 size_t size, struct kern_operator_ask *ask,
+                                                 struct jit_buf *data, char *why, size_t why_size);
+/* From hostile bytes, by this folder's key. Errors: likewise. */
 struct sys_token;
-bool supervisor_token_read(struct shell_supervisor *s, const uint8_t *bytes, size_t size,
-                           struct sys_token **out, char *why, size_t why_size);
+JIT_MUST_CHECK enum jit_err supervisor_token_read(struct shell_supervisor *s, const uint8_t *bytes,
+                                                  size_t size, struct sys_token **out, char *why,
+                                                  size_t why_size);
 /* The capability that it stands for, *at in the tree; NULL: it is not there, or dead; why says. */
 const struct sys_cap_node *supervisor_token_node(const struct shell_supervisor *s,
                                                  const struct sys_token *token, uint32_t *at,

@@ -13,8 +13,21 @@
 
 void supervisor_send(struct shell_supervisor *s, struct hub_conn *conn)
 {
-    if (s->frame.err == JIT_OK) {
-        hub_send(conn, &s->frame);
+    hub_send(conn, &s->frame);
+}
+
+const char *supervisor_error_code(enum jit_err err, const char *otherwise)
+{
+    switch (err) {
+    case JIT_ENOSPC:
+        return "space";
+    case JIT_ENOMEM:
+        return "memory";
+    case JIT_EIO:
+    case JIT_EAGAIN: /* told to end: the same again will do */
+        return "io";
+    default:
+        return otherwise;
     }
 }
 
@@ -28,9 +41,7 @@ void supervisor_fail(struct shell_supervisor *s, struct hub_conn *conn, const ch
     hub_text(&w, "code", code);
     hub_text(&w, "text", text);
     hub_end(&w);
-    if (s->frame.err == JIT_OK) {
-        hub_send(conn, &s->frame);
-    }
+    supervisor_send(s, conn);
 }
 
 static const char *deviation_name(enum kern_record_event_kind kind)
@@ -83,9 +94,7 @@ void supervisor_fail_stopped(struct shell_supervisor *s, struct hub_conn *conn)
     hub_uint(&w, "exit", (uint64_t)s->stop_code);
     hub_text(&w, "text", s->stop_text);
     hub_end(&w);
-    if (s->frame.err == JIT_OK) {
-        hub_send(conn, &s->frame);
-    }
+    supervisor_send(s, conn);
 }
 
 /* The state of the whole system, under the given type. */
@@ -141,9 +150,7 @@ static void put_status(struct shell_supervisor *s, const char *type)
 void supervisor_answer_status(struct shell_supervisor *s, struct hub_conn *conn, const char *type)
 {
     put_status(s, type);
-    if (s->frame.err == JIT_OK) {
-        hub_send(conn, &s->frame);
-    }
+    supervisor_send(s, conn);
 }
 
 static const char *state_name(enum kern_process_state state)
@@ -209,9 +216,7 @@ void supervisor_answer_ps(struct shell_supervisor *s, struct hub_conn *conn)
         hub_uint(&p, "nodes_max", most->nodes);
     }
     hub_end(&w);
-    if (s->frame.err == JIT_OK) {
-        hub_send(conn, &s->frame);
-    }
+    supervisor_send(s, conn);
 }
 
 /* ---- ticks ---- */
@@ -332,9 +337,7 @@ static void send_frame(void *user, struct hub_conn *conn)
 void supervisor_tell_rest(struct shell_supervisor *s)
 {
     put_status(s, "rest");
-    if (s->frame.err == JIT_OK) {
-        hub_each(s->hub, SUBSCRIBED_TICKS, send_frame, &s->frame);
-    }
+    hub_each(s->hub, SUBSCRIBED_TICKS, send_frame, &s->frame);
 }
 
 void supervisor_tell_stop(struct shell_supervisor *s)
@@ -348,9 +351,7 @@ void supervisor_tell_stop(struct shell_supervisor *s)
     hub_text(&w, "text", s->stop_text);
     hub_uint(&w, "tick", kern_core_tick(s->core));
     hub_end(&w);
-    if (s->frame.err == JIT_OK) {
-        hub_each(s->hub, SUBSCRIBED_TICKS, send_frame, &s->frame);
-    }
+    hub_each(s->hub, SUBSCRIBED_TICKS, send_frame, &s->frame);
 }
 
 void supervisor_tell_end(struct shell_supervisor *s)
@@ -360,7 +361,5 @@ void supervisor_tell_end(struct shell_supervisor *s)
     hub_begin(&w, &s->frame, 1);
     hub_text(&w, "t", "end");
     hub_end(&w);
-    if (s->frame.err == JIT_OK) {
-        hub_each(s->hub, SUBSCRIBED_TICKS, send_frame, &s->frame);
-    }
+    hub_each(s->hub, SUBSCRIBED_TICKS, send_frame, &s->frame);
 }

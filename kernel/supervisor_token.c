@@ -91,8 +91,8 @@ static void say(enum sys_token_fault fault, const struct sys_token_where *where,
     }
 }
 
-bool supervisor_token_read(struct shell_supervisor *s, const uint8_t *bytes, size_t size,
-                           struct sys_token **out, char *why, size_t why_size)
+enum jit_err supervisor_token_read(struct shell_supervisor *s, const uint8_t *bytes, size_t size,
+                                   struct sys_token **out, char *why, size_t why_size)
 {
     const struct sys_token_place place = {.outer = outer_of, .user = s};
     uint8_t seed[JIT_SIGN_SEED_BYTES];
@@ -104,7 +104,7 @@ bool supervisor_token_read(struct shell_supervisor *s, const uint8_t *bytes, siz
         snprintf(why, why_size, "%s",
                  err == JIT_ENOENT ? "this folder has no key yet, so it has signed no token"
                                    : jit_err_text(err));
-        return false;
+        return err == JIT_ENOMEM ? err : JIT_ECAP;
     }
     jit_sign_public(seed, issuer);
     jit_sign_forget(seed, sizeof seed);
@@ -112,16 +112,17 @@ bool supervisor_token_read(struct shell_supervisor *s, const uint8_t *bytes, siz
     if (fault != SYS_TOKEN_GOOD) {
         say(fault, &where, why, why_size);
     }
-    return fault == SYS_TOKEN_GOOD;
+    return fault == SYS_TOKEN_GOOD ? JIT_OK : fault == SYS_TOKEN_MEMORY ? JIT_ENOMEM : JIT_ECAP;
 }
 
-bool supervisor_token_ask(struct shell_supervisor *s, const uint8_t *bytes, size_t size,
-                          struct kern_operator_ask *ask, struct jit_buf *data, char *why,
-                          size_t why_size)
+enum jit_err supervisor_token_ask(struct shell_supervisor *s, const uint8_t *bytes, size_t size,
+                                  struct kern_operator_ask *ask, struct jit_buf *data, char *why,
+                                  size_t why_size)
 {
     struct sys_token *token = NULL;
-    if (!supervisor_token_read(s, bytes, size, &token, why, why_size)) {
-        return false;
+    enum jit_err err = supervisor_token_read(s, bytes, size, &token, why, why_size);
+    if (err != JIT_OK) {
+        return err;
     }
     uint32_t at = SYS_CAP_NONE;
     const struct sys_cap_node *node = supervisor_token_node(s, token, &at, why, why_size);
@@ -135,7 +136,6 @@ bool supervisor_token_ask(struct shell_supervisor *s, const uint8_t *bytes, size
     sys_token_free(token);
     if (node != NULL && data->err != JIT_OK) {
         snprintf(why, why_size, "%s", jit_err_text(data->err));
-        return false;
     }
-    return node != NULL;
+    return node != NULL ? data->err : JIT_ECAP;
 }

@@ -5,20 +5,6 @@
 /* A system that a client sends into a folder that has none: in pieces into a blob, then verified,
  * and made tick 0. */
 
-static const char *code_of(enum jit_err err, const char *otherwise)
-{
-    switch (err) {
-    case JIT_ENOSPC:
-        return "space";
-    case JIT_EIO:
-    case JIT_ENOMEM:
-    case JIT_EAGAIN: /* told to end: the same again will do */
-        return "io";
-    default:
-        return otherwise;
-    }
-}
-
 void supervisor_upload_begin(struct shell_supervisor *s, struct hub_conn *conn)
 {
     if (s->core != NULL) {
@@ -32,9 +18,10 @@ void supervisor_upload_begin(struct shell_supervisor *s, struct hub_conn *conn)
     enum jit_err err = blob_begin(s->heap, s->system.io, &s->upload);
     if (err != JIT_OK) {
         s->upload = NULL;
-        supervisor_fail(s, conn, code_of(err, "io"),
-                        err == JIT_ENOSPC ? "no space left for the system"
-                                          : "the system could not be stored in the data folder");
+        supervisor_fail(s, conn, supervisor_error_code(err, "io"),
+                        err == JIT_ENOSPC   ? "no space left for the system"
+                        : err == JIT_ENOMEM ? jit_err_text(err)
+                                            : "the system could not be stored in the data folder");
         return;
     }
     s->uploader = conn;
@@ -63,7 +50,7 @@ void supervisor_upload_data(struct shell_supervisor *s, struct hub_conn *conn,
                            : blob_append(s->upload, bytes, size);
     if (err != JIT_OK) {
         end_upload(s);
-        supervisor_fail(s, conn, code_of(err, "io"),
+        supervisor_fail(s, conn, supervisor_error_code(err, "io"),
                         err == JIT_ENOSPC ? "no space left for the system" : jit_err_text(err));
     }
 }
@@ -87,12 +74,12 @@ void supervisor_upload_end(struct shell_supervisor *s, struct hub_conn *conn)
     s->uploader = NULL;
     enum jit_err err = blob_finish(upload, &blob, &s->upload_size);
     if (err != JIT_OK) {
-        supervisor_fail(s, conn, code_of(err, "io"), jit_err_text(err));
+        supervisor_fail(s, conn, supervisor_error_code(err, "io"), jit_err_text(err));
         return;
     }
     err = shell_system_genesis(&s->system, &blob, s->upload_size);
     if (err != JIT_OK) {
-        supervisor_fail(s, conn, code_of(err, "refused"), s->system.message);
+        supervisor_fail(s, conn, supervisor_error_code(err, "refused"), s->system.message);
         if (shell_system_ready(&s->system)) {
             /* Built but not logged: it cannot be built again in this process. */
             end_with(s, err == JIT_EINVALID ? 2 : 8);
@@ -103,7 +90,7 @@ void supervisor_upload_end(struct shell_supervisor *s, struct hub_conn *conn)
     }
     err = supervisor_start_core(s, message, sizeof message);
     if (err != JIT_OK) {
-        supervisor_fail(s, conn, code_of(err, "refused"), message);
+        supervisor_fail(s, conn, supervisor_error_code(err, "refused"), message);
         end_with(s, 8); /* the folder holds a state that cannot run; the next start says so again */
         return;
     }

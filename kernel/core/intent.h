@@ -55,7 +55,7 @@ JIT_MUST_CHECK enum jit_err kern_narrowed_decode(struct jit_heap *heap, const ui
     X(KERN_INTENT_DENIED, "denied", "the token does not allow it")                                 \
     X(KERN_INTENT_FULL, "full", "as many as may be remembered are: ask again in a later tick")     \
     X(KERN_INTENT_BUSY, "busy", "as many as there may be wait for this tick; ask again")           \
-    X(KERN_INTENT_MEMORY, "io", "there is no memory for it")
+    X(KERN_INTENT_MEMORY, "memory", "there is no memory for it")
 enum kern_intent_fate {
 #define X(name, word, text) name,
     KERN_INTENT_MAP(X)

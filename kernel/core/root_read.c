@@ -115,7 +115,7 @@ enum jit_err kern_config_read(struct jit_heap *heap, const struct rmg_store *sto
     }
     if (err != JIT_OK) {
         kern_config_free(heap, r.config);
-        *where = r.where;
+        *where = err == JIT_ENOMEM ? NULL : r.where; /* then it is not what is there */
         return err;
     }
     *out = r.config;

@@ -16,6 +16,39 @@ uint64_t hub_now_ns(void)
     return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
 }
 
+/* ---- why somebody is hung up on ---- */
+
+static enum jit_err make_reason(struct jit_heap *heap, const char *code, const char *text,
+                                bool shared, struct hub_message **out)
+{
+    struct hub_writer w;
+    struct jit_buf frame;
+    jit_buf_init(&frame, heap, HUB_FRAME_BYTES_MAX);
+    hub_begin(&w, &frame, 3);
+    hub_text(&w, "t", "error");
+    hub_text(&w, "code", code);
+    hub_text(&w, "text", text);
+    hub_end(&w);
+    return hub_message_new(heap, &frame, shared, out);
+}
+
+struct hub_message *hub_reason(struct hub *hub, const char *code, const char *text)
+{
+    struct hub_message *reason = NULL;
+    enum jit_err err = make_reason(hub->heap, code, text, false, &reason);
+    return err == JIT_OK ? reason : hub_message_ref(hub->starved);
+}
+
+void hub_note_starved(struct hub *hub)
+{
+    if (!hub->said_starved) {
+        hub->said_starved = true;
+        hub->handler.note(hub->handler.user, "out of memory: a client is told so and hung up on");
+    }
+}
+
+/* ---- rounds ---- */
+
 void hub_sweep(struct hub *hub)
 {
     for (uint32_t i = 0; hub->busy == 0 && i < hub->conn_count;) {
@@ -99,14 +132,18 @@ enum jit_err hub_open(struct jit_heap *heap, struct shell_loop *loop, int dir_fd
     hub->doors[1].fd = -1;
     hub->now_ns = hub_now_ns();
     hub->together = hub_purse_make(HUB_GUESTS_RATE, HUB_GUESTS_MOST, hub->now_ns);
-    int fd = hub_listen_in(dir_fd);
-    if (fd < 0) {
-        heap->free(heap, hub);
-        return JIT_EIO;
+    enum jit_err err = make_reason(heap, HUB_STARVED_CODE, HUB_STARVED_TEXT, true, &hub->starved);
+    int fd = err == JIT_OK ? hub_listen_in(dir_fd) : -1;
+    if (fd >= 0) {
+        err = open_door(hub, &hub->doors[0], fd, false);
+    } else if (err == JIT_OK) {
+        err = JIT_EIO;
     }
-    enum jit_err err = open_door(hub, &hub->doors[0], fd, false);
     if (err != JIT_OK) {
-        close(fd);
+        if (fd >= 0) {
+            close(fd);
+        }
+        hub_message_unref(hub->starved);
         heap->free(heap, hub);
         return err;
     }
@@ -123,7 +160,7 @@ static void flush_all(struct hub *hub)
         waiting = false;
         for (uint32_t i = 0; i < hub->conn_count; i++) {
             hub_flush(hub->conns[i]);
-            bool left = !hub->conns[i]->dead && hub->conns[i]->out.count > 0;
+            bool left = !hub->conns[i]->dead && !hub_queue_is_empty(&hub->conns[i]->out);
             polls[i] = (struct pollfd){.fd = left ? hub->conns[i]->fd : -1, .events = POLLOUT};
             waiting = waiting || left;
         }
@@ -147,5 +184,6 @@ void hub_close(struct hub *hub)
         }
     }
     unlinkat(hub->dir_fd, "hub.sock", 0);
+    hub_message_unref(hub->starved);
     hub->heap->free(hub->heap, hub);
 }

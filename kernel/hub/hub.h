@@ -82,7 +82,9 @@ bool hub_serve(struct hub *hub, uint64_t now_ns);
  * or this is needed next, without anything happening (UINT64_MAX: not at all). */
 uint64_t hub_work(struct hub *hub, uint64_t now_ns);
 
-/* Queue whole frames, copied. Over HUB_ANSWER_BYTES_MAX the connection is dropped and told. */
+/* Queue whole frames, copied. Over HUB_ANSWER_BYTES_MAX the connection is dropped and told. So it
+ * is, with what was missing, when there was no memory for them (frames->err) or is none to queue
+ * them: who waits for an answer is never left without one. */
 void hub_send(struct hub_conn *conn, const struct jit_buf *frames);
 /* Queue a shared message. A connection that is more than two of them and HUB_QUEUE_BYTES_MAX behind
  * is dropped and told. */

@@ -154,14 +154,15 @@ static enum jit_err last_words(struct hub_client *client)
             cbor_decref(&message);
         }
     }
-    return err == JIT_EPEER || err == JIT_EVERSION ? err : gone(client);
+    return err == JIT_EPEER || err == JIT_EVERSION || err == JIT_ENOMEM ? err : gone(client);
 }
 
 enum jit_err hub_client_send(struct hub_client *client, struct hub_writer *w)
 {
     hub_end(w);
     if (client->out.err != JIT_OK) {
-        return client->out.err;
+        errno = 0;
+        return fail(client, client->out.err, "asking the supervisor");
     }
     for (size_t sent = 0; sent < client->out.size;) {
         ssize_t n =
@@ -201,7 +202,10 @@ static enum jit_err fill(struct hub_client *client, int timeout_ms)
     size_t before = client->in.size;
     uint8_t *at = jit_buf_extend(&client->in, READ_BYTES);
     if (at == NULL) {
-        return client->in.err;
+        enum jit_err err = client->in.err;
+        client->in.err = JIT_OK; /* what is in it is whole: it may be tried again */
+        errno = 0;
+        return fail(client, err, "reading from the supervisor");
     }
     ssize_t n = recv(client->fd, at, READ_BYTES, 0);
     client->in.size = before + (n > 0 ? (size_t)n : 0);
@@ -234,9 +238,10 @@ enum jit_err hub_client_next(struct hub_client *client, int timeout_ms, cbor_ite
                 hub_get_text(*out, "code", client->code, sizeof client->code);
                 client->exit_code = 0;
                 hub_get_uint(*out, "exit", &client->exit_code);
-                bool version = hub_is(*out, "code", "version");
                 cbor_decref(out);
-                return version ? JIT_EVERSION : JIT_EPEER;
+                return strcmp(client->code, "version") == 0  ? JIT_EVERSION
+                       : strcmp(client->code, "memory") == 0 ? JIT_ENOMEM
+                                                             : JIT_EPEER;
             }
             return JIT_OK;
         }

@@ -21,7 +21,8 @@ struct hub_client {
 
 /* Connect to DIR/hub.sock and shake hands.
  * Errors: JIT_ENOENT (nobody listens), JIT_EPERM, JIT_EVERSION, JIT_EPEER (it refused, or died
- * meanwhile), JIT_EAGAIN (it does not answer), JIT_EIO, JIT_ENOMEM. */
+ * meanwhile), JIT_EAGAIN (it does not answer), JIT_EIO, JIT_ENOMEM (here or there: client->error
+ * says where). */
 JIT_MUST_CHECK enum jit_err hub_client_open(struct hub_client *client, struct jit_heap *heap,
                                             const char *dir);
 /* The same through a socket for guests, which may lie anywhere. */
@@ -37,7 +38,8 @@ void hub_client_begin(struct hub_client *client, struct hub_writer *w, const cha
  * client->error), JIT_EIO, JIT_ENOMEM, JIT_ELIMIT. */
 JIT_MUST_CHECK enum jit_err hub_client_send(struct hub_client *client, struct hub_writer *w);
 
-/* The next message; an "error" of the server becomes JIT_EPEER with its text in client->error.
+/* The next message; an "error" of the server becomes JIT_EPEER with its text in client->error, one
+ * of code "memory" JIT_ENOMEM.
  * timeout_ms < 0: for ever; JIT_EAGAIN when it passed. The item is the caller's: cbor_decref.
  * Errors: JIT_ENOENT (the server is gone), JIT_EFORMAT, JIT_EPEER, JIT_EIO, JIT_ENOMEM, JIT_EAGAIN.
  */

@@ -16,7 +16,7 @@
 static void settle(struct hub_conn *conn)
 {
     bool over = conn->finishing || (conn->ended && conn->owed == 0);
-    conn->dead = conn->dead || (over && conn->out.count == 0);
+    conn->dead = conn->dead || (over && hub_queue_is_empty(&conn->out));
 }
 
 void hub_flush(struct hub_conn *conn)
@@ -32,53 +32,55 @@ void hub_rearm(struct hub_conn *conn)
     bool waits = conn->guest && (conn->readable || hub_has_frame(conn)); /* for its turn */
     bool heard = !conn->finishing && !conn->ended && !waits;
     uint32_t in = heard ? (uint32_t)POLLIN : 0u;
-    uint32_t out = conn->out.count > 0 ? (uint32_t)POLLOUT : 0u;
+    uint32_t out = hub_queue_is_empty(&conn->out) ? 0u : (uint32_t)POLLOUT;
     if (!conn->dead) {
         shell_loop_arm(conn->hub->loop, conn->watch, in | out);
+    }
+}
+
+/* It is told the reason behind what waits for it, and hung up on; takes the reference. */
+static void end_with(struct hub_conn *conn, struct hub_message *reason)
+{
+    conn->finishing = true;
+    hub_queue_end(&conn->out, reason);
+    hub_message_unref(reason);
+    hub_flush(conn);
+    hub_rearm(conn);
+}
+
+/* What waits for it is forgotten, all but what must come before the reason: a frame that is half
+ * sent. */
+void hub_drop(struct hub_conn *conn, const char *code, const char *text)
+{
+    if (conn->finishing || conn->dead) {
+        return;
+    }
+    conn->mark = 0;
+    hub_queue_cut(&conn->out);
+    jit_buf_release(&conn->in);
+    conn->taken = 0;
+    end_with(conn, hub_reason(conn->hub, code, text));
+}
+
+/* There was no memory for what it asked, or for what it is to be told. */
+static void starve(struct hub_conn *conn)
+{
+    if (!conn->finishing && !conn->dead) {
+        hub_note_starved(conn->hub);
+        hub_drop(conn, HUB_STARVED_CODE, HUB_STARVED_TEXT);
     }
 }
 
 /* Something was queued, or could not be. */
 static void queued(struct hub_conn *conn, enum jit_err err)
 {
-    conn->dead = conn->dead || err != JIT_OK;
+    if (err != JIT_OK) {
+        starve(conn);
+        return;
+    }
+    conn->hub->said_starved = false;
     hub_flush(conn);
     hub_rearm(conn);
-}
-
-enum jit_err hub_make_error(struct jit_heap *heap, const char *code, const char *text,
-                            struct hub_message **out)
-{
-    struct hub_writer w;
-    struct jit_buf frame;
-    jit_buf_init(&frame, heap, HUB_FRAME_BYTES_MAX);
-    hub_begin(&w, &frame, 3);
-    hub_text(&w, "t", "error");
-    hub_text(&w, "code", code);
-    hub_text(&w, "text", text);
-    hub_end(&w);
-    return hub_message_new(heap, &frame, false, out);
-}
-
-/* What waits for it is forgotten, all but the reason and what must come before it: a frame that is
- * half sent. */
-void hub_drop(struct hub_conn *conn, const char *code, const char *text)
-{
-    struct hub_message *reason = NULL;
-    if (conn->finishing || conn->dead) {
-        return;
-    }
-    conn->finishing = true;
-    conn->mark = 0;
-    if (hub_queue_cut(&conn->out) != JIT_OK ||
-        hub_make_error(conn->hub->heap, code, text, &reason) != JIT_OK) {
-        conn->dead = true;
-        return;
-    }
-    jit_buf_release(&conn->in);
-    conn->taken = 0;
-    queued(conn, hub_queue_put(&conn->out, reason));
-    hub_message_unref(reason);
 }
 
 /* Somebody who reads may only have had no chance to: we do not send while we work on a tick. */
@@ -113,8 +115,15 @@ void hub_share(struct hub_conn *conn, struct hub_message *message)
 
 void hub_send(struct hub_conn *conn, const struct jit_buf *frames)
 {
-    assert(frames->err == JIT_OK);
     if (conn->dead || conn->finishing) {
+        return;
+    }
+    if (frames->err == JIT_ELIMIT) {
+        hub_drop(conn, "frame", "the answer is larger than a frame may be");
+        return;
+    }
+    if (frames->err != JIT_OK) {
+        starve(conn);
         return;
     }
     size_t bytes_max = conn->guest ? HUB_GUEST_BYTES_MAX : HUB_ANSWER_BYTES_MAX;
@@ -128,15 +137,9 @@ void hub_send(struct hub_conn *conn, const struct jit_buf *frames)
 /* Behind all that waits for it. */
 static void leave(struct hub_conn *conn)
 {
-    struct hub_message *reason = NULL;
-    if (conn->leaves_code == NULL || conn->owed > 0 || conn->finishing || conn->dead) {
-        return;
+    if (conn->leaves_code != NULL && conn->owed == 0 && !conn->finishing && !conn->dead) {
+        end_with(conn, hub_reason(conn->hub, conn->leaves_code, conn->leaves_text));
     }
-    conn->finishing = true;
-    enum jit_err err =
-        hub_make_error(conn->hub->heap, conn->leaves_code, conn->leaves_text, &reason);
-    queued(conn, err == JIT_OK ? hub_queue_put(&conn->out, reason) : err);
-    hub_message_unref(reason);
 }
 
 void hub_dismiss(struct hub_conn *conn, const char *code, const char *text)
@@ -193,6 +196,10 @@ static void act_on(struct hub_conn *conn, const uint8_t *bytes, size_t size)
     cbor_item_t *message = NULL;
     enum jit_err err =
         hub_parse_within(bytes, size, conn->guest ? HUB_GUEST_ITEMS_MAX : HUB_ITEMS_MAX, &message);
+    if (err == JIT_ENOMEM) {
+        starve(conn);
+        return;
+    }
     if (err != JIT_OK) {
         hub_drop(conn, "format", "a frame is not one canonical CBOR map within the limits");
         return;
@@ -256,8 +263,8 @@ bool hub_read_more(struct hub_conn *conn)
 {
     size_t before = conn->in.size;
     uint8_t *at = jit_buf_extend(&conn->in, HUB_READ_BYTES);
-    if (at == NULL) {
-        conn->dead = true;
+    if (at == NULL) { /* there is room by its bounds: what was taken is compacted */
+        starve(conn);
         return false;
     }
     ssize_t n = recv(conn->fd, at, HUB_READ_BYTES, MSG_DONTWAIT);

@@ -97,24 +97,35 @@ static void note(struct hub *hub, const char *text)
     hub->handler.note(hub->handler.user, text);
 }
 
-/* Told why and hung up on. */
-static void refuse(struct hub *hub, int fd, const char *why)
+/* Told why and hung up on; the reference and the purse are taken. */
+static void refuse(struct hub *hub, int fd, struct hub_message *reason, struct hub_purse *purse)
 {
-    struct hub_message *reason = NULL;
-    if (hub_make_error(hub->heap, "full", why, &reason) == JIT_OK) {
-        struct hub_queue out;
-        hub_queue_init(&out, hub->heap);
-        enum jit_err err = hub_queue_put(&out, reason);
-        err = err == JIT_OK ? hub_queue_send(&out, fd) : err;
-        (void)err; /* then it is hung up on without a word */
-        hub_queue_release(&out);
-    }
+    struct hub_queue out;
+    hub_queue_init(&out, hub->heap);
+    hub_queue_end(&out, reason);
     hub_message_unref(reason);
+    enum jit_err err = hub_queue_send(&out, fd);
+    (void)err; /* then it is gone already */
+    hub_queue_release(&out);
     close(fd);
+    if (purse != NULL) {
+        hub_purse_leave(purse);
+    }
+}
+
+static void refuse_full(struct hub *hub, int fd, const char *why, struct hub_purse *purse)
+{
+    refuse(hub, fd, hub_reason(hub, "full", why), purse);
     if (!hub->said_full) {
         hub->said_full = true;
         note(hub, why);
     }
+}
+
+static void refuse_starved(struct hub *hub, int fd, struct hub_purse *purse)
+{
+    refuse(hub, fd, hub_message_ref(hub->starved), purse);
+    hub_note_starved(hub);
 }
 
 /* Trying again at once would find the same, for ever: wait until a connection ends, or a while. */
@@ -130,21 +141,13 @@ static void pause_accept(struct hub *hub, int error)
     hub->paused_until = hub_now_ns() + HUB_PAUSE_NS;
 }
 
-static void give_up(int fd, struct hub_purse *purse)
-{
-    close(fd);
-    if (purse != NULL) {
-        hub_purse_leave(purse);
-    }
-}
-
 /* purse: a guest's, NULL: it is none; taken. */
 static void enter(struct hub *hub, int fd, struct hub_purse *purse)
 {
     struct hub_conn *conn = jit_heap_zalloc(hub->heap, 1, sizeof *conn);
     const bool guest = purse != NULL;
     if (conn == NULL) {
-        give_up(fd, purse);
+        refuse_starved(hub, fd, purse);
         return;
     }
     conn->hub = hub;
@@ -157,7 +160,7 @@ static void enter(struct hub *hub, int fd, struct hub_purse *purse)
                  (guest ? HUB_GUEST_FRAME_MAX : HUB_FRAME_BYTES_MAX) + 4 + HUB_READ_BYTES);
     hub_queue_init(&conn->out, hub->heap);
     if (shell_loop_add(hub->loop, fd, hub_conn_ready, conn, &conn->watch) != JIT_OK) {
-        give_up(fd, purse);
+        refuse_starved(hub, fd, purse);
         hub->heap->free(hub->heap, conn);
         return;
     }
@@ -194,10 +197,7 @@ static void admit(struct hub *hub, int fd, uint32_t uid, bool guest)
         enter(hub, fd, purse);
         return;
     }
-    refuse(hub, fd, why);
-    if (purse != NULL) {
-        hub_purse_leave(purse);
-    }
+    refuse_full(hub, fd, why, purse);
 }
 
 static void let_in(struct hub_door *door)

@@ -6,7 +6,9 @@
 #include "kernel/hub/hub.h"
 #include "kernel/hub/hub_purse.h"
 
-#define HUB_READ_BYTES (64u << 10) /* at a time */
+#define HUB_READ_BYTES   (64u << 10) /* at a time */
+#define HUB_STARVED_CODE "memory"
+#define HUB_STARVED_TEXT "the supervisor had no memory for what you asked; connect and ask again"
 
 struct hub_conn {
     struct hub *hub;
@@ -49,7 +51,9 @@ struct hub {
     uint64_t numbers;
     uint64_t paused_until; /* accept() had no descriptor; 0: it is watched */
     bool said_full;
-    uint32_t busy; /* connections are in use on the stack: no sweep */
+    bool said_starved;
+    struct hub_message *starved; /* made before it is needed: that there is no memory */
+    uint32_t busy;               /* connections are in use on the stack: no sweep */
     uint32_t conn_count;
     uint32_t guest_count; /* of them */
     struct hub_conn *conns[HUB_CONNECTIONS_MAX];
@@ -64,10 +68,11 @@ struct hub {
 /* hub.c */
 uint64_t hub_now_ns(void);
 void hub_sweep(struct hub *hub);
+/* Why somebody is hung up on, one reference; without memory for that: that there is none. */
+struct hub_message *hub_reason(struct hub *hub, const char *code, const char *text);
+void hub_note_starved(struct hub *hub); /* for the operator; not a line for each */
 
 /* hub_conn.c */
-JIT_MUST_CHECK enum jit_err hub_make_error(struct jit_heap *heap, const char *code,
-                                           const char *text, struct hub_message **out);
 /* Told why and hung up on; what waits for it is forgotten. */
 void hub_drop(struct hub_conn *conn, const char *code, const char *text);
 void hub_flush(struct hub_conn *conn);

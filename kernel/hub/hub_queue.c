@@ -50,6 +50,12 @@ enum jit_err hub_message_new(struct jit_heap *heap, struct jit_buf *frames, bool
     return JIT_OK;
 }
 
+struct hub_message *hub_message_ref(struct hub_message *message)
+{
+    message->refs++;
+    return message;
+}
+
 void hub_message_unref(struct hub_message *message)
 {
     if (message == NULL || --message->refs > 0) {
@@ -69,22 +75,57 @@ void hub_queue_init(struct hub_queue *queue, struct jit_heap *heap)
     *queue = (struct hub_queue){.heap = heap};
 }
 
+bool hub_queue_is_empty(const struct hub_queue *queue)
+{
+    return queue->count == 0 && queue->last == NULL;
+}
+
+static struct hub_message *first_of(const struct hub_queue *queue)
+{
+    return queue->count > 0 ? queue->messages[queue->head] : queue->last;
+}
+
+/* Bytes of the first one that are to be sent to this peer, those that were included. */
+static size_t first_size(const struct hub_queue *queue)
+{
+    return queue->cut > 0 ? queue->cut : first_of(queue)->frames.size;
+}
+
+static void count_in(struct hub_queue *queue, const struct hub_message *message)
+{
+    queue->bytes += message->frames.size;
+    queue->own_bytes += message->shared ? 0 : message->frames.size;
+    queue->shared_count += message->shared;
+}
+
+/* left: bytes of it that were still to be sent. */
+static void forget(struct hub_queue *queue, struct hub_message *message, size_t left)
+{
+    queue->bytes -= left;
+    queue->own_bytes -= message->shared ? 0 : message->frames.size;
+    queue->shared_count -= message->shared;
+    hub_message_unref(message);
+}
+
 /* The first one is sent, or given up. */
 static void drop_first(struct hub_queue *queue)
 {
-    struct hub_message *first = queue->messages[queue->head];
-    queue->bytes -= first->frames.size - queue->sent;
-    queue->own_bytes -= first->shared ? 0 : first->frames.size;
-    queue->shared_count -= first->shared;
+    struct hub_message *first = first_of(queue);
+    size_t left = first_size(queue) - queue->sent;
+    if (queue->count > 0) {
+        queue->head++;
+        queue->count--;
+    } else {
+        queue->last = NULL;
+    }
     queue->sent = 0;
-    queue->head++;
-    queue->count--;
-    hub_message_unref(first);
+    queue->cut = 0;
+    forget(queue, first, left);
 }
 
 void hub_queue_release(struct hub_queue *queue)
 {
-    while (queue->count > 0) {
+    while (!hub_queue_is_empty(queue)) {
         drop_first(queue);
     }
     assert(queue->bytes == 0);
@@ -96,7 +137,7 @@ void hub_queue_release(struct hub_queue *queue)
 enum jit_err hub_queue_put(struct hub_queue *queue, struct hub_message *message)
 {
     void *data = queue->messages;
-    assert(message->frames.size > 0);
+    assert(message->frames.size > 0 && queue->last == NULL);
     if (queue->head > queue->count) { /* so each is moved once at most, on the whole */
         memmove(queue->messages, queue->messages + queue->head,
                 queue->count * sizeof *queue->messages);
@@ -107,12 +148,16 @@ enum jit_err hub_queue_put(struct hub_queue *queue, struct hub_message *message)
         return JIT_ENOMEM;
     }
     queue->messages = data;
-    queue->messages[queue->head + queue->count++] = message;
-    message->refs++;
-    queue->bytes += message->frames.size;
-    queue->own_bytes += message->shared ? 0 : message->frames.size;
-    queue->shared_count += message->shared;
+    queue->messages[queue->head + queue->count++] = hub_message_ref(message);
+    count_in(queue, message);
     return JIT_OK;
+}
+
+void hub_queue_end(struct hub_queue *queue, struct hub_message *message)
+{
+    assert(message->frames.size > 0 && queue->last == NULL);
+    queue->last = hub_message_ref(message);
+    count_in(queue, message);
 }
 
 enum jit_err hub_queue_copy(struct hub_queue *queue, const struct jit_buf *frames)
@@ -141,9 +186,9 @@ enum jit_err hub_queue_copy(struct hub_queue *queue, const struct jit_buf *frame
 
 enum jit_err hub_queue_send(struct hub_queue *queue, int fd)
 {
-    while (queue->count > 0) {
-        const struct jit_buf *frames = &queue->messages[queue->head]->frames;
-        ssize_t n = send(fd, frames->data + queue->sent, frames->size - queue->sent,
+    while (!hub_queue_is_empty(queue)) {
+        const size_t size = first_size(queue);
+        ssize_t n = send(fd, first_of(queue)->frames.data + queue->sent, size - queue->sent,
                          MSG_NOSIGNAL | MSG_DONTWAIT);
         if (n < 0 && errno == EINTR) {
             continue;
@@ -156,7 +201,7 @@ enum jit_err hub_queue_send(struct hub_queue *queue, int fd)
         }
         queue->sent += (size_t)n;
         queue->bytes -= (size_t)n;
-        if (queue->sent == frames->size) {
+        if (queue->sent == size) {
             drop_first(queue);
         }
     }
@@ -174,23 +219,34 @@ static size_t frame_end(const struct jit_buf *frames, size_t sent)
     return end;
 }
 
-enum jit_err hub_queue_cut(struct hub_queue *queue)
+void hub_queue_cut(struct hub_queue *queue)
 {
-    struct jit_heap *heap = queue->heap;
     struct hub_message *rest = NULL;
-    enum jit_err err = JIT_OK;
-    if (queue->sent > 0) {
-        const struct jit_buf *first = &queue->messages[queue->head]->frames;
-        size_t left = frame_end(first, queue->sent) - queue->sent;
-        struct jit_buf frame;
-        jit_buf_init(&frame, heap, left);
-        jit_buf_put(&frame, first->data + queue->sent, left);
-        err = left > 0 ? hub_message_new(heap, &frame, false, &rest) : JIT_OK;
+    struct jit_buf copy;
+    assert(queue->last == NULL && queue->cut == 0);
+    while (queue->count > 1) {
+        struct hub_message *newest = queue->messages[queue->head + --queue->count];
+        forget(queue, newest, newest->frames.size);
     }
-    hub_queue_release(queue);
-    if (rest != NULL) {
-        err = hub_queue_put(queue, rest);
+    if (queue->count == 0) {
+        return;
     }
-    hub_message_unref(rest);
-    return err;
+    struct hub_message *first = first_of(queue);
+    const size_t end = frame_end(&first->frames, queue->sent);
+    const size_t left = end - queue->sent;
+    if (left == 0) {
+        drop_first(queue);
+        return;
+    }
+    queue->bytes -= first->frames.size - end;
+    queue->cut = end;
+    jit_buf_init(&copy, queue->heap, left);
+    jit_buf_put(&copy, first->frames.data + queue->sent, left);
+    if (hub_message_new(queue->heap, &copy, false, &rest) == JIT_OK) {
+        forget(queue, first, left);
+        count_in(queue, rest);
+        queue->messages[queue->head] = rest;
+        queue->sent = 0;
+        queue->cut = 0;
+    }
 }

@@ -122,7 +122,7 @@ enum jit_err session_start(struct session *session, struct jit_heap *heap,
     }
     err = hub_client_open(&session->client, heap, options->data);
     if (err != JIT_OK) {
-        return fail(session, 4, err, session->client.error);
+        return fail(session, err == JIT_ENOMEM ? 8 : 4, err, session->client.error);
     }
     if (!session_read_status(session->client.greeting, &session->status)) {
         return fail(session, 4, JIT_EPEER, "the supervisor greeted in a way we do not understand");
@@ -236,9 +236,15 @@ static int code_of(const struct hub_client *client, enum jit_err err)
     if (client->exit_code != 0) {
         return (int)client->exit_code; /* it has stopped, and says how */
     }
-    bool host = strcmp(client->code, "space") == 0 ||
+    bool host = err == JIT_ENOMEM || err == JIT_EIO || strcmp(client->code, "space") == 0 ||
                 strcmp(client->code, "io") == 0; /* the machine's fault, not the system's */
     return host ? 8 : 2;
+}
+
+/* Likewise of what is only sent: nobody is there, or nobody understands us. */
+static enum jit_err not_sent(struct session *session, enum jit_err err)
+{
+    return fail(session, err == JIT_ENOMEM ? 8 : 4, err, session->client.error);
 }
 
 /* Send what `w` holds and take the status it is answered with. Ticks may be told before it, and
@@ -278,7 +284,7 @@ enum jit_err session_genesis_begin(struct session *session)
     struct hub_writer w;
     hub_client_begin(&session->client, &w, "genesis_begin", 1);
     enum jit_err err = hub_client_send(&session->client, &w);
-    return err == JIT_OK ? JIT_OK : fail(session, 4, err, session->client.error);
+    return err == JIT_OK ? JIT_OK : not_sent(session, err);
 }
 
 enum jit_err session_genesis_write(void *user, const uint8_t *bytes, size_t size)
@@ -291,7 +297,7 @@ enum jit_err session_genesis_write(void *user, const uint8_t *bytes, size_t size
         hub_bytes(&w, "data", bytes + at, piece);
         enum jit_err err = hub_client_send(&session->client, &w);
         if (err != JIT_OK) {
-            return fail(session, 4, err, session->client.error);
+            return not_sent(session, err);
         }
         at += piece;
     }

@@ -190,7 +190,7 @@ static int follow_broken(struct cli *cli, const char *data, const struct hub_cli
             err == JIT_ENOENT ? " and did not say goodbye: it was killed, or its machine failed"
                               : "");
     cli_next(cli, err == JIT_ENOENT ? "jitos verify --data %s" : "jitos log --data %s -f", data);
-    return CLI_UNREACHABLE;
+    return err == JIT_ENOMEM ? CLI_HOST : CLI_UNREACHABLE;
 }
 
 /* One connection's worth of ticks. *again: whoever reads us has kept us from reading; what we have
@@ -225,11 +225,12 @@ static int follow(struct cli *cli, const char *data, struct listing *l)
     int code = CLI_OK;
     for (bool again = true; again && code == CLI_OK;) {
         struct hub_client client;
-        if (hub_client_open(&client, jit_heap_libc(), data) != JIT_OK) {
+        enum jit_err err = hub_client_open(&client, jit_heap_libc(), data);
+        if (err != JIT_OK) {
             cli_what(cli, "no supervisor of %s can be followed", data);
             cli_why(cli, "%s", client.error);
             cli_next(cli, "jitosd --data %s", data);
-            return CLI_UNREACHABLE;
+            return err == JIT_ENOMEM ? CLI_HOST : CLI_UNREACHABLE;
         }
         code = follow_connected(l, data, &client, &again);
         hub_client_close(&client);

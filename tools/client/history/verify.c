@@ -272,12 +272,12 @@ static void print_head(struct cli *cli)
               "APPLIED", "DENIED", "RESTARTS", "LAST DEATH");
 }
 
-static int ps_failed(struct cli *cli, const char *why)
+static int ps_failed(struct cli *cli, enum jit_err err, const char *why)
 {
     cli_what(cli, "the supervisor of %s did not list its processes", cli_text(cli, "data"));
     cli_why(cli, "%s", why);
     cli_next(cli, "jitos ps --data %s", cli_text(cli, "data"));
-    return CLI_UNREACHABLE;
+    return err == JIT_ENOMEM ? CLI_HOST : CLI_UNREACHABLE;
 }
 
 static int ps_live(struct cli *cli, struct hub_client *client)
@@ -297,7 +297,7 @@ static int ps_live(struct cli *cli, struct hub_client *client)
         if (message != NULL) {
             cbor_decref(&message);
         }
-        return ps_failed(cli, why);
+        return ps_failed(cli, err, why);
     }
     print_head(cli);
     cbor_item_t **items = cbor_array_handle(list);
@@ -425,7 +425,7 @@ int jitos_ps(struct cli *cli)
         return ps_at_rest(cli); /* nobody listens */
     }
     if (err != JIT_OK) {
-        return ps_failed(cli, client.error);
+        return ps_failed(cli, err, client.error);
     }
     int code = ps_live(cli, &client);
     hub_client_close(&client);
