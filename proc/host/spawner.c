@@ -77,11 +77,33 @@ static void give_place(struct nest *nest, uint32_t place)
     nest->free[nest->free_count++] = place;
 }
 
+/* What the grade says is to be had, or no worker is started. Tried again for each: it may have been
+ * memory that there was none of. */
+static enum jit_err open_groups(struct nest *nest, struct host_fault *fault)
+{
+    if (!nest->probe->facts[HOST_CGROUP_MEMORY].present || nest->cgroups.version != 0) {
+        return JIT_OK;
+    }
+    const int error = host_cgroups_open(&host_cgroup_here, getppid(), &nest->cgroups);
+    if (error == 0) {
+        return JIT_OK;
+    }
+    fault->step = "cgroup";
+    fault->os_errno = error;
+    (void)snprintf(fault->text, sizeof fault->text, "the workers' control groups: %s",
+                   strerror(error));
+    return host_os_err(error);
+}
+
 /* One spare more; in any case the supervisor hears of a child that was made. False: none was. */
 static bool make_spare(struct nest *nest, enum jit_err *err, struct host_fault *fault)
 {
     struct host_spare *spare = &nest->spares[nest->count];
     assert(nest->count < HOST_SPAWNER_SPARES && any_place(nest));
+    *err = open_groups(nest, fault);
+    if (*err != JIT_OK) {
+        return false;
+    }
     uint32_t place = nest->free_count > 0 ? nest->free[--nest->free_count] : nest->places++;
     *err = host_spare_make(nest->probe, nest->cgroups.version != 0 ? &nest->cgroups : NULL, place,
                            true, spare, fault);
@@ -229,10 +251,6 @@ static _Noreturn void serve(int fd, const struct host_probe *probe, const struct
     nest.start = start;
     nest.native = native;
     nest.refused = host_probe_check(probe, message, sizeof message) != JIT_OK;
-    if (probe->facts[HOST_CGROUP_MEMORY].present &&
-        host_cgroups_open(&host_cgroup_here, getppid(), &nest.cgroups) != 0) {
-        _exit(1); /* what the grade says is not to be had */
-    }
     for (bool more = true; more;) {
         if (nest.count < HOST_SPAWNER_SPARES && !nest.refused && any_place(&nest) &&
             at_rest(&nest)) {
