@@ -24,7 +24,7 @@ test_libs_sim = tests/libsim.la tests/libtest.la proc/guest/libguest.la syscall/
 
 # What is preloaded into a program to refuse it memory: shared, which no installed library is here.
 check_LTLIBRARIES += %D%/refuse.la
-%C%_refuse_la_SOURCES = %D%/lib/refuse.c
+%C%_refuse_la_SOURCES = %D%/lib/refuse.c %D%/lib/refuse.h
 %C%_refuse_la_LIBTOOLFLAGS =
 %C%_refuse_la_LDFLAGS = $(AM_LDFLAGS) -module -avoid-version -rpath $(abs_builddir)
 

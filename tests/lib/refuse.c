@@ -6,22 +6,23 @@
  *     JIT_REFUSE_AT=N         the N-th, from 1; without it, or 0, none is
  *     JIT_REFUSE_STICKY=1     and each later one
  *     JIT_REFUSE_NOT=NAME     none of a library with NAME in its path: neither refused nor counted
- *     JIT_REFUSE_COUNT=FILE   how many there were is written there at the end
+ *     JIT_REFUSE_PAGE=FILE    how many there were is there at each moment (tests/lib/refuse.h); who
+ *                             has mapped it, too, may say there which one is refused next
  *
- * A process that is forked goes on counting where it was. tests/tools/test_oom_verbs.sh uses it. */
+ * A process that is forked counts together with the one it comes from.
+ * tests/tools/test_oom_verbs.sh and test_oom_hub use it. */
 #include <errno.h>
 #include <fcntl.h>
 #include <link.h>
-#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
 #include <unistd.h>
+
+#include "tests/lib/refuse.h"
 
 /* What the C library calls its own, which no preloaded library takes the place of. */
 void *__libc_malloc(size_t size);
@@ -29,9 +30,8 @@ void *__libc_calloc(size_t count, size_t size);
 void *__libc_realloc(void *block, size_t size);
 void *__libc_memalign(size_t alignment, size_t size);
 
-static atomic_ulong asked;
-static unsigned long refuse_at; /* 0: none */
-static bool sticky;
+static struct refuse_page own; /* where no file was given */
+static struct refuse_page *page = &own;
 static bool counting;
 static uintptr_t spared_begin; /* code of the library that is refused nothing */
 static uintptr_t spared_end;
@@ -42,10 +42,12 @@ static bool refused(const void *by)
     if (!counting || ((uintptr_t)by >= spared_begin && (uintptr_t)by < spared_end)) {
         return false;
     }
-    const unsigned long n = atomic_fetch_add(&asked, 1) + 1;
-    if (refuse_at == 0 || n < refuse_at || (n > refuse_at && !sticky)) {
+    const uint64_t n = atomic_fetch_add(&page->asked, 1) + 1;
+    const uint64_t at = atomic_load(&page->at);
+    if (at == 0 || n < at || (n > at && atomic_load(&page->sticky) == 0)) {
         return false;
     }
+    atomic_store(&page->fired, 1);
     errno = ENOMEM;
     return true;
 }
@@ -66,6 +68,20 @@ static int spare(struct dl_phdr_info *info, size_t size, void *name)
     return 1;
 }
 
+/* Mapped before the program has locked itself in and can open nothing any more. */
+static void map_page(const char *path)
+{
+    const int file = path != NULL ? open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600) : -1;
+    if (file < 0) {
+        return;
+    }
+    if (ftruncate(file, REFUSE_PAGE_BYTES) == 0) {
+        void *at = mmap(NULL, REFUSE_PAGE_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0);
+        page = at != MAP_FAILED ? at : &own;
+    }
+    close(file);
+}
+
 __attribute__((constructor)) static void begin(void)
 {
     const char *in = getenv("JIT_REFUSE_IN");
@@ -73,30 +89,16 @@ __attribute__((constructor)) static void begin(void)
     if (in == NULL || strcmp(in, program_invocation_short_name) != 0) {
         return;
     }
-    refuse_at = at == NULL ? 0 : strtoul(at, NULL, 10);
+    map_page(getenv("JIT_REFUSE_PAGE"));
+    if (at != NULL) {
+        atomic_store(&page->at, strtoul(at, NULL, 10));
+        atomic_store(&page->sticky, getenv("JIT_REFUSE_STICKY") != NULL);
+    }
     char *spared = getenv("JIT_REFUSE_NOT");
     if (spared != NULL) {
         (void)dl_iterate_phdr(spare, spared);
     }
-    sticky = getenv("JIT_REFUSE_STICKY") != NULL;
     counting = true;
-}
-
-__attribute__((destructor)) static void end(void)
-{
-    const char *path = getenv("JIT_REFUSE_COUNT");
-    char text[32];
-    if (!counting || path == NULL) {
-        return;
-    }
-    counting = false;
-    int size = snprintf(text, sizeof text, "%lu\n", atomic_load(&asked));
-    int file = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-    if (file >= 0) { /* a program that has locked itself in opens none */
-        const ssize_t written = write(file, text, (size_t)size);
-        (void)written;
-        close(file);
-    }
 }
 
 void *malloc(size_t size)

@@ -32,8 +32,9 @@ check-kill-steps: all tests/tools/kill_at$(EXEEXT)
 	JIT_KILL_STEPS=all srcdir='$(srcdir)' $(srcdir)/tests/tools/test_kill_each.sh
 	JIT_KILL_STEPS=all srcdir='$(srcdir)' $(srcdir)/tests/tools/test_kill_running.sh
 	JIT_KILL_STEPS=all srcdir='$(srcdir)' $(srcdir)/tests/tools/test_full_verbs.sh || [ $$? = 77 ]
-check-oom-verbs: all tests/refuse.la
+check-oom-verbs: all tests/refuse.la tests/tools/test_oom_hub
 	JIT_OOM_VERBS=all top_srcdir='$(srcdir)' $(srcdir)/tests/tools/test_oom_verbs.sh
+	JIT_OOM_VERBS=all tests/tools/test_oom_hub
 check-oom: all
 	$(srcdir)/%D%/oom.sh '$(ROUNDS)'
 soak: all

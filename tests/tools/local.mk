@@ -118,6 +118,10 @@ dist_check_SCRIPTS += %D%/test_full_verbs.sh %D%/test_keep_full.sh
 
 # Programs that are refused memory, at any request of theirs.
 dist_check_SCRIPTS += %D%/test_oom_verbs.sh
+check_PROGRAMS += %D%/test_oom_hub
+%C%_test_oom_hub_SOURCES = %D%/test_oom_hub.c $(hub_bed) tests/lib/refuse.h
+%C%_test_oom_hub_CFLAGS = $(test_cflags) $(CBOR_CFLAGS)
+%C%_test_oom_hub_LDADD = tests/libtest.la $(tools_libs) $(CHECK_LIBS)
 
 # Histories made again, and one that was written by hand.
 noinst_PROGRAMS += %D%/forge
