@@ -37,6 +37,11 @@ static int load(struct bisect *b)
     char line[64];
     unsigned lines = 0;
     FILE *stream = fopen(b->path, "re");
+    if (stream == NULL && errno != ENOENT) {
+        cli_what(b->cli, "%s cannot be read", b->path);
+        cli_why(b->cli, "%s", strerror(errno));
+        return CLI_HOST;
+    }
     while (stream != NULL && fgets(line, sizeof line, stream) != NULL) {
         unsigned long long number;
         if (sscanf(line, "good %llu", &number) == 1) {
