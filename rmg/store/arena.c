@@ -193,26 +193,31 @@ enum jit_err rmg_arena_borrow(struct rmg_arena *arena, uint64_t size, uint32_t *
     return err;
 }
 
-void rmg_arena_return(struct rmg_arena *arena, uint32_t ref, uint64_t size)
+/* A free stretch, in bytes, beside the hole: the larger of the two stays whole. */
+static void hole_or_pieces(struct rmg_arena *arena, uint64_t at, uint64_t bytes)
 {
-    uint64_t bytes = (size + RMG_GRANULE - 1) / RMG_GRANULE * RMG_GRANULE;
-    uint64_t at = (uint64_t)ref * RMG_GRANULE;
-    uint64_t hole = arena->hole;
-    uint64_t hole_bytes = arena->hole_end - hole;
-    assert(ref != 0 && size > 0 && arena->live >= bytes);
-    arena->live -= bytes;
-    if (hole_bytes > 0 && at + bytes == hole) { /* it was cut off the hole */
-        arena->hole = at;
-        return;
-    }
-    /* The larger stretch stays whole. */
+    const uint64_t hole = arena->hole;
+    const uint64_t hole_bytes = arena->hole_end - hole;
     if (hole_bytes > bytes) {
-        push_pieces(arena, ref, bytes / RMG_GRANULE);
+        push_pieces(arena, at / RMG_GRANULE, bytes / RMG_GRANULE);
         return;
     }
     push_pieces(arena, hole / RMG_GRANULE, hole_bytes / RMG_GRANULE);
     arena->hole = at;
     arena->hole_end = at + bytes;
+}
+
+void rmg_arena_return(struct rmg_arena *arena, uint32_t ref, uint64_t size)
+{
+    uint64_t bytes = (size + RMG_GRANULE - 1) / RMG_GRANULE * RMG_GRANULE;
+    uint64_t at = (uint64_t)ref * RMG_GRANULE;
+    assert(ref != 0 && size > 0 && arena->live >= bytes);
+    arena->live -= bytes;
+    if (arena->hole_end > arena->hole && at + bytes == arena->hole) { /* it was cut off the hole */
+        arena->hole = at;
+        return;
+    }
+    hole_or_pieces(arena, at, bytes);
 }
 
 void rmg_arena_part(struct rmg_arena *part, const struct rmg_arena *whole)
@@ -237,7 +242,7 @@ enum jit_err rmg_arena_feed(struct rmg_arena *whole, struct rmg_arena *part, uin
 void rmg_arena_absorb(struct rmg_arena *whole, struct rmg_arena *part)
 {
     assert(part->base == whole->base);
-    push_pieces(whole, part->hole / RMG_GRANULE, (part->hole_end - part->hole) / RMG_GRANULE);
+    hole_or_pieces(whole, part->hole, part->hole_end - part->hole);
     part->hole = 0;
     part->hole_end = 0;
     for (unsigned class = 0; class < RMG_ARENA_CLASSES; class ++) {

@@ -69,7 +69,7 @@ void rmg_arena_part(struct rmg_arena *part, const struct rmg_arena *whole);
 /* Give a part a stretch from the whole. Errors: as alloc. */
 JIT_MUST_CHECK enum jit_err rmg_arena_feed(struct rmg_arena *whole, struct rmg_arena *part,
                                            uint64_t bytes);
-/* Everything free in the part goes back to the whole. */
+/* Everything free in the part goes back to the whole, and what it was fed may be its hole then. */
 void rmg_arena_absorb(struct rmg_arena *whole, struct rmg_arena *part);
 
 static inline void *rmg_arena_at(const struct rmg_arena *arena, uint32_t ref)

@@ -39,7 +39,8 @@ bool load_among_has(struct load_among *among, const uint8_t *id)
 
 /* ---- indexes ---- */
 
-enum jit_err load_index_end(struct load_build *build, enum rmg_map map, enum jit_err err)
+/* An index is complete, or given up when err says so. */
+static enum jit_err index_end(struct load_build *build, enum rmg_map map, enum jit_err err)
 {
     if (err == JIT_OK) {
         err = trie_spine_end(&build->spine, &build->tx->at->roots.ref[map]);
@@ -87,7 +88,7 @@ static enum jit_err build_index(struct load_build *build, enum rmg_map map,
             assert(err != JIT_EEXIST); /* keys end in the id */
         }
     }
-    return load_index_end(build, map, err);
+    return index_end(build, map, err);
 }
 
 static enum jit_err build_indexes(struct load_build *build, enum rmg_map map,
@@ -174,7 +175,7 @@ enum jit_err load_build(struct load_build *build, enum rmg_map map, struct load_
     if (count == 0) {
         return JIT_OK;
     }
-    if (!list->indexed && (list->mixed || map == RMG_NODES || map == RMG_EDGES)) {
+    if (list->mixed || map == RMG_NODES || map == RMG_EDGES) {
         err = rmg_arena_borrow(build->pen.arena, bytes, &ref);
         if (err == JIT_OK) {
             struct rmg_radix *leaves = rmg_arena_at(build->pen.arena, ref);

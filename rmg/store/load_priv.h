@@ -16,7 +16,6 @@ struct load_list {
     uint32_t count;
     uint32_t portals; /* among the attachments of owners */
     bool mixed;       /* the ids do not ascend */
-    bool indexed;     /* its indexes are built already, and it is not mixed */
 };
 
 struct load_link {
@@ -106,9 +105,6 @@ struct load_build {
 };
 JIT_MUST_CHECK enum jit_err load_build(struct load_build *build, enum rmg_map map,
                                        struct load_list *list, struct jit_id *at);
-/* An index is complete, or given up when err says so. */
-JIT_MUST_CHECK enum jit_err load_index_end(struct load_build *build, enum rmg_map map,
-                                           enum jit_err err);
 /* Release a leaf of this transaction; user: a struct load_leaf_end. */
 struct load_leaf_end {
     struct trie_pen *pen;

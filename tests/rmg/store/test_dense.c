@@ -1,32 +1,81 @@
 /* Goal:   nodes and edges that come as numbers make what the same ones make that come as streams:
- *         root, indexes, memory; numbers that do not fit the instance are refused.
+ *         root, indexes, memory, however many threads there are; where there is no room to build
+ *         side by side it is done by one; numbers that do not fit the instance are refused.
  * Method: random graphs with hubs, loops, parallel edges and types without an edge, over ids of
- *         every kind, built both ways; every allocation refused once. */
+ *         every kind, built both ways, by one, by tasks in the wrong order and by threads; arenas
+ *         from the least that one needs; every allocation refused once. */
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "base/random.h"
 #include "rmg/store/load_dense.h"
+#include "rmg/store/tx_hands.h"
 #include "tests/lib/fault_heap.h"
 #include "tests/lib/tcase.h"
 #include "tests/lib/world.h"
 
 #define NODES_MAX 300u
 #define EDGES_MAX 1500u
+#define MANY      6000u /* nodes, and edges: so many are worth a crew */
 #define TYPES_MAX 40u
 #define ARENA     (1ull << 24)
+#define THREADS   3u
 
-static struct jit_id nodes[NODES_MAX];
-static uint32_t node_types[NODES_MAX];
+static struct jit_id nodes[MANY];
+static uint32_t node_types[MANY];
 static struct jit_id types[TYPES_MAX];
-static struct jit_id ids[EDGES_MAX];
-static struct rmg_dense_edge ends[EDGES_MAX];
+static struct jit_id ids[MANY];
+static struct rmg_dense_edge ends[MANY];
 static struct rmg_dense dense;
 
 static void must(enum jit_err err)
 {
     ck_assert_msg(err == JIT_OK, "%s", jit_err_text(err));
 }
+
+/* ---- who builds ---- */
+
+/* Tasks from the last to the first. */
+static void backwards(struct jit_exec *exec, size_t count, void (*task)(void *, size_t), void *user)
+{
+    (void)exec;
+    for (size_t i = count; i > 0; i--) {
+        task(user, i - 1);
+    }
+}
+
+struct errand {
+    void (*task)(void *, size_t);
+    void *user;
+    size_t index;
+};
+
+static void *errand_run(void *user)
+{
+    const struct errand *errand = user;
+    errand->task(errand->user, errand->index);
+    return NULL;
+}
+
+static void each_a_thread(struct jit_exec *exec, size_t count, void (*task)(void *, size_t),
+                          void *user)
+{
+    pthread_t threads[THREADS];
+    struct errand errands[THREADS];
+    (void)exec;
+    ck_assert_uint_le(count, THREADS); /* a crew: never more than there are threads */
+    for (size_t i = 0; i < count; i++) {
+        errands[i] = (struct errand){.task = task, .user = user, .index = i};
+        ck_assert_int_eq(pthread_create(&threads[i], NULL, errand_run, &errands[i]), 0);
+    }
+    for (size_t i = 0; i < count; i++) {
+        ck_assert_int_eq(pthread_join(threads[i], NULL), 0);
+    }
+}
+
+static struct jit_exec turned = {.run = backwards, .threads = THREADS};
+static struct jit_exec threaded = {.run = each_a_thread, .threads = THREADS};
 
 /* ---- random content ---- */
 
@@ -51,7 +100,7 @@ static uint32_t draw_ids(struct jit_id *out, enum world_ids kind, uint64_t seed,
     return kept;
 }
 
-static void draw(uint64_t seed)
+static void draw_up_to(uint64_t seed, uint32_t nodes_max, uint32_t edges_max)
 {
     struct jit_random random = jit_random_of(seed);
     enum world_ids kind = (enum world_ids)(seed % WORLD_IDS);
@@ -59,11 +108,11 @@ static void draw(uint64_t seed)
     dense = (struct rmg_dense){
         .nodes = nodes, .node_types = node_types, .types = types, .ids = ids, .ends = ends};
     dense.node_count =
-        draw_ids(nodes, kind, seed + 1, 1 + (uint32_t)jit_random_below(&random, NODES_MAX));
+        draw_ids(nodes, kind, seed + 1, 1 + (uint32_t)jit_random_below(&random, nodes_max));
     dense.type_count =
         draw_ids(types, WORLD_RANDOM, seed + 2, 1 + (uint32_t)jit_random_below(&random, TYPES_MAX));
     dense.edge_count =
-        draw_ids(ids, kind, seed + 3, 1 + (uint32_t)jit_random_below(&random, EDGES_MAX));
+        draw_ids(ids, kind, seed + 3, 1 + (uint32_t)jit_random_below(&random, edges_max));
     for (uint32_t i = 0; i < dense.node_count; i++) {
         node_types[i] = (uint32_t)jit_random_below(&random, dense.type_count);
     }
@@ -76,9 +125,32 @@ static void draw(uint64_t seed)
     }
 }
 
+static void draw(uint64_t seed)
+{
+    draw_up_to(seed, NODES_MAX, EDGES_MAX);
+}
+
+/* As many as there is room for, so that a crew builds them. */
+static void draw_many(uint64_t seed)
+{
+    struct jit_random random = jit_random_of(seed);
+    draw_up_to(seed, NODES_MAX, EDGES_MAX);
+    dense.node_count = draw_ids(nodes, WORLD_RANDOM, seed + 1, MANY);
+    dense.edge_count = draw_ids(ids, WORLD_RANDOM, seed + 3, MANY);
+    for (uint32_t i = 0; i < MANY; i++) {
+        uint32_t mix = (uint32_t)jit_random_next(&random);
+        node_types[i] = mix % dense.type_count;
+        ends[i] = (struct rmg_dense_edge){.from = mix % 7 == 0 ? 3 : mix / 7 % dense.node_count,
+                                          .to = mix / 5 % dense.node_count,
+                                          .type = mix / 3 % dense.type_count};
+    }
+}
+
 /* ---- both ways ---- */
 
 struct place {
+    struct jit_exec *exec; /* NULL: the caller's thread does everything */
+    uint64_t arena_bytes;  /* 0: enough */
     struct rmg_arena *arena;
     struct rmg_store *store;
     struct rmg_version version;
@@ -132,7 +204,8 @@ static enum jit_err build(struct place *place, struct jit_heap *heap,
 {
     struct rmg_tx *tx = NULL;
     struct rmg_store_options options = {.arena_count = 1};
-    enum jit_err err = rmg_arena_new(heap, ARENA, &place->arena);
+    enum jit_err err =
+        rmg_arena_new(heap, place->arena_bytes == 0 ? ARENA : place->arena_bytes, &place->arena);
     options.arenas[0] = place->arena;
     place->version = rmg_version_empty();
     err = err == JIT_OK ? rmg_store_new(heap, &options, &place->store) : err;
@@ -140,6 +213,7 @@ static enum jit_err build(struct place *place, struct jit_heap *heap,
     if (err != JIT_OK) {
         return err;
     }
+    rmg_tx_exec(tx, place->exec);
     err = fill(tx, node_numbers, numbers);
     if (err != JIT_OK) {
         rmg_tx_abort(tx);
@@ -155,7 +229,8 @@ static void clear(struct place *place, struct jit_heap *heap)
         rmg_store_free(place->store);
     }
     rmg_arena_free(heap, place->arena);
-    *place = (struct place){.arena = NULL};
+    place->store = NULL;
+    place->arena = NULL;
 }
 
 START_TEST(both_ways) /* _i: seed */
@@ -172,6 +247,50 @@ START_TEST(both_ways) /* _i: seed */
     must(rmg_store_verify(numbered.store, &numbered.version, &fault)); /* indexes, too */
     clear(&plain, jit_heap_libc());
     clear(&numbered, jit_heap_libc());
+}
+END_TEST
+
+START_TEST(side_by_side) /* _i: seed */
+{
+    static struct jit_exec *const execs[] = {&turned, &threaded};
+    struct place plain = {.arena = NULL};
+    struct rmg_fault fault;
+    draw_many((uint64_t)_i);
+    must(build(&plain, jit_heap_libc(), NULL, NULL));
+    for (size_t i = 0; i < 2; i++) {
+        struct place many = {.exec = execs[i]};
+        must(build(&many, jit_heap_libc(), &dense, &dense));
+        ck_assert(jit_id_equal(&plain.version.state_root, &many.version.state_root));
+        ck_assert_uint_eq(plain.arena->live, many.arena->live);
+        must(rmg_store_verify(many.store, &many.version, &fault));
+        clear(&many, jit_heap_libc());
+    }
+    clear(&plain, jit_heap_libc());
+}
+END_TEST
+
+/* From too little for anybody to enough for all: whatever one can build a crew can. */
+START_TEST(short_of_room)
+{
+    const uint64_t step = 4096;
+    bool fits = false;
+    uint64_t bytes = 0;
+    draw_many(5);
+    for (bytes = MANY * 250ull; !fits; bytes += step) {
+        struct place one = {.arena_bytes = bytes};
+        enum jit_err err = build(&one, jit_heap_libc(), &dense, &dense);
+        ck_assert(err == JIT_OK || err == JIT_ENOSPC);
+        fits = err == JIT_OK;
+        clear(&one, jit_heap_libc());
+    }
+    ck_assert_uint_gt(bytes, MANY * 250ull + step); /* the first had too little */
+    for (uint64_t more = 0; more < 100 * step; more += step) {
+        struct place crew = {.exec = &turned, .arena_bytes = bytes + more};
+        struct rmg_fault fault;
+        must(build(&crew, jit_heap_libc(), &dense, &dense));
+        must(rmg_store_verify(crew.store, &crew.version, &fault));
+        clear(&crew, jit_heap_libc());
+    }
 }
 END_TEST
 
@@ -238,18 +357,23 @@ START_TEST(misfits)
 }
 END_TEST
 
-START_TEST(refused_memory)
+static void refuse_each(struct jit_exec *exec)
 {
     enum jit_err err = JIT_ENOMEM;
-    draw(WORLD_IDS * 3);
     for (int64_t n = 0; err != JIT_OK; n++) {
         struct fault_heap mem = fault_heap_make(n, false);
-        struct place place = {.arena = NULL};
+        struct place place = {.exec = exec};
         err = build(&place, &mem.heap, &dense, &dense);
         ck_assert_int_eq(err, fault_heap_fired(&mem) ? JIT_ENOMEM : JIT_OK);
         clear(&place, &mem.heap);
         ck_assert_int_eq(mem.live, 0);
     }
+}
+
+START_TEST(refused_memory)
+{
+    draw(WORLD_IDS * 3);
+    refuse_each(NULL);
 }
 END_TEST
 
@@ -257,6 +381,8 @@ static void suite(Suite *s)
 {
     TCase *t = test_case(s, "dense", 60);
     tcase_add_loop_test(t, both_ways, 0, 40);
+    tcase_add_loop_test(t, side_by_side, 0, 5);
+    tcase_add_test(t, short_of_room);
     tcase_add_test(t, misfits);
     tcase_add_test(t, refused_memory);
 }
