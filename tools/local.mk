@@ -28,7 +28,8 @@ bin_PROGRAMS += %D%/jitos
 # Histories and states out of them.
 %C%_jitos_SOURCES += %D%/client/history/ancestry.c %D%/client/history/ancestry.h \
 	%D%/client/history/bisect.c %D%/client/history/branches.c %D%/client/history/branches.h \
-	%D%/client/history/causes.c %D%/client/history/causes.h %D%/client/history/checkpoint.c \
+	%D%/client/history/causes.c %D%/client/history/causes.h %D%/client/history/causes_priv.h \
+	%D%/client/history/causes_requests.c %D%/client/history/causes_writers.c %D%/client/history/checkpoint.c \
 	%D%/client/history/checkpoints.c %D%/client/history/checkpoints.h %D%/client/history/export.c \
 	%D%/client/history/fork.c %D%/client/history/gc.c \
 	%D%/client/history/held.c %D%/client/history/held.h %D%/client/history/history.c \
