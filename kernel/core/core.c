@@ -4,7 +4,6 @@
 
 #include "base/check.h"
 #include "kernel/core/core_priv.h"
-#include "syscall/boot.h"
 
 /* ---- actions ---- */
 
@@ -36,175 +35,7 @@ void kern_stop(struct kern_core *core, int code, enum jit_err err, const char *t
     action->text = text;
 }
 
-/* ---- processes ---- */
-
-static bool process_over(const struct kern_process *process)
-{
-    return process->state == KERN_PROCESS_EXITED || process->state == KERN_PROCESS_FAILED;
-}
-
-static void spawn(struct kern_core *core, uint32_t index)
-{
-    core->processes[index].state = KERN_PROCESS_STARTING;
-    kern_act(core, KERN_DO_SPAWN)->process = index;
-}
-
-static void happened(struct kern_core *core, enum kern_record_event_kind kind, uint32_t index)
-{
-    void *data = core->happened;
-    if (jit_heap_grow(core->heap, &data, &core->happened_capacity, core->happened_count + 1,
-                      sizeof *core->happened) != 0) {
-        kern_stop(core, 8, JIT_ENOMEM, "no memory to note that a worker ended");
-        return;
-    }
-    core->happened = data;
-    core->happened[core->happened_count++] =
-        (struct kern_record_event){.kind = kind,
-                                   .status = core->processes[index].exit_status,
-                                   .process = core->processes[index].config->id};
-}
-
-void kern_process_kill(struct kern_core *core, uint32_t index, const char *why)
-{
-    struct kern_process *process = &core->processes[index];
-    if (process->state == KERN_PROCESS_DYING || process_over(process)) {
-        return;
-    }
-    snprintf(process->last, sizeof process->last, "%s", why);
-    process->state = KERN_PROCESS_DYING;
-    struct kern_action *action = kern_act(core, KERN_DO_KILL);
-    action->process = index;
-    action->text = process->last;
-}
-
-/* May it be started again after this death? */
-static bool may_restart(struct kern_process *process, uint64_t tick)
-{
-    const struct kern_policy *policy = &process->config->policy;
-    if (policy->restart == KERN_RESTART_NEVER) {
-        return false;
-    }
-    if (process->death_count == policy->restarts) {
-        if (tick - process->deaths[0] < policy->ticks) {
-            return false;
-        }
-        process->death_count--;
-        memmove(process->deaths, process->deaths + 1,
-                process->death_count * sizeof *process->deaths);
-    }
-    process->deaths[process->death_count++] = tick;
-    return true;
-}
-
-/* A process that hung is not started again before the tick it hung in is made. */
-static bool sits_out(const struct kern_core *core, const struct kern_process *process)
-{
-    return process->state == KERN_PROCESS_NEW && process->sits_out == core->tick + 1;
-}
-
-static void start_again(struct kern_core *core, uint32_t index)
-{
-    struct kern_process *process = &core->processes[index];
-    process->restarts++;
-    process->state = KERN_PROCESS_NEW;
-    if (core->phase == KERN_COLLECTING && !sits_out(core, process)) {
-        spawn(core, index);
-    }
-}
-
-/* It died too often, or once too often for a process that is never started again. */
-static void give_up(struct kern_core *core, uint32_t index)
-{
-    struct kern_process *process = &core->processes[index];
-    const struct kern_policy *policy = &process->config->policy;
-    char often[64] = "";
-    process->state = KERN_PROCESS_FAILED;
-    if (!policy->then_stop) {
-        happened(core, KERN_HAPPENED_FAILED, index);
-        return;
-    }
-    if (policy->restart != KERN_RESTART_NEVER) {
-        snprintf(often, sizeof often, " more than %u times in %u ticks", policy->restarts,
-                 policy->ticks);
-    }
-    snprintf(core->text, sizeof core->text,
-             "process %s[%u] died%s in tick %llu, and its policy is then to stop: %s",
-             process->config->name, process->config->index, often,
-             (unsigned long long)(core->tick + 1), process->last);
-    kern_stop(core, 7, JIT_EPEER, core->text);
-}
-
 /* ---- ticks ---- */
-
-static bool all_done(const struct kern_core *core)
-{
-    for (uint32_t i = 0; i < core->process_count; i++) {
-        const struct kern_process *process = &core->processes[i];
-        if (process->state != KERN_PROCESS_DONE && !process_over(process) &&
-            !sits_out(core, process)) {
-            return false;
-        }
-    }
-    return true;
-}
-
-static void begin_for(struct kern_core *core, uint32_t index)
-{
-    struct kern_process *process = &core->processes[index];
-    kern_collect_reset(process);
-    process->state = KERN_PROCESS_RUNNING;
-    static_assert(SYS_RING_COUNTS == RMG_RESULT_COUNT, "each result has its number in the ring");
-    sys_ring_host_begin(&process->ring, core->tick + 1, process->counts);
-    struct kern_action *watch = kern_act(core, KERN_DO_WATCH);
-    watch->process = index;
-    watch->tick = core->tick + 1;
-    if (sys_ring_host_ring(&process->ring)) {
-        kern_act(core, KERN_DO_WAKE)->process = index;
-    }
-}
-
-/* Workers that asked to exit do so with the tick they asked it in: an event of that tick, also when
- * they are started again. */
-static void note_exits(struct kern_core *core)
-{
-    for (uint32_t i = 0; i < core->process_count; i++) {
-        struct kern_process *process = &core->processes[i];
-        if (process->state == KERN_PROCESS_DONE && process->asked_exit) {
-            happened(core, KERN_HAPPENED_EXIT, i);
-        }
-    }
-}
-
-static void end_exited(struct kern_core *core)
-{
-    for (uint32_t i = 0; i < core->process_count; i++) {
-        struct kern_process *process = &core->processes[i];
-        if (process->state != KERN_PROCESS_DONE || !process->asked_exit) {
-            continue;
-        }
-        bool always = process->config->policy.restart == KERN_RESTART_ALWAYS;
-        bool gone = process->gone;
-        if (process->finished) {
-            snprintf(process->last, sizeof process->last, "its part is over%s",
-                     process->exit_status == 0 ? "" : ", with matches left");
-        } else {
-            snprintf(process->last, sizeof process->last, "it asked to exit with status %d",
-                     process->exit_status);
-        }
-        kern_collect_reset(process);
-        process->gone = false;
-        process->leaving = always && !gone;
-        process->restarts += always && gone; /* else when it has ended */
-        process->state = !always ? KERN_PROCESS_EXITED
-                         : gone  ? KERN_PROCESS_NEW
-                                 : KERN_PROCESS_DYING;
-        if (!gone) {
-            struct kern_action *action = kern_act(core, KERN_DO_KILL);
-            action->process = i;
-            action->text = process->last;
-        }
-    }
-}
 
 static void rest(struct kern_core *core)
 {
@@ -225,153 +56,10 @@ static void next_tick(struct kern_core *core)
         return;
     }
     core->phase = KERN_COLLECTING;
-    for (uint32_t i = 0; i < core->process_count; i++) {
-        switch (core->processes[i].state) {
-        case KERN_PROCESS_NEW:
-            spawn(core, i);
-            break;
-        case KERN_PROCESS_DONE:
-            begin_for(core, i);
-            break;
-        default:
-            break;
-        }
-    }
-    core->finish = all_done(core);
+    kern_processes_begin(core);
 }
 
 /* ---- events ---- */
-
-static void on_spawned(struct kern_core *core, const struct kern_event *event)
-{
-    struct kern_process *process = &core->processes[event->process];
-    if (process->state != KERN_PROCESS_STARTING) {
-        return;
-    }
-    sys_ring_host_init(&process->ring, &event->ring);
-    process->graph = event->graph;
-    process->graph_size = event->graph_size;
-    process->graph_size_max = event->graph_size_max;
-    process->growing = 0;
-    kern_collect_reset(process);
-    if (core->phase == KERN_COLLECTING) {
-        begin_for(core, event->process);
-    } else {
-        process->state = KERN_PROCESS_DONE;
-    }
-}
-
-static void on_bell(struct kern_core *core, uint32_t index)
-{
-    struct kern_process *process = &core->processes[index];
-    if (process->state != KERN_PROCESS_RUNNING && process->state != KERN_PROCESS_DONE) {
-        return;
-    }
-    /* done is looked at first: what was posted before it is then seen by the drain. */
-    int done = sys_ring_host_done(&process->ring);
-    if (done < 0) {
-        kern_process_kill(core, index, "its words in the ring are nonsense");
-        return;
-    }
-    kern_collect_drain(core, index);
-    if (done == 1 && process->state == KERN_PROCESS_RUNNING && kern_own_done(core, index)) {
-        process->state = KERN_PROCESS_DONE;
-        core->finish = core->phase == KERN_COLLECTING && all_done(core);
-    }
-}
-
-static void on_exited(struct kern_core *core, const struct kern_event *event)
-{
-    struct kern_process *process = &core->processes[event->process];
-    if (process_over(process) || process->state == KERN_PROCESS_NEW) {
-        return;
-    }
-    if (process->state == KERN_PROCESS_DONE && process->asked_exit) {
-        process->gone = true; /* as it said it would; its last requests still count */
-        return;
-    }
-    if (process->state != KERN_PROCESS_DYING) {
-        snprintf(process->last, sizeof process->last, "%s", event->text);
-    }
-    bool left = process->leaving;
-    bool hung = process->hung;
-    process->leaving = false;
-    process->hung = false;
-    kern_collect_reset(process);
-    if (hung) {
-        happened(core, KERN_HAPPENED_HUNG, event->process);
-    }
-    if (left) {
-        start_again(core, event->process);
-    } else if (may_restart(process, core->tick + 1)) {
-        kern_note_death(core, event->process);
-        start_again(core, event->process);
-    } else {
-        give_up(core, event->process);
-    }
-    core->finish = core->phase == KERN_COLLECTING && all_done(core);
-}
-
-/* One that died meanwhile has another memory now, or none. */
-static void on_grew(struct kern_core *core, const struct kern_event *event)
-{
-    struct kern_process *process = &core->processes[event->process];
-    if ((process->state != KERN_PROCESS_RUNNING && process->state != KERN_PROCESS_DONE) ||
-        process->growing == 0) {
-        return;
-    }
-    if (event->err == JIT_OK) {
-        kern_collect_grew(core, event->process);
-    } else {
-        /* Running into the host's memory is a crash of its own (DESIGN 7.4), and nobody else's. */
-        kern_process_kill(core, event->process, event->text);
-    }
-}
-
-static void on_operator_kill(struct kern_core *core, uint32_t index)
-{
-    struct kern_process *process = &core->processes[index];
-    if (process_over(process)) {
-        return;
-    }
-    bool alive = process->state != KERN_PROCESS_NEW && process->state != KERN_PROCESS_DYING;
-    kern_collect_reset(process);
-    snprintf(process->last, sizeof process->last, "killed by an operator");
-    process->state = KERN_PROCESS_EXITED;
-    happened(core, KERN_HAPPENED_KILL, index);
-    if (alive) {
-        struct kern_action *action = kern_act(core, KERN_DO_KILL);
-        action->process = index;
-        action->text = process->last;
-    }
-    if (core->phase == KERN_RESTING) {
-        next_tick(core);
-    }
-    core->finish = core->phase == KERN_COLLECTING && all_done(core);
-}
-
-static void on_hung(struct kern_core *core, const struct kern_event *event)
-{
-    struct kern_process *process = &core->processes[event->process];
-    if (process->state != KERN_PROCESS_RUNNING) {
-        return;
-    }
-    if (process->config->policy.hang_kill) {
-        char why[64];
-        snprintf(why, sizeof why, "it used up its time in tick %llu and was not done",
-                 (unsigned long long)(core->tick + 1));
-        process->hung = true;
-        process->sits_out = core->tick + 1;
-        kern_process_kill(core, event->process, why);
-        return;
-    }
-    snprintf(process->last, sizeof process->last, "it used up its time in tick %llu",
-             (unsigned long long)(core->tick + 1));
-    snprintf(core->text, sizeof core->text,
-             "process %s[%u] has used up its time in tick %llu and is not done",
-             process->config->name, process->config->index, (unsigned long long)(core->tick + 1));
-    kern_stop(core, 7, JIT_EPEER, core->text);
-}
 
 static void on_failed(struct kern_core *core, const struct kern_event *event)
 {
@@ -390,16 +78,16 @@ static void dispatch(struct kern_core *core, const struct kern_event *event)
         }
         break;
     case KERN_EVENT_SPAWNED:
-        on_spawned(core, event);
+        kern_process_spawned(core, event);
         break;
     case KERN_EVENT_BELL:
-        on_bell(core, event->process);
+        kern_process_bell(core, event->process);
         break;
     case KERN_EVENT_EXITED:
-        on_exited(core, event);
+        kern_process_exited(core, event);
         break;
     case KERN_EVENT_HUNG:
-        on_hung(core, event);
+        kern_process_hung(core, event);
         break;
     case KERN_EVENT_LOGGED:
         core->durable = event->tick;
@@ -409,10 +97,12 @@ static void dispatch(struct kern_core *core, const struct kern_event *event)
         on_failed(core, event);
         break;
     case KERN_EVENT_GREW:
-        on_grew(core, event);
+        kern_process_grew(core, event);
         break;
     case KERN_EVENT_KILL:
-        on_operator_kill(core, event->process);
+        if (kern_process_end(core, event->process) && core->phase == KERN_RESTING) {
+            next_tick(core);
+        }
         break;
     case KERN_EVENT_PAUSE:
         core->paused = true;
@@ -446,11 +136,11 @@ static bool fits(struct kern_core *core)
         if (gone) { /* nobody will tell of its end again */
             const struct kern_event ended = {
                 .kind = KERN_EVENT_EXITED, .process = worst, .text = why};
-            on_exited(core, &ended);
+            kern_process_exited(core, &ended);
         }
     }
     core->finish = false;
-    return core->phase == KERN_COLLECTING && all_done(core);
+    return kern_processes_done(core);
 }
 
 void kern_core_step(struct kern_core *core, const struct kern_event *event,
@@ -469,11 +159,11 @@ void kern_core_step(struct kern_core *core, const struct kern_event *event,
         bool whole = fits(core);
         if (whole) {
             kern_modes_finish(core);
-            note_exits(core);
+            kern_processes_note_exits(core);
         }
         if (whole && core->phase == KERN_COLLECTING) { /* there may have been no memory for exits */
             kern_commit_tick(core);
-            end_exited(core);
+            kern_processes_end_exited(core);
             kern_boot_restarts(core);
             next_tick(core);
         }

@@ -1,5 +1,6 @@
-/* kernel/core/core_priv.h - the core's own state, shared by its files: core.c (life, events),
- * collect.c (taking requests from rings), commit.c (the tick). */
+/* kernel/core/core_priv.h - the core's own state, shared by its files: core.c (ticks, events),
+ * process.c (the life of processes), collect.c (taking requests from rings), commit.c (the tick).
+ */
 #ifndef JIT_KERNEL_CORE_CORE_PRIV_H
 #define JIT_KERNEL_CORE_CORE_PRIV_H
 
@@ -231,8 +232,26 @@ struct kern_core {
 /* core.c */
 struct kern_action *kern_act(struct kern_core *core, enum kern_action_kind kind);
 void kern_stop(struct kern_core *core, int code, enum jit_err err, const char *text);
-/* A worker broke the protocol or died: killed, and started again as the policy allows. */
+
+/* process.c: the life of processes. A worker broke the protocol or died: killed, and started again
+ * as the policy allows. */
 void kern_process_kill(struct kern_core *core, uint32_t process, const char *why);
+/* Is a tick being collected, and every process done with it, over, or sitting it out? */
+bool kern_processes_done(const struct kern_core *core);
+/* Those that run are told to begin the tick, those that do not are started. */
+void kern_processes_begin(struct kern_core *core);
+/* Workers that asked to exit do so with the tick they asked it in: an event of that tick, also when
+ * they are started again. When it has been made, they have exited. */
+void kern_processes_note_exits(struct kern_core *core);
+void kern_processes_end_exited(struct kern_core *core);
+/* What the shell says has happened to one. */
+void kern_process_spawned(struct kern_core *core, const struct kern_event *event);
+void kern_process_bell(struct kern_core *core, uint32_t process);
+void kern_process_exited(struct kern_core *core, const struct kern_event *event);
+void kern_process_grew(struct kern_core *core, const struct kern_event *event);
+void kern_process_hung(struct kern_core *core, const struct kern_event *event);
+/* An operator ends it. False: it was over already. */
+bool kern_process_end(struct kern_core *core, uint32_t process);
 
 /* setup.c: the configured processes, the view, and what a worker is told. */
 JIT_MUST_CHECK enum jit_err kern_setup(struct kern_core *core, const char **where);
