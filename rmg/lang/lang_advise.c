@@ -3,7 +3,7 @@
 #include <stdio.h>
 
 #include "base/check.h"
-#include "rmg/lang/lang_priv.h"
+#include "rmg/lang/lang_format_priv.h"
 #include "rmg/rules/invariant.h"
 
 struct advised {

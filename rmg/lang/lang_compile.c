@@ -1,5 +1,5 @@
 /* From the checked tree to struct rmg_rule, its program and its canonical text. */
-#include "rmg/lang/lang_priv.h"
+#include "rmg/lang/lang_format_priv.h"
 
 #include "base/check.h"
 #include "base/hash.h"

@@ -1,7 +1,7 @@
 /* explore N branches of RULES choose max(SCORE): processes that try futures (docs/spec/rules.md).
  */
 #include "base/check.h"
-#include "rmg/lang/lang_priv.h"
+#include "rmg/lang/lang_format_priv.h"
 
 static bool parse_number(struct lang_parser *p, const char *what, int64_t most, int64_t *out)
 {

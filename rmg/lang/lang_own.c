@@ -1,6 +1,6 @@
 /* What a grant's right to write is the owner of: `own retire, prune, /world/games`. Names are
  * resolved when all of the file is read. */
-#include "rmg/lang/lang_priv.h"
+#include "rmg/lang/lang_format_priv.h"
 
 #include <string.h>
 

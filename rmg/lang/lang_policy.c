@@ -1,5 +1,5 @@
 /* What stands behind a process: `restart ...` and `on hang ...` (DESIGN 7.4, 7.5). */
-#include "rmg/lang/lang_priv.h"
+#include "rmg/lang/lang_format_priv.h"
 
 #include "base/check.h"
 

@@ -1,6 +1,6 @@
 /* Paths behind portals: `(r:Room)-[:DOOR]->(q:Room) in s.rooms` lies in the instance to which the
  * portal `rooms` of s leads. */
-#include "rmg/lang/lang_priv.h"
+#include "rmg/lang/lang_format_priv.h"
 
 bool lang_parse_inside(struct lang_parser *p, struct lang_path *path)
 {

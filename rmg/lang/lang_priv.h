@@ -1,7 +1,7 @@
 /* rmg/lang/lang_priv.h - what the files rmg/lang/lang_*.c share: memory, tokens, the syntax tree.
  * Passes: lex (on demand) -> parse (the tree) -> check (names and types) -> compile (struct
- * rmg_rule, program) and format (canonical text). Functions that may fail return false; then either
- * an error was recorded or parser->err is JIT_ENOMEM. */
+ * rmg_rule, program) and format (canonical text: lang_format_priv.h). Functions that may fail
+ * return false; then either an error was recorded or parser->err is JIT_ENOMEM. */
 #ifndef JIT_RMG_LANG_PRIV_H
 #define JIT_RMG_LANG_PRIV_H
 
@@ -396,8 +396,6 @@ bool lang_take_path(struct lang_parser *p, const char *what, struct lang_place *
 bool lang_take_codec(struct lang_parser *p, enum rmg_codec *out);
 /* The same, and `list<codec>`; element NONE: of anything, or no list. */
 bool lang_take_list_codec(struct lang_parser *p, enum rmg_codec *out, enum rmg_codec *element);
-/* "list<i64>" */
-void lang_put_codec(enum rmg_codec codec, enum rmg_codec element, struct jit_buf *out);
 void lang_type_id(const struct lang_name *name, struct jit_id *out); /* BLAKE3("type:" || name) */
 static inline bool lang_name_equal(const struct lang_name *a, const struct lang_name *b)
 {
@@ -414,7 +412,6 @@ bool lang_take_constant(struct lang_parser *p, const char *what, struct lang_exp
  * the place in the message. */
 bool lang_fit_constant(struct lang_parser *p, struct lang_expr *constant, enum rmg_codec codec,
                        const char *what);
-void lang_print_datum(const struct rmg_datum *datum, struct jit_buf *out);
 bool lang_encode_datum(struct lang_parser *p, const struct rmg_datum *datum, const uint8_t **bytes,
                        uint32_t *size);
 
@@ -433,34 +430,21 @@ JIT_MUST_CHECK enum jit_err lang_parse_nested(struct jit_heap *heap, const char 
                                               const struct lang_sources *sources, uint32_t depth,
                                               struct lang_system **out, struct jit_buf *messages);
 bool lang_parse_process(struct lang_parser *p);
-/* What stands behind a process (lang_policy.c). */
 /* A process that explores, from `explore` to the end of `over shard(...)` (lang_explore.c), and the
  * pieces of others that it has. */
 bool lang_parse_explore(struct lang_parser *p, struct lang_process_node *process);
 bool lang_parse_runs(struct lang_parser *p, struct lang_process_node *process);
 bool lang_parse_bounded_shard(struct lang_parser *p, struct lang_process_node *process);
 bool lang_link_scores(struct lang_parser *p, struct lang_process_node *process);
-/* Between the rules and their calls: "explore 64 branches of ", "choose max(", "2 * count(", ... */
-void lang_print_explore(const struct lang_process *process, struct jit_buf *out);
-void lang_print_choose(const struct lang_process *process, struct jit_buf *out);
-void lang_print_score(const struct lang_score *score, bool first, struct jit_buf *out);
-void lang_print_chosen(const struct lang_process *process, struct jit_buf *out);
+/* What stands behind a process (lang_policy.c). */
 bool lang_parse_policy(struct lang_parser *p, struct lang_policy *policy,
                        uint32_t at[LANG_POLICIES]);
-/* One clause of it, without blanks and line end; false, and nothing, where it is the usual one. */
-bool lang_print_restart(const struct lang_policy *policy, struct jit_buf *out);
-bool lang_print_hang(const struct lang_policy *policy, struct jit_buf *out);
-bool lang_print_keep(const struct lang_policy *policy, struct jit_buf *out);
-bool lang_print_graph(const struct lang_policy *policy, struct jit_buf *out);
 bool lang_parse_grant(struct lang_parser *p);
 /* What a grant's right to write owns (lang_own.c). */
 bool lang_parse_own(struct lang_parser *p, struct lang_grant_node *grant);
 bool lang_link_owns(struct lang_parser *p, struct lang_grant_node *grant);
 bool lang_collect_owns(struct lang_parser *p, const struct lang_grant_node *grant,
                        struct lang_grant *out);
-void lang_print_owns(const struct lang_system *system, const struct lang_grant *grant,
-                     struct jit_buf *out);
-void lang_print_own_nodes(const struct lang_grant_node *grant, struct jit_buf *out);
 bool lang_parse_rule(struct lang_parser *p);
 bool lang_parse_invariant(struct lang_parser *p);
 bool lang_at_declaration(const struct lang_parser *p); /* or at the end */
@@ -539,7 +523,6 @@ bool lang_check_place(struct lang_scope *scope, const struct lang_element *eleme
                       const struct lang_scope_entry *known, uint8_t place);
 bool lang_check_portals(struct lang_scope *scope);
 bool lang_refuse_portals(struct lang_scope *scope, const char *what);
-void lang_print_inside(const struct lang_path *path, struct jit_buf *out);
 /* What an invariant may not say beside that (lang_invariant.c). */
 bool lang_check_invariant(struct lang_scope *scope);
 bool lang_check_expr(struct lang_scope *scope, struct lang_expr *expr, enum lang_where where);
@@ -571,38 +554,5 @@ bool lang_link_script(struct lang_parser *p, struct lang_script_node *script);
 /* The rule that is called, and its parameters. */
 bool lang_link_call(struct lang_parser *p, struct lang_run_node *node, struct lang_run *run);
 bool lang_collect(struct lang_parser *p, struct lang_system *system); /* lists to arrays */
-void lang_format_rule(const struct lang_rule_node *rule, struct jit_buf *out);
-/* Pieces of the canonical text, each without the blanks before it and the line end. */
-void lang_print_rule_head(const struct lang_rule_node *rule, struct jit_buf *out);
-void lang_print_equal(const struct lang_equal *equal, struct jit_buf *out);
-void lang_print_path(const struct lang_path *path, struct jit_buf *out);
-void lang_print_expr(const struct lang_expr *expr, struct jit_buf *out);
-/* The word of a function of f64 and f32 that leaves the same; NULL: it is none. */
-const char *lang_real_function(enum rmg_expr_op op);
-void lang_print_conjunct(const struct lang_expr *expr, struct jit_buf *out); /* of a where */
-void lang_print_clause_word(const struct lang_clause *clause, struct jit_buf *out);
-void lang_print_assign(const struct lang_clause *clause, const struct lang_assign *assign,
-                       struct jit_buf *out);
-void lang_print_type_head(const struct lang_type *type, struct jit_buf *out);
-void lang_print_field(const struct lang_field *field, struct jit_buf *out);
-void lang_print_import(const struct lang_import *import, struct jit_buf *out);
-/* `apply all at most 5 ticks over shard(/world)`; of a program of its own without `apply`. */
-void lang_print_over(const struct lang_process *process, struct jit_buf *out);
-/* ` exec("FILE")`, or nothing. */
-void lang_print_exec(const struct lang_process *process, struct jit_buf *out);
-void lang_print_run(const struct lang_rule *rule, const struct lang_run *run, struct jit_buf *out);
-void lang_print_script(const struct lang_system *system, const struct lang_script *script,
-                       struct jit_buf *out); /* with its line ends */
-void lang_print_script_head(const struct lang_script *script, struct jit_buf *out);
-void lang_print_step_word(enum rmg_script_mode mode, struct jit_buf *out);
-void lang_print_step_end(enum rmg_script_mode mode, uint64_t at_most, struct jit_buf *out);
-extern const char *const lang_right_words[]; /* "map " */
-/* One of enum lang_narrow, as it is written; false: the grant has none. */
-bool lang_print_narrow(const struct lang_grant *grant, unsigned narrow, struct jit_buf *out);
-/* The conjuncts of a where: the first, and whether the others are its siblings. */
-const struct lang_expr *lang_conjuncts(const struct lang_expr *where, bool *several);
-void lang_print_name(const char *name, size_t size, struct jit_buf *out); /* quoted if need be */
-void lang_put(struct jit_buf *out, const char *text);
-void lang_put_number(struct jit_buf *out, uint64_t value);
 
 #endif

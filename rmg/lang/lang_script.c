@@ -1,5 +1,5 @@
 /* Scripts: rules of this file under an ordered control, run by `rmg run` (docs/spec/scripts.md). */
-#include "rmg/lang/lang_priv.h"
+#include "rmg/lang/lang_format_priv.h"
 
 #include "base/check.h"
 

@@ -1,5 +1,5 @@
 /* Small steps that every part of the parser takes: tokens, names, paths, codecs. */
-#include "rmg/lang/lang_priv.h"
+#include "rmg/lang/lang_format_priv.h"
 
 #include "base/check.h"
 #include "base/hash.h"

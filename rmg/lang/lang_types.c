@@ -1,6 +1,6 @@
 /* The types of expressions. Strict: nothing is converted unless the text says so with f64(x) or
  * f32(x); only a literal with a point adapts, to f32 where the other side is f32. */
-#include "rmg/lang/lang_priv.h"
+#include "rmg/lang/lang_format_priv.h"
 
 #include "base/check.h"
 
