@@ -1,5 +1,6 @@
-/* kernel/core/rerun_priv.h - what the two files of a rerun share: players, and processes that run.
- * Layer: kernel/core; pure. */
+/* kernel/core/rerun_priv.h - what the files of a rerun share: rerun.c (life; a record made again),
+ * rerun_record.c (what it says was asked), rerun_play.c (a player's turn), rerun_real.c (processes
+ * that run). Layer: kernel/core; pure. */
 #ifndef JIT_KERNEL_CORE_RERUN_PRIV_H
 #define JIT_KERNEL_CORE_RERUN_PRIV_H
 
@@ -66,6 +67,24 @@ void kern_rerun_fail(struct kern_rerun *rerun, enum jit_err err, const char *wha
 /* Does the record say that this happened to the process? status: of an exit. */
 bool kern_rerun_has(const struct kern_rerun *rerun, uint32_t player,
                     enum kern_record_event_kind kind, int32_t *status);
+
+const struct jit_id *kern_rerun_id(const struct kern_rerun *rerun, uint32_t player);
+/* player_count: no process has this id. */
+uint32_t kern_rerun_player(const struct kern_rerun *rerun, const struct jit_id *id);
+
+/* ---- what was asked in the tick of the view (rerun_record.c) ---- */
+
+/* To `asked`, by player. Errors, here and below: JIT_ENOMEM, JIT_EFORMAT; JIT_EDIVERGED, said. */
+JIT_MUST_CHECK enum jit_err kern_rerun_read(struct kern_rerun *rerun);
+/* What operators asked waits for the tick before it begins; likewise what bearers of tokens did. */
+JIT_MUST_CHECK enum jit_err kern_rerun_ask(struct kern_rerun *rerun);
+JIT_MUST_CHECK enum jit_err kern_rerun_intend(struct kern_rerun *rerun);
+
+/* ---- a player's turn (rerun_play.c); whatever fails is said ---- */
+
+void kern_rerun_start(struct kern_rerun *rerun, uint32_t player);
+void kern_rerun_play(struct kern_rerun *rerun, uint32_t player); /* it was told to begin the tick */
+void kern_rerun_die(struct kern_rerun *rerun, uint32_t player);
 
 /* ---- processes that run (rerun_real.c) ---- */
 
