@@ -9,6 +9,7 @@
 #include "sws/space.h"
 #include "tests/lib/fault_heap.h"
 #include "tests/lib/tcase.h"
+#include "tests/sws/sws_kit.h"
 
 #define HOME_BYTES (8u << 20)
 #define HEADER     4096u
@@ -23,19 +24,6 @@ static struct sws *space;
 static const struct jit_id top = {{1, 1}};
 static const struct jit_id type = {{3, 3}};
 static const struct rmg_amount most = {.nodes = 6, .edges = 4, .bytes = 40};
-
-static void must(enum jit_err err)
-{
-    ck_assert_msg(err == JIT_OK, "%s", jit_err_text(err));
-}
-
-static struct jit_id pool(uint64_t n)
-{
-    struct jit_id id = {{0}};
-    id.bytes[0] = (uint8_t)(n * 41 + 7);
-    id.bytes[31] = (uint8_t)(n + 1);
-    return id;
-}
 
 static void setup(void)
 {

@@ -12,6 +12,7 @@
 #include "sws/space.h"
 #include "tests/lib/fault_heap.h"
 #include "tests/lib/tcase.h"
+#include "tests/sws/sws_kit.h"
 
 #define HOME_BYTES  (1u << 20)
 #define VIEW_BYTES  (8u << 20)
@@ -53,19 +54,6 @@ static uint64_t tick; /* of the version */
 static const struct jit_id top = {{2, 2}};
 static const struct jit_id type = {{3, 3}};
 static const struct jit_id other_type = {{3, 4}};
-
-static void must(enum jit_err err)
-{
-    ck_assert_msg(err == JIT_OK, "%s", jit_err_text(err));
-}
-
-static struct jit_id pool(uint64_t n)
-{
-    struct jit_id id = {{0}};
-    id.bytes[0] = (uint8_t)(n * 41 + 7);
-    id.bytes[31] = (uint8_t)(n + 1);
-    return id;
-}
 
 /* ---- fields: n adds up, m keeps the greatest; others are nobody's business ---- */
 

@@ -14,6 +14,7 @@
 #include "sws/home.h"
 #include "tests/lib/fault_heap.h"
 #include "tests/lib/tcase.h"
+#include "tests/sws/sws_kit.h"
 
 #define BYTES     (4u << 20)
 #define PAGE_SIZE 4096u
@@ -24,20 +25,6 @@ static uint8_t *memory;
 static struct jit_id roots[TICKS + 1]; /* after each tick, when nobody is killed */
 static uint8_t *copy;
 static unsigned nodes_a_part = 6; /* how much is done */
-
-static void must(enum jit_err err)
-{
-    ck_assert_msg(err == JIT_OK, "%s", jit_err_text(err));
-}
-
-static struct jit_id id_of(uint64_t n)
-{
-    struct jit_id id = {{0}};
-    id.bytes[0] = (uint8_t)(n * 37);
-    memcpy(id.bytes + 8, &n, sizeof n);
-    id.bytes[31] = 1;
-    return id;
-}
 
 /* What the process does in a tick: a function of the tick and of what is there. */
 static enum jit_err work(struct sws_home *home, uint64_t tick)

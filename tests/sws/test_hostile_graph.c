@@ -12,6 +12,7 @@
 #include "sws/home.h"
 #include "tests/lib/fault_heap.h"
 #include "tests/lib/tcase.h"
+#include "tests/sws/sws_kit.h"
 
 #define BYTES     (256u << 10)
 #define PAGE_SIZE 4096u
@@ -25,20 +26,6 @@ static struct jit_id top, below, type[3];
 static struct jit_random random_;
 static bool changes; /* words change between two steps */
 static uint64_t looks, errors;
-
-static void must(enum jit_err err)
-{
-    ck_assert_msg(err == JIT_OK, "%s", jit_err_text(err));
-}
-
-static struct jit_id id_of(uint64_t n)
-{
-    struct jit_id id = {{0}};
-    id.bytes[0] = (uint8_t)(n * 37);
-    memcpy(id.bytes + 8, &n, sizeof n);
-    id.bytes[31] = 1;
-    return id;
-}
 
 /* ---- a graph with everything ---- */
 

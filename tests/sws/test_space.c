@@ -13,6 +13,7 @@
 #include "tests/lib/fault_heap.h"
 #include "tests/lib/naive_root.h"
 #include "tests/lib/tcase.h"
+#include "tests/sws/sws_kit.h"
 
 #define HOME_BYTES  (4u << 20)
 #define VIEW_BYTES  (8u << 20)
@@ -45,19 +46,6 @@ static uint64_t moves[LINES + 1]; /* changes of the own graph, by line; the last
 static const struct jit_id own_top = {{1, 1}};
 static const struct jit_id shared_top = {{2, 2}};
 static const struct jit_id type = {{3, 3}};
-
-static void must(enum jit_err err)
-{
-    ck_assert_msg(err == JIT_OK, "%s", jit_err_text(err));
-}
-
-static struct jit_id pool(uint64_t n)
-{
-    struct jit_id id = {{0}};
-    id.bytes[0] = (uint8_t)(n * 41 + 7);
-    id.bytes[31] = (uint8_t)(n + 1);
-    return id;
-}
 
 /* ---- operations on a twin ---- */
 
