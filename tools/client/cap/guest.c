@@ -13,6 +13,31 @@
 
 /* ---- the supervisor ---- */
 
+/* Who asks, by which token; it is closed whatever came of it. */
+struct guest {
+    struct sys_token *token;
+    struct cap_stand_in *s; /* the token's rules and instances */
+    struct hub_client client;
+    cbor_item_t *answer; /* the last one; NULL: none, or it was read */
+};
+
+static int guest_open(struct cli *cli, struct guest *g)
+{
+    *g = (struct guest){.client = {.heap = jit_heap_libc(), .fd = -1}};
+    int code = cap_token_file(cli, cli->operands[1], &g->token);
+    return code == CLI_OK ? cap_stand_in_new(cli, g->token, &g->s) : code;
+}
+
+static void guest_close(struct guest *g)
+{
+    if (g->answer != NULL) {
+        cbor_decref(&g->answer);
+    }
+    hub_client_close(&g->client);
+    cap_stand_in_free(g->s);
+    sys_token_free(g->token);
+}
+
 static int failed(struct cli *cli, const struct hub_client *client, enum jit_err err)
 {
     bool denied = strcmp(client->code, "token") == 0 || strcmp(client->code, "denied") == 0;
@@ -32,45 +57,42 @@ static int failed(struct cli *cli, const struct hub_client *client, enum jit_err
                                                     : (int)cli_exit_of(err);
 }
 
-static int next(struct cli *cli, struct hub_client *client, const char *type, cbor_item_t **out)
+/* Sends what was written; g->answer: what came back, of this type. */
+static int ask(struct cli *cli, struct guest *g, struct hub_writer *w, const char *type)
 {
-    enum jit_err err = hub_client_next(client, HUB_GREETING_MS, out);
-    if (err == JIT_OK && !hub_is(*out, "t", type)) {
-        cbor_decref(out);
+    enum jit_err err = hub_client_send(&g->client, w);
+    if (err == JIT_OK) {
+        err = hub_client_next(&g->client, HUB_GREETING_MS, &g->answer);
+    }
+    if (err == JIT_OK && !hub_is(g->answer, "t", type)) {
         err = JIT_EPEER;
     }
-    return err == JIT_OK ? CLI_OK : failed(cli, client, err);
+    return err == JIT_OK ? CLI_OK : failed(cli, &g->client, err);
 }
 
-/* Connected, and the token shown; tick: the newest one. Close it either way. */
-static int visit(struct cli *cli, struct hub_client *client, const struct sys_token *token,
-                 uint64_t *tick)
+/* Connected, and the token shown; tick: the newest one. */
+static int visit(struct cli *cli, struct guest *g, uint64_t *tick)
 {
     struct hub_writer w;
-    cbor_item_t *answer = NULL;
     const char *path = cli_text(cli, "hub");
-    *client = (struct hub_client){.heap = jit_heap_libc(), .fd = -1};
     if (path == NULL) {
         cli_what(cli, "which supervisor is to be asked?");
         cli_why(cli, "a guest comes through a socket that its owner has made for guests");
         cli_next(cli, "add --hub PATH, which is what jitosd --guests was given");
         return CLI_USAGE;
     }
-    enum jit_err err = hub_client_visit(client, jit_heap_libc(), path);
-    if (err == JIT_OK) {
-        hub_client_begin(client, &w, "present", 2);
-        hub_bytes(&w, "token", token->bytes, token->size);
-        err = hub_client_send(client, &w);
-    }
+    enum jit_err err = hub_client_visit(&g->client, jit_heap_libc(), path);
     if (err != JIT_OK) {
-        return failed(cli, client, err);
+        return failed(cli, &g->client, err);
     }
-    int code = next(cli, client, "token", &answer);
-    if (code == CLI_OK && !hub_get_uint(answer, "tick", tick)) {
-        code = failed(cli, client, JIT_EPEER);
+    hub_client_begin(&g->client, &w, "present", 2);
+    hub_bytes(&w, "token", g->token->bytes, g->token->size);
+    int code = ask(cli, g, &w, "token");
+    if (code == CLI_OK && !hub_get_uint(g->answer, "tick", tick)) {
+        code = failed(cli, &g->client, JIT_EPEER);
     }
-    if (answer != NULL) {
-        cbor_decref(&answer);
+    if (g->answer != NULL) {
+        cbor_decref(&g->answer);
     }
     return code;
 }
@@ -180,13 +202,10 @@ static int say_intent(struct cli *cli, const cbor_item_t *answer)
 /* submit FILE RULE --match NODE ... --hub PATH */
 int cap_submit(struct cli *cli)
 {
-    struct sys_token *token = NULL;
-    struct cap_stand_in *s = NULL;
-    struct hub_client client = {.fd = -1};
+    struct guest g;
     struct hub_writer w;
     struct jit_buf data;
     uint64_t tick = 0;
-    cbor_item_t *answer = NULL;
     if (cli->operand_count < 3) {
         cli_what(cli, "what is to be asked for, under which token?");
         cli_why(cli, "submit wants the file of a token, and a rule");
@@ -194,26 +213,18 @@ int cap_submit(struct cli *cli)
         return CLI_USAGE;
     }
     jit_buf_init(&data, jit_heap_libc(), KERN_INTENT_BYTES_MAX);
-    int code = cap_token_file(cli, cli->operands[1], &token);
-    code = code == CLI_OK ? cap_stand_in_new(cli, token, &s) : code;
-    code = code == CLI_OK ? visit(cli, &client, token, &tick) : code;
-    code = code == CLI_OK ? put_intent(cli, cap_stand_in_authority(s), token, tick, &data) : code;
+    int code = guest_open(cli, &g);
+    code = code == CLI_OK ? visit(cli, &g, &tick) : code;
+    code =
+        code == CLI_OK ? put_intent(cli, cap_stand_in_authority(g.s), g.token, tick, &data) : code;
     if (code == CLI_OK) {
-        hub_client_begin(&client, &w, "intent", 3);
+        hub_client_begin(&g.client, &w, "intent", 3);
         hub_bytes(&w, "data", data.data, data.size);
         hub_uint(&w, "token", 0);
-        enum jit_err err = hub_client_send(&client, &w);
-        code = err == JIT_OK ? next(cli, &client, "intent", &answer) : failed(cli, &client, err);
+        code = ask(cli, &g, &w, "intent");
     }
-    if (code == CLI_OK) {
-        code = say_intent(cli, answer);
-    }
-    if (answer != NULL) {
-        cbor_decref(&answer);
-    }
-    hub_client_close(&client);
-    cap_stand_in_free(s);
-    sys_token_free(token);
+    code = code == CLI_OK ? say_intent(cli, g.answer) : code;
+    guest_close(&g);
     jit_buf_release(&data);
     return code;
 }
@@ -262,19 +273,37 @@ static void say_atoms(struct cli *cli, const cbor_item_t *answer, json_t *event)
     json_object_set_new(event, "atoms", list);
 }
 
+static int say_node(struct cli *cli, const cbor_item_t *answer)
+{
+    struct jit_id root = {{0}};
+    struct jit_id node = {{0}};
+    char hex[JIT_ID_HEX];
+    uint64_t tick = 0;
+    (void)hub_get_uint(answer, "tick", &tick);
+    (void)hub_get_id(answer, "root", &root);
+    (void)hub_get_id(answer, "node", &node);
+    json_t *event = cli_event("node", "jitos.cap.look/1");
+    cli_put_number(event, "tick", tick);
+    jit_id_to_hex(&root, hex);
+    cli_put_text(event, "root", hex);
+    cli_print(cli, "tick %llu, %s of root %s\n", (unsigned long long)tick, cli_text(cli, "on"),
+              hex);
+    jit_id_to_hex(&node, hex);
+    cli_put_text(event, "node", hex);
+    cli_print(cli, "%s\n", hex);
+    say_atoms(cli, answer, event);
+    say_edges(cli, answer, event);
+    return cli_emit(cli, event);
+}
+
 /* look FILE [NODE] --hub PATH */
 int cap_look(struct cli *cli)
 {
-    struct sys_token *token = NULL;
-    struct cap_stand_in *s = NULL;
-    struct hub_client client = {.fd = -1};
+    struct guest g;
     struct hub_writer w;
     struct jit_id instance;
     struct jit_id node;
-    struct jit_id root = {{0}};
-    char hex[JIT_ID_HEX];
     uint64_t tick = 0;
-    cbor_item_t *answer = NULL;
     const bool named = cli->operand_count > 2;
     if (cli->operand_count < 2) {
         cli_what(cli, "what is to be read, under which token?");
@@ -282,45 +311,22 @@ int cap_look(struct cli *cli)
         cli_next(cli, "jitos help cap");
         return CLI_USAGE;
     }
-    int code = cap_token_file(cli, cli->operands[1], &token);
-    code = code == CLI_OK ? cap_stand_in_new(cli, token, &s) : code;
-    code = code == CLI_OK ? authority_find_instance(cli, cap_stand_in_authority(s),
+    int code = guest_open(cli, &g);
+    code = code == CLI_OK ? authority_find_instance(cli, cap_stand_in_authority(g.s),
                                                     cli_text(cli, "on"), &instance)
                           : code;
-    code = code == CLI_OK ? visit(cli, &client, token, &tick) : code;
+    code = code == CLI_OK ? visit(cli, &g, &tick) : code;
     if (code == CLI_OK) {
-        hub_client_begin(&client, &w, "read", named ? 4 : 3);
+        hub_client_begin(&g.client, &w, "read", named ? 4 : 3);
         if (named) {
             node_id(cli->operands[2], &node);
             hub_id(&w, "node", &node);
         }
         hub_uint(&w, "token", 0);
         hub_id(&w, "instance", &instance);
-        enum jit_err err = hub_client_send(&client, &w);
-        code = err == JIT_OK ? next(cli, &client, "node", &answer) : failed(cli, &client, err);
+        code = ask(cli, &g, &w, "node");
     }
-    if (code == CLI_OK) {
-        (void)hub_get_uint(answer, "tick", &tick);
-        (void)hub_get_id(answer, "root", &root);
-        (void)hub_get_id(answer, "node", &node);
-        json_t *event = cli_event("node", "jitos.cap.look/1");
-        cli_put_number(event, "tick", tick);
-        jit_id_to_hex(&root, hex);
-        cli_put_text(event, "root", hex);
-        cli_print(cli, "tick %llu, %s of root %s\n", (unsigned long long)tick, cli_text(cli, "on"),
-                  hex);
-        jit_id_to_hex(&node, hex);
-        cli_put_text(event, "node", hex);
-        cli_print(cli, "%s\n", hex);
-        say_atoms(cli, answer, event);
-        say_edges(cli, answer, event);
-        code = cli_emit(cli, event);
-    }
-    if (answer != NULL) {
-        cbor_decref(&answer);
-    }
-    hub_client_close(&client);
-    cap_stand_in_free(s);
-    sys_token_free(token);
+    code = code == CLI_OK ? say_node(cli, g.answer) : code;
+    guest_close(&g);
     return code;
 }
