@@ -3,6 +3,16 @@
  * Method: one small base; each case changes both sides by hand and says what must be listed. */
 #include "tests/rmg/change/merge_case.h"
 
+/* Node 1, with what it has and its edge. */
+static void they_drop_a_node(void)
+{
+    begin(&theirs);
+    no_edge(0, 0);
+    no_value(0, 1, "n");
+    no_node(0, 1);
+    end(&theirs);
+}
+
 /* ---- one of each kind ---- */
 
 START_TEST(value_conflict)
@@ -90,11 +100,7 @@ START_TEST(deleted_conflict) /* and what hangs on it is not listed again */
     node(0, 1, 2);
     value(0, 1, "a", 1);
     end(&ours);
-    begin(&theirs);
-    no_edge(0, 0);
-    no_value(0, 1, "n");
-    no_node(0, 1);
-    end(&theirs);
+    they_drop_a_node();
     one(RMG_CONFLICT_DELETED, RMG_PART_NODE, 0, 1);
 }
 END_TEST
@@ -105,11 +111,7 @@ START_TEST(owner_deleted_conflict)
     value(0, 1, "n", 6);
     value_on(0, RMG_PLANE_BETA, 0, "a", 1);
     end(&ours);
-    begin(&theirs);
-    no_edge(0, 0);
-    no_value(0, 1, "n");
-    no_node(0, 1);
-    end(&theirs);
+    they_drop_a_node();
     static const struct expected expected[] = {{RMG_CONFLICT_OWNER_DELETED, RMG_PART_ALPHA, 0, 1},
                                                {RMG_CONFLICT_OWNER_DELETED, RMG_PART_BETA, 0, 0}};
     merge();
@@ -125,11 +127,7 @@ START_TEST(end_deleted_conflict)
     begin(&ours);
     edge(0, 5, 3, 1);
     end(&ours);
-    begin(&theirs);
-    no_edge(0, 0);
-    no_value(0, 1, "n");
-    no_node(0, 1);
-    end(&theirs);
+    they_drop_a_node();
     one(RMG_CONFLICT_END_DELETED, RMG_PART_EDGE, 0, 5);
     struct rmg_place end_place = place(RMG_PART_NODE, 0, 1, NULL);
     ck_assert_int_eq(rmg_place_compare(&result.conflicts[0].other, &end_place), 0);
@@ -404,11 +402,7 @@ START_TEST(kept_with_what_it_needs)
     begin(&ours);
     edge(0, 5, 3, 1);
     end(&ours);
-    begin(&theirs);
-    no_edge(0, 0);
-    no_value(0, 1, "n");
-    no_node(0, 1);
-    end(&theirs);
+    they_drop_a_node();
     struct rmg_choice choice = {place(RMG_PART_EDGE, 0, 5, NULL), RMG_SIDE_OURS};
     struct rmg_merge_options options = plain();
     options.choices = &choice;
