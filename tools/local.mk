@@ -36,7 +36,8 @@ bin_PROGRAMS += %D%/jitos
 	%D%/client/history/entries.c %D%/client/history/entries.h %D%/client/history/history.h %D%/client/history/inspect.c %D%/client/history/log.c \
 	%D%/client/history/log_path.c %D%/client/history/merge.c %D%/client/history/moment.c \
 	%D%/client/history/moment.h %D%/client/history/names.c %D%/client/history/names.h \
-	%D%/client/history/replay.c %D%/client/history/restore.c %D%/client/history/salvage.c \
+	%D%/client/history/replay.c %D%/client/history/restore.c %D%/client/history/revision.c %D%/client/history/salvage.c \
+	%D%/client/history/show.c %D%/client/history/tick_line.c %D%/client/history/tick_line.h \
 	%D%/client/history/timegraph.c %D%/client/history/timegraph.h %D%/client/history/verify.c \
 	%D%/client/history/why.c
 # Capabilities.
