@@ -130,6 +130,11 @@ static int read_token(struct cli *cli, const char *path, const uint8_t *issuer,
     if (fault == SYS_TOKEN_GOOD) {
         return CLI_OK;
     }
+    if (fault == SYS_TOKEN_MEMORY) {
+        cli_what(cli, "%s cannot be read", path);
+        cli_why(cli, "%s", sys_token_fault_text(fault));
+        return CLI_HOST;
+    }
     cli_what(cli, "the token %s is refused", path);
     cli_why(cli, "%s%s%s (block %u)", sys_token_fault_text(fault),
             fault == SYS_TOKEN_WIDENED ? ": " : "",

@@ -16,23 +16,31 @@ static int refuse(struct cli *cli, const char *text, const char *why)
     return CLI_USAGE;
 }
 
-static bool add_value(struct sweep_param *param, const char *text, size_t size)
+static int starved(struct cli *cli)
+{
+    cli_what(cli, "%s", jit_err_text(JIT_ENOMEM));
+    return CLI_HOST;
+}
+
+/* why: what is wrong with it, if it is not to be had. */
+static int add_value(struct cli *cli, struct sweep_param *param, const char *text, size_t size,
+                     const char *whole, const char *why)
 {
     if (param->count == SWEEP_VALUES_MAX || size == 0 || size >= SWEEP_VALUE_SIZE) {
-        return false;
+        return refuse(cli, whole, why);
     }
     if ((param->count & (param->count - 1)) == 0) { /* at powers of two */
         size_t capacity = param->count == 0 ? 1 : 2 * (size_t)param->count;
         void *values = realloc(param->values, capacity * sizeof *param->values);
         if (values == NULL) {
-            return false;
+            return starved(cli);
         }
         param->values = values;
     }
     memcpy(param->values[param->count], text, size);
     param->values[param->count][size] = '\0';
     param->count++;
-    return true;
+    return CLI_OK;
 }
 
 /* "-0.25" as whole units of 10^-decimals; false: it is no such number. */
@@ -120,25 +128,24 @@ static int add_range(struct cli *cli, const char *whole, const char *text,
     if (numbers[2] <= 0 || numbers[1] < numbers[0]) {
         return refuse(cli, whole, "a range goes up: FROM at most TO, STEP above 0");
     }
-    for (int64_t at = numbers[0]; at <= numbers[1]; at += numbers[2]) {
+    int code = CLI_OK;
+    for (int64_t at = numbers[0]; code == CLI_OK && at <= numbers[1]; at += numbers[2]) {
         char value[SWEEP_VALUE_SIZE];
         print_decimal(at, decimals, value);
-        if (!add_value(param, value, strlen(value))) {
-            return refuse(cli, whole, "a range has at most 10,000 values");
-        }
+        code =
+            add_value(cli, param, value, strlen(value), whole, "a range has at most 10,000 values");
     }
-    return CLI_OK;
+    return code;
 }
 
 static int add_list(struct cli *cli, const char *whole, const char *text, struct sweep_param *param)
 {
     while (true) {
         size_t size = strcspn(text, ",");
-        if (!add_value(param, text, size)) {
-            return refuse(cli, whole, "a value has 1 to 63 bytes, a list at most 10,000 values");
-        }
-        if (text[size] == '\0') {
-            return CLI_OK;
+        int code = add_value(cli, param, text, size, whole,
+                             "a value has 1 to 63 bytes, a list at most 10,000 values");
+        if (code != CLI_OK || text[size] == '\0') {
+            return code;
         }
         text += size + 1;
     }
@@ -192,7 +199,7 @@ static int add_seeds(struct cli *cli, const char *whole, struct sweep_plan *plan
                 capacity = capacity == 0 ? 64 : 2 * capacity;
                 uint64_t *seeds = realloc(plan->seeds, capacity * sizeof *seeds);
                 if (seeds == NULL) {
-                    return refuse(cli, whole, "out of memory");
+                    return starved(cli);
                 }
                 plan->seeds = seeds;
             }

@@ -327,6 +327,9 @@ int sweep_rows_read(struct sweep *s)
     size_t size = 0;
     snprintf(path, sizeof path, "%.4000s/rows.ndjson", s->out);
     FILE *stream = fopen(path, "re");
+    if (stream == NULL && errno != ENOENT) {
+        return sweep_host_failed(s, "rows.ndjson");
+    }
     while (stream != NULL && getline(&line, &size, stream) > 0) {
         json_t *row = json_loads(line, 0, NULL);
         const char *name = json_string_value(json_object_get(row, "run"));
