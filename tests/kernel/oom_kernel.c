@@ -2,6 +2,7 @@
  * core. */
 #include "kernel/core/intent.h"
 #include "kernel/core/image.h"
+#include "kernel/core/invariants.h"
 #include "sws/space.h"
 #include "syscall/boot.h"
 #include "tests/kernel/checkpoint/checkpoint_world.h"
@@ -341,6 +342,7 @@ static const char system_text[] =
     "  match (a:Cell)\n"
     "  where a.state = 0 and chance(0.5)\n"
     "  set a.state = 1\n"
+    "invariant few never match (a:Cell) where a.state > 9\n"
     "process w[2] run infect(p = 0.7), rise apply all over shard(/world)\n"
     "grant w: map /world; invoke infect, rise on /world\n";
 static const struct sim_kernel_options sim_options = {
@@ -410,6 +412,15 @@ static enum jit_err run_config(struct oom *oom)
     }
     sys_caps_free(tree);
     kern_config_free(&mem.heap, config);
+    return err;
+}
+
+static enum jit_err run_invariants(struct oom *oom)
+{
+    char text[256] = "";
+    enum jit_err err = kern_invariants_hold(&mem.heap, sim.store, &sim.genesis, text, sizeof text);
+    ck_assert(err == JIT_OK || strstr(text, "memory") != NULL);
+    jit_hash(text, sizeof text, &oom->result);
     return err;
 }
 
@@ -513,6 +524,7 @@ const struct oom_row oom_kernel_rows[] = {
     {"sys_caps_derive", begin_caps, run_derive, NULL, end_caps, false, false},
     {"sys_caps_dead", begin_caps, run_dead, NULL, end_caps, false, false},
     {"kern_config", begin_sim, run_config, NULL, end_sim, false, false},
+    {"kern_invariants_hold", begin_sim, run_invariants, NULL, end_sim, false, false},
     {"kern_core_new", begin_sim, run_core_new, NULL, end_sim, false, false},
     {"kern_core_step, three ticks", begin_sim, run_ticks, whole_sim, end_sim, true, false},
     {"kern_replay_genesis", begin_store, run_replay_genesis, NULL, end_store, false, false},

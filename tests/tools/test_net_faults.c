@@ -1,7 +1,8 @@
 /* Goal:   every fault of a document is named with its place; entities are never expanded and
- * nothing is fetched; limits hold. Method: tables of faults and of sizes at their limit and one
- * past it. */
+ * nothing is fetched; limits hold; a file of choices is read without memory or not at all. Method:
+ * tables of faults and of sizes at their limit and one past it; each allocation refused. */
 #include "tests/tools/net_fixture.h"
+#include "tools/formats/choices.h"
 
 /* ---- faults ---- */
 
@@ -318,6 +319,52 @@ START_TEST(depth_of_graphs)
 }
 END_TEST
 
+/* ---- no memory ---- */
+
+#define ID_64 "a21bbfcc06a7c79ea2a76541ec834dbe74da1ac7ae8a2d5f5ad5b5cc0c3c4f79"
+
+/* Choices enough for the list to grow, each with a name to be kept. */
+static void put_choices(struct jit_buf *text, unsigned count)
+{
+    static const char head[] = "{\"schema\": \"rmg.choices/1\", \"choices\": [";
+    jit_buf_put(text, head, sizeof head - 1);
+    for (unsigned i = 0; i < count; i++) {
+        char one[400];
+        int size = snprintf(one, sizeof one,
+                            "%s{\"place\": {\"kind\": \"attachment\", \"instance\": \"" ID_64
+                            "\", \"plane\": \"alpha\", \"owner\": \"" ID_64
+                            "\", \"name\": \"value %u\"}, \"take\": \"ours\"}",
+                            i > 0 ? ", " : "", i);
+        jit_buf_put(text, one, (size_t)size);
+    }
+    jit_buf_put(text, "]}", 2);
+    must(text->err);
+}
+
+START_TEST(choices_without_memory) /* _i: from then on */
+{
+    struct jit_buf text;
+    bool fired = true;
+    int64_t n = 0;
+    jit_buf_init(&text, jit_heap_libc(), 1u << 20);
+    put_choices(&text, 40);
+    for (; fired; n++) {
+        struct fault_heap mem = fault_heap_make(n, _i != 0);
+        struct choices choices;
+        char what[CHOICES_WHAT_SIZE];
+        enum jit_err err = choices_decode(&mem.heap, text.data, text.size, &choices, what);
+        fired = fault_heap_fired(&mem);
+        ck_assert_int_eq(err, fired ? JIT_ENOMEM : JIT_OK);
+        ck_assert(!fired || strcmp(what, jit_err_text(JIT_ENOMEM)) == 0);
+        ck_assert(fired || choices.count == 40);
+        choices_release(&choices);
+        ck_assert_int_eq(mem.live, 0);
+    }
+    ck_assert_int_gt(n, 3);
+    jit_buf_release(&text);
+}
+END_TEST
+
 static void fill(Suite *suite)
 {
     TCase *t = test_case(suite, "net_faults", 120);
@@ -326,6 +373,7 @@ static void fill(Suite *suite)
     tcase_add_test(t, no_laughs);
     tcase_add_test(t, limits);
     tcase_add_test(t, depth_of_graphs);
+    tcase_add_loop_test(t, choices_without_memory, 0, 2);
 }
 
 TEST_MAIN("tools/net_faults", fill)
