@@ -257,5 +257,30 @@ prepare='rm -rf into'
 look=again
 walk "$jitos" run s.jitos --ticks 1 --seed 3 --data into --durability none
 
+# ---- processes that are programs of their own: one is run again, one has its graph put back ----
+
+# shellcheck source=tests/lib/brancher.sh
+. "$top/tests/lib/brancher.sh"
+cp "$top"/examples/native/*.csv "$build/examples/native/ants" .
+sed 's/replay log/replay rerun/' "$top/examples/native/ants.jitos" >ants.jitos
+brancher_system brancher
+
+goes_on() {
+    [ "$code" = 0 ] || want 0 "$jitos" run --ticks 6 --data new --durability none
+}
+
+begun() {
+    rm -rf new
+    cp -r begun new
+}
+
+prepare=begun
+look=goes_on
+for system in ants brancher; do
+    rm -rf begun
+    want 0 "$jitos" run $system.jitos --seed 3 --ticks 4 --data begun --durability none
+    walk "$jitos" run --ticks 6 --data new --durability none
+done
+
 [ "$failed" = 0 ] && echo "$runs runs, $refusals of them without memory: nothing lost"
 exit "$failed"
