@@ -84,6 +84,11 @@ enum jit_err jit_whole_open(struct jit_whole *out, const char *path)
     return out->fd < 0 ? fail(out, errno) : JIT_OK;
 }
 
+enum jit_err jit_whole_private(struct jit_whole *out)
+{
+    return out->in_place || fchmod(out->fd, 0600) == 0 ? JIT_OK : fail(out, errno);
+}
+
 enum jit_err jit_whole_write(void *whole, const uint8_t *bytes, size_t size)
 {
     struct jit_whole *out = whole;

@@ -26,6 +26,9 @@ struct jit_whole {
 };
 
 JIT_MUST_CHECK enum jit_err jit_whole_open(struct jit_whole *out, const char *path);
+/* For the eyes of its owner alone, whatever the umask says. What is written in place keeps the
+ * rights that it has: it is not ours. */
+JIT_MUST_CHECK enum jit_err jit_whole_private(struct jit_whole *out);
 /* whole is a struct jit_whole: the shape that writers of formats ask for. */
 JIT_MUST_CHECK enum jit_err jit_whole_write(void *whole, const uint8_t *bytes, size_t size);
 /* keep: make it appear; else, and when a write failed, leave nothing. */

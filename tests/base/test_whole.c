@@ -103,6 +103,36 @@ START_TEST(kept_or_not)
 }
 END_TEST
 
+/* For its owner's eyes only, whatever the umask says; what is not ours keeps the rights it has. */
+START_TEST(private)
+{
+    struct jit_whole file;
+    struct stat info;
+    char bytes[16];
+    refuse_nameless(_i);
+    (void)umask(0);
+    ck_assert_int_eq(jit_whole_open(&file, path), JIT_OK);
+    ck_assert_int_eq(jit_whole_private(&file), JIT_OK);
+    ck_assert_int_eq(put(&file, "mine"), JIT_OK);
+    ck_assert_int_eq(jit_whole_close(&file, true), JIT_OK);
+    expect("mine");
+    ck_assert_int_eq(stat(path, &info), 0);
+    ck_assert_uint_eq(info.st_mode & 07777, 0600);
+    ck_assert_int_eq(unlink(path), 0);
+    ck_assert_int_eq(mkfifo(path, 0644), 0);
+    int reader = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+    ck_assert_int_ge(reader, 0);
+    ck_assert_int_eq(jit_whole_open(&file, path), JIT_OK);
+    ck_assert_int_eq(jit_whole_private(&file), JIT_OK);
+    ck_assert_int_eq(put(&file, "theirs"), JIT_OK);
+    ck_assert_int_eq(jit_whole_close(&file, true), JIT_OK);
+    ck_assert_int_eq(read(reader, bytes, sizeof bytes), 6);
+    ck_assert_int_eq(stat(path, &info), 0);
+    ck_assert_uint_eq(info.st_mode & 07777, 0644);
+    close(reader);
+}
+END_TEST
+
 START_TEST(no_place)
 {
     struct jit_whole file;
@@ -217,6 +247,7 @@ static void fill_suite(Suite *suite)
     TCase *tcase = test_case(suite, "whole", 30);
     tcase_add_checked_fixture(tcase, setup, teardown);
     tcase_add_loop_test(tcase, kept_or_not, 0, 2);
+    tcase_add_loop_test(tcase, private, 0, 2);
     tcase_add_loop_test(tcase, no_place, 0, 2);
     tcase_add_loop_test(tcase, full_disk, 0, 2);
     tcase_add_loop_test(tcase, killed, 0, 2);

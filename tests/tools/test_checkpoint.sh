@@ -115,6 +115,36 @@ says 'tried before as'
 want 0 "$jitos" why "$again@18" --depth 2 --data again --dot
 says 'tried before'
 
+# What cannot be meant is refused with the reason, and nothing is made.
+want 2 "$jitos" restore fifty --data a --into d --run-to 49
+says "before the checkpoint, which is of tick 50"
+want 2 "$jitos" restore fifty --data a --into s.jitos
+says "s.jitos is no folder"
+want 2 "$jitos" restore fifty --data a --into ''
+want 3 "$jitos" restore fifty --data a --into nowhere/deep/d
+says "mkdir -p nowhere/deep"
+want 2 "$jitos" restore --import a --into d
+says "Is a directory"
+want 3 "$jitos" restore --import nothing.jck --into d
+says "no such file"
+for name in HEAD main ''; do
+    want 2 "$jitos" checkpoint -m "$name" --data a
+    says "no name for a checkpoint"
+    want 2 "$jitos" fork @5 -m "$name" --data a
+    says "no name for a new branch"
+done
+[ ! -e d ] && [ ! -e a/branches ] || fail "what was refused left something"
+
+# What is no file of ours keeps its rights: an export does not go there.
+mkfifo -m 644 pipe
+want 2 "$jitos" checkpoint --export pipe --data a
+says "no regular file"
+want 2 "$jitos" checkpoint --export a --data a
+want 3 "$jitos" checkpoint --export nowhere/x.jck --data a
+want 0 "$jitos" checkpoint --list --data a
+[ "$(wc -l <out)" = 1 ] || fail "a checkpoint was made for an export that could not be: $(cat out)"
+[ "$(stat -c %a pipe)" = 644 ] || fail "an export has changed the rights of what is not its own"
+
 # Signers.
 want 0 "$rmg" keygen other.key
 want 1 "$jitos" restore --import a.jck --into d --signer other.key.pub

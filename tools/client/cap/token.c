@@ -159,11 +159,9 @@ static int write_token(struct cli *cli, const struct jit_buf *buf)
     if (code != CLI_OK) {
         return code;
     }
-    enum jit_err err = JIT_EIO;
-    if (fchmod(out.whole.fd, 0600) == 0) {
+    enum jit_err err = jit_whole_private(&out.whole);
+    if (err == JIT_OK) {
         err = jit_whole_write(&out.whole, buf->data, buf->size);
-    } else {
-        out.whole.error = errno;
     }
     code = rmg_output_close(&out, err == JIT_OK);
     return code == CLI_OK && err != JIT_OK ? rmg_output_refused(cli, path, out.whole.error) : code;

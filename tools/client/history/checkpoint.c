@@ -222,8 +222,8 @@ static int export_state(struct cli *cli, struct jit_io *io, const struct ckpt_ma
     }
     struct rmg_state state = {.store = graph.store, .version = graph.version};
     int code = rmg_output_open(&out, cli, path);
-    if (code == CLI_OK && fchmod(out.whole.fd, 0600) != 0) { /* as the folder it comes from */
-        int error = errno;
+    if (code == CLI_OK && jit_whole_private(&out.whole) != JIT_OK) { /* as its folder */
+        int error = out.whole.error;
         (void)rmg_output_close(&out, false);
         code = rmg_output_refused(cli, path, error);
     }
@@ -235,7 +235,7 @@ static int export_state(struct cli *cli, struct jit_io *io, const struct ckpt_ma
         code = rmg_output_close(&out, whole);
         if (code == CLI_OK && !whole) {
             cli_what(cli, "%s cannot be written", path);
-            cli_why(cli, "%s", err != JIT_OK ? jit_err_text(err) : "it must be a regular file");
+            cli_why(cli, "%s", err != JIT_OK ? jit_err_text(err) : "its head was not written");
             code = CLI_HOST;
         }
     }
@@ -272,6 +272,31 @@ static int export_it(struct cli *cli, const char *data, const char *id, const ch
     return code;
 }
 
+/* What can be known before a checkpoint is made for it. */
+static int export_place(struct cli *cli, const char *data, const char *path)
+{
+    char folder[JIT_PATH_SIZE];
+    struct stat info;
+    const bool there = stat(path, &info) == 0;
+    if (there && !S_ISDIR(info.st_mode)) {
+        if (S_ISREG(info.st_mode)) {
+            return CLI_OK;
+        }
+        cli_what(cli, "cannot write %s", path);
+        cli_why(cli, "it is no regular file, and an exported checkpoint must lie in one");
+        cli_next(cli, "jitos checkpoint --export FILE.jck --data %s", data);
+        return CLI_USAGE;
+    }
+    if (there) {
+        return rmg_output_refused(cli, path, EISDIR);
+    }
+    if (path[0] == '\0' || strlen(path) >= sizeof folder) {
+        return rmg_output_refused(cli, path, path[0] == '\0' ? ENOENT : ENAMETOOLONG);
+    }
+    jit_folder_of(path, folder);
+    return stat(folder, &info) == 0 ? CLI_OK : rmg_output_refused(cli, path, errno);
+}
+
 int jitos_checkpoint(struct cli *cli)
 {
     const char *data = cli_text(cli, "data");
@@ -282,16 +307,16 @@ int jitos_checkpoint(struct cli *cli)
     if (cli_given(cli, "list")) {
         return list(cli, data);
     }
-    if (name != NULL && !ckpt_name_good(name)) {
-        cli_what(cli, "%s is no name for a checkpoint", name);
-        cli_why(cli, "a name is 1 to 64 letters, digits, dots, underscores and dashes, and does "
-                     "not begin with a dot or a dash");
+    if (name != NULL && checkpoint_named(cli, "checkpoint", name) != CLI_OK) {
         cli_next(cli, "jitos checkpoint -m before-merge --data %s", data);
         return CLI_USAGE;
     }
     name = name != NULL ? name : "";
+    int code = path != NULL ? export_place(cli, data, path) : CLI_OK;
+    if (code != CLI_OK) {
+        return code;
+    }
     enum jit_err err = hub_client_open(&client, jit_heap_libc(), data);
-    int code = CLI_OK;
     if (err == JIT_OK) {
         code = make_live(cli, data, name, &client, &made);
         hub_client_close(&client);

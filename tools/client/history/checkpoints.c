@@ -4,12 +4,15 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/random.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/whole.h"
 #include "kernel/log/blob.h"
 #include "kernel/checkpoint/checkpoint_image.h"
 #include "kernel/load.h"
 #include "kernel/log/io_posix.h"
+#include "kernel/checkpoint/head.h"
 #include "tools/client/history/history.h"
 
 enum jit_err checkpoint_try(const struct ckpt_manifest *manifest, struct jit_io *io,
@@ -30,12 +33,30 @@ enum jit_err checkpoint_try(const struct ckpt_manifest *manifest, struct jit_io 
     return err;
 }
 
+int checkpoint_named(struct cli *cli, const char *what, const char *name)
+{
+    if (ckpt_name_good(name) && strcmp(name, "HEAD") != 0 && strcmp(name, HEAD_MAIN) != 0) {
+        return CLI_OK;
+    }
+    cli_what(cli, "%s is no name for a %s", name[0] != '\0' ? name : "an empty word", what);
+    cli_why(cli, "a name is 1 to 64 letters, digits, dots, underscores and dashes, does not begin "
+                 "with a dot or a dash, and is neither HEAD nor main");
+    return CLI_USAGE;
+}
+
 int checkpoint_into(struct cli *cli, const char *into)
 {
-    if (into == NULL) {
+    struct stat info;
+    if (into == NULL || into[0] == '\0') {
         cli_what(cli, "no folder to restore into");
         cli_why(cli, "what is restored goes on in a data folder of its own");
         cli_next(cli, "jitos help %s", cli->verb->name);
+        return CLI_USAGE;
+    }
+    if (stat(into, &info) == 0 && !S_ISDIR(info.st_mode)) {
+        cli_what(cli, "%s is no folder", into);
+        cli_why(cli, "what is restored goes on in a data folder of its own");
+        cli_next(cli, "name a folder that is new or empty with --into");
         return CLI_USAGE;
     }
     if (history_begun(into)) {
@@ -122,6 +143,12 @@ int checkpoint_found(struct cli *cli, const char *into, const struct checkpoint_
         cli_why(cli, "%s", message);
         if (err == JIT_ENOMEM) {
             return CLI_HOST;
+        }
+        if (err == JIT_ENOENT) { /* only the last part of a path is made */
+            char parent[JIT_PATH_SIZE];
+            jit_folder_of(into, parent);
+            cli_next(cli, "mkdir -p %s", parent);
+            return CLI_NOT_FOUND;
         }
         cli_next(cli, "name a folder that is new or empty with --into");
         return err == JIT_ENOSPC || err == JIT_EIO ? CLI_HOST : CLI_USAGE;

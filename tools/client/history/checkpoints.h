@@ -28,6 +28,10 @@ int checkpoint_found(struct cli *cli, const char *into, const struct checkpoint_
 /* A uuid for a new log. False: the system has none to give. */
 bool checkpoint_uuid(uint8_t uuid[LOG_UUID_BYTES]);
 
+/* May a checkpoint, or a branch ("new branch"), be called so? HEAD and main mean something else.
+ * Returns an exit code; what and why are said. */
+int checkpoint_named(struct cli *cli, const char *what, const char *name);
+
 /* May a new data folder be made there? Returns an exit code; said. */
 int checkpoint_into(struct cli *cli, const char *into);
 

@@ -199,14 +199,11 @@ static int report(struct cli *cli, const char *word, const char *name, const cha
 
 static int check_name(struct cli *cli, const char *name)
 {
-    if (ckpt_name_good(name) && strcmp(name, HEAD_MAIN) != 0) {
-        return CLI_OK;
+    int code = checkpoint_named(cli, "new branch", name);
+    if (code != CLI_OK) {
+        cli_next(cli, "jitos fork @10 -m other-seed");
     }
-    cli_what(cli, "%s is no name for a new branch", name);
-    cli_why(cli, "a name is 1 to 64 letters, digits, dots, underscores and dashes, does not begin "
-                 "with a dot or a dash, and main is the folder itself");
-    cli_next(cli, "jitos fork @10 -m other-seed");
-    return CLI_USAGE;
+    return code;
 }
 
 /* Where a new branch goes, and that nothing is there. name NULL: one is made up. */

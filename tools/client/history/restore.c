@@ -9,6 +9,7 @@
 #include "tools/client/history/history.h"
 #include "tools/client/jitos.h"
 #include "tools/rmgtool/keys.h"
+#include "tools/rmgtool/rmg.h"
 #include "tools/client/run/runner.h"
 
 static const char *const durabilities[] = {"tick", "group", "none", NULL};
@@ -57,9 +58,12 @@ static int load_import(struct cli *cli, const char *path, struct source *source)
     struct ckpt_bundle bundle;
     const char *why = "";
     enum jit_err err = format_bytes_open(jit_heap_libc(), path, &bytes);
-    if (err == JIT_OK) {
-        err = ckpt_bundle_open(bytes.bytes, bytes.size, &bundle, &why);
+    if (err != JIT_OK) {
+        cli_what(cli, "cannot read %s", path);
+        cli_next(cli, "ls -l %s", path);
+        return rmg_unread(cli, err, path);
     }
+    err = ckpt_bundle_open(bytes.bytes, bytes.size, &bundle, &why);
     if (err == JIT_OK) {
         source->manifest = bundle.manifest;
         memcpy(source->signer, bundle.signer, sizeof source->signer);
@@ -174,6 +178,21 @@ static int confirm_not_revoked(struct cli *cli, const struct source *source)
     return CLI_OK;
 }
 
+/* It would have to run back. */
+static int confirm_before(struct cli *cli, const struct source *source)
+{
+    const uint64_t to = cli_number(cli, "run-to");
+    if (!cli_given(cli, "run-to") || to >= source->manifest.tick) {
+        return CLI_OK;
+    }
+    cli_what(cli, "tick %llu is before the checkpoint, which is of tick %llu",
+             (unsigned long long)to, (unsigned long long)source->manifest.tick);
+    cli_why(cli, "what is restored runs on from there");
+    cli_next(cli, "jitos fork @%llu --into DIR makes a folder at a tick that the log has",
+             (unsigned long long)to);
+    return CLI_USAGE;
+}
+
 static int verify_deep(struct cli *cli, const struct source *source)
 {
     struct rmg_fault fault;
@@ -235,6 +254,9 @@ static int restore(struct cli *cli, struct source *source)
     }
     if (code == CLI_OK) {
         code = confirm_not_revoked(cli, source);
+    }
+    if (code == CLI_OK) {
+        code = confirm_before(cli, source);
     }
     if (code == CLI_OK) {
         code = verify_deep(cli, source);
