@@ -74,6 +74,11 @@ says '"value":0'
 want 0 "$jitos" inspect /world/c7@HEAD~24 --data a --raw name
 [ "$(cat out)" = "cell 7" ] || fail "the bytes of a value are others"
 want 3 "$jitos" inspect /world/c99 --data a
+want 3 "$jitos" inspect /world/c7/hits/x --data a
+says 'c7 is a node, and has no value hits/x'
+says 'next: jitos inspect /world/c7 --data a'
+want 3 "$jitos" log /world/c7/nothing --data a
+says 'c7 is a node, and has no value nothing'
 want 3 "$jitos" inspect /world@25 --data a
 want 3 "$jitos" inspect /world@nothing --data a
 want 3 "$jitos" inspect / --data none

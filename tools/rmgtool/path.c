@@ -167,6 +167,14 @@ static int refuse(struct cli *cli, const char *path, const struct path_place *pl
         path_next(cli);
         return (int)cli_exit_of(err);
     }
+    struct jit_id node;
+    char word[JIT_NAME_BYTES_MAX + 1];
+    snprintf(word, sizeof word, "%.*s", (int)size, part);
+    if (part[size] == '/' && size < sizeof word && node_of(&place->graph, word, &node) == JIT_OK) {
+        cli_why(cli, "%s is a node, and has no value %s", word, part + size + 1);
+        list_there(cli, path, part, word);
+        return CLI_NOT_FOUND;
+    }
     near_portal(place, part, size, near);
     cli_why(cli, "%.*s is neither a portal nor a node there%s%s%s", (int)size, part,
             near[0] != '\0' ? "; did you mean " : "", near, near[0] != '\0' ? "?" : "");

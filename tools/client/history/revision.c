@@ -102,7 +102,10 @@ int history_resolve(struct cli *cli, const char *data, const char *text, uint64_
         *tick = r.revision.number;
         return CLI_OK;
     }
-    int code = find_checkpoint(cli, data, text, tick, &found);
+    /* HEAD is the head, even where somebody has called a checkpoint so. */
+    int code = form && r.revision.kind == HISTORY_HEAD
+                   ? CLI_OK
+                   : find_checkpoint(cli, data, text, tick, &found);
     if (code != CLI_OK || found) {
         return code;
     }
