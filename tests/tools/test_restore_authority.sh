@@ -63,6 +63,7 @@ if [ $other = yes ]; then
     expect 3 "Permission denied" them restore kept --data "$dir/mine" --into theirs/a
     expect 8 "does not permit" them restore --import "$dir/kept.jck" --into theirs/a
     expect 3 "Permission denied" them checkpoint --list --data "$dir/mine"
+    expect 3 "Permission denied" them restore --import "$dir/kept.jck" --into "$dir/mine/in"
     [ ! -e theirs/a ] || fail "what was refused left something"
 fi
 

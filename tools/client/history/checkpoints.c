@@ -53,7 +53,14 @@ int checkpoint_into(struct cli *cli, const char *into)
         cli_next(cli, "jitos help %s", cli->verb->name);
         return CLI_USAGE;
     }
-    if (stat(into, &info) == 0 && !S_ISDIR(info.st_mode)) {
+    const bool there = stat(into, &info) == 0;
+    if (!there && errno == EACCES) {
+        cli_what(cli, "%s cannot be looked at", into);
+        cli_why(cli, "%s", strerror(errno));
+        cli_next(cli, "name a folder that is new or empty with --into");
+        return CLI_NOT_FOUND;
+    }
+    if (there && !S_ISDIR(info.st_mode)) {
         cli_what(cli, "%s is no folder", into);
         cli_why(cli, "what is restored goes on in a data folder of its own");
         cli_next(cli, "name a folder that is new or empty with --into");
