@@ -241,8 +241,16 @@ static enum jit_err get_whole(struct jit_heap *heap, struct kern_own *own, const
     if (own->now.epoch != 0) {
         return JIT_EFORMAT; /* twice */
     }
+    const struct rmg_state nothing = {own->store, own->now};
     enum jit_err err = rmg_file_open(bytes, size, &file, NULL);
-    return err == JIT_OK ? rmg_file_load(heap, &file, own->store, &own->now, NULL) : err;
+    if (err == JIT_OK) {
+        err = rmg_file_load(heap, &file, own->store, &own->now, NULL);
+    }
+    if (err == JIT_OK) { /* what its quota is held against (decision 0078) */
+        const struct rmg_state all = {own->store, own->now};
+        err = rmg_diff_amount(&nothing, &all, &own->use);
+    }
+    return err;
 }
 
 static enum jit_err get_own(struct jit_heap *heap, struct jit_cursor *cur, bool whole,

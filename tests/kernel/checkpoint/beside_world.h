@@ -59,6 +59,43 @@ static inline struct jit_buf graph_patch(const struct graph *g, unsigned from, u
     return patch;
 }
 
+/* What its quota is held against is all that there is, wherever it was read from. */
+static inline void count_all(const struct kern_own *own)
+{
+    struct rmg_amount all = {.nodes = 0};
+    struct rmg_instance instance;
+    const struct jit_id *last = NULL;
+    while (rmg_store_next(own->store, &own->now, last, &instance) == JIT_OK) {
+        struct rmg_graph graph;
+        struct rmg_iter iter;
+        struct rmg_edge edge;
+        struct rmg_attachment atom;
+        struct jit_id id;
+        struct jit_id type;
+        uint32_t count = 0;
+        rmg_store_graph(own->store, &instance, &graph);
+        rmg_iter_all(&graph, RMG_NODES, &iter);
+        while (rmg_iter_node(&iter, &id, &type) == JIT_OK) {
+            all.nodes++;
+        }
+        rmg_iter_all(&graph, RMG_EDGES, &iter);
+        while (rmg_iter_edge(&iter, &edge) == JIT_OK) {
+            all.edges++;
+        }
+        for (unsigned map = RMG_ALPHA; map <= RMG_BETA; map++) {
+            rmg_iter_all(&graph, (enum rmg_map)map, &iter);
+            while (rmg_iter_owner(&iter, &id, &count) == JIT_OK) {
+                for (uint32_t i = 0; i < count; i++) {
+                    world_ok(rmg_iter_attachment(&iter, i, &atom));
+                    all.bytes += atom.value.kind == RMG_VALUE_ATOM ? atom.value.size : 0;
+                }
+            }
+        }
+        last = &instance.id;
+    }
+    ck_assert_mem_eq(&all, &own->use, sizeof all);
+}
+
 /* What is known of a process is version n of this graph. */
 static inline void has(const struct kern_beside *beside, const struct jit_id *process,
                        const struct graph *g, unsigned n)
@@ -70,6 +107,7 @@ static inline void has(const struct kern_beside *beside, const struct jit_id *pr
     }
     struct rmg_fault fault = {.what = ""};
     ck_assert(jit_id_equal(&own->now.state_root, &g->versions[n].state_root));
+    count_all(own);
     ck_assert_int_eq(rmg_store_verify(own->store, &own->now, &fault), JIT_OK);
 }
 
