@@ -172,7 +172,7 @@ static void do_watch(struct shell_supervisor *s, uint32_t index)
 {
     struct supervisor_worker *w = worker_of(s, index);
     w->working = true;
-    w->begun_ns = supervisor_now_ns();
+    shell_worker_begin(&w->worker, supervisor_now_ns());
     w->begun_cpu_ns = UINT64_MAX; /* asked for when it first seems to take long */
 }
 

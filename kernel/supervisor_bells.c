@@ -24,7 +24,8 @@ bool supervisor_look_at_bells(struct shell_supervisor *s)
             struct kern_process_status status;
             struct kern_event event = {.kind = KERN_EVENT_BELL, .process = i};
             shell_worker_heed(&w->worker, value - w->bell_seen);
-            shell_worker_turn(&w->worker, false, false); /* it does not ring into the tick */
+            /* It does not ring into the tick. */
+            shell_worker_turn(&w->worker, false, false, supervisor_now_ns());
             w->bell_seen = value;
             if (!w->working) {
                 continue;
@@ -38,10 +39,10 @@ bool supervisor_look_at_bells(struct shell_supervisor *s)
     return any;
 }
 
-/* Those that flood have their turn when the others are done, all at once; what they had to wait is
- * not held against them. */
+/* Those that flood have their turn when the others are done, all at once. */
 void supervisor_take_turns(struct shell_supervisor *s)
 {
+    const uint64_t now = supervisor_now_ns();
     bool others_work = false;
     for (uint32_t i = 0; i < s->worker_count && !others_work; i++) {
         struct supervisor_worker *w = &s->workers[i];
@@ -49,12 +50,7 @@ void supervisor_take_turns(struct shell_supervisor *s)
     }
     for (uint32_t i = 0; i < s->worker_count; i++) {
         struct supervisor_worker *w = &s->workers[i];
-        shell_worker_turn(&w->worker, w->working, others_work);
-        if (w->waits && !w->worker.held) {
-            w->begun_ns = supervisor_now_ns();
-            w->begun_cpu_ns = UINT64_MAX;
-        }
-        w->waits = w->worker.held && w->working && others_work;
+        shell_worker_turn(&w->worker, w->working, others_work, now);
     }
 }
 
@@ -114,8 +110,8 @@ void supervisor_watch(struct shell_supervisor *s)
     for (uint32_t i = 0; i < s->worker_count; i++) {
         struct supervisor_worker *w = &s->workers[i];
         struct kern_process_status status;
-        if (!w->worker.alive || !w->working || w->waits ||
-            now - w->begun_ns < SUPERVISOR_WATCH_NS) {
+        const uint64_t time = shell_worker_time(&w->worker, now);
+        if (!w->worker.alive || !w->working || time < SUPERVISOR_WATCH_NS) {
             continue;
         }
         kern_core_process(s->core, i, &status);
@@ -130,7 +126,7 @@ void supervisor_watch(struct shell_supervisor *s)
         if (w->begun_cpu_ns == UINT64_MAX) {
             w->begun_cpu_ns = cpu;
         }
-        if (used_up(s, &status.config->policy, cpu - w->begun_cpu_ns, now - w->begun_ns)) {
+        if (used_up(s, &status.config->policy, cpu - w->begun_cpu_ns, time)) {
             struct kern_event event = {.kind = KERN_EVENT_HUNG, .process = i};
             supervisor_post(s, &event);
             w->working = false;

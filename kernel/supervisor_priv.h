@@ -22,8 +22,6 @@
 #define SUPERVISOR_SEAL_NS_MAX   60000000000ull /* doubled up to this */
 #define SUPERVISOR_COMMANDS_MAX  64u            /* of clients, waiting for their turn */
 
-#define GUEST_SKIP_MAX (1u << 20)
-
 enum subscription { SUBSCRIBED_TICKS = 1, SUBSCRIBED_RECEIPTS = 2, SUBSCRIBED_DIFF = 4 };
 
 struct supervisor_worker {
@@ -34,10 +32,8 @@ struct supervisor_worker {
     uint64_t watch;        /* of its pidfd */
     uint32_t bell_seen;    /* value of its bell when it was last looked at */
     bool rang;             /* not looked at since it was spawned */
-    uint64_t begun_ns;     /* when it was told to begin the tick */
-    uint64_t begun_cpu_ns; /* CPU time it had used then */
+    uint64_t begun_cpu_ns; /* CPU time it had used when it was told to begin the tick */
     bool working;
-    bool waits; /* for its turn: others work, and it floods */
 };
 
 /* Frames about a tick that may not be told before it is durable, for one kind of subscriber. */

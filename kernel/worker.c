@@ -132,6 +132,7 @@ enum jit_err shell_worker_spawn(struct shell_worker *worker, struct jit_heap *he
     worker->floods = 0;
     worker->flooding = false;
     worker->held = false;
+    worker->waits_ns = 0;
     return JIT_OK;
 }
 
@@ -159,13 +160,31 @@ void shell_worker_heed(struct shell_worker *worker, uint32_t rings)
     }
 }
 
-void shell_worker_turn(struct shell_worker *worker, bool works, bool others_work)
+void shell_worker_turn(struct shell_worker *worker, bool works, bool others_work, uint64_t now_ns)
 {
     bool hold = worker->flooding && (!works || others_work);
     if (worker->alive && hold != worker->held) {
         worker->held = hold;
         host_child_hold(&worker->child, hold);
     }
+    bool waits = worker->held && works && others_work;
+    if (waits && worker->waits_ns == 0) {
+        worker->waits_ns = now_ns;
+    } else if (!waits && worker->waits_ns != 0) {
+        worker->begun_ns += now_ns - worker->waits_ns;
+        worker->waits_ns = 0;
+    }
+}
+
+void shell_worker_begin(struct shell_worker *worker, uint64_t now_ns)
+{
+    worker->begun_ns = now_ns;
+    worker->waits_ns = worker->waits_ns != 0 ? now_ns : 0;
+}
+
+uint64_t shell_worker_time(const struct shell_worker *worker, uint64_t now_ns)
+{
+    return (worker->waits_ns != 0 ? worker->waits_ns : now_ns) - worker->begun_ns;
 }
 
 void shell_worker_kill(struct shell_worker *worker)

@@ -49,6 +49,8 @@ struct shell_worker {
     uint32_t floods;   /* how often they became too many */
     bool flooding;     /* they did, and it has not yet made up for it */
     bool held;         /* it stands still until it has its turn */
+    uint64_t begun_ns; /* its tick, less the time that it stood still for others */
+    uint64_t waits_ns; /* since when it does; 0: it does not */
 };
 
 /* A worker rings when it has said done, is short of room, or wants an answer. */
@@ -93,8 +95,14 @@ JIT_MUST_CHECK enum jit_err shell_worker_reap(struct shell_worker *worker, bool 
  * until it has rung with reason for long enough. */
 void shell_worker_heed(struct shell_worker *worker, uint32_t rings);
 /* It has something to do in this tick, or not; so has somebody who does not flood. One that floods
- * stands still unless it has, and nobody else has. */
-void shell_worker_turn(struct shell_worker *worker, bool works, bool others_work);
+ * stands still unless it has, and nobody else has. now_ns, here and below: a clock that only
+ * rises, above 0. */
+void shell_worker_turn(struct shell_worker *worker, bool works, bool others_work, uint64_t now_ns);
+/* Its tick begins. */
+void shell_worker_begin(struct shell_worker *worker, uint64_t now_ns);
+/* How long its tick has taken it: what it had to wait for others is not held against it, and what
+ * it had before is not forgotten for that. */
+uint64_t shell_worker_time(const struct shell_worker *worker, uint64_t now_ns);
 void shell_worker_release(struct shell_worker *worker); /* not alive; may be released already */
 /* Make its graph memory hold what its process keeps, as after `tick`: what is there stays if it
  * says that it is that. tick: not 0, or worker->own is NULL. Errors: JIT_ENOSPC (the machine has no

@@ -76,15 +76,15 @@ static unsigned make_up(void)
 START_TEST(its_turn_is_the_last)
 {
     flood();
-    shell_worker_turn(&worker, true, true);
+    shell_worker_turn(&worker, true, true, 1);
     expect(CLD_STOPPED);
-    shell_worker_turn(&worker, true, true); /* said once */
+    shell_worker_turn(&worker, true, true, 1); /* said once */
     expect_nothing();
-    shell_worker_turn(&worker, true, false);
+    shell_worker_turn(&worker, true, false, 1);
     expect(CLD_CONTINUED);
-    shell_worker_turn(&worker, true, false);
+    shell_worker_turn(&worker, true, false, 1);
     expect_nothing();
-    shell_worker_turn(&worker, false, false); /* it is done */
+    shell_worker_turn(&worker, false, false, 1); /* it is done */
     expect(CLD_STOPPED);
 }
 END_TEST
@@ -93,7 +93,7 @@ START_TEST(who_rings_with_reason_goes_on)
 {
     for (unsigned i = 0; i < 100000; i++) {
         shell_worker_heed(&worker, i % 2 == 0 ? SHELL_RINGS_A_LOOK : 1);
-        shell_worker_turn(&worker, i % 3 == 0, i % 2 == 0);
+        shell_worker_turn(&worker, i % 3 == 0, i % 2 == 0, 1);
         ck_assert(!worker.held);
     }
     expect_nothing();
@@ -106,13 +106,13 @@ START_TEST(it_makes_up_for_it)
     unsigned last = 0;
     for (unsigned k = 0; k < SHELL_FLOODS_MAX + 2; k++) {
         flood();
-        shell_worker_turn(&worker, true, true);
+        shell_worker_turn(&worker, true, true, 1);
         expect(CLD_STOPPED);
         unsigned looks = make_up();
         ck_assert_uint_ge(looks, last);
         ck_assert(k == 0 || k > SHELL_FLOODS_MAX || looks > last);
         last = looks;
-        shell_worker_turn(&worker, true, true);
+        shell_worker_turn(&worker, true, true, 1);
         expect(CLD_CONTINUED);
     }
 }
@@ -131,12 +131,44 @@ START_TEST(a_flood_without_end)
 }
 END_TEST
 
+/* Two who help each other: as soon as one has flooded, and so waits, the other works for a while,
+ * floods in its turn, and lets the first make up for it. Its own time is not forgotten for that. */
+START_TEST(waiting_is_not_counted_and_nothing_else_forgotten)
+{
+    uint64_t now = 1000;
+    uint64_t own = 0;
+    shell_worker_begin(&worker, now);
+    for (unsigned k = 0; k < 50; k++) {
+        flood();
+        shell_worker_turn(&worker, true, true, now);
+        ck_assert_uint_eq(shell_worker_time(&worker, now + 3), own);
+        now += 700;
+        ck_assert_uint_eq(shell_worker_time(&worker, now), own);
+        shell_worker_turn(&worker, true, true, now);
+        now += 300;
+        shell_worker_turn(&worker, true, false, now); /* the other floods */
+        ck_assert_uint_eq(shell_worker_time(&worker, now), own);
+        make_up();
+        now += 10 + k;
+        own += 10 + k;
+        ck_assert_uint_eq(shell_worker_time(&worker, now), own);
+    }
+    /* Its next tick may begin before it has been let go on. */
+    flood();
+    shell_worker_turn(&worker, true, true, now);
+    shell_worker_begin(&worker, now + 500);
+    ck_assert_uint_eq(shell_worker_time(&worker, now + 900), 0);
+    shell_worker_turn(&worker, true, false, now + 900);
+    ck_assert_uint_eq(shell_worker_time(&worker, now + 907), 7);
+}
+END_TEST
+
 START_TEST(the_dead_are_left_alone)
 {
     flood();
     worker.alive = false;
     shell_worker_heed(&worker, UINT32_MAX);
-    shell_worker_turn(&worker, true, true);
+    shell_worker_turn(&worker, true, true, 1);
     worker.alive = true;
     expect_nothing();
 }
@@ -150,6 +182,7 @@ static void suite(Suite *s)
     tcase_add_test(t, who_rings_with_reason_goes_on);
     tcase_add_test(t, it_makes_up_for_it);
     tcase_add_test(t, a_flood_without_end);
+    tcase_add_test(t, waiting_is_not_counted_and_nothing_else_forgotten);
     tcase_add_test(t, the_dead_are_left_alone);
 }
 
