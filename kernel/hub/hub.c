@@ -132,6 +132,7 @@ enum jit_err hub_open(struct jit_heap *heap, struct shell_loop *loop, int dir_fd
     hub->doors[1].fd = -1;
     hub->now_ns = hub_now_ns();
     hub->together = hub_purse_make(HUB_GUESTS_RATE, HUB_GUESTS_MOST, hub->now_ns);
+    hub->coming = hub_purse_make(HUB_DOOR_RATE, HUB_DOOR_MOST, hub->now_ns);
     enum jit_err err = make_reason(heap, HUB_STARVED_CODE, HUB_STARVED_TEXT, true, &hub->starved);
     int fd = err == JIT_OK ? hub_listen_in(dir_fd) : -1;
     if (fd >= 0) {

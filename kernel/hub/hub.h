@@ -34,6 +34,8 @@
 #define HUB_GUESTS_MOST      2048u          /* and at once; */
 #define HUB_GUEST_RATE       4096u          /* of those who have shown one token, */
 #define HUB_STRANGERS_RATE   512u           /* of those of one user who have shown nothing */
+#define HUB_DOOR_RATE        2048u          /* of all who come in, whoever they are, */
+#define HUB_DOOR_MOST        512u           /* and at once */
 #define HUB_COST_CONNECT     8u
 #define HUB_COST_FRAME       1u    /* of a frame, or of reading a part of one, */
 #define HUB_COST_BYTES       4096u /* and of each so many bytes */

@@ -187,6 +187,7 @@ static void admit(struct hub *hub, int fd, uint32_t uid, bool guest)
         /* Who has spent it comes in all the same, and is not heard before it has filled. */
         hub_purse_pay(purse, hub_purse_is_open(purse) ? HUB_COST_CONNECT : 0);
         hub_purse_pay(&hub->together, HUB_COST_CONNECT);
+        hub_purse_pay(&hub->coming, HUB_COST_CONNECT);
         hub->round -= HUB_COST_CONNECT;
     }
     if (is_reserved(fd)) {
@@ -234,11 +235,13 @@ void hub_accept_ready(void *user, uint32_t revents)
 
 bool hub_door_serve(struct hub_door *door)
 {
-    bool knocked = door->knocked;
-    if (knocked) {
+    struct hub *hub = door->hub;
+    bool turn =
+        door->knocked && hub_purse_is_open(&hub->together) && hub_purse_is_open(&hub->coming);
+    if (turn) {
         let_in(door);
     }
-    return knocked;
+    return turn;
 }
 
 void hub_resume(struct hub *hub)

@@ -73,6 +73,7 @@ static void fill(struct hub *hub, uint64_t now)
 {
     hub->now_ns = now > hub->now_ns ? now : hub->now_ns;
     hub_purse_fill(&hub->together, hub->now_ns);
+    hub_purse_fill(&hub->coming, hub->now_ns);
     for (uint32_t i = 0; i < hub->conn_count; i++) {
         if (hub->conns[i]->guest) {
             hub_purse_fill(hub->conns[i]->purse, hub->now_ns);
@@ -87,7 +88,7 @@ bool hub_serve(struct hub *hub, uint64_t now)
     }
     fill(hub, now);
     hub->round = HUB_GUESTS_ROUND;
-    bool any = hub_purse_is_open(&hub->together) && hub_door_serve(&hub->doors[1]);
+    bool any = hub_door_serve(&hub->doors[1]);
     hub->busy++;
     for (bool more = true; more;) {
         more = false;
@@ -117,7 +118,10 @@ uint64_t hub_guests_work(struct hub *hub, uint64_t now)
     }
     fill(hub, now);
     uint64_t together = hub_purse_due(&hub->together);
-    due = hub->doors[1].knocked ? together : due;
+    if (hub->doors[1].knocked) {
+        uint64_t coming = hub_purse_due(&hub->coming);
+        due = coming > together ? coming : together;
+    }
     for (uint32_t i = 0; i < hub->conn_count; i++) {
         struct hub_conn *conn = hub->conns[i];
         if (could_be_heard(conn) && has_said(conn)) {

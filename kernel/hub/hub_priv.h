@@ -61,7 +61,8 @@ struct hub {
     uint64_t now_ns;           /* as of the last round */
     uint32_t turn;             /* of conns: who was served last */
     int64_t round;             /* units left of this round */
-    struct hub_purse together; /* what all of them may cost */
+    struct hub_purse together; /* what all of them may cost, */
+    struct hub_purse coming;   /* and of that, coming in: nobody is known before he is in */
     struct hub_purses purses;
 };
 
@@ -90,7 +91,8 @@ void hub_conn_free(struct hub_conn *conn);
 
 /* hub_door.c */
 void hub_accept_ready(void *user, uint32_t revents); /* a hub_door */
-/* Let somebody in who has knocked, if it is so; true: that was tried. */
+/* Let somebody in who has knocked, if it is so and what there is for that is not spent; true: that
+ * was tried. */
 bool hub_door_serve(struct hub_door *door);
 /* accept() is tried again. */
 void hub_resume(struct hub *hub);
