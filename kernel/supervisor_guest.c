@@ -16,11 +16,13 @@
 
 /* What it costs, in the hub's units, beside the frame itself. */
 #define COST_UNKNOWN     1u
-#define COST_TOKEN       32u /* its key is read and its capability looked for, */
-#define COST_TOKEN_BYTES 16u /* and for each so many bytes: signatures are judged */
+#define COST_TOKEN       32u   /* its key is read and its capability looked for, */
+#define COST_TOKEN_BYTES 16u   /* and for each so many bytes, up to */
+#define COST_TOKEN_MOST  512u  /* this: signatures are judged, of which there are few; */
+#define COST_NODES       1024u /* for each so many capabilities: it is looked for among them */
 #define COST_INTENT      8u
 #define COST_READ        4u
-#define COST_EDGES       256u  /* each so many that are gone through, told or skipped */
+#define COST_INSTANCES   16u   /* each so many that there are: the root of one is made of them */
 #define COST_TOLD_BYTES  4096u /* and each so many of the answer */
 
 struct shown {
@@ -173,7 +175,9 @@ static void on_present(struct shell_supervisor *s, struct hub_conn *conn,
         hub_guest_has_shown(conn, &shown.token->capability);
     }
     /* A good token pays for itself; strangers for what is none. */
-    hub_pay(conn, COST_TOKEN + size / COST_TOKEN_BYTES);
+    const size_t judged = size / COST_TOKEN_BYTES;
+    hub_pay(conn, COST_TOKEN + (judged < COST_TOKEN_MOST ? judged : COST_TOKEN_MOST) +
+                      sys_caps_end(kern_core_caps(s->core)) / COST_NODES);
     if (shown.token == NULL) {
         return;
     }
@@ -225,6 +229,16 @@ static bool lets_read(struct shell_supervisor *s, const struct shown *shown,
     return false;
 }
 
+/* For one more who is answered later. False: who asked is told. */
+static bool has_room(struct shell_supervisor *s, struct hub_conn *conn)
+{
+    bool room = s->event_count + s->answer_count < COMMANDS_MAX;
+    if (!room) {
+        supervisor_fail(s, conn, "busy", "too many commands wait for their turn; ask again");
+    }
+    return room;
+}
+
 /* ---- intents ---- */
 
 static void write_intent(struct shell_supervisor *s, const struct jit_id *hash, uint64_t tick,
@@ -257,8 +271,7 @@ static void on_intent(struct shell_supervisor *s, struct hub_conn *conn, const c
         supervisor_fail(s, conn, "format", "intent wants data");
         return;
     }
-    if (s->event_count + s->answer_count >= COMMANDS_MAX) {
-        supervisor_fail(s, conn, "busy", "too many commands wait for their turn; ask again");
+    if (!has_room(s, conn)) {
         return;
     }
     const struct sys_token *token = shown->token;
@@ -343,7 +356,6 @@ static bool write_node(struct shell_supervisor *s, struct hub_conn *conn,
     struct jit_id root;
     struct hub_writer w;
     size_t count = 0;
-    uint64_t gone = 0; /* through */
     if (rmg_store_instance(s->system.store, &version, instance_id, &instance) != JIT_OK) {
         return false;
     }
@@ -354,8 +366,9 @@ static bool write_node(struct shell_supervisor *s, struct hub_conn *conn,
         return false;
     }
     rmg_iter_edges_of(&graph, node, RMG_DIR_OUT, NULL, &iter);
-    for (; count <= EDGES_MAX && rmg_iter_edge(&iter, &edges[count]) == JIT_OK; gone++) {
-        count += gone >= skip;
+    rmg_iter_skip(&iter, skip);
+    while (count <= EDGES_MAX && rmg_iter_edge(&iter, &edges[count]) == JIT_OK) {
+        count++;
     }
     bool more = count > EDGES_MAX;
     count -= more;
@@ -376,7 +389,7 @@ static bool write_node(struct shell_supervisor *s, struct hub_conn *conn,
         hub_id(&e, "type", &edges[i].type);
     }
     hub_end(&w);
-    hub_pay(conn, gone / COST_EDGES + s->frame.size / COST_TOLD_BYTES);
+    hub_pay(conn, version.instance_count / COST_INSTANCES + s->frame.size / COST_TOLD_BYTES);
     return true;
 }
 
@@ -393,8 +406,7 @@ static void on_read(struct shell_supervisor *s, struct hub_conn *conn, const cbo
     }
     if (!hub_get_id(message, "instance", &instance) ||
         (hub_field(message, "node") != NULL && !named) ||
-        (hub_field(message, "skip") != NULL &&
-         (!hub_get_uint(message, "skip", &skip) || skip > GUEST_SKIP_MAX))) {
+        (hub_field(message, "skip") != NULL && !hub_get_uint(message, "skip", &skip))) {
         supervisor_fail(s, conn, "format", "read wants instance, and may say node and skip");
         return;
     }
@@ -402,8 +414,7 @@ static void on_read(struct shell_supervisor *s, struct hub_conn *conn, const cbo
         supervisor_fail(s, conn, "denied", "the token does not let you read there");
         return;
     }
-    if (s->event_count + s->answer_count >= COMMANDS_MAX) {
-        supervisor_fail(s, conn, "busy", "too many commands wait for their turn; ask again");
+    if (!has_room(s, conn)) {
         return;
     }
     if (!write_node(s, conn, &instance, named ? &node : NULL, skip)) {

@@ -218,6 +218,12 @@ void rmg_iter_extent(const struct rmg_graph *graph, bool edges, const struct jit
     iter_prefix(graph, edges ? RMG_EDGE_TYPES : RMG_NODE_TYPES, &key, ID_NIBBLES, out);
 }
 
+void rmg_iter_skip(struct rmg_iter *iter, uint64_t count)
+{
+    assert(iter->after == NULL);
+    trie_iter_skip(iter, count);
+}
+
 enum jit_err rmg_iter_node(struct rmg_iter *iter, struct jit_id *id, struct jit_id *type)
 {
     const uint8_t *leaf = NULL;

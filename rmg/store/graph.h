@@ -175,6 +175,9 @@ void rmg_iter_extent(const struct rmg_graph *graph, bool edges, const struct jit
 void rmg_iter_edges_between(const struct rmg_graph *graph, const struct jit_id *node,
                             enum rmg_direction direction, const struct jit_id *type,
                             const struct jit_id *other, struct rmg_iter *out);
+/* Go past the next so many edges or nodes of an index (maps OUT, IN, NODE_TYPES and EDGE_TYPES), or
+ * past all that are left. O(depth), however many they are. */
+void rmg_iter_skip(struct rmg_iter *iter, uint64_t count);
 /* For maps NODES and NODE_TYPES. */
 JIT_MUST_CHECK enum jit_err rmg_iter_node(struct rmg_iter *iter, struct jit_id *id,
                                           struct jit_id *type);

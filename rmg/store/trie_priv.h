@@ -289,6 +289,8 @@ JIT_MUST_CHECK enum jit_err trie_iter_after(struct rmg_iter *iter, const struct 
 /* Errors: JIT_ENOENT at the end, JIT_ECORRUPT. */
 JIT_MUST_CHECK enum jit_err trie_iter_next(struct rmg_iter *iter, const uint8_t **leaf,
                                            uint32_t *ref);
+/* Indexes only: past so many leaves. What goes wrong the next step answers. */
+void trie_iter_skip(struct rmg_iter *iter, uint64_t count);
 
 /* ---- what warming found (graph_warm.c) ---- */
 static inline uint32_t found_tag(unsigned map, const struct jit_id *id)

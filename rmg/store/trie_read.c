@@ -281,6 +281,63 @@ enum jit_err trie_iter_after(struct rmg_iter *iter, const struct rmg_graph *grap
     return JIT_OK;
 }
 
+/* How many leaves hang on the next child of the node on top of the stack, and its reference. */
+static bool iter_peek(const struct rmg_iter *iter, uint32_t *child, bool *is_leaf, uint64_t *leaves)
+{
+    const struct rmg_mem *mem = &iter->graph->mem;
+    const struct trie_spec *spec = &trie_specs[iter->map];
+    const uint32_t rest = iter->stack[iter->depth - 1].rest;
+    const unsigned slot = (unsigned)__builtin_ctz(rest);
+    const unsigned depth = rest >> REST_DEPTH;
+    struct trie_view view;
+    if (!trie_look(mem, spec, iter->stack[iter->depth - 1].ref, depth, &view) ||
+        !trie_has(view.map, slot)) {
+        return false;
+    }
+    *child = trie_ref(spec, &view, trie_rank(view.map, slot));
+    *is_leaf = trie_has(view.leaf, slot);
+    if (*is_leaf) {
+        *leaves = 1;
+        return true;
+    }
+    if (!trie_look(mem, spec, *child, depth + 1, &view)) {
+        return false;
+    }
+    *leaves = trie_load32(mem->base + (uint64_t)*child * RMG_GRANULE + sizeof(struct trie_node));
+    return true;
+}
+
+void trie_iter_skip(struct rmg_iter *iter, uint64_t count)
+{
+    assert(!trie_specs[iter->map].hashed);
+    if (iter->lone != 0 && count > 0) {
+        iter->lone = 0;
+        count--;
+    }
+    while (count > 0 && iter->depth > 0 && iter->err == JIT_OK) {
+        uint32_t *rest = &iter->stack[iter->depth - 1].rest;
+        uint32_t child = 0;
+        bool is_leaf = false;
+        uint64_t leaves = 0;
+        if ((*rest & 0xffffu) == 0) {
+            iter->depth--;
+            continue;
+        }
+        if (iter->steps == 0 || !iter_peek(iter, &child, &is_leaf, &leaves)) {
+            iter->err = JIT_ECORRUPT;
+            return;
+        }
+        iter->steps--;
+        const unsigned depth = *rest >> REST_DEPTH;
+        *rest &= *rest - 1u;
+        if (leaves <= count) {
+            count -= leaves;
+        } else if (is_leaf || !iter_push(iter, child, depth + 1, 0)) {
+            iter->err = JIT_ECORRUPT;
+        }
+    }
+}
+
 enum jit_err trie_iter_next(struct rmg_iter *iter, const uint8_t **leaf, uint32_t *ref)
 {
     const struct rmg_mem *mem = &iter->graph->mem;

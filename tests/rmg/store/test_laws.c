@@ -200,6 +200,57 @@ START_TEST(hub_of_many_edges)
 }
 END_TEST
 
+/* Skipping leads where walking does, from wherever one is, and costs a way down. */
+START_TEST(skipping_is_no_walk)
+{
+    static const uint64_t skips[] = {0,    1,     2,     15,    16,    17,
+                                     4095, 50000, 99997, 99998, 99999, 1ull << 40};
+    struct rmg_graph graph;
+    struct rmg_iter iter;
+    struct rmg_edge edge;
+    uint64_t count = 0;
+    load(100000, hub, WORLD_RANDOM);
+    graph_now(&graph, NULL);
+    struct jit_id center = node_id(0);
+    struct jit_id *walked = calloc(100000, sizeof *walked);
+    ck_assert_ptr_nonnull(walked);
+    rmg_iter_edges_of(&graph, &center, RMG_DIR_OUT, NULL, &iter);
+    while (rmg_iter_edge(&iter, &edge) == JIT_OK) {
+        walked[count++] = edge.id;
+    }
+    ck_assert_uint_eq(count, 99999);
+    for (size_t i = 0; i < sizeof skips / sizeof skips[0]; i++) {
+        rmg_iter_edges_of(&graph, &center, RMG_DIR_OUT, NULL, &iter);
+        const uint64_t steps = iter.steps;
+        rmg_iter_skip(&iter, skips[i]);
+        ck_assert_uint_le(steps - iter.steps, 16 * 8);
+        enum jit_err err = rmg_iter_edge(&iter, &edge);
+        ck_assert_int_eq(err, skips[i] < count ? JIT_OK : JIT_ENOENT);
+        ck_assert(err != JIT_OK || jit_id_equal(&edge.id, &walked[skips[i]]));
+    }
+    struct jit_random dice = jit_random_of(5);
+    uint64_t at = 0;
+    rmg_iter_edges_of(&graph, &center, RMG_DIR_OUT, NULL, &iter);
+    while (at < count) {
+        must(rmg_iter_edge(&iter, &edge));
+        ck_assert(jit_id_equal(&edge.id, &walked[at]));
+        const uint64_t skip = jit_random_below(&dice, 40);
+        rmg_iter_skip(&iter, skip);
+        at += 1 + skip;
+    }
+    ck_assert_int_eq(rmg_iter_edge(&iter, &edge), JIT_ENOENT);
+    free(walked);
+    /* One edge alone. */
+    struct jit_id leaf = node_id(7);
+    rmg_iter_edges_of(&graph, &leaf, RMG_DIR_IN, NULL, &iter);
+    rmg_iter_skip(&iter, 0);
+    must(rmg_iter_edge(&iter, &edge));
+    rmg_iter_edges_of(&graph, &leaf, RMG_DIR_IN, NULL, &iter);
+    rmg_iter_skip(&iter, 1);
+    ck_assert_int_eq(rmg_iter_edge(&iter, &edge), JIT_ENOENT);
+}
+END_TEST
+
 struct seen {
     uint64_t count;
     uint64_t stop_at;
@@ -390,6 +441,7 @@ static void suite(Suite *s)
     tcase_add_loop_test(t, one_update_copies_one_path, 0, 4);
     tcase_add_test(t, create_and_delete);
     tcase_add_test(t, hub_of_many_edges);
+    tcase_add_test(t, skipping_is_no_walk);
     tcase_add_loop_test(t, diff_costs_differences, 0, 2);
     tcase_add_loop_test(t, hostile_ids, 0, WORLD_IDS);
     tcase_add_test(t, comb);
