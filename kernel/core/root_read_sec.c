@@ -178,16 +178,10 @@ static enum jit_err read_capabilities(struct kern_reader *r, const struct rmg_gr
 
 /* ---- owners ---- */
 
-static enum jit_err read_owner(struct kern_reader *r, const struct rmg_graph *sec,
+static enum jit_err list_owner(struct kern_reader *r, const struct rmg_graph *sec,
                                const struct jit_id *id)
 {
-    struct jit_id place;
-    struct jit_id root_node;
     struct kern_root_owner owner = {.object = *id};
-    kern_place_id("/sec", &place, &root_node);
-    if (jit_id_equal(id, &root_node)) {
-        return JIT_OK;
-    }
     enum jit_err err = read_edge(r, sec, id, "owner", &owner.capability);
     struct kern_root_owner *grown =
         err != JIT_OK ? NULL
@@ -201,6 +195,35 @@ static enum jit_err read_owner(struct kern_reader *r, const struct rmg_graph *se
     return JIT_OK;
 }
 
+static enum jit_err read_rule_owner(struct kern_reader *r, const struct rmg_graph *sec,
+                                    const struct jit_id *id)
+{
+    uint32_t i = 0;
+    while (i < r->config->rule_count && !jit_id_equal(&r->config->rules[i]->id, id)) {
+        i++;
+    }
+    return i < r->config->rule_count
+               ? list_owner(r, sec, id)
+               : kern_reader_wrong(r, "/sec names the owner of a rule that is not in /sys");
+}
+
+static enum jit_err read_instance_owner(struct kern_reader *r, const struct rmg_graph *sec,
+                                        const struct jit_id *id)
+{
+    struct jit_id place;
+    struct jit_id root_node;
+    struct rmg_instance instance;
+    kern_place_id("/sec", &place, &root_node);
+    if (jit_id_equal(id, &root_node)) {
+        return JIT_OK; /* it is of this type as the root node of an instance */
+    }
+    enum jit_err err = rmg_store_instance(r->store, r->version, id, &instance);
+    if (err == JIT_ENOENT) {
+        return kern_reader_wrong(r, "/sec names the owner of an instance that is not there");
+    }
+    return err == JIT_OK ? list_owner(r, sec, id) : err;
+}
+
 static int compare_owners(const void *a, const void *b)
 {
     return jit_id_compare(&((const struct kern_root_owner *)a)->object,
@@ -209,9 +232,9 @@ static int compare_owners(const void *a, const void *b)
 
 static enum jit_err read_owners(struct kern_reader *r, const struct rmg_graph *sec)
 {
-    enum jit_err err = kern_reader_each(r, sec, "rule", read_owner);
+    enum jit_err err = kern_reader_each(r, sec, "rule", read_rule_owner);
     if (err == JIT_OK) {
-        err = kern_reader_each(r, sec, "instance", read_owner);
+        err = kern_reader_each(r, sec, "instance", read_instance_owner);
     }
     if (err == JIT_OK && r->config->owner_count > 0) {
         qsort(r->config->owners, r->config->owner_count, sizeof *r->config->owners, compare_owners);

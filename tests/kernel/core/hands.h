@@ -9,6 +9,7 @@
 
 #include "base/hash.h"
 #include "kernel/core/core_priv.h"
+#include "tests/kernel/core/owner_laws.h"
 #include "tests/kernel/core/sim_hands.h"
 #include "tests/lib/fault_heap.h"
 #include "tests/lib/tcase.h"
@@ -121,6 +122,7 @@ static inline void same_as_in_sec(void)
         ck_assert_int_eq(node == NULL, jit_id_is_zero(&owner->capability));
         ck_assert(node == NULL || jit_id_equal(&node->id, &owner->capability));
     }
+    each_has_one_owner(sim.store, &version, config);
     /* Who derived what is there pays for it, and for nothing else. */
     uint64_t kept[2] = {0};
     for (uint32_t n = 0; n < sys_caps_end(caps); n++) {

@@ -30,16 +30,16 @@ check_PROGRAMS += %D%/test_delay %D%/test_entry %D%/test_keep %D%/test_retry
 	kernel/core/libcore.la syscall/libsyscall.la rmg/librmg.la base/libbase.la $(CHECK_LIBS)
 sim_hands_sources = %D%/sim_hands.c %D%/sim_hands.h
 check_PROGRAMS += %D%/test_core %D%/test_caps %D%/test_owners %D%/test_quota
-%C%_test_quota_SOURCES = %D%/test_quota.c %D%/hands.h $(sim_hands_sources) tests/lib/sim_kernel.c tests/lib/sim_kernel.h \
+%C%_test_quota_SOURCES = %D%/test_quota.c %D%/hands.h %D%/owner_laws.h $(sim_hands_sources) tests/lib/sim_kernel.c tests/lib/sim_kernel.h \
 	tools/client/run/genesis.c tools/client/run/genesis.h
 %C%_test_quota_CFLAGS = $(test_cflags)
 %C%_test_quota_LDADD = $(tests_kernel_core_test_core_LDADD)
-%C%_test_owners_SOURCES = %D%/test_owners.c %D%/hands.h $(sim_hands_sources) tests/lib/sim_kernel.c tests/lib/sim_kernel.h \
+%C%_test_owners_SOURCES = %D%/test_owners.c %D%/hands.h %D%/owner_laws.h $(sim_hands_sources) tests/lib/sim_kernel.c tests/lib/sim_kernel.h \
 	tools/client/run/genesis.c tools/client/run/genesis.h
 %C%_test_owners_CFLAGS = $(test_cflags)
 %C%_test_owners_LDADD = $(tests_kernel_core_test_core_LDADD)
 check_PROGRAMS += %D%/test_inside %D%/test_inside_retry
-%C%_test_inside_SOURCES = %D%/test_inside.c %D%/hands.h $(sim_hands_sources) tests/lib/sim_kernel.c tests/lib/sim_kernel.h \
+%C%_test_inside_SOURCES = %D%/test_inside.c %D%/hands.h %D%/owner_laws.h $(sim_hands_sources) tests/lib/sim_kernel.c tests/lib/sim_kernel.h \
 	tools/client/run/genesis.c tools/client/run/genesis.h
 %C%_test_inside_CFLAGS = $(test_cflags)
 %C%_test_inside_LDADD = $(tests_kernel_core_test_core_LDADD)
@@ -48,11 +48,11 @@ check_PROGRAMS += %D%/test_inside %D%/test_inside_retry
 %C%_test_inside_retry_CFLAGS = $(test_cflags)
 %C%_test_inside_retry_LDADD = $(%C%_test_retry_LDADD)
 check_PROGRAMS += %D%/test_intents
-%C%_test_intents_SOURCES = %D%/test_intents.c %D%/hands.h $(sim_hands_sources) tests/lib/sim_kernel.c tests/lib/sim_kernel.h \
+%C%_test_intents_SOURCES = %D%/test_intents.c %D%/hands.h %D%/owner_laws.h $(sim_hands_sources) tests/lib/sim_kernel.c tests/lib/sim_kernel.h \
 	tools/client/run/genesis.c tools/client/run/genesis.h
 %C%_test_intents_CFLAGS = $(test_cflags)
 %C%_test_intents_LDADD = $(tests_kernel_core_test_core_LDADD)
-%C%_test_caps_SOURCES = %D%/test_caps.c %D%/hands.h $(sim_hands_sources) tests/lib/sim_kernel.c tests/lib/sim_kernel.h \
+%C%_test_caps_SOURCES = %D%/test_caps.c %D%/hands.h %D%/owner_laws.h $(sim_hands_sources) tests/lib/sim_kernel.c tests/lib/sim_kernel.h \
 	tools/client/run/genesis.c tools/client/run/genesis.h
 %C%_test_caps_CFLAGS = $(test_cflags)
 %C%_test_caps_LDADD = $(tests_kernel_core_test_core_LDADD)

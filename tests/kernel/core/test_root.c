@@ -242,6 +242,48 @@ START_TEST(a_member_past_the_last)
 }
 END_TEST
 
+/* ---- owners ---- */
+
+/* A capability of w, and something that it owns: a rule or an instance that is there, or not. */
+static void owned(const char *type, const char *text)
+{
+    static const struct kern_root_capability cap = {.rights = SYS_RIGHT_WRITE};
+    const struct kern_policy usual = kern_policy_usual();
+    struct jit_id process;
+    struct jit_id object;
+    struct jit_id held;
+    must(kern_root_begin(collect, 1));
+    must(kern_root_process(collect, "w", 0, 1, NULL, 0, NULL, 0, &usual));
+    jit_hash_named("node:", "/proc/w/0", 9, &process);
+    must(kern_root_capability(collect, "w", 0, &process, &cap));
+    kern_capability_id("w", 0, 0, &held);
+    jit_hash_named(strcmp(type, "rule") == 0 ? "rule:" : "warp:", text, strlen(text), &object);
+    must(kern_root_owned(collect, type, &object, &held));
+}
+
+START_TEST(an_owner_of_nothing) /* _i */
+{
+    static const char *const rows[][3] = {
+        {"rule", "gone", "/sec names the owner of a rule that is not in /sys"},
+        {"rule", "/world", "/sec names the owner of a rule that is not in /sys"},
+        {"instance", "/world/gone", "/sec names the owner of an instance that is not there"}};
+    owned(rows[_i][0], rows[_i][1]);
+    refused(rows[_i][2]);
+}
+END_TEST
+
+START_TEST(an_owner_of_what_is_there)
+{
+    struct kern_config *config = NULL;
+    const char *where = NULL;
+    owned("instance", "/world");
+    struct rmg_version version = load();
+    ck_assert_msg(kern_config_read(heap, store, &version, &config, &where) == JIT_OK, "%s", where);
+    ck_assert_uint_eq(config->owner_count, 1);
+    kern_config_free(heap, config);
+}
+END_TEST
+
 /* ---- policies ---- */
 
 static const struct jit_id *one_process(const struct kern_policy *policy)
@@ -418,6 +460,8 @@ static void suite(Suite *s)
     tcase_add_test(t, bad_program);
     tcase_add_test(t, another_rules_id);
     tcase_add_test(t, a_member_past_the_last);
+    tcase_add_loop_test(t, an_owner_of_nothing, 0, 3);
+    tcase_add_test(t, an_owner_of_what_is_there);
     tcase_add_test(t, policies_read_back);
     tcase_add_loop_test(t, policies_forms, 0, 6);
     tcase_add_loop_test(t, policies_refused, 0, 32);
