@@ -78,6 +78,45 @@ case $(value quota broken) in
 esac
 want 0 "$jitos" checkpoint -m full --data quota
 want 0 "$jitos" restore full --data quota --into again
+
+# What it may have is among what it may do; how much of it there is, ps tells, of a supervisor that
+# has read it from the log, or from a checkpoint, or when there is none.
+want 0 "$jitos" cap ls --data quota
+says 'its graph at most 20 nodes, 100000 bytes'
+want 0 "$jitos" cap ls 'b[0]' --data quota --json
+says '"nodes_max":20'
+case $(cat out) in
+*edges_max*) fail "cap ls: a quota of edges that there is not: $(cat out)" ;;
+esac
+want 0 "$jitos" cap ls --data peace
+grep -q "its graph" out && fail "cap ls: a quota that there is not"
+keeps() { # keeps FOLDER: what ps says of its graph, in words and as an event, the same
+    want 0 "$jitos" ps --data "$1"
+    sed -n 's/^  its graph has \([0-9]*\) of 20 nodes, \([0-9]*\) of 100000 bytes$/\1 \2/p' \
+        out >told
+    want 0 "$jitos" ps --data "$1" --json
+    sed 's/_max//g' out | # at most: the second of each
+        sed -n 's/.*"nodes":\([0-9]*\),"nodes":20,.*"bytes":\([0-9]*\),"bytes":100000,.*/\1 \2/p' \
+            >event
+    cmp -s told event || fail "ps of $1: $(cat told) in words, as an event $(cat event)"
+}
+keeps quota
+at_rest=$(cat told)
+case $at_rest in
+[1-9]*" "[1-9]*) [ "${at_rest% *}" -le 20 ] || fail "ps: $at_rest" ;;
+*) fail "ps: nothing about its graph: $(cat out)" ;;
+esac
+for folder in quota again; do
+    mkfifo ready
+    "$build/tools/jitosd" --data $folder --ready-fd 3 3>ready 2>daemon &
+    daemon=$!
+    head -c 1 <ready >is-ready
+    keeps $folder
+    [ "$(cat told)" = "$at_rest" ] || fail "$folder: a supervisor counts $(cat told), not $at_rest"
+    kill $daemon
+    wait $daemon || true
+    rm ready
+done
 want 0 "$jitos" run --ticks 60 --data again
 want 0 "$jitos" verify --deep --data again
 want 0 "$jitos" replay --data again --verify

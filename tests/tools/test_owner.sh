@@ -101,4 +101,40 @@ wait "$daemon" || true
 daemon=
 expect 0 same jitos replay --verify --data r2
 
+# ---- each rule and each instance has one owner, whatever was done to the folder ----
+# owners FOLDER: a line a rule or listed instance, each once; all rules are there
+owners() {
+    jitos cap owner --data "$1" --json >out.txt || fail "$1: cap owner: exit $?"
+    sed -n 's/.*"what":"\([^"]*\)".*/\1/p' out.txt | sort >things.txt
+    [ "$(sort -u things.txt)" = "$(cat things.txt)" ] || fail "$1: two owners: $(cat out.txt)"
+    for rule in up down; do
+        grep -qx "$rule" things.txt || fail "$1: nothing is said of $rule: $(cat out.txt)"
+    done
+    grep -c '"owner":"capability"' out.txt >owned.txt || true
+    [ "$(cat owned.txt)" = "$2" ] || fail "$1: $(cat owned.txt) are owned, not $2: $(cat out.txt)"
+}
+owners r 1 # up is nobody's since its owner was revoked
+owners r2 1
+expect 0 "2 ticks" jitos run owned.jitos --ticks 2 --data m
+owners m 2
+expect 0 branch jitos fork HEAD -m x --data m
+expect 0 "down belongs to g[0]/1" jitos cap own 'g[0]/1' down --data m
+expect 0 "down belongs to g[1]/1" jitos cap own 'g[1]/1' down --data m/branches/x
+owners m 3
+owners m/branches/x 3
+# Both gave it away: nothing is written, and both go on as they were.
+expect 1 "two owners" jitos merge HEAD --into main --data m/branches/x --dry-run
+expect 1 "two owners" jitos merge HEAD --into main --data m/branches/x
+owners m 3
+expect 0 "whole" jitos verify --data m
+expect 0 "down belongs to the operator" jitos cap own operator down --data m/branches/x
+expect 0 "/world/a belongs to g[1]/1" jitos cap own 'g[1]/1' /world/a --data m/branches/x
+expect 0 "merged" jitos merge HEAD --into main --data m/branches/x
+owners m 3
+expect 0 "rule     down                 g[0]/1" jitos cap owner down --data m
+expect 0 "instance /world/a             g[1]/1" jitos cap owner /world/a --data m
+expect 0 "5 ticks" jitos run --ticks 5 --data m
+owners m 3
+expect 0 same jitos replay --verify --data m
+
 exit "$failed"

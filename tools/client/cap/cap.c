@@ -125,6 +125,38 @@ static void print_cap(struct cli *cli, const struct authority *a, uint32_t at, u
     cli_emit(cli, event);
 }
 
+/* What it may keep for itself lies with the process, not in a capability (decision 0078). */
+static void print_quota(struct cli *cli, const struct authority *a, uint32_t process)
+{
+    const struct rmg_amount *most = &a->config->processes[process].policy.graph;
+    const struct {
+        const char *name;
+        const char *field;
+        uint64_t most;
+    } rows[] = {{"nodes", "nodes_max", most->nodes},
+                {"edges", "edges_max", most->edges},
+                {"bytes", "bytes_max", most->bytes}};
+    char name[AUTHORITY_TEXT];
+    bool any = false;
+    if (!rmg_amount_bounded(most)) {
+        return;
+    }
+    authority_process(a, process, name);
+    json_t *event = cli_event("quota", "jitos.cap.quota/1");
+    cli_put_text(event, "process", name);
+    cli_print(cli, "%-16s its graph at most ", name);
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        if (rows[i].most != UINT64_MAX) {
+            cli_print(cli, "%s%llu %s", any ? ", " : "", (unsigned long long)rows[i].most,
+                      rows[i].name);
+            cli_put_number(event, rows[i].field, rows[i].most);
+            any = true;
+        }
+    }
+    cli_print(cli, "\n");
+    cli_emit(cli, event);
+}
+
 static int open_asked(struct cli *cli, const char *label, struct cap_folder *folder)
 {
     return cap_folder_open(cli, label, cli_given(cli, "at"), cli_number(cli, "at"), folder);
@@ -153,6 +185,9 @@ int cap_ls(struct cli *cli)
             if (shown && !(cli_given(cli, "unused") && cap_used_is(a, &used, at))) {
                 print_cap(cli, a, at, 0);
             }
+        }
+        if (!cli_given(cli, "unused") && (only == SYS_CAP_NONE || only == p)) {
+            print_quota(cli, a, p);
         }
     }
     free(used.items);

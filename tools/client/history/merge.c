@@ -125,8 +125,32 @@ static int report(struct merging *m, struct settle *settle, const struct rmg_mer
     return cli_emit(cli, event);
 }
 
+/* What both sides wrote beside each other may be no conflict of graphs and still be nothing that
+ * can be run: two owners of one rule, two capabilities in one slot. Nothing is written then. */
+static int judge(struct merging *m, const struct rmg_state *merged)
+{
+    struct kern_config *config = NULL;
+    struct sys_caps *caps = NULL;
+    const char *where = NULL;
+    enum jit_err err =
+        kern_config_read(jit_heap_libc(), merged->store, &merged->version, &config, &where);
+    if (err == JIT_OK) {
+        err = kern_config_caps(jit_heap_libc(), config, m->at[OURS]->tick + 2, &caps, NULL, &where);
+    }
+    sys_caps_free(caps);
+    kern_config_free(jit_heap_libc(), config);
+    if (err == JIT_OK) {
+        return CLI_OK;
+    }
+    cli_what(m->cli, "what would come of the merge cannot be run");
+    cli_why(m->cli, "%s", where != NULL ? where : jit_err_text(err));
+    cli_next(m->cli, "both branches are as they were; undo it in one of them (jitos cap own, jitos "
+                     "cap revoke), then the same command again");
+    return err == JIT_EINVALID ? CLI_NO : (int)cli_exit_of(err);
+}
+
 /* The merged state, made on the base, as a patch on ours: its tick. */
-static int commit(struct merging *m, const struct rmg_merge_result *result)
+static int commit(struct merging *m, const struct rmg_merge_result *result, bool dry)
 {
     struct jit_buf patch;
     struct rmg_state ours = {m->graph[OURS].store, m->graph[OURS].version};
@@ -136,6 +160,10 @@ static int commit(struct merging *m, const struct rmg_merge_result *result)
         return code;
     }
     struct rmg_state merged = {m->graph[BASE].store, m->graph[BASE].version};
+    code = judge(m, &merged);
+    if (code != CLI_OK || dry) {
+        return code;
+    }
     jit_buf_init(&patch, jit_heap_libc(), JIT_PATCH_BYTES_MAX);
     enum jit_err err = rmg_diff_patch(jit_heap_libc(), &ours, &merged, &patch, NULL);
     const char *why = jit_err_text(err);
@@ -180,7 +208,7 @@ static int merge(struct merging *m, bool dry)
                              : settle_failed(&settle, err, &result);
         delta_end(&delta);
     } else {
-        code = dry ? CLI_OK : commit(m, &result);
+        code = commit(m, &result, dry);
         if (code == CLI_OK) {
             code = report(m, &settle, &result, dry);
         }

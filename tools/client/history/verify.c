@@ -259,9 +259,7 @@ static void print_process(struct cli *cli, const char *name, uint64_t index, con
     cli_put_number(event, "denied", numbers[2]);
     cli_put_number(event, "restarts", numbers[3]);
     cli_put_number(event, "graph", numbers[4]);
-    if (keeps != NULL) {
-        print_keeps(cli, keeps, event);
-    }
+    print_keeps(cli, keeps, event);
     cli_put_text(event, "last", last);
     cli_emit(cli, event);
 }
@@ -367,7 +365,22 @@ static enum jit_err tally_record(void *user, const struct log_record *record)
     return JIT_OK;
 }
 
-static int list_at_rest(struct cli *cli, const struct kern_config *config)
+static struct keeps keeps_at_rest(const struct kern_beside *beside,
+                                  const struct kern_process_config *process)
+{
+    const struct kern_own *own = kern_own_find(beside, &process->id);
+    const struct rmg_amount *most = &process->policy.graph;
+    struct keeps keeps = {.most = {most->nodes, most->edges, most->bytes}};
+    if (own != NULL) {
+        keeps.has[0] = own->use.nodes;
+        keeps.has[1] = own->use.edges;
+        keeps.has[2] = own->use.bytes;
+    }
+    return keeps;
+}
+
+static int list_at_rest(struct cli *cli, const struct kern_config *config,
+                        const struct kern_beside *beside)
 {
     struct log_report report;
     struct tally tally = {.config = config,
@@ -382,8 +395,9 @@ static int list_at_rest(struct cli *cli, const struct kern_config *config)
     }
     for (uint32_t i = 0; code == CLI_OK && i < config->process_count; i++) {
         const struct kern_process_config *process = &config->processes[i];
+        const struct keeps keeps = keeps_at_rest(beside, process);
         print_process(cli, process->name, process->index, process->exited ? "ended" : "at rest", 0,
-                      tally.numbers[i], "", NULL);
+                      tally.numbers[i], "", &keeps);
     }
     free(tally.numbers);
     return code;
@@ -403,7 +417,7 @@ static int ps_at_rest(struct cli *cli)
     enum jit_err err =
         kern_config_read(jit_heap_libc(), system.store, &system.replay.version, &config, &where);
     if (err == JIT_OK) {
-        code = list_at_rest(cli, config);
+        code = list_at_rest(cli, config, &system.replay.beside);
         if (code == CLI_OK) {
             cli_print(cli, "no supervisor holds %s\n", cli_text(cli, "data"));
         }
