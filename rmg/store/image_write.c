@@ -202,6 +202,21 @@ static enum jit_err leaf_place(struct writer *w, uint32_t ref, uint32_t *to)
 #define NODE_MAX                                                                                   \
     (sizeof(struct trie_node) + 16 * sizeof(uint32_t) + (16 + TRIE_INNER) * JIT_ID_BYTES)
 
+/* The hashes of positions that stand for nothing were never written, nor is any of a stale node:
+ * what lay there before is nobody's business, and equal states are to have equal bytes. */
+static void blank_inner(const struct trie_spec *spec, const struct trie_view *view, bool stale,
+                        uint8_t *behind)
+{
+    if (!spec->hashed || !trie_cached(view->children, view->depth)) {
+        return;
+    }
+    for (unsigned at = 2; at < 2 + TRIE_INNER; at++) {
+        if (stale || (view->map & trie_below[at]) == 0) {
+            memset(behind - (2 + TRIE_INNER - at) * JIT_ID_BYTES, 0, JIT_ID_BYTES);
+        }
+    }
+}
+
 /* A node behind its children. */
 static enum jit_err put_node(struct writer *w, uint32_t ref, unsigned depth_min, uint32_t *to)
 {
@@ -232,6 +247,7 @@ static enum jit_err put_node(struct writer *w, uint32_t ref, unsigned depth_min,
     head.flags &= TRIE_STALE;
     memcpy(copy, &head, sizeof head);
     memcpy(copy + w->spec->refs_at, refs, view.children * sizeof refs[0]);
+    blank_inner(w->spec, &view, head.flags != 0, copy + size);
     *to = ref_at(w->at);
     return put(w, copy, size, image_round(size));
 }
