@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # valgrind.sh - a share of the tests under valgrind, which sees what ASan does not: bytes that were
 # never written and are looked at. With what is built here, in one process each, since it would not
-# follow Check's forks. `make check-valgrind` calls it; ONLY='syscall/test_abi' runs these.
+# follow Check's forks. `make check-valgrind` calls it; ONLY='syscall/test_abi' runs these;
+# TEST:CASE is that case alone.
 job=valgrind
 . "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 
@@ -11,20 +12,23 @@ need valgrind
 tests=(syscall/test_cap syscall/test_narrow kernel/hub/test_hub_msg rmg/file/test_file
     rmg/schema/test_schema rmg/store/test_codec base/test_hash kernel/log/test_blob
     rmg/file/test_envelope rmg/lang/test_lang syscall/test_boot syscall/test_abi
-    syscall/test_decode syscall/test_view base/test_bytes kernel/checkpoint/test_forms)
+    syscall/test_decode syscall/test_view base/test_bytes kernel/checkpoint/test_forms
+    kernel/test_load kernel/test_oom rmg/rules/test_expr:expr)
 top_srcdir=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 [ -z "${ONLY:-}" ] || read -ra tests <<<"$ONLY"
 logs=$PWD/build-longer/valgrind
 mkdir -p "$logs"
-make -s -j"$(nproc)" "${tests[@]/#/tests/}" >"$logs/make.log" 2>&1 ||
+built=("${tests[@]%:*}")
+make -s -j"$(nproc)" "${built[@]/#/tests/}" >"$logs/make.log" 2>&1 ||
     fail "the build failed; $logs/make.log says why"
 
 # one TEST: its output in a file, shown when something was found
 one()
 {
-    local from=$SECONDS log=$logs/${1//\//-}.log
+    local from=$SECONDS log=$logs/${1//\//-}.log test=${1%:*}
+    [ "$test" = "$1" ] || export CK_RUN_CASE=${1#*:}
     valgrind -q --error-exitcode=9 --leak-check=full --errors-for-leak-kinds=definite \
-        --suppressions="$top_srcdir/build-aux/valgrind.supp" "tests/$1" >"$log" 2>&1 || {
+        --suppressions="$top_srcdir/build-aux/valgrind.supp" "tests/$test" >"$log" 2>&1 || {
         tail -n 40 "$log"
         echo "valgrind: tests/$1 failed; $log has all of it"
         return 1
