@@ -13,7 +13,8 @@ tests=(syscall/test_cap syscall/test_narrow kernel/hub/test_hub_msg rmg/file/tes
     rmg/schema/test_schema rmg/store/test_codec base/test_hash kernel/log/test_blob
     rmg/file/test_envelope rmg/lang/test_lang syscall/test_boot syscall/test_abi
     syscall/test_decode syscall/test_view base/test_bytes kernel/checkpoint/test_forms
-    kernel/test_load kernel/test_oom rmg/rules/test_expr:expr)
+    kernel/test_load kernel/test_oom rmg/rules/test_expr:expr rmg/rules/test_rule
+    rmg/change/test_patch_apply syscall/test_token)
 top_srcdir=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 [ -z "${ONLY:-}" ] || read -ra tests <<<"$ONLY"
 logs=$PWD/build-longer/valgrind
