@@ -55,7 +55,7 @@ refused() {
     rm -f count
     env LD_PRELOAD="$refuse" JIT_REFUSE_NOT=libseccomp JIT_REFUSE_IN="$in" JIT_REFUSE_AT="$at" \
         ${how:+JIT_REFUSE_STICKY=1} JIT_REFUSE_PAGE="$dir/count" \
-        timeout -s KILL 30 "$@" >said 2>why </dev/null || code=$?
+        timeout -s KILL 120 "$@" >said 2>why </dev/null || code=$?
     runs=$((runs + 1))
 }
 
