@@ -64,6 +64,7 @@ static enum jit_err need(struct rmg_engine *engine, struct eng_instance *instanc
                          const struct rmg_rule *rule)
 {
     enum jit_err err = JIT_OK;
+    assert(rule != NULL); /* a collapse, which has none, asks for no index */
     for (uint32_t i = 0; i < rule->negative_count + rule->aggregate_count && err == JIT_OK; i++) {
         const struct rmg_rule_near *near = rmg_rule_near_at(rule, i);
         struct rmg_index *index = NULL;

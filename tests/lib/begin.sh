@@ -82,6 +82,11 @@ expect() {
         fail "$*: does not say \"$words\": $(cat "$dir/out.txt")"
 }
 
+# no_progress: what it reads, without the lines that say how far a slow machine has come
+no_progress() {
+    sed -E '/^[a-z ]+  [0-9].* [a-z]+\/s( |$)/d'
+}
+
 # key NAME FILE: a key of the last event
 key() {
     tail -n 1 "$2" | sed -n 's/.*"'"$1"'":"\{0,1\}\([^",}]*\).*/\1/p'

@@ -15,7 +15,7 @@ page_holds() {
     sed -n 's/^\$ //p' shown | while read -r line; do
         printf '$ %s\n' "$line"
         type_it "$line"
-    done >got
+    done | no_progress >got
     if [ "$3" = --write ]; then
         awk -v mark="$2" '
             $0 == mark { on = 1 }

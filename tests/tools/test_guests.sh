@@ -139,7 +139,7 @@ expect 0 games jitos ps --data run1
 for pid in $pids; do wait "$pid" || true; done
 submit games 'retire(name = "fortune-mod")' fortune-mod >out.txt 2>&1 ||
     fail "beside: $(cat out.txt)"
-kill -INT $runner
+kill -TERM $runner # a shell's background process ignores INT
 wait $runner || true
 asked=$(cat guest*.txt | grep -c "^refused\|^tick [0-9]*: ") || true
 [ "$asked" -ge 8 ] || fail "of 24 guests only $asked were answered: $(cat guest*.txt)"

@@ -30,7 +30,7 @@ play()
                 echo "$line" >>real
                 bash -c "${line:2}" >output 2>&1 </dev/null
                 code=$?
-                sed 's/ *$//' output >>real
+                sed 's/ *$//' output | no_progress >>real
                 [ ! -s output ] || [ -z "$(tail -c 1 output)" ] || echo >>real
                 [ $code -eq 0 ] || echo "[exit code $code]" >>real
             fi

@@ -186,6 +186,19 @@ int branches_settle(struct cli *cli, const char *top)
     return err == JIT_OK ? CLI_OK : (int)cli_exit_of(err);
 }
 
+void branches_tidy(const char *top)
+{
+    (void)change_head(top, NULL, NULL);
+}
+
+int branches_become(struct cli *cli, const char *top, const char *name)
+{
+    char head[HEAD_NAME_MAX + 1];
+    branches_tidy(top);
+    int code = branches_head(cli, top, head);
+    return code == CLI_OK && strcmp(head, name) != 0 ? branches_move(cli, top, name) : code;
+}
+
 int branches_room(struct cli *cli, const char *top)
 {
     char path[BRANCH_PATH_SIZE];

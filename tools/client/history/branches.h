@@ -24,6 +24,12 @@ int branches_move(struct cli *cli, const char *top, const char *name);
  * announced. Return exit codes; said. */
 int branches_announce(struct cli *cli, const char *top, const struct head_next *next);
 int branches_settle(struct cli *cli, const char *top);
+/* The same, where nothing depends on it: who needs it does it. */
+void branches_tidy(const char *top);
+/* After the branch of this name was announced and made: it is the head, though there be no room to
+ * write that anew; if another command settled meanwhile, it is moved there. Returns an exit code;
+ * said. */
+int branches_become(struct cli *cli, const char *top, const char *name);
 /* Make the folder `branches`, where need be. Returns an exit code; said. */
 int branches_room(struct cli *cli, const char *top);
 /* Remove it again if it is empty. */

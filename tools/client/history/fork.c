@@ -311,10 +311,10 @@ int jitos_rollback(struct cli *cli)
     if (code == CLI_OK) {
         code = fork_make(cli, data, tick, &none, path, next.uuid, &made);
     }
-    if (code == CLI_OK) { /* whoever else made a branch meanwhile may have settled it */
-        code = branches_move(cli, branches_top(cli), name);
+    if (code == CLI_OK) {
+        code = branches_become(cli, branches_top(cli), name);
     } else if (said) {
-        (void)branches_settle(cli, branches_top(cli));
+        branches_tidy(branches_top(cli));
     }
     if (code == CLI_OK) {
         cli_note(cli, "the head is %s now; what was after tick %llu is kept in %s", name,
