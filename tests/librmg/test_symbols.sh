@@ -25,10 +25,15 @@ if grep -v '@@LIBRMG_' "$dir/shown"; then
 fi
 sed 's/@@.*//' "$dir/shown" | sort -u >"$dir/names"
 
-# Every function defined in the library by its name, and those of them that a header declares.
+# Every function defined in the library by its name, and those of them that a header declares, but
+# for its inline ones, of which a build that inlines little has copies.
 nm "$so" | awk '$2 ~ /[tTdDrR]/ { print $3 }' | sed 's/@@.*//' | sort -u >"$dir/defined"
-(cd "$top" && xargs cat) <"$dir/installed" | grep -oE '\b(rmg|jit)_[a-z0-9_]+\(' | tr -d '(' |
-    sort -u | comm -12 - "$dir/defined" >"$dir/declared"
+(cd "$top" && xargs cat) <"$dir/installed" >"$dir/text"
+called() {
+    grep -oE '\b(rmg|jit)_[a-z0-9_]+\(' | tr -d '(' | sort -u
+}
+grep '^static inline' "$dir/text" | called >"$dir/inline"
+called <"$dir/text" | comm -12 - "$dir/defined" | comm -23 - "$dir/inline" >"$dir/declared"
 if [ "${1:-}" = --write ]; then
     map=$top/librmg/librmg.map
     {
