@@ -19,7 +19,7 @@ static struct jit_id random_id(struct jit_random *random)
 
 START_TEST(keys_of_many)
 {
-    static struct jit_id ids[JIT_PATTERN_ELEMENTS_MAX + 8];
+    static struct jit_id ids[JIT_PATTERN_ELEMENTS_MAX + 10]; /* as many as id_count may be */
     struct jit_random random = jit_random_of((uint64_t)_i);
     struct rmg_key_source sources[RMG_KEYS_MAX] = {{0}};
     struct rmg_rule rules[RMG_KEYS_MAX];
