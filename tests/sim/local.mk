@@ -1,7 +1,7 @@
 # The whole system in one thread, with everything that may go wrong: a test of the first seeds, and
 # jitos-sim for more of them, or for one that failed.
 check_PROGRAMS += %D%/test_sim
-sim_sources = %D%/universe.c %D%/universe.h tests/lib/sim_kernel.c tests/lib/sim_kernel.h \
+sim_sources = %D%/universe.c %D%/universe.h %D%/laws.c %D%/laws.h tests/lib/sim_kernel.c tests/lib/sim_kernel.h \
 	tools/client/run/genesis.c tools/client/run/genesis.h
 sim_libs = tests/libsim.la tests/libtest.la proc/guest/libguest.la kernel/libkernel.la \
 	kernel/core/libcore.la proc/host/libhost.la syscall/libsyscall.la rmg/librmg.la \

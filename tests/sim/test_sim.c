@@ -2,6 +2,7 @@
  * Method: universes of the first seeds, tests/sim/universe.h. A failure names its seed; so does
  *         `jitos-sim --seed N`, which repeats it. Every kind of fault has to have happened. */
 #include <stdio.h>
+#include <string.h>
 
 #include "tests/lib/tcase.h"
 #include "tests/sim/universe.h"
@@ -34,6 +35,42 @@ START_TEST(seeds)
     ck_assert_uint_gt(count.writes, 10 * LEAST);
     ck_assert_uint_gt(count.checkpoints, LEAST);
     ck_assert_uint_gt(count.restarts_from_checkpoints, LEAST);
+    ck_assert_uint_gt(count.laws.denied, 10 * LEAST);
+    ck_assert_uint_gt(count.laws.conflicts, 10 * LEAST);
+}
+END_TEST
+
+static bool hold(const struct rmg_receipt *receipts)
+{
+    struct laws_count count = {0};
+    char what[128];
+    return laws_receipts_hold(receipts, 3, &count, what, sizeof what);
+}
+
+/* Each way in which a tick could break a law is seen. */
+START_TEST(laws)
+{
+    const struct rmg_receipt good[3] = {
+        {.request_key = {{1}}, .result = RMG_APPLIED, .blocker = RMG_NO_BLOCKER},
+        {.request_key = {{2}}, .result = RMG_CONFLICT, .blocker = 0},
+        {.request_key = {{1}}, .result = RMG_DUPLICATE, .blocker = RMG_NO_BLOCKER}};
+    struct rmg_receipt bad[3];
+    ck_assert(hold(good));
+    memcpy(bad, good, sizeof bad);
+    bad[2].result = RMG_APPLIED; /* twice */
+    ck_assert(!hold(bad));
+    memcpy(bad, good, sizeof bad);
+    bad[1].blocker = 2; /* which was not applied */
+    ck_assert(!hold(bad));
+    bad[1].blocker = 1; /* itself */
+    ck_assert(!hold(bad));
+    bad[1].blocker = 3; /* nobody */
+    ck_assert(!hold(bad));
+    bad[1].blocker = 0;
+    bad[1].result = RMG_APPLIED;
+    ck_assert(!hold(bad));
+    bad[1].result = RMG_RESULT_COUNT;
+    ck_assert(!hold(bad));
 }
 END_TEST
 
@@ -55,6 +92,7 @@ END_TEST
 
 static void fill(Suite *suite)
 {
+    tcase_add_test(test_case(suite, "laws", 4), laws);
     tcase_add_test(test_case(suite, "universes", 120), seeds);
     tcase_add_test(test_case(suite, "lies", 120), a_lying_disk_is_found_out);
 }

@@ -70,6 +70,8 @@ struct universe {
     uint64_t step;
     uint64_t watched; /* tick that was last seen committed, and since when */
     uint64_t watched_since;
+    struct jit_id root; /* that the tick before led to */
+    uint64_t denied;    /* before this life */
 
     bool failed;
     char *what;
@@ -366,6 +368,7 @@ static void look_at(struct universe *u, const struct kern_log_record *record)
 {
     struct rmg_version version = kern_core_version(u->sim.core);
     struct rmg_fault fault;
+    char what[128];
     int64_t refuse_at = u->mem.refuse_at;
     u->count->ticks++;
     if (thief_applied(u) != 0) {
@@ -376,6 +379,10 @@ static void look_at(struct universe *u, const struct kern_log_record *record)
         fail(u, "tick %llu: the supervisor's heap has %lld bytes", (unsigned long long)record->tick,
              (long long)u->mem.live_bytes);
     }
+    if (!laws_hold(record, &u->root, &u->count->laws, what, sizeof what)) {
+        fail(u, "tick %llu: %s", (unsigned long long)record->tick, what);
+    }
+    u->root = record->state_root;
     u->mem.refuse_at = -1; /* what the test itself needs */
     if (jit_id_equal(&version.state_root, &record->state_root) &&
         rmg_store_verify(u->system.store, &version, &fault) != JIT_OK) {
@@ -506,6 +513,8 @@ static void live(struct universe *u, bool faults)
     if (sim_kernel_continue(&u->sim, &u->mem.heap, &options, &state) != JIT_OK) {
         return;
     }
+    u->root = state.version.state_root;
+    u->denied = u->count->laws.denied;
     uint64_t last = faults && (u->faults & FAULT_DEATH) != 0 && one_in(u, 2)
                         ? kern_core_tick(u->sim.core) + below(u, u->ticks / 2 + 1)
                         : u->ticks;
@@ -520,6 +529,10 @@ static void live(struct universe *u, bool faults)
             fail(u, "tick %llu: it neither rests nor stops",
                  (unsigned long long)kern_core_tick(u->sim.core));
         }
+    }
+    /* The record is written before it is reported; who was stopped in between has said nothing. */
+    if (!u->sim.stopped && u->count->laws.denied != u->denied && u->sim.denial[0] == '\0') {
+        fail(u, "what was denied is not explained");
     }
     if (!faults && u->sim.stopped) {
         fail(u, "stopped where nothing went wrong: %s", u->sim.stop_text);
@@ -657,6 +670,8 @@ void universe_print(const struct universe_count *count)
         {"hostile writes", count->writes},
         {"checkpoints", count->checkpoints},
         {"begun at one", count->restarts_from_checkpoints},
+        {"denied", count->laws.denied},
+        {"lost to another", count->laws.conflicts},
     };
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         printf("%s%s %llu", i == 0 ? "" : ", ", rows[i].name, (unsigned long long)rows[i].value);

@@ -13,6 +13,8 @@
  *     was hostile or hung, those of a run in which nothing went wrong (I3);
  *   - no request without a covering capability is applied (I2); the process `thief` has none;
  *   - the state verifies after every tick, without dangling edges (I8);
+ *   - each tick's record holds to tests/sim/laws.h (I1, I9);
+ *   - where something was denied, it is said why (I10);
  *   - a refused allocation, a bad disk, hostile bytes end in an orderly stop, without a leak (I7).
  */
 #ifndef JIT_TESTS_UNIVERSE_H
@@ -20,6 +22,8 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+
+#include "tests/sim/laws.h"
 
 struct universe_count {
     uint64_t universes;
@@ -36,6 +40,7 @@ struct universe_count {
     uint64_t writes; /* of hostile workers into their rings */
     uint64_t checkpoints;
     uint64_t restarts_from_checkpoints;
+    struct laws_count laws; /* what they were tried on */
 };
 
 #define UNIVERSE_TICKS_MAX 4096u
