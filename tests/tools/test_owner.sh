@@ -55,10 +55,32 @@ grep -qF 'g[0]/1 ' out.txt && fail "what owns a rule is called unused"
 jitos cap audit --data r >out.txt 2>&1 || fail "audit: $(cat out.txt)"
 grep -qxF "grant g: write /world; own up" out.txt || fail "audit: $(cat out.txt)"
 grep -qF "6 requests, none denied (before: 6, 3 denied)" out.txt || fail "audit: $(cat out.txt)"
-# It is enough, said in a file, and less is not.
+# It is enough, said in a file.
 sed '/^grant/d' owned.jitos >enough.jitos
 grep '^grant' out.txt | sed 's/ *#.*//' >>enough.jitos
 expect 0 "3 ticks: 6 requests applied, 0 denied" jitos run enough.jitos --ticks 3 --data enough
+# Each right of each of them is needed: without any one of them something is denied or not seen.
+grep '^grant' enough.jitos >grants
+awk '{
+    head = substr($0, 1, index($0, ":"))
+    n = split(substr($0, index($0, ":") + 1), part, ";")
+    for (i = 1; i <= n; i++) {
+        if (part[i] ~ /^ *(limit|own) /) # what narrows is no right
+            continue
+        rest = ""
+        for (k = 1; k <= n; k++)
+            if (k != i && !(i == 1 && part[k] ~ /^ *limit/))
+                rest = rest (rest == "" ? "" : ";") part[k]
+        print NR "|" (rest == "" ? "" : head rest)
+    }
+}' grants >less
+[ "$(wc -l <less)" -gt 3 ] || fail "only so many ways to grant less: $(cat less)"
+while IFS='|' read -r line rest; do
+    { sed '/^grant/d' enough.jitos && sed "${line}d" grants && echo "$rest"; } >less.jitos
+    rm -rf less.data
+    jitos run less.jitos --ticks 3 --data less.data >out.txt 2>&1 </dev/null || true
+    ! grep -q "6 requests applied, 0 denied" out.txt || fail "less is enough: $rest"
+done <less
 
 # ---- changed at rest, refused with the reason, taken back ----
 expect 3 "no rule burn" jitos cap own 'g[0]/1' burn --data r
