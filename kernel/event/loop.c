@@ -218,7 +218,8 @@ static unsigned run_poll(struct shell_loop *loop, uint64_t wait_ns)
     }
     struct timespec ts = span(wait_ns == UINT64_MAX ? 0 : wait_ns);
     int result = ppoll(loop->polls, count, wait_ns == UINT64_MAX ? NULL : &ts, NULL);
-    assert(result >= 0 || errno == EINTR);
+    /* The system may be short of memory for it: the caller looks again. */
+    assert(result >= 0 || errno == EINTR || errno == ENOMEM);
     if (result <= 0) {
         return 0;
     }

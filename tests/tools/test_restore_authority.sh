@@ -8,30 +8,12 @@
 #         of the programs, a token, a narrowed one and the exported file.
 set -eu
 
-top=$(cd "${top_srcdir:-.}" && pwd)
-bin=$(cd "${builddir:-.}/tools" && pwd)
-dir=$(mktemp -d "${TMPDIR:-/tmp}/jitos-authority-XXXXXX")
-trap 'rm -rf "$dir"' EXIT
-failed=0
-
-fail() {
-    echo "FAIL: $*"
-    failed=1
-}
-
-# expect CODE WORDS COMMAND...: it leaves with CODE, and says WORDS somewhere.
-expect() {
-    want=$1 words=$2
-    shift 2
-    "$@" >out.txt 2>&1 && got=0 || got=$?
-    [ "$got" = "$want" ] || fail "$*: exit $got, not $want: $(cat out.txt)"
-    grep -qF -e "$words" out.txt || fail "$*: does not say \"$words\": $(cat out.txt)"
-}
+# shellcheck source=tests/lib/begin.sh
+. "${top_srcdir:-.}/tests/lib/begin.sh"
+bin=$build/tools
 
 cp "$top"/examples/on-a-leash/* "$dir"
 cd "$dir"
-PATH=$bin:$PATH
-export PATH
 chmod 711 "$dir"
 mkdir -p open/tools open/proc/guest theirs
 cp "$bin/jitos" "$bin/jitosd" open/tools # where jitosd finds the workers' program
@@ -65,6 +47,12 @@ if [ $other = yes ]; then
     expect 3 "Permission denied" them checkpoint --list --data "$dir/mine"
     expect 3 "Permission denied" them restore --import "$dir/kept.jck" --into "$dir/mine/in"
     [ ! -e theirs/a ] || fail "what was refused left something"
+    chmod 755 mine
+    for verb in gc "verify --salvage" "fork @2"; do
+        # shellcheck disable=SC2086 # words
+        expect 8 "run it as the user whose folder it is" them $verb --data "$dir/mine"
+    done
+    chmod 700 mine
 fi
 
 # ---- who was given the file has what is in it, and no right elsewhere ----

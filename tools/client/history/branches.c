@@ -204,12 +204,14 @@ int branches_room(struct cli *cli, const char *top)
     char path[BRANCH_PATH_SIZE];
     snprintf(path, sizeof path, "%.4200s/" HEAD_BRANCHES, top);
     if (mkdir(path, 0700) != 0 && errno != EEXIST) {
+        const enum jit_err err = jit_err_of_errno(errno);
         cli_what(cli, "%s cannot be made", path);
         cli_why(cli, "%s", strerror(errno));
-        if (errno == ENOENT) {
+        if (err == JIT_ENOENT) {
             cli_next(cli, "name a data folder with --data DIR");
+            return CLI_USAGE;
         }
-        return errno == ENOSPC ? CLI_HOST : CLI_USAGE;
+        return history_not_owned(cli, err);
     }
     /* The branch's own files are synced by whoever writes them; its folder's name is here. */
     int fd = open(top, O_RDONLY | O_DIRECTORY | O_CLOEXEC);

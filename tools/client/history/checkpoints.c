@@ -157,6 +157,9 @@ int checkpoint_found(struct cli *cli, const char *into, const struct checkpoint_
             cli_next(cli, "mkdir -p %s", parent);
             return CLI_NOT_FOUND;
         }
+        if (err == JIT_EPERM) {
+            return history_not_owned(cli, err);
+        }
         cli_next(cli, "name a folder that is new or empty with --into");
         return err == JIT_ENOSPC || err == JIT_EIO ? CLI_HOST : CLI_USAGE;
     }

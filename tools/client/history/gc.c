@@ -244,9 +244,10 @@ static int report(struct gc *gc, bool dry, uint64_t stated)
     char c[CLI_NUMBER_SIZE];
     char d[CLI_NUMBER_SIZE];
     uint64_t first = gc->trimmed.segments + gc->trimmed.blobs > 0 ? gc->oldest->manifest->tick : 0;
-    cli_print(gc->cli, "%s %s files, %s\nkept   %llu of %llu checkpoints\n",
-              dry ? "would go" : "gone  ", cli_group(gc->files, a), cli_bytes(gc->bytes, b),
-              (unsigned long long)gc->keep_count, (unsigned long long)gc->list.count);
+    cli_print(gc->cli, "%s %s file%s, %s\nkept   %llu of %llu checkpoints\n",
+              dry ? "would go" : "gone  ", cli_group(gc->files, a), gc->files == 1 ? "" : "s",
+              cli_bytes(gc->bytes, b), (unsigned long long)gc->keep_count,
+              (unsigned long long)gc->list.count);
     if (first > 0) {
         cli_print(gc->cli, "log    %s begins at tick %llu; %s segments and %s blobs %s\n",
                   dry ? "then" : "now", (unsigned long long)first,
@@ -354,8 +355,7 @@ int jitos_gc(struct cli *cli)
     if (err != JIT_OK) {
         cli_what(cli, "%s cannot be cleaned up", data);
         cli_why(cli, "%s", message);
-        cli_next(cli, "end the supervisor of this folder first");
-        return err == JIT_EBUSY ? CLI_USAGE : (int)cli_exit_of(err);
+        return history_not_owned(cli, err);
     }
     err = io_posix_open(jit_heap_libc(), folder.fd, &options, &io);
     int code = err == JIT_OK ? work(&gc, io, data, dry) : (int)cli_exit_of(err);

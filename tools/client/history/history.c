@@ -297,6 +297,18 @@ static bool has_format(const char *data)
     return size >= 0 && (size_t)size < sizeof path && access(path, F_OK) == 0;
 }
 
+int history_not_owned(struct cli *cli, enum jit_err err)
+{
+    if (err == JIT_EBUSY) {
+        cli_next(cli, "end the supervisor of this folder first");
+        return CLI_USAGE;
+    }
+    if (err == JIT_EPERM) {
+        cli_next(cli, "run it as the user whose folder it is, where it can be written");
+    }
+    return (int)cli_exit_of(err);
+}
+
 static int open_failed(struct cli *cli, const struct history_opening *opening, enum jit_err err)
 {
     switch (err) {
@@ -313,8 +325,8 @@ static int open_failed(struct cli *cli, const struct history_opening *opening, e
         cli_next(cli, "restore the folder from a copy; nothing has been changed in it");
         return CLI_CORRUPT;
     case JIT_EBUSY:
-        cli_next(cli, "end the supervisor of this folder first");
-        return CLI_USAGE;
+    case JIT_EPERM:
+        return history_not_owned(cli, err);
     case JIT_ENOENT:
         if (opening->bounded) {
             cli_next(cli, "jitos log --data %s -n 1", opening->data);

@@ -31,6 +31,10 @@ bool history_begun(const char *data);
 /* The same, where it matters that we could not look. Errors: the storage seam's, JIT_ENOMEM. */
 JIT_MUST_CHECK enum jit_err history_look(const char *data, bool *begun);
 
+/* What to do about a folder that could not be opened to change it; what and why have been said.
+ * Returns the exit code. */
+int history_not_owned(struct cli *cli, enum jit_err err);
+
 /* Say what is wrong with a log: record, file and byte. Returns CLI_CORRUPT, or what the error
  * stands for. */
 int history_failed(struct cli *cli, const char *data, enum jit_err err,

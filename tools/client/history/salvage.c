@@ -163,8 +163,7 @@ int jitos_salvage(struct cli *cli)
     if (err != JIT_OK) {
         cli_what(cli, "%s cannot be salvaged", data_of(&s));
         cli_why(cli, "%s", message);
-        cli_next(cli, "end the supervisor of this folder first");
-        return err == JIT_EBUSY ? CLI_USAGE : (int)cli_exit_of(err);
+        return history_not_owned(cli, err);
     }
     err = io_posix_open(jit_heap_libc(), folder.fd, &options, &s.io);
     int code = err == JIT_OK ? work(&s) : failed(&s, err);
