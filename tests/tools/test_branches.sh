@@ -70,6 +70,12 @@ want 0 "$jitos" log --data a -n 1 --json
 says '"tick":7'
 want 0 "$jitos" branch --data a --json
 says '"name":"back-to-5".*"head":true'
+mv a/branches/back-to-5 away
+want 3 "$jitos" log --data a
+says 'branch --switch main --data a'
+want 0 "$jitos" branch --data a
+says 'back-to-5, is not there any more'
+mv away a/branches/back-to-5
 want 0 "$jitos" branch --switch main --data a
 says '^head   main$'
 want 0 "$jitos" log --data a -n 1 --json

@@ -323,6 +323,13 @@ int branches_prepare(struct cli *cli)
     if (code == CLI_OK && strcmp(name, HEAD_MAIN) != 0) {
         branches_path(data.top, name, data.path);
         cli_replace(cli, "data", data.path);
+        if (stat(data.path, &info) != 0 && errno == ENOENT &&
+            strcmp(cli->verb->name, "branch") != 0) {
+            cli_what(cli, "the branch in use, %s, is not there any more", name);
+            cli_why(cli, "somebody has removed or renamed %s", data.path);
+            cli_next(cli, "jitos branch --switch " HEAD_MAIN " --data %s", data.top);
+            code = CLI_NOT_FOUND;
+        }
     }
     return code;
 }

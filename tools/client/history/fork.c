@@ -397,13 +397,19 @@ static int list_branches(struct cli *cli, const char *top)
         cli_what(cli, "out of memory");
         return CLI_HOST;
     }
+    bool shown = false;
     for (int i = 0; i < count; i++) {
+        shown = shown || strcmp(names[i], head) == 0;
         if (code == CLI_OK) {
             code = print_branch(cli, top, names[i], strcmp(names[i], head) == 0);
         }
         free(names[i]);
     }
     free(names);
+    if (code == CLI_OK && !shown) {
+        cli_note(cli, "the branch in use, %s, is not there any more; jitos branch --switch %s",
+                 head, HEAD_MAIN);
+    }
     return code;
 }
 
