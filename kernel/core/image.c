@@ -114,6 +114,9 @@ enum jit_err kern_image_read(const struct rmg_store *store, const struct rmg_ver
     if (err != JIT_OK) {
         return err == JIT_ENOENT ? JIT_EINVALID : err;
     }
+    if (out->size == before) {
+        return JIT_EINVALID;
+    }
     kern_image_id(out->data + before, out->size - before, &found);
-    return out->size > before && jit_id_equal(&found, id) ? JIT_OK : JIT_EINVALID;
+    return jit_id_equal(&found, id) ? JIT_OK : JIT_EINVALID;
 }

@@ -54,14 +54,16 @@ mount_it()
     mount -o loop -t "$1" "$dir/disk" "$mnt" 2>"$dir/mount.log" && mounted=true
 }
 
-# A supervisor whose disk is gone may take a moment to end.
+# A supervisor whose disk is gone may take a moment to end; and while a worker of it has not, its
+# mounts, a copy of ours, keep the file system as it was: mounted again it would be the one without
+# power.
 unmount()
 {
     local tries
     for ((tries = 0; tries < 300; tries++)); do
-        if umount "$mnt" 2>/dev/null; then
+        if ! $mounted || umount "$mnt" 2>/dev/null; then
             mounted=false
-            return
+            [ -n "$(losetup -j "$dir/disk")" ] || return 0
         fi
         sleep 0.1
     done
