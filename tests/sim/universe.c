@@ -343,7 +343,8 @@ static void arm(struct universe *u)
         break;
     default:
         if ((u->faults & FAULT_MEMORY) != 0) {
-            u->mem = fault_heap_make((int64_t)below(u, HEAP_FAULTS), one_in(u, 2));
+            bool sticky = one_in(u, 2); /* a draw after the other, by whichever compiler */
+            u->mem = fault_heap_make((int64_t)below(u, HEAP_FAULTS), sticky);
         }
         break;
     }
@@ -626,7 +627,10 @@ bool universe_run(const struct universe_options *options, struct universe_count 
     u->what = what;
     u->what_size = what_size;
     /* Half of the universes have few kinds of faults, the others most of them. */
-    u->faults = (unsigned)(below(u, FAULTS + 1) & (one_in(u, 2) ? below(u, FAULTS + 1) : FAULTS));
+    u->faults = (unsigned)below(u, FAULTS + 1);
+    if (one_in(u, 2)) {
+        u->faults &= (unsigned)below(u, FAULTS + 1);
+    }
     u->same = (u->faults & (FAULT_HANG | FAULT_HOSTILE)) == 0;
     u->segment_bytes = 16384ull << below(u, 3);
     u->durability = one_in(u, 2) ? LOG_DURABILITY_TICK : LOG_DURABILITY_GROUP;
