@@ -170,7 +170,7 @@ static int refuse(struct cli *cli, const char *path, const struct path_place *pl
     struct jit_id node;
     char word[JIT_NAME_BYTES_MAX + 1];
     snprintf(word, sizeof word, "%.*s", (int)size, part);
-    if (part[size] == '/' && size < sizeof word && node_of(&place->graph, word, &node) == JIT_OK) {
+    if (size < sizeof word && part[size] == '/' && node_of(&place->graph, word, &node) == JIT_OK) {
         cli_why(cli, "%s is a node, and has no value %s", word, part + size + 1);
         list_there(cli, path, part, word);
         return CLI_NOT_FOUND;
