@@ -223,13 +223,8 @@ void supervisor_answer_ps(struct shell_supervisor *s, struct hub_conn *conn)
 
 static const char *rule_name(const struct shell_supervisor *s, const struct jit_id *id)
 {
-    const struct kern_config *config = kern_core_config(s->core);
-    for (uint32_t i = 0; i < config->rule_count; i++) {
-        if (jit_id_equal(&config->rules[i]->id, id)) {
-            return config->rules[i]->name;
-        }
-    }
-    return "?";
+    const struct rmg_rule *rule = kern_config_rule(kern_core_config(s->core), id);
+    return rule != NULL ? rule->name : "?";
 }
 
 /* Paths of the places there from genesis; others are told by their id. */

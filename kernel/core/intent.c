@@ -8,16 +8,6 @@
 
 /* ---- looking up ---- */
 
-static const struct rmg_rule *rule_of(const struct kern_core *core, const struct jit_id *id)
-{
-    for (uint32_t i = 0; i < core->config->rule_count; i++) {
-        if (jit_id_equal(&core->config->rules[i]->id, id)) {
-            return core->config->rules[i];
-        }
-    }
-    return NULL;
-}
-
 static uint32_t node_of(const struct sys_caps *caps, const struct jit_id *id)
 {
     uint32_t at = sys_caps_end(caps);
@@ -266,7 +256,7 @@ static enum kern_intent_fate take(struct kern_core *core, const struct kern_inte
     if (kern_intent_decode(intent->bytes, intent->size, &intent->it) != JIT_OK) {
         return KERN_INTENT_FORMAT;
     }
-    intent->rule = rule_of(core, &intent->it.rule_id);
+    intent->rule = kern_config_rule(core->config, &intent->it.rule_id);
     if (intent->rule == NULL || intent->rule->delay > 0) {
         return KERN_INTENT_RULE;
     }

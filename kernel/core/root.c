@@ -491,6 +491,25 @@ void kern_root_state_op(const struct jit_id *process, const char *state, struct 
     op->attachment.value.size = (uint32_t)strlen(state);
 }
 
+const struct rmg_rule *kern_config_rule(const struct kern_config *config, const struct jit_id *id)
+{
+    uint32_t begin = 0;
+    uint32_t end = config->rule_count;
+    while (begin < end) {
+        const uint32_t middle = begin + (end - begin) / 2;
+        const int order = jit_id_compare(&config->rules[middle]->id, id);
+        if (order == 0) {
+            return config->rules[middle];
+        }
+        if (order < 0) {
+            begin = middle + 1;
+        } else {
+            end = middle;
+        }
+    }
+    return NULL;
+}
+
 void kern_config_free(struct jit_heap *heap, struct kern_config *config)
 {
     if (config == NULL) {

@@ -172,6 +172,8 @@ JIT_MUST_CHECK enum jit_err kern_config_read(struct jit_heap *heap, const struct
                                              const struct rmg_version *version,
                                              struct kern_config **out, const char **where);
 void kern_config_free(struct jit_heap *heap, struct kern_config *config); /* may be NULL */
+/* NULL: it has no rule of this id. */
+const struct rmg_rule *kern_config_rule(const struct kern_config *config, const struct jit_id *id);
 
 /* The tree of its capabilities; a holder is the index of a process, in the order they have there.
  * nodes: the node of each capability, process by process; may be NULL. Errors: JIT_EINVALID

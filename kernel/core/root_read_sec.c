@@ -198,11 +198,7 @@ static enum jit_err list_owner(struct kern_reader *r, const struct rmg_graph *se
 static enum jit_err read_rule_owner(struct kern_reader *r, const struct rmg_graph *sec,
                                     const struct jit_id *id)
 {
-    uint32_t i = 0;
-    while (i < r->config->rule_count && !jit_id_equal(&r->config->rules[i]->id, id)) {
-        i++;
-    }
-    return i < r->config->rule_count
+    return kern_config_rule(r->config, id) != NULL
                ? list_owner(r, sec, id)
                : kern_reader_wrong(r, "/sec names the owner of a rule that is not in /sys");
 }

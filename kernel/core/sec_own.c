@@ -71,11 +71,7 @@ static bool is_there(const struct kern_core *core, enum sys_object object, const
     if (object == SYS_OBJECT_INSTANCE) {
         return rmg_store_instance(core->options.store, &core->version, id, &instance) == JIT_OK;
     }
-    uint32_t i = 0;
-    while (i < core->config->rule_count && !jit_id_equal(&core->config->rules[i]->id, id)) {
-        i++;
-    }
-    return i < core->config->rule_count;
+    return kern_config_rule(core->config, id) != NULL;
 }
 
 /* The capability that is to own it has to let its holder write: in an instance that it is to own.

@@ -65,16 +65,6 @@ static enum jit_err setup_view(struct kern_core *core)
 
 /* ---- processes ---- */
 
-static const struct rmg_rule *find_rule(const struct kern_core *core, const struct jit_id *id)
-{
-    for (uint32_t i = 0; i < core->config->rule_count; i++) {
-        if (jit_id_equal(&core->config->rules[i]->id, id)) {
-            return core->config->rules[i];
-        }
-    }
-    return NULL;
-}
-
 static enum jit_err setup_process(struct kern_core *core, struct kern_process *process,
                                   const char **where)
 {
@@ -92,7 +82,7 @@ static enum jit_err setup_process(struct kern_core *core, struct kern_process *p
     kern_read_deaths(core, process);
     for (uint32_t i = 0; i < config->run_count; i++) {
         const struct kern_root_run *run = &config->runs[i];
-        const struct rmg_rule *rule = find_rule(core, &run->rule_id);
+        const struct rmg_rule *rule = kern_config_rule(core->config, &run->rule_id);
         struct jit_id digest;
         if (rule == NULL) {
             *where = "a process in /proc runs a rule that is not in /sys";

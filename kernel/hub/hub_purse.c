@@ -3,9 +3,8 @@
 #include "base/check.h"
 
 #define NS_PER_S 1000000000ull
-#define SPAN_NS                                                                                    \
-    (3600 * NS_PER_S) /* that is counted at once: no overflow, and longer than a debt              \
-                       */
+/* That is counted at once: no overflow, and longer than a debt. */
+#define SPAN_NS (3600 * NS_PER_S)
 
 struct hub_purse hub_purse_make(uint32_t rate, uint32_t most, uint64_t now_ns)
 {

@@ -123,7 +123,7 @@ static void print_grants(const struct audit *x, uint32_t process, const struct a
     uint64_t denied = 0;
     for (size_t i = 0; i < x->count; i++) {
         const struct audit_need *need = &x->needs[i];
-        const struct rmg_rule *rule = authority_rule(x->a, &need->rule);
+        const struct rmg_rule *rule = kern_config_rule(x->a->config, &need->rule);
         char call[AUTHORITY_TEXT];
         char place[AUTHORITY_TEXT];
         size_t used = strlen(text);

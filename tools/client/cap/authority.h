@@ -29,8 +29,6 @@ void authority_release(struct authority *a);
 void authority_process(const struct authority *a, uint32_t process, char text[AUTHORITY_TEXT]);
 void authority_instance(const struct authority *a, const struct jit_id *id,
                         char text[AUTHORITY_TEXT]);
-/* NULL: there is none. */
-const struct rmg_rule *authority_rule(const struct authority *a, const struct jit_id *id);
 /* retire(section = "libs"): params as a request has them; NULL: no parentheses. */
 void authority_call(const struct rmg_rule *rule, const uint8_t *params, size_t size,
                     char text[AUTHORITY_TEXT]);

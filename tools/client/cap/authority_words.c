@@ -55,16 +55,6 @@ void authority_instance(const struct authority *a, const struct jit_id *id,
     snprintf(text, AUTHORITY_TEXT, "%.16s", hex);
 }
 
-const struct rmg_rule *authority_rule(const struct authority *a, const struct jit_id *id)
-{
-    for (uint32_t i = 0; i < a->config->rule_count; i++) {
-        if (jit_id_equal(&a->config->rules[i]->id, id)) {
-            return a->config->rules[i];
-        }
-    }
-    return NULL;
-}
-
 static void put_value(char *text, enum rmg_codec codec, const uint8_t *bytes, size_t size)
 {
     char shown[256];
@@ -159,7 +149,7 @@ static void put_digest(const struct authority *a, const struct sys_cap_node *nod
 static void put_rule(const struct authority *a, const struct sys_cap_node *node, char *text)
 {
     const struct sys_attenuators *n = node->cap.attenuators;
-    const struct rmg_rule *rule = authority_rule(a, &node->cap.rule_id);
+    const struct rmg_rule *rule = kern_config_rule(a->config, &node->cap.rule_id);
     if (jit_id_is_zero(&node->cap.rule_id)) {
         put(text, " any rule");
     } else if (rule == NULL) {
@@ -192,7 +182,7 @@ static void put_narrow(const struct authority *a, const struct sys_cap_node *nod
         put_types(a, "edges", &n->edges, text);
     }
     for (uint32_t i = 0; (given & SYS_GIVEN_RULES) != 0 && i < n->rules.count; i++) {
-        const struct rmg_rule *rule = authority_rule(a, &n->rules.ids[i]);
+        const struct rmg_rule *rule = kern_config_rule(a->config, &n->rules.ids[i]);
         put(text, "%s%s", i == 0 ? "; rules " : ", ", rule == NULL ? "?" : rule->name);
     }
     if ((given & SYS_GIVEN_PRIORITY) != 0) {

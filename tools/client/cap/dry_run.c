@@ -10,7 +10,7 @@
 static bool judge_run(struct cli *cli, const struct authority *a, uint32_t process,
                       const struct kern_root_run *run)
 {
-    const struct rmg_rule *rule = authority_rule(a, &run->rule_id);
+    const struct rmg_rule *rule = kern_config_rule(a->config, &run->rule_id);
     const struct authority_need need = {.right = SYS_RIGHT_INVOKE,
                                         .rule = rule,
                                         .instance = run->instance,

@@ -255,7 +255,7 @@ static int explain_logged(struct cli *cli)
         answer.process++;
     }
     struct authority_need need = {.right = SYS_RIGHT_INVOKE,
-                                  .rule = authority_rule(a, &l.request.rule_id),
+                                  .rule = kern_config_rule(a->config, &l.request.rule_id),
                                   .instance = l.request.instance,
                                   .params =
                                       l.bytes.data + l.request.id_count * sizeof(struct jit_id),

@@ -159,7 +159,7 @@ static void tell_owner(struct telling *t, uint64_t tick, const struct kern_recor
     if (sys_decode_owner(ask->bytes, ask->size, &own) != JIT_OK) {
         return;
     }
-    const struct rmg_rule *rule = authority_rule(t->a, &own.id);
+    const struct rmg_rule *rule = kern_config_rule(t->a->config, &own.id);
     if (own.object == SYS_OBJECT_RULE) {
         snprintf(what, sizeof what, "rule %s", rule == NULL ? "?" : rule->name);
     } else {
@@ -242,7 +242,7 @@ static void tell_denied(struct telling *t, uint64_t tick, uint64_t index,
     char who[AUTHORITY_TEXT];
     char what[AUTHORITY_TEXT] = "a rule that is not there";
     char place[AUTHORITY_TEXT];
-    const struct rmg_rule *rule = authority_rule(t->a, &request->rule_id);
+    const struct rmg_rule *rule = kern_config_rule(t->a->config, &request->rule_id);
     uint32_t p = name_process(t->a, &request->process, who);
     if (t->only != SYS_CAP_NONE && p != t->only) {
         return;

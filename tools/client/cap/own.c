@@ -66,7 +66,7 @@ static int print_all(struct cli *cli, const struct authority *a)
     }
     for (uint32_t i = 0; code == CLI_OK && i < a->config->owner_count; i++) {
         const struct jit_id *id = &a->config->owners[i].object;
-        if (authority_rule(a, id) == NULL) {
+        if (kern_config_rule(a->config, id) == NULL) {
             authority_instance(a, id, place);
             code = print_owner(cli, a, place, "instance", id, false);
         }

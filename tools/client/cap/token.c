@@ -237,7 +237,7 @@ static int read_key(struct cli *cli, bool make, uint8_t seed[JIT_SIGN_SEED_BYTES
 static void put_rule(const struct authority *a, const struct sys_cap *cap, struct jit_buf *params,
                      struct sys_token_rule *out)
 {
-    const struct rmg_rule *rule = authority_rule(a, &cap->rule_id);
+    const struct rmg_rule *rule = kern_config_rule(a->config, &cap->rule_id);
     *out = (struct sys_token_rule){.name = ""};
     if (jit_id_is_zero(&cap->rule_id) || rule == NULL || rule->param_count > UINT8_MAX) {
         return;

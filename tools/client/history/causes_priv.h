@@ -10,13 +10,11 @@
  * there was no memory (`err`). */
 uint32_t causes_add(struct causes *c, enum cause_kind kind, uint64_t tick, uint32_t request);
 /* A link to nothing yet; slot NULL: it is none of a slot. The next call may move it. NULL: no
- * memory
- * (`err`). */
+ * memory (`err`). */
 struct because *causes_link(struct causes *c, uint32_t from, const struct rmg_slot *slot,
                             uint64_t until);
 
-/* For each link that was not looked at: the requests that wrote its slot last. An exit code; said.
- */
+/* For each link that was not looked at: who wrote its slot last. An exit code; said. */
 int causes_find_writers(struct causes *c);
 /* From requests that were found to causes; a slot that several wrote gets a link to each. */
 void causes_settle(struct causes *c);

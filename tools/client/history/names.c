@@ -13,11 +13,10 @@ static void digits(const struct jit_id *id, char out[NAMES_SIZE])
 
 void names_rule(const struct kern_config *config, const struct jit_id *id, char out[NAMES_SIZE])
 {
-    for (uint32_t i = 0; config != NULL && i < config->rule_count; i++) {
-        if (jit_id_equal(&config->rules[i]->id, id)) {
-            snprintf(out, NAMES_SIZE, "%s", config->rules[i]->name);
-            return;
-        }
+    const struct rmg_rule *rule = config == NULL ? NULL : kern_config_rule(config, id);
+    if (rule != NULL) {
+        snprintf(out, NAMES_SIZE, "%s", rule->name);
+        return;
     }
     if (jit_id_equal(id, rmg_collapse_rule())) {
         snprintf(out, NAMES_SIZE, "collapse of a branch");
