@@ -314,7 +314,7 @@ static bool look(struct peer *peers, unsigned count)
         uint32_t bell = sys_ring_host_bell_value(&peers[i].ring);
         if (bell != peers[i].worker.bell_seen) {
             shell_worker_heed(&peers[i].worker.worker, bell - peers[i].worker.bell_seen);
-            shell_worker_turn(&peers[i].worker.worker, false, false);
+            shell_worker_turn(&peers[i].worker.worker, false, false, bench_wall_ns());
             peers[i].worker.bell_seen = bell;
             peers[i].working = peers[i].working && sys_ring_host_done(&peers[i].ring) == 0;
         }
@@ -322,8 +322,9 @@ static bool look(struct peer *peers, unsigned count)
     for (unsigned i = 0; i < count; i++) {
         others = others || (peers[i].working && !peers[i].worker.worker.flooding);
     }
+    const uint64_t now = bench_wall_ns();
     for (unsigned i = 0; i < count; i++) {
-        shell_worker_turn(&peers[i].worker.worker, peers[i].working, others);
+        shell_worker_turn(&peers[i].worker.worker, peers[i].working, others, now);
     }
     return !peers[0].working;
 }
