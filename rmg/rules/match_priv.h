@@ -56,6 +56,12 @@ static inline struct rmg_seen rmg_effect_seen(const struct rmg_effect *effect, u
     return seen;
 }
 
+/* The instance of a place (rmg/rules/rule.h). */
+static inline const struct jit_id *rmg_match_instance(const struct rmg_match *match, uint8_t place)
+{
+    return place == 0 ? &match->instance : &match->ids[match->rule->element_count + place - 1];
+}
+
 /* The id of an operand (rmg/rules/rule.h). */
 static inline const struct jit_id *rmg_effect_id(const struct rmg_match *match,
                                                  const struct rmg_effect *effect, uint8_t operand)

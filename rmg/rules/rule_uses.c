@@ -1,5 +1,5 @@
 /* rmg/rules/rule_uses.c - the footprint before there is a match (rmg/rules/rule_static.h). The rows
- * are those of rmg/rules/effect.c, which says of a match what this says of a rule. */
+ * are those of rmg/rules/match_footprint.c, which says of a match what this says of a rule. */
 #include "base/check.h"
 #include "rmg/rules/rule_static.h"
 

@@ -1,5 +1,5 @@
-/* rmg/rules/effect.c - what a verified match reads and writes, and its operations
- * (rmg/rules/match.h). The table is docs/spec/footprint.md. */
+/* rmg/rules/match_footprint.c - what a verified match reads and writes (rmg/rules/match.h). The
+ * table is docs/spec/footprint.md. */
 #include "base/check.h"
 #include "rmg/rules/match_priv.h"
 
@@ -93,18 +93,12 @@ struct footprint {
     uint64_t changed[RMG_RULE_PORTALS_MAX + 1][RMG_SOUGHT_MAX / 64];
 };
 
-/* The instance of a place. */
-static const struct jit_id *instance_of(const struct rmg_match *match, uint8_t place)
-{
-    return place == 0 ? &match->instance : &match->ids[match->rule->element_count + place - 1];
-}
-
 static bool emit_element(const struct footprint *f, uint8_t place, bool is_edge,
                          const struct jit_id *id, bool write)
 {
     struct rmg_use use = {.access = write ? RMG_ACCESS_WRITE : RMG_ACCESS_READ, .read = true};
     use.slot.kind = is_edge ? RMG_SLOT_EDGE : RMG_SLOT_NODE;
-    use.slot.instance = *instance_of(f->match, place);
+    use.slot.instance = *rmg_match_instance(f->match, place);
     use.slot.id = *id;
     return f->emit(f->user, &use);
 }
@@ -114,7 +108,7 @@ static bool emit_attachment(const struct footprint *f, uint8_t operand, const ch
                             uint32_t name_size, struct rmg_use *use)
 {
     use->slot.kind = rmg_operand_is_edge(f->match->rule, operand) ? RMG_SLOT_BETA : RMG_SLOT_ALPHA;
-    use->slot.instance = *instance_of(f->match, rmg_rule_place(f->match->rule, operand));
+    use->slot.instance = *rmg_match_instance(f->match, rmg_rule_place(f->match->rule, operand));
     use->slot.id = *rmg_effect_id(f->match, f->effect, operand);
     use->slot.name = name;
     use->slot.name_size = name_size;
@@ -256,7 +250,7 @@ static bool footprint_seen(const struct footprint *f, const struct rmg_seen *see
         return true; /* it goes, with all its fields */
     }
     use.slot.kind = (enum rmg_slot_kind)seen->kind;
-    use.slot.instance = *instance_of(f->match, seen->place);
+    use.slot.instance = *rmg_match_instance(f->match, seen->place);
     use.slot.id = seen->id;
     use.slot.name = rmg_rule_name(f->match->rule, seen->name, &size);
     use.slot.name_size = size;
@@ -350,7 +344,7 @@ static bool footprint_attachments(struct footprint *f)
         struct rmg_use use = {.access = RMG_ACCESS_WRITE, .read = true};
         use.slot.id = clear_owner(f->match, f->effect, &clear, &is_edge, &place);
         use.slot.kind = is_edge ? RMG_SLOT_BETA : RMG_SLOT_ALPHA;
-        use.slot.instance = *instance_of(f->match, place);
+        use.slot.instance = *rmg_match_instance(f->match, place);
         use.slot.name = clear.name;
         use.slot.name_size = clear.name_size;
         if (!is_edge) {
@@ -390,7 +384,7 @@ static bool emit_values(const struct footprint *f, uint8_t place, const struct j
     use.access = !blind ? RMG_ACCESS_READ : read ? RMG_ACCESS_WRITE : RMG_ACCESS_BLIND;
     use.join = use.access == RMG_ACCESS_BLIND ? RMG_JOIN_MEMBERS : RMG_JOIN_NONE;
     use.slot.kind = RMG_SLOT_VALUES;
-    use.slot.instance = *instance_of(f->match, place);
+    use.slot.instance = *rmg_match_instance(f->match, place);
     use.slot.id = *type;
     use.slot.name = name;
     use.slot.name_size = name_size;
@@ -507,7 +501,7 @@ static bool emit_extent(const struct footprint *f, uint8_t place, const struct j
     use.access = !blind ? RMG_ACCESS_READ : read ? RMG_ACCESS_WRITE : RMG_ACCESS_BLIND;
     use.join = use.access == RMG_ACCESS_BLIND ? RMG_JOIN_MEMBERS : RMG_JOIN_NONE;
     use.slot.kind = RMG_SLOT_EXTENT;
-    use.slot.instance = *instance_of(f->match, place);
+    use.slot.instance = *rmg_match_instance(f->match, place);
     use.slot.id = *type;
     return f->emit(f->user, &use);
 }
@@ -523,7 +517,7 @@ static bool footprint_members(struct footprint *f)
     for (uint32_t i = 0; i < f->incidence_count; i++) {
         const struct incidence *incidence = &f->incidences[i];
         use.slot.instance =
-            *instance_of(f->match, rmg_rule_place(f->match->rule, incidence->operand));
+            *rmg_match_instance(f->match, rmg_rule_place(f->match->rule, incidence->operand));
         use.slot.direction = (enum rmg_direction)incidence->direction;
         use.slot.id = *rmg_effect_id(f->match, f->effect, incidence->operand);
         use.slot.type = *incidence->type;
@@ -571,120 +565,4 @@ bool rmg_match_footprint(const struct rmg_match *match, const struct rmg_effect 
     return footprint_elements(&f) && footprint_detached(&f) && footprint_nears(&f) &&
            footprint_portals(&f) && footprint_attachments(&f) && footprint_members(&f) &&
            footprint_values(&f);
-}
-
-/* --- execution --- */
-
-struct execute {
-    const struct rmg_match *match;
-    const struct rmg_effect *effect;
-    bool (*emit)(void *user, const struct rmg_emit *emit);
-    void *user;
-};
-
-static bool execute_creates(const struct execute *x)
-{
-    for (uint32_t i = 0; i < x->match->rule->create_count; i++) {
-        const struct rmg_rule_create *create = &x->match->rule->creates[i];
-        struct rmg_emit out = {
-            .op = {.kind = create->is_edge ? RMG_OP_UPSERT_EDGE : RMG_OP_UPSERT_NODE,
-                   .instance = *instance_of(x->match, create->place),
-                   .id = x->effect->created[i],
-                   .type = create->type}};
-        if (create->is_edge) {
-            out.op.from = *rmg_effect_id(x->match, x->effect, create->from);
-            out.op.to = *rmg_effect_id(x->match, x->effect, create->to);
-        }
-        if (!x->emit(x->user, &out)) {
-            return false;
-        }
-    }
-    return true;
-}
-
-/* Clear the attachments of one element, the next ones of the list, then delete it. */
-static bool execute_deletion(const struct execute *x, uint32_t element, bool is_edge,
-                             struct jit_id id, uint32_t *next)
-{
-    const struct rmg_rule *rule = x->match->rule;
-    const struct jit_id *instance =
-        instance_of(x->match, element < rule->element_count ? rule->elements[element].place : 0);
-    for (; *next < x->effect->clear_count; ++*next) {
-        struct rmg_clear clear = rmg_effect_clear(x->effect, *next);
-        if (clear.element != element) {
-            break;
-        }
-        struct rmg_emit out = {
-            .op = {.kind = RMG_OP_CLEAR_ATTACHMENT,
-                   .plane = is_edge ? RMG_PLANE_BETA : RMG_PLANE_ALPHA,
-                   .instance = *instance,
-                   .id = id,
-                   .attachment = {.name = clear.name, .name_size = clear.name_size}}};
-        if (!x->emit(x->user, &out)) {
-            return false;
-        }
-    }
-    struct rmg_emit out = {.op = {.kind = is_edge ? RMG_OP_DELETE_EDGE : RMG_OP_DELETE_NODE,
-                                  .instance = *instance,
-                                  .id = id}};
-    return x->emit(x->user, &out);
-}
-
-static bool execute_deletions(const struct execute *x)
-{
-    const struct rmg_rule *rule = x->match->rule;
-    uint32_t next = 0; /* clears lie in the order of their elements */
-    for (uint32_t i = 0; i < rule->element_count; i++) {
-        if (rule->elements[i].deleted &&
-            !execute_deletion(x, i, rule->elements[i].is_edge, x->match->ids[i], &next)) {
-            return false;
-        }
-    }
-    for (uint32_t i = 0; i < x->effect->detached_count; i++) {
-        if (!execute_deletion(x, rule->element_count + i, true,
-                              rmg_effect_detached(x->effect, i)->id, &next)) {
-            return false;
-        }
-    }
-    return true;
-}
-
-static bool execute_updates(const struct execute *x)
-{
-    for (uint32_t i = 0; i < x->match->rule->update_count; i++) {
-        const struct rmg_rule_update *update = &x->match->rule->updates[i];
-        const uint8_t *bytes = x->effect->values->data + x->effect->value_at[i];
-        struct rmg_emit out = {
-            .op = {.kind = RMG_OP_SET_ATTACHMENT,
-                   .plane = rmg_operand_is_edge(x->match->rule, update->target) ? RMG_PLANE_BETA
-                                                                                : RMG_PLANE_ALPHA,
-                   .instance =
-                       *instance_of(x->match, rmg_rule_place(x->match->rule, update->target)),
-                   .id = *rmg_effect_id(x->match, x->effect, update->target),
-                   .attachment = {.name = update->name,
-                                  .name_size = update->name_size,
-                                  .value = {.kind = RMG_VALUE_ATOM,
-                                            .type = *rmg_codec_type(update->kind == RMG_UPDATE_PUT
-                                                                        ? RMG_CODEC_LIST
-                                                                        : update->codec),
-                                            .bytes = bytes,
-                                            .size = x->effect->value_size[i]}}}};
-        uint16_t field = rmg_match_field(x->match, update);
-        if (field == RMG_NO_FIELD || update->kind == RMG_UPDATE_PUT) {
-            out.join = rmg_update_join(update->kind);
-            out.delta = update->kind == RMG_UPDATE_ADD ? (int64_t)jit_le64(bytes) : 0;
-            out.alone = field != RMG_NO_FIELD;
-        }
-        if (!x->emit(x->user, &out)) {
-            return false;
-        }
-    }
-    return true;
-}
-
-bool rmg_match_execute(const struct rmg_match *match, const struct rmg_effect *effect,
-                       bool (*emit)(void *user, const struct rmg_emit *emit), void *user)
-{
-    struct execute x = {.match = match, .effect = effect, .emit = emit, .user = user};
-    return execute_creates(&x) && execute_deletions(&x) && execute_updates(&x);
 }
