@@ -1,25 +1,10 @@
-#include "rmg/lang/lang_advise.h"
-
+/* What is wrong with the rules of a system, or may be (rmg/lang/lang_advise.h). */
 #include <stdio.h>
 
 #include "base/check.h"
+#include "rmg/lang/lang_advise_priv.h"
 #include "rmg/lang/lang_format_priv.h"
 #include "rmg/rules/invariant.h"
-
-struct advised {
-    struct rmg_rule *rule; /* decoded */
-    struct rmg_rule_facts facts;
-    const struct lang_rule *text;
-    bool differs; /* it is run with several parameters */
-};
-
-struct lang_advisor {
-    struct jit_heap *heap;
-    const struct lang_system *system;
-    struct advised *rules; /* and behind them the invariants */
-    uint32_t rule_count;
-    uint32_t known_count; /* with invariants */
-};
 
 #define TEXT_BYTES_MAX 4096u
 #define WAYS_SHOWN     3u /* of a conflict */
@@ -28,14 +13,6 @@ const char *lang_advice_word(enum lang_advice_kind kind)
 {
     static const char *const words[] = {"never", "ends", "creates", "unused", "denied", "conflict"};
     return words[kind];
-}
-
-const char *lang_words_verb(enum lang_words words)
-{
-    static const char *const verbs[] = {"keeps",   "deletes", "creates", "reads",     "sets",
-                                        "adds to", "raises",  "lowers",  "puts into", "changes"};
-    assert(words < LANG_WORDS_COUNT);
-    return verbs[words];
 }
 
 /* ---- life ---- */
@@ -74,7 +51,7 @@ enum jit_err lang_advisor_new(struct jit_heap *heap, const struct lang_system *s
     }
     const uint32_t known = system->rule_count + system->invariant_count;
     for (uint32_t i = 0; err == JIT_OK && i < known; i++) {
-        struct advised *rule = &advisor->rules[i];
+        struct lang_advised *rule = &advisor->rules[i];
         bool invariant = i >= system->rule_count;
         rule->text = invariant ? &system->invariants[i - system->rule_count] : &system->rules[i];
         rule->differs = !invariant && run_differs(system, i);
@@ -107,275 +84,10 @@ void lang_advisor_free(struct lang_advisor *advisor)
     advisor->heap->free(advisor->heap, advisor);
 }
 
-/* ---- names ---- */
-
-static const struct lang_type *find_type(const struct lang_advisor *a, const struct jit_id *id)
-{
-    for (uint32_t i = 0; i < a->system->type_count; i++) {
-        if (jit_id_equal(&a->system->types[i].id, id)) {
-            return &a->system->types[i];
-        }
-    }
-    return NULL;
-}
-
-static void put_type(const struct lang_advisor *a, const struct jit_id *id, struct jit_buf *out)
-{
-    const struct lang_type *type = find_type(a, id);
-    assert(type != NULL); /* a rule names declared types alone */
-    lang_print_name(type->name, type->name_size, out);
-}
-
-static const char *name_of(const struct advised *rule, uint8_t operand)
-{
-    return (operand & RMG_RULE_CREATED) != 0
-               ? rule->text->created_names[operand & (RMG_RULE_CREATED - 1u)]
-               : rule->text->element_names[operand];
-}
-
-static bool edge_of(const struct advised *rule, uint8_t operand, uint8_t *from, uint8_t *to,
-                    const struct jit_id **type)
-{
-    if ((operand & RMG_RULE_CREATED) != 0) {
-        const struct rmg_rule_create *create =
-            &rule->rule->creates[operand & (RMG_RULE_CREATED - 1u)];
-        *from = create->from;
-        *to = create->to;
-        *type = &create->type;
-        return create->is_edge;
-    }
-    const struct rmg_rule_element *element = &rule->rule->elements[operand];
-    *from = element->from;
-    *to = element->to;
-    *type = element->typed ? &element->type : NULL;
-    return element->is_edge;
-}
-
-/* in s.rooms */
-static void put_place(const struct advised *rule, uint8_t place, struct jit_buf *out)
-{
-    if (place > 0) {
-        const struct rmg_rule_portal *portal = &rule->rule->portals[place - 1];
-        lang_put(out, " in ");
-        lang_put(out, name_of(rule, portal->owner)); /* only what is named has a portal */
-        lang_put(out, ".");
-        lang_print_name(portal->name, portal->name_size, out);
-    }
-}
-
-/* a; [:T] a->b; (:T) of element 3. */
-static void put_element(const struct lang_advisor *a, const struct advised *rule, uint8_t operand,
-                        bool whole, struct jit_buf *out)
-{
-    uint8_t from = 0;
-    uint8_t to = 0;
-    const struct jit_id *type = NULL;
-    const char *name = name_of(rule, operand);
-    bool is_edge = edge_of(rule, operand, &from, &to, &type);
-    if (name != NULL && !whole) {
-        lang_put(out, name);
-        return;
-    }
-    lang_put(out, is_edge ? "[" : "(");
-    lang_put(out, name == NULL ? "" : name);
-    if (type != NULL) {
-        lang_put(out, ":");
-        put_type(a, type, out);
-    }
-    lang_put(out, is_edge ? "]" : ")");
-    if (is_edge) {
-        lang_put(out, " ");
-        put_element(a, rule, from, false, out);
-        lang_put(out, "->");
-        put_element(a, rule, to, false, out);
-    } else if (name == NULL) {
-        lang_put(out, (operand & RMG_RULE_CREATED) != 0 ? " created " : " element ");
-        lang_put_number(out, (operand & (RMG_RULE_CREATED - 1u)) + 1u);
-    }
-    if (whole) {
-        put_place(rule, rmg_rule_place(rule->rule, operand), out);
-    }
-}
-
-/* ---- one row in words ---- */
-
-static void put_incidence(const struct lang_advisor *a, const struct advised *rule,
-                          const struct rmg_rule_use *use, struct jit_buf *out)
-{
-    if (use->types == RMG_USE_OF_TYPE) {
-        put_type(a, &use->type, out);
-        lang_put(out, " ");
-    }
-    lang_put(out, use->direction == RMG_DIR_OUT ? "edges leaving " : "edges entering ");
-    if (use->element == RMG_USE_ELSEWHERE) {
-        lang_put(out, "its neighbours");
-    } else {
-        put_element(a, rule, use->element, false, out);
-    }
-}
-
-/* The field of an edge or a node that is not matched. */
-static void put_beside(const struct lang_advisor *a, const struct rmg_rule_use *use,
-                       struct jit_buf *out)
-{
-    bool is_edge = use->kind == RMG_SLOT_BETA;
-    lang_print_name(use->name, use->name_size, out);
-    lang_put(out, " of ");
-    if (use->types == RMG_USE_OF_TYPE) {
-        put_type(a, &use->type, out);
-        lang_put(out, " ");
-    }
-    lang_put(out, is_edge ? "edges" : "neighbours");
-}
-
-/* The thing that a row is about, without the verb. */
-static void put_thing(const struct lang_advisor *a, const struct advised *rule,
-                      const struct rmg_rule_use *use, bool whole, struct jit_buf *out)
-{
-    bool elsewhere = use->element == RMG_USE_ELSEWHERE;
-    switch (use->kind) {
-    case RMG_SLOT_NODE:
-    case RMG_SLOT_EDGE:
-        if (elsewhere) {
-            lang_put(out,
-                     use->kind == RMG_SLOT_NODE ? "types of neighbours" : "all other edges of it");
-        } else {
-            put_element(a, rule, use->element, whole, out);
-        }
-        break;
-    case RMG_SLOT_ALPHA:
-    case RMG_SLOT_BETA:
-        if (elsewhere && use->name == NULL) {
-            lang_put(out, "fields of all other edges of it");
-            break;
-        }
-        if (elsewhere) {
-            put_beside(a, use, out);
-            break;
-        }
-        if (use->name == NULL) {
-            lang_put(out, "all fields of ");
-        }
-        put_element(a, rule, use->element, false, out);
-        if (use->name != NULL) {
-            lang_put(out, ".");
-            lang_print_name(use->name, use->name_size, out);
-        }
-        break;
-    case RMG_SLOT_INCIDENCE:
-        put_incidence(a, rule, use, out);
-        break;
-    case RMG_SLOT_EXTENT:
-        lang_put(out, "the set of all ");
-        if (use->types == RMG_USE_OF_TYPE) {
-            put_type(a, &use->type, out);
-        } else {
-            lang_put(out, "of some type");
-        }
-        break;
-    case RMG_SLOT_VALUES:
-        if (use->name == NULL) {
-            lang_put(out, "all fields");
-        } else {
-            lang_print_name(use->name, use->name_size, out);
-        }
-        lang_put(out, " of all ");
-        if (use->types == RMG_USE_OF_TYPE) {
-            put_type(a, &use->type, out);
-        } else {
-            lang_put(out, "of some type");
-        }
-        break;
-    }
-}
-
-static enum lang_words words_of(const struct rmg_rule_use *use)
-{
-    bool element = use->kind == RMG_SLOT_NODE || use->kind == RMG_SLOT_EDGE;
-    bool created = use->element != RMG_USE_ELSEWHERE && (use->element & RMG_RULE_CREATED) != 0;
-    switch (use->access) {
-    case RMG_ACCESS_READ:
-        return LANG_WORDS_READS;
-    case RMG_ACCESS_WRITE:
-        if (element) {
-            return created ? LANG_WORDS_CREATES : LANG_WORDS_DELETES;
-        }
-        return use->name == NULL ? LANG_WORDS_DELETES : LANG_WORDS_SETS;
-    case RMG_ACCESS_BLIND:
-        break;
-    }
-    return use->join == RMG_JOIN_SUM     ? LANG_WORDS_ADDS
-           : use->join == RMG_JOIN_MAX   ? LANG_WORDS_RAISES
-           : use->join == RMG_JOIN_MIN   ? LANG_WORDS_LOWERS
-           : use->join == RMG_JOIN_UNION ? LANG_WORDS_PUTS
-                                         : LANG_WORDS_CHANGES;
-}
-
-/* Rows that say again what another one says. */
-static bool worth_saying(const struct rmg_rule_use *use)
-{
-    return use->access != RMG_ACCESS_BLIND ||
-           !((use->kind == RMG_SLOT_INCIDENCE && use->types == RMG_USE_OF_ALL) ||
-             use->kind == RMG_SLOT_VALUES);
-}
-
-/* One text after the other, each once: a list of texts that end with NUL. */
-static bool is_new(const struct jit_buf *said, size_t begin)
-{
-    const char *text = (const char *)said->data + begin;
-    for (size_t at = 0; at < begin; at += strlen((const char *)said->data + at) + 1) {
-        if (strcmp((const char *)said->data + at, text) == 0) {
-            return false;
-        }
-    }
-    return true;
-}
-
-static bool say(struct jit_buf *said, size_t begin, bool (*emit)(void *user, const char *text),
-                void *user)
-{
-    jit_buf_put_u8(said, 0);
-    if (said->err != JIT_OK) {
-        (void)emit(user, NULL);
-        return false;
-    }
-    if (!is_new(said, begin)) {
-        said->size = begin;
-        return true;
-    }
-    return emit(user, (const char *)said->data + begin);
-}
-
 bool lang_advise_concerns(const struct lang_advisor *advisor, uint32_t invariant, uint32_t rule)
 {
     return rmg_invariant_concerns(advisor->rules[advisor->rule_count + invariant].rule,
                                   advisor->rules[rule].rule);
-}
-
-bool lang_advise_words(const struct lang_advisor *advisor, uint32_t index, enum lang_words words,
-                       bool (*emit)(void *user, const char *text), void *user)
-{
-    const struct advised *rule = &advisor->rules[index];
-    struct jit_buf said;
-    bool more = true;
-    jit_buf_init(&said, advisor->heap, 1u << 20);
-    for (uint32_t i = 0; words == LANG_WORDS_KEEPS && more && i < rule->rule->element_count; i++) {
-        size_t begin = said.size;
-        if (!rule->rule->elements[i].deleted) {
-            put_element(advisor, rule, (uint8_t)i, true, &said);
-            more = say(&said, begin, emit, user);
-        }
-    }
-    for (size_t i = 0; words != LANG_WORDS_KEEPS && more && i < rule->facts.use_count; i++) {
-        const struct rmg_rule_use *use = &rule->facts.uses[i];
-        size_t begin = said.size;
-        if (worth_saying(use) && words_of(use) == words) {
-            put_thing(advisor, rule, use, use->access == RMG_ACCESS_WRITE, &said);
-            more = say(&said, begin, emit, user);
-        }
-    }
-    jit_buf_release(&said);
-    return more;
 }
 
 /* ---- advice ---- */
@@ -410,7 +122,7 @@ static bool give(struct advising *x, enum lang_advice_kind kind, uint32_t rule, 
 
 static bool advise_never(struct advising *x, uint32_t index)
 {
-    const struct advised *rule = &x->a->rules[index];
+    const struct lang_advised *rule = &x->a->rules[index];
     const struct rmg_rule_facts *facts = &rule->facts;
     switch (facts->never) {
     case RMG_NEVER_NOT:
@@ -425,7 +137,7 @@ static bool advise_never(struct advising *x, uint32_t index)
     case RMG_NEVER_CODEC: {
         const struct rmg_rule_field *field = &rule->rule->fields[facts->never_field];
         lang_put(&x->text, "the conditions on ");
-        put_element(x->a, rule, field->element, false, &x->text);
+        lang_put_advised(x->a, rule, field->element, false, &x->text);
         lang_put(&x->text, ".");
         lang_print_name(field->name, field->name_size, &x->text);
         lang_put(&x->text, " contradict each other");
@@ -449,23 +161,23 @@ static bool joins(const struct lang_end *ends, uint32_t count, const struct jit_
 }
 
 /* The ends that an edge of the rule has at this node, on one side; 0: any, or another node. */
-static uint32_t ends_at(const struct advising *x, const struct advised *rule, uint8_t edge,
+static uint32_t ends_at(const struct advising *x, const struct lang_advised *rule, uint8_t edge,
                         uint8_t node, int side, const struct lang_end **ends)
 {
     uint8_t ends_of[2] = {0, 0};
     const struct jit_id *type = NULL;
-    if (!edge_of(rule, edge, &ends_of[0], &ends_of[1], &type) || type == NULL ||
+    if (!lang_advised_edge(rule, edge, &ends_of[0], &ends_of[1], &type) || type == NULL ||
         ends_of[side] != node) {
         return 0;
     }
-    const struct lang_type *declared = find_type(x->a, type);
+    const struct lang_type *declared = lang_advised_type(x->a, type);
     assert(declared != NULL);
     *ends = side == 0 ? declared->from : declared->to;
     return side == 0 ? declared->from_count : declared->to_count;
 }
 
 /* May a node of this type stand here, as far as the matched edges go? */
-static bool may_stand(const struct advising *x, const struct advised *rule, uint8_t node,
+static bool may_stand(const struct advising *x, const struct lang_advised *rule, uint8_t node,
                       const struct jit_id *type, uint8_t *edge)
 {
     for (uint32_t i = 0; i < 2 * rule->rule->element_count; i++) {
@@ -481,7 +193,7 @@ static bool may_stand(const struct advising *x, const struct advised *rule, uint
 
 static bool advise_node(struct advising *x, uint32_t index, uint8_t node)
 {
-    const struct advised *rule = &x->a->rules[index];
+    const struct lang_advised *rule = &x->a->rules[index];
     const struct rmg_rule_element *element = &rule->rule->elements[node];
     bool possible = false;
     uint8_t edge = 0;
@@ -499,19 +211,19 @@ static bool advise_node(struct advising *x, uint32_t index, uint8_t node)
         return true;
     }
     lang_put(&x->text, "no ");
-    put_element(x->a, rule, edge, true, &x->text);
+    lang_put_advised(x->a, rule, edge, true, &x->text);
     lang_put(&x->text, element->typed ? " joins a " : " joins what the other edges of ");
     if (element->typed) {
-        put_type(x->a, &element->type, &x->text);
+        lang_put_type_of(x->a, &element->type, &x->text);
     } else {
-        put_element(x->a, rule, node, false, &x->text);
+        lang_put_advised(x->a, rule, node, false, &x->text);
         lang_put(&x->text, " join");
     }
     lang_put(&x->text, " there, by the declaration of its type");
     return give(x, LANG_ADVICE_ENDS, index, index, 0);
 }
 
-static const struct jit_id *type_of(const struct advised *rule, uint8_t operand)
+static const struct jit_id *type_of(const struct lang_advised *rule, uint8_t operand)
 {
     if ((operand & RMG_RULE_CREATED) != 0) {
         return &rule->rule->creates[operand & (RMG_RULE_CREATED - 1u)].type;
@@ -522,12 +234,12 @@ static const struct jit_id *type_of(const struct advised *rule, uint8_t operand)
 
 static bool advise_created(struct advising *x, uint32_t index, uint8_t operand)
 {
-    const struct advised *rule = &x->a->rules[index];
+    const struct lang_advised *rule = &x->a->rules[index];
     for (int side = 0; side < 2; side++) {
         uint8_t ends_of[2] = {0, 0};
         const struct jit_id *edge_type = NULL;
         const struct lang_end *ends = NULL;
-        if (!edge_of(rule, operand, &ends_of[0], &ends_of[1], &edge_type)) {
+        if (!lang_advised_edge(rule, operand, &ends_of[0], &ends_of[1], &edge_type)) {
             return true;
         }
         const struct jit_id *type = type_of(rule, ends_of[side]);
@@ -536,9 +248,9 @@ static bool advise_created(struct advising *x, uint32_t index, uint8_t operand)
             continue;
         }
         lang_put(&x->text, "the created ");
-        put_element(x->a, rule, operand, true, &x->text);
+        lang_put_advised(x->a, rule, operand, true, &x->text);
         lang_put(&x->text, side == 0 ? " leaves a " : " enters a ");
-        put_type(x->a, type, &x->text);
+        lang_put_type_of(x->a, type, &x->text);
         lang_put(&x->text, ", which its type does not join: `rmg check` will report it");
         if (!give(x, LANG_ADVICE_CREATES, index, index, 0)) {
             return false;
@@ -639,9 +351,9 @@ static void put_side(struct clashing *c, uint32_t index, const struct rmg_rule_u
     struct jit_buf *out = &c->x->text;
     lang_put(out, who);
     lang_put(out, " ");
-    lang_put(out, lang_words_verb(words_of(use)));
+    lang_put(out, lang_words_verb(lang_use_words(use)));
     lang_put(out, " ");
-    put_thing(c->x->a, &c->x->a->rules[index], use, false, out);
+    lang_put_use(c->x->a, &c->x->a->rules[index], use, false, out);
 }
 
 static bool take_clash(void *user, const struct rmg_rule_clash *clash)
