@@ -138,6 +138,7 @@ static bool parse_durability(const char *text, enum log_durability *out)
     static const char *const names[] = {"tick", "group", "none"};
     static const enum log_durability values[] = {LOG_DURABILITY_TICK, LOG_DURABILITY_GROUP,
                                                  LOG_DURABILITY_NONE};
+    assert(text != NULL); /* the option requires one */
     for (size_t i = 0; i < 3; i++) {
         if (strcmp(text, names[i]) == 0) {
             *out = values[i];

@@ -6,6 +6,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/check.h"
 #include "base/whole.h"
 #include "tools/client/jitos.h"
 #include "tools/client/history/moment.h"
@@ -157,6 +158,7 @@ static int try_command(struct bisect *b, uint64_t tick, const char *state)
     for (uint32_t i = 1; i < b->cli->operand_count && i < 63; i++) {
         argv[i - 1] = (char *)(uintptr_t)b->cli->operands[i];
     }
+    assert(argv[0] != NULL); /* the verb requires one */
     fflush(NULL);
     pid_t pid = fork();
     if (pid == 0) {

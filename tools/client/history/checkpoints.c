@@ -120,16 +120,16 @@ static enum jit_err bring(void *user, const struct ckpt_manifest *manifest)
     if (history_io(b->cli, b->from, &from, &io) != CLI_OK) {
         return JIT_ENOTSUP;
     }
-    enum jit_err err = ckpt_verify(heap, io, manifest, &segment);
-    bool brought = err == JIT_OK;
+    bool brought = ckpt_verify(heap, io, manifest, &segment) == JIT_OK;
     for (uint32_t i = 0; brought && i < manifest->segment_count; i++) {
         brought = bring_file(b, from, &manifest->segments[i].id);
     }
     /* An image is not needed: where it cannot come along, it does not. */
-    if (brought && ckpt_image_blob(io, &manifest->segments[0].id, &segment, &size) == JIT_OK &&
-        bring_file(b, from, &segment)) {
-        err = ckpt_image_take(heap, io, b->io, b->seed, &manifest->segments[0].id);
-    }
+    const bool imaged =
+        brought && ckpt_image_blob(io, &manifest->segments[0].id, &segment, &size) == JIT_OK &&
+        bring_file(b, from, &segment) &&
+        ckpt_image_take(heap, io, b->io, b->seed, &manifest->segments[0].id) == JIT_OK;
+    (void)imaged;
     io_posix_close(io);
     close(from);
     return brought ? JIT_OK : JIT_ENOTSUP;
