@@ -5,8 +5,9 @@
 #include "base/le.h"
 
 #define RECEIPT_BYTES (2u * JIT_ID_BYTES + 8u)
-/* As many receipts as are hashed at a time: enough for many-lane hashing, little on the stack. */
-#define RECEIPT_RUN 128u
+/* What is hashed at a time: whole chunks of BLAKE3, as many as there are lanes at most. A piece
+ * that ends within a chunk has it, and what begins the next piece, hashed block by block. */
+#define PIECE_BYTES (16u * 1024u)
 
 const char *rmg_result_text(enum rmg_result result)
 {
@@ -44,26 +45,29 @@ void rmg_receipts_encode(const struct rmg_receipt *receipts, uint64_t count, str
 
 void rmg_receipts_digest(const struct rmg_receipt *receipts, uint64_t count, struct jit_id *out)
 {
-    uint8_t run[8 + RECEIPT_RUN * RECEIPT_BYTES];
-    jit_put_le64(run, count);
+    uint8_t piece[PIECE_BYTES + RECEIPT_BYTES];
+    struct jit_hasher hasher;
     size_t size = 8;
-    if (count <= RECEIPT_RUN) {
-        for (uint64_t i = 0; i < count; i++, size += RECEIPT_BYTES) {
-            receipt_put(run + size, &receipts[i]);
+    bool whole = true; /* all of it lies in one piece */
+    jit_put_le64(piece, count);
+    for (uint64_t i = 0; i < count; i++) {
+        receipt_put(piece + size, &receipts[i]);
+        size += RECEIPT_BYTES;
+        if (size < PIECE_BYTES) {
+            continue;
         }
-        jit_hash_key(JIT_K_RECEIPTS, run, size, out);
+        if (whole) {
+            jit_hasher_init_key(&hasher, JIT_K_RECEIPTS);
+            whole = false;
+        }
+        jit_hasher_update(&hasher, piece, PIECE_BYTES);
+        size -= PIECE_BYTES;
+        memcpy(piece, piece + PIECE_BYTES, size);
+    }
+    if (whole) {
+        jit_hash_key(JIT_K_RECEIPTS, piece, size, out);
         return;
     }
-    struct jit_hasher hasher;
-    jit_hasher_init_key(&hasher, JIT_K_RECEIPTS);
-    for (uint64_t i = 0; i < count; i++) {
-        if (size + RECEIPT_BYTES > sizeof run) {
-            jit_hasher_update(&hasher, run, size);
-            size = 0;
-        }
-        receipt_put(run + size, &receipts[i]);
-        size += RECEIPT_BYTES;
-    }
-    jit_hasher_update(&hasher, run, size);
+    jit_hasher_update(&hasher, piece, size);
     jit_hasher_final(&hasher, out);
 }
