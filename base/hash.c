@@ -144,33 +144,71 @@ void jit_hash_many64(enum jit_domain domain, const uint8_t *const *in, size_t co
 /* How far an item looks for others of its size: a bound on the cost of sizes chosen to differ. */
 #define ITEMS_NEAR 64u
 
-/* Bring items of the size of the first to the front; returns how many there are, itself included.
- */
-static size_t items_gather(struct jit_hash_item *items, size_t count)
+/* Items of one size that are hashed side by side: each message once, however many items have it.
+ * Values repeat: a tick sets one state a thousand times. */
+struct items_group {
+    const uint8_t *in[JIT_LANES_MAX];
+    size_t count;             /* messages */
+    uint8_t of[ITEMS_NEAR];   /* of each item taken: its message */
+    uint8_t seen[ITEMS_NEAR]; /* a message by its last bytes, counted from 1; 0: none */
+};
+
+/* The message of an item in the group; `count` when there is none yet. What is remembered of others
+ * is no more than one place, so one that repeats may be missed, and then is hashed again. */
+static size_t items_message(struct items_group *group, const struct jit_hash_item *item)
 {
-    size_t found = 1;
-    for (size_t i = 1; i < count && i < ITEMS_NEAR && found < JIT_LANES_MAX; i++) {
-        if (items[i].size == items[0].size) {
-            struct jit_hash_item item = items[i];
-            items[i] = items[found];
-            items[found++] = item;
-        }
+    uint64_t last = 0;
+    if (item->size >= sizeof last) {
+        memcpy(&last, item->in + item->size - sizeof last, sizeof last);
+    } else if (item->size > 0) {
+        memcpy(&last, item->in, item->size);
     }
-    return found;
+    uint8_t *seen = &group->seen[(last * 0x9e3779b97f4a7c15u >> 32) % ITEMS_NEAR];
+    if (*seen != 0 &&
+        (item->size == 0 || memcmp(group->in[*seen - 1], item->in, item->size) == 0)) {
+        return *seen - 1u;
+    }
+    if (group->count < JIT_LANES_MAX) {
+        *seen = (uint8_t)(group->count + 1);
+    }
+    return group->count;
+}
+
+/* Bring items of the size of the first to the front, as many as fill the lanes; returns how many
+ * there are, itself included. */
+static size_t items_gather(struct jit_hash_item *items, size_t count, struct items_group *group)
+{
+    size_t taken = 0;
+    group->count = 0;
+    memset(group->seen, 0, sizeof group->seen);
+    for (size_t i = 0; i < count && i < ITEMS_NEAR; i++) {
+        struct jit_hash_item item = items[i];
+        if (item.size != items[0].size) {
+            continue;
+        }
+        size_t message = items_message(group, &item);
+        if (message == JIT_LANES_MAX) {
+            break;
+        }
+        if (message == group->count) {
+            group->in[group->count++] = item.in;
+        }
+        group->of[taken] = (uint8_t)message;
+        items[i] = items[taken];
+        items[taken++] = item;
+    }
+    return taken;
 }
 
 void jit_hash_items(enum jit_domain domain, struct jit_hash_item *items, size_t count)
 {
-    const uint8_t *in[JIT_LANES_MAX];
+    struct items_group group;
     struct jit_id out[JIT_LANES_MAX];
     for (size_t at = 0; at < count;) {
-        size_t here = items_gather(items + at, count - at);
+        size_t here = items_gather(items + at, count - at, &group);
+        jit_hash_many(domain, group.in, items[at].size, group.count, out);
         for (size_t i = 0; i < here; i++) {
-            in[i] = items[at + i].in;
-        }
-        jit_hash_many(domain, in, items[at].size, here, out);
-        for (size_t i = 0; i < here; i++) {
-            *items[at + i].out = out[i];
+            *items[at + i].out = out[group.of[i]];
         }
         at += here;
     }

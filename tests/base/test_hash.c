@@ -179,6 +179,38 @@ START_TEST(items_are_single)
 }
 END_TEST
 
+/* Messages that come again, at other places and between others of their size, also such that differ
+ * at their beginning alone or are shorter than what is looked at first. */
+START_TEST(repeated_items_are_single)
+{
+    static const size_t sizes[] = {0, 3, 8, 40, 90, 1100};
+    static uint8_t in[200][1100];
+    struct jit_random random = jit_random_of((uint64_t)_i);
+    struct jit_hash_item items[200];
+    struct jit_id out[200];
+    struct jit_id one;
+    const uint64_t heads = 1 + jit_random_below(&random, 12);
+    const uint64_t tails = 1 + jit_random_below(&random, 12);
+    const size_t count = (size_t)jit_random_below(&random, 201);
+    size_t size_of[200];
+    for (size_t i = 0; i < count; i++) {
+        size_t size = sizes[jit_random_below(&random, 1 + (uint64_t)_i % 6)];
+        memset(in[i], 7, size);
+        if (size > 0) {
+            in[i][size - 1] = (uint8_t)jit_random_below(&random, tails);
+            in[i][0] = (uint8_t)jit_random_below(&random, heads);
+        }
+        size_of[i] = size;
+        items[i] = (struct jit_hash_item){.in = in[i], .size = size, .out = &out[i]};
+    }
+    jit_hash_items(JIT_K_ATOM, items, count);
+    for (size_t i = 0; i < count; i++) {
+        jit_hash_key(JIT_K_ATOM, in[i], size_of[i], &one);
+        ck_assert_msg(jit_id_equal(&one, &out[i]), "seed %d, item %zu of %zu", _i, i, count);
+    }
+}
+END_TEST
+
 static void suite(Suite *s)
 {
     TCase *t = test_case(s, "hash", 10);
@@ -189,6 +221,7 @@ static void suite(Suite *s)
     tcase_add_loop_test(t, each_width_is_the_library, 0, 3);
     tcase_add_loop_test(t, many_are_single, 0, 15);
     tcase_add_loop_test(t, items_are_single, 0, 60);
+    tcase_add_loop_test(t, repeated_items_are_single, 0, 120);
 }
 
 TEST_MAIN("hash", suite)
