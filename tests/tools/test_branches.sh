@@ -85,6 +85,21 @@ printf 'branch ../x\n' >a/HEAD
 want 5 "$jitos" log --data a
 rm a/HEAD
 
+# A branch is one from wherever it is named; a folder below `branches` is none for that alone.
+ln -s a/branches/fast link
+for named in link a/branches/../branches/fast/.; do
+    want 0 "$jitos" branch --data "$named" --json
+    says '"name":"fast"'
+done
+(cd a/branches/fast && "$jitos" branch) >"$dir/out" || fail "a branch that is not told of"
+says '^  fast '
+mkdir branches
+want 0 "$jitos" run sums.jitos --ticks 4 --seed 3 --data branches/own
+want 0 "$jitos" rollback @2 --data branches/own
+[ ! -e HEAD ] || fail "the head of a folder lies beside it"
+want 0 "$jitos" branch --data branches/own --json
+says '"name":"back-to-2".*"head":true'
+
 # Conflicts change nothing.
 want 0 "$jitos" run sets.jitos --ticks 12 --seed 3 --data b --json
 root=$(key root out)

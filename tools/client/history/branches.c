@@ -3,6 +3,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,27 +20,51 @@ static struct {
     char path[BRANCH_PATH_SIZE];
 } data;
 
-/* The folder whose branch this is; itself when it is none. */
-static void find_top(const char *path, char top[BRANCH_PATH_SIZE])
+/* The folder above, where the path is written as that of a branch; else it stays as it is. */
+static bool step_up(char top[BRANCH_PATH_SIZE])
 {
-    snprintf(top, BRANCH_PATH_SIZE, "%.4200s", path);
     size_t size = strlen(top);
     while (size > 1 && top[size - 1] == '/') {
         top[--size] = '\0';
     }
     char *name = strrchr(top, '/');
     if (name == NULL || name == top) {
-        return;
+        return false;
     }
     *name = '\0';
     char *dir = strrchr(top, '/');
     const char *parent = dir != NULL ? dir + 1 : top;
     if (strcmp(parent, HEAD_BRANCHES) != 0) {
         *name = '/';
-    } else if (dir == NULL) {
+        return false;
+    }
+    if (dir == NULL) {
         snprintf(top, BRANCH_PATH_SIZE, ".");
     } else {
         dir[dir == top ? 1 : 0] = '\0';
+    }
+    return true;
+}
+
+/* The folder whose branch this is; itself when it is none. A branch is one from wherever it is
+ * named, be it "." or a link; and a folder that somebody keeps under `branches` is none as long as
+ * there is no data folder above. */
+static void find_top(const char *path, char top[BRANCH_PATH_SIZE])
+{
+    char real[PATH_MAX];
+    snprintf(top, BRANCH_PATH_SIZE, "%.4200s", path);
+    if (step_up(top) && history_begun(top)) {
+        return;
+    }
+    if (realpath(path, real) != NULL) {
+        snprintf(top, BRANCH_PATH_SIZE, "%.4200s", real);
+        if (step_up(top) && history_begun(top)) {
+            return;
+        }
+    }
+    snprintf(top, BRANCH_PATH_SIZE, "%.4200s", path);
+    for (size_t size = strlen(top); size > 1 && top[size - 1] == '/';) {
+        top[--size] = '\0';
     }
 }
 
