@@ -241,6 +241,17 @@ static int take_option(struct arguments *a, int option, const char *value, const
     }
 }
 
+/* What was to be told on standard output is an answer when it is there. */
+static int told(int code)
+{
+    const bool lost = fflush(stdout) != 0 || ferror(stdout) != 0;
+    if (!lost || code > 1) {
+        return code;
+    }
+    fprintf(stderr, "jitosd: cannot write the output: %s\n", strerror(errno));
+    return 8;
+}
+
 static int parse(int argc, char **argv, struct arguments *a)
 {
     for (;;) {
@@ -251,11 +262,11 @@ static int parse(int argc, char **argv, struct arguments *a)
         }
         if (option == 'h') {
             fputs(usage, stdout);
-            exit(0);
+            exit(told(0));
         }
         if (option == OPTION_VERSION) {
             puts("jitosd " PACKAGE_VERSION);
-            exit(0);
+            exit(told(0));
         }
         int code = take_option(a, option, optarg, word);
         if (code != 0) {
@@ -434,7 +445,7 @@ static int sandbox(int argc, char **argv)
     for (int i = 2; i < argc; i++) {
         if (strcmp(argv[i], "-h") == 0 || strcmp(argv[i], "--help") == 0) {
             fputs(usage, stdout);
-            return 0;
+            return told(0);
         }
         if (strcmp(argv[i], "--selftest") == 0) {
             selftest = true;
@@ -447,7 +458,7 @@ static int sandbox(int argc, char **argv)
     if (!selftest) {
         return complain("sandbox", "nothing is to be done", "jitosd sandbox --selftest");
     }
-    return selftest_report(find_program(&attacker_program, attacker, sizeof attacker), json);
+    return told(selftest_report(find_program(&attacker_program, attacker, sizeof attacker), json));
 }
 
 int main(int argc, char **argv)
@@ -491,5 +502,5 @@ int main(int argc, char **argv)
         fprintf(stderr, "jitosd: %s\n", message);
         return 125;
     }
-    return 0;
+    return told(0);
 }

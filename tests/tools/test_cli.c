@@ -58,7 +58,7 @@ static int run_fail(struct cli *cli)
 
 static int run_no(struct cli *cli)
 {
-    (void)cli;
+    cli_print(cli, "it differs\n");
     return CLI_NO;
 }
 
@@ -341,6 +341,9 @@ START_TEST(output_that_goes_nowhere)
     ck_assert_int_eq(run(false, fopen("/dev/full", "w"), "show"), CLI_HOST);
     ck_assert_ptr_nonnull(strstr(err_text, "No space left on device"));
     ck_assert_int_eq(run(false, fopen("/dev/full", "w"), "show --json"), CLI_HOST);
+    ck_assert_int_eq(run(false, fopen("/dev/full", "w"), "no"), CLI_HOST);
+    ck_assert_ptr_nonnull(strstr(err_text, "tool: cannot write the output: No space left"));
+    ck_assert_int_eq(run(false, fopen("/dev/full", "w"), "fail"), CLI_NOT_FOUND);
     ck_assert_int_eq(pipe(ends), 0);
     close(ends[0]);
     ck_assert_int_eq(run(false, fdopen(ends[1], "w"), "show --json"), CLI_PIPE);

@@ -272,6 +272,10 @@ grep -q "^seed 9" "$dir/held/SOURCE" || fail "the owner has no source"
 
 # The supervisor's own command line.
 expect 0 "jitosd 0." "$jitosd" --version
+for told in --version --help; do
+    expect 8 "jitosd: cannot write the output: No space left on device" \
+        sh -c '"$0" "$1" >/dev/full' "$jitosd" $told
+done
 expect 2 "jitosd: --bogus" "$jitosd" --bogus
 expect 2 "needs a value" "$jitosd" --data
 "$jitosd" --bogus 2>&1 | grep -q unrecognized && fail "getopt speaks for the supervisor"

@@ -447,11 +447,13 @@ int cli_main(const struct cli_program *program, const struct cli_env *env, int a
         cli_next(cli, "free -h; ulimit -a");
         report(cli, code);
     }
-    if (written == CLI_HOST && (code == CLI_OK || unsaid)) {
+    /* A "no" that nobody could read is no answer. */
+    bool lost = written != CLI_OK && (code == CLI_OK || code == CLI_NO);
+    if (written == CLI_HOST && (lost || unsaid)) {
         fprintf(env->err, "%s: cannot write the output: %s\n", program->name,
                 strerror(cli->out_errno));
     }
-    if (written != CLI_OK && (code == CLI_OK || written == CLI_PIPE)) {
+    if (lost || written == CLI_PIPE) {
         code = written;
     }
 out:
