@@ -20,18 +20,18 @@ static void check_merge(const struct choices *choices)
         world_open(&world[i]);
     }
     world_change(&world[1]);
-    world_must(rmg_tx_begin(world[2].store, &world[2].version, &tx));
+    must(rmg_tx_begin(world[2].store, &world[2].version, &tx));
     world_value(tx, 'A', 'b', "n", 9);
     world_node(tx, 'A', 'c', 'Q');
     world_edge(tx, 'A', 'z', 'a', 'd');
-    world_must(rmg_tx_seal(tx, &world[2].version));
+    must(rmg_tx_seal(tx, &world[2].version));
     for (int i = 0; i < 3; i++) {
         state[i] = world_state(&world[i]);
     }
     enum jit_err err = rmg_merge(&options, &state[0], &state[1], &state[2], &result);
     if (err == JIT_OK) {
         if (result.conflict_count == 0) {
-            world_must(world_apply(&world[0], result.patch.data, result.patch.size));
+            must(world_apply(&world[0], result.patch.data, result.patch.size));
         } else {
             assert(result.patch.size == 0);
         }

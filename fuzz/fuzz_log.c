@@ -9,6 +9,7 @@
 #include "base/le.h"
 #include "fuzz/fuzz.h"
 #include "kernel/log/log_priv.h"
+#include "tests/lib/must.h"
 #include "tests/lib/sim_disk.h"
 
 const char *const fuzz_corpus[] = {"fuzz/corpus/log", NULL};
@@ -74,11 +75,6 @@ static void mend(uint8_t *segments, uint32_t count, unsigned how)
             at += size;
         }
     }
-}
-
-static void must(enum jit_err err)
-{
-    assert(err == JIT_OK);
 }
 
 static void put(struct sim_disk *disk, const char *name, const void *bytes, uint64_t size)

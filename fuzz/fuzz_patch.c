@@ -25,8 +25,8 @@ static void check_apply(const uint8_t *bytes, size_t size)
         struct rmg_state a = world_state(&base);
         struct rmg_state b = world_state(&world);
         jit_buf_init(&patch, jit_heap_libc(), JIT_PATCH_BYTES_MAX);
-        world_must(rmg_diff_patch(jit_heap_libc(), &a, &b, &patch, NULL));
-        world_must(world_apply(&base, patch.data, patch.size));
+        must(rmg_diff_patch(jit_heap_libc(), &a, &b, &patch, NULL));
+        must(world_apply(&base, patch.data, patch.size));
         assert(jit_id_equal(&base.version.state_root, &root));
         jit_buf_release(&patch);
         world_close(&base);
@@ -48,7 +48,7 @@ static void check_rebase(const uint8_t *bytes, size_t size)
         if (err == JIT_OK) {
             assert(result.conflict_count == 0 || result.patch.size == 0);
             if (result.conflict_count == 0) {
-                world_must(world_apply(&world, result.patch.data, result.patch.size));
+                must(world_apply(&world, result.patch.data, result.patch.size));
             }
             rmg_merge_result_release(&result);
         } else {

@@ -5,6 +5,7 @@
 #include "fuzz/fuzz.h"
 #include "rmg/store/arena.h"
 #include "rmg/lang/lang_query.h"
+#include "tests/lib/must.h"
 
 const char *const fuzz_corpus[] = {"fuzz/corpus/query", NULL};
 
@@ -17,11 +18,6 @@ static struct rmg_arena *arena;
 static struct rmg_store *store;
 static struct rmg_schema *schema;
 static struct rmg_graph view;
-
-static void must(enum jit_err err)
-{
-    assert(err == JIT_OK);
-}
 
 static struct jit_id named(const char *prefix, const char *label)
 {

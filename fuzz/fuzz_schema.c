@@ -7,16 +7,12 @@
 #include "fuzz/fuzz.h"
 #include "rmg/store/arena.h"
 #include "rmg/schema/schema_check.h"
+#include "tests/lib/must.h"
 
 const char *const fuzz_corpus[] = {"fuzz/corpus/schema", NULL};
 
 #define ARENA_BYTES (2u << 20)
 #define ATOMS_MAX   64u
-
-static void must(enum jit_err err)
-{
-    assert(err == JIT_OK);
-}
 
 static struct jit_id named(const char *prefix, const char *label)
 {

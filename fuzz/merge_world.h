@@ -10,6 +10,7 @@
 #include "base/le.h"
 #include "rmg/store/codec.h"
 #include "rmg/change/merge.h"
+#include "tests/lib/must.h"
 
 #define WORLD_ARENA_BYTES (1u << 20)
 
@@ -18,11 +19,6 @@ struct world {
     struct rmg_store *store;
     struct rmg_version version;
 };
-
-static inline void world_must(enum jit_err err)
-{
-    assert(err == JIT_OK);
-}
 
 static inline struct jit_id world_id(const char *what, char name)
 {
@@ -36,7 +32,7 @@ static inline void world_node(struct rmg_tx *tx, char in, char name, char type)
     struct jit_id a = world_id("warp:", in);
     struct jit_id b = world_id("node:", name);
     struct jit_id c = world_id("type:", type);
-    world_must(rmg_tx_upsert_node(tx, &a, &b, &c));
+    must(rmg_tx_upsert_node(tx, &a, &b, &c));
 }
 
 static inline void world_edge(struct rmg_tx *tx, char in, char name, char from, char to)
@@ -44,7 +40,7 @@ static inline void world_edge(struct rmg_tx *tx, char in, char name, char from, 
     struct jit_id a = world_id("warp:", in);
     struct rmg_edge edge = {world_id("edge:", name), world_id("node:", from), world_id("node:", to),
                             world_id("type:", 'T')};
-    world_must(rmg_tx_upsert_edge(tx, &a, &edge));
+    must(rmg_tx_upsert_edge(tx, &a, &edge));
 }
 
 static inline void world_value(struct rmg_tx *tx, char in, char owner, const char *name,
@@ -56,7 +52,7 @@ static inline void world_value(struct rmg_tx *tx, char in, char owner, const cha
     struct rmg_attachment at = {
         name, (uint32_t)strlen(name), {RMG_VALUE_ATOM, *rmg_codec_type(RMG_CODEC_I64), bytes, 8}};
     jit_put_le64(bytes, value);
-    world_must(rmg_tx_set_attachment(tx, &a, RMG_PLANE_ALPHA, &b, &at));
+    must(rmg_tx_set_attachment(tx, &a, RMG_PLANE_ALPHA, &b, &at));
 }
 
 static inline void world_hang(struct rmg_tx *tx, char id, char root, char in, char owner,
@@ -71,9 +67,8 @@ static inline void world_hang(struct rmg_tx *tx, char id, char root, char in, ch
                                 .name_size = (uint32_t)strlen(name)};
     struct rmg_attachment portal = {name, parent.name_size, {.kind = RMG_VALUE_PORTAL, .type = a}};
     memcpy(parent.name, name, parent.name_size);
-    world_must(rmg_tx_upsert_instance(tx, &a, &b, &parent));
-    world_must(
-        rmg_tx_set_attachment(tx, &parent.instance, RMG_PLANE_ALPHA, &parent.owner, &portal));
+    must(rmg_tx_upsert_instance(tx, &a, &b, &parent));
+    must(rmg_tx_set_attachment(tx, &parent.instance, RMG_PLANE_ALPHA, &parent.owner, &portal));
 }
 
 /* Instance A with nodes a to d, edges x: a -> b and y: b -> c, values; in it B on b and C on c. */
@@ -83,12 +78,12 @@ static inline void world_open(struct world *world)
     struct rmg_tx *tx = NULL;
     struct jit_id top = world_id("warp:", 'A');
     struct jit_id root = world_id("node:", 'a');
-    world_must(rmg_arena_new(jit_heap_libc(), WORLD_ARENA_BYTES, &world->arena));
+    must(rmg_arena_new(jit_heap_libc(), WORLD_ARENA_BYTES, &world->arena));
     options.arenas[0] = world->arena;
-    world_must(rmg_store_new(jit_heap_libc(), &options, &world->store));
+    must(rmg_store_new(jit_heap_libc(), &options, &world->store));
     world->version = rmg_version_empty();
-    world_must(rmg_tx_begin(world->store, &world->version, &tx));
-    world_must(rmg_tx_upsert_instance(tx, &top, &root, NULL));
+    must(rmg_tx_begin(world->store, &world->version, &tx));
+    must(rmg_tx_upsert_instance(tx, &top, &root, NULL));
     for (char name = 'a'; name <= 'd'; name++) {
         world_node(tx, 'A', name, 'S');
     }
@@ -100,20 +95,20 @@ static inline void world_open(struct world *world)
     world_node(tx, 'B', 'a', 'S');
     world_hang(tx, 'C', 'a', 'A', 'c', "p");
     world_node(tx, 'C', 'a', 'S');
-    world_must(rmg_tx_seal(tx, &world->version));
+    must(rmg_tx_seal(tx, &world->version));
 }
 
 /* The other side: what a patch may meet when it moves. */
 static inline void world_change(struct world *world)
 {
     struct rmg_tx *tx = NULL;
-    world_must(rmg_tx_begin(world->store, &world->version, &tx));
+    must(rmg_tx_begin(world->store, &world->version, &tx));
     world_value(tx, 'A', 'b', "n", 7);
     world_value(tx, 'A', 'a', "m", 1);
     world_node(tx, 'A', 'c', 'R');
     world_edge(tx, 'A', 'z', 'd', 'a');
     world_node(tx, 'C', 'e', 'S');
-    world_must(rmg_tx_seal(tx, &world->version));
+    must(rmg_tx_seal(tx, &world->version));
 }
 
 static inline void world_close(struct world *world)
@@ -134,7 +129,7 @@ static inline enum jit_err world_apply(struct world *world, const uint8_t *patch
     struct rmg_version version;
     struct rmg_fault fault;
     const uint64_t live = world->arena->live;
-    world_must(rmg_tx_begin(world->store, &world->version, &tx));
+    must(rmg_tx_begin(world->store, &world->version, &tx));
     enum jit_err err = rmg_patch_apply(jit_heap_libc(), tx, &world->version, patch, size);
     if (err != JIT_OK) {
         rmg_tx_abort(tx);
@@ -146,7 +141,7 @@ static inline enum jit_err world_apply(struct world *world, const uint8_t *patch
         return err;
     }
     world->version = version;
-    world_must(rmg_store_verify(world->store, &world->version, &fault));
+    must(rmg_store_verify(world->store, &world->version, &fault));
     return JIT_OK;
 }
 

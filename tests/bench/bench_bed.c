@@ -4,11 +4,7 @@
 
 #include "base/check.h"
 #include "base/hash.h"
-
-void bench_must(enum jit_err err)
-{
-    assert(err == JIT_OK);
-}
+#include "tests/lib/must.h"
 
 struct jit_id bench_id(const char *prefix, uint64_t number)
 {
@@ -49,10 +45,10 @@ static void load(struct bench_bed *bed)
                                                   .type = sample_type_d()};
         }
     }
-    bench_must(rmg_tx_begin(bed->store, &bed->version, &tx));
-    bench_must(rmg_tx_upsert_instance(tx, &bed->instance, &bed->ids[0], NULL));
-    bench_must(rmg_tx_load(tx, &bed->instance, &bulk));
-    bench_must(rmg_tx_seal(tx, &bed->version));
+    must(rmg_tx_begin(bed->store, &bed->version, &tx));
+    must(rmg_tx_upsert_instance(tx, &bed->instance, &bed->ids[0], NULL));
+    must(rmg_tx_load(tx, &bed->instance, &bulk));
+    must(rmg_tx_seal(tx, &bed->version));
     free(bulk.nodes);
     free(bulk.edges);
     free(bulk.attachments);
@@ -71,11 +67,11 @@ void bench_bed_begin(struct bench_bed *bed, uint64_t n)
     for (uint64_t i = 0; i < n; i++) {
         bed->ids[i] = bench_id("node:", i);
     }
-    bench_must(rmg_arena_new(jit_heap_libc(), (n + 1000) * 4000, &bed->arena));
+    must(rmg_arena_new(jit_heap_libc(), (n + 1000) * 4000, &bed->arena));
     jit_memory_huge(bed->arena->base, bed->arena->size_max); /* as the kernel does */
     struct rmg_store_options options = {.arenas = {bed->arena}, .arena_count = 1};
-    bench_must(rmg_store_new(jit_heap_libc(), &options, &bed->store));
-    bench_must(rmg_engine_new(jit_heap_libc(), bed->store, jit_exec_inline(), &bed->engine));
+    must(rmg_store_new(jit_heap_libc(), &options, &bed->store));
+    must(rmg_engine_new(jit_heap_libc(), bed->store, jit_exec_inline(), &bed->engine));
     bed->version = rmg_version_empty();
     load(bed);
 }
@@ -122,7 +118,7 @@ double bench_bed_tick_of(struct bench_bed *bed, struct rmg_engine *engine, uint6
                                    .requests = requests,
                                    .request_count = count};
     uint64_t begin = now_ns();
-    bench_must(rmg_engine_tick(engine, &input, output));
+    must(rmg_engine_tick(engine, &input, output));
     uint64_t end = now_ns();
     bed->version = output->version;
     bed->parent = output->commit;

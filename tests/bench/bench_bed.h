@@ -42,8 +42,6 @@ double bench_bed_tick_of(struct bench_bed *bed, struct rmg_engine *engine, uint6
                          struct rmg_request *requests, uint32_t count,
                          struct rmg_tick_output *output);
 
-/* The engine's error is the end of the program. */
-void bench_must(enum jit_err err);
 /* Zeroed; free() it. */
 void *bench_array(uint64_t count, size_t size);
 /* B3("prefix" || u64): distinct ids for distinct numbers. */

@@ -7,6 +7,7 @@
 #include "base/check.h"
 #include "syscall/cap.h"
 #include "tests/bench/bench.h"
+#include "tests/lib/must.h"
 
 #define RUNS   101
 #define GROUP  1000u
@@ -14,11 +15,6 @@
 
 static struct sys_caps *caps;
 static struct jit_id instance, rule, digest;
-
-static void must(enum jit_err err)
-{
-    assert(err == JIT_OK);
-}
 
 static uint32_t grant(uint32_t slot)
 {

@@ -17,6 +17,7 @@
 #include "kernel/log/io_posix.h"
 #include "kernel/system.h"
 #include "tests/bench/bench_bed.h"
+#include "tests/lib/must.h"
 
 #define NODES       1000000u
 #define PAUSE_NODES 32000u /* of each process: 1 GiB in all */
@@ -60,8 +61,8 @@ static void folder_make(struct folder *folder, const char *what)
     }
     folder->fd = open(folder->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     assert(folder->fd >= 0);
-    bench_must(io_posix_open(jit_heap_libc(), folder->fd, &options, &folder->io));
-    bench_must(ckpt_key(folder->io, true, folder->seed));
+    must(io_posix_open(jit_heap_libc(), folder->fd, &options, &folder->io));
+    must(ckpt_key(folder->io, true, folder->seed));
     fprintf(stderr, "bench: %s in %s\n", what, folder->path);
 }
 
@@ -120,19 +121,19 @@ static void bench_bytes(const struct bench *bench)
     bench_bed_begin(&bed, NODES);
     folder_make(&folder, "checkpoint_bytes");
     struct ckpt_job job = job_of(&folder, &bed);
-    bench_must(rmg_store_pin(bed.store, &bed.version));
-    bench_must(ckpt_write(&job));
+    must(rmg_store_pin(bed.store, &bed.version));
+    must(ckpt_write(&job));
     fprintf(stderr, "bench: the whole state is %llu bytes\n",
             (unsigned long long)job.bytes_written);
     struct ckpt_manifest base = job.manifest;
     struct rmg_version version = bed.version;
     for (size_t i = 0; i < sizeof counts / sizeof counts[0]; i++) {
         change(&bed, requests, counts[i], NULL);
-        bench_must(rmg_store_pin(bed.store, &bed.version));
+        must(rmg_store_pin(bed.store, &bed.version));
         job = job_of(&folder, &bed);
         job.base = (struct rmg_state){.store = bed.store, .version = version};
         job.base_manifest = &base;
-        bench_must(ckpt_write(&job));
+        must(ckpt_write(&job));
         double bytes = (double)job.bytes_written;
         bench_report(bench, "checkpoint_bytes", counts[i], &bytes, 1);
         base = job.manifest;
@@ -157,8 +158,8 @@ static double restore_once(struct folder *folder, const struct bench_bed *bed)
     if (err != JIT_OK) {
         fprintf(stderr, "bench: %s\n", system.message);
     }
-    bench_must(err);
-    bench_must(rmg_engine_new(jit_heap_libc(), system.store, jit_exec_inline(), &engine));
+    must(err);
+    must(rmg_engine_new(jit_heap_libc(), system.store, jit_exec_inline(), &engine));
     struct rmg_request request = bench_bed_request(bed, bed->put, &bed->ids[7]);
     struct rmg_tick_input input = {.base = system.replay.version,
                                    .parent = system.replay.commit,
@@ -168,7 +169,7 @@ static double restore_once(struct folder *folder, const struct bench_bed *bed)
                                    .budget = JIT_VERIFY_SLOTS_MAX,
                                    .requests = &request,
                                    .request_count = 1};
-    bench_must(rmg_engine_tick(engine, &input, &output));
+    must(rmg_engine_tick(engine, &input, &output));
     double ns = (double)(bench_now_ns() - begin);
     assert(output.applied == 1);
     rmg_engine_free(engine);
@@ -188,7 +189,7 @@ static void bench_restore(const struct bench *bench)
     begin_after_one(&bed, NODES);
     folder_make(&folder, "restore");
     struct ckpt_job job = job_of(&folder, &bed);
-    bench_must(ckpt_found(&job, &options));
+    must(ckpt_found(&job, &options));
     bench_bed_new_value(&bed);
     for (size_t i = 0; i < RESTORES; i++) {
         samples[i] = restore_once(&folder, &bed);
@@ -212,7 +213,7 @@ static void payload_of(const struct bench_bed *bed, const struct rmg_tick_output
     (void)bed;
     jit_buf_reset(payload);
     kern_record_encode(&record, payload);
-    bench_must(payload->err);
+    must(payload->err);
 }
 
 static void bench_replay(const struct bench *bench)
@@ -239,7 +240,7 @@ static void bench_replay(const struct bench *bench)
         enum jit_err err = kern_replay_tick(&replay, made.tick - 1, &output.commit,
                                             &output.version.state_root, payload.data, payload.size);
         samples[i] = (double)(bench_now_ns() - begin);
-        bench_must(err);
+        must(err);
     }
     bench_report(bench, "replay_tick", NODES, samples, REPLAYS);
     jit_buf_release(&payload);
@@ -260,12 +261,12 @@ static void seek_history(struct folder *folder, struct bench_bed *bed)
                                                  .die_at_log_offset = UINT64_MAX};
     struct jit_buf payload;
     struct ckpt_job job = job_of(folder, bed);
-    bench_must(ckpt_found(&job, &founding));
+    must(ckpt_found(&job, &founding));
     struct ckpt_manifest base = job.manifest;
     struct rmg_version version = bed->version;
-    bench_must(rmg_store_pin(bed->store, &version));
+    must(rmg_store_pin(bed->store, &version));
     jit_buf_init(&payload, jit_heap_libc(), LOG_PAYLOAD_BYTES_MAX);
-    bench_must(shell_system_open(&system, jit_heap_libc(), &options));
+    must(shell_system_open(&system, jit_heap_libc(), &options));
     while (bed->tick <= SEEK_TICKS) {
         struct rmg_request request;
         struct rmg_tick_output output;
@@ -278,21 +279,21 @@ static void seek_history(struct folder *folder, struct bench_bed *bed)
                                           .state_root = output.version.state_root,
                                           .payload = payload.data,
                                           .payload_size = payload.size};
-        bench_must(log_append(system.log, &record));
+        must(log_append(system.log, &record));
         if ((bed->tick - 1) % SEEK_EVERY == 0) {
-            bench_must(log_seal(system.log));
+            must(log_seal(system.log));
             job = job_of(folder, bed);
             job.manifest.mark = mark;
             job.base = (struct rmg_state){.store = bed->store, .version = version};
             job.base_manifest = &base;
-            bench_must(rmg_store_pin(bed->store, &bed->version));
-            bench_must(ckpt_write(&job));
+            must(rmg_store_pin(bed->store, &bed->version));
+            must(ckpt_write(&job));
             rmg_store_unpin(bed->store, &version);
             version = bed->version;
             base = job.manifest;
         }
     }
-    bench_must(log_seal(system.log));
+    must(log_seal(system.log));
     jit_buf_release(&payload);
     shell_system_close(&system);
 }
@@ -323,7 +324,7 @@ static void bench_seek(const struct bench *bench)
         if (err != JIT_OK) {
             fprintf(stderr, "bench: %s\n", system.message);
         }
-        bench_must(err);
+        must(err);
         assert(system.replay.tick == options.tick);
         shell_system_close(&system);
     }
@@ -356,15 +357,15 @@ static uint64_t hold_graphs(struct kern_beside *beside)
         for (uint32_t i = 0; i < PROCESSES; i++) {
             struct kern_own *own = NULL;
             struct jit_id process = bench_id("process", i);
-            bench_must(kern_own_get(beside, &process, &own));
+            must(kern_own_get(beside, &process, &own));
             if (i == 0) {
                 const struct rmg_state before = {.store = own->store, .version = own->now};
                 const struct rmg_state after = {.store = made.store, .version = made.version};
                 jit_buf_reset(&patch);
-                bench_must(rmg_diff_patch(jit_heap_libc(), &before, &after, &patch, NULL));
+                must(rmg_diff_patch(jit_heap_libc(), &before, &after, &patch, NULL));
             }
-            bench_must(kern_own_try(jit_heap_libc(), own, &made.version.state_root, patch.data,
-                                    patch.size));
+            must(kern_own_try(jit_heap_libc(), own, &made.version.state_root, patch.data,
+                              patch.size));
             kern_own_take(own);
             bytes += own->arena.live;
         }
@@ -384,11 +385,10 @@ static double pause_once(const struct bench_bed *bed, const struct kern_beside *
     uint64_t begin = bench_now_ns();
     const struct shell_system_now now = {
         .tick = bed->tick, .commit = bed->parent, .deviations = &deviations};
-    bench_must(rmg_store_pin(bed->store, &version));
-    bench_must(ckpt_beside_of(jit_heap_libc(), beside, &kept));
+    must(rmg_store_pin(bed->store, &version));
+    must(ckpt_beside_of(jit_heap_libc(), beside, &kept));
     for (uint32_t i = 0; i < kept.own_count; i++) {
-        bench_must(
-            rmg_store_pin(kern_own_find(beside, &kept.owns[i].process)->store, &kept.owns[i].now));
+        must(rmg_store_pin(kern_own_find(beside, &kept.owns[i].process)->store, &kept.owns[i].now));
     }
     shell_system_manifest(system, &now, "", "", manifest);
     double ns = (double)(bench_now_ns() - begin);

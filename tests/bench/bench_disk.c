@@ -23,6 +23,7 @@
 #include "kernel/log/io_ring.h"
 #include "kernel/log/log.h"
 #include "tests/bench/bench_bed.h"
+#include "tests/lib/must.h"
 
 #define TICKS      400u
 #define BATCHES    60u
@@ -83,25 +84,25 @@ static void log_begin(struct disk *disk, const struct bench_bed *bed)
     enum jit_err err = io_ring_open(jit_heap_libc(), disk->dirfd, &io, &disk->io);
     disk->io_is_ring = err == JIT_OK;
     if (err != JIT_OK) {
-        bench_must(io_posix_open(jit_heap_libc(), disk->dirfd, &io, &disk->io));
+        must(io_posix_open(jit_heap_libc(), disk->dirfd, &io, &disk->io));
     }
     ssize_t got = getrandom(options.uuid, sizeof options.uuid, 0);
     assert(got == (ssize_t)sizeof options.uuid);
-    bench_must(log_open(jit_heap_libc(), disk->io, &options, NULL, NULL, &report, &disk->log));
+    must(log_open(jit_heap_libc(), disk->io, &options, NULL, NULL, &report, &disk->log));
     jit_buf_init(&disk->payload, jit_heap_libc(), LOG_PAYLOAD_BYTES_MAX);
     struct kern_record none = {.flags = 0};
     kern_record_encode(&none, &disk->payload);
     struct log_record record = {.state_root = bed->version.state_root,
                                 .payload = disk->payload.data,
                                 .payload_size = disk->payload.size};
-    bench_must(log_append(disk->log, &record));
-    bench_must(log_seal(disk->log));
+    must(log_append(disk->log, &record));
+    must(log_seal(disk->log));
     assert(log_tick_end(disk->log) == bed->tick);
 }
 
 static void log_end(struct disk *disk)
 {
-    bench_must(log_seal(disk->log));
+    must(log_seal(disk->log));
     log_close(disk->log);
     if (disk->io_is_ring) {
         io_ring_close(disk->io);
@@ -127,15 +128,15 @@ static double durable_tick(struct disk *disk, struct bench_bed *bed, struct rmg_
                                      .patch_size = output.patch_size};
     jit_buf_reset(&disk->payload);
     kern_record_encode(&made, &disk->payload);
-    bench_must(disk->payload.err);
+    must(disk->payload.err);
     const struct log_record record = {.tick = tick,
                                       .commit = output.commit,
                                       .state_root = output.version.state_root,
                                       .payload = disk->payload.data,
                                       .payload_size = disk->payload.size};
-    bench_must(log_append(disk->log, &record));
+    must(log_append(disk->log, &record));
     while (durable_end <= tick) {
-        bench_must(log_reap(disk->log, true, &durable_end));
+        must(log_reap(disk->log, true, &durable_end));
     }
     return (double)(bench_wall_ns() - begin);
 }

@@ -8,6 +8,7 @@
 #include "base/check.h"
 #include "kernel/event/pool.h"
 #include "tests/bench/bench_bed.h"
+#include "tests/lib/must.h"
 
 #define RUNS_MAX 2001
 #define WARM     16
@@ -70,8 +71,8 @@ static void bench_threads(const struct bench *bench, struct bench_bed *bed)
         return;
     }
     struct rmg_request *requests = bench_array(count, sizeof *requests);
-    bench_must(shell_pool_new(jit_heap_libc(), 2, &pool));
-    bench_must(rmg_engine_new(jit_heap_libc(), bed->store, shell_pool_exec(pool), &engines[1]));
+    must(shell_pool_new(jit_heap_libc(), 2, &pool));
+    must(rmg_engine_new(jit_heap_libc(), bed->store, shell_pool_exec(pool), &engines[1]));
     for (size_t run = 0; run < 2 * runs; run++) {
         choose_tenth(bed, requests);
         samples[run % 2][run / 2] =

@@ -8,6 +8,7 @@
 #include "base/check.h"
 #include "rmg/file/file.h"
 #include "tests/bench/bench_bed.h"
+#include "tests/lib/must.h"
 
 struct sink {
     uint8_t *bytes; /* NULL: dropped */
@@ -37,9 +38,9 @@ static void bench_load(const struct bench *bench, uint64_t n, const struct rmg_f
         assert(base != MAP_FAILED);
         rmg_arena_init(&arena, base, mapped, mapped, 0);
         struct rmg_store_options options = {.arenas = {&arena}, .arena_count = 1};
-        bench_must(rmg_store_new(jit_heap_libc(), &options, &store));
+        must(rmg_store_new(jit_heap_libc(), &options, &store));
         uint64_t before = bench_now_ns();
-        bench_must(rmg_file_load(jit_heap_libc(), file, store, &version, NULL));
+        must(rmg_file_load(jit_heap_libc(), file, store, &version, NULL));
         samples[i] = (double)(bench_now_ns() - before);
         rmg_store_free(store);
         munmap(base, mapped);
@@ -54,11 +55,11 @@ static void bench_one(const struct bench *bench, uint64_t n)
     struct rmg_file file;
     struct sink kept = {.bytes = bench_array(n * 400 + 4096, 1)};
     bench_bed_begin(&bed, n);
-    bench_must(rmg_file_write(jit_heap_libc(), bed.store, &bed.version, take, &kept, NULL));
+    must(rmg_file_write(jit_heap_libc(), bed.store, &bed.version, take, &kept, NULL));
     for (size_t i = 0; i < 5 && bench_wants(bench, "write_rmg", n); i++) {
         struct sink dropped = {.bytes = NULL};
         uint64_t before = bench_now_ns();
-        bench_must(rmg_file_write(jit_heap_libc(), bed.store, &bed.version, take, &dropped, NULL));
+        must(rmg_file_write(jit_heap_libc(), bed.store, &bed.version, take, &dropped, NULL));
         samples[i] = (double)(bench_now_ns() - before);
         assert(dropped.size == kept.size);
     }
@@ -66,13 +67,13 @@ static void bench_one(const struct bench *bench, uint64_t n)
     bench_bed_end(&bed);
     for (size_t i = 0; i < 1001; i++) {
         uint64_t before = bench_now_ns();
-        bench_must(rmg_file_open(kept.bytes, kept.size, &file, NULL));
+        must(rmg_file_open(kept.bytes, kept.size, &file, NULL));
         samples[i] = (double)(bench_now_ns() - before);
     }
     bench_report(bench, "open_rmg", n, samples, 1001);
     for (size_t i = 0; i < 5 && bench_wants(bench, "verify_rmg", n); i++) {
         uint64_t before = bench_now_ns();
-        bench_must(rmg_file_check(jit_heap_libc(), &file, NULL));
+        must(rmg_file_check(jit_heap_libc(), &file, NULL));
         samples[i] = (double)(bench_now_ns() - before);
     }
     bench_report_bytes(bench, "verify_rmg", n, kept.size, samples, 5);

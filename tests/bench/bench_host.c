@@ -13,6 +13,7 @@
 
 #include "base/check.h"
 #include "tests/bench/bench_bed.h"
+#include "tests/lib/must.h"
 
 #define LOADER      "proc/guest/jitos-loader"
 #define PATIENCE_NS 10000000000u
@@ -39,18 +40,18 @@ bool bench_host_begin(struct bench_host *host, uint64_t view_bytes_max, const ch
         return false;
     }
     const char *why = NULL;
-    bench_must(host_loader_open(LOADER, &host->loader, &why));
-    bench_must(host_memory_create(HOST_VIEW, SYS_VIEW_EXTENT_BYTES, view_bytes_max, &host->view));
+    must(host_loader_open(LOADER, &host->loader, &why));
+    must(host_memory_create(HOST_VIEW, SYS_VIEW_EXTENT_BYTES, view_bytes_max, &host->view));
     host->nursery.probe = &host->probe;
     host->nursery.loader = &host->loader;
     host->nursery.view = &host->view;
-    bench_must(host_filter_build(HOST_FILTER_START, &host->nursery.start));
-    bench_must(host_filter_build(HOST_FILTER_FINAL, &host->nursery.final));
-    bench_must(shell_loop_new(jit_heap_libc(), true, &host->loop));
+    must(host_filter_build(HOST_FILTER_START, &host->nursery.start));
+    must(host_filter_build(HOST_FILTER_FINAL, &host->nursery.final));
+    must(shell_loop_new(jit_heap_libc(), true, &host->loop));
     host->bell_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     assert(host->bell_fd >= 0);
-    bench_must(shell_waiter_new(jit_heap_libc(), host->bell_fd, &host->waiter));
-    bench_must(shell_loop_add(host->loop, host->bell_fd, bell_ready, host, &host->bell_watch));
+    must(shell_waiter_new(jit_heap_libc(), host->bell_fd, &host->waiter));
+    must(shell_loop_add(host->loop, host->bell_fd, bell_ready, host, &host->bell_watch));
     shell_loop_arm(host->loop, host->bell_watch, POLLIN);
     return true;
 }
@@ -80,7 +81,7 @@ static void spawn(struct bench_host *host, struct bench_worker *worker, struct s
     if (err != JIT_OK) {
         fprintf(stderr, "bench: a worker could not be started: %s\n", fault.text);
     }
-    bench_must(err);
+    must(err);
 }
 
 void bench_worker_start(struct bench_host *host, struct bench_worker *worker,
@@ -96,8 +97,8 @@ void bench_worker_restart(struct bench_host *host, struct bench_worker *worker,
     struct host_exit how;
     int sent = kill(worker->worker.child.pid, SIGKILL);
     assert(sent == 0);
-    bench_must(shell_waiter_arm(host->waiter, NULL, 0)); /* its bell is about to be unmapped */
-    bench_must(shell_worker_reap(&worker->worker, true, &how));
+    must(shell_waiter_arm(host->waiter, NULL, 0)); /* its bell is about to be unmapped */
+    must(shell_worker_reap(&worker->worker, true, &how));
     shell_worker_leave(&worker->worker);
     spawn(host, worker, spec);
 }
@@ -110,9 +111,9 @@ struct sys_ring_memory bench_worker_ring(const struct bench_worker *worker)
 void bench_worker_end(struct bench_host *host, struct bench_worker *worker)
 {
     struct host_exit how;
-    bench_must(shell_waiter_arm(host->waiter, NULL, 0)); /* its bell is about to be unmapped */
+    must(shell_waiter_arm(host->waiter, NULL, 0)); /* its bell is about to be unmapped */
     shell_worker_kill(&worker->worker);
-    bench_must(shell_worker_reap(&worker->worker, true, &how));
+    must(shell_worker_reap(&worker->worker, true, &how));
     shell_worker_release(&worker->worker);
     assert(how.killed);
 }
@@ -134,7 +135,7 @@ static void sleep_once(struct bench_host *host, const struct bench_worker *worke
         word_of(worker, SYS_RING_KERNEL_OFFSET, offsetof(struct sys_ring_kernel, sleeping));
     __atomic_store_n(sleeping, 1u, __ATOMIC_SEQ_CST);
     if (__atomic_load_n(bell.word, __ATOMIC_SEQ_CST) == bell.value) {
-        bench_must(shell_waiter_arm(host->waiter, &bell, 1));
+        must(shell_waiter_arm(host->waiter, &bell, 1));
         shell_loop_run(host->loop, 1000000000u);
     }
     __atomic_store_n(sleeping, 0u, __ATOMIC_SEQ_CST);

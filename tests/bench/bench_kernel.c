@@ -20,6 +20,7 @@
 #include "syscall/view.h"
 #include "tests/bench/bench_bed.h"
 #include "tests/bench/bench_host.h"
+#include "tests/lib/must.h"
 #include "tools/client/run/genesis.h"
 
 #define ROUNDS    200u
@@ -211,19 +212,19 @@ static void put_world(struct kernel_bed *bed, struct rmg_collect *collect, uint6
     jit_hash_named("type:", "D", 1, &d);
     for (uint64_t i = 0; i < n; i++) {
         struct jit_id id = bench_id("node:", i);
-        bench_must(rmg_collect_node(collect, &world, &id, &p));
-        bench_must(rmg_collect_attachment(collect, &world, RMG_PLANE_ALPHA, &id, &value));
+        must(rmg_collect_node(collect, &world, &id, &p));
+        must(rmg_collect_attachment(collect, &world, RMG_PLANE_ALPHA, &id, &value));
         if (i > 0) {
             struct rmg_edge edge = {.id = bench_id("edge:", i),
                                     .from = bench_id("node:", (i - 1) / 2),
                                     .to = id,
                                     .type = d};
-            bench_must(rmg_collect_edge(collect, &world, &edge));
+            must(rmg_collect_edge(collect, &world, &edge));
         }
     }
     bed->counter = bench_id("node:", n);
-    bench_must(rmg_collect_node(collect, &world, &bed->counter, &q));
-    bench_must(rmg_collect_datum(collect, &world, RMG_PLANE_ALPHA, &bed->counter, "k", &zero));
+    must(rmg_collect_node(collect, &world, &bed->counter, &q));
+    must(rmg_collect_datum(collect, &world, RMG_PLANE_ALPHA, &bed->counter, "k", &zero));
 }
 
 static struct rmg_version first_version(struct kernel_bed *bed, uint64_t n)
@@ -237,14 +238,14 @@ static struct rmg_version first_version(struct kernel_bed *bed, uint64_t n)
     struct jit_id at;
     char what[256];
     jit_buf_init(&messages, heap, 1u << 20);
-    bench_must(lang_parse(heap, "bench", (const uint8_t *)system_text, strlen(system_text), &system,
-                          &messages));
-    bench_must(rmg_collect_new(heap, bed->store, &collect));
-    bench_must(genesis_collect(system, 1, 0, collect, what, sizeof what));
+    must(lang_parse(heap, "bench", (const uint8_t *)system_text, strlen(system_text), &system,
+                    &messages));
+    must(rmg_collect_new(heap, bed->store, &collect));
+    must(genesis_collect(system, 1, 0, collect, what, sizeof what));
     put_world(bed, collect, n);
-    bench_must(rmg_tx_begin(bed->store, &version, &tx));
-    bench_must(rmg_collect_load(collect, tx, &at));
-    bench_must(rmg_tx_seal(tx, &version));
+    must(rmg_tx_begin(bed->store, &version, &tx));
+    must(rmg_collect_load(collect, tx, &at));
+    must(rmg_tx_seal(tx, &version));
     rmg_collect_free(collect);
     lang_system_free(heap, system);
     jit_buf_release(&messages);
@@ -264,7 +265,7 @@ static void kernel_bed_begin(struct kernel_bed *bed, uint64_t n)
     struct jit_heap *heap = jit_heap_libc();
     const char *where = NULL;
     kern_private_places_init(&bed->places);
-    bench_must(rmg_arena_new(heap, 64u << 20, &bed->private_arena));
+    must(rmg_arena_new(heap, 64u << 20, &bed->private_arena));
     rmg_arena_init(&bed->view_arena, bed->host.view.base, bed->host.view.size,
                    bed->host.view.size_max, SYS_VIEW_HEADER_BYTES);
     bed->view_arena.grow = grow_view;
@@ -273,14 +274,14 @@ static void kernel_bed_begin(struct kernel_bed *bed, uint64_t n)
                                       .arena_count = 2,
                                       .arena_of = kern_arena_of,
                                       .user = &bed->places};
-    bench_must(rmg_store_new(heap, &store, &bed->store));
+    must(rmg_store_new(heap, &store, &bed->store));
     struct kern_core_options options = {.heap = heap,
                                         .exec = jit_exec_inline(),
                                         .store = bed->store,
                                         .view = &bed->view_arena,
                                         .version = first_version(bed, n),
                                         .commit = bench_id("commit:", 0)};
-    bench_must(kern_core_new(&options, &bed->core, &where));
+    must(kern_core_new(&options, &bed->core, &where));
 }
 
 static void kernel_bed_end(struct kernel_bed *bed)
@@ -296,7 +297,7 @@ static void step(struct kernel_bed *bed, const struct kern_event *event);
 static void spawn(struct kernel_bed *bed)
 {
     struct sys_boot_spec spec;
-    bench_must(kern_core_boot(bed->core, 0, &spec));
+    must(kern_core_boot(bed->core, 0, &spec));
     bench_worker_start(&bed->host, &bed->worker, &spec);
     struct kern_event spawned = {.kind = KERN_EVENT_SPAWNED,
                                  .ring = bench_worker_ring(&bed->worker),

@@ -17,23 +17,13 @@
 #include "rmg/store/codec.h"
 #include "rmg/change/merge.h"
 #include "tests/bench/bench.h"
+#include "tests/bench/bench_bed.h"
+#include "tests/lib/must.h"
 
 #define CHANGES  10u
 #define RUNS     201u
 #define GIT_RUNS 11u
 #define GIT_MAX  100000u
-
-static void must(enum jit_err err)
-{
-    assert(err == JIT_OK);
-}
-
-static struct jit_id numbered(const char *prefix, uint64_t number)
-{
-    struct jit_id id;
-    jit_hash_named(prefix, &number, sizeof number, &id);
-    return id;
-}
 
 /* ---- here ---- */
 
@@ -63,14 +53,14 @@ static void forest_begin(struct forest *forest, uint64_t n)
     static uint8_t zero[8];
     struct rmg_tx *tx = NULL;
     assert(bulk.nodes != NULL && bulk.edges != NULL && bulk.attachments != NULL);
-    *forest = (struct forest){.n = n, .instance = numbered("warp:", 0)};
+    *forest = (struct forest){.n = n, .instance = bench_id("warp:", 0)};
     for (uint64_t i = 0; i < n; i++) {
-        bulk.nodes[i] = (struct rmg_bulk_node){numbered("node:", i), numbered("type:", 0)};
+        bulk.nodes[i] = (struct rmg_bulk_node){bench_id("node:", i), bench_id("type:", 0)};
         bulk.attachments[i] =
             (struct rmg_bulk_attachment){bulk.nodes[i].id, RMG_PLANE_ALPHA, state_of(zero, 0)};
         if (i > 0) {
-            bulk.edges[i - 1] = (struct rmg_edge){numbered("edge:", i), bulk.nodes[(i - 1) / 2].id,
-                                                  bulk.nodes[i].id, numbered("type:", 1)};
+            bulk.edges[i - 1] = (struct rmg_edge){bench_id("edge:", i), bulk.nodes[(i - 1) / 2].id,
+                                                  bulk.nodes[i].id, bench_id("type:", 1)};
         }
     }
     must(rmg_arena_new(jit_heap_libc(), (n + 1000) * 2000, &forest->arena));
@@ -100,7 +90,7 @@ static void set(struct forest *forest, const uint64_t *nodes, uint64_t value)
     struct rmg_tx *tx = NULL;
     must(rmg_tx_begin(forest->store, &forest->version, &tx));
     for (unsigned i = 0; i < CHANGES; i++) {
-        struct jit_id id = numbered("node:", nodes[i]);
+        struct jit_id id = bench_id("node:", nodes[i]);
         must(rmg_tx_set_attachment(tx, &forest->instance, RMG_PLANE_ALPHA, &id, &state));
     }
     must(rmg_tx_seal(tx, &forest->version));
@@ -177,7 +167,7 @@ static int run(char *const *argv, const char *input)
 
 static void put_file(FILE *to, uint64_t node, uint64_t value)
 {
-    const struct jit_id id = numbered("node:", node);
+    const struct jit_id id = bench_id("node:", node);
     char hex[JIT_ID_HEX];
     char text[32];
     jit_id_to_hex(&id, hex);

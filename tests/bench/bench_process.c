@@ -22,6 +22,7 @@
 #include "syscall/view.h"
 #include "tests/bench/bench_bed.h"
 #include "tests/bench/bench_host.h"
+#include "tests/lib/must.h"
 
 #define RUNS    20u
 #define CROWD   16u
@@ -49,20 +50,19 @@ static void spawn_bed_begin(struct spawn_bed *bed)
     rmg_arena_init(&bed->arena, bed->host.view.base, bed->host.view.size, bed->host.view.size_max,
                    SYS_VIEW_HEADER_BYTES);
     struct rmg_store_options options = {.arenas = {&bed->arena}, .arena_count = 1};
-    bench_must(rmg_store_new(jit_heap_libc(), &options, &bed->store));
+    must(rmg_store_new(jit_heap_libc(), &options, &bed->store));
     bed->instance.id = bench_id("warp:", 0);
-    bench_must(rmg_tx_begin(bed->store, &version, &tx));
-    bench_must(rmg_tx_upsert_instance(tx, &bed->instance.id, &node, NULL));
-    bench_must(rmg_tx_upsert_node(tx, &bed->instance.id, &node, &type));
-    bench_must(rmg_tx_seal(tx, &version));
-    bench_must(rmg_store_instance(bed->store, &version, &bed->instance.id, &found));
+    must(rmg_tx_begin(bed->store, &version, &tx));
+    must(rmg_tx_upsert_instance(tx, &bed->instance.id, &node, NULL));
+    must(rmg_tx_upsert_node(tx, &bed->instance.id, &node, &type));
+    must(rmg_tx_seal(tx, &version));
+    must(rmg_store_instance(bed->store, &version, &bed->instance.id, &found));
     sys_view_host_init(&bed->view, bed->host.view.base, bed->host.view.size_max);
-    bench_must(
-        sys_view_host_entry(&bed->view, &bed->instance.id, &index, &bed->instance.view_offset));
+    must(sys_view_host_entry(&bed->view, &bed->instance.id, &index, &bed->instance.view_offset));
     sys_view_host_publish(&bed->view, 0, bed->host.view.size, &found.roots, 1);
     struct rmg_rule *rule = sample_rule(SAMPLE_PUT);
     jit_buf_init(&bed->program, jit_heap_libc(), JIT_PROGRAM_BYTES_MAX);
-    bench_must(rmg_rule_encode(rule, &bed->program));
+    must(rmg_rule_encode(rule, &bed->program));
     sample_rule_free(rule);
 }
 
@@ -244,7 +244,7 @@ static void spawn_figures(const struct bench *bench, struct spawn_bed *bed)
     struct shell_image native = {.loader = HOST_LOADER_NONE};
     const char *why = NULL;
     bool beside = bwrap_once() > 0;
-    bench_must(host_loader_open("tests/bench/bench_native", &native.loader, &why));
+    must(host_loader_open("tests/bench/bench_native", &native.loader, &why));
     if (!beside) {
         fprintf(stderr, "bench: bwrap is left out: it is not installed, or may not run here\n");
     }
@@ -273,9 +273,9 @@ static void bench_spawn(const struct bench *bench)
         !bench_host_begin(&bed.host, SYS_VIEW_EXTENT_BYTES, "spawn")) {
         return;
     }
-    bench_must(host_filter_build(HOST_FILTER_NATIVE, &bed.host.nursery.native));
-    bench_must(host_spawner_new(&bed.host.probe, &bed.host.nursery.start, &bed.host.nursery.native,
-                                &spawner));
+    must(host_filter_build(HOST_FILTER_NATIVE, &bed.host.nursery.native));
+    must(host_spawner_new(&bed.host.probe, &bed.host.nursery.start, &bed.host.nursery.native,
+                          &spawner));
     bed.host.nursery.spawner = &spawner;
     spawn_bed_begin(&bed);
     spawn_figures(bench, &bed);
@@ -346,7 +346,7 @@ static void sleep_for(struct bench_host *host, struct peer *peers, unsigned coun
         rang = rang || __atomic_load_n(bells[i].word, __ATOMIC_SEQ_CST) != bells[i].value;
     }
     if (!rang) {
-        bench_must(shell_waiter_arm(host->waiter, bells, armed));
+        must(shell_waiter_arm(host->waiter, bells, armed));
         shell_loop_run(host->loop, 1000000000u);
     }
     for (unsigned i = 0; i < count; i++) {
@@ -427,8 +427,8 @@ static void bench_flood(const struct bench *bench)
         return;
     }
     struct sys_view_host view;
-    bench_must(host_filter_build(HOST_FILTER_NATIVE, &host.nursery.native));
-    bench_must(host_loader_open("tests/bench/bench_flooder", &native.loader, &why));
+    must(host_filter_build(HOST_FILTER_NATIVE, &host.nursery.native));
+    must(host_loader_open("tests/bench/bench_flooder", &native.loader, &why));
     sys_view_host_init(&view, host.view.base, host.view.size_max);
     sys_view_host_publish(&view, 0, host.view.size, NULL, 0);
     peer_start(&host, &peers[0], NULL);

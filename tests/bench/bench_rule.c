@@ -8,6 +8,8 @@
 #include "base/random.h"
 #include "rmg/rules/search.h"
 #include "tests/bench/bench.h"
+#include "tests/bench/bench_bed.h"
+#include "tests/lib/must.h"
 #include "tests/lib/rule_kit.h"
 
 #define RUNS_MAX 401
@@ -16,25 +18,13 @@
 
 static const struct rmg_draw draw = {.seed = 1, .tick = 1};
 
-static void must(enum jit_err err)
-{
-    assert(err == JIT_OK);
-}
-
-static void *array(uint64_t count, size_t size)
-{
-    void *block = calloc(count, size);
-    assert(block != NULL);
-    return block;
-}
-
 static void load(struct kit_graph *g, uint64_t n)
 {
-    struct rmg_bulk bulk = {.nodes = array(n, sizeof *bulk.nodes),
+    struct rmg_bulk bulk = {.nodes = bench_array(n, sizeof *bulk.nodes),
                             .node_count = n,
-                            .edges = array(n, sizeof *bulk.edges),
+                            .edges = bench_array(n, sizeof *bulk.edges),
                             .edge_count = n - 1,
-                            .attachments = array(n, sizeof *bulk.attachments),
+                            .attachments = bench_array(n, sizeof *bulk.attachments),
                             .attachment_count = n};
     static const uint8_t atoms[2][8] = {{0}, {1}};
     struct jit_id top = kit_id('n', 0);

@@ -14,6 +14,7 @@
 #include "rmg/lang/lang.h"
 #include "rmg/store/tx_hands.h"
 #include "tests/bench/bench.h"
+#include "tests/lib/must.h"
 #include "tests/lib/rule_kit.h"
 
 #define RUNS_MAX 5
@@ -76,11 +77,6 @@ static const char grid_text[] =
     "script acyclic { until none cut }\n"
     "script topsort { until none number | pass }\n"
     "script reverse { until none turn }\n";
-
-static void must(enum jit_err err)
-{
-    assert(err == JIT_OK);
-}
 
 static struct lang_system *parse(const char *text, uint64_t number)
 {

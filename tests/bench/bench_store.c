@@ -9,6 +9,8 @@
 #include "rmg/file/proof.h"
 #include "rmg/store/store.h"
 #include "tests/bench/bench.h"
+#include "tests/bench/bench_bed.h"
+#include "tests/lib/must.h"
 
 #define RUNS_MAX 1001
 
@@ -24,28 +26,9 @@ struct tree {
     struct rmg_bulk bulk;
 };
 
-static void must(enum jit_err err)
-{
-    assert(err == JIT_OK);
-}
-
-static struct jit_id numbered(const char *prefix, uint64_t number)
-{
-    struct jit_id id;
-    jit_hash_named(prefix, &number, sizeof number, &id);
-    return id;
-}
-
 static int by_id(const void *a, const void *b)
 {
     return memcmp(a, b, JIT_ID_BYTES);
-}
-
-static void *array(uint64_t count, size_t size)
-{
-    void *block = calloc(count, size);
-    assert(block != NULL);
-    return block;
 }
 
 static void bulk_fill(struct tree *tree)
@@ -59,7 +42,7 @@ static void bulk_fill(struct tree *tree)
                            .name_size = 5,
                            .value = {RMG_VALUE_ATOM, tree->type, tree->atoms + 16 * i, 16}}};
         if (i > 0) {
-            tree->bulk.edges[i - 1] = (struct rmg_edge){.id = numbered("edge:", i),
+            tree->bulk.edges[i - 1] = (struct rmg_edge){.id = bench_id("edge:", i),
                                                         .from = tree->ids[(i - 1) / 2],
                                                         .to = tree->ids[i],
                                                         .type = tree->type};
@@ -71,18 +54,19 @@ static void tree_begin(struct tree *tree, uint64_t n, bool sorted)
 {
     memset(tree, 0, sizeof *tree);
     tree->n = n;
-    tree->instance = numbered("warp:", 0);
-    tree->type = numbered("type:", 0);
-    tree->ids = array(n, sizeof *tree->ids);
-    tree->atoms = array(n, 16);
-    tree->bulk = (struct rmg_bulk){.nodes = array(n, sizeof(struct rmg_bulk_node)),
-                                   .node_count = n,
-                                   .edges = array(n, sizeof(struct rmg_edge)),
-                                   .edge_count = n - 1,
-                                   .attachments = array(n, sizeof(struct rmg_bulk_attachment)),
-                                   .attachment_count = n};
+    tree->instance = bench_id("warp:", 0);
+    tree->type = bench_id("type:", 0);
+    tree->ids = bench_array(n, sizeof *tree->ids);
+    tree->atoms = bench_array(n, 16);
+    tree->bulk =
+        (struct rmg_bulk){.nodes = bench_array(n, sizeof(struct rmg_bulk_node)),
+                          .node_count = n,
+                          .edges = bench_array(n, sizeof(struct rmg_edge)),
+                          .edge_count = n - 1,
+                          .attachments = bench_array(n, sizeof(struct rmg_bulk_attachment)),
+                          .attachment_count = n};
     for (uint64_t i = 0; i < n; i++) {
-        tree->ids[i] = numbered("node:", i);
+        tree->ids[i] = bench_id("node:", i);
         jit_put_le64(tree->atoms + 16 * i, i);
     }
     if (sorted) {
@@ -166,7 +150,7 @@ static void set_atom(struct tree *tree, struct rmg_tx *tx, const struct jit_id *
 static uint64_t set_atoms(struct tree *tree, struct jit_random *random, uint64_t count, bool sorted)
 {
     struct rmg_tx *tx = NULL;
-    struct jit_id *ids = sorted ? array(count, sizeof *ids) : NULL;
+    struct jit_id *ids = sorted ? bench_array(count, sizeof *ids) : NULL;
     for (uint64_t i = 0; i < count && sorted; i++) {
         ids[i] = tree->ids[jit_random_below(random, tree->n)];
     }
@@ -204,8 +188,8 @@ static void bench_create(const struct bench *bench, struct tree *tree)
     double samples[RUNS_MAX];
     struct jit_random random = jit_random_of(3);
     for (size_t i = 0; i < RUNS_MAX && bench_wants(bench, "create1", tree->n); i++) {
-        struct jit_id node = numbered("new:", i);
-        struct rmg_edge edge = {.id = numbered("edge:new", i),
+        struct jit_id node = bench_id("new:", i);
+        struct rmg_edge edge = {.id = bench_id("edge:new", i),
                                 .from = tree->ids[jit_random_below(&random, tree->n)],
                                 .to = node,
                                 .type = tree->type};
@@ -311,7 +295,7 @@ static void bench_proof(const struct bench *bench, struct tree *tree)
     struct jit_buf proof;
     jit_buf_init(&proof, jit_heap_libc(), RMG_PROOF_BYTES_MAX);
     for (uint64_t i = 0; i < 1000 && bench_wants(bench, "proof_bytes", tree->n); i++) {
-        struct jit_id absent = numbered("absent:", i);
+        struct jit_id absent = bench_id("absent:", i);
         const struct jit_id *id = i % 2 == 0 ? &tree->ids[i % tree->n] : &absent;
         jit_buf_reset(&proof);
         must(rmg_prove(tree->store, &tree->version, RMG_PROOF_NODES, &tree->instance, id, &proof));

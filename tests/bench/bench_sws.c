@@ -10,6 +10,7 @@
 #include "base/check.h"
 #include "sws/space.h"
 #include "tests/bench/bench_bed.h"
+#include "tests/lib/must.h"
 
 #define RUNS   201u
 #define FORKS  100u
@@ -58,11 +59,11 @@ static void own_begin(struct scene *s)
                                                   s->bed.ids[i], type};
         }
     }
-    bench_must(rmg_tx_begin(s->home.store, &s->home.latest, &tx));
-    bench_must(rmg_tx_upsert_instance(tx, &s->own, &s->bed.ids[0], NULL));
-    bench_must(rmg_tx_load(tx, &s->own, &bulk));
-    bench_must(rmg_tx_seal(tx, &version));
-    bench_must(sws_home_commit(&s->home, &version));
+    must(rmg_tx_begin(s->home.store, &s->home.latest, &tx));
+    must(rmg_tx_upsert_instance(tx, &s->own, &s->bed.ids[0], NULL));
+    must(rmg_tx_load(tx, &s->own, &bulk));
+    must(rmg_tx_seal(tx, &version));
+    must(sws_home_commit(&s->home, &version));
     s->bytes = s->home_arena.used;
     free(bulk.nodes);
     free(bulk.edges);
@@ -72,9 +73,9 @@ static void own_begin(struct scene *s)
 static void show(struct scene *s, uint64_t tick)
 {
     struct rmg_instance instance;
-    bench_must(rmg_store_instance(s->bed.store, &s->bed.version, &s->bed.instance, &instance));
+    must(rmg_store_instance(s->bed.store, &s->bed.version, &s->bed.instance, &instance));
     const struct sws_mount mount = {s->bed.instance, instance.roots, true};
-    bench_must(sws_show(s->space, tick, &mount, 1));
+    must(sws_show(s->space, tick, &mount, 1));
 }
 
 static void scene_begin(struct scene *s, uint64_t n)
@@ -90,12 +91,12 @@ static void scene_begin(struct scene *s, uint64_t n)
     rmg_arena_init(&s->home_arena, s->home_memory, s->home_bytes, s->home_bytes, HEADER);
     rmg_arena_init(&s->overlay, s->view, s->view_bytes + (256ull << 20),
                    s->view_bytes + (256ull << 20), s->view_bytes);
-    bench_must(sws_home_open(jit_heap_libc(), &s->home_arena,
-                             (struct sws_home_page *)(void *)s->home_memory, 0, &s->home));
+    must(sws_home_open(jit_heap_libc(), &s->home_arena,
+                       (struct sws_home_page *)(void *)s->home_memory, 0, &s->home));
     own_begin(s);
     const struct sws_options options = {
         .heap = jit_heap_libc(), .home = &s->home, .overlay = &s->overlay, .keep = 1};
-    bench_must(sws_new(&options, &s->space));
+    must(sws_new(&options, &s->space));
     show(s, 1);
 }
 
@@ -115,7 +116,7 @@ static void measure_fork(const struct bench *bench, struct scene *s)
     for (unsigned run = 0; run < RUNS; run++) {
         uint64_t begin = bench_now_ns();
         for (unsigned i = 0; i < FORKS; i++) {
-            bench_must(sws_fork(s->space, NULL, &branches[i]));
+            must(sws_fork(s->space, NULL, &branches[i]));
         }
         samples[run] = (double)(bench_now_ns() - begin) / FORKS;
         for (unsigned i = 0; i < FORKS; i++) {
@@ -151,7 +152,7 @@ static void set(struct scene *s, const struct jit_id *instance, const struct jit
         .instance = *instance,
         .id = *node,
         .attachment = {"v", 1, {RMG_VALUE_ATOM, *node, (const uint8_t *)words, sizeof words}}};
-    bench_must(sws_change_op(s->space, &op));
+    must(sws_change_op(s->space, &op));
 }
 
 static void measure_collapse(const struct bench *bench, struct scene *s)
@@ -163,16 +164,16 @@ static void measure_collapse(const struct bench *bench, struct scene *s)
     for (unsigned run = 0; run < RUNS; run++) {
         struct sws_branch *branch = NULL;
         struct sws_collapse collapse;
-        bench_must(sws_fork(s->space, NULL, &branch));
+        must(sws_fork(s->space, NULL, &branch));
         sws_change_begin(s->space, branch);
         for (unsigned i = 0; i < 100; i++) {
             const struct jit_id *node = &s->bed.ids[jit_random_below(&random, s->bed.n)];
             set(s, i % 2 == 0 ? &s->own : &s->bed.instance, node, jit_random_next(&random));
         }
-        bench_must(sws_change_end(s->space));
+        must(sws_change_end(s->space));
         jit_buf_reset(&request);
         uint64_t begin = bench_now_ns();
-        bench_must(sws_collapse(s->space, branch, &request, &collapse));
+        must(sws_collapse(s->space, branch, &request, &collapse));
         samples[run] = (double)(bench_now_ns() - begin);
         assert(collapse.local_operations + collapse.shared_operations > 90);
     }

@@ -11,6 +11,8 @@
 #include "base/le.h"
 #include "rmg/file/wsc.h"
 #include "tests/bench/bench.h"
+#include "tests/bench/bench_bed.h"
+#include "tests/lib/must.h"
 
 #define RUNS_MAX 1001u
 
@@ -23,18 +25,6 @@ struct bed {
     uint8_t *bytes; /* of the file */
     uint64_t size;
 };
-
-static void must(enum jit_err err)
-{
-    assert(err == JIT_OK);
-}
-
-static struct jit_id numbered(const char *prefix, uint64_t number)
-{
-    struct jit_id id;
-    jit_hash_named(prefix, &number, sizeof number, &id);
-    return id;
-}
 
 static void store_begin(struct bed *bed)
 {
@@ -54,34 +44,27 @@ static void store_end(struct bed *bed)
     munmap(bed->arena.base, bed->mapped);
 }
 
-static void *array(uint64_t count, size_t size)
-{
-    void *block = calloc(count, size);
-    assert(block != NULL);
-    return block;
-}
-
 static void build(struct bed *bed)
 {
     uint64_t n = bed->n;
-    struct jit_id type = numbered("type:", 0);
-    struct jit_id instance = numbered("warp:", 0);
-    uint8_t *atoms = array(n, 16);
-    struct rmg_bulk bulk = {.nodes = array(n, sizeof *bulk.nodes),
+    struct jit_id type = bench_id("type:", 0);
+    struct jit_id instance = bench_id("warp:", 0);
+    uint8_t *atoms = bench_array(n, 16);
+    struct rmg_bulk bulk = {.nodes = bench_array(n, sizeof *bulk.nodes),
                             .node_count = n,
-                            .edges = array(n, sizeof *bulk.edges),
+                            .edges = bench_array(n, sizeof *bulk.edges),
                             .edge_count = n - 1,
-                            .attachments = array(n, sizeof *bulk.attachments),
+                            .attachments = bench_array(n, sizeof *bulk.attachments),
                             .attachment_count = n};
     for (uint64_t i = 0; i < n; i++) {
         jit_put_le64(atoms + 16 * i, i);
-        bulk.nodes[i] = (struct rmg_bulk_node){numbered("node:", i), type};
+        bulk.nodes[i] = (struct rmg_bulk_node){bench_id("node:", i), type};
         bulk.attachments[i] = (struct rmg_bulk_attachment){
             .owner = bulk.nodes[i].id,
             .plane = RMG_PLANE_ALPHA,
             .attachment = {.name = "", .value = {RMG_VALUE_ATOM, type, atoms + 16 * i, 16}}};
         if (i > 0) {
-            bulk.edges[i - 1] = (struct rmg_edge){.id = numbered("edge:", i),
+            bulk.edges[i - 1] = (struct rmg_edge){.id = bench_id("edge:", i),
                                                   .from = bulk.nodes[(i - 1) / 2].id,
                                                   .to = bulk.nodes[i].id,
                                                   .type = type};
@@ -198,7 +181,7 @@ void bench_wsc(const struct bench *bench)
         }
         store_begin(&bed);
         build(&bed);
-        bed.bytes = array(352 * bed.n + 128, 1);
+        bed.bytes = bench_array(352 * bed.n + 128, 1);
         must(
             rmg_wsc_write(jit_heap_libc(), bed.store, &bed.version, &head, keep, &bed, NULL, NULL));
         bench_write(bench, &bed);

@@ -55,9 +55,9 @@ static void append(struct log *log, uint64_t tick, size_t size)
     memset(payload, (int)tick + 1, sizeof payload);
     record.commit = world_id("commit:", (unsigned)tick);
     record.state_root = world_id("root:", (unsigned)tick);
-    world_ok(log_append(log, &record));
-    world_ok(log_flush(log));
-    world_ok(log_reap(log, true, NULL));
+    must(log_append(log, &record));
+    must(log_flush(log));
+    must(log_reap(log, true, NULL));
 }
 
 /* The segments that hold anything, zeros at the end left out, as each kind of repair sees them. */
@@ -94,13 +94,13 @@ START_TEST(seeds_of_log)
     char format[LOG_FORMAT_BYTES + 1];
     struct sim_disk *disk = sim_disk_new(1);
     memcpy(options.uuid, uuid, sizeof uuid);
-    world_ok(log_open(jit_heap_libc(), &disk->io, &options, NULL, NULL, &report, &log));
+    must(log_open(jit_heap_libc(), &disk->io, &options, NULL, NULL, &report, &log));
     store_log(disk, "new");
     append(log, 0, 10);
     store_log(disk, "one");
     append(log, 1, 3000);
     append(log, 2, 0);
-    world_ok(log_seal(log));
+    must(log_seal(log));
     store_log(disk, "sealed");
     append(log, 3, 2000);
     append(log, 4, 6000);
@@ -196,7 +196,7 @@ START_TEST(seeds_of_boot)
                                  .heap_bytes = 5};
     struct jit_buf buf;
     fresh(&buf);
-    world_ok(sys_boot_encode(&spec, &buf));
+    must(sys_boot_encode(&spec, &buf));
     store_buf("boot", "empty", -1, &buf);
     spec.caps = caps;
     spec.cap_count = 2;
@@ -208,7 +208,7 @@ START_TEST(seeds_of_boot)
     spec.run_count = 2;
     spec.filter = (struct sys_bytes){filter, sizeof filter};
     fresh(&buf);
-    world_ok(sys_boot_encode(&spec, &buf));
+    must(sys_boot_encode(&spec, &buf));
     store_buf("boot", "full", -1, &buf);
 }
 END_TEST
@@ -229,7 +229,7 @@ static void store_programs(const char *path, const char *prefix)
     size_t size = fread(source, 1, sizeof source, file);
     (void)fclose(file);
     fresh(&messages);
-    world_ok(lang_parse(jit_heap_libc(), path, source, size, &system, &messages));
+    must(lang_parse(jit_heap_libc(), path, source, size, &system, &messages));
     for (uint32_t i = 0; i < system->rule_count; i++) {
         const struct lang_rule *rule = &system->rules[i];
         (void)snprintf(name, sizeof name, "%s-%s", prefix, rule->rule.name);
@@ -248,7 +248,7 @@ START_TEST(seeds_of_program)
     for (unsigned i = 0; i < SAMPLE_RULES; i++) {
         struct rmg_rule *rule = sample_rule((enum sample_rule)i);
         fresh(&buf);
-        world_ok(rmg_rule_encode(rule, &buf));
+        must(rmg_rule_encode(rule, &buf));
         (void)snprintf(name, sizeof name, "sample-%u", i);
         store_buf("program", name, -1, &buf);
         sample_rule_free(rule);
@@ -308,7 +308,7 @@ START_TEST(seeds_of_checkpoint)
     uint64_t size = 0;
     world_begin(&w);
     for (unsigned n = 0; n < 3; n++) {
-        world_ok(world_checkpoint(&w, n, n > 0));
+        must(world_checkpoint(&w, n, n > 0));
         jit_id_to_hex(&w.made[n].id, hex);
         (void)snprintf(name, sizeof name, CKPT_DIR "/%s.ckpt", hex);
         const uint8_t *bytes = sim_disk_bytes(w.disk, name, &size);
@@ -318,8 +318,8 @@ START_TEST(seeds_of_checkpoint)
     for (int how = 1; how <= 3; how += 2) {
         struct ckpt_job job = world_job(&w, 1, false);
         fresh(&buf);
-        world_ok(ckpt_bundle_write(&w.mem.heap, &job.state, NULL, &job.manifest, w.seed, put, &buf,
-                                   head));
+        must(ckpt_bundle_write(&w.mem.heap, &job.state, NULL, &job.manifest, w.seed, put, &buf,
+                               head));
         memcpy(buf.data, head, sizeof head);
         store_buf("checkpoint", how == 1 ? "file" : "file-mended", how, &buf);
     }
@@ -412,7 +412,7 @@ START_TEST(seeds_of_graph)
     static _Alignas(16) uint8_t memory[1 << 16];
     world_begin(&w);
     for (unsigned n = 0; n < WORLD_STATES; n += WORLD_STATES - 1) {
-        world_ok(rmg_store_top(w.store, &w.versions[n], &top));
+        must(rmg_store_top(w.store, &w.versions[n], &top));
         rmg_store_graph(w.store, &top, &graph);
         fresh(&buf);
         for (unsigned i = 0; i < RMG_MAPS; i++) {
@@ -425,9 +425,8 @@ START_TEST(seeds_of_graph)
     }
     world_end(&w);
     rmg_arena_init(&arena, memory, sizeof memory, sizeof memory, 4096);
-    world_ok(
-        sws_home_open(jit_heap_libc(), &arena, (struct sws_home_page *)(void *)memory, 0, &home));
-    world_ok(sws_home_done(&home, 1));
+    must(sws_home_open(jit_heap_libc(), &arena, (struct sws_home_page *)(void *)memory, 0, &home));
+    must(sws_home_done(&home, 1));
     fresh(&buf);
     for (unsigned i = 0; i < 6; i++) {
         jit_buf_put_u64(&buf, 0);

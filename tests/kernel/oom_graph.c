@@ -34,7 +34,7 @@ static void whole(struct oom *oom)
     struct rmg_fault fault;
     (void)oom;
     for (unsigned n = 0; n < WORLD_STATES; n++) {
-        world_ok(rmg_store_verify(w.store, &w.versions[n], &fault));
+        must(rmg_store_verify(w.store, &w.versions[n], &fault));
     }
 }
 
@@ -304,7 +304,7 @@ static void begin_patch(struct oom *oom)
     begin(oom);
     struct rmg_state a = state(3);
     struct rmg_state b = state(1);
-    world_ok(rmg_diff_patch(jit_heap_libc(), &a, &b, &in, NULL));
+    must(rmg_diff_patch(jit_heap_libc(), &a, &b, &in, NULL));
 }
 
 static enum jit_err run_patch_apply(struct oom *oom)
@@ -382,7 +382,7 @@ static enum jit_err run_file_write(struct oom *oom)
 static void begin_file(struct oom *oom)
 {
     begin(oom);
-    world_ok(rmg_file_write(jit_heap_libc(), w.store, &w.versions[3], write_out, &in, NULL));
+    must(rmg_file_write(jit_heap_libc(), w.store, &w.versions[3], write_out, &in, NULL));
 }
 
 static enum jit_err run_file_load(struct oom *oom)
@@ -416,16 +416,16 @@ static void begin_bare(struct oom *oom)
     struct rmg_version empty = rmg_version_empty();
     struct rmg_tx *tx = NULL;
     begin(oom);
-    world_ok(other_new(&bare, jit_heap_libc()));
-    world_ok(rmg_tx_begin(bare.store, &empty, &tx));
-    world_ok(rmg_tx_upsert_instance(tx, &top, &root, NULL));
+    must(other_new(&bare, jit_heap_libc()));
+    must(rmg_tx_begin(bare.store, &empty, &tx));
+    must(rmg_tx_upsert_instance(tx, &top, &root, NULL));
     for (unsigned i = 0; i < 12; i++) {
         struct jit_id id = world_id("node:", i);
         struct rmg_edge edge = {world_id("edge:", i), root, id, type};
-        world_ok(rmg_tx_upsert_node(tx, &top, &id, &type));
-        world_ok(rmg_tx_upsert_edge(tx, &top, &edge));
+        must(rmg_tx_upsert_node(tx, &top, &id, &type));
+        must(rmg_tx_upsert_edge(tx, &top, &edge));
     }
-    world_ok(rmg_tx_seal(tx, &bare_version));
+    must(rmg_tx_seal(tx, &bare_version));
 }
 
 static void end_bare(struct oom *oom)
@@ -447,8 +447,8 @@ static void begin_wsc(struct oom *oom)
     const struct rmg_wsc_head head = {.tick = 3};
     struct rmg_wsc_owner owner;
     begin_bare(oom);
-    world_ok(rmg_wsc_write(jit_heap_libc(), bare.store, &bare_version, &head, write_out, &in,
-                           &owner, NULL));
+    must(rmg_wsc_write(jit_heap_libc(), bare.store, &bare_version, &head, write_out, &in, &owner,
+                       NULL));
 }
 
 static enum jit_err run_wsc_load(struct oom *oom)
@@ -493,7 +493,7 @@ static void begin_space(struct oom *oom)
     space.store = w.store;
     space.version = w.versions[3];
     (void)snprintf(saved, sizeof saved, "/tmp/jitos-oom-%d.rmg", (int)getpid());
-    world_ok(rmg_store_save(&space, saved));
+    must(rmg_store_save(&space, saved));
 }
 
 static void end_space(struct oom *oom)
@@ -520,7 +520,7 @@ static enum jit_err run_store_save(struct oom *oom)
     struct rmg_mapped mapped;
     enum jit_err err = rmg_store_save(&space, saved);
     if (err == JIT_OK) {
-        world_ok(rmg_file_copy(saved, &mapped));
+        must(rmg_file_copy(saved, &mapped));
         jit_hash(mapped.bytes, mapped.size, &oom->result);
         rmg_file_unmap(&mapped);
     }
@@ -544,9 +544,9 @@ static enum jit_err run_mount(struct oom *oom)
     struct rmg_file file;
     struct rmg_mount mount = {.slot = &slot, .instance = &inner};
     struct rmg_version version = w.versions[3];
-    world_ok(other_new(&other, jit_heap_libc()));
-    world_ok(rmg_file_open(in.data, in.size, &file, &fault));
-    world_ok(rmg_file_load(jit_heap_libc(), &file, other.store, &mount.from.version, &fault));
+    must(other_new(&other, jit_heap_libc()));
+    must(rmg_file_open(in.data, in.size, &file, &fault));
+    must(rmg_file_load(jit_heap_libc(), &file, other.store, &mount.from.version, &fault));
     mount.from.store = other.store;
     enum jit_err err = rmg_mount(&oom->mem->heap, w.store, &version, &mount, &why);
     if (err == JIT_OK) {
@@ -625,10 +625,10 @@ static void begin_collected(struct oom *oom)
     struct jit_id at;
     struct other other;
     begin(oom);
-    world_ok(other_new(&other, jit_heap_libc()));
-    world_ok(rmg_collect_new(jit_heap_libc(), other.store, &collection));
-    world_ok(collect(collection));
-    world_ok(rmg_collect_patch(collection, write_out, &in, &at));
+    must(other_new(&other, jit_heap_libc()));
+    must(rmg_collect_new(jit_heap_libc(), other.store, &collection));
+    must(collect(collection));
+    must(rmg_collect_patch(collection, write_out, &in, &at));
     rmg_collect_free(collection);
     other_release(&other, jit_heap_libc());
 }
@@ -713,7 +713,7 @@ static enum jit_err run_schema_kept(struct oom *oom)
     }
     if (err == JIT_OK) {
         w.versions[3] = version; /* a second try goes on from here */
-        world_ok(rmg_store_pin(w.store, &version));
+        must(rmg_store_pin(w.store, &version));
         err = rmg_schema_read(&oom->mem->heap, w.store, &version, &found, &fault);
     }
     err = err == JIT_OK ? rmg_schema_hash(found, &oom->result) : err;

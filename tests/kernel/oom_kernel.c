@@ -85,16 +85,16 @@ static void begin_space(struct oom *oom)
     const struct jit_id top = world_id("warp:", 7);
     const struct jit_id root = world_id("node:", 0);
     struct rmg_op op = {.kind = RMG_OP_UPSERT_INSTANCE, .instance = top, .from = root};
-    world_ok(sws_home_open(&mem.heap, &home_arena, (struct sws_home_page *)(void *)home_memory, 0,
-                           &home));
+    must(sws_home_open(&mem.heap, &home_arena, (struct sws_home_page *)(void *)home_memory, 0,
+                       &home));
     const struct sws_options options = {.heap = &mem.heap, .home = &home, .keep = 1, .history = 4};
-    world_ok(sws_new(&options, &space));
+    must(sws_new(&options, &space));
     sws_change_begin(space, NULL);
-    world_ok(sws_change_op(space, &op));
+    must(sws_change_op(space, &op));
     op = (struct rmg_op){
         .kind = RMG_OP_UPSERT_NODE, .instance = top, .id = root, .type = world_id("type:", 0)};
-    world_ok(sws_change_op(space, &op));
-    world_ok(sws_change_end(space));
+    must(sws_change_op(space, &op));
+    must(sws_change_end(space));
 }
 
 static void end_space(struct oom *oom)
@@ -109,7 +109,7 @@ static void whole_space(struct oom *oom)
 {
     struct rmg_fault fault;
     (void)oom;
-    world_ok(rmg_store_verify(home.store, &home.latest, &fault));
+    must(rmg_store_verify(home.store, &home.latest, &fault));
     ck_assert_uint_eq(sws_branch_count(space), 0);
 }
 
@@ -156,8 +156,8 @@ static enum jit_err run_sws_collapse(struct oom *oom)
 static void begin_history(struct oom *oom)
 {
     begin_space(oom);
-    world_ok(change_own(NULL, 40));
-    world_ok(change_own(NULL, 50));
+    must(change_own(NULL, 40));
+    must(change_own(NULL, 50));
 }
 
 static enum jit_err run_sws_undo(struct oom *oom)
@@ -265,8 +265,8 @@ static void begin_caps(struct oom *oom)
                                 .operations_left = 10};
     uint32_t made = 0;
     begin_plain(oom);
-    world_ok(sys_caps_new(&mem.heap, 2, &caps));
-    world_ok(sys_caps_put(caps, &node, &made));
+    must(sys_caps_new(&mem.heap, 2, &caps));
+    must(sys_caps_put(caps, &node, &made));
     sys_caps_begin_tick(caps, 1);
 }
 
@@ -432,9 +432,9 @@ static void begin_store(struct oom *oom)
 {
     struct rmg_store_options options = {.arena_count = 1};
     begin_plain(oom);
-    world_ok(rmg_arena_new(&mem.heap, 1u << 20, &replay_arena));
+    must(rmg_arena_new(&mem.heap, 1u << 20, &replay_arena));
     options.arenas[0] = replay_arena;
-    world_ok(rmg_store_new(&mem.heap, &options, &replay_store));
+    must(rmg_store_new(&mem.heap, &options, &replay_store));
     jit_buf_init(&genesis, jit_heap_libc(), BYTES_MAX);
     sim_kernel_genesis(jit_heap_libc(), &sim_options, &genesis);
 }
@@ -469,9 +469,9 @@ static void begin_records(struct oom *oom)
     sim_kernel_init(&sim, jit_heap_libc(), &sim_options);
     ck_assert(sim_kernel_run(&sim, TICKS, STEPS));
     kern_replay_init(&replay, jit_heap_libc(), replay_store);
-    world_ok(kern_replay_genesis_begin(&replay));
-    world_ok(kern_replay_genesis_feed(&replay, genesis.data, genesis.size));
-    world_ok(kern_replay_genesis_end(&replay, NULL, NULL));
+    must(kern_replay_genesis_begin(&replay));
+    must(kern_replay_genesis_feed(&replay, genesis.data, genesis.size));
+    must(kern_replay_genesis_end(&replay, NULL, NULL));
     replay_version = replay.version;
     kern_replay_release(&replay);
     ck_assert(jit_id_equal(&replay_version.state_root, &sim.genesis.state_root));

@@ -8,6 +8,7 @@
 #include "tests/kernel/oom_rows.h"
 #include "tests/lib/cell_rules.h"
 #include "tests/lib/bed.h"
+#include "tests/lib/must.h"
 #include "tests/lib/tcase.h"
 
 #define TEXT_MAX  (1u << 20)
@@ -30,11 +31,6 @@ static struct bed_batch batch; /* as drawn */
 static struct fault_heap mem;
 static struct lang_system *lang;
 static struct jit_buf messages;
-
-static void must(enum jit_err err)
-{
-    ck_assert_msg(err == JIT_OK, "%s", jit_err_name(err));
-}
 
 /* ---- texts ---- */
 

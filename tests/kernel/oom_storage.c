@@ -65,13 +65,13 @@ static void begin_log(struct oom *oom)
 {
     struct log_report report;
     begin_disk(oom);
-    world_ok(log_open(&mem.heap, &disk->io, &log_how, NULL, NULL, &report, &the_log));
+    must(log_open(&mem.heap, &disk->io, &log_how, NULL, NULL, &report, &the_log));
 }
 
 static void begin_full_log(struct oom *oom)
 {
     begin_log(oom);
-    world_ok(append_records(the_log));
+    must(append_records(the_log));
     log_close(the_log);
     the_log = NULL;
 }
@@ -112,7 +112,7 @@ static void whole_log(struct oom *oom)
     struct log_report report;
     (void)oom;
     uint64_t durable = the_log == NULL ? RECORDS : log_durable_end(the_log);
-    world_ok(log_verify(jit_heap_libc(), &disk->io, NULL, NULL, &report));
+    must(log_verify(jit_heap_libc(), &disk->io, NULL, NULL, &report));
     ck_assert_uint_ge(report.tick_end, durable);
 }
 
@@ -161,7 +161,7 @@ static void begin_checkpoints(struct oom *oom)
 {
     begin_world(oom);
     for (unsigned n = 0; n < 3; n++) {
-        world_ok(world_checkpoint(&w, n, n > 0));
+        must(world_checkpoint(&w, n, n > 0));
     }
 }
 
@@ -177,7 +177,7 @@ static void whole_checkpoints(struct oom *oom)
     (void)oom;
     for (unsigned n = 0; n < 3; n++) {
         struct jit_id root;
-        world_ok(world_load(jit_heap_libc(), &w.disk->io, &w.made[n], &root));
+        must(world_load(jit_heap_libc(), &w.disk->io, &w.made[n], &root));
         ck_assert(jit_id_equal(&root, &w.versions[n].state_root));
     }
 }

@@ -30,9 +30,9 @@ static struct large large;
 
 static void store_begin(struct rmg_arena **arena, struct rmg_store **store)
 {
-    world_ok(rmg_arena_new(jit_heap_libc(), ARENA, arena));
+    must(rmg_arena_new(jit_heap_libc(), ARENA, arena));
     struct rmg_store_options options = {.arenas = {*arena}, .arena_count = 1};
-    world_ok(rmg_store_new(jit_heap_libc(), &options, store));
+    must(rmg_store_new(jit_heap_libc(), &options, store));
 }
 
 static void fill(struct rmg_tx *tx)
@@ -41,7 +41,7 @@ static void fill(struct rmg_tx *tx)
     const struct jit_id instance = world_id("warp:", 0);
     const struct jit_id type = world_id("type:", 0);
     const struct jit_id root = world_id("node:", 0);
-    world_ok(rmg_tx_upsert_instance(tx, &instance, &root, NULL));
+    must(rmg_tx_upsert_instance(tx, &instance, &root, NULL));
     for (unsigned i = 0; i < NODES; i++) {
         struct jit_id id = world_id("node:", i);
         struct rmg_attachment value = {
@@ -49,12 +49,12 @@ static void fill(struct rmg_tx *tx)
             .name_size = 1,
             .value = {.kind = RMG_VALUE_ATOM, .type = type, .bytes = bytes, .size = ATOM_BYTES}};
         memset(bytes, (int)(i % 251), sizeof bytes);
-        world_ok(rmg_tx_upsert_node(tx, &instance, &id, &type));
-        world_ok(rmg_tx_set_attachment(tx, &instance, RMG_PLANE_ALPHA, &id, &value));
+        must(rmg_tx_upsert_node(tx, &instance, &id, &type));
+        must(rmg_tx_set_attachment(tx, &instance, RMG_PLANE_ALPHA, &id, &value));
         if (i > 0) {
             struct rmg_edge edge = {
                 .id = world_id("edge:", i), .from = id, .to = root, .type = type};
-            world_ok(rmg_tx_upsert_edge(tx, &instance, &edge));
+            must(rmg_tx_upsert_edge(tx, &instance, &edge));
         }
     }
 }
@@ -65,12 +65,12 @@ static void setup(void)
     struct jit_id blocks;
     struct rmg_version empty = rmg_version_empty();
     store_begin(&large.arena, &large.store);
-    world_ok(rmg_tx_begin(large.store, &empty, &tx));
+    must(rmg_tx_begin(large.store, &empty, &tx));
     fill(tx);
-    world_ok(rmg_tx_seal(tx, &large.version));
-    world_ok(rmg_store_pin(large.store, &large.version));
+    must(rmg_tx_seal(tx, &large.version));
+    must(rmg_store_pin(large.store, &large.version));
     large.disk = sim_disk_new(1);
-    world_ok(ckpt_key(&large.disk->io, true, large.seed));
+    must(ckpt_key(&large.disk->io, true, large.seed));
     large.job = (struct ckpt_job){.heap = jit_heap_libc(),
                                   .io = &large.disk->io,
                                   .seed = large.seed,
@@ -78,9 +78,9 @@ static void setup(void)
                                   .manifest = {.policy = RMG_POLICY,
                                                .uuid = {9},
                                                .mark = {.segment = 1, .offset = LOG_BLOCK_BYTES}}};
-    world_ok(ckpt_write(&large.job));
-    world_ok(ckpt_image_blob(&large.disk->io, &large.job.manifest.segments[0].id, &blocks,
-                             &large.image_size));
+    must(ckpt_write(&large.job));
+    must(ckpt_image_blob(&large.disk->io, &large.job.manifest.segments[0].id, &blocks,
+                         &large.image_size));
     ck_assert_uint_gt(large.image_size, 2 * PIECE);
     blob_name_in(CKPT_DIR, &blocks, large.image);
 }
@@ -124,7 +124,7 @@ static enum jit_err load(enum way way)
                            m, store, &version, &why);
     if (err == JIT_OK) {
         ck_assert(jit_id_equal(&version.state_root, &large.version.state_root));
-        world_ok(rmg_store_verify(store, &version, &fault));
+        must(rmg_store_verify(store, &version, &fault));
     }
     rmg_store_free(store);
     rmg_arena_free(jit_heap_libc(), arena);
@@ -142,7 +142,7 @@ START_TEST(any_order)
 {
     without_the_state(); /* so it is the image that is read */
     for (enum way way = 0; way < WAYS; way++) {
-        world_ok(load(way));
+        must(load(way));
     }
 }
 END_TEST
@@ -164,7 +164,7 @@ START_TEST(flipped)
         ck_assert_int_eq(load((enum way)(i % WAYS)), JIT_ECORRUPT);
         sim_disk_damage(large.disk, large.image, at, &was, 1);
     }
-    world_ok(load(BY_THREADS));
+    must(load(BY_THREADS));
 }
 END_TEST
 
@@ -175,7 +175,7 @@ START_TEST(the_state_is_enough)
     uint8_t is = (uint8_t)(sim_disk_bytes(large.disk, large.image, &size)[PIECE] ^ 1u);
     sim_disk_damage(large.disk, large.image, PIECE, &is, 1);
     for (enum way way = 0; way < WAYS; way++) {
-        world_ok(load(way));
+        must(load(way));
     }
 }
 END_TEST

@@ -6,11 +6,7 @@
 #include "base/check.h"
 #include "base/hash.h"
 #include "base/le.h"
-
-static void must(enum jit_err err)
-{
-    assert(err == JIT_OK);
-}
+#include "tests/lib/must.h"
 
 static struct jit_id numbered(const char *prefix, uint64_t seed, uint64_t number)
 {

@@ -4,11 +4,7 @@
 #include "base/hash.h"
 #include "base/le.h"
 #include "base/random.h"
-
-static void must(enum jit_err err)
-{
-    assert(err == JIT_OK);
-}
+#include "tests/lib/must.h"
 
 struct jit_id kit_type(unsigned type)
 {

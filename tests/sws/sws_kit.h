@@ -7,11 +7,7 @@
 
 #include "base/err.h"
 #include "base/id.h"
-
-static inline void must(enum jit_err err)
-{
-    ck_assert_msg(err == JIT_OK, "%s", jit_err_text(err));
-}
+#include "tests/lib/must.h"
 
 /* Of one of few elements: far from each other in a map. */
 static inline struct jit_id pool(uint64_t n)

@@ -11,15 +11,11 @@
 #include "base/hash.h"
 #include "base/random.h"
 #include "tests/lib/fault_heap.h"
+#include "tests/lib/must.h"
 #include "tests/lib/tcase.h"
 #include "tools/formats/format.h"
 
 static char folder[64];
-
-static inline void must(enum jit_err err)
-{
-    ck_assert_msg(err == JIT_OK, "%s", jit_err_text(err));
-}
 
 static inline void folder_make(void)
 {

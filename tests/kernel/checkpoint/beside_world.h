@@ -20,9 +20,9 @@ static inline void graph_begin(struct graph *g, unsigned salt)
     const struct jit_id top = world_id("warp:", 0);
     const struct jit_id root = world_id("node:", 0);
     const struct jit_id type = world_id("type:", 0);
-    world_ok(rmg_arena_new(heap, 1u << 20, &g->arena));
+    must(rmg_arena_new(heap, 1u << 20, &g->arena));
     const struct rmg_store_options options = {.arenas = {g->arena}, .arena_count = 1};
-    world_ok(rmg_store_new(heap, &options, &g->store));
+    must(rmg_store_new(heap, &options, &g->store));
     g->versions[0] = rmg_version_empty();
     for (unsigned n = 1; n < 5; n++) {
         struct rmg_tx *tx = NULL;
@@ -32,14 +32,14 @@ static inline void graph_begin(struct graph *g, unsigned salt)
             .name = &name,
             .name_size = 1,
             .value = {.kind = RMG_VALUE_ATOM, .type = type, .bytes = bytes, .size = sizeof bytes}};
-        world_ok(rmg_tx_begin(g->store, &g->versions[n - 1], &tx));
+        must(rmg_tx_begin(g->store, &g->versions[n - 1], &tx));
         if (n == 1) {
-            world_ok(rmg_tx_upsert_instance(tx, &top, &root, NULL));
-            world_ok(rmg_tx_upsert_node(tx, &top, &root, &type));
+            must(rmg_tx_upsert_instance(tx, &top, &root, NULL));
+            must(rmg_tx_upsert_node(tx, &top, &root, &type));
         }
-        world_ok(rmg_tx_set_attachment(tx, &top, RMG_PLANE_ALPHA, &root, &value));
-        world_ok(rmg_tx_seal(tx, &g->versions[n]));
-        world_ok(rmg_store_pin(g->store, &g->versions[n]));
+        must(rmg_tx_set_attachment(tx, &top, RMG_PLANE_ALPHA, &root, &value));
+        must(rmg_tx_seal(tx, &g->versions[n]));
+        must(rmg_store_pin(g->store, &g->versions[n]));
     }
 }
 
@@ -55,7 +55,7 @@ static inline struct jit_buf graph_patch(const struct graph *g, unsigned from, u
     const struct rmg_state a = {.store = g->store, .version = g->versions[from]};
     const struct rmg_state b = {.store = g->store, .version = g->versions[to]};
     jit_buf_init(&patch, jit_heap_libc(), JIT_REQUEST_BYTES_MAX);
-    world_ok(rmg_diff_patch(jit_heap_libc(), &a, &b, &patch, NULL));
+    must(rmg_diff_patch(jit_heap_libc(), &a, &b, &patch, NULL));
     return patch;
 }
 
@@ -86,7 +86,7 @@ static inline void count_all(const struct kern_own *own)
             rmg_iter_all(&graph, (enum rmg_map)map, &iter);
             while (rmg_iter_owner(&iter, &id, &count) == JIT_OK) {
                 for (uint32_t i = 0; i < count; i++) {
-                    world_ok(rmg_iter_attachment(&iter, i, &atom));
+                    must(rmg_iter_attachment(&iter, i, &atom));
                     all.bytes += atom.value.kind == RMG_VALUE_ATOM ? atom.value.size : 0;
                 }
             }
@@ -118,12 +118,12 @@ static inline void set_beside(struct kern_beside *beside, const struct graph g[2
     for (unsigned i = 0; i < 2; i++) {
         const struct jit_id process = world_id("node:", i);
         struct kern_own *own = NULL;
-        world_ok(kern_own_get(beside, &process, &own));
+        must(kern_own_get(beside, &process, &own));
         for (unsigned v = 0; v < 5; v++) {
             if (jit_id_equal(&own->now.state_root, &g[i].versions[v].state_root) && v != n[i]) {
                 struct jit_buf patch = graph_patch(&g[i], v, n[i]);
-                world_ok(kern_own_try(jit_heap_libc(), own, &g[i].versions[n[i]].state_root,
-                                      patch.data, patch.size));
+                must(kern_own_try(jit_heap_libc(), own, &g[i].versions[n[i]].state_root, patch.data,
+                                  patch.size));
                 kern_own_take(own);
                 jit_buf_release(&patch);
                 break;
@@ -132,7 +132,7 @@ static inline void set_beside(struct kern_beside *beside, const struct graph g[2
     }
     while (beside->death_count < deaths) {
         const struct jit_id process = world_id("node:", 1);
-        world_ok(kern_beside_died(beside, &process, beside->death_count));
+        must(kern_beside_died(beside, &process, beside->death_count));
     }
 }
 

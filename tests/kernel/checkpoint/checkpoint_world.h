@@ -10,6 +10,7 @@
 #include "base/hash.h"
 #include "kernel/checkpoint/checkpoint.h"
 #include "tests/lib/fault_heap.h"
+#include "tests/lib/must.h"
 #include "tests/lib/sim_disk.h"
 #include "tests/lib/tcase.h"
 
@@ -25,11 +26,6 @@ struct world {
     uint8_t seed[JIT_SIGN_SEED_BYTES];
     struct ckpt_manifest made[WORLD_STATES]; /* by world_checkpoint */
 };
-
-static inline void world_ok(enum jit_err err)
-{
-    ck_assert_msg(err == JIT_OK, "%s", jit_err_name(err));
-}
 
 static inline struct jit_id world_id(const char *prefix, unsigned number)
 {
@@ -47,7 +43,7 @@ static inline void world_state(struct rmg_tx *tx, unsigned n)
     struct jit_id type = world_id("type:", 0);
     struct jit_id root = world_id("node:", 0);
     if (n == 0) {
-        world_ok(rmg_tx_upsert_instance(tx, &instance, &root, NULL));
+        must(rmg_tx_upsert_instance(tx, &instance, &root, NULL));
     }
     for (unsigned i = 0; i < 6 + n; i++) {
         struct jit_id id = world_id("node:", i);
@@ -56,13 +52,13 @@ static inline void world_state(struct rmg_tx *tx, unsigned n)
             .name = "v",
             .name_size = 1,
             .value = {.kind = RMG_VALUE_ATOM, .type = type, .bytes = bytes, .size = sizeof bytes}};
-        world_ok(rmg_tx_upsert_node(tx, &instance, &id, &type));
-        world_ok(rmg_tx_set_attachment(tx, &instance, RMG_PLANE_ALPHA, &id, &value));
+        must(rmg_tx_upsert_node(tx, &instance, &id, &type));
+        must(rmg_tx_set_attachment(tx, &instance, RMG_PLANE_ALPHA, &id, &value));
     }
     if (n == 0) {
         struct rmg_edge edge = {
             .id = world_id("edge:", 0), .from = root, .to = world_id("node:", 1), .type = type};
-        world_ok(rmg_tx_upsert_edge(tx, &instance, &edge));
+        must(rmg_tx_upsert_edge(tx, &instance, &edge));
     }
 }
 
@@ -70,16 +66,16 @@ static inline void world_begin(struct world *w)
 {
     memset(w, 0, sizeof *w);
     w->mem = fault_heap_make(-1, false);
-    world_ok(rmg_arena_new(&w->mem.heap, WORLD_ARENA, &w->arena));
+    must(rmg_arena_new(&w->mem.heap, WORLD_ARENA, &w->arena));
     struct rmg_store_options options = {.arenas = {w->arena}, .arena_count = 1};
-    world_ok(rmg_store_new(&w->mem.heap, &options, &w->store));
+    must(rmg_store_new(&w->mem.heap, &options, &w->store));
     struct rmg_version version = rmg_version_empty();
     for (unsigned n = 0; n < WORLD_STATES; n++) {
         struct rmg_tx *tx = NULL;
-        world_ok(rmg_tx_begin(w->store, &version, &tx));
+        must(rmg_tx_begin(w->store, &version, &tx));
         world_state(tx, n);
-        world_ok(rmg_tx_seal(tx, &version));
-        world_ok(rmg_store_pin(w->store, &version));
+        must(rmg_tx_seal(tx, &version));
+        must(rmg_store_pin(w->store, &version));
         w->versions[n] = version;
     }
     memset(w->seed, 7, sizeof w->seed);

@@ -10,8 +10,8 @@ static struct world w;
 static inline void setup(void)
 {
     world_begin(&w);
-    world_ok(ckpt_key(&w.disk->io, true, w.seed));
-    world_ok(w.disk->io.mkdir(&w.disk->io, CKPT_DIR));
+    must(ckpt_key(&w.disk->io, true, w.seed));
+    must(w.disk->io.mkdir(&w.disk->io, CKPT_DIR));
 }
 
 static inline void teardown(void)
@@ -22,9 +22,9 @@ static inline void teardown(void)
 static inline void put_bytes(const char *name, const void *bytes, uint64_t size)
 {
     int file = -1;
-    world_ok(w.disk->io.open(&w.disk->io, name, JIT_IO_CREATE, &file));
-    world_ok(w.disk->io.pwrite(&w.disk->io, file, bytes, size, 0));
-    world_ok(w.disk->io.sync(&w.disk->io, file));
+    must(w.disk->io.open(&w.disk->io, name, JIT_IO_CREATE, &file));
+    must(w.disk->io.pwrite(&w.disk->io, file, bytes, size, 0));
+    must(w.disk->io.sync(&w.disk->io, file));
     w.disk->io.close(&w.disk->io, file);
     sim_disk_resize(w.disk, name, size);
 }
@@ -43,7 +43,7 @@ static inline struct jit_buf encoded(struct ckpt_manifest *m)
     struct jit_buf bytes;
     jit_buf_init(&bytes, jit_heap_libc(), 1u << 20);
     ckpt_manifest_encode(m, &bytes);
-    world_ok(bytes.err);
+    must(bytes.err);
     return bytes;
 }
 

@@ -176,10 +176,10 @@ START_TEST(told_and_kept)
     done(0);
     done(1);
     struct kern_record_view view;
-    world_ok(kern_record_decode(sim.records[2].payload, sim.records[2].payload_size, &view));
+    must(kern_record_decode(sim.records[2].payload, sim.records[2].payload_size, &view));
     ck_assert_uint_eq(view.flags, 0);
     ck_assert_uint_eq(sim.records[2].payload[0], 1);
-    world_ok(kern_record_decode(sim.records[1].payload, sim.records[1].payload_size, &view));
+    must(kern_record_decode(sim.records[1].payload, sim.records[1].payload_size, &view));
     ck_assert_uint_eq(view.flags, KERN_RECORD_OWNS | KERN_RECORD_DEATHS);
     ck_assert_uint_eq(view.own_count, 2);
     ck_assert_uint_eq(view.death_count, 1);
@@ -284,9 +284,9 @@ START_TEST(deaths_are_bounded)
     const struct jit_id one = world_id("node:", 1);
     const struct jit_id two = world_id("node:", 2);
     kern_beside_init(&beside, &heap.heap);
-    world_ok(kern_beside_died(&beside, &two, 1));
+    must(kern_beside_died(&beside, &two, 1));
     for (uint64_t tick = 2; tick < JIT_RESTARTS_MAX + 52; tick++) {
-        world_ok(kern_beside_died(&beside, &one, tick));
+        must(kern_beside_died(&beside, &one, tick));
     }
     ck_assert_uint_eq(beside.death_count, JIT_RESTARTS_MAX + 1);
     ck_assert(jit_id_equal(&beside.deaths[0].process, &two));
@@ -320,8 +320,8 @@ START_TEST(records_are_canonical)
         record.deaths = deaths;
         jit_buf_reset(&buf);
         kern_record_encode(&record, &buf);
-        world_ok(buf.err);
-        world_ok(kern_record_decode(buf.data, buf.size, &view));
+        must(buf.err);
+        must(kern_record_decode(buf.data, buf.size, &view));
         ck_assert_uint_eq(view.own_count, record.own_count);
         ck_assert_uint_eq(view.death_count, record.death_count);
         for (size_t size = 0; size < buf.size; size++) {
@@ -346,7 +346,7 @@ static void read_back(struct world *w, const struct ckpt_manifest *m, const stru
     struct kern_beside got;
     const char *why = "";
     kern_beside_init(&got, jit_heap_libc());
-    world_ok(ckpt_load_beside(jit_heap_libc(), &w->disk->io, m, &got, &why));
+    must(ckpt_load_beside(jit_heap_libc(), &w->disk->io, m, &got, &why));
     for (unsigned i = 0; i < 2; i++) {
         const struct jit_id process = world_id("node:", i);
         has(&got, &process, &g[i], n[i]);
@@ -376,15 +376,15 @@ START_TEST(kept_as_differences)
         for (unsigned n = 0; n < WORLD_STATES; n++) {
             const uint64_t told = beside.deaths_told;
             set_beside(&beside, g, steps[n], deaths_at[n]);
-            world_ok(ckpt_beside_of(jit_heap_libc(), &beside, &kept));
+            must(ckpt_beside_of(jit_heap_libc(), &beside, &kept));
             kept.same_deaths = n > 0 && told == beside.deaths_told;
             struct ckpt_job job = world_job(&w, n, incremental == 1);
             job.beside = &kept;
-            world_ok(ckpt_write(&job));
+            must(ckpt_write(&job));
             w.made[n] = job.manifest;
             ckpt_beside_release(jit_heap_libc(), &kept);
             for (uint32_t i = 0; incremental == 1 && i < beside.own_count; i++) {
-                world_ok(kern_own_mark(beside.owns[i], &beside.owns[i]->now));
+                must(kern_own_mark(beside.owns[i], &beside.owns[i]->now));
             }
             segments = 0;
             for (uint32_t i = 0; i < job.manifest.segment_count; i++) {
@@ -395,13 +395,13 @@ START_TEST(kept_as_differences)
             for (unsigned k = 0; k <= n; k++) {
                 struct jit_id root;
                 read_back(&w, &w.made[k], g, steps[k], deaths_at[k]);
-                world_ok(world_load(&w.mem.heap, &w.disk->io, &w.made[k], &root));
+                must(world_load(&w.mem.heap, &w.disk->io, &w.made[k], &root));
                 ck_assert(jit_id_equal(&root, &w.versions[k].state_root));
             }
         }
         /* What is given up takes nothing with it that another one needs. */
         const struct ckpt_manifest *last = &w.made[WORLD_STATES - 1];
-        world_ok(ckpt_remove_others(&w.mem.heap, &w.disk->io, &last, 1, NULL));
+        must(ckpt_remove_others(&w.mem.heap, &w.disk->io, &last, 1, NULL));
         read_back(&w, last, g, steps[WORLD_STATES - 1], deaths_at[WORLD_STATES - 1]);
         kern_beside_release(&beside);
         graph_end(&g[0]);
@@ -430,9 +430,9 @@ START_TEST(no_flip_is_another_graph)
     graph_begin(&g[1], 2);
     kern_beside_init(&beside, jit_heap_libc());
     set_beside(&beside, g, steps[1], 1);
-    world_ok(ckpt_beside_of(jit_heap_libc(), &beside, &kept));
+    must(ckpt_beside_of(jit_heap_libc(), &beside, &kept));
     jit_buf_init(&bytes, jit_heap_libc(), 1u << 20);
-    world_ok(ckpt_beside_encode(jit_heap_libc(), &kept, true, append, &bytes));
+    must(ckpt_beside_encode(jit_heap_libc(), &kept, true, append, &bytes));
     for (size_t size = 0; size < bytes.size; size++) {
         struct kern_beside got;
         kern_beside_init(&got, jit_heap_libc());
@@ -479,15 +479,15 @@ START_TEST(one_file)
     graph_begin(&g[1], 2);
     kern_beside_init(&beside, jit_heap_libc());
     set_beside(&beside, g, steps[1], 3);
-    world_ok(ckpt_beside_of(jit_heap_libc(), &beside, &kept));
+    must(ckpt_beside_of(jit_heap_libc(), &beside, &kept));
     jit_buf_init(&b, jit_heap_libc(), 1u << 20);
     struct ckpt_job job = world_job(&w, 2, false);
-    world_ok(
+    must(
         ckpt_bundle_write(&w.mem.heap, &job.state, &kept, &job.manifest, w.seed, append, &b, head));
     memcpy(b.data, head, sizeof head);
-    world_ok(ckpt_bundle_open(b.data, b.size, &found, &why));
+    must(ckpt_bundle_open(b.data, b.size, &found, &why));
     kern_beside_init(&got, jit_heap_libc());
-    world_ok(ckpt_bundle_load_beside(jit_heap_libc(), &found, &got, &why));
+    must(ckpt_bundle_load_beside(jit_heap_libc(), &found, &got, &why));
     for (unsigned i = 0; i < 2; i++) {
         const struct jit_id process = world_id("node:", i);
         has(&got, &process, &g[i], steps[1][i]);

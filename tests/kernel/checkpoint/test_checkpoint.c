@@ -35,14 +35,14 @@ START_TEST(round_trip)
 {
     struct ckpt_list found;
     for (unsigned n = 0; n < WORLD_STATES; n++) {
-        world_ok(world_checkpoint(&w, n, n != 2));
+        must(world_checkpoint(&w, n, n != 2));
     }
     ck_assert_uint_eq(w.made[1].segment_count, 2);
     ck_assert(jit_id_equal(&w.made[1].parent, &w.made[0].id));
     ck_assert_uint_eq(w.made[2].segment_count, 1);
     ck_assert(jit_id_is_zero(&w.made[2].parent));
     ck_assert_uint_eq(w.made[3].segment_count, 2);
-    world_ok(list(w.disk, &found));
+    must(list(w.disk, &found));
     ck_assert_uint_eq(found.count, WORLD_STATES);
     for (unsigned n = 0; n < WORLD_STATES; n++) {
         const struct ckpt_manifest *m = found.entries[WORLD_STATES - 1 - n].manifest;
@@ -50,7 +50,7 @@ START_TEST(round_trip)
         ck_assert_ptr_nonnull(m);
         ck_assert_uint_eq(m->tick, n);
         ck_assert_mem_eq(m, &w.made[n], sizeof *m);
-        world_ok(world_load(jit_heap_libc(), &w.disk->io, m, &root));
+        must(world_load(jit_heap_libc(), &w.disk->io, m, &root));
         ck_assert(jit_id_equal(&root, &w.versions[n].state_root));
     }
     ck_assert_ptr_eq(ckpt_list_find(&found, "state-2"), &found.entries[1]);
@@ -61,7 +61,7 @@ START_TEST(round_trip)
     ckpt_list_release(&found);
     /* Those of another log are somebody else's. */
     uint8_t other[LOG_UUID_BYTES] = {8};
-    world_ok(ckpt_list_read(jit_heap_libc(), &w.disk->io, other, &found));
+    must(ckpt_list_read(jit_heap_libc(), &w.disk->io, other, &found));
     ck_assert_uint_eq(found.count, 0);
     ckpt_list_release(&found);
 }
@@ -70,10 +70,10 @@ END_TEST
 /* Nothing has changed: nothing but a manifest is written. */
 START_TEST(same_state_again)
 {
-    world_ok(world_checkpoint(&w, 0, false));
+    must(world_checkpoint(&w, 0, false));
     w.versions[1] = w.versions[0];
     struct ckpt_job job = world_job(&w, 1, true);
-    world_ok(ckpt_write(&job));
+    must(ckpt_write(&job));
     ck_assert_uint_eq(job.manifest.segment_count, 1);
     ck_assert_uint_lt(job.bytes_written, 1000);
 }
@@ -82,7 +82,7 @@ END_TEST
 /* A long chain of differences is closed by a whole state. */
 START_TEST(chains_end)
 {
-    world_ok(world_checkpoint(&w, 0, false));
+    must(world_checkpoint(&w, 0, false));
     struct ckpt_manifest last = w.made[0];
     unsigned whole = 0;
     for (unsigned i = 1; i <= 200; i++) {
@@ -91,13 +91,13 @@ START_TEST(chains_end)
         job.base = (struct rmg_state){.store = w.store, .version = w.versions[1 - n]};
         job.base_manifest = &last;
         job.manifest.tick = i;
-        world_ok(ckpt_write(&job));
+        must(ckpt_write(&job));
         last = job.manifest;
         whole += jit_id_is_zero(&last.parent) ? 1 : 0;
     }
     ck_assert_uint_ge(whole, 3);
     struct jit_id root;
-    world_ok(world_load(jit_heap_libc(), &w.disk->io, &last, &root));
+    must(world_load(jit_heap_libc(), &w.disk->io, &last, &root));
     ck_assert(jit_id_equal(&root, &w.versions[0].state_root));
 }
 END_TEST
@@ -111,8 +111,8 @@ START_TEST(every_flipped_bit)
     unsigned flips = 0;
     const char *share = getenv("JIT_DAMAGE");
     bool all = share != NULL && strcmp(share, "all") == 0;
-    world_ok(world_checkpoint(&w, 0, false));
-    world_ok(world_checkpoint(&w, 1, true));
+    must(world_checkpoint(&w, 0, false));
+    must(world_checkpoint(&w, 1, true));
     for (size_t f = 0; sim_disk_name(w.disk, f) != NULL; f++) {
         char name[SIM_NAME_BYTES];
         uint64_t size = 0;
@@ -128,7 +128,7 @@ START_TEST(every_flipped_bit)
             uint8_t was = bytes[at];
             uint8_t is = was ^ (uint8_t)(1u << bit % 8);
             sim_disk_damage(w.disk, name, at, &is, 1);
-            world_ok(list(w.disk, &found));
+            must(list(w.disk, &found));
             ck_assert_uint_eq(found.count, 2);
             if (manifest) {
                 ck_assert_msg(found.entries[1].manifest == NULL, "%s byte %llu", name,
@@ -150,7 +150,7 @@ START_TEST(every_flipped_bit)
     }
     printf("flipped bits of a checkpoint: %u, 0 wrong\n", flips);
     ck_assert_uint_gt(flips, 1000);
-    world_ok(world_load(jit_heap_libc(), &w.disk->io, &w.made[1], &root));
+    must(world_load(jit_heap_libc(), &w.disk->io, &w.made[1], &root));
 }
 END_TEST
 
@@ -160,14 +160,14 @@ START_TEST(cut_and_missing)
     struct jit_id root;
     char name[CKPT_FILE_NAME_MAX];
     char hex[JIT_ID_HEX];
-    world_ok(world_checkpoint(&w, 0, false));
+    must(world_checkpoint(&w, 0, false));
     jit_id_to_hex(&w.made[0].id, hex);
     snprintf(name, sizeof name, CKPT_DIR "/%s.ckpt", hex);
     uint64_t size = 0;
     ck_assert_ptr_nonnull(sim_disk_bytes(w.disk, name, &size));
     for (uint64_t cut = size; cut-- > 0;) {
         sim_disk_resize(w.disk, name, cut);
-        world_ok(list(w.disk, &found));
+        must(list(w.disk, &found));
         ck_assert_uint_eq(found.count, 1);
         ck_assert_ptr_null(found.entries[0].manifest);
         ckpt_list_release(&found);
@@ -189,13 +189,13 @@ static enum jit_err check_bytes(struct ckpt_manifest *m, bool sign, uint16_t maj
     struct ckpt_manifest out;
     jit_buf_init(&bytes, jit_heap_libc(), CKPT_MANIFEST_MAX);
     ckpt_manifest_encode(m, &bytes);
-    world_ok(bytes.err);
+    must(bytes.err);
     if (major != 0) {
         jit_put_le16(bytes.data + 4, major);
         jit_hash(bytes.data, bytes.size, &m->id);
     }
     if (sign) {
-        world_ok(rmg_envelope_sign(NULL, CKPT_KIND, &m->id, w.seed, &bytes));
+        must(rmg_envelope_sign(NULL, CKPT_KIND, &m->id, w.seed, &bytes));
     }
     enum jit_err err = ckpt_manifest_check(bytes.data, bytes.size, &out, NULL, why);
     jit_buf_release(&bytes);
@@ -279,19 +279,19 @@ START_TEST(bundle)
     struct ckpt_bundle found;
     const char *why = "";
     b.size = 0;
-    world_ok(ckpt_bundle_write(&w.mem.heap, &job.state, NULL, &m, w.seed, append, &b, head));
+    must(ckpt_bundle_write(&w.mem.heap, &job.state, NULL, &m, w.seed, append, &b, head));
     /* Until the head is written it is nothing. */
     ck_assert_int_eq(ckpt_bundle_open(b.data, b.size, &found, &why), JIT_ECORRUPT);
     memcpy(b.data, head, sizeof head);
-    world_ok(ckpt_bundle_open(b.data, b.size, &found, &why));
+    must(ckpt_bundle_open(b.data, b.size, &found, &why));
     ck_assert_uint_eq(found.manifest.tick, 2);
     struct rmg_arena *arena = NULL;
     struct rmg_store *store = NULL;
     struct rmg_version version;
-    world_ok(rmg_arena_new(jit_heap_libc(), WORLD_ARENA, &arena));
+    must(rmg_arena_new(jit_heap_libc(), WORLD_ARENA, &arena));
     struct rmg_store_options options = {.arenas = {arena}, .arena_count = 1};
-    world_ok(rmg_store_new(jit_heap_libc(), &options, &store));
-    world_ok(ckpt_bundle_load(jit_heap_libc(), &found, store, &version, &why));
+    must(rmg_store_new(jit_heap_libc(), &options, &store));
+    must(ckpt_bundle_load(jit_heap_libc(), &found, store, &version, &why));
     ck_assert(jit_id_equal(&version.state_root, &w.versions[2].state_root));
     rmg_store_free(store);
     rmg_arena_free(jit_heap_libc(), arena);
@@ -329,7 +329,7 @@ static void judge_checkpoints(struct sim_disk *disk, const struct exploring *ex,
     char text[160];
     bool there[WORLD_STATES] = {false};
     sim_crash_text(plan, text, sizeof text);
-    world_ok(list(disk, &found));
+    must(list(disk, &found));
     for (size_t i = 0; i < found.count; i++) {
         struct jit_id root;
         const struct ckpt_manifest *m = found.entries[i].manifest;
@@ -381,7 +381,7 @@ static void go_on(struct exploring *ex, struct sim_disk *after)
     w.disk = after;
     enum jit_err err = blob_sweep_unfinished(jit_heap_libc(), &after->io, CKPT_DIR, NULL);
     ck_assert(err == JIT_OK || err == JIT_ENOENT); /* the folder itself was not there yet */
-    world_ok(world_checkpoint(&w, 3, false));
+    must(world_checkpoint(&w, 3, false));
     after->hook = NULL;
     w.disk = outer;
     w.made[3] = made;
@@ -407,18 +407,18 @@ START_TEST(crashes)
         ex.deep = rounds > 1 ? 5 : JIT_DEEP;
         ex.kept_count = 0;
         for (unsigned n = 0; n < WORLD_STATES; n++) {
-            world_ok(world_checkpoint(&w, n, n != 2));
+            must(world_checkpoint(&w, n, n != 2));
             ex.kept[ex.kept_count++] = n;
         }
         /* Give up all but the newest. */
         ex.kept[0] = 3;
         ex.kept_count = 1;
-        world_ok(ckpt_remove_others(jit_heap_libc(), &w.disk->io, keep, 1, &removed));
+        must(ckpt_remove_others(jit_heap_libc(), &w.disk->io, keep, 1, &removed));
         ck_assert_uint_eq(removed, 3 + 2);
         sim_disk_plans(w.disk, &ex.random, 2, judge_plan, &ex);
         w.disk->hook = NULL;
         points += w.disk->changes;
-        world_ok(list(w.disk, &found));
+        must(list(w.disk, &found));
         ck_assert_uint_eq(found.count, 1);
         ckpt_list_release(&found);
     }
@@ -440,8 +440,8 @@ START_TEST(faults)
             struct sim_crash none = {.kind = SIM_PROCESS};
             sim_disk_free(w.disk);
             w.disk = sim_disk_new(at);
-            world_ok(world_checkpoint(&w, 0, false));
-            world_ok(world_checkpoint(&w, 1, true));
+            must(world_checkpoint(&w, 0, false));
+            must(world_checkpoint(&w, 1, true));
             w.disk->fault_at = w.disk->calls + at;
             w.disk->fault_err = errors[kind % 2];
             w.disk->fault_sticky = kind >= 2;
@@ -449,7 +449,7 @@ START_TEST(faults)
             bool hit = w.disk->fault_fired;
             w.disk->fault_err = JIT_OK;
             if (!hit) {
-                world_ok(err);
+                must(err);
                 break;
             }
             fired++;
@@ -457,8 +457,8 @@ START_TEST(faults)
             struct sim_crash drop = {.kind = SIM_DROP_ALL};
             judge_plan(&ex, &drop);
             if (err != JIT_OK) {
-                world_ok(blob_sweep_unfinished(jit_heap_libc(), &w.disk->io, CKPT_DIR, NULL));
-                world_ok(world_checkpoint(&w, 2, true));
+                must(blob_sweep_unfinished(jit_heap_libc(), &w.disk->io, CKPT_DIR, NULL));
+                must(world_checkpoint(&w, 2, true));
             }
             ex.kept[2] = 2;
             ex.kept_count = 3;
@@ -473,7 +473,7 @@ END_TEST
 
 START_TEST(no_memory)
 {
-    world_ok(world_checkpoint(&w, 0, false));
+    must(world_checkpoint(&w, 0, false));
     int64_t live = w.mem.live;
     enum jit_err err = JIT_ENOMEM;
     int64_t n = 0;
@@ -528,17 +528,17 @@ static void judge_folder(struct sim_disk *disk, const char *text)
     if (err == JIT_ENOENT) {
         return;
     }
-    world_ok(err);
+    must(err);
     ck_assert_mem_eq(uuid, founding.uuid, sizeof uuid);
-    world_ok(ckpt_list_read(jit_heap_libc(), &disk->io, uuid, &found));
+    must(ckpt_list_read(jit_heap_libc(), &disk->io, uuid, &found));
     ck_assert_msg(found.count == 1 && found.entries[0].manifest != NULL, "no checkpoint (%s)",
                   text);
     const struct ckpt_manifest *m = found.entries[0].manifest;
     ck_assert_ptr_eq(ckpt_list_start(&found, 1), &found.entries[0]);
-    world_ok(world_load(jit_heap_libc(), &disk->io, m, &root));
+    must(world_load(jit_heap_libc(), &disk->io, m, &root));
     ck_assert(jit_id_equal(&root, &w.versions[2].state_root));
     struct log_options options = {.from = &m->mark};
-    world_ok(log_open(jit_heap_libc(), &disk->io, &options, NULL, NULL, &report, &log));
+    must(log_open(jit_heap_libc(), &disk->io, &options, NULL, NULL, &report, &log));
     ck_assert_uint_eq(log_tick_end(log), 3);
     log_close(log);
     ckpt_list_release(&found);
@@ -567,12 +567,12 @@ START_TEST(founding_crashes)
     struct ckpt_job job = world_job(&w, 2, false);
     w.disk->hook = found_change;
     w.disk->hook_user = &ex;
-    world_ok(ckpt_found(&job, &founding));
+    must(ckpt_found(&job, &founding));
     sim_disk_plans(w.disk, &ex.random, 1, found_plan, &ex);
     w.disk->hook = NULL;
     judge_folder(w.disk, "none");
     uint8_t uuid[LOG_UUID_BYTES];
-    world_ok(log_uuid(jit_heap_libc(), &w.disk->io, uuid));
+    must(log_uuid(jit_heap_libc(), &w.disk->io, uuid));
     ck_assert_uint_gt(ex.states, 100);
 }
 END_TEST
@@ -593,7 +593,7 @@ START_TEST(founding_again)
         uint8_t uuid[LOG_UUID_BYTES];
         if (err != JIT_OK && log_uuid(jit_heap_libc(), &w.disk->io, uuid) == JIT_ENOENT) {
             job = world_job(&w, 2, false);
-            world_ok(ckpt_found(&job, &founding));
+            must(ckpt_found(&job, &founding));
         }
         judge_folder(w.disk, "none");
         if (!hit) {
@@ -610,8 +610,8 @@ START_TEST(key)
     uint8_t seed[JIT_SIGN_SEED_BYTES];
     uint8_t again[JIT_SIGN_SEED_BYTES];
     ck_assert_int_eq(ckpt_key(&w.disk->io, false, seed), JIT_ENOENT);
-    world_ok(ckpt_key(&w.disk->io, true, seed));
-    world_ok(ckpt_key(&w.disk->io, false, again));
+    must(ckpt_key(&w.disk->io, true, seed));
+    must(ckpt_key(&w.disk->io, false, again));
     ck_assert_mem_eq(seed, again, sizeof seed);
     uint8_t wrong = 'x';
     sim_disk_damage(w.disk, "KEY", 30, &wrong, 1);
@@ -642,7 +642,7 @@ static void append_tick(struct log *log, uint64_t tick)
     uint8_t payload[1200] = {(uint8_t)tick};
     struct log_record record = {
         .tick = tick, .payload = payload, .payload_size = 100 + tick * 37 % 1000};
-    world_ok(log_append(log, &record));
+    must(log_append(log, &record));
 }
 
 /* Every mark, with all segments, without those before it, and going on from there. */
@@ -657,19 +657,19 @@ START_TEST(marks)
         struct log *log = NULL;
         sim_disk_free(w.disk);
         w.disk = sim_disk_new(kind);
-        world_ok(log_open(&w.mem.heap, &w.disk->io, &options, NULL, NULL, &report, &log));
+        must(log_open(&w.mem.heap, &w.disk->io, &options, NULL, NULL, &report, &log));
         for (uint64_t tick = 0; tick < MARK_TICKS; tick++) {
             log_next_mark(log, &at[tick]);
             ck_assert_uint_le(at[tick].tick, tick);
             append_tick(log, tick);
             if (tick % 3 == 2) {
-                world_ok(log_flush(log));
+                must(log_flush(log));
             }
             if (tick % 7 == 6) {
-                world_ok(log_seal(log));
+                must(log_seal(log));
             }
         }
-        world_ok(log_seal(log));
+        must(log_seal(log));
         log_next_mark(log, &at[MARK_TICKS]);
         ck_assert_uint_eq(at[MARK_TICKS].tick, MARK_TICKS);
         log_close(log);
@@ -677,10 +677,10 @@ START_TEST(marks)
             struct counting c = {.next = at[tick].tick};
             uint64_t first = 0;
             uint64_t last = 0;
-            world_ok(log_verify_from(&w.mem.heap, &w.disk->io, &at[tick], count_tick, &c, &report));
+            must(log_verify_from(&w.mem.heap, &w.disk->io, &at[tick], count_tick, &c, &report));
             ck_assert_uint_eq(c.next, MARK_TICKS);
             ck_assert(!report.torn);
-            world_ok(log_segments(&w.mem.heap, &w.disk->io, &first, &last));
+            must(log_segments(&w.mem.heap, &w.disk->io, &first, &last));
             ck_assert_uint_gt(last, 2);
             for (; first < at[tick].segment; first++) { /* what lies before it was given up */
                 char name[LOG_FILE_NAME_BYTES];
@@ -689,7 +689,7 @@ START_TEST(marks)
             }
             c = (struct counting){.next = at[tick].tick};
             options.from = &at[tick];
-            world_ok(log_open(&w.mem.heap, &w.disk->io, &options, count_tick, &c, &report, &log));
+            must(log_open(&w.mem.heap, &w.disk->io, &options, count_tick, &c, &report, &log));
             ck_assert_uint_eq(log_tick_end(log), MARK_TICKS);
             log_close(log);
         }

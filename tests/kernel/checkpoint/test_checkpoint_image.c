@@ -11,7 +11,7 @@ static struct world w;
 static void setup(void)
 {
     world_begin(&w);
-    world_ok(ckpt_key(&w.disk->io, true, w.seed));
+    must(ckpt_key(&w.disk->io, true, w.seed));
 }
 
 static void teardown(void)
@@ -34,7 +34,7 @@ static enum jit_err checkpoint(unsigned n, bool incremental)
 static void is_whole(struct sim_disk *disk, const struct ckpt_manifest *m)
 {
     struct jit_id root;
-    world_ok(world_load(jit_heap_libc(), &disk->io, m, &root));
+    must(world_load(jit_heap_libc(), &disk->io, m, &root));
     ck_assert(jit_id_equal(&root, &w.versions[m->tick].state_root));
 }
 
@@ -63,12 +63,12 @@ START_TEST(either_is_enough)
     struct jit_id blocks;
     struct jit_id root;
     uint64_t size = 0;
-    world_ok(checkpoint(0, false));
-    world_ok(checkpoint(1, true));
+    must(checkpoint(0, false));
+    must(checkpoint(1, true));
     ck_assert_uint_eq(w.made[1].segment_count, 2);
     ck_assert_uint_eq(files_of(w.disk, CKPT_IMAGE_SUFFIX), 1); /* of the one whole state */
-    world_ok(ckpt_image_blob(&w.disk->io, &w.made[0].segments[0].id, &blocks, &size));
-    world_ok(ckpt_image_verify(jit_heap_libc(), &w.disk->io, &w.made[0].segments[0].id));
+    must(ckpt_image_blob(&w.disk->io, &w.made[0].segments[0].id, &blocks, &size));
+    must(ckpt_image_verify(jit_heap_libc(), &w.disk->io, &w.made[0].segments[0].id));
     is_whole(w.disk, &w.made[0]);
     is_whole(w.disk, &w.made[1]);
     state_file(0, name);
@@ -80,7 +80,7 @@ START_TEST(either_is_enough)
     ck_assert_int_eq(world_load(jit_heap_libc(), &w.disk->io, &w.made[0], &root), JIT_ECORRUPT);
     ck_assert_int_eq(ckpt_image_verify(jit_heap_libc(), &w.disk->io, &w.made[0].segments[0].id),
                      JIT_ENOENT);
-    world_ok(checkpoint(2, false));
+    must(checkpoint(2, false));
     ckpt_image_name(&w.made[2].segments[0].id, image);
     sim_disk_remove(w.disk, image);
     is_whole(w.disk, &w.made[2]);
@@ -90,7 +90,7 @@ END_TEST
 /* Small states have none. */
 START_TEST(small_ones_have_none)
 {
-    world_ok(world_checkpoint(&w, 0, false));
+    must(world_checkpoint(&w, 0, false));
     ck_assert_uint_eq(files_of(w.disk, CKPT_IMAGE_SUFFIX), 0);
     is_whole(w.disk, &w.made[0]);
 }
@@ -101,7 +101,7 @@ START_TEST(every_flipped_bit)
 {
     char gone[BLOB_NAME_BYTES];
     unsigned flips = 0;
-    world_ok(checkpoint(0, false));
+    must(checkpoint(0, false));
     state_file(0, gone);
     sim_disk_remove(w.disk, gone);
     is_whole(w.disk, &w.made[0]);
@@ -150,13 +150,13 @@ START_TEST(another_key)
     uint8_t own[JIT_SIGN_SEED_BYTES];
     memcpy(own, w.seed, sizeof own);
     w.seed[0] ^= 1;
-    world_ok(checkpoint(0, false));
+    must(checkpoint(0, false));
     is_whole(w.disk, &w.made[0]);
     state_file(0, gone);
     sim_disk_remove(w.disk, gone);
     ck_assert_int_eq(world_load(jit_heap_libc(), &w.disk->io, &w.made[0], &root), JIT_ECORRUPT);
     memcpy(w.seed, own, sizeof own);
-    world_ok(checkpoint(1, false));
+    must(checkpoint(1, false));
     state_file(1, gone);
     sim_disk_remove(w.disk, gone);
     is_whole(w.disk, &w.made[1]);
@@ -170,17 +170,17 @@ START_TEST(removed_with_their_states)
 {
     const struct ckpt_manifest *keep[] = {&w.made[3]};
     uint64_t removed = 0;
-    world_ok(checkpoint(0, false));
-    world_ok(checkpoint(1, true));
-    world_ok(checkpoint(2, false));
-    world_ok(checkpoint(3, true));
+    must(checkpoint(0, false));
+    must(checkpoint(1, true));
+    must(checkpoint(2, false));
+    must(checkpoint(3, true));
     ck_assert_uint_eq(files_of(w.disk, CKPT_IMAGE_SUFFIX), 2);
-    world_ok(ckpt_remove_others(jit_heap_libc(), &w.disk->io, keep, 1, &removed));
+    must(ckpt_remove_others(jit_heap_libc(), &w.disk->io, keep, 1, &removed));
     ck_assert_uint_eq(removed, 3 + 2 + 2); /* manifests, segments, the image and its blocks */
     ck_assert_uint_eq(files_of(w.disk, CKPT_IMAGE_SUFFIX), 1);
-    world_ok(ckpt_image_verify(jit_heap_libc(), &w.disk->io, &w.made[3].segments[0].id));
+    must(ckpt_image_verify(jit_heap_libc(), &w.disk->io, &w.made[3].segments[0].id));
     is_whole(w.disk, &w.made[3]);
-    world_ok(ckpt_remove_others(jit_heap_libc(), &w.disk->io, NULL, 0, &removed));
+    must(ckpt_remove_others(jit_heap_libc(), &w.disk->io, NULL, 0, &removed));
     ck_assert_uint_eq(files_of(w.disk, ""), 0);
 }
 END_TEST
@@ -197,7 +197,7 @@ static void judge(struct sim_disk *disk, unsigned kept)
 {
     struct ckpt_list found;
     bool there = false;
-    world_ok(ckpt_list_read(jit_heap_libc(), &disk->io, NULL, &found));
+    must(ckpt_list_read(jit_heap_libc(), &disk->io, NULL, &found));
     for (size_t i = 0; i < found.count; i++) {
         const struct ckpt_manifest *m = found.entries[i].manifest;
         ck_assert_ptr_nonnull(m);
@@ -227,14 +227,14 @@ START_TEST(crashes)
 {
     struct exploring ex = {.random = jit_random_of(12)};
     const struct ckpt_manifest *keep[] = {&w.made[3]};
-    world_ok(checkpoint(0, false));
+    must(checkpoint(0, false));
     w.disk->hook = on_change;
     w.disk->hook_user = &ex;
-    world_ok(checkpoint(1, true));
-    world_ok(checkpoint(2, false));
-    world_ok(checkpoint(3, true));
+    must(checkpoint(1, true));
+    must(checkpoint(2, false));
+    must(checkpoint(3, true));
     ex.kept = 3;
-    world_ok(ckpt_remove_others(jit_heap_libc(), &w.disk->io, keep, 1, NULL));
+    must(ckpt_remove_others(jit_heap_libc(), &w.disk->io, keep, 1, NULL));
     w.disk->hook = NULL;
     printf("crash states with images: %llu, no failure\n", (unsigned long long)ex.states);
     ck_assert_uint_gt(ex.states, 100);
@@ -252,8 +252,8 @@ START_TEST(faults)
             const struct ckpt_manifest *keep[] = {&w.made[0], &w.made[2]};
             sim_disk_free(w.disk);
             w.disk = sim_disk_new(at);
-            world_ok(ckpt_key(&w.disk->io, true, w.seed));
-            world_ok(checkpoint(0, false));
+            must(ckpt_key(&w.disk->io, true, w.seed));
+            must(checkpoint(0, false));
             w.disk->fault_at = w.disk->calls + at;
             w.disk->fault_err = errors[kind % 2];
             w.disk->fault_sticky = kind >= 2;
@@ -265,13 +265,13 @@ START_TEST(faults)
                 judge(w.disk, 2);
                 without += files_of(w.disk, CKPT_IMAGE_SUFFIX) == 1;
             }
-            world_ok(ckpt_remove_others(jit_heap_libc(), &w.disk->io, keep, err == JIT_OK ? 2 : 1,
-                                        NULL));
+            must(ckpt_remove_others(jit_heap_libc(), &w.disk->io, keep, err == JIT_OK ? 2 : 1,
+                                    NULL));
             unsigned images = files_of(w.disk, CKPT_IMAGE_SUFFIX);
             ck_assert_uint_eq(files_of(w.disk, ""), (err == JIT_OK ? 4 : 2) + 2 * images);
             judge(w.disk, 0);
             if (!hit) {
-                world_ok(err);
+                must(err);
                 ck_assert_uint_eq(images, 2);
                 break;
             }

@@ -15,7 +15,7 @@
 static struct jit_id put_segment(const void *bytes, size_t size)
 {
     struct jit_id id;
-    world_ok(blob_put_in(&w.mem.heap, &w.disk->io, CKPT_DIR, bytes, size, &id));
+    must(blob_put_in(&w.mem.heap, &w.disk->io, CKPT_DIR, bytes, size, &id));
     return id;
 }
 
@@ -24,9 +24,9 @@ static enum jit_err load(const struct ckpt_manifest *m, uint64_t arena_bytes, co
     struct rmg_arena *arena = NULL;
     struct rmg_store *store = NULL;
     struct rmg_version version;
-    world_ok(rmg_arena_new(&w.mem.heap, arena_bytes, &arena));
+    must(rmg_arena_new(&w.mem.heap, arena_bytes, &arena));
     const struct rmg_store_options options = {.arenas = {arena}, .arena_count = 1};
-    world_ok(rmg_store_new(&w.mem.heap, &options, &store));
+    must(rmg_store_new(&w.mem.heap, &options, &store));
     enum jit_err err = ckpt_load(&w.mem.heap, &w.disk->io, m, store, &version, why);
     rmg_store_free(store);
     rmg_arena_free(&w.mem.heap, arena);
@@ -39,8 +39,8 @@ START_TEST(no_states)
     const char *why = "";
     struct jit_id segment;
     char name[BLOB_NAME_BYTES];
-    world_ok(world_checkpoint(&w, 0, false));
-    world_ok(world_checkpoint(&w, 1, true));
+    must(world_checkpoint(&w, 0, false));
+    must(world_checkpoint(&w, 1, true));
     struct ckpt_manifest m = w.made[1];
     ck_assert_int_eq(load(&m, WORLD_ARENA, &why), JIT_OK);
     m.state_root.bytes[0] ^= 1;
@@ -72,7 +72,7 @@ START_TEST(no_states)
         ck_assert_int_eq(ckpt_load_beside(&w.mem.heap, &w.disk->io, &m, &got, &why), host[i]);
         w.disk->fault_err = JIT_OK;
     }
-    world_ok(ckpt_verify(&w.mem.heap, &w.disk->io, &w.made[1], &segment));
+    must(ckpt_verify(&w.mem.heap, &w.disk->io, &w.made[1], &segment));
     blob_name_in(CKPT_DIR, &w.made[1].segments[1].id, name);
     sim_disk_remove(w.disk, name);
     ck_assert_int_eq(ckpt_verify(&w.mem.heap, &w.disk->io, &w.made[1], &segment), JIT_ECORRUPT);
@@ -100,8 +100,8 @@ START_TEST(chains_end)
     graph_begin(&g[1], 2);
     kern_beside_init(&beside, jit_heap_libc());
     set_beside(&beside, g, (const unsigned[2]){1, 2}, 2);
-    world_ok(ckpt_beside_of(jit_heap_libc(), &beside, &kept));
-    world_ok(world_checkpoint(&w, 0, false));
+    must(ckpt_beside_of(jit_heap_libc(), &beside, &kept));
+    must(world_checkpoint(&w, 0, false));
     for (unsigned i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         struct ckpt_manifest base = w.made[0];
         base.segment_count = 4;
@@ -113,7 +113,7 @@ START_TEST(chains_end)
         job.base = (struct rmg_state){.store = w.store, .version = w.versions[0]};
         job.base_manifest = &base;
         job.beside = &kept;
-        world_ok(ckpt_write(&job));
+        must(ckpt_write(&job));
         const struct ckpt_manifest *m = &job.manifest;
         const bool beside_closed = i == 1 || i == 4; /* what differs is no part of its bound */
         const uint32_t states = cases[i].closed ? 1 : 3;
@@ -133,14 +133,14 @@ START_TEST(chains_end)
     job.base = (struct rmg_state){.store = w.store, .version = w.versions[0]};
     job.base_manifest = &base;
     job.beside = &kept;
-    world_ok(ckpt_write(&job));
+    must(ckpt_write(&job));
     ck_assert_uint_eq(job.manifest.segment_count, 3); /* state, patch, all that is beside it */
     /* There is nothing beside it; there are deaths alone. */
     struct ckpt_beside nothing = {.owns = kept.owns, .deaths = kept.deaths};
     for (nothing.death_count = 0; nothing.death_count < 2; nothing.death_count++) {
         job = world_job(&w, 1, false);
         job.beside = &nothing;
-        world_ok(ckpt_write(&job));
+        must(ckpt_write(&job));
         ck_assert_uint_eq(job.manifest.segment_count, 1 + nothing.death_count);
     }
     ckpt_beside_release(jit_heap_libc(), &kept);
@@ -175,9 +175,9 @@ START_TEST(beside_lies)
     graph_begin(&g[1], 2);
     kern_beside_init(&beside, jit_heap_libc());
     set_beside(&beside, g, (const unsigned[2]){1, 2}, 1);
-    world_ok(ckpt_beside_of(jit_heap_libc(), &beside, &kept));
+    must(ckpt_beside_of(jit_heap_libc(), &beside, &kept));
     jit_buf_init(&bytes, jit_heap_libc(), 1u << 20);
-    world_ok(ckpt_beside_encode(jit_heap_libc(), &kept, true, put_piece, &bytes));
+    must(ckpt_beside_encode(jit_heap_libc(), &kept, true, put_piece, &bytes));
     const size_t one = 16 + 40 + 8; /* where the first graph is */
     const uint64_t size = jit_le64(bytes.data + one + 64);
     const size_t two = one + 80 + (size + 15) / 16 * 16;
@@ -252,12 +252,12 @@ START_TEST(too_much_has_changed)
     struct rmg_store *store = NULL;
     struct rmg_tx *tx = NULL;
     struct rmg_version version = rmg_version_empty();
-    world_ok(rmg_arena_new(jit_heap_libc(), 160u << 20, &arena));
+    must(rmg_arena_new(jit_heap_libc(), 160u << 20, &arena));
     const struct rmg_store_options options = {.arenas = {arena}, .arena_count = 1};
-    world_ok(rmg_store_new(jit_heap_libc(), &options, &store));
-    world_ok(rmg_tx_begin(store, &version, &tx));
-    world_ok(rmg_tx_upsert_instance(tx, &top, &root, NULL));
-    world_ok(rmg_tx_upsert_node(tx, &top, &root, &type));
+    must(rmg_store_new(jit_heap_libc(), &options, &store));
+    must(rmg_tx_begin(store, &version, &tx));
+    must(rmg_tx_upsert_instance(tx, &top, &root, NULL));
+    must(rmg_tx_upsert_node(tx, &top, &root, &type));
     for (unsigned i = 0; i < 65; i++) {
         const char name[2] = {(char)('0' + i % 10), (char)('a' + i / 10)};
         bytes[0] = (uint8_t)i;
@@ -266,20 +266,20 @@ START_TEST(too_much_has_changed)
             .name_size = 2,
             .value = {
                 .kind = RMG_VALUE_ATOM, .type = type, .bytes = bytes, .size = sizeof bytes - 8}};
-        world_ok(rmg_tx_set_attachment(tx, &top, RMG_PLANE_ALPHA, &root, &value));
+        must(rmg_tx_set_attachment(tx, &top, RMG_PLANE_ALPHA, &root, &value));
     }
-    world_ok(rmg_tx_seal(tx, &version));
+    must(rmg_tx_seal(tx, &version));
     struct ckpt_own own = {
         .process = root, .store = store, .now = version, .base = rmg_version_empty()};
     const struct ckpt_beside beside = {.owns = &own, .own_count = 1};
-    world_ok(world_checkpoint(&w, 0, false));
+    must(world_checkpoint(&w, 0, false));
     struct ckpt_manifest base = w.made[0];
     base.segments[base.segment_count++] = (struct ckpt_segment){.kind = CKPT_BESIDE, .size = 9};
     struct ckpt_job job = world_job(&w, 1, false);
     job.base = (struct rmg_state){.store = w.store, .version = w.versions[0]};
     job.base_manifest = &base;
     job.beside = &beside;
-    world_ok(ckpt_write(&job));
+    must(ckpt_write(&job));
     const struct ckpt_manifest *m = &job.manifest;
     ck_assert_int_eq(m->segments[m->segment_count - 1].kind, CKPT_BESIDE);
     ck_assert_uint_gt(m->segments[m->segment_count - 1].size, JIT_PATCH_BYTES_MAX);
@@ -309,12 +309,12 @@ START_TEST(images)
     uint64_t bytes = 0;
     struct ckpt_job job = world_job(&w, 0, false);
     job.image_bytes = 1;
-    world_ok(ckpt_write(&job));
+    must(ckpt_write(&job));
     const struct jit_id *segment = &job.manifest.segments[0].id;
     ckpt_image_name(segment, name);
     ck_assert_ptr_nonnull(sim_disk_bytes(w.disk, name, &size));
-    world_ok(ckpt_image_verify(&w.mem.heap, &w.disk->io, segment));
-    world_ok(ckpt_image_blob(&w.disk->io, segment, &id, &bytes));
+    must(ckpt_image_verify(&w.mem.heap, &w.disk->io, segment));
+    must(ckpt_image_blob(&w.disk->io, segment, &id, &bytes));
     /* Where its envelope begins: before its table, behind its end. */
     static const uint64_t ends[] = {5, UINT64_MAX};
     uint8_t was[8];
@@ -325,7 +325,7 @@ START_TEST(images)
         ck_assert_int_eq(ckpt_image_verify(&w.mem.heap, &w.disk->io, segment), JIT_ECORRUPT);
     }
     sim_disk_damage(w.disk, name, 8, was, sizeof was);
-    world_ok(ckpt_image_verify(&w.mem.heap, &w.disk->io, segment));
+    must(ckpt_image_verify(&w.mem.heap, &w.disk->io, segment));
     /* It shrinks while it is read. */
     true_size = w.disk->io.size;
     w.disk->io.size = one_more;
@@ -360,14 +360,14 @@ START_TEST(large_images)
     struct rmg_version version[2];
     struct rmg_tx *tx = NULL;
     for (unsigned i = 0; i < 2; i++) {
-        world_ok(rmg_arena_new(jit_heap_libc(), 32u << 20, &arena[i]));
+        must(rmg_arena_new(jit_heap_libc(), 32u << 20, &arena[i]));
         const struct rmg_store_options options = {.arenas = {arena[i]}, .arena_count = 1};
-        world_ok(rmg_store_new(jit_heap_libc(), &options, &store[i]));
+        must(rmg_store_new(jit_heap_libc(), &options, &store[i]));
         version[i] = rmg_version_empty();
     }
-    world_ok(rmg_tx_begin(store[0], &version[0], &tx));
-    world_ok(rmg_tx_upsert_instance(tx, &top, &root, NULL));
-    world_ok(rmg_tx_upsert_node(tx, &top, &root, &type));
+    must(rmg_tx_begin(store[0], &version[0], &tx));
+    must(rmg_tx_upsert_instance(tx, &top, &root, NULL));
+    must(rmg_tx_upsert_node(tx, &top, &root, &type));
     for (unsigned i = 0; i < 10; i++) {
         const char name = (char)('a' + (int)i);
         bytes[0] = (uint8_t)i;
@@ -376,15 +376,15 @@ START_TEST(large_images)
             .name_size = 1,
             .value = {
                 .kind = RMG_VALUE_ATOM, .type = type, .bytes = bytes, .size = sizeof bytes - 8}};
-        world_ok(rmg_tx_set_attachment(tx, &top, RMG_PLANE_ALPHA, &root, &value));
+        must(rmg_tx_set_attachment(tx, &top, RMG_PLANE_ALPHA, &root, &value));
     }
-    world_ok(rmg_tx_seal(tx, &version[0]));
+    must(rmg_tx_seal(tx, &version[0]));
     struct ckpt_job job = world_job(&w, 0, false);
     job.state = (struct rmg_state){.store = store[0], .version = version[0]};
     job.image_bytes = 1;
-    world_ok(ckpt_write(&job));
-    world_ok(ckpt_image_load(jit_heap_libc(), &w.disk->io, jit_exec_inline(),
-                             &job.manifest.segments[0].id, store[1], &version[1]));
+    must(ckpt_write(&job));
+    must(ckpt_image_load(jit_heap_libc(), &w.disk->io, jit_exec_inline(),
+                         &job.manifest.segments[0].id, store[1], &version[1]));
     ck_assert(jit_id_equal(&version[0].state_root, &version[1].state_root));
     for (unsigned i = 0; i < 2; i++) {
         rmg_store_free(store[i]);
@@ -414,10 +414,10 @@ static enum jit_err open_bundle(struct ckpt_manifest *m, const struct jit_buf *s
         jit_buf_put(out, more->data, more->size);
     }
     struct jit_buf bytes = encoded(m);
-    world_ok(rmg_envelope_sign(NULL, CKPT_KIND, &m->id, w.seed, &bytes));
+    must(rmg_envelope_sign(NULL, CKPT_KIND, &m->id, w.seed, &bytes));
     jit_buf_put(out, bytes.data, bytes.size);
     jit_buf_release(&bytes);
-    world_ok(out->err);
+    must(out->err);
     return ckpt_bundle_open(out->data, out->size, bundle, why);
 }
 
@@ -433,9 +433,9 @@ static enum jit_err load_bundle(const struct ckpt_bundle *bundle, const char **w
     struct rmg_arena *arena = NULL;
     struct rmg_store *store = NULL;
     struct rmg_version version;
-    world_ok(rmg_arena_new(&w.mem.heap, WORLD_ARENA, &arena));
+    must(rmg_arena_new(&w.mem.heap, WORLD_ARENA, &arena));
     const struct rmg_store_options options = {.arenas = {arena}, .arena_count = 1};
-    world_ok(rmg_store_new(&w.mem.heap, &options, &store));
+    must(rmg_store_new(&w.mem.heap, &options, &store));
     enum jit_err err = ckpt_bundle_load(&w.mem.heap, bundle, store, &version, why);
     rmg_store_free(store);
     rmg_arena_free(&w.mem.heap, arena);
@@ -453,15 +453,15 @@ START_TEST(bundles)
     jit_buf_init(&garbage, jit_heap_libc(), 1u << 20);
     jit_buf_init(&out, jit_heap_libc(), 1u << 20);
     jit_buf_put(&garbage, "no state, whatever its name is", 30);
-    world_ok(rmg_file_write(jit_heap_libc(), w.store, &w.versions[1], put_piece, &state, NULL));
+    must(rmg_file_write(jit_heap_libc(), w.store, &w.versions[1], put_piece, &state, NULL));
     struct ckpt_manifest m = plain();
     m.state_root = w.versions[1].state_root;
     m.segments[0] = segment_of(CKPT_STATE, &state);
-    world_ok(open_bundle(&m, &state, NULL, &out, &bundle, &why));
-    world_ok(load_bundle(&bundle, &why));
+    must(open_bundle(&m, &state, NULL, &out, &bundle, &why));
+    must(load_bundle(&bundle, &why));
     struct kern_beside got;
     kern_beside_init(&got, jit_heap_libc());
-    world_ok(ckpt_bundle_load_beside(jit_heap_libc(), &bundle, &got, &why));
+    must(ckpt_bundle_load_beside(jit_heap_libc(), &bundle, &got, &why));
     ck_assert_uint_eq(got.own_count + got.death_count, 0);
     kern_beside_release(&got);
     /* A manifest that is larger than one may be. */
@@ -471,19 +471,19 @@ START_TEST(bundles)
     ck_assert_int_eq(ckpt_bundle_open(out.data, out.size, &bundle, &why), JIT_ECORRUPT);
     /* Another state than it names: found when it is built. */
     m.state_root.bytes[0] ^= 1;
-    world_ok(open_bundle(&m, &state, NULL, &out, &bundle, &why));
+    must(open_bundle(&m, &state, NULL, &out, &bundle, &why));
     ck_assert_int_eq(load_bundle(&bundle, &why), JIT_ECORRUPT);
     ck_assert_str_eq(why, "it names another state than it holds");
     m.state_root = w.versions[1].state_root;
     /* Signed, and no state. */
     m.segments[0] = segment_of(CKPT_STATE, &garbage);
-    world_ok(open_bundle(&m, &garbage, NULL, &out, &bundle, &why));
+    must(open_bundle(&m, &garbage, NULL, &out, &bundle, &why));
     ck_assert_int_eq(load_bundle(&bundle, &why), JIT_ECORRUPT);
     /* A state whose first bytes are not what they should be: another form, or a newer one. */
     for (size_t at = 0; at < 16; at++) {
         state.data[at] ^= 0x40;
         m.segments[0] = segment_of(CKPT_STATE, &state);
-        world_ok(open_bundle(&m, &state, NULL, &out, &bundle, &why));
+        must(open_bundle(&m, &state, NULL, &out, &bundle, &why));
         ck_assert_int_eq(load_bundle(&bundle, &why), JIT_ECORRUPT);
         state.data[at] ^= 0x40;
     }
@@ -497,7 +497,7 @@ START_TEST(bundles)
     ck_assert_int_eq(open_bundle(&m, &state, NULL, &out, &bundle, &why), JIT_ECORRUPT);
     ck_assert_int_eq(open_bundle(&m, &state, &garbage, &out, &bundle, &why), JIT_ECORRUPT);
     m.segments[1].kind = CKPT_BESIDE;
-    world_ok(open_bundle(&m, &state, &garbage, &out, &bundle, &why));
+    must(open_bundle(&m, &state, &garbage, &out, &bundle, &why));
     kern_beside_init(&got, jit_heap_libc());
     ck_assert_int_eq(ckpt_bundle_load_beside(jit_heap_libc(), &bundle, &got, &why), JIT_ECORRUPT);
     kern_beside_release(&got);
@@ -510,10 +510,10 @@ START_TEST(bundles)
     for (beside.death_count = 0; beside.death_count < 2; beside.death_count++) {
         struct ckpt_job job = world_job(&w, 1, false);
         jit_buf_reset(&out);
-        world_ok(ckpt_bundle_write(jit_heap_libc(), &job.state, &beside, &job.manifest, w.seed,
-                                   put_piece, &out, head));
+        must(ckpt_bundle_write(jit_heap_libc(), &job.state, &beside, &job.manifest, w.seed,
+                               put_piece, &out, head));
         memcpy(out.data, head, sizeof head);
-        world_ok(ckpt_bundle_open(out.data, out.size, &bundle, &why));
+        must(ckpt_bundle_open(out.data, out.size, &bundle, &why));
         ck_assert_uint_eq(bundle.beside_size > 0, beside.death_count);
     }
     jit_buf_release(&out);

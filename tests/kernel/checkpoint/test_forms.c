@@ -219,10 +219,10 @@ START_TEST(signatures)
     struct jit_buf one = encoded(&m);
     struct jit_buf two = encoded(&m);
     const size_t size = one.size;
-    world_ok(rmg_envelope_sign(NULL, CKPT_KIND, &m.id, w.seed, &one));
+    must(rmg_envelope_sign(NULL, CKPT_KIND, &m.id, w.seed, &one));
     ck_assert_int_eq(check(&one, ""), JIT_OK);
-    world_ok(rmg_envelope_read(one.data + size, one.size - size, &envelope));
-    world_ok(rmg_envelope_sign(&envelope, CKPT_KIND, &m.id, second, &two));
+    must(rmg_envelope_read(one.data + size, one.size - size, &envelope));
+    must(rmg_envelope_sign(&envelope, CKPT_KIND, &m.id, second, &two));
     ck_assert_int_eq(check(&two, ""), JIT_OK);
     two.data[two.size - 1] ^= 1; /* of the second one */
     ck_assert_int_eq(check(&two, "signature is wrong"), JIT_ECORRUPT);
@@ -232,7 +232,7 @@ START_TEST(signatures)
     one.data[size + 4] = 9; /* of a format that is none yet */
     ck_assert_int_eq(check(&one, "newer format"), JIT_EVERSION);
     one.size = size;
-    world_ok(rmg_envelope_sign(NULL, "state", &m.id, w.seed, &one));
+    must(rmg_envelope_sign(NULL, "state", &m.id, w.seed, &one));
     ck_assert_int_eq(check(&one, "signature is wrong"), JIT_ECORRUPT);
     jit_buf_release(&one);
     jit_buf_release(&two);
@@ -246,7 +246,7 @@ static void put_manifest(struct ckpt_manifest *m)
 {
     char name[CKPT_FILE_NAME_MAX];
     struct jit_buf bytes = encoded(m);
-    world_ok(rmg_envelope_sign(NULL, CKPT_KIND, &m->id, w.seed, &bytes));
+    must(rmg_envelope_sign(NULL, CKPT_KIND, &m->id, w.seed, &bytes));
     manifest_name(&m->id, name);
     put_bytes(name, bytes.data, bytes.size);
     jit_buf_release(&bytes);
@@ -309,7 +309,7 @@ START_TEST(lists)
     snprintf(name, sizeof name, CKPT_DIR "/%s.ckpx", hex);
     put_bytes(name, "x", 1);
 
-    world_ok(ckpt_list_read(&w.mem.heap, &w.disk->io, uuid, &list));
+    must(ckpt_list_read(&w.mem.heap, &w.disk->io, uuid, &list));
     ck_assert_uint_eq(list.count, 5 + 3);
     static const uint64_t ticks[] = {7, 7, 5, 4, 2};
     for (unsigned i = 0; i < 5; i++) {
@@ -358,9 +358,9 @@ START_TEST(no_folder)
     uint64_t removed = 1;
     struct ckpt_list list;
     struct sim_disk *bare = sim_disk_new(3);
-    world_ok(ckpt_list_read(&w.mem.heap, &bare->io, NULL, &list));
+    must(ckpt_list_read(&w.mem.heap, &bare->io, NULL, &list));
     ck_assert_uint_eq(list.count, 0);
-    world_ok(ckpt_remove_others(&w.mem.heap, &bare->io, NULL, 0, &removed));
+    must(ckpt_remove_others(&w.mem.heap, &bare->io, NULL, 0, &removed));
     ck_assert_uint_eq(removed, 0);
     sim_disk_free(bare);
 }
@@ -375,7 +375,7 @@ START_TEST(keys)
     uint8_t seed[JIT_SIGN_SEED_BYTES];
     char text[sizeof good + 1];
     put_bytes("KEY", good, sizeof good - 1);
-    world_ok(ckpt_key(&w.disk->io, false, seed));
+    must(ckpt_key(&w.disk->io, false, seed));
     ck_assert_int_eq(seed[31], 1);
     put_bytes("KEY", good, sizeof good - 2);
     ck_assert_int_eq(ckpt_key(&w.disk->io, true, seed), JIT_EFORMAT);

@@ -38,7 +38,7 @@ static void head_plan(void *user, const struct sim_crash *plan)
     struct sim_disk *after = sim_disk_crash(w.disk, plan);
     char name[HEAD_NAME_MAX + 1];
     ex->states++;
-    world_ok(head_read(&after->io, name));
+    must(head_read(&after->io, name));
     ck_assert_msg(strcmp(name, !ex->further ? "main" : "first") == 0 ||
                       strcmp(name, !ex->further ? "first" : "second-one") == 0,
                   "%s", name);
@@ -55,15 +55,15 @@ START_TEST(head_moves)
 {
     struct exploring ex = {.random = jit_random_of(13)};
     char name[HEAD_NAME_MAX + 1];
-    world_ok(head_read(&w.disk->io, name));
+    must(head_read(&w.disk->io, name));
     ck_assert_str_eq(name, "main");
     w.disk->hook = head_change;
     w.disk->hook_user = &ex;
-    world_ok(head_write(&w.disk->io, "first"));
+    must(head_write(&w.disk->io, "first"));
     ex.further = true;
-    world_ok(head_write(&w.disk->io, "second-one"));
+    must(head_write(&w.disk->io, "second-one"));
     w.disk->hook = NULL;
-    world_ok(head_read(&w.disk->io, name));
+    must(head_read(&w.disk->io, name));
     ck_assert_str_eq(name, "second-one");
     ck_assert_uint_gt(ex.states, 20);
     uint64_t size = 0;
@@ -89,7 +89,7 @@ static void next_plan(void *user, const struct sim_crash *plan)
     enum jit_err err = head_next_read(&after->io, &next);
     ck_assert(err == JIT_OK || err == JIT_ENOENT);
     ck_assert(err == JIT_ENOENT || is_second(&next));
-    world_ok(head_read(&after->io, name));
+    must(head_read(&after->io, name));
     bool taken = strcmp(name, "second") == 0;
     ck_assert(taken || strcmp(name, "first") == 0);
     ck_assert_msg(!taken || ex->further, "moved before it was taken");
@@ -108,20 +108,20 @@ START_TEST(head_announced)
     struct exploring ex = {.random = jit_random_of(14)};
     char name[HEAD_NAME_MAX + 1];
     struct head_next next;
-    world_ok(head_write(&w.disk->io, "first"));
+    must(head_write(&w.disk->io, "first"));
     ck_assert_int_eq(head_next_read(&w.disk->io, &next), JIT_ENOENT);
-    world_ok(head_next_drop(&w.disk->io)); /* nothing to drop */
+    must(head_next_drop(&w.disk->io)); /* nothing to drop */
     w.disk->hook = next_change;
     w.disk->hook_user = &ex;
-    world_ok(head_next_write(&w.disk->io, &second));
-    world_ok(head_next_drop(&w.disk->io));
+    must(head_next_write(&w.disk->io, &second));
+    must(head_next_drop(&w.disk->io));
     ck_assert_int_eq(head_next_read(&w.disk->io, &next), JIT_ENOENT);
-    world_ok(head_next_write(&w.disk->io, &second));
+    must(head_next_write(&w.disk->io, &second));
     ex.further = true;
-    world_ok(head_next_take(&w.disk->io, &second));
+    must(head_next_take(&w.disk->io, &second));
     w.disk->hook = NULL;
     ck_assert_int_eq(head_next_read(&w.disk->io, &next), JIT_ENOENT);
-    world_ok(head_read(&w.disk->io, name));
+    must(head_read(&w.disk->io, name));
     ck_assert_str_eq(name, "second");
     ck_assert_uint_gt(ex.states, 20);
 }
@@ -131,9 +131,9 @@ static void announce(const char *text, size_t size)
 {
     struct jit_io *io = &w.disk->io;
     int file = -1;
-    world_ok(head_next_drop(io));
-    world_ok(io->open(io, "HEAD.next", JIT_IO_CREATE, &file));
-    world_ok(io->pwrite(io, file, text, size, 0));
+    must(head_next_drop(io));
+    must(io->open(io, "HEAD.next", JIT_IO_CREATE, &file));
+    must(io->pwrite(io, file, text, size, 0));
     io->close(io, file);
 }
 
@@ -157,7 +157,7 @@ START_TEST(announced_otherwise)
     struct head_next next;
     char text[2 * HEAD_NAME_MAX + 64];
     announce(good, sizeof good - 1);
-    world_ok(head_next_read(&w.disk->io, &next));
+    must(head_next_read(&w.disk->io, &next));
     ck_assert(is_second(&next));
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
         announce(bad[i], strlen(bad[i]));
@@ -189,13 +189,13 @@ static void begin_first(struct oom *oom)
     world_begin(&w);
     oom->mem = &w.mem;
     oom->disk = w.disk;
-    world_ok(head_write(&w.disk->io, "first"));
+    must(head_write(&w.disk->io, "first"));
 }
 
 static void begin_announced(struct oom *oom)
 {
     begin_first(oom);
-    world_ok(head_next_write(&w.disk->io, &second));
+    must(head_next_write(&w.disk->io, &second));
 }
 
 static void end(struct oom *oom)
@@ -207,7 +207,7 @@ static void end(struct oom *oom)
 static void is_head(const char *name)
 {
     char got[HEAD_NAME_MAX + 1] = "";
-    world_ok(head_read(&w.disk->io, got));
+    must(head_read(&w.disk->io, got));
     ck_assert_str_eq(got, name);
 }
 

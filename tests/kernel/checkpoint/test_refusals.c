@@ -35,14 +35,14 @@ static void to_state(unsigned n)
     const uint64_t told = beside.deaths_told;
     set_beside(&beside, graphs, steps[n], deaths_at[n]);
     ckpt_beside_release(jit_heap_libc(), &kept);
-    world_ok(ckpt_beside_of(jit_heap_libc(), &beside, &kept));
+    must(ckpt_beside_of(jit_heap_libc(), &beside, &kept));
     kept.same_deaths = n > 0 && told == beside.deaths_told;
 }
 
 static void mark_beside(void)
 {
     for (uint32_t i = 0; i < beside.own_count; i++) {
-        world_ok(kern_own_mark(beside.owns[i], &beside.owns[i]->now));
+        must(kern_own_mark(beside.owns[i], &beside.owns[i]->now));
     }
 }
 
@@ -61,7 +61,7 @@ static void checkpoints(unsigned count)
     for (unsigned n = 0; n < count; n++) {
         to_state(n);
         struct ckpt_job job = full_job(n, n > 0);
-        world_ok(ckpt_write(&job));
+        must(ckpt_write(&job));
         w.made[n] = job.manifest;
         mark_beside();
     }
@@ -80,8 +80,8 @@ static void begin(struct oom *oom)
     graph_begin(&graphs[0], 1);
     graph_begin(&graphs[1], 2);
     kern_beside_init(&beside, jit_heap_libc());
-    world_ok(ckpt_key(&w.disk->io, true, w.seed));
-    world_ok(log_open(&w.mem.heap, &w.disk->io, &options, NULL, NULL, &report, &log));
+    must(ckpt_key(&w.disk->io, true, w.seed));
+    must(log_open(&w.mem.heap, &w.disk->io, &options, NULL, NULL, &report, &log));
     log_close(log);
     other = sim_disk_new(2);
     jit_buf_init(&bundle, jit_heap_libc(), 1u << 20);
@@ -128,10 +128,10 @@ static void whole_of(struct jit_io *io, unsigned first)
         struct jit_id root;
         struct kern_beside got;
         const char *why = "";
-        world_ok(world_load(jit_heap_libc(), io, &w.made[n], &root));
+        must(world_load(jit_heap_libc(), io, &w.made[n], &root));
         ck_assert(jit_id_equal(&root, &w.versions[n].state_root));
         kern_beside_init(&got, jit_heap_libc());
-        world_ok(ckpt_load_beside(jit_heap_libc(), io, &w.made[n], &got, &why));
+        must(ckpt_load_beside(jit_heap_libc(), io, &w.made[n], &got, &why));
         for (unsigned i = 0; i < 2; i++) {
             const struct jit_id process = world_id("node:", i);
             has(&got, &process, &graphs[i], steps[n][i]);
@@ -347,7 +347,7 @@ static void whole_found(struct oom *oom)
     struct jit_id root;
     whole(oom);
     if (founded.segment_count > 0) {
-        world_ok(world_load(jit_heap_libc(), &other->io, &founded, &root));
+        must(world_load(jit_heap_libc(), &other->io, &founded, &root));
         ck_assert(jit_id_equal(&root, &w.versions[1].state_root));
     }
 }
@@ -411,7 +411,7 @@ static void begin_bundle(struct oom *oom)
 {
     begin_two(oom);
     pieces = UINT64_MAX;
-    world_ok(bundle_write(jit_heap_libc(), &oom->result));
+    must(bundle_write(jit_heap_libc(), &oom->result));
 }
 
 static enum jit_err run_bundle_load(struct oom *oom)
@@ -423,7 +423,7 @@ static enum jit_err run_bundle_load(struct oom *oom)
     struct kern_beside has_beside;
     const char *why = "";
     kern_beside_init(&has_beside, &w.mem.heap);
-    world_ok(ckpt_bundle_open(bundle.data, bundle.size, &got, &why));
+    must(ckpt_bundle_open(bundle.data, bundle.size, &got, &why));
     enum jit_err err = rmg_arena_new(&w.mem.heap, WORLD_ARENA, &arena);
     if (err == JIT_OK) {
         const struct rmg_store_options options = {.arenas = {arena}, .arena_count = 1};
@@ -594,7 +594,7 @@ START_TEST(every_stop)
             ck_assert(err == JIT_EAGAIN || err == JIT_OK);
             ck_assert_int_eq(err == JIT_OK, asked <= stop_at);
             whole_of(&w.disk->io, 0);
-            world_ok(write_one(&oom, 1, true));
+            must(write_one(&oom, 1, true));
             whole_of(&w.disk->io, 0);
             end(&oom);
         }

@@ -5,6 +5,7 @@
  * which it is killed by name and the graph is as it was. */
 #include "rmg/change/diff.h"
 #include "tests/kernel/core/hands.h"
+#include "tests/lib/must.h"
 
 #define GRAPH_TEXT(quota)                                                                          \
     "system test\n"                                                                                \
@@ -33,11 +34,6 @@ static struct jit_id id_of(unsigned n)
     int size = snprintf(label, sizeof label, "own%u", n);
     jit_hash_named("node:", label, (size_t)size, &id);
     return id;
-}
-
-static void must(enum jit_err err)
-{
-    ck_assert_int_eq(err, JIT_OK);
 }
 
 static void worker_begin(void)

@@ -13,6 +13,7 @@
 #include "rmg/store/arena.h"
 #include "syscall/abi.h"
 #include "tests/lib/fault_heap.h"
+#include "tests/lib/must.h"
 #include "tests/lib/tcase.h"
 #include "tools/client/run/genesis.h"
 
@@ -25,11 +26,6 @@ static struct kern_private_places places;
 static struct rmg_store *store;
 static struct rmg_collect *collect;
 static char page[65536];
-
-static void must(enum jit_err err)
-{
-    ck_assert_msg(err == JIT_OK, "%s", jit_err_text(err));
-}
 
 static void setup(void)
 {

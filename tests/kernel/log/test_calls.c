@@ -237,7 +237,7 @@ static void check_checkpoints(struct jit_io *io, const char *when)
 {
     struct ckpt_list list;
     bool there[WORLD_STATES] = {false};
-    world_ok(ckpt_list_read(&mem.heap, io, NULL, &list));
+    must(ckpt_list_read(&mem.heap, io, NULL, &list));
     for (size_t i = 0; i < list.count; i++) {
         const struct ckpt_manifest *m = list.entries[i].manifest;
         struct jit_id root;
@@ -258,7 +258,7 @@ static void check_all(const char *when)
 {
     const struct io_options options = {.die_at = IO_DIE_NEVER};
     struct jit_io *io = NULL;
-    world_ok(io_posix_open(&mem.heap, folder_fd, &options, &io));
+    must(io_posix_open(&mem.heap, folder_fd, &options, &io));
     check_log(io, when);
     check_checkpoints(io, when);
     io_posix_close(io);
@@ -356,7 +356,7 @@ START_TEST(every_call) /* _i = 2 * kind + sticky */
     static const int kinds[] = {EIO, ENOSPC, EINTR, EAGAIN, SHORT};
     uint64_t calls = 0;
     memset(&plan, 0, sizeof plan);
-    world_ok(work());
+    must(work());
     calls = plan.calls;
     empty_all();
     for (uint64_t at = (uint64_t)_i % STRIDE; at < calls; at += STRIDE) {

@@ -11,6 +11,7 @@
 #include "kernel/log/blob.h"
 #include "kernel/log/log_mutant.h"
 #include "tests/kernel/log/log_bed.h"
+#include "tests/lib/must.h"
 #include "tests/lib/oom.h"
 
 #define TICKS 14u
@@ -28,11 +29,6 @@ static struct {
 } before[NAMES];
 static unsigned before_count;
 
-static void ok(enum jit_err err)
-{
-    ck_assert_msg(err == JIT_OK, "%s", jit_err_name(err));
-}
-
 static void write_log(void)
 {
     static uint8_t payload[20000];
@@ -40,7 +36,7 @@ static void write_log(void)
         .segment_bytes = SEGMENT_BYTES, .uuid = {1, 2, 3}, .durability = LOG_DURABILITY_GROUP};
     struct log_report report;
     struct log *log = NULL;
-    ok(log_open(&mem.heap, &disk->io, &options, NULL, NULL, &report, &log));
+    must(log_open(&mem.heap, &disk->io, &options, NULL, NULL, &report, &log));
     for (unsigned i = 0; i < TICKS; i++) {
         const bool large = i == 1 || i == 3 || (blobs && i == CUT + 1);
         struct log_record record = {.tick = i, .payload = payload, .payload_size = 2500};
@@ -48,15 +44,15 @@ static void write_log(void)
         if (large) {
             record.has_blob = true;
             record.blob_size = sizeof payload;
-            ok(blob_put(&mem.heap, &disk->io, payload, sizeof payload, &record.blob));
+            must(blob_put(&mem.heap, &disk->io, payload, sizeof payload, &record.blob));
         }
         log_next_mark(log, &marks[i]);
-        ok(log_append(log, &record));
-        ok(log_flush(log));
-        ok(log_reap(log, true, NULL));
+        must(log_append(log, &record));
+        must(log_flush(log));
+        must(log_reap(log, true, NULL));
     }
     log_next_mark(log, &marks[TICKS]);
-    ok(log_seal(log));
+    must(log_seal(log));
     log_close(log);
     ck_assert_uint_gt(marks[CUT].segment, 2);
     ck_assert_uint_gt(marks[TICKS].segment, marks[CUT].segment);
@@ -69,16 +65,16 @@ static void write_on(uint64_t tick)
     const struct log_options options = {.durability = LOG_DURABILITY_GROUP};
     struct log_report report;
     struct log *log = NULL;
-    ok(log_open(&mem.heap, &disk->io, &options, NULL, NULL, &report, &log));
+    must(log_open(&mem.heap, &disk->io, &options, NULL, NULL, &report, &log));
     ck_assert_uint_eq(log_tick_end(log), tick);
     for (; tick < TICKS; tick++) {
         const struct log_record record = {
             .tick = tick, .payload = payload, .payload_size = sizeof payload};
-        ok(log_append(log, &record));
-        ok(log_flush(log));
-        ok(log_reap(log, true, NULL));
+        must(log_append(log, &record));
+        must(log_flush(log));
+        must(log_reap(log, true, NULL));
     }
-    ok(log_seal(log));
+    must(log_seal(log));
     log_close(log);
 }
 
@@ -158,7 +154,7 @@ static enum jit_err run_trim_nothing(struct oom *oom)
 static void readable_from(struct sim_disk *on, unsigned tick)
 {
     struct log_report report;
-    ok(log_verify_from(jit_heap_libc(), &on->io, &marks[tick], NULL, NULL, &report));
+    must(log_verify_from(jit_heap_libc(), &on->io, &marks[tick], NULL, NULL, &report));
     ck_assert_uint_eq(report.tick_end, TICKS);
 }
 
@@ -247,7 +243,7 @@ static void begin_again(struct oom *oom)
     struct log_report report;
     struct log_salvaged out;
     begin_harmed(oom);
-    ok(log_salvage(&mem.heap, &disk->io, NULL, &report, &out));
+    must(log_salvage(&mem.heap, &disk->io, NULL, &report, &out));
     write_on(out.tick_end);
     harm(BYTE);
 }
@@ -338,16 +334,16 @@ static void trimmed(void)
     struct log_trimmed out;
     begin_blobs(&oom);
     ck_assert_uint_eq(files_with(BLOB_DIR "/"), 3 + 1);
-    ok(log_trim(&mem.heap, &disk->io, &marks[CUT], true, &report, &dry));
+    must(log_trim(&mem.heap, &disk->io, &marks[CUT], true, &report, &dry));
     ck_assert_uint_eq(files_with(BLOB_DIR "/"), 3 + 1);
-    ok(log_trim(&mem.heap, &disk->io, &marks[CUT], false, &report, &out));
+    must(log_trim(&mem.heap, &disk->io, &marks[CUT], false, &report, &out));
     ck_assert_mem_eq(&dry, &out, sizeof out);
     ck_assert_uint_eq(out.segments, marks[CUT].segment - 1);
     ck_assert_uint_eq(out.blobs, 2);
     ck_assert_uint_ge(out.bytes, out.segments * SEGMENT_BYTES + 2 * 20000u);
     ck_assert_uint_eq(files_with(BLOB_DIR "/"), 1 + 1);
     readable_from(disk, CUT);
-    ok(log_trim(&mem.heap, &disk->io, &marks[CUT], false, &report, &out));
+    must(log_trim(&mem.heap, &disk->io, &marks[CUT], false, &report, &out));
     ck_assert_uint_eq(out.segments + out.blobs + out.bytes, 0);
     /* What stays is damaged: nothing goes. */
     char name[LOG_FILE_NAME_BYTES];
@@ -379,9 +375,9 @@ static void salvaged(void)
             ck_assert_uint_eq(files_with(".broken"), out.segments);
             ck_assert_uint_lt(out.tick_end, TICKS);
             ck_assert_uint_gt(out.tick_end, 0);
-            ok(log_verify(jit_heap_libc(), &disk->io, NULL, NULL, &report));
+            must(log_verify(jit_heap_libc(), &disk->io, NULL, NULL, &report));
             ck_assert_uint_eq(report.tick_end, out.tick_end);
-            ok(log_salvage(&mem.heap, &disk->io, NULL, &report, &out));
+            must(log_salvage(&mem.heap, &disk->io, NULL, &report, &out));
             ck_assert_uint_eq(out.segments, 0);
         }
         end(&oom);
@@ -398,7 +394,7 @@ static void salvaged_again(void)
     for (harmed = BYTE; harmed <= GAP; harmed++) {
         begin_again(&oom);
         for (unsigned again = 2; again < 5; again++) {
-            ok(log_salvage(&mem.heap, &disk->io, NULL, &report, &out));
+            must(log_salvage(&mem.heap, &disk->io, NULL, &report, &out));
             nothing_lost(disk);
             write_on(out.tick_end);
             harm(BYTE);
@@ -452,7 +448,7 @@ static void files_that_shrink(void)
                       jit_err_name(err));
         more = reads > empty_at;
         if (!more) {
-            ok(err);
+            must(err);
             nothing_lost(disk);
         }
         end(&oom);
@@ -473,7 +469,7 @@ static void readable_from_all(struct sim_disk *on)
 {
     uint64_t first = 0;
     uint64_t last = 0;
-    ok(log_segments(jit_heap_libc(), &on->io, &first, &last));
+    must(log_segments(jit_heap_libc(), &on->io, &first, &last));
     ck_assert_uint_le(first, marks[CUT].segment);
     for (unsigned i = 0; i <= CUT; i++) {
         if (marks[i].segment >= first) {
@@ -492,16 +488,16 @@ static void judge_plan(void *user, const struct sim_crash *plan)
     if (trimming) {
         struct log_trimmed out;
         readable_from_all(after);
-        ok(log_trim(jit_heap_libc(), &after->io, &marks[CUT], false, &report, &out));
+        must(log_trim(jit_heap_libc(), &after->io, &marks[CUT], false, &report, &out));
         ck_assert(!returned || out.segments == 0);
         readable_from(after, CUT);
     } else {
         struct log_salvaged out;
         nothing_lost(after);
-        ok(log_salvage(jit_heap_libc(), &after->io, NULL, &report, &out));
+        must(log_salvage(jit_heap_libc(), &after->io, NULL, &report, &out));
         ck_assert(!returned || out.segments == 0);
         nothing_lost(after);
-        ok(log_verify(jit_heap_libc(), &after->io, NULL, NULL, &report));
+        must(log_verify(jit_heap_libc(), &after->io, NULL, NULL, &report));
         ck_assert_uint_gt(report.tick_end, 0);
     }
     sim_disk_free(after);
@@ -523,9 +519,9 @@ static void crashes(void)
         disk->hook = on_change;
         returned = false;
         if (trimming) {
-            ok(run_trim(&oom));
+            must(run_trim(&oom));
         } else {
-            ok(run_salvage(&oom));
+            must(run_salvage(&oom));
         }
         returned = true;
         on_change(disk, NULL);

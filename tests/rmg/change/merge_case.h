@@ -5,6 +5,7 @@
 #define JIT_TESTS_RMG_MERGE_CASE_H
 
 #include "base/limits.h"
+#include "tests/lib/must.h"
 #include "tests/lib/tcase.h"
 #include "tests/rmg/change/merge_kit.h"
 
@@ -13,11 +14,6 @@ static struct kit base, ours, theirs;
 static struct rmg_tx *tx; /* of the side being changed */
 static struct rmg_merge_result result;
 static bool merged;
-
-static inline void must(enum jit_err err)
-{
-    ck_assert_msg(err == JIT_OK, "%s", jit_err_text(err));
-}
 
 static inline void begin(struct kit *side)
 {

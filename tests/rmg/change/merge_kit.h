@@ -13,6 +13,7 @@
 #include "rmg/store/codec.h"
 #include "rmg/change/merge.h"
 #include "tests/lib/fault_heap.h"
+#include "tests/lib/must.h"
 
 #define KIT_INSTANCES   6u
 #define KIT_NODES       7u
@@ -28,14 +29,6 @@ struct kit {
 };
 
 static const char *const kit_names[KIT_NAMES] = {"", "a", "n", "hi", "lo", "set", "longest name"};
-
-static inline void kit_must(enum jit_err err)
-{
-    if (err != JIT_OK) {
-        fprintf(stderr, "%s\n", jit_err_text(err));
-    }
-    assert(err == JIT_OK);
-}
 
 static inline struct jit_id kit_id(const char *what, unsigned n)
 {
@@ -84,9 +77,9 @@ static inline enum rmg_join kit_join_of(void *user, const struct jit_id *type, c
 static inline void kit_open(struct kit *kit, struct jit_heap *heap, uint64_t arena_bytes)
 {
     struct rmg_store_options options = {.arena_count = 1};
-    kit_must(rmg_arena_new(heap, arena_bytes, &kit->arena));
+    must(rmg_arena_new(heap, arena_bytes, &kit->arena));
     options.arenas[0] = kit->arena;
-    kit_must(rmg_store_new(heap, &options, &kit->store));
+    must(rmg_store_new(heap, &options, &kit->store));
     kit->version = rmg_version_empty();
 }
 
@@ -106,7 +99,7 @@ static inline enum jit_err kit_apply(struct kit *kit, struct jit_heap *heap,
                                      const struct jit_buf *patch)
 {
     struct rmg_tx *tx = NULL;
-    kit_must(rmg_tx_begin(kit->store, &kit->version, &tx));
+    must(rmg_tx_begin(kit->store, &kit->version, &tx));
     enum jit_err err = rmg_patch_apply(heap, tx, &kit->version, patch->data, patch->size);
     if (err != JIT_OK) {
         rmg_tx_abort(tx);
@@ -119,7 +112,7 @@ static inline void kit_diff(struct jit_heap *heap, const struct rmg_state *a,
                             const struct rmg_state *b, struct jit_buf *patch)
 {
     jit_buf_init(patch, heap, JIT_PATCH_BYTES_MAX);
-    kit_must(rmg_diff_patch(heap, a, b, patch, NULL));
+    must(rmg_diff_patch(heap, a, b, patch, NULL));
 }
 
 /* The same state in a store of its own. */
@@ -130,7 +123,7 @@ static inline void kit_copy(struct kit *to, const struct kit *from, struct jit_h
     struct rmg_state nothing = kit_state(to);
     struct rmg_state whole = kit_state(from);
     kit_diff(heap, &nothing, &whole, &patch);
-    kit_must(kit_apply(to, heap, &patch));
+    must(kit_apply(to, heap, &patch));
     jit_buf_release(&patch);
     assert(jit_id_equal(&to->version.state_root, &from->version.state_root));
 }
@@ -189,8 +182,8 @@ static inline void kit_drop_values(struct kit_hand *h, const struct jit_id *in,
         if (kit_value(h, in, plane, owner, kit_names[i], &value)) {
             struct jit_id target = value.type;
             bool portal = value.kind == RMG_VALUE_PORTAL;
-            kit_must(rmg_tx_clear_attachment(h->tx, in, plane, owner, kit_names[i],
-                                             (uint32_t)strlen(kit_names[i])));
+            must(rmg_tx_clear_attachment(h->tx, in, plane, owner, kit_names[i],
+                                         (uint32_t)strlen(kit_names[i])));
             if (portal) {
                 kit_drop_instance(h, &target);
             }
@@ -202,7 +195,7 @@ static inline void kit_drop_edge(struct kit_hand *h, const struct jit_id *in,
                                  const struct jit_id *id)
 {
     kit_drop_values(h, in, RMG_PLANE_BETA, id);
-    kit_must(rmg_tx_delete_edge(h->tx, in, id));
+    must(rmg_tx_delete_edge(h->tx, in, id));
 }
 
 static inline void kit_drop_node(struct kit_hand *h, const struct jit_id *in,
@@ -212,14 +205,14 @@ static inline void kit_drop_node(struct kit_hand *h, const struct jit_id *in,
         struct rmg_graph graph;
         struct rmg_edge edge;
         struct jit_id name = kit_edge(i);
-        kit_must(rmg_tx_graph(h->tx, in, &graph));
+        must(rmg_tx_graph(h->tx, in, &graph));
         if (rmg_edge_get(&graph, &name, &edge) == JIT_OK &&
             (jit_id_equal(&edge.from, id) || jit_id_equal(&edge.to, id))) {
             kit_drop_edge(h, in, &name);
         }
     }
     kit_drop_values(h, in, RMG_PLANE_ALPHA, id);
-    kit_must(rmg_tx_delete_node(h->tx, in, id));
+    must(rmg_tx_delete_node(h->tx, in, id));
 }
 
 /* Its portal is gone already, or will be. */
@@ -231,7 +224,7 @@ static inline void kit_drop_instance(struct kit_hand *h, const struct jit_id *id
             kit_drop_node(h, id, &node);
         }
     }
-    kit_must(rmg_tx_delete_instance(h->tx, id));
+    must(rmg_tx_delete_instance(h->tx, id));
 }
 
 static inline bool kit_some_node(struct kit_hand *h, const struct jit_id *in, struct jit_id *out)
@@ -291,9 +284,8 @@ static inline void kit_hang(struct kit_hand *h, const struct jit_id *id, const s
 {
     struct rmg_attachment portal = {
         parent->name, parent->name_size, {.kind = RMG_VALUE_PORTAL, .type = *id}};
-    kit_must(rmg_tx_upsert_instance(h->tx, id, root, parent));
-    kit_must(
-        rmg_tx_set_attachment(h->tx, &parent->instance, parent->plane, &parent->owner, &portal));
+    must(rmg_tx_upsert_instance(h->tx, id, root, parent));
+    must(rmg_tx_set_attachment(h->tx, &parent->instance, parent->plane, &parent->owner, &portal));
 }
 
 static inline void kit_set(struct kit_hand *h, const struct jit_id *in)
@@ -325,7 +317,7 @@ static inline void kit_set(struct kit_hand *h, const struct jit_id *in)
         a.value.size = 8;
         jit_put_le64(bytes, kit_below(h, 5));
     }
-    kit_must(rmg_tx_set_attachment(h->tx, in, slot.plane, &slot.owner, &a));
+    must(rmg_tx_set_attachment(h->tx, in, slot.plane, &slot.owner, &a));
 }
 
 static inline void kit_clear(struct kit_hand *h, const struct jit_id *in)
@@ -334,7 +326,7 @@ static inline void kit_clear(struct kit_hand *h, const struct jit_id *in)
     struct rmg_value value;
     if (kit_some_slot(h, in, &slot) &&
         kit_value(h, in, slot.plane, &slot.owner, slot.name, &value)) {
-        kit_must(
+        must(
             rmg_tx_clear_attachment(h->tx, in, slot.plane, &slot.owner, slot.name, slot.name_size));
     }
 }
@@ -344,7 +336,7 @@ static inline void kit_put_edge(struct kit_hand *h, const struct jit_id *in)
     struct rmg_edge edge = {.id = kit_edge(kit_below(h, KIT_EDGES)),
                             .type = kit_type(kit_below(h, KIT_TYPES))};
     if (kit_some_node(h, in, &edge.from) && kit_some_node(h, in, &edge.to)) {
-        kit_must(rmg_tx_upsert_edge(h->tx, in, &edge));
+        must(rmg_tx_upsert_edge(h->tx, in, &edge));
     }
 }
 
@@ -356,7 +348,7 @@ static inline bool kit_inside(struct kit_hand *h, const struct jit_id *in, const
         if (jit_id_equal(&at, of)) {
             return true;
         }
-        kit_must(rmg_tx_instance(h->tx, &at, &instance));
+        must(rmg_tx_instance(h->tx, &at, &instance));
         if (!instance.parent.present) {
             return false;
         }
@@ -371,16 +363,16 @@ static inline void kit_new_instance(struct kit_hand *h, const struct jit_id *in)
     struct jit_id type = kit_type(kit_below(h, KIT_TYPES));
     struct rmg_parent parent;
     if (!kit_has_instance(h, &id) && kit_some_slot(h, in, &parent)) {
-        kit_must(rmg_tx_upsert_instance(h->tx, &id, &root, &parent));
-        kit_must(rmg_tx_upsert_node(h->tx, &id, &root, &type));
+        must(rmg_tx_upsert_instance(h->tx, &id, &root, &parent));
+        must(rmg_tx_upsert_node(h->tx, &id, &root, &type));
         kit_hang(h, &id, &root, &parent);
     }
 }
 
 static inline void kit_unhang(struct kit_hand *h, const struct rmg_parent *parent)
 {
-    kit_must(rmg_tx_clear_attachment(h->tx, &parent->instance, parent->plane, &parent->owner,
-                                     parent->name, parent->name_size));
+    must(rmg_tx_clear_attachment(h->tx, &parent->instance, parent->plane, &parent->owner,
+                                 parent->name, parent->name_size));
 }
 
 static inline void kit_move(struct kit_hand *h, const struct jit_id *in)
@@ -388,7 +380,7 @@ static inline void kit_move(struct kit_hand *h, const struct jit_id *in)
     struct rmg_instance instance;
     struct rmg_parent parent;
     struct jit_id to;
-    kit_must(rmg_tx_instance(h->tx, in, &instance));
+    must(rmg_tx_instance(h->tx, in, &instance));
     if (instance.parent.present && kit_some_instance(h, &to) && !kit_inside(h, &to, in) &&
         kit_some_slot(h, &to, &parent)) {
         kit_unhang(h, &instance.parent);
@@ -400,7 +392,7 @@ static inline void kit_delete_some(struct kit_hand *h, const struct jit_id *in, 
 {
     struct rmg_instance instance;
     struct jit_id id;
-    kit_must(rmg_tx_instance(h->tx, in, &instance));
+    must(rmg_tx_instance(h->tx, in, &instance));
     if (what == 0 && kit_some_edge(h, in, &id)) {
         kit_drop_edge(h, in, &id);
     } else if (what == 1 && kit_some_node(h, in, &id) && !jit_id_equal(&id, &instance.root_node)) {
@@ -423,7 +415,7 @@ static inline void kit_new_top(struct kit_hand *h)
         return;
     }
     for (;;) {
-        kit_must(rmg_tx_instance(h->tx, &at, &top));
+        must(rmg_tx_instance(h->tx, &at, &top));
         if (!top.parent.present) {
             break;
         }
@@ -431,8 +423,8 @@ static inline void kit_new_top(struct kit_hand *h)
     }
     parent.instance = id;
     parent.owner = kit_node(0);
-    kit_must(rmg_tx_upsert_instance(h->tx, &id, &parent.owner, NULL));
-    kit_must(rmg_tx_upsert_node(h->tx, &id, &parent.owner, &type));
+    must(rmg_tx_upsert_instance(h->tx, &id, &parent.owner, NULL));
+    must(rmg_tx_upsert_node(h->tx, &id, &parent.owner, &type));
     kit_hang(h, &top.id, &top.root_node, &parent);
 }
 
@@ -440,9 +432,9 @@ static inline void kit_new_root(struct kit_hand *h, const struct jit_id *in)
 {
     struct rmg_instance instance;
     struct jit_id node;
-    kit_must(rmg_tx_instance(h->tx, in, &instance));
+    must(rmg_tx_instance(h->tx, in, &instance));
     if (kit_some_node(h, in, &node)) {
-        kit_must(rmg_tx_upsert_instance(h->tx, in, &node, &instance.parent));
+        must(rmg_tx_upsert_instance(h->tx, in, &node, &instance.parent));
     }
 }
 
@@ -467,7 +459,7 @@ static inline void kit_step(struct kit_hand *h, enum kit_mode mode)
     case 0: {
         struct jit_id type = kit_type(kit_below(h, mode == KIT_VALUES ? 1 : KIT_TYPES));
         struct jit_id node = kit_node(kit_below(h, mode == KIT_VALUES ? 2 : KIT_NODES));
-        kit_must(rmg_tx_upsert_node(h->tx, &in, &node, &type));
+        must(rmg_tx_upsert_node(h->tx, &in, &node, &type));
         break;
     }
     case 1:
@@ -506,15 +498,15 @@ static inline void kit_history(struct kit *kit, struct jit_random *random, unsig
         struct jit_id top = kit_instance(0);
         struct jit_id root = kit_node(0);
         struct jit_id type = kit_type(0);
-        kit_must(rmg_tx_begin(kit->store, &kit->version, &h.tx));
-        kit_must(rmg_tx_upsert_instance(h.tx, &top, &root, NULL));
-        kit_must(rmg_tx_upsert_node(h.tx, &top, &root, &type));
-        kit_must(rmg_tx_seal(h.tx, &kit->version));
+        must(rmg_tx_begin(kit->store, &kit->version, &h.tx));
+        must(rmg_tx_upsert_instance(h.tx, &top, &root, NULL));
+        must(rmg_tx_upsert_node(h.tx, &top, &root, &type));
+        must(rmg_tx_seal(h.tx, &kit->version));
     }
     for (unsigned i = 0; i < steps; i++) {
-        kit_must(rmg_tx_begin(kit->store, &kit->version, &h.tx));
+        must(rmg_tx_begin(kit->store, &kit->version, &h.tx));
         kit_step(&h, mode);
-        kit_must(rmg_tx_seal(h.tx, &kit->version));
+        must(rmg_tx_seal(h.tx, &kit->version));
     }
 }
 

@@ -4,16 +4,12 @@
 #include "base/le.h"
 #include "rmg/change/collect_priv.h"
 #include "tests/lib/fault_heap.h"
+#include "tests/lib/must.h"
 #include "tests/lib/tcase.h"
 #include "tests/lib/world.h"
 
 #define CHOSEN      20000u
 #define ARENA_BYTES (64u << 20)
-
-static void must(enum jit_err err)
-{
-    ck_assert_msg(err == JIT_OK, "%s", jit_err_text(err));
-}
 
 static uint64_t inverse(uint64_t odd) /* modulo 2^64 */
 {

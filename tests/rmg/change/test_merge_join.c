@@ -7,14 +7,10 @@
 #include "rmg/store/codec.h"
 #include "rmg/change/merge.h"
 #include "tests/lib/fault_heap.h"
+#include "tests/lib/must.h"
 #include "tests/lib/tcase.h"
 
 static struct fault_heap heap;
-
-static void must(enum jit_err err)
-{
-    ck_assert_msg(err == JIT_OK, "%s", jit_err_text(err));
-}
 
 static void setup(void)
 {

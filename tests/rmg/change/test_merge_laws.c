@@ -234,7 +234,7 @@ static struct dumps dump(const struct kit *kit)
     kit_open(&none, &heap.heap, 4096);
     struct rmg_state nothing = kit_state(&none);
     struct rmg_state state = kit_state(kit);
-    kit_must(rmg_diff(&nothing, &state, dump_visit, &d, NULL));
+    must(rmg_diff(&nothing, &state, dump_visit, &d, NULL));
     kit_close(&none, &heap.heap);
     return d;
 }
@@ -413,15 +413,15 @@ static void set_far(struct kit *kit, uint64_t size, uint64_t first, int64_t v)
     struct jit_id in = kit_instance(0);
     uint8_t bytes[8];
     struct rmg_attachment at = {"v", 1, {RMG_VALUE_ATOM, *rmg_codec_type(RMG_CODEC_I64), bytes, 8}};
-    kit_must(rmg_tx_begin(kit->store, &kit->version, &tx));
+    must(rmg_tx_begin(kit->store, &kit->version, &tx));
     for (uint64_t i = 0; i < CHANGES; i++) {
         uint64_t number = (first + i * 7919) % size;
         struct jit_id id;
         jit_hash_named("far:", &number, sizeof number, &id);
         jit_put_le64(bytes, (uint64_t)v);
-        kit_must(rmg_tx_set_attachment(tx, &in, RMG_PLANE_ALPHA, &id, &at));
+        must(rmg_tx_set_attachment(tx, &in, RMG_PLANE_ALPHA, &id, &at));
     }
-    kit_must(rmg_tx_seal(tx, &kit->version));
+    must(rmg_tx_seal(tx, &kit->version));
 }
 
 static void load(struct kit *kit, uint64_t size)
@@ -443,10 +443,10 @@ static void load(struct kit *kit, uint64_t size)
     }
     struct jit_id root = bulk.nodes[0].id;
     kit_open(kit, &heap.heap, 192u << 20);
-    kit_must(rmg_tx_begin(kit->store, &kit->version, &tx));
-    kit_must(rmg_tx_upsert_instance(tx, &in, &root, NULL));
-    kit_must(rmg_tx_load(tx, &in, &bulk));
-    kit_must(rmg_tx_seal(tx, &kit->version));
+    must(rmg_tx_begin(kit->store, &kit->version, &tx));
+    must(rmg_tx_upsert_instance(tx, &in, &root, NULL));
+    must(rmg_tx_load(tx, &in, &bulk));
+    must(rmg_tx_seal(tx, &kit->version));
     free(bulk.nodes);
     free(bulk.attachments);
 }
@@ -460,14 +460,14 @@ START_TEST(costs_the_differences)
     struct rmg_merge_options options = plain();
     load(&kit, sizes[_i]);
     struct rmg_state a = kit_state(&kit);
-    kit_must(rmg_store_pin(kit.store, &a.version));
+    must(rmg_store_pin(kit.store, &a.version));
     set_far(&kit, sizes[_i], 3, 1);
     struct rmg_state b = kit_state(&kit);
-    kit_must(rmg_store_pin(kit.store, &b.version));
+    must(rmg_store_pin(kit.store, &b.version));
     set_far(&kit, sizes[_i], 3, 0);
     set_far(&kit, sizes[_i], 500, 2);
     struct rmg_state c = kit_state(&kit);
-    kit_must(rmg_merge(&options, &a, &b, &c, &result));
+    must(rmg_merge(&options, &a, &b, &c, &result));
     ck_assert_uint_eq(result.operations, 2 * CHANGES);
     uint64_t levels = 1;
     for (uint64_t n = 1; n < sizes[_i]; n *= 16) {
@@ -497,7 +497,7 @@ START_TEST(costs_the_differences_across_stores)
         }
         state[i] = kit_state(&kit[i]);
     }
-    kit_must(rmg_merge(&options, &state[0], &state[1], &state[2], &result));
+    must(rmg_merge(&options, &state[0], &state[1], &state[2], &result));
     ck_assert_uint_eq(result.operations, 2 * CHANGES);
     ck_assert_uint_le(result.cost.trie_nodes, 2 * CHANGES * 2 * 7 + 8);
     ck_assert_uint_le(result.cost.slots, 2 * CHANGES * 4 + 8);

@@ -5,12 +5,8 @@
 #include "base/hash.h"
 #include "rmg/change/collect.h"
 #include "tests/lib/bed.h"
+#include "tests/lib/must.h"
 #include "tests/lib/tcase.h"
-
-static void must(enum jit_err err)
-{
-    ck_assert_msg(err == JIT_OK, "%s", jit_err_text(err));
-}
 
 /* ---- the patch of a tick ---- */
 

@@ -6,6 +6,7 @@
 
 #include "base/hash.h"
 #include "rmg/rules/search.h"
+#include "tests/lib/must.h"
 #include "tests/lib/rule_kit.h"
 #include "tests/rmg/lang/lang_fixture.h"
 
@@ -37,11 +38,6 @@ static struct lang_fixture f;
 static struct kit_graph g;
 static struct rmg_rule *rules[RULES];
 static uint64_t random_state;
-
-static void must(enum jit_err err)
-{
-    ck_assert_msg(err == JIT_OK, "%s", jit_err_name(err));
-}
 
 static unsigned roll(unsigned below)
 {

@@ -10,6 +10,7 @@
 #include "base/hash.h"
 #include "base/le.h"
 #include "tests/lib/bed.h"
+#include "tests/lib/must.h"
 #include "tests/lib/tcase.h"
 #include "tests/rmg/lang/lang_fixture.h"
 
@@ -18,11 +19,6 @@
 static struct bed bed;
 static struct bed_batch batch;
 static struct rmg_tick_output output;
-
-static void must(enum jit_err err)
-{
-    ck_assert_msg(err == JIT_OK, "%s", jit_err_text(err));
-}
 
 /* The tasks in the order opposite to that of the inline one. */
 static void run_backwards(struct jit_exec *exec, size_t count,

@@ -8,12 +8,8 @@
 #include "rmg/engine/request.h"
 #include "rmg/lang/lang.h"
 #include "tests/lib/bed.h"
+#include "tests/lib/must.h"
 #include "tests/lib/tcase.h"
-
-static void must(enum jit_err err)
-{
-    ck_assert_msg(err == JIT_OK, "%s", jit_err_text(err));
-}
 
 static struct bed bed;
 static struct bed_batch batch;

@@ -7,16 +7,12 @@
 #include "base/hash.h"
 #include "base/le.h"
 #include "tests/lib/bed.h"
+#include "tests/lib/must.h"
 #include "tests/lib/tcase.h"
 #include "tests/lib/trial.h"
 
 #define SEEDS 40
 #define TICKS 4
-
-static void must(enum jit_err err)
-{
-    ck_assert_msg(err == JIT_OK, "%s", jit_err_text(err));
-}
 
 /* ---- the model ---- */
 

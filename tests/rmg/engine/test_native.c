@@ -4,6 +4,7 @@
  * Method: one rule that does it right; its executor and its footprint with one fault each. */
 #include "rmg/engine/native.h"
 #include "tests/lib/fault_heap.h"
+#include "tests/lib/must.h"
 #include "tests/lib/rule_kit.h"
 #include "tests/lib/tcase.h"
 
@@ -45,11 +46,6 @@ struct scene {
 };
 
 static const uint8_t zero[8];
-
-static void must(enum jit_err err)
-{
-    ck_assert_msg(err == JIT_OK, "%s", jit_err_text(err));
-}
 
 static struct rmg_attachment number(const char *name, const uint8_t *bytes)
 {

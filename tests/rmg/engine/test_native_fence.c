@@ -5,6 +5,7 @@
  *         type, name or plane. The executor does not look at what it is answered. */
 #include "rmg/engine/native.h"
 #include "tests/lib/fault_heap.h"
+#include "tests/lib/must.h"
 #include "tests/lib/rule_kit.h"
 #include "tests/lib/tcase.h"
 
@@ -55,11 +56,6 @@ static uint32_t slot_count;
 static enum access access_now;
 static enum jit_err answer;
 static struct rmg_native_report report;
-
-static void must(enum jit_err err)
-{
-    ck_assert_msg(err == JIT_OK, "%s", jit_err_text(err));
-}
 
 static struct rmg_attachment number(const uint8_t bytes[8])
 {

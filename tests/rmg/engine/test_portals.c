@@ -5,13 +5,9 @@
  *         instance three deep, and events on the way to it. */
 #include "base/limits.h"
 #include "tests/lib/bed.h"
+#include "tests/lib/must.h"
 #include "tests/lib/tcase.h"
 #include "tests/rmg/change/merge_kit.h"
-
-static void must(enum jit_err err)
-{
-    ck_assert_msg(err == JIT_OK, "%s", jit_err_text(err));
-}
 
 /* ---- the store ---- */
 

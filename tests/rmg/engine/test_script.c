@@ -9,6 +9,7 @@
 #include "base/random.h"
 #include "rmg/engine/script.h"
 #include "tests/lib/fault_heap.h"
+#include "tests/lib/must.h"
 #include "tests/lib/rule_kit.h"
 #include "tests/lib/tcase.h"
 
@@ -18,11 +19,6 @@
 #define REWRITES_MAX 40u
 #define SEEDS        500u
 #define PLANS        3u
-
-static void must(enum jit_err err)
-{
-    ck_assert_msg(err == JIT_OK, "%s", jit_err_text(err));
-}
 
 /* ---- the naive runner ---- */
 

@@ -4,6 +4,7 @@
  * Method: small systems on a working form without a version; counts of rewrites and looks. */
 #include "base/hash.h"
 #include "rmg/engine/script.h"
+#include "tests/lib/must.h"
 #include "tests/rmg/lang/lang_fixture.h"
 
 struct scene {
@@ -13,11 +14,6 @@ struct scene {
     struct rmg_script_report report;
     uint64_t by_call[16];
 };
-
-static void must(enum jit_err err)
-{
-    ck_assert_msg(err == JIT_OK, "%s", jit_err_text(err));
-}
 
 static void scene_begin(struct scene *s, const char *text)
 {

@@ -9,6 +9,7 @@
 #include "rmg/engine/work.h"
 #include "rmg/store/tx_hands.h"
 #include "tests/lib/fault_heap.h"
+#include "tests/lib/must.h"
 #include "tests/lib/rule_kit.h"
 #include "tests/lib/tcase.h"
 
@@ -49,11 +50,6 @@ static void backwards(struct jit_exec *exec, size_t count, void (*task)(void *, 
     }
 }
 static struct jit_exec side_by_side = {.run = backwards, .threads = 3};
-
-static void must(enum jit_err err)
-{
-    ck_assert_msg(err == JIT_OK, "%s", jit_err_text(err));
-}
 
 static struct rmg_attachment attachment_of(uint64_t draw)
 {

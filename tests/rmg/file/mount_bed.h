@@ -5,6 +5,7 @@
 #include "base/hash.h"
 #include "rmg/file/mount.h"
 #include "rmg/file/wsc.h"
+#include "tests/lib/must.h"
 #include "tests/lib/plain.h"
 #include "tests/lib/tcase.h"
 
@@ -28,11 +29,6 @@ struct home {
 
 static struct home home;
 static struct plain file; /* what is mounted */
-
-static inline void must(enum jit_err err)
-{
-    ck_assert_msg(err == JIT_OK, "%s", jit_err_text(err));
-}
 
 static inline struct jit_id named(const char *prefix, const char *label)
 {

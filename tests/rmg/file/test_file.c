@@ -8,6 +8,7 @@
 #include "base/buf.h"
 #include "base/le.h"
 #include "rmg/file/file.h"
+#include "tests/lib/must.h"
 #include "tests/lib/tcase.h"
 #include "tests/lib/world.h"
 
@@ -15,11 +16,6 @@
 
 static struct world world;
 static struct jit_buf file_bytes;
-
-static void must(enum jit_err err)
-{
-    ck_assert_msg(err == JIT_OK, "%s", jit_err_text(err));
-}
 
 static enum jit_err to_buf(void *user, const uint8_t *bytes, size_t size)
 {

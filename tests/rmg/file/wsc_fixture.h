@@ -9,6 +9,7 @@
 #include "base/hash.h"
 #include "rmg/file/foreign_root.h"
 #include "rmg/file/wsc.h"
+#include "tests/lib/must.h"
 #include "tests/lib/naive_forms.h"
 #include "tests/lib/plain.h"
 #include "tests/lib/tcase.h"
@@ -22,11 +23,6 @@ static const struct plain_size sizes[] = {
     {.instances = 2, .nodes = 100, .edges = 255, .arena_bytes = ARENA_BYTES},
 };
 #define SIZES ((int)(sizeof sizes / sizeof *sizes))
-
-static inline void must(enum jit_err err)
-{
-    ck_assert_msg(err == JIT_OK, "%s", jit_err_text(err));
-}
 
 static inline enum jit_err to_buf(void *user, const uint8_t *piece, size_t size)
 {

@@ -14,6 +14,7 @@
 #include "base/random.h"
 #include "rmg/schema/schema_infer.h"
 #include "tests/lib/fault_heap.h"
+#include "tests/lib/must.h"
 #include "tests/lib/rule_kit.h"
 #include "tests/lib/tcase.h"
 
@@ -38,11 +39,6 @@ struct thing {
 };
 static struct thing nodes[NODES];
 static struct thing edges[EDGES];
-
-static void must(enum jit_err err)
-{
-    ck_assert_msg(err == JIT_OK, "%s", jit_err_text(err));
-}
 
 static struct jit_id type_id(const char *name)
 {

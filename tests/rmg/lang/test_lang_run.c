@@ -7,6 +7,7 @@
 #include "base/hash.h"
 #include "rmg/engine/engine.h"
 #include "rmg/rules/search.h"
+#include "tests/lib/must.h"
 #include "tests/lib/rule_kit.h"
 #include "tests/rmg/lang/lang_fixture.h"
 
@@ -28,11 +29,6 @@ static struct rmg_request requests[REQUESTS_MAX];
 static struct jit_id request_ids[REQUESTS_MAX][8];
 static uint32_t request_count;
 static struct rmg_tick_output output;
-
-static void must(enum jit_err err)
-{
-    ck_assert_msg(err == JIT_OK, "%s", jit_err_name(err));
-}
 
 static struct jit_id type_of(const char *name)
 {

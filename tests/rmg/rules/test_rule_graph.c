@@ -7,13 +7,9 @@
 #include "rmg/rules/rule_graph.h"
 #include "rmg/store/store.h"
 #include "tests/lib/fault_heap.h"
+#include "tests/lib/must.h"
 #include "tests/lib/sample_rules.h"
 #include "tests/lib/tcase.h"
-
-static void must(enum jit_err err)
-{
-    ck_assert_msg(err == JIT_OK, "%s", jit_err_text(err));
-}
 
 static struct fault_heap mem;
 static struct rmg_arena *arena;

@@ -6,6 +6,7 @@
 #include "rmg/schema/schema.h"
 #include "rmg/store/arena.h"
 #include "tests/lib/fault_heap.h"
+#include "tests/lib/must.h"
 #include "tests/lib/tcase.h"
 
 #define ARENA_BYTES (1u << 20)
@@ -17,11 +18,6 @@ static struct rmg_collect *collect;
 static struct jit_id top;
 static struct jit_id place;
 static struct jit_id place_root;
-
-static inline void must(enum jit_err err)
-{
-    ck_assert_msg(err == JIT_OK, "%s", jit_err_text(err));
-}
 
 static inline void open_store(void)
 {

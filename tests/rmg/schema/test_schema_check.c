@@ -13,6 +13,7 @@
 #include "rmg/store/arena.h"
 #include "rmg/schema/schema_infer.h"
 #include "tests/lib/fault_heap.h"
+#include "tests/lib/must.h"
 #include "tests/lib/tcase.h"
 
 #define ARENA_BYTES (2u << 20)
@@ -26,11 +27,6 @@ static struct rmg_arena *arena;
 static struct rmg_store *store;
 static struct rmg_schema *schema;
 static struct jit_random rnd;
-
-static void must(enum jit_err err)
-{
-    ck_assert_msg(err == JIT_OK, "%s", jit_err_text(err));
-}
 
 static uint32_t below(uint32_t bound)
 {

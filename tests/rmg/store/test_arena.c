@@ -6,12 +6,8 @@
 #include "base/random.h"
 #include "rmg/store/arena.h"
 #include "tests/lib/fault_heap.h"
+#include "tests/lib/must.h"
 #include "tests/lib/tcase.h"
-
-static void must(enum jit_err err)
-{
-    ck_assert_int_eq(err, JIT_OK);
-}
 
 START_TEST(sizes) /* the waste of a class is at most a granule, above 2 KiB a fifth */
 {

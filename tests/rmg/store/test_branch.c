@@ -2,6 +2,7 @@
  *         and when they are gone nothing is left of them.
  * Method: random transactions on a trunk and a tree of branches at once, each with a naive twin;
  *         at the end, memory in use is that of the trunk built anew. */
+#include "tests/lib/must.h"
 #include "tests/lib/tcase.h"
 #include "tests/lib/world.h"
 
@@ -18,11 +19,6 @@ struct line {
 static struct world world;
 static struct line lines[LINES];
 static unsigned adoptions;
-
-static void must(enum jit_err err)
-{
-    ck_assert_msg(err == JIT_OK, "%s", jit_err_text(err));
-}
 
 static uint64_t live(void)
 {

@@ -12,6 +12,7 @@
 #include "rmg/store/load_dense.h"
 #include "rmg/store/tx_hands.h"
 #include "tests/lib/fault_heap.h"
+#include "tests/lib/must.h"
 #include "tests/lib/tcase.h"
 #include "tests/lib/world.h"
 
@@ -28,11 +29,6 @@ static struct jit_id types[TYPES_MAX];
 static struct jit_id ids[MANY];
 static struct rmg_dense_edge ends[MANY];
 static struct rmg_dense dense;
-
-static void must(enum jit_err err)
-{
-    ck_assert_msg(err == JIT_OK, "%s", jit_err_text(err));
-}
 
 /* ---- who builds ---- */
 

@@ -6,16 +6,12 @@
 #include "base/random.h"
 #include "rmg/store/tx_hands.h"
 #include "tests/lib/fault_heap.h"
+#include "tests/lib/must.h"
 #include "tests/lib/tcase.h"
 #include "tests/lib/world.h"
 
 #define OWNERS 1500u
 #define SETS   1200u
-
-static void must(enum jit_err err)
-{
-    ck_assert_msg(err == JIT_OK, "%s", jit_err_text(err));
-}
 
 /* Tasks from the last to the first. */
 static void backwards(struct jit_exec *exec, size_t count, void (*task)(void *, size_t), void *user)

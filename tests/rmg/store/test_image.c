@@ -8,6 +8,7 @@
 
 #include "base/le.h"
 #include "rmg/store/image.h"
+#include "tests/lib/must.h"
 #include "tests/lib/tcase.h"
 #include "tests/lib/world.h"
 
@@ -16,11 +17,6 @@
 #define STEPS       400u
 
 static struct world world;
-
-static void must(enum jit_err err)
-{
-    ck_assert_msg(err == JIT_OK, "%s", jit_err_text(err));
-}
 
 /* ---- writing into memory ---- */
 

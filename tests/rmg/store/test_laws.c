@@ -1,6 +1,7 @@
 /* Goal:   the growth laws of DESIGN 4.4, by counting nodes copied, hashes and slots, never time.
  * Method: binary trees and hubs of several sizes, one change each; and ids chosen to hurt. */
 #include "base/le.h"
+#include "tests/lib/must.h"
 #include "tests/lib/tcase.h"
 #include "tests/lib/world.h"
 
@@ -10,11 +11,6 @@ static struct rmg_store *store;
 static struct rmg_version version;
 static struct jit_id top;
 static struct jit_id type;
-
-static void must(enum jit_err err)
-{
-    ck_assert_msg(err == JIT_OK, "%s", jit_err_text(err));
-}
 
 static void setup(void)
 {

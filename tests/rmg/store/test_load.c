@@ -9,15 +9,11 @@
 #include "base/hash.h"
 #include "rmg/change/collect.h"
 #include "rmg/file/file.h"
+#include "tests/lib/must.h"
 #include "tests/lib/tcase.h"
 #include "tests/lib/world.h"
 
 #define ARENA_BYTES (256ull << 20)
-
-static void must(enum jit_err err)
-{
-    ck_assert_msg(err == JIT_OK, "%s", jit_err_text(err));
-}
 
 /* ---- shapes ---- */
 

@@ -6,15 +6,11 @@
 
 #include "base/hash.h"
 #include "base/le.h"
+#include "tests/lib/must.h"
 #include "tests/lib/tcase.h"
 #include "tests/lib/world.h"
 
 static char *document;
-
-static void must(enum jit_err err)
-{
-    ck_assert_msg(err == JIT_OK, "%s", jit_err_text(err));
-}
 
 static void setup(void)
 {

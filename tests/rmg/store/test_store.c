@@ -3,6 +3,7 @@
  * Method: random operations on both at once, compared at every seal, over ids of every kind. */
 #include <stdio.h>
 
+#include "tests/lib/must.h"
 #include "tests/lib/tcase.h"
 #include "tests/lib/world.h"
 
@@ -10,11 +11,6 @@
 #define TRANSACTIONS 1000
 
 static struct world world;
-
-static void must(enum jit_err err)
-{
-    ck_assert_msg(err == JIT_OK, "%s", jit_err_text(err));
-}
 
 /* Everything readable in the version equals the model. */
 static void compare_instance(const struct naive_instance *in, const struct rmg_graph *graph)

@@ -3,13 +3,9 @@
  * Method: the same transaction with the n-th refusal, once and for good, for every n; random bits
  *         flipped in the arena and every reader sent over it (run it under the sanitizers). */
 #include "rmg/store/trie_priv.h"
+#include "tests/lib/must.h"
 #include "tests/lib/tcase.h"
 #include "tests/lib/world.h"
-
-static void must(enum jit_err err)
-{
-    ck_assert_msg(err == JIT_OK, "%s", jit_err_text(err));
-}
 
 /* What a reader of damaged memory may say. */
 static void either(enum jit_err err)
