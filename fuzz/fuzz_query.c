@@ -6,6 +6,7 @@
 #include "rmg/store/arena.h"
 #include "rmg/lang/lang_query.h"
 #include "tests/lib/must.h"
+#include "tests/lib/named.h"
 
 const char *const fuzz_corpus[] = {"fuzz/corpus/query", NULL};
 
@@ -18,13 +19,6 @@ static struct rmg_arena *arena;
 static struct rmg_store *store;
 static struct rmg_schema *schema;
 static struct rmg_graph view;
-
-static struct jit_id named(const char *prefix, const char *label)
-{
-    struct jit_id id;
-    jit_hash_named(prefix, label, strlen(label), &id);
-    return id;
-}
 
 /* Nodes P and Q in a ring of edges D with values of each codec; half of it declared. */
 static void fill(struct rmg_collect *collect)

@@ -8,18 +8,12 @@
 #include "rmg/store/arena.h"
 #include "rmg/schema/schema_check.h"
 #include "tests/lib/must.h"
+#include "tests/lib/named.h"
 
 const char *const fuzz_corpus[] = {"fuzz/corpus/schema", NULL};
 
 #define ARENA_BYTES (2u << 20)
 #define ATOMS_MAX   64u
-
-static struct jit_id named(const char *prefix, const char *label)
-{
-    struct jit_id id;
-    jit_hash_named(prefix, label, strlen(label), &id);
-    return id;
-}
 
 static void put_atoms(const uint8_t *bytes, size_t size, struct rmg_collect *collect)
 {

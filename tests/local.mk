@@ -1,7 +1,7 @@
 # A test links its layer and those below; its one .c file is the default source. One fragment a folder.
 check_LTLIBRARIES += %D%/libtest.la
 %C%_libtest_la_SOURCES = %D%/lib/coroutine.c %D%/lib/coroutine.h %D%/lib/fault_heap.c \
-	%D%/lib/fault_heap.h %D%/lib/must.h %D%/lib/naive_forms.c %D%/lib/naive_forms.h %D%/lib/naive_root.c \
+	%D%/lib/fault_heap.h %D%/lib/must.h %D%/lib/named.h %D%/lib/naive_forms.c %D%/lib/naive_forms.h %D%/lib/naive_root.c \
 	%D%/lib/naive_root.h %D%/lib/plain.c %D%/lib/plain.h %D%/lib/tcase.h \
 	%D%/lib/world.c %D%/lib/world.h
 # The engine's bed and the rules that tests below the language use.

@@ -12,6 +12,7 @@
 #include "base/random.h"
 #include "tests/lib/fault_heap.h"
 #include "tests/lib/must.h"
+#include "tests/lib/named.h"
 #include "tests/lib/tcase.h"
 #include "tools/formats/format.h"
 
@@ -155,13 +156,6 @@ static inline enum jit_err export_to(const struct format *format, const struct f
 {
     struct export_job job = {.graph = graph, .outs = outs, .report = report, .error = error};
     return export_run(format, &job);
-}
-
-static inline struct jit_id named(const char *prefix, const char *label)
-{
-    struct jit_id id;
-    jit_hash_named(prefix, label, strlen(label), &id);
-    return id;
 }
 
 static inline void graph_of(const struct trial *t, const struct jit_id *instance,

@@ -5,18 +5,12 @@
 #include "base/hash.h"
 #include "rmg/change/patch.h"
 #include "tests/lib/fault_heap.h"
+#include "tests/lib/named.h"
 #include "tests/lib/tcase.h"
 
 static struct fault_heap mem;
 static struct jit_buf patch;
 static struct jit_id world, a, b, c, e, package, depends, base_root;
-
-static inline struct jit_id named(const char *prefix, const char *label)
-{
-    struct jit_id id;
-    jit_hash_named(prefix, label, strlen(label), &id);
-    return id;
-}
 
 static inline struct jit_id filled(uint8_t byte)
 {

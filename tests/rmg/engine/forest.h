@@ -7,6 +7,7 @@
 #include "base/hash.h"
 #include "rmg/rules/search.h"
 #include "tests/lib/must.h"
+#include "tests/lib/named.h"
 #include "tests/lib/rule_kit.h"
 #include "tests/rmg/lang/lang_fixture.h"
 
@@ -43,13 +44,6 @@ static unsigned roll(unsigned below)
 {
     random_state = random_state * 6364136223846793005ull + 1442695040888963407ull;
     return (unsigned)(random_state >> 33) % below;
-}
-
-static struct jit_id type_of(const char *name)
-{
-    struct jit_id id;
-    jit_hash_named("type:", name, strlen(name), &id);
-    return id;
 }
 
 /* ---- the forest ---- */
@@ -404,6 +398,48 @@ static inline void find_all(unsigned which)
     struct tuple t = {.places = {g.instance}};
     match_count = 0;
     try_all(which, &t, 0, 0);
+}
+
+/* Whether the tuple is a match that find_all() found. */
+static inline bool is_known(const struct jit_id *ids, uint32_t id_count)
+{
+    bool known = false;
+    for (unsigned i = 0; i < match_count && !known; i++) {
+        known = memcmp(matches[i].ids, ids, id_count * sizeof *ids) == 0;
+    }
+    return known;
+}
+
+/* ---- who looks ---- */
+
+static const struct rmg_draw draw = {.seed = SEED, .tick = 1};
+
+static inline enum rmg_result verify(unsigned which, const struct rmg_graph *graph,
+                                     const struct jit_id *ids)
+{
+    static struct rmg_effect effect;
+    struct jit_buf values;
+    uint32_t slots = 0;
+    enum jit_err err;
+    struct rmg_match match = {.rule = rules[which],
+                              .instance = g.instance,
+                              .ids = ids,
+                              .id_count = rmg_rule_id_count(rules[which])};
+    jit_buf_init(&values, &f.mem.heap, 1 << 20);
+    effect.values = &values;
+    enum rmg_result result =
+        rmg_match_verify(graph, &match, &draw, JIT_VERIFY_SLOTS_MAX, &effect, &slots, &err);
+    must(err);
+    jit_buf_release(&values);
+    return result;
+}
+
+static inline struct rmg_search *search_of(unsigned which)
+{
+    struct rmg_search *search = NULL;
+    must(rmg_search_new(&f.mem.heap, rules[which], NULL, 0, &g.instance, (struct rmg_shard){0, 1},
+                        &search));
+    return search;
 }
 
 #endif

@@ -13,6 +13,7 @@
 #include "base/random.h"
 #include "rmg/engine/engine.h"
 #include "tests/lib/must.h"
+#include "tests/lib/named.h"
 #include "tests/lib/rule_kit.h"
 #include "tests/rmg/lang/lang_fixture.h"
 
@@ -64,13 +65,6 @@ static struct jit_id request_ids[REQUESTS_MAX][8];
 static uint32_t request_count;
 static uint64_t seen_matches; /* of the tick being made */
 static struct rmg_tick_output output;
-
-static struct jit_id type_of(const char *name)
-{
-    struct jit_id id;
-    jit_hash_named("type:", name, strlen(name), &id);
-    return id;
-}
 
 static void put_node(struct kit_graph *to, uint64_t n, const char *type, int64_t i)
 {

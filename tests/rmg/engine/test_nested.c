@@ -10,28 +10,6 @@
 
 /* ---- who looks ---- */
 
-static const struct rmg_draw draw = {.seed = SEED, .tick = 1};
-
-static enum rmg_result verify(unsigned which, const struct rmg_graph *graph,
-                              const struct jit_id *ids)
-{
-    static struct rmg_effect effect;
-    struct jit_buf values;
-    uint32_t slots = 0;
-    enum jit_err err;
-    struct rmg_match match = {.rule = rules[which],
-                              .instance = g.instance,
-                              .ids = ids,
-                              .id_count = rmg_rule_id_count(rules[which])};
-    jit_buf_init(&values, &f.mem.heap, 1 << 20);
-    effect.values = &values;
-    enum rmg_result result =
-        rmg_match_verify(graph, &match, &draw, JIT_VERIFY_SLOTS_MAX, &effect, &slots, &err);
-    must(err);
-    jit_buf_release(&values);
-    return result;
-}
-
 struct look {
     unsigned which;
     uint32_t id_count;
@@ -41,12 +19,8 @@ struct look {
 static bool is_one_of_them(void *user, const struct jit_id *ids, uint32_t id_count)
 {
     struct look *look = user;
-    bool known = false;
     ck_assert_uint_eq(id_count, look->id_count);
-    for (unsigned i = 0; i < match_count && !known; i++) {
-        known = memcmp(matches[i].ids, ids, id_count * sizeof *ids) == 0;
-    }
-    ck_assert_msg(known, "rule %u", look->which);
+    ck_assert_msg(is_known(ids, id_count), "rule %u", look->which);
     look->seen++;
     return true;
 }
@@ -65,14 +39,6 @@ static void compare(struct rmg_search *search, unsigned which, const struct rmg_
             ck_assert_int_eq(verify(which, graph, wrong.ids), RMG_NO_MATCH);
         }
     }
-}
-
-static struct rmg_search *search_of(unsigned which)
-{
-    struct rmg_search *search = NULL;
-    must(rmg_search_new(&f.mem.heap, rules[which], NULL, 0, &g.instance, (struct rmg_shard){0, 1},
-                        &search));
-    return search;
 }
 
 START_TEST(everybody_finds_the_same)

@@ -85,14 +85,6 @@ static void change_one(unsigned what, unsigned rooms)
     kit_seal(&g);
 }
 
-static struct rmg_search *search_of(unsigned which)
-{
-    struct rmg_search *search = NULL;
-    must(rmg_search_new(&f.mem.heap, rules[which], NULL, 0, &g.instance, (struct rmg_shard){0, 1},
-                        &search));
-    return search;
-}
-
 /* The rules that go through one portal, and through one behind another. */
 static const unsigned asked[] = {0, 2};
 #define ASKED_RULES 2u

@@ -14,7 +14,6 @@
 #endif
 #define ROUNDS 30u
 
-static const struct rmg_draw draw = {.seed = SEED, .tick = 1};
 static int seed;
 
 static void begin_drawn(int with)
@@ -27,39 +26,10 @@ static void begin_drawn(int with)
 
 /* ---- searches and verification ---- */
 
-static enum rmg_result verify(unsigned which, const struct rmg_graph *graph,
-                              const struct jit_id *ids)
-{
-    static struct rmg_effect effect;
-    struct jit_buf values;
-    uint32_t slots = 0;
-    enum jit_err err;
-    struct rmg_match match = {.rule = rules[which],
-                              .instance = g.instance,
-                              .ids = ids,
-                              .id_count = rmg_rule_id_count(rules[which])};
-    jit_buf_init(&values, &f.mem.heap, 1 << 20);
-    effect.values = &values;
-    enum rmg_result result =
-        rmg_match_verify(graph, &match, &draw, JIT_VERIFY_SLOTS_MAX, &effect, &slots, &err);
-    must(err);
-    jit_buf_release(&values);
-    return result;
-}
-
 struct look {
     unsigned which;
     unsigned seen;
 };
-
-static bool is_known(const struct jit_id *ids, uint32_t id_count)
-{
-    bool known = false;
-    for (unsigned i = 0; i < match_count && !known; i++) {
-        known = memcmp(matches[i].ids, ids, id_count * sizeof *ids) == 0;
-    }
-    return known;
-}
 
 static bool is_one_of_them(void *user, const struct jit_id *ids, uint32_t id_count)
 {
@@ -93,14 +63,6 @@ static void compare_verified(unsigned which, const struct rmg_graph *graph)
         ck_assert_msg(result != RMG_APPLIED || is_known(other.ids, rmg_rule_id_count(rules[which])),
                       "seed %d rule %u: no match is verified\n%s", seed, which, drawn_text);
     }
-}
-
-static struct rmg_search *search_of(unsigned which)
-{
-    struct rmg_search *search = NULL;
-    must(rmg_search_new(&f.mem.heap, rules[which], NULL, 0, &g.instance, (struct rmg_shard){0, 1},
-                        &search));
-    return search;
 }
 
 START_TEST(everybody_finds_the_same) /* _i: seed */

@@ -5,6 +5,7 @@
 #include "base/hash.h"
 #include "rmg/engine/script.h"
 #include "tests/lib/must.h"
+#include "tests/lib/named.h"
 #include "tests/rmg/lang/lang_fixture.h"
 
 struct scene {
@@ -32,13 +33,6 @@ static void scene_end(struct scene *s)
     rmg_work_free(s->work);
     ck_assert_int_eq(s->mem.live, 0);
     lang_fixture_release(&s->lang);
-}
-
-static struct jit_id type_of(const char *name)
-{
-    struct jit_id id;
-    jit_hash_named("type:", name, strlen(name), &id);
-    return id;
 }
 
 static uint32_t node(struct scene *s, const char *type, const char *field, int64_t value)

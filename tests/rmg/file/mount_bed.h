@@ -6,6 +6,7 @@
 #include "rmg/file/mount.h"
 #include "rmg/file/wsc.h"
 #include "tests/lib/must.h"
+#include "tests/lib/named.h"
 #include "tests/lib/plain.h"
 #include "tests/lib/tcase.h"
 
@@ -29,13 +30,6 @@ struct home {
 
 static struct home home;
 static struct plain file; /* what is mounted */
-
-static inline struct jit_id named(const char *prefix, const char *label)
-{
-    struct jit_id id;
-    jit_hash_named(prefix, label, strlen(label), &id);
-    return id;
-}
 
 static inline void store_new(struct home *h)
 {

@@ -4,6 +4,7 @@
  *         computations; the pair of docs/spec/state-root.md. */
 #include <stdio.h>
 
+#include "tests/lib/named.h"
 #include "tests/rmg/file/wsc_fixture.h"
 
 static struct jit_buf bytes; /* of the file */
@@ -29,13 +30,6 @@ static const struct golden goldens[] = {
      "63c73c49e125c2861abdc2b626501fba035e2bd2584eebd04b946ce5eab43ccd",
      "533241fae92efb41af0c8190010ec69876eeb52b7e6cd22ad4b76e941797a436"},
 };
-
-static struct jit_id named(const char *prefix, const char *label)
-{
-    struct jit_id id;
-    jit_hash_named(prefix, label, strlen(label), &id);
-    return id;
-}
 
 static void put_node(struct rmg_tx *tx, const char *in, const char *label, const char *type)
 {

@@ -15,6 +15,7 @@
 #include "rmg/schema/schema_infer.h"
 #include "tests/lib/fault_heap.h"
 #include "tests/lib/must.h"
+#include "tests/lib/named.h"
 #include "tests/lib/rule_kit.h"
 #include "tests/lib/tcase.h"
 
@@ -39,13 +40,6 @@ struct thing {
 };
 static struct thing nodes[NODES];
 static struct thing edges[EDGES];
-
-static struct jit_id type_id(const char *name)
-{
-    struct jit_id id;
-    jit_hash_named("type:", name, strlen(name), &id);
-    return id;
-}
 
 static void put_i(const struct thing *thing, enum rmg_plane plane)
 {
@@ -84,7 +78,7 @@ static void make_graph(uint64_t seed)
     for (unsigned n = 0; n < NODES; n++) {
         random_thing(&nodes[n], 'N', n, "PQ");
         char name[2] = {nodes[n].type, 0};
-        struct jit_id type = type_id(name);
+        struct jit_id type = type_of(name);
         must(rmg_tx_upsert_node(g.tx, &g.instance, &nodes[n].id, &type));
         put_i(&nodes[n], RMG_PLANE_ALPHA);
     }
@@ -94,7 +88,7 @@ static void make_graph(uint64_t seed)
         struct rmg_edge edge = {.id = edges[n].id,
                                 .from = nodes[edges[n].from].id,
                                 .to = nodes[edges[n].to].id,
-                                .type = type_id(name)};
+                                .type = type_of(name)};
         must(rmg_tx_upsert_edge(g.tx, &g.instance, &edge));
         put_i(&edges[n], RMG_PLANE_BETA);
     }
@@ -473,7 +467,7 @@ START_TEST(order_of_values)
     kit_open(&g);
     for (unsigned n = 0; n < 4; n++) {
         struct jit_id id = kit_id('N', n);
-        struct jit_id type = type_id("P");
+        struct jit_id type = type_of("P");
         struct rmg_datum text = {.codec = RMG_CODEC_TEXT,
                                  .bytes = (const uint8_t *)texts[n],
                                  .size = (uint32_t)strlen(texts[n])};

@@ -8,6 +8,7 @@
 #include "rmg/engine/engine.h"
 #include "rmg/rules/search.h"
 #include "tests/lib/must.h"
+#include "tests/lib/named.h"
 #include "tests/lib/rule_kit.h"
 #include "tests/rmg/lang/lang_fixture.h"
 
@@ -29,13 +30,6 @@ static struct rmg_request requests[REQUESTS_MAX];
 static struct jit_id request_ids[REQUESTS_MAX][8];
 static uint32_t request_count;
 static struct rmg_tick_output output;
-
-static struct jit_id type_of(const char *name)
-{
-    struct jit_id id;
-    jit_hash_named("type:", name, strlen(name), &id);
-    return id;
-}
 
 static struct jit_id node(uint64_t n)
 {

@@ -7,6 +7,7 @@
 #include "rmg/store/arena.h"
 #include "tests/lib/fault_heap.h"
 #include "tests/lib/must.h"
+#include "tests/lib/named.h"
 #include "tests/lib/tcase.h"
 
 #define ARENA_BYTES (1u << 20)
@@ -55,13 +56,6 @@ static inline void teardown(void)
     ck_assert_int_eq(mem.live, 0);
 }
 
-static inline struct jit_id type_id(const char *name)
-{
-    struct jit_id id;
-    jit_hash_named("type:", name, strlen(name), &id);
-    return id;
-}
-
 static inline struct rmg_version load(void)
 {
     struct rmg_version version = rmg_version_empty();
@@ -105,8 +99,8 @@ static const struct rmg_schema_type cell = {
 /* The fields of Cell, by hand from the page. */
 static inline size_t cell_bytes(uint8_t out[512])
 {
-    struct jit_id i64 = type_id("i64");
-    struct jit_id list = type_id("list<id>");
+    struct jit_id i64 = type_of("i64");
+    struct jit_id list = type_of("list<id>");
     struct jit_buf buf;
     jit_buf_init(&buf, &mem.heap, 512);
     jit_buf_put_u64(&buf, 2);
@@ -135,7 +129,7 @@ static inline void check_atom(const struct rmg_graph *view, const struct jit_id 
                               const char *name, const char *type, const void *bytes, size_t size)
 {
     struct rmg_value value;
-    struct jit_id want = type_id(type);
+    struct jit_id want = type_of(type);
     must(rmg_attachment_get(view, RMG_PLANE_ALPHA, node, name, (uint32_t)strlen(name), &value));
     ck_assert_int_eq(value.kind, RMG_VALUE_ATOM);
     ck_assert(jit_id_equal(&value.type, &want));

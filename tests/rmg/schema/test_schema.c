@@ -20,7 +20,7 @@ START_TEST(written_bytes)
     struct rmg_schema *schema = empty();
     uint8_t want[512];
     size_t want_size = cell_bytes(want);
-    struct jit_id ends[2] = {type_id("Cell"), type_id("World")};
+    struct jit_id ends[2] = {type_of("Cell"), type_of("World")};
     struct rmg_schema_type edge = {
         .name = "HAS", .kind = RMG_TYPE_EDGE, .from = ends, .from_count = 1};
     must(rmg_schema_add(schema, &cell, NULL));
@@ -33,15 +33,15 @@ START_TEST(written_bytes)
     must(rmg_store_instance(store, &version, &place, &in));
     rmg_store_graph(store, &in, &view);
     ck_assert_uint_eq(in.roots.node_count, 3); /* the root node, Cell, HAS */
-    struct jit_id id = type_id("Cell");
+    struct jit_id id = type_of("Cell");
     struct jit_id type;
-    struct jit_id want_type = type_id("type");
+    struct jit_id want_type = type_of("type");
     must(rmg_node_type(&view, &id, &type));
     ck_assert(jit_id_equal(&type, &want_type));
     check_atom(&view, &id, "name", "text", "Cell", 4);
     check_atom(&view, &id, "kind", "text", "node", 4);
     check_atom(&view, &id, "fields", "list", want, want_size);
-    id = type_id("HAS");
+    id = type_of("HAS");
     uint8_t list[48] = {1};
     list[8] = 32;
     memcpy(list + 16, &ends[0], 32);
@@ -61,9 +61,9 @@ START_TEST(hashes)
     uint8_t fields[512];
     size_t fields_size = cell_bytes(fields);
     struct jit_buf buf;
-    struct jit_id text = type_id("text");
-    struct jit_id list = type_id("list");
-    struct jit_id type = type_id("type");
+    struct jit_id text = type_of("text");
+    struct jit_id list = type_of("list");
+    struct jit_id type = type_of("type");
     const struct {
         const char *name;
         const struct jit_id *type;
@@ -90,7 +90,7 @@ START_TEST(hashes)
     must(rmg_schema_add(schema, &cell, NULL));
     must(rmg_schema_type_content(schema, schema->types[0], &got));
     ck_assert(jit_id_equal(&got, &want));
-    struct jit_id cell_id = type_id("Cell");
+    struct jit_id cell_id = type_of("Cell");
     jit_buf_reset(&buf);
     jit_buf_put_u64(&buf, 1);
     jit_buf_put_id(&buf, &cell_id);
@@ -123,7 +123,7 @@ static void random_type(struct rmg_schema *schema, uint32_t names)
     struct rmg_attachment other = {
         .name = "note",
         .name_size = 4,
-        .value = {.kind = RMG_VALUE_ATOM, .type = type_id("text"), .bytes = zeros, .size = 0}};
+        .value = {.kind = RMG_VALUE_ATOM, .type = type_of("text"), .bytes = zeros, .size = 0}};
     struct rmg_schema_type type = {.name = type_name, .fields = fields};
     (void)snprintf(type_name, sizeof type_name, "T%u", below(names));
     type.kind = below(8) == 0 ? RMG_TYPE_EDGE : RMG_TYPE_NODE;
@@ -135,7 +135,7 @@ static void random_type(struct rmg_schema *schema, uint32_t names)
         f->codec = below(8) == 0 ? RMG_CODEC_ID : RMG_CODEC_I64;
         if (below(16) == 0) {
             f->codec = RMG_CODEC_NONE;
-            f->type = type_id("mine");
+            f->type = type_of("mine");
         }
         f->join = f->codec == RMG_CODEC_I64 && below(8) == 0 ? RMG_JOIN_SUM : RMG_JOIN_NONE;
         f->has_default = below(8) == 0;
@@ -143,8 +143,8 @@ static void random_type(struct rmg_schema *schema, uint32_t names)
         f->value_size = !f->has_default ? 0 : f->codec == RMG_CODEC_ID ? 32 : 8;
     }
     if (type.kind == RMG_TYPE_EDGE && below(4) == 0) {
-        ends[0][0] = type_id("T0");
-        ends[1][0] = type_id("T1");
+        ends[0][0] = type_of("T0");
+        ends[1][0] = type_of("T1");
         type.from = ends[0];
         type.to = ends[1];
         type.from_count = below(2);
@@ -295,7 +295,7 @@ START_TEST(builtin)
         ck_assert_ptr_eq(rmg_schema_find(schema, &schema->types[i]->id), schema->types[i]);
         ck_assert(i == 0 || jit_id_compare(&schema->types[i - 1]->id, &schema->types[i]->id) < 0);
     }
-    struct jit_id cell_id = type_id("Cell");
+    struct jit_id cell_id = type_of("Cell");
     ck_assert_ptr_null(rmg_schema_find(schema, &cell_id));
     ck_assert_ptr_null(rmg_schema_find(NULL, &cell_id));
     rmg_schema_free(schema);

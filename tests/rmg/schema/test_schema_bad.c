@@ -13,7 +13,7 @@ START_TEST(refused_types)
     static char long_field[JIT_NAME_BYTES_MAX + 2];
     memset(long_name, 'x', JIT_LABEL_BYTES_MAX + 1);
     memset(long_field, 'x', JIT_NAME_BYTES_MAX + 1);
-    struct jit_id two[2] = {type_id("Cell"), type_id("Cell")};
+    struct jit_id two[2] = {type_of("Cell"), type_of("Cell")};
     const struct rmg_schema_field fields[][2] = {
         {{.name = long_field, .codec = RMG_CODEC_I64}},
         {{.name = "\xff", .codec = RMG_CODEC_I64}},
@@ -77,8 +77,8 @@ static enum jit_err with_atom(const char *name, const char *type, const void *by
 {
     uint8_t fields[512];
     size_t fields_size = cell_bytes(fields);
-    struct jit_id id = type_id("Cell");
-    struct jit_id type_type = type_id("type");
+    struct jit_id id = type_of("Cell");
+    struct jit_id type_type = type_of("type");
     struct rmg_schema *schema = NULL;
     struct rmg_schema_fault fault;
     struct {
@@ -109,7 +109,7 @@ static enum jit_err with_atom(const char *name, const char *type, const void *by
         struct rmg_attachment attachment = {.name = atoms[i].name,
                                             .name_size = (uint32_t)strlen(atoms[i].name),
                                             .value = {.kind = RMG_VALUE_ATOM,
-                                                      .type = type_id(atoms[i].type),
+                                                      .type = type_of(atoms[i].type),
                                                       .bytes = atoms[i].bytes,
                                                       .size = (uint32_t)atoms[i].size}};
         must(rmg_collect_attachment(collect, &place, RMG_PLANE_ALPHA, &id, &attachment));

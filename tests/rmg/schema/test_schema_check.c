@@ -14,6 +14,7 @@
 #include "rmg/schema/schema_infer.h"
 #include "tests/lib/fault_heap.h"
 #include "tests/lib/must.h"
+#include "tests/lib/named.h"
 #include "tests/lib/tcase.h"
 
 #define ARENA_BYTES (2u << 20)
@@ -31,13 +32,6 @@ static struct jit_random rnd;
 static uint32_t below(uint32_t bound)
 {
     return (uint32_t)jit_random_below(&rnd, bound);
-}
-
-static struct jit_id named(const char *prefix, const char *label)
-{
-    struct jit_id id;
-    jit_hash_named(prefix, label, strlen(label), &id);
-    return id;
 }
 
 static struct jit_id numbered(const char *prefix, char letter, unsigned number)

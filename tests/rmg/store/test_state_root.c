@@ -7,6 +7,7 @@
 #include "base/hash.h"
 #include "base/le.h"
 #include "tests/lib/must.h"
+#include "tests/lib/named.h"
 #include "tests/lib/tcase.h"
 #include "tests/lib/world.h"
 
@@ -41,13 +42,6 @@ static void row(const char *name, const struct jit_id *hash)
         return;
     }
     ck_assert_msg(strstr(document, line) != NULL, "not in state-root.md: %s", line);
-}
-
-static struct jit_id named(const char *prefix, const char *label)
-{
-    struct jit_id id;
-    jit_hash_named(prefix, label, strlen(label), &id);
-    return id;
 }
 
 struct example {
