@@ -5,9 +5,13 @@
 #         both ways.
 set -eu
 
-bin=$(cd "${builddir:-.}/tools" && pwd)
-dir=$(mktemp -d "${TMPDIR:-/tmp}/jitos-chroot-XXXXXX")
-trap 'rm -rf --one-file-system "$dir"' EXIT
+# shellcheck source=tests/lib/begin.sh
+. "${top_srcdir:-.}/tests/lib/begin.sh"
+# What is still bound there is this machine's.
+tidy() {
+    rm -rf --one-file-system "$dir"
+}
+
 mkdir "$dir/root"
 cat >"$dir/bind" <<'END'
 mount --make-rprivate /
@@ -25,15 +29,10 @@ END
 # in_space COMMAND: a shell of root's, or of one who is root there, in a mount namespace of its own.
 in_space() {
     if [ "$(id -u)" = 0 ]; then
-        unshare -m sh -euc "$1" sh "$dir/root" "$bin" "$dir/bind"
+        unshare -m sh -euc "$1" sh "$dir/root" "$build/tools" "$dir/bind"
     else
-        unshare -r -m sh -euc "$1" sh "$dir/root" "$bin" "$dir/bind"
+        unshare -r -m sh -euc "$1" sh "$dir/root" "$build/tools" "$dir/bind"
     fi
-}
-
-fail() {
-    echo "FAIL: $*: $(cat "$dir/said")"
-    exit 1
 }
 
 if ! in_space 'mount -t tmpfs new "$1"; . "$3"' 2>"$dir/why"; then
@@ -42,13 +41,13 @@ if ! in_space 'mount -t tmpfs new "$1"; . "$3"' 2>"$dir/why"; then
 fi
 
 # sanitized programs ask for no sandbox and run anywhere
-in_space '. "$3"; chroot "$1" "$2/jitosd" --check' >"$dir/said" 2>&1 && got=0 || got=$?
-[ "$got" != 0 ] || grep -q 'none(sanitizer build)' "$dir/said" || fail "--check in a chroot: exit 0"
-grep -qF 'in a chroot, enter it by pivot_root' "$dir/said" ||
-    fail "--check in a chroot does not say what to do"
+got=0
+in_space '. "$3"; chroot "$1" "$2/jitosd" --check' >"$dir/out" 2>"$dir/err" || got=$?
+[ "$got" != 0 ] || says 'none(sanitizer build)'
+says 'in a chroot, enter it by pivot_root'
 rm -rf --one-file-system "$dir/root" && mkdir "$dir/root"
 
-in_space 'mount --make-rprivate /; mount -t tmpfs new "$1"; . "$3"; cd "$1"
-          pivot_root . . && umount -l . && cd / && exec "$2/jitosd" --check' \
-    >"$dir/said" 2>&1 || fail "--check behind a pivot_root: exit $?"
-grep -q '^grade: ' "$dir/said" || fail "no grade"
+want 0 in_space 'mount --make-rprivate /; mount -t tmpfs new "$1"; . "$3"; cd "$1"
+    pivot_root . . && umount -l . && cd / && exec "$2/jitosd" --check'
+says '^grade: '
+exit "$failed"
