@@ -1,243 +1,11 @@
 /* Goal:   guests cost what the hub lets them cost and no more: the owner's client is served in the
- * same round, whoever floods and however; who has spent his purse is not read from until it has
- * filled; strangers spend nothing of a bearer's, one token nothing of another's; of guests, and of
- * guests only, somebody makes way, first of the purse with the most places; who has to go is
- * answered what he is owed. Method: the hub and its clients in one process, over real sockets, with
- * a time of our own, counted in rounds; what the supervisor would do is a handler of a few lines.
- */
-#include <errno.h>
-#include <fcntl.h>
-#include <stdio.h>
-#include <sys/socket.h>
-#include <sys/un.h>
-#include <unistd.h>
+ *         same round, whoever floods and however; who has spent his purse is not read from until it
+ *         has filled; strangers spend nothing of a bearer's, one token nothing of another's.
+ * Method: the hub and its clients in one process, over real sockets, with a time of our own,
+ * counted in rounds; what the supervisor would do is a handler of a few lines (guests_bed.h). */
+#include "tests/kernel/hub/guests_bed.h"
 
-#include "base/le.h"
-#include "kernel/hub/hub.h"
-#include "tests/lib/fault_heap.h"
-#include "tests/lib/tcase.h"
-
-#define SECOND   1000000000ull
-#define BEGIN_NS (1ull << 60) /* later than any clock of ours */
-#define FLOOD    32
-#define COST     20u /* of a message "work" */
-
-static struct fault_heap mem;
-static struct shell_loop *loop;
-static struct hub *hub;
-static char folder[] = "/tmp/jitos-guests-XXXXXX";
-static char guests[64];
-static int folder_fd;
-static uint64_t now;
-static struct hub_conn *owed;
-static uint64_t heard; /* messages of guests, */
-static uint64_t units; /* what they cost, frames included, */
-static uint64_t owner_heard_at;
-static unsigned gone_count;
-
-/* ---- a supervisor of a few lines ---- */
-
-static void reply(struct hub_conn *conn, const char *type)
-{
-    struct hub_writer w;
-    struct jit_buf frame;
-    jit_buf_init(&frame, jit_heap_libc(), 1u << 20);
-    hub_begin(&w, &frame, 1);
-    hub_text(&w, "t", type);
-    hub_end(&w);
-    ck_assert_int_eq(frame.err, JIT_OK);
-    hub_send(conn, &frame);
-    jit_buf_release(&frame);
-}
-
-static void on_message(void *user, struct hub_conn *conn, const cbor_item_t *message)
-{
-    char key[33];
-    struct jit_id token = {{0}};
-    (void)user;
-    if (!hub_is_guest(conn)) {
-        owner_heard_at = heard;
-        reply(conn, "ok");
-        return;
-    }
-    heard++;
-    units++;
-    if (hub_get_text(message, "token", key, sizeof key)) {
-        memcpy(token.bytes, key, strlen(key));
-        hub_guest_has_shown(conn, &token);
-    } else if (hub_is(message, "t", "work")) {
-        hub_pay(conn, COST);
-        units += COST;
-    } else if (hub_is(message, "t", "later")) {
-        hub_owe(conn, true);
-        owed = conn;
-        return;
-    }
-    reply(conn, hub_is(message, "t", "long") ? "a long answer, of which many fill a queue" : "ok");
-}
-
-static void on_gone(void *user, struct hub_conn *conn)
-{
-    (void)user;
-    owed = owed == conn ? NULL : owed;
-    gone_count++;
-}
-
-static void on_greet(void *user, struct hub_conn *conn)
-{
-    (void)user;
-    reply(conn, "welcome");
-}
-
-static void on_note(void *user, const char *text)
-{
-    (void)user;
-    (void)text;
-}
-
-static void open_hub(bool uring)
-{
-    static const struct hub_handler handler = {
-        .message = on_message, .gone = on_gone, .greet = on_greet, .note = on_note};
-    memcpy(folder + sizeof folder - 7, "XXXXXX", 6);
-    ck_assert_ptr_nonnull(mkdtemp(folder));
-    snprintf(guests, sizeof guests, "%s/guests", folder);
-    folder_fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    ck_assert_int_ge(folder_fd, 0);
-    mem = fault_heap_make(-1, false);
-    ck_assert_int_eq(shell_loop_new(jit_heap_libc(), uring, &loop), JIT_OK);
-    ck_assert_int_eq(hub_open(&mem.heap, loop, folder_fd, &handler, &hub), JIT_OK);
-    int fd = hub_guests_listen(guests);
-    ck_assert_int_ge(fd, 0);
-    ck_assert_int_eq(hub_guests_open(hub, fd), JIT_OK);
-    now = BEGIN_NS;
-    hub_work(hub, now);
-}
-
-static void setup(void)
-{
-    open_hub(true);
-}
-
-static void setup_plain(void)
-{
-    open_hub(false);
-}
-
-static void teardown(void)
-{
-    hub_close(hub);
-    ck_assert_int_eq(mem.live, 0);
-    shell_loop_free(loop);
-    close(folder_fd);
-    ck_assert_int_eq(unlink(guests), 0);
-    ck_assert_int_eq(rmdir(folder), 0);
-}
-
-/* Once round, as the supervisor goes. */
-static bool work(void)
-{
-    bool any = shell_loop_run(loop, 0) > 0;
-    any = hub_serve(hub, now) || any;
-    hub_work(hub, now);
-    return any;
-}
-
-/* Until nothing happens any more; no time passes. */
-static void pump(void)
-{
-    for (unsigned quiet = 0, rounds = 0; quiet < 3; rounds++) {
-        ck_assert_uint_lt(rounds, 100000);
-        quiet = work() ? 0 : quiet + 1;
-    }
-}
-
-/* ---- clients without manners ---- */
-
-static int come_to(const char *path)
-{
-    struct sockaddr_un address = {.sun_family = AF_UNIX};
-    snprintf(address.sun_path, sizeof address.sun_path, "%s", path);
-    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    ck_assert_int_ge(fd, 0);
-    ck_assert_int_eq(connect(fd, (const struct sockaddr *)&address, sizeof address), 0);
-    pump();
-    return fd;
-}
-
-static int owner(void)
-{
-    char path[64];
-    snprintf(path, sizeof path, "%s/hub.sock", folder);
-    return come_to(path);
-}
-
-static void put(struct jit_buf *buf, const char *type, const char *token)
-{
-    struct hub_writer w;
-    bool hello = strcmp(type, "hello") == 0;
-    hub_begin(&w, buf, hello || token != NULL ? 2 : 1);
-    hub_text(&w, "t", type);
-    if (hello) {
-        hub_uint(&w, "major", HUB_MAJOR);
-    } else if (token != NULL) {
-        hub_text(&w, "token", token);
-    }
-    hub_end(&w);
-    ck_assert_int_eq(buf->err, JIT_OK);
-}
-
-/* False: it was hung up on. */
-static bool say(int fd, const char *type, const char *token, unsigned times)
-{
-    struct jit_buf buf;
-    jit_buf_init(&buf, jit_heap_libc(), 1u << 20);
-    for (unsigned i = 0; i < times; i++) {
-        put(&buf, type, token);
-    }
-    ssize_t n = send(fd, buf.data, buf.size, MSG_NOSIGNAL | MSG_DONTWAIT);
-    bool there = n >= 0 || errno == EAGAIN;
-    jit_buf_release(&buf);
-    return there;
-}
-
-/* How many frames are there; -1: it has hung up, and nothing was there any more. */
-static int hear(int fd)
-{
-    static uint8_t bytes[1 << 20];
-    int frames = 0;
-    ssize_t n = recv(fd, bytes, sizeof bytes, MSG_DONTWAIT);
-    for (ssize_t at = 0; at + 4 <= n; frames++) {
-        at += 4 + (ssize_t)jit_le32(bytes + at);
-    }
-    return n > 0 ? frames : n < 0 && errno == EAGAIN ? 0 : -1;
-}
-
-/* Is there one with this code, or of this type? */
-static bool hears(int fd, const char *key, const char *text)
-{
-    static uint8_t bytes[1 << 20];
-    bool found = false;
-    ssize_t n = recv(fd, bytes, sizeof bytes, MSG_DONTWAIT);
-    for (ssize_t at = 0; at + 4 <= n; at += 4 + (ssize_t)jit_le32(bytes + at)) {
-        cbor_item_t *item = NULL;
-        ck_assert_int_eq(hub_parse(bytes + at + 4, jit_le32(bytes + at), &item), JIT_OK);
-        found = found || hub_is(item, key, text);
-        cbor_decref(&item);
-    }
-    return found;
-}
-
-static int guest(const char *token)
-{
-    int fd = come_to(guests);
-    ck_assert(say(fd, "hello", NULL, 1));
-    if (token != NULL) {
-        ck_assert(say(fd, "show", token, 1));
-    }
-    pump();
-    return fd;
-}
+#define FLOOD 32
 
 /* ---- the owner first ---- */
 
@@ -272,7 +40,7 @@ START_TEST(the_owner_is_served_in_the_same_round)
     ck_assert_int_eq(hear(mine), 1);
     for (unsigned i = 0; i < FLOOD; i++) {
         now += SECOND;
-        fd[i] = i % 4 == 3 ? come_to(guests) : guest(tokens[i % 3]);
+        fd[i] = i % 4 == 3 ? come_to("guests") : guest(tokens[i % 3]);
     }
     now += SECOND;
     uint64_t began = heard;
@@ -451,7 +219,7 @@ START_TEST(coming_again_is_not_free)
 {
     unsigned welcome = 0;
     for (unsigned i = 0; i < 200; i++) {
-        int fd = come_to(guests);
+        int fd = come_to("guests");
         (void)say(fd, "hello", NULL, 1);
         pump();
         welcome += hears(fd, "t", "welcome");
@@ -463,7 +231,7 @@ START_TEST(coming_again_is_not_free)
         HUB_STRANGERS_RATE + HUB_STRANGERS_RATE * 200 / (HUB_DOOR_RATE / HUB_COST_CONNECT);
     ck_assert_uint_le(welcome, had / HUB_COST_CONNECT);
     ck_assert_uint_ge(welcome, HUB_STRANGERS_RATE / (HUB_COST_CONNECT + 3));
-    int fd = come_to(guests); /* it is not sent away, but waits */
+    int fd = come_to("guests"); /* it is not sent away, but waits */
     ck_assert(say(fd, "hello", NULL, 1));
     pump();
     ck_assert_int_eq(hear(fd), 0);
@@ -516,162 +284,6 @@ START_TEST(knocking_spends_nothing_of_a_bearers)
         close(knocking[k]);
     }
     close(good);
-}
-END_TEST
-
-/* ---- who makes way ---- */
-
-START_TEST(the_token_with_the_most_places_makes_way)
-{
-    int hog[HUB_GUESTS_MAX];
-    int good = guest("good");
-    for (unsigned i = 0; i < HUB_GUESTS_MAX - 1; i++) {
-        now += SECOND;
-        hog[i] = guest("hog");
-    }
-    pump();
-    ck_assert_uint_eq(gone_count, 0);
-    now += SECOND;
-    int other = guest("other"); /* takes the place of the one that was heard least lately */
-    ck_assert_uint_eq(gone_count, 1);
-    ck_assert(hears(other, "t", "welcome"));
-    (void)hear(hog[0]);
-    ck_assert_int_eq(hear(hog[0]), -1);
-    /* Strangers make way for each other then, and cost no bearer a second place. */
-    unsigned before = gone_count;
-    int strangers[10];
-    for (unsigned i = 0; i < 10; i++) {
-        now += SECOND;
-        strangers[i] = guest(NULL);
-    }
-    ck_assert_uint_eq(gone_count, before + 10);
-    unsigned there = 0;
-    for (unsigned i = 1; i < HUB_GUESTS_MAX - 1; i++) {
-        (void)hear(hog[i]);
-        there += hear(hog[i]) == 0;
-        close(hog[i]);
-    }
-    ck_assert_uint_eq(there, HUB_GUESTS_MAX - 3);
-    ck_assert_int_gt(hear(good), 0);
-    ck_assert_int_eq(hear(good), 0);
-    for (unsigned i = 0; i < 10; i++) {
-        close(strangers[i]);
-    }
-    close(hog[0]);
-    close(other);
-    close(good);
-}
-END_TEST
-
-START_TEST(who_has_a_token_of_his_own_keeps_his_place)
-{
-    int fd[HUB_GUESTS_MAX];
-    char token[8];
-    for (unsigned i = 0; i < HUB_GUESTS_MAX; i++) {
-        now += SECOND;
-        snprintf(token, sizeof token, "t%u", i);
-        fd[i] = guest(token);
-    }
-    now += SECOND;
-    int more = come_to(guests);
-    ck_assert(hears(more, "code", "full"));
-    close(more);
-    ck_assert_uint_eq(gone_count, 0);
-    /* Until he has said nothing for long. */
-    for (unsigned i = 1; i < HUB_GUESTS_MAX; i++) {
-        ck_assert(say(fd[i], "x", NULL, 1));
-    }
-    now += HUB_GUEST_IDLE_NS - 2 * SECOND;
-    for (unsigned i = 1; i < HUB_GUESTS_MAX; i++) {
-        ck_assert(say(fd[i], "x", NULL, 1));
-    }
-    pump();
-    now += 3 * SECOND;
-    more = guest(NULL);
-    ck_assert(hears(more, "t", "welcome"));
-    ck_assert_uint_eq(gone_count, 1);
-    (void)hear(fd[0]);
-    ck_assert_int_eq(hear(fd[0]), -1);
-    close(more);
-    for (unsigned i = 0; i < HUB_GUESTS_MAX; i++) {
-        close(fd[i]);
-    }
-}
-END_TEST
-
-/* A full table: guests displace guests only, and the owner displaces a guest. */
-START_TEST(guests_displace_no_client_of_the_owner)
-{
-    int mine[HUB_CONNECTIONS_MAX];
-    for (unsigned i = 0; i < HUB_CONNECTIONS_MAX; i++) {
-        mine[i] = owner(); /* that has said nothing yet */
-    }
-    int more = come_to(guests);
-    ck_assert(hears(more, "code", "full"));
-    close(more);
-    ck_assert_uint_eq(gone_count, 0);
-    close(mine[0]);
-    pump();
-    gone_count = 0;
-    more = guest("a");
-    ck_assert(hears(more, "t", "welcome"));
-    for (unsigned i = 1; i < HUB_CONNECTIONS_MAX; i++) {
-        ck_assert(say(mine[i], "hello", NULL, 1));
-    }
-    pump();
-    mine[0] = owner();
-    ck_assert(say(mine[0], "hello", NULL, 1));
-    pump();
-    ck_assert(hears(mine[0], "t", "welcome"));
-    ck_assert_uint_eq(gone_count, 1);
-    ck_assert_int_eq(hear(more), -1);
-    close(more);
-    for (unsigned i = 0; i < HUB_CONNECTIONS_MAX; i++) {
-        close(mine[i]);
-    }
-}
-END_TEST
-
-/* ---- who has to go ---- */
-
-START_TEST(who_has_to_go_is_answered_first)
-{
-    int fd = guest("a");
-    ck_assert(say(fd, "later", NULL, 1));
-    pump();
-    ck_assert_ptr_nonnull(owed);
-    struct hub_conn *conn = owed;
-    (void)hear(fd);
-    hub_dismiss(conn, "token", "it was revoked");
-    ck_assert(say(fd, "work", NULL, 10)); /* that is not heard any more */
-    uint64_t before = heard;
-    pump();
-    ck_assert_uint_eq(heard, before);
-    ck_assert_int_eq(hear(fd), 0);
-    reply(conn, "done");
-    hub_owe(conn, false);
-    pump();
-    ck_assert(hears(fd, "code", "token"));
-    ck_assert_int_eq(hear(fd), -1);
-    ck_assert_uint_eq(gone_count, 1);
-    close(fd);
-}
-END_TEST
-
-/* No more than so many answers are waited for at a time; the rest waits in the guest's socket. */
-START_TEST(who_is_owed_enough_is_not_heard)
-{
-    int fd = guest("a");
-    uint64_t before = heard;
-    ck_assert(say(fd, "later", NULL, 10));
-    pump();
-    ck_assert_uint_eq(heard - before, HUB_GUEST_OWED_MAX);
-    for (unsigned i = HUB_GUEST_OWED_MAX; i < 10; i++) {
-        hub_owe(owed, false);
-        pump();
-        ck_assert_uint_eq(heard - before, i + 1);
-    }
-    close(fd);
 }
 END_TEST
 
@@ -741,11 +353,6 @@ static void add_all(TCase *t)
     tcase_add_loop_test(t, nobody_is_passed_over, 0, 2);
     tcase_add_test(t, coming_again_is_not_free);
     tcase_add_test(t, knocking_spends_nothing_of_a_bearers);
-    tcase_add_test(t, the_token_with_the_most_places_makes_way);
-    tcase_add_test(t, who_has_a_token_of_his_own_keeps_his_place);
-    tcase_add_test(t, guests_displace_no_client_of_the_owner);
-    tcase_add_test(t, who_has_to_go_is_answered_first);
-    tcase_add_test(t, who_is_owed_enough_is_not_heard);
     tcase_add_test(t, guests_frames_are_small);
     tcase_add_test(t, half_a_frame_and_gone);
 }
