@@ -30,6 +30,16 @@ void jit_folder_of(const char *path, char *folder)
     }
 }
 
+bool jit_folder_sync(const char *folder)
+{
+    int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    bool synced = fd >= 0 && fsync(fd) == 0;
+    if (fd >= 0) {
+        close(fd);
+    }
+    return synced;
+}
+
 /* The name by which a file without one can be linked. */
 static void link_of(const struct jit_whole *out, char link[LINK_SIZE])
 {
@@ -120,19 +130,6 @@ static int give_name(struct jit_whole *out)
     return result;
 }
 
-/* The name must survive a crash as well. */
-static int sync_folder(const char *path)
-{
-    char folder[JIT_PATH_SIZE];
-    jit_folder_of(path, folder);
-    int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    int result = fd < 0 ? -1 : fsync(fd);
-    if (fd >= 0) {
-        close(fd);
-    }
-    return result;
-}
-
 static int publish(struct jit_whole *out)
 {
     if (fsync(out->fd) != 0 || (out->temp[0] == 0 && give_name(out) != 0)) {
@@ -144,7 +141,9 @@ static int publish(struct jit_whole *out)
         }
         out->temp[0] = 0;
     }
-    return sync_folder(out->path);
+    char folder[JIT_PATH_SIZE];
+    jit_folder_of(out->path, folder);
+    return jit_folder_sync(folder) ? 0 : -1; /* the name must survive a crash as well */
 }
 
 enum jit_err jit_whole_close(struct jit_whole *out, bool keep)

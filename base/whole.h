@@ -42,4 +42,7 @@ void jit_standard_files_hold(void);
 /* The folder that a path lies in: "." for a bare name. folder has JIT_PATH_SIZE bytes. */
 void jit_folder_of(const char *path, char *folder);
 
+/* The names in a folder survive a crash from here on. False: errno says why they may not. */
+bool jit_folder_sync(const char *folder);
+
 #endif

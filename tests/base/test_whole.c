@@ -239,6 +239,9 @@ START_TEST(folders)
         jit_folder_of(cases[i][0], out);
         ck_assert_str_eq(out, cases[i][1]);
     }
+    ck_assert(jit_folder_sync("."));
+    ck_assert(!jit_folder_sync("no/such folder"));
+    ck_assert_int_eq(errno, ENOENT);
 }
 END_TEST
 

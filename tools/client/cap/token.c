@@ -1,7 +1,5 @@
 /* jitos cap export, attenuate, show, import - capabilities outside the system: docs/spec/token.md.
  */
-#include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,10 +8,10 @@
 
 #include "base/check.h"
 #include "kernel/checkpoint/checkpoint.h"
-#include "kernel/log/io_posix.h"
 #include "syscall/token.h"
 #include "tools/formats/graph.h"
 #include "tools/client/cap/cap.h"
+#include "tools/client/history/history.h"
 #include "tools/rmgtool/rmg.h"
 
 /* ---- what a token says, where no state is at hand ---- */
@@ -207,21 +205,13 @@ static int wants(struct cli *cli, uint32_t operands, bool out, const char *why)
 /* The key of the folder; made where there is none yet. */
 static int read_key(struct cli *cli, bool make, uint8_t seed[JIT_SIGN_SEED_BYTES])
 {
-    const struct io_options options = {.read_only = !make, .die_at = IO_DIE_NEVER};
-    struct jit_io *io = NULL;
+    struct history_folder folder;
     const char *data = cli_text(cli, "data");
-    int fd = open(data, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    enum jit_err err = fd < 0 ? jit_err_of_errno(errno) : JIT_OK;
+    enum jit_err err = history_folder_open(data, !make, &folder);
     if (err == JIT_OK) {
-        err = io_posix_open(jit_heap_libc(), fd, &options, &io);
+        err = ckpt_key(folder.io, make, seed);
     }
-    if (err == JIT_OK) {
-        err = ckpt_key(io, make, seed);
-    }
-    io_posix_close(io);
-    if (fd >= 0) {
-        close(fd);
-    }
+    history_folder_close(&folder);
     if (err == JIT_OK) {
         return CLI_OK;
     }

@@ -2,7 +2,6 @@
 
 #include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/whole.h"
 #include "kernel/checkpoint/checkpoint.h"
 #include "kernel/log/io_posix.h"
 #include "tools/client/history/history.h"
@@ -82,20 +82,14 @@ void branches_path(const char *top, const char *name, char path[BRANCH_PATH_SIZE
 /* Has the folder this very log? What cannot be read is taken for it. */
 static enum jit_err has_log(const char *path, const uint8_t uuid[LOG_UUID_BYTES], bool *has)
 {
-    struct jit_io *io = NULL;
-    struct io_options options = {.read_only = true, .die_at = IO_DIE_NEVER};
+    struct history_folder folder;
     uint8_t found[LOG_UUID_BYTES];
-    int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    enum jit_err err =
-        fd < 0 ? jit_err_of_errno(errno) : io_posix_open(jit_heap_libc(), fd, &options, &io);
+    enum jit_err err = history_folder_open(path, true, &folder);
     if (err == JIT_OK) {
-        err = log_uuid(jit_heap_libc(), io, found);
+        err = log_uuid(jit_heap_libc(), folder.io, found);
     }
     *has = err != JIT_ENOENT && (err != JIT_OK || memcmp(found, uuid, sizeof found) == 0);
-    io_posix_close(io);
-    if (fd >= 0) {
-        close(fd);
-    }
+    history_folder_close(&folder);
     return err == JIT_ENOMEM ? err : JIT_OK;
 }
 
@@ -157,24 +151,18 @@ static enum jit_err settle(struct jit_io *io, const char *top)
 /* Settled; then the head is `name`, or will be `next`; NULL: neither. */
 static enum jit_err change_head(const char *top, const char *name, const struct head_next *next)
 {
-    struct jit_io *io = NULL;
-    struct io_options options = {.die_at = IO_DIE_NEVER};
-    int fd = open(top, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    enum jit_err err =
-        fd < 0 ? jit_err_of_errno(errno) : io_posix_open(jit_heap_libc(), fd, &options, &io);
+    struct history_folder folder;
+    enum jit_err err = history_folder_open(top, false, &folder);
     if (err == JIT_OK) {
-        err = settle(io, top);
+        err = settle(folder.io, top);
     }
     if (err == JIT_OK && name != NULL) {
-        err = head_write(io, name);
+        err = head_write(folder.io, name);
     }
     if (err == JIT_OK && next != NULL) {
-        err = head_next_write(io, next);
+        err = head_next_write(folder.io, next);
     }
-    io_posix_close(io);
-    if (fd >= 0) {
-        close(fd);
-    }
+    history_folder_close(&folder);
     return err;
 }
 
@@ -239,11 +227,7 @@ int branches_room(struct cli *cli, const char *top)
         return history_not_owned(cli, err);
     }
     /* The branch's own files are synced by whoever writes them; its folder's name is here. */
-    int fd = open(top, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    bool synced = fd >= 0 && fsync(fd) == 0;
-    if (fd >= 0) {
-        close(fd);
-    }
+    bool synced = jit_folder_sync(top);
     if (!synced) {
         cli_what(cli, "%s cannot be synced", top);
         cli_why(cli, "%s", strerror(errno));

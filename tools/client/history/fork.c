@@ -1,6 +1,5 @@
 /* jitos fork, branch, rollback - other futures of a history. */
 #include <errno.h>
-#include <fcntl.h>
 #include <ftw.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -85,15 +84,8 @@ static int appear(struct cli *cli, const char *part, const char *path)
     char folder[JIT_PATH_SIZE];
     jit_folder_of(path, folder);
     (void)rmdir(path); /* an empty one was allowed to be there */
-    if (rename(part, path) == 0) {
-        int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-        bool synced = fd >= 0 && fsync(fd) == 0;
-        if (fd >= 0) {
-            close(fd);
-        }
-        if (synced) {
-            return CLI_OK;
-        }
+    if (rename(part, path) == 0 && jit_folder_sync(folder)) {
+        return CLI_OK;
     }
     cli_what(cli, "%s could not be made", path);
     cli_why(cli, "%s", strerror(errno));

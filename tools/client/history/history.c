@@ -116,25 +116,42 @@ static enum jit_err read_log(struct jit_io *io, int dir_fd, struct once *once,
     return err == JIT_ECORRUPT && report->at.record > place ? JIT_OK : err;
 }
 
+enum jit_err history_folder_open(const char *path, bool read_only, struct history_folder *out)
+{
+    const struct io_options options = {.read_only = read_only, .die_at = IO_DIE_NEVER};
+    out->io = NULL;
+    out->fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    return out->fd < 0 ? jit_err_of_errno(errno)
+                       : io_posix_open(jit_heap_libc(), out->fd, &options, &out->io);
+}
+
+void history_folder_close(struct history_folder *folder)
+{
+    io_posix_close(folder->io);
+    if (folder->fd >= 0) {
+        close(folder->fd);
+    }
+}
+
 int history_io(struct cli *cli, const char *data, int *fd, struct jit_io **io)
 {
-    struct io_options options = {.read_only = true, .die_at = IO_DIE_NEVER};
-    *io = NULL;
-    *fd = open(data, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (*fd < 0) {
+    struct history_folder folder;
+    enum jit_err err = history_folder_open(data, true, &folder);
+    *fd = folder.fd;
+    *io = folder.io;
+    if (err == JIT_OK) {
+        return CLI_OK;
+    }
+    if (folder.fd < 0) {
         cli_what(cli, "%s cannot be opened", data);
         cli_why(cli, "%s", strerror(errno));
         cli_next(cli, "name a data folder with --data DIR");
         return CLI_NOT_FOUND;
     }
-    enum jit_err err = io_posix_open(jit_heap_libc(), *fd, &options, io);
-    if (err != JIT_OK) {
-        close(*fd);
-        cli_what(cli, "%s cannot be read", data);
-        cli_why(cli, "%s", jit_err_text(err));
-        return (int)cli_exit_of(err);
-    }
-    return CLI_OK;
+    history_folder_close(&folder);
+    cli_what(cli, "%s cannot be read", data);
+    cli_why(cli, "%s", jit_err_text(err));
+    return (int)cli_exit_of(err);
 }
 
 int history_checkpoints(struct cli *cli, const char *data, bool own, struct ckpt_list *list)
@@ -227,23 +244,21 @@ int history_each(struct cli *cli, const char *data, log_visit *visit, void *user
 
 enum jit_err history_look(const char *data, bool *begun)
 {
-    struct jit_io *io = NULL;
-    struct io_options options = {.read_only = true, .die_at = IO_DIE_NEVER};
-    int fd = open(data, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    *begun = fd >= 0;
-    if (fd < 0) {
-        return errno == ENOENT ? JIT_OK : jit_err_of_errno(errno);
+    struct history_folder folder;
+    enum jit_err err = history_folder_open(data, true, &folder);
+    *begun = folder.fd >= 0;
+    if (folder.fd < 0) {
+        return errno == ENOENT ? JIT_OK : err;
     }
-    enum jit_err err = io_posix_open(jit_heap_libc(), fd, &options, &io);
     /* Where a supervisor is at work, a genesis may become durable at any moment. */
     bool held = true;
     for (unsigned step = 0; err == JIT_OK && held && step < HELD_STEPS; step++) {
-        held = is_held(fd);
-        err = log_begun(jit_heap_libc(), io, begun);
+        held = is_held(folder.fd);
+        err = log_begun(jit_heap_libc(), folder.io, begun);
         if (err == JIT_OK &&
             !*begun) { /* a restored folder has a checkpoint before its first tick */
             struct ckpt_manifest start;
-            err = find_start(io, &start, begun);
+            err = find_start(folder.io, &start, begun);
         }
         if (err != JIT_OK || *begun || !held) {
             break;
@@ -251,8 +266,7 @@ enum jit_err history_look(const char *data, bool *begun)
         (void)poll(NULL, 0, HELD_STEP_MS);
     }
     *begun = *begun || held || err != JIT_OK;
-    io_posix_close(io);
-    close(fd);
+    history_folder_close(&folder);
     return err;
 }
 

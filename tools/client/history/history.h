@@ -84,6 +84,17 @@ void history_say_torn(struct cli *cli, const struct log_report *report);
 /* The tick of a revision, or of a checkpoint's name. Returns an exit code; said. */
 int history_resolve(struct cli *cli, const char *data, const char *text, uint64_t *tick);
 
+/* A folder named by its path, and its storage, for as long as a command needs them. To be closed
+ * also after an error; where fd is negative then, errno says why it cannot be opened. Errors: those
+ * of open(), those of io_posix_open(). */
+struct history_folder {
+    int fd;
+    struct jit_io *io;
+};
+JIT_MUST_CHECK enum jit_err history_folder_open(const char *path, bool read_only,
+                                                struct history_folder *out);
+void history_folder_close(struct history_folder *folder);
+
 /* The folder's storage for reading; close with io_posix_close and close(*fd). Returns an exit code;
  * said. */
 int history_io(struct cli *cli, const char *data, int *fd, struct jit_io **io);
