@@ -148,11 +148,76 @@ static bool parse_durability(const char *text, enum log_durability *out)
     return false;
 }
 
-/* One option, found in word; 0, or the exit code of a complaint. */
-static int take_option(struct arguments *a, int option, const char *value, const char *word)
+/* The options that are numbers, what they may be, and where they go. */
+static const struct number_option {
+    int option;
+    uint64_t min, max, step;
+    const char *name, *what, *example;
+} number_options[] = {
+    {OPTION_SEGMENT, LOG_SEGMENT_BYTES_MIN, LOG_SEGMENT_BYTES_MAX, LOG_BLOCK_BYTES,
+     "--segment-bytes", "it is a multiple of 4096 from 16384 to 4294967296",
+     "--segment-bytes 67108864"},
+    {OPTION_JOBS, 1, 256, 1, "--jobs", "it is a number from 1 to 256", "--jobs 2"},
+    {OPTION_HANG, 1, 86400, 1, "--hang-cpu", "it is a number of seconds from 1 to 86400",
+     "--hang-cpu 10"},
+    {OPTION_HANG_WALL, 1, 86400, 1, "--hang-wall", "it is a number of seconds from 1 to 86400",
+     "--hang-wall 60"},
+    {OPTION_DIE, 0, UINT64_MAX, 1, "--die-at-log-offset", "it is a number of bytes",
+     "--die-at-log-offset 100000"},
+    {OPTION_CHECKPOINT_TICKS, 0, UINT64_MAX, 1, "--checkpoint-ticks", "it is a number of ticks",
+     "--checkpoint-ticks 1000"},
+    {OPTION_CHECKPOINT_BYTES, 0, UINT64_MAX, 1, "--checkpoint-bytes", "it is a number of bytes",
+     "--checkpoint-bytes 67108864"},
+    {OPTION_READY, 0, 1023, 1, "--ready-fd", "it is a descriptor's number", "jitosd --help"},
+};
+
+static void put_number(struct arguments *a, int option, uint64_t number)
+{
+    switch (option) {
+    case OPTION_SEGMENT:
+        a->options.segment_bytes = number;
+        break;
+    case OPTION_JOBS:
+        a->options.jobs = (unsigned)number;
+        break;
+    case OPTION_HANG:
+        a->options.hang_cpu_ns = number * 1000000000u;
+        break;
+    case OPTION_HANG_WALL:
+        a->options.hang_wall_ns = number * 1000000000u;
+        break;
+    case OPTION_DIE:
+        a->options.die_at_log_offset = number;
+        break;
+    case OPTION_CHECKPOINT_TICKS:
+        a->options.checkpoint_ticks = number;
+        break;
+    case OPTION_CHECKPOINT_BYTES:
+        a->options.checkpoint_bytes = number;
+        break;
+    default:
+        assert(option == OPTION_READY);
+        a->ready_fd = (int)number;
+        break;
+    }
+}
+
+/* 0, or the exit code of a complaint. */
+static int take_number(struct arguments *a, const struct number_option *row, const char *value)
 {
     uint64_t number = 0;
-    bool is_number = value != NULL && parse_number(value, &number);
+    assert(value != NULL); /* each of them requires one */
+    if (!parse_number(value, &number) || number < row->min || number > row->max ||
+        number % row->step != 0) {
+        return complain(row->name, row->what, row->example);
+    }
+    put_number(a, row->option, number);
+    return 0;
+}
+
+/* One option that is no number, found in word; 0, or the exit code of a complaint. */
+static int take_word(struct arguments *a, int option, const char *value, const char *word)
+{
     switch (option) {
     case OPTION_DATA:
         a->options.data = value;
@@ -161,19 +226,6 @@ static int take_option(struct arguments *a, int option, const char *value, const
         return parse_durability(value, &a->options.durability)
                    ? 0
                    : complain("--durability", "it is tick, group or none", "--durability tick");
-    case OPTION_SEGMENT:
-        a->options.segment_bytes = number;
-        return is_number && number % LOG_BLOCK_BYTES == 0 && number >= LOG_SEGMENT_BYTES_MIN &&
-                       number <= LOG_SEGMENT_BYTES_MAX
-                   ? 0
-                   : complain("--segment-bytes",
-                              "it is a multiple of 4096 from 16384 to 4294967296",
-                              "--segment-bytes 67108864");
-    case OPTION_JOBS:
-        a->options.jobs = (unsigned)number;
-        return is_number && number >= 1 && number <= 256
-                   ? 0
-                   : complain("--jobs", "it is a number from 1 to 256", "--jobs 2");
     case OPTION_REQUIRE:
         if (a->require_count == sizeof a->require / sizeof *a->require) {
             return complain("--require", "it was given too often", "jitosd --check");
@@ -183,41 +235,9 @@ static int take_option(struct arguments *a, int option, const char *value, const
     case OPTION_LOADER:
         a->options.loader = value;
         return 0;
-    case OPTION_HANG:
-        a->options.hang_cpu_ns = number * 1000000000u;
-        return is_number && number >= 1 && number <= 86400
-                   ? 0
-                   : complain("--hang-cpu", "it is a number of seconds from 1 to 86400",
-                              "--hang-cpu 10");
-    case OPTION_HANG_WALL:
-        a->options.hang_wall_ns = number * 1000000000u;
-        return is_number && number >= 1 && number <= 86400
-                   ? 0
-                   : complain("--hang-wall", "it is a number of seconds from 1 to 86400",
-                              "--hang-wall 60");
-    case OPTION_DIE:
-        a->options.die_at_log_offset = number;
-        return is_number ? 0
-                         : complain("--die-at-log-offset", "it is a number of bytes",
-                                    "--die-at-log-offset 100000");
     case OPTION_GUESTS:
         a->options.guests = value;
         return 0;
-    case OPTION_CHECKPOINT_TICKS:
-        a->options.checkpoint_ticks = number;
-        return is_number ? 0
-                         : complain("--checkpoint-ticks", "it is a number of ticks",
-                                    "--checkpoint-ticks 1000");
-    case OPTION_CHECKPOINT_BYTES:
-        a->options.checkpoint_bytes = number;
-        return is_number ? 0
-                         : complain("--checkpoint-bytes", "it is a number of bytes",
-                                    "--checkpoint-bytes 67108864");
-    case OPTION_READY:
-        a->ready_fd = (int)number;
-        return is_number && number < 1024
-                   ? 0
-                   : complain("--ready-fd", "it is a descriptor's number", "jitosd --help");
     case OPTION_CHECK:
         a->check = true;
         return 0;
@@ -239,6 +259,16 @@ static int take_option(struct arguments *a, int option, const char *value, const
                         option == ':' ? "this option needs a value" : "there is no such option",
                         "jitosd --help");
     }
+}
+
+static int take_option(struct arguments *a, int option, const char *value, const char *word)
+{
+    for (size_t i = 0; i < sizeof number_options / sizeof *number_options; i++) {
+        if (number_options[i].option == option) {
+            return take_number(a, &number_options[i], value);
+        }
+    }
+    return take_word(a, option, value, word);
 }
 
 /* What was to be told on standard output is an answer when it is there. */

@@ -381,17 +381,15 @@ static enum jit_err make_version(struct kern_core *core, struct rmg_tick_input *
     return JIT_OK;
 }
 
-void kern_commit_tick(struct kern_core *core)
+/* What the tick is made of: authority, quotas, requests, and who ends with it. */
+static enum jit_err prepare(struct kern_core *core, uint32_t *count)
 {
-    assert(core->phase == KERN_COLLECTING);
     enum jit_err err = kern_sec_begin(core);
     if (err == JIT_OK) {
         err = kern_sec_quotas(core);
     }
-    uint32_t count = 0;
-    struct rmg_op *ops = NULL;
     if (err == JIT_OK) {
-        err = gather(core, &count);
+        err = gather(core, count);
     }
     if (err == JIT_OK) {
         err = kern_modes_mosts(core);
@@ -399,15 +397,19 @@ void kern_commit_tick(struct kern_core *core)
     if (err == JIT_OK) {
         err = kern_collapse_schema(core);
     }
-    if (err == JIT_OK && core->happened_count > 0) {
+    return err;
+}
+
+/* The engine is given what was gathered, and what has happened as operations of our own. */
+static enum jit_err run_engine(struct kern_core *core, uint32_t count, struct rmg_tick_output *out)
+{
+    struct rmg_op *ops = NULL;
+    if (core->happened_count > 0) {
         ops = jit_heap_zalloc(core->heap, core->happened_count, sizeof *ops);
-        err = ops == NULL ? JIT_ENOMEM : JIT_OK;
+        if (ops == NULL) {
+            return JIT_ENOMEM;
+        }
     }
-    if (err != JIT_OK) {
-        refuse(core, err);
-        return;
-    }
-    uint32_t op_count = event_ops(core, ops);
     struct rmg_tick_input input = {
         .base = core->version,
         .parent = core->commit,
@@ -427,7 +429,7 @@ void kern_commit_tick(struct kern_core *core)
         .field_of = kern_collapse_field,
         .field_user = core,
         .events = ops,
-        .event_count = op_count,
+        .event_count = event_ops(core, ops),
         .mosts = core->mosts,
         .most_count = core->process_count,
         .charged = kern_sec_write,
@@ -436,21 +438,39 @@ void kern_commit_tick(struct kern_core *core)
         .charged_in_count = kern_sec_may_write(core) ? 2 : 0,
         .waiting = core->may_wait ? &core->waiting_place : NULL,
     };
-    struct rmg_tick_output out;
-    err = make_version(core, &input, &out);
+    enum jit_err err = make_version(core, &input, out);
     core->heap->free(core->heap, ops);
-    if (err != JIT_OK) {
-        refuse(core, err);
-        return;
-    }
-    core->version = out.version;
-    core->commit = out.commit;
+    return err;
+}
+
+/* The core stands behind the tick: its deviations and receipts are settled. */
+static void go_on(struct kern_core *core, const struct rmg_tick_output *out, uint32_t count,
+                  struct kern_report *report)
+{
+    core->version = out->version;
+    core->commit = out->commit;
     core->tick++;
     for (size_t i = 0; i < core->happened_count; i++) {
         kern_deviations_note(&core->deviations, core->tick, &core->happened[i]);
     }
+    settle_receipts(core, out, count, report);
+}
+
+void kern_commit_tick(struct kern_core *core)
+{
+    uint32_t count = 0;
+    struct rmg_tick_output out;
     struct kern_report report = {0};
-    settle_receipts(core, &out, count, &report);
+    assert(core->phase == KERN_COLLECTING);
+    enum jit_err err = prepare(core, &count);
+    if (err == JIT_OK) {
+        err = run_engine(core, count, &out);
+    }
+    if (err != JIT_OK) {
+        refuse(core, err);
+        return;
+    }
+    go_on(core, &out, count, &report);
     err = kern_publish(core);
     if (err != JIT_OK) {
         kern_stop(core, 5, err, "the new version could not be published");
