@@ -135,6 +135,27 @@ static enum jit_err bring(void *user, const struct ckpt_manifest *manifest)
     return brought ? JIT_OK : JIT_ENOTSUP;
 }
 
+/* The exit code, said. */
+static int no_folder(struct cli *cli, const char *into, enum jit_err err, const char *message)
+{
+    cli_what(cli, "%s cannot become a data folder", into);
+    cli_why(cli, "%s", message);
+    if (err == JIT_ENOMEM) {
+        return CLI_HOST;
+    }
+    if (err == JIT_ENOENT) { /* only the last part of a path is made */
+        char parent[JIT_PATH_SIZE];
+        jit_folder_of(into, parent);
+        cli_next(cli, "mkdir -p %s", parent);
+        return CLI_NOT_FOUND;
+    }
+    if (err == JIT_EPERM) {
+        return history_not_owned(cli, err);
+    }
+    cli_next(cli, "name a folder that is new or empty with --into");
+    return err == JIT_ENOSPC || err == JIT_EIO ? CLI_HOST : CLI_USAGE;
+}
+
 int checkpoint_found(struct cli *cli, const char *into, const struct checkpoint_founding *what)
 {
     struct ckpt_beside kept = {.owns = NULL};
@@ -146,22 +167,7 @@ int checkpoint_found(struct cli *cli, const char *into, const struct checkpoint_
     char message[512];
     enum jit_err err = shell_folder_open(&folder, into, SHELL_FOLDER_OWN, message, sizeof message);
     if (err != JIT_OK) {
-        cli_what(cli, "%s cannot become a data folder", into);
-        cli_why(cli, "%s", message);
-        if (err == JIT_ENOMEM) {
-            return CLI_HOST;
-        }
-        if (err == JIT_ENOENT) { /* only the last part of a path is made */
-            char parent[JIT_PATH_SIZE];
-            jit_folder_of(into, parent);
-            cli_next(cli, "mkdir -p %s", parent);
-            return CLI_NOT_FOUND;
-        }
-        if (err == JIT_EPERM) {
-            return history_not_owned(cli, err);
-        }
-        cli_next(cli, "name a folder that is new or empty with --into");
-        return err == JIT_ENOSPC || err == JIT_EIO ? CLI_HOST : CLI_USAGE;
+        return no_folder(cli, into, err, message);
     }
     /* It may have come from a larger file system. */
     uint64_t fitting = shell_folder_segment_bytes(&folder);
