@@ -56,90 +56,114 @@ static inline bool lang_same_ends(const struct lang_end *a, uint32_t a_count,
     return same;
 }
 
+static inline bool lang_same_type(const struct lang_type *x, const struct lang_type *y)
+{
+    bool same = strcmp(x->name, y->name) == 0 && x->is_edge == y->is_edge &&
+                jit_id_equal(&x->id, &y->id) && x->field_count == y->field_count &&
+                lang_same_ends(x->from, x->from_count, y->from, y->from_count) &&
+                lang_same_ends(x->to, x->to_count, y->to, y->to_count);
+    for (uint32_t k = 0; same && k < x->field_count; k++) {
+        const struct lang_field *v = &x->fields[k];
+        const struct lang_field *w = &y->fields[k];
+        same = strcmp(v->name, w->name) == 0 && v->codec == w->codec && v->element == w->element &&
+               v->join == w->join && v->has_default == w->has_default &&
+               lang_same_bytes(v->value, v->value_size, w->value, w->value_size);
+    }
+    return same;
+}
+
+static inline bool lang_same_import(const struct lang_import *x, const struct lang_import *y)
+{
+    bool same = x->apt == y->apt && x->file_count == y->file_count &&
+                jit_id_equal(&x->into.instance, &y->into.instance);
+    for (uint32_t k = 0; same && k < x->file_count; k++) {
+        same = strcmp(x->files[k], y->files[k]) == 0;
+    }
+    return same;
+}
+
+static inline bool lang_same_text(const struct lang_rule *x, const struct lang_rule *y)
+{
+    return lang_same_bytes(x->program, x->program_size, y->program, y->program_size) &&
+           lang_same_bytes(x->text, x->text_size, y->text, y->text_size);
+}
+
+static inline bool lang_same_rule(const struct lang_rule *x, const struct lang_rule *y)
+{
+    return lang_same_text(x, y) && jit_id_equal(&x->rule.id, &y->rule.id) &&
+           jit_id_equal(&x->rule.hash, &y->rule.hash);
+}
+
+static inline bool lang_same_process(const struct lang_process *x, const struct lang_process *y)
+{
+    bool same = strcmp(x->name, y->name) == 0 && x->count == y->count && x->apply == y->apply &&
+                x->ticks == y->ticks && strcmp(x->over.path, y->over.path) == 0 &&
+                x->run_count == y->run_count;
+    for (uint32_t k = 0; same && k < x->run_count; k++) {
+        same = x->runs[k].rule == y->runs[k].rule &&
+               jit_id_equal(&x->runs[k].params_digest, &y->runs[k].params_digest) &&
+               lang_same_bytes(x->runs[k].params, x->runs[k].params_size, y->runs[k].params,
+                               y->runs[k].params_size);
+    }
+    return same;
+}
+
+static inline bool lang_same_grant(const struct lang_grant *x, const struct lang_grant *y)
+{
+    bool same =
+        x->process == y->process && x->limit == y->limit && x->right_count == y->right_count;
+    for (uint32_t k = 0; same && k < x->right_count; k++) {
+        const struct lang_right *v = &x->rights[k];
+        const struct lang_right *w = &y->rights[k];
+        same = v->kind == w->kind && strcmp(v->place.path, w->place.path) == 0 &&
+               lang_same_bytes(v->rules, v->rule_count * sizeof *v->rules, w->rules,
+                               w->rule_count * sizeof *w->rules);
+    }
+    return same;
+}
+
+static inline bool lang_same_script(const struct lang_script *x, const struct lang_script *y)
+{
+    bool same = strcmp(x->name, y->name) == 0 && x->rewrites_max == y->rewrites_max &&
+                x->top_count == y->top_count && x->run_count == y->run_count &&
+                lang_same_bytes(x->steps, x->step_count * sizeof *x->steps, y->steps,
+                                y->step_count * sizeof *y->steps);
+    for (uint32_t k = 0; same && k < x->run_count; k++) {
+        same = x->runs[k].rule == y->runs[k].rule &&
+               lang_same_bytes(x->runs[k].params, x->runs[k].params_size, y->runs[k].params,
+                               y->runs[k].params_size);
+    }
+    return same;
+}
+
 /* Everything but positions. */
 static inline bool lang_same_system(const struct lang_system *a, const struct lang_system *b)
 {
     bool same = strcmp(a->name, b->name) == 0 && a->is_schema == b->is_schema &&
                 a->type_count == b->type_count && a->import_count == b->import_count &&
-                a->rule_count == b->rule_count && a->process_count == b->process_count &&
-                a->grant_count == b->grant_count;
+                a->rule_count == b->rule_count && a->invariant_count == b->invariant_count &&
+                a->process_count == b->process_count && a->grant_count == b->grant_count &&
+                a->script_count == b->script_count;
     for (uint32_t i = 0; same && i < a->type_count; i++) {
-        const struct lang_type *x = &a->types[i];
-        const struct lang_type *y = &b->types[i];
-        same = strcmp(x->name, y->name) == 0 && x->is_edge == y->is_edge &&
-               jit_id_equal(&x->id, &y->id) && x->field_count == y->field_count &&
-               lang_same_ends(x->from, x->from_count, y->from, y->from_count) &&
-               lang_same_ends(x->to, x->to_count, y->to, y->to_count);
-        for (uint32_t k = 0; same && k < x->field_count; k++) {
-            const struct lang_field *v = &x->fields[k];
-            const struct lang_field *w = &y->fields[k];
-            same = strcmp(v->name, w->name) == 0 && v->codec == w->codec &&
-                   v->element == w->element && v->join == w->join &&
-                   v->has_default == w->has_default &&
-                   lang_same_bytes(v->value, v->value_size, w->value, w->value_size);
-        }
+        same = lang_same_type(&a->types[i], &b->types[i]);
     }
     for (uint32_t i = 0; same && i < a->import_count; i++) {
-        const struct lang_import *x = &a->imports[i];
-        const struct lang_import *y = &b->imports[i];
-        same = x->apt == y->apt && x->file_count == y->file_count &&
-               jit_id_equal(&x->into.instance, &y->into.instance);
-        for (uint32_t k = 0; same && k < x->file_count; k++) {
-            same = strcmp(x->files[k], y->files[k]) == 0;
-        }
+        same = lang_same_import(&a->imports[i], &b->imports[i]);
     }
     for (uint32_t i = 0; same && i < a->rule_count; i++) {
-        const struct lang_rule *x = &a->rules[i];
-        const struct lang_rule *y = &b->rules[i];
-        same = lang_same_bytes(x->program, x->program_size, y->program, y->program_size) &&
-               lang_same_bytes(x->text, x->text_size, y->text, y->text_size) &&
-               jit_id_equal(&x->rule.id, &y->rule.id) && jit_id_equal(&x->rule.hash, &y->rule.hash);
+        same = lang_same_rule(&a->rules[i], &b->rules[i]);
     }
-    same = same && a->invariant_count == b->invariant_count;
     for (uint32_t i = 0; same && i < a->invariant_count; i++) {
-        const struct lang_rule *x = &a->invariants[i];
-        const struct lang_rule *y = &b->invariants[i];
-        same = lang_same_bytes(x->program, x->program_size, y->program, y->program_size) &&
-               lang_same_bytes(x->text, x->text_size, y->text, y->text_size);
+        same = lang_same_text(&a->invariants[i], &b->invariants[i]);
     }
     for (uint32_t i = 0; same && i < a->process_count; i++) {
-        const struct lang_process *x = &a->processes[i];
-        const struct lang_process *y = &b->processes[i];
-        same = strcmp(x->name, y->name) == 0 && x->count == y->count && x->apply == y->apply &&
-               x->ticks == y->ticks && strcmp(x->over.path, y->over.path) == 0 &&
-               x->run_count == y->run_count;
-        for (uint32_t k = 0; same && k < x->run_count; k++) {
-            same = x->runs[k].rule == y->runs[k].rule &&
-                   jit_id_equal(&x->runs[k].params_digest, &y->runs[k].params_digest) &&
-                   lang_same_bytes(x->runs[k].params, x->runs[k].params_size, y->runs[k].params,
-                                   y->runs[k].params_size);
-        }
+        same = lang_same_process(&a->processes[i], &b->processes[i]);
     }
     for (uint32_t i = 0; same && i < a->grant_count; i++) {
-        const struct lang_grant *x = &a->grants[i];
-        const struct lang_grant *y = &b->grants[i];
-        same = x->process == y->process && x->limit == y->limit && x->right_count == y->right_count;
-        for (uint32_t k = 0; same && k < x->right_count; k++) {
-            const struct lang_right *v = &x->rights[k];
-            const struct lang_right *w = &y->rights[k];
-            same = v->kind == w->kind && strcmp(v->place.path, w->place.path) == 0 &&
-                   lang_same_bytes(v->rules, v->rule_count * sizeof *v->rules, w->rules,
-                                   w->rule_count * sizeof *w->rules);
-        }
+        same = lang_same_grant(&a->grants[i], &b->grants[i]);
     }
-    same = same && a->script_count == b->script_count;
     for (uint32_t i = 0; same && i < a->script_count; i++) {
-        const struct lang_script *x = &a->scripts[i];
-        const struct lang_script *y = &b->scripts[i];
-        same = strcmp(x->name, y->name) == 0 && x->rewrites_max == y->rewrites_max &&
-               x->top_count == y->top_count && x->run_count == y->run_count &&
-               lang_same_bytes(x->steps, x->step_count * sizeof *x->steps, y->steps,
-                               y->step_count * sizeof *y->steps);
-        for (uint32_t k = 0; same && k < x->run_count; k++) {
-            same = x->runs[k].rule == y->runs[k].rule &&
-                   lang_same_bytes(x->runs[k].params, x->runs[k].params_size, y->runs[k].params,
-                                   y->runs[k].params_size);
-        }
+        same = lang_same_script(&a->scripts[i], &b->scripts[i]);
     }
     return same;
 }
