@@ -52,8 +52,8 @@ fuzz-seeds: %D%/fuzz_seeds$(EXEEXT)
 
 # Every public operation, every allocation refused.
 check_PROGRAMS += %D%/test_oom
-%C%_test_oom_SOURCES = tests/kernel/checkpoint/checkpoint_world.h %D%/oom_graph.c %D%/oom_kernel.c %D%/oom_rows.h \
-	%D%/oom_rule.c %D%/oom_storage.c %D%/test_oom.c tests/lib/oom.c tests/lib/oom.h tests/lib/sim_kernel.c \
+%C%_test_oom_SOURCES = tests/kernel/checkpoint/checkpoint_world.h %D%/oom_collect.c %D%/oom_file.c %D%/oom_graph.c \
+	%D%/oom_kernel.c %D%/oom_rows.h %D%/oom_rule.c %D%/oom_storage.c %D%/oom_world.h %D%/test_oom.c tests/lib/oom.c tests/lib/oom.h tests/lib/sim_kernel.c \
 	tests/lib/sim_kernel.h tools/client/run/genesis.c tools/client/run/genesis.h librmg/calls.c librmg/files.c
 %C%_test_oom_CFLAGS = $(test_cflags)
 %C%_test_oom_LDADD = tests/libsim.la tests/libtest.la proc/guest/libguest.la kernel/libkernel.la \

@@ -5,8 +5,12 @@
 
 #include "tests/lib/oom.h"
 
-extern const struct oom_row oom_graph_rows[]; /* rmg, librmg */
+extern const struct oom_row oom_graph_rows[]; /* rmg: store, change */
 extern const size_t oom_graph_row_count;
+extern const struct oom_row oom_file_rows[]; /* rmg/file, librmg */
+extern const size_t oom_file_row_count;
+extern const struct oom_row oom_collect_rows[]; /* collections, schemas */
+extern const size_t oom_collect_row_count;
 extern const struct oom_row oom_rule_rows[]; /* the language, rules, the engine */
 extern const size_t oom_rule_row_count;
 extern const struct oom_row oom_kernel_rows[]; /* sws, syscall, the core */

@@ -30,6 +30,18 @@ START_TEST(graphs)
 }
 END_TEST
 
+START_TEST(files)
+{
+    table("files", oom_file_rows, oom_file_row_count);
+}
+END_TEST
+
+START_TEST(collections)
+{
+    table("collections", oom_collect_rows, oom_collect_row_count);
+}
+END_TEST
+
 START_TEST(rules)
 {
     table("rules", oom_rule_rows, oom_rule_row_count);
@@ -52,6 +64,8 @@ static void fill_suite(Suite *suite)
 {
     TCase *t = test_case(suite, "out of memory", 120);
     tcase_add_test(t, graphs);
+    tcase_add_test(t, files);
+    tcase_add_test(t, collections);
     tcase_add_test(t, rules);
     tcase_add_test(t, kernel);
     tcase_add_test(t, storage);
