@@ -9,7 +9,8 @@ job=tsan
 [ $# -eq 1 ] || fail "usage: tsan.sh SOURCE"
 need clang-14
 need setarch
-tests=(kernel/event/test_pool kernel/hub/test_hub_conn kernel/hub/test_hub_told kernel/hub/test_hub_memory kernel/test_shell kernel/log/test_io
+tests=(kernel/event/test_pool kernel/hub/test_hub_conn kernel/hub/test_hub_memory
+    kernel/hub/test_hub_told kernel/test_shell kernel/log/test_io
     kernel/core/test_retry syscall/test_ring_threads syscall/test_view rmg/store/test_hands
     rmg/engine/test_engine tools/test_hub tools/test_supervisor)
 here=build-longer/tsan

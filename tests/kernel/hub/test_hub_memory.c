@@ -7,6 +7,7 @@
 #include "kernel/hub/hub_client.h"
 #include "kernel/hub/hub_priv.h"
 #include "tests/kernel/hub/conn_bed.h"
+#include "tests/kernel/hub/hub_bed.h"
 
 static void refuse_from(int64_t n, bool sticky)
 {
