@@ -8,7 +8,7 @@
 #include "base/cursor.h"
 #include "base/limits.h"
 #include "kernel/log/blob.h"
-#include "kernel/checkpoint/checkpoint.h"
+#include "kernel/checkpoint/checkpoint_beside.h"
 #include "rmg/file/file.h"
 
 #define BESIDE_MAGIC 0x4445534AU /* "JSED" */
@@ -16,10 +16,6 @@
 #define BESIDE_MINOR 0u
 #define DEATH_BYTES  (JIT_ID_BYTES + 8u)
 #define ALIGN        16u
-
-/* A chain of differences is closed as that of states is (checkpoint.c). */
-#define CHAIN_MAX       64u
-#define CHAIN_BYTES_MIN (4u << 20)
 
 /* ---- what there is ---- */
 
@@ -185,8 +181,10 @@ static uint32_t chain_of(const struct ckpt_manifest *base, const struct ckpt_seg
         bytes += (*first)[i].size;
     }
     const uint64_t half = (*first)->size / 2;
-    return count < CHAIN_MAX && bytes < (half > CHAIN_BYTES_MIN ? half : CHAIN_BYTES_MIN) ? count
-                                                                                          : 0;
+    return count < CKPT_CHAIN_MAX &&
+                   bytes < (half > CKPT_CHAIN_BYTES_MIN ? half : CKPT_CHAIN_BYTES_MIN)
+               ? count
+               : 0;
 }
 
 enum jit_err ckpt_beside_write(struct ckpt_job *job)
@@ -327,7 +325,7 @@ static enum jit_err mark_all(struct kern_beside *beside)
     return err;
 }
 
-static enum jit_err finish(struct kern_beside *out, enum jit_err err, const char **why)
+enum jit_err ckpt_beside_end(struct kern_beside *out, enum jit_err err, const char **why)
 {
     if (err == JIT_OK) {
         err = mark_all(out);
@@ -364,16 +362,5 @@ enum jit_err ckpt_load_beside(struct jit_heap *heap, struct jit_io *io,
         }
         heap->free(heap, bytes);
     }
-    return finish(out, err, why);
-}
-
-enum jit_err ckpt_bundle_load_beside(struct jit_heap *heap, const struct ckpt_bundle *bundle,
-                                     struct kern_beside *out, const char **why)
-{
-    enum jit_err err = JIT_OK;
-    *why = "";
-    if (bundle->beside_size > 0) {
-        err = ckpt_beside_decode(heap, bundle->beside, bundle->beside_size, true, out);
-    }
-    return finish(out, err, why);
+    return ckpt_beside_end(out, err, why);
 }

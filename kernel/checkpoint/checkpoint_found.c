@@ -255,3 +255,14 @@ enum jit_err ckpt_bundle_load(struct jit_heap *heap, const struct ckpt_bundle *b
     }
     return err;
 }
+
+enum jit_err ckpt_bundle_load_beside(struct jit_heap *heap, const struct ckpt_bundle *bundle,
+                                     struct kern_beside *out, const char **why)
+{
+    enum jit_err err = JIT_OK;
+    *why = "";
+    if (bundle->beside_size > 0) {
+        err = ckpt_beside_decode(heap, bundle->beside, bundle->beside_size, true, out);
+    }
+    return ckpt_beside_end(out, err, why);
+}

@@ -9,7 +9,8 @@
 #ifndef JIT_KERNEL_CHECKPOINT_IMAGE_H
 #define JIT_KERNEL_CHECKPOINT_IMAGE_H
 
-#include "kernel/checkpoint/checkpoint.h"
+#include "base/exec.h"
+#include "kernel/checkpoint/checkpoint_segment.h"
 
 #define CKPT_IMAGE_SUFFIX ".img"
 
@@ -41,9 +42,5 @@ JIT_MUST_CHECK enum jit_err ckpt_image_take(struct jit_heap *heap, struct jit_io
                                             struct jit_io *to,
                                             const uint8_t seed[JIT_SIGN_SEED_BYTES],
                                             const struct jit_id *segment);
-
-/* A file of "ckpt/" of this name, whole and durable, or not there (checkpoint.c). */
-JIT_MUST_CHECK enum jit_err ckpt_put_file(struct jit_io *io, const char *name, const void *bytes,
-                                          uint64_t size);
 
 #endif

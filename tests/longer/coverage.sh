@@ -19,7 +19,8 @@ tests=(kernel/log/test_log kernel/log/test_blob kernel/log/test_damage kernel/lo
 fuzz=(log checkpoint attenuate ring)
 files=(kernel/log/log.c kernel/log/log_format.c kernel/log/log_recover.c kernel/log/log_scan.c
     kernel/log/log_segment.c kernel/log/log_trim.c kernel/log/log_salvage.c kernel/log/blob.c
-    kernel/checkpoint/checkpoint.c kernel/checkpoint/checkpoint_format.c
+    kernel/checkpoint/checkpoint.c kernel/checkpoint/checkpoint_list.c
+    kernel/checkpoint/checkpoint_segment.c kernel/checkpoint/manifest.c
     kernel/checkpoint/checkpoint_found.c kernel/checkpoint/checkpoint_beside.c
     kernel/checkpoint/checkpoint_image.c syscall/ring.c
     syscall/decode.c syscall/cap.c syscall/cap_narrow.c syscall/attenuate.c)

@@ -1,5 +1,7 @@
-/* kernel/checkpoint/checkpoint_format.c - the bytes of a manifest, and the key it is signed with.
+/* kernel/checkpoint/manifest.c - the bytes of a manifest, and the key it is signed with.
  * The layout is docs/spec/checkpoint.md. */
+#include "kernel/checkpoint/manifest.h"
+
 #include <stdio.h>
 #include <string.h>
 
@@ -7,7 +9,7 @@
 #include "base/check.h"
 #include "base/cursor.h"
 #include "base/hash.h"
-#include "kernel/checkpoint/checkpoint.h"
+#include "rmg/file/envelope.h"
 
 #define MANIFEST_MAGIC 0x504B434Au /* "JCKP" */
 #define MANIFEST_MAJOR 1u
@@ -26,6 +28,13 @@ bool ckpt_name_good(const char *name)
     size_t size = strlen(name);
     return size >= 1 && size <= CKPT_NAME_MAX && strspn(name, letters) == size && name[0] != '.' &&
            name[0] != '-';
+}
+
+void ckpt_manifest_name(const struct jit_id *id, char name[CKPT_FILE_NAME_MAX])
+{
+    char hex[JIT_ID_HEX];
+    jit_id_to_hex(id, hex);
+    (void)snprintf(name, CKPT_FILE_NAME_MAX, CKPT_DIR "/%s" CKPT_SUFFIX, hex);
 }
 
 /* ---- writing ---- */
@@ -222,6 +231,48 @@ enum jit_err ckpt_manifest_decode(const uint8_t *bytes, size_t bytes_size,
     }
     jit_hash(bytes, (size_t)claimed, &out->id);
     *size = (size_t)claimed;
+    return JIT_OK;
+}
+
+enum jit_err ckpt_manifest_check(const uint8_t *bytes, size_t size, struct ckpt_manifest *out,
+                                 uint8_t signer[JIT_SIGN_PUBLIC_BYTES], const char **why)
+{
+    struct rmg_envelope envelope;
+    size_t at = 0;
+    enum jit_err err = ckpt_manifest_decode(bytes, size, out, &at);
+    *why = "";
+    if (err == JIT_EVERSION) {
+        *why = "a checkpoint of a newer format than this program knows";
+        return err;
+    }
+    if (err != JIT_OK) {
+        *why = "its bytes are damaged";
+        return JIT_ECORRUPT;
+    }
+    if (out->policy > RMG_POLICY) {
+        *why = "it was made by an engine of a newer policy than this program's";
+        return JIT_EVERSION;
+    }
+    if (at == size) {
+        *why = "it is not signed";
+        return JIT_ECORRUPT;
+    }
+    err = rmg_envelope_read(bytes + at, size - at, &envelope);
+    if (err != JIT_OK) {
+        *why = err == JIT_EVERSION ? "a signature of a newer format than this program knows"
+                                   : "its signature is damaged";
+        return err == JIT_EVERSION ? err : JIT_ECORRUPT;
+    }
+    for (uint32_t i = 0; i < envelope.count; i++) {
+        if (rmg_envelope_check(&envelope, CKPT_KIND, &out->id, rmg_envelope_signer(&envelope, i)) !=
+            JIT_OK) {
+            *why = "its signature is wrong";
+            return JIT_ECORRUPT;
+        }
+    }
+    if (signer != NULL) {
+        memcpy(signer, rmg_envelope_signer(&envelope, 0), JIT_SIGN_PUBLIC_BYTES);
+    }
     return JIT_OK;
 }
 
