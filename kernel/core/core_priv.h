@@ -256,10 +256,21 @@ bool kern_process_end(struct kern_core *core, uint32_t process);
 /* setup.c: the configured processes, the view, and what a worker is told. */
 JIT_MUST_CHECK enum jit_err kern_setup(struct kern_core *core, const char **where);
 void kern_setup_release(struct kern_core *core);
-/* boot.c: of a process's rules; SYS_NONE: it does not run this one. */
-uint32_t kern_rule_index(const struct kern_process *process, const struct jit_id *id);
 /* Show the newest version to the workers. */
 JIT_MUST_CHECK enum jit_err kern_publish(struct kern_core *core);
+
+/* boot.c: what workers are started with. Of a process's rules; SYS_NONE: it does not run this one.
+ */
+uint32_t kern_rule_index(const struct kern_process *process, const struct jit_id *id);
+/* Does a process hold this right on an instance, or on one it lies in? */
+bool kern_boot_may(const struct kern_core *core, uint32_t process, const struct jit_id *instance,
+                   uint32_t right);
+/* Workers that would be started with other capabilities or maps than they were are started
+ * anew; and whose map was lost in the tick being made, so that it asks for nothing. */
+void kern_boot_restarts(struct kern_core *core);
+void kern_boot_lost_maps(struct kern_core *core);
+JIT_MUST_CHECK enum jit_err kern_boot_instances(struct kern_core *core,
+                                                struct kern_process *process);
 
 /* authorise.c. False: there was no memory. */
 bool kern_authorise(struct kern_core *core, uint32_t index, const struct kern_pending *pending,

@@ -112,7 +112,6 @@ struct kern_sec {
 };
 
 struct kern_core;
-struct kern_process;
 
 JIT_MUST_CHECK enum jit_err kern_sec_new(struct kern_core *core, const char **where);
 void kern_sec_free(struct kern_sec *sec); /* may be NULL */
@@ -146,15 +145,5 @@ void kern_sec_charges(struct kern_core *core, uint32_t node, struct rmg_request 
  * in the instance. */
 enum sys_cap_verdict kern_sec_owner(const struct kern_sec *sec, const struct jit_id *rule,
                                     const struct sys_cap_need *write, const struct rmg_gate **gate);
-
-/* boot.c: does a process hold this right on an instance, or on one it lies in? */
-bool kern_boot_may(const struct kern_core *core, uint32_t process, const struct jit_id *instance,
-                   uint32_t right);
-/* boot.c: workers that would be started with other capabilities or maps than they were are started
- * anew; and whose map was lost in the tick being made, so that it asks for nothing. */
-void kern_boot_restarts(struct kern_core *core);
-void kern_boot_lost_maps(struct kern_core *core);
-JIT_MUST_CHECK enum jit_err kern_boot_instances(struct kern_core *core,
-                                                struct kern_process *process);
 
 #endif
