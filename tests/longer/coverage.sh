@@ -23,7 +23,8 @@ files=(kernel/log/log.c kernel/log/log_format.c kernel/log/log_recover.c kernel/
     kernel/checkpoint/checkpoint_segment.c kernel/checkpoint/manifest.c
     kernel/checkpoint/checkpoint_found.c kernel/checkpoint/checkpoint_beside.c
     kernel/checkpoint/checkpoint_image.c syscall/ring.c
-    syscall/decode.c syscall/cap.c syscall/cap_narrow.c syscall/attenuate.c)
+    syscall/decode.c syscall/cap.c syscall/cap_dead.c syscall/cap_narrow.c syscall/cap_tree.c
+    syscall/attenuate.c)
 here=build-longer/coverage
 build "$here" "$1" "${tests[@]/#/tests/}" "${fuzz[@]/#/fuzz/fuzz_}" -- \
     CC="${JIT_CACHE-} gcc" CFLAGS='-O0 -g --coverage' LDFLAGS=--coverage
