@@ -18,6 +18,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
     if (a == NULL) {
         return 0;
     }
+    fuzz_take();
     jit_buf_init(&again, heap, SYS_ATTENUATORS_BYTES_MAX);
     sys_attenuators_encode(a, &again);
     assert(again.err == JIT_OK && again.size == size && memcmp(again.data, bytes, size) == 0);

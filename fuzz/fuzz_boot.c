@@ -45,6 +45,10 @@ static void check_again(const struct sys_boot_view *view)
                                         .graph_bytes = head->graph_bytes,
                                         .graph_bytes_max = head->graph_bytes_max,
                                         .heap_bytes = head->heap_bytes,
+                                        .keep = head->keep,
+                                        .explore = head->explore,
+                                        .explore_flags = head->explore_flags,
+                                        .quota = head->quota == 1 ? &view->quota : NULL,
                                         .caps = caps,
                                         .instances = instances,
                                         .rules = rules,
@@ -78,6 +82,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
     assert(sized == JIT_OK ? claimed > 0 : claimed == 0 && err == sized);
     if (err == JIT_OK) {
         assert(claimed == view.head.size && claimed <= size);
+        fuzz_take();
         check_again(&view);
     }
     return 0;

@@ -65,6 +65,7 @@ static void check_file(const uint8_t *bytes, size_t size, bool mended)
     err = ckpt_bundle_load(jit_heap_libc(), &bundle, store, &version, &why);
     assert(err == JIT_OK || err == JIT_ECORRUPT || err == JIT_ENOSPC || err == JIT_ELIMIT);
     if (err == JIT_OK) {
+        fuzz_take();
         assert(jit_id_equal(&version.state_root, &bundle.manifest.state_root));
         struct rmg_fault fault;
         err = rmg_store_verify(store, &version, &fault);

@@ -51,6 +51,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
     char what[CHOICES_WHAT_SIZE];
     enum jit_err err = choices_decode(jit_heap_libc(), bytes, size, &choices, what);
     if (err == JIT_OK) {
+        fuzz_take();
         check_merge(&choices);
     } else {
         assert(err == JIT_EFORMAT);

@@ -35,6 +35,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
     if (err != JIT_OK) {
         return 0;
     }
+    fuzz_take();
     assert(collapse.place_count > 0 && collapse.place_count <= JIT_COLLAPSE_PLACES);
     for (uint32_t i = 1; i < collapse.place_count; i++) {
         assert(jit_id_compare(&collapse.places[i - 1].instance, &collapse.places[i].instance) < 0);

@@ -43,6 +43,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
     enum jit_err err = host_elf_judge(bytes, size, false, &image_size, &why);
     assert((err == JIT_OK) == (why == NULL));
     if (err == JIT_OK) {
+        fuzz_take();
         look_again(bytes, size, image_size);
     } else {
         assert((err == JIT_EFORMAT || err == JIT_ELIMIT) && image_size == 0);

@@ -18,6 +18,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
     if (err != JIT_OK) {
         return 0;
     }
+    fuzz_take();
     for (uint32_t i = 0; i < envelope.count && i < 4; i++) {
         err = rmg_envelope_check(&envelope, envelope.kind, &envelope.root,
                                  rmg_envelope_signer(&envelope, i));

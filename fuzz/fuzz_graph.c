@@ -66,6 +66,7 @@ static void walk(const struct rmg_graph *graph, enum rmg_map map)
     if (map == RMG_NODES || map == RMG_NODE_TYPES) {
         while (told(rmg_iter_node(&iter, &id, &type))) {
             assert(++steps < STEPS_MAX);
+            fuzz_take();
             if (asked++ < LOOKS_MAX) {
                 uint64_t nodes = 0;
                 (void)told(rmg_node_type(graph, &id, &type));

@@ -141,6 +141,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
     talk(&bed, fd, &in);
     unsigned tokens = check_heard();
     assert(tokens > 0 || bed.commands == 0);
+    if (tokens > 0) {
+        fuzz_take();
+    }
     (void)close(fd);
     guest_bed_pump(&bed);
     guest_bed_end(&bed); /* all of it is gone, or the sanitizer says so */

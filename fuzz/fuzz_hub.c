@@ -45,6 +45,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
     assert(err == (judged == JIT_OK && !map ? JIT_EFORMAT : judged));
     assert((err == JIT_OK) == (item != NULL));
     if (item != NULL) {
+        fuzz_take();
         unsigned char *again = NULL;
         size_t capacity = 0;
         size_t written = cbor_serialize_alloc(item, &again, &capacity);

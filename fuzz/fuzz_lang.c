@@ -119,6 +119,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
     assert(err == JIT_OK || err == JIT_EFORMAT);
     assert((err == JIT_OK) == (system != NULL));
     if (system != NULL) {
+        fuzz_take();
         assert(messages.size == 0);
         check_programs(system);
         check_format(system, &messages);

@@ -69,6 +69,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
     if (err != JIT_OK) {
         return 0;
     }
+    fuzz_take();
     /* As if it stood on the base, whatever it says. */
     uint8_t *copy = jit_heap_libc()->alloc(jit_heap_libc(), size);
     assert(copy != NULL);

@@ -64,6 +64,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
     assert(err == JIT_OK || err == JIT_EFORMAT || err == JIT_EVERSION || err == JIT_ELIMIT);
     assert((err == JIT_OK) == (rule != NULL));
     if (rule != NULL) {
+        fuzz_take();
         jit_buf_init(&again, jit_heap_libc(), JIT_PROGRAM_BYTES_MAX);
         err = rmg_rule_encode(rule, &again);
         assert(err == JIT_OK && again.size == size && memcmp(again.data, bytes, size) == 0);

@@ -12,6 +12,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
     enum jit_err err = rmg_proof_read(bytes, size, &proof);
     assert(err == JIT_OK || err == JIT_EFORMAT || err == JIT_EVERSION);
     if (err == JIT_OK) {
+        fuzz_take();
         assert(proof.plane >= RMG_PROOF_NODES && proof.plane <= RMG_PROOF_INSTANCES);
         assert(proof.present == (proof.record != NULL));
         assert(proof.record == NULL || (proof.record >= bytes && proof.record_size <= size &&

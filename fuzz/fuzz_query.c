@@ -113,6 +113,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
     assert((err == JIT_OK) == (query != NULL));
     if (query != NULL) {
         struct lang_rows rows;
+        fuzz_take();
         assert(messages.size == 0);
         err = lang_query_run(heap, query, &view, ROWS, BUDGET, &rows);
         assert(err == JIT_OK || err == JIT_EBUDGET);

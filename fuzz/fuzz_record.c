@@ -68,6 +68,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
     enum jit_err err = kern_record_decode(bytes, size, &view);
     assert(err == JIT_OK || err == JIT_EFORMAT || err == JIT_EVERSION);
     if (err == JIT_OK) {
+        fuzz_take();
         check_record(bytes, size, &view);
     }
     check_waiting(bytes, size);

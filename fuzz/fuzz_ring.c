@@ -131,6 +131,7 @@ static bool take_one(void)
     assert(err == JIT_OK || err == JIT_EPEER);
     assert(memcmp(&judged, &slot, sizeof slot) == 0 && host.request_head == head + 1);
     if (err == JIT_OK && request.row->decode != NULL) {
+        fuzz_take();
         check_view(&request, bytes, slot.length);
     }
     return err == JIT_OK;

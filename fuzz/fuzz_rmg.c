@@ -101,6 +101,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
         read_all(&file);
         err = rmg_file_check(jit_heap_libc(), &file, &fault);
         assert(err == JIT_OK || err == JIT_ECORRUPT);
+        if (err == JIT_OK) {
+            fuzz_take();
+        }
         assert(err == JIT_OK || (fault.what != NULL && fault.offset <= size));
         load(&file, err == JIT_OK);
     }

@@ -122,6 +122,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
     assert(err == JIT_OK || (err == JIT_EINVALID && fault.what != NULL));
     assert((err == JIT_OK) == (schema != NULL));
     if (schema != NULL) {
+        fuzz_take();
         check_again(schema);
     }
     struct rmg_check check = {.schema = schema};

@@ -22,6 +22,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
     if (token == NULL) {
         return 0;
     }
+    fuzz_take();
     jit_buf_init(&buf, jit_heap_libc(), SYS_TOKEN_BYTES_MAX);
     fault = sys_token_narrow(token, &want, next, &buf, &where);
     if (fault == SYS_TOKEN_GOOD) {

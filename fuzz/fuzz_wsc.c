@@ -117,6 +117,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
     assert(err == JIT_OK || err == JIT_EFORMAT || err == JIT_EVERSION || err == JIT_ECORRUPT);
     assert(err == JIT_OK || (fault.what != NULL && fault.offset <= size));
     if (err == JIT_OK) {
+        fuzz_take();
         read_all(&file);
         load(&file);
     }

@@ -116,6 +116,7 @@ static inline int fuzz_import(const struct format *format, const uint8_t *bytes,
     struct format_graph graph;
     fuzz_file_make(&file, bytes, size);
     if (fuzz_read(format, &file, 1, &graph) == JIT_OK) {
+        fuzz_take();
         fuzz_there_and_back(format->outputs > 0 ? format : &format_ndjson, &graph);
     }
     format_graph_release(&graph);

@@ -1,6 +1,7 @@
 /* Runs a fuzz target over files: those named, else its stored corpus under $top_srcdir; each file
  * as it is, then cut off at 64 places, then with one byte changed at 64 places. Says how many
- * inputs there were; none is an error, since then nothing was tried. */
+ * inputs there were and how many files were taken as they are; none is an error, since then nothing
+ * was tried. */
 #ifndef JIT_FUZZ_ENGINE /* which has its own main() */
 #include <dirent.h>
 #include <stdio.h>
@@ -15,6 +16,7 @@
 #define PLACES 64u
 
 static uint64_t inputs;
+static uint64_t taken; /* files */
 
 /* The target gets memory of exactly its size, so that a sanitizer sees each byte read beyond it. */
 static int run_one(const char *bytes, size_t size)
@@ -31,7 +33,9 @@ static int run_one(const char *bytes, size_t size)
 static int run_variants(char *bytes, size_t size)
 {
     struct jit_random random = jit_random_of(size);
+    const unsigned long before_it = fuzz_taken;
     int failed = run_one(bytes, size);
+    taken += fuzz_taken != before_it;
     for (unsigned i = 0; i < PLACES && size > 0 && failed == 0; i++) {
         size_t at = (size_t)jit_random_below(&random, size);
         failed = run_one(bytes, at);
@@ -110,7 +114,12 @@ int main(int argc, char **argv)
         assert(size > 0 && (size_t)size < sizeof path);
         failed = run_path(path) != 0 || failed != 0;
     }
-    printf("%llu inputs\n", (unsigned long long)inputs);
+    printf("%llu inputs, %llu files taken\n", (unsigned long long)inputs,
+           (unsigned long long)taken);
+    if (argc == 1 && taken == 0) {
+        fprintf(stderr, "no file of the stored corpus is whole: its format has changed since\n");
+        failed = 1;
+    }
     return failed != 0 || inputs == 0 ? EXIT_FAILURE : EXIT_SUCCESS;
 }
 
