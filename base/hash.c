@@ -204,6 +204,10 @@ void jit_hash_items(enum jit_domain domain, struct jit_hash_item *items, size_t 
 {
     struct items_group group;
     struct jit_id out[JIT_LANES_MAX];
+    if (count == 1) { /* a tick of one rewrite has one of each */
+        jit_hash_key(domain, items->in, items->size, items->out);
+        return;
+    }
     for (size_t at = 0; at < count;) {
         size_t here = items_gather(items + at, count - at, &group);
         jit_hash_many(domain, group.in, items[at].size, group.count, out);
