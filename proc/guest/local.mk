@@ -7,7 +7,7 @@ noinst_LTLIBRARIES += %D%/libguest.la
 # libjitos: what a worker that is a program of its own is linked with, all in one archive, and the
 # header it includes. Those that one includes are librmg's.
 lib_LTLIBRARIES += %D%/libjitos.la
-%C%_libjitos_la_SOURCES = %D%/jitos.c %D%/jitos.h
+%C%_libjitos_la_SOURCES = %D%/jitos.c %D%/jitos.h %D%/jitos_branch.c %D%/jitos_priv.h %D%/jitos_space.c
 %C%_libjitos_la_CFLAGS = $(AM_CFLAGS) -fPIE
 %C%_libjitos_la_LIBADD = \
 	%D%/libguest.la sws/libsws.la syscall/libsyscall.la rmg/librmg.la base/libbase.la
