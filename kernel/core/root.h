@@ -8,9 +8,9 @@
 #ifndef JIT_KERNEL_CORE_ROOT_H
 #define JIT_KERNEL_CORE_ROOT_H
 
+#include "kernel/core/policy.h"
 #include "rmg/rules/sought.h"
 #include "rmg/change/collect.h"
-#include "rmg/change/amount.h"
 #include "rmg/rules/rule.h"
 #include "rmg/schema/schema.h"
 #include "syscall/abi.h"
@@ -87,27 +87,6 @@ struct kern_root_owner {
     struct jit_id object;     /* of the rule or instance */
     struct jit_id capability; /* zero: it is nobody's any more */
 };
-
-/* What is done when a process dies or hangs (7.4, 7.5); the numbers are in the root graph. */
-enum kern_restart {
-    KERN_RESTART_ON_FAILURE = 0, /* unless it asked to exit */
-    KERN_RESTART_NEVER = 1,
-    KERN_RESTART_ALWAYS = 2 /* also when it asked to exit */
-};
-struct kern_policy {
-    enum kern_restart restart;
-    uint32_t restarts;     /* at most so many ... */
-    uint32_t ticks;        /* ... within so many ticks; both 0 for NEVER */
-    bool then_stop;        /* after that the run stops; else it goes on without the process */
-    bool hang_kill;        /* a hang: it is killed and misses the tick; else the run stops */
-    uint32_t hang_seconds; /* CPU time that counts as a hang; 0: the supervisor's own limit */
-    uint32_t keep;         /* versions of the root graph that its branches may rest on, from 1 */
-    bool rerun;            /* a program of its own that can be run again, and comes out the same */
-    struct rmg_amount graph; /* the graph that it keeps for itself has no more than this */
-};
-/* Of a process whose file says nothing: on failure, at most 5 in 100 ticks, then go on; on hang
- * stop, the newest version only, nobody runs it again. No atom says so. */
-struct kern_policy kern_policy_usual(void);
 
 /* The eight places, the built-in types, the root atoms of /sys. A system's own types follow by
  * rmg_schema_collect. */

@@ -8,14 +8,6 @@
 #define KERN_ROOT_VERSION     1u
 #define KERN_CAPABILITY_BYTES (6u * 4 + 4 * JIT_ID_BYTES + 16)
 
-#define KERN_POLICY_BYTES (9u * 4 + 3 * 8)
-
-/* The bytes of a process's atom `policies`. Errors: JIT_EFORMAT, also for what is not the one way
- * to write it, the usual policies included. */
-void kern_policy_encode(const struct kern_policy *policy, struct jit_buf *buf);
-JIT_MUST_CHECK enum jit_err kern_policy_decode(const uint8_t *bytes, size_t size,
-                                               struct kern_policy *out);
-
 /* The atoms of a capability (docs/spec/root-graph.md "/sec"). */
 #define KERN_MADE_BYTES (8u + 8 + JIT_ID_BYTES)
 #define KERN_LEFT_BYTES 16u

@@ -1,7 +1,8 @@
 # proc/guest: what runs inside a worker. -fPIE: it is linked into static-pie programs.
 noinst_LTLIBRARIES += %D%/libguest.la
 %C%_libguest_la_SOURCES = \
-	%D%/explore.c %D%/explore.h %D%/lockdown.c %D%/lockdown.h %D%/loop.c %D%/loop.h %D%/nest.c %D%/nest.h %D%/space.c %D%/space.h %D%/wait.c %D%/wait.h
+	%D%/explore.c %D%/explore.h %D%/lockdown.c %D%/lockdown.h %D%/loop.c %D%/loop.h %D%/nest.c %D%/nest.h %D%/space.c \
+	%D%/space.h %D%/space_priv.h %D%/space_rules.c %D%/wait.c %D%/wait.h
 %C%_libguest_la_CFLAGS = $(AM_CFLAGS) -fPIE
 
 # libjitos: what a worker that is a program of its own is linked with, all in one archive, and the
