@@ -29,7 +29,7 @@ check_PROGRAMS += %D%/test_delay %D%/test_entry %D%/test_keep %D%/test_retry
 %C%_test_retry_LDADD = kernel/libkernel.la tests/libsim.la tests/libtest.la proc/guest/libguest.la \
 	kernel/core/libcore.la syscall/libsyscall.la rmg/librmg.la base/libbase.la $(CHECK_LIBS)
 sim_hands_sources = %D%/sim_hands.c %D%/sim_hands.h
-check_PROGRAMS += %D%/test_core %D%/test_caps %D%/test_owners %D%/test_quota
+check_PROGRAMS += %D%/test_core %D%/test_caps %D%/test_caps_bounds %D%/test_graph_memory %D%/test_owners %D%/test_quota
 %C%_test_quota_SOURCES = %D%/test_quota.c %D%/hands.h %D%/owner_laws.h $(sim_hands_sources) tests/lib/sim_kernel.c tests/lib/sim_kernel.h \
 	tools/client/run/genesis.c tools/client/run/genesis.h
 %C%_test_quota_CFLAGS = $(test_cflags)
@@ -56,6 +56,14 @@ check_PROGRAMS += %D%/test_intents
 	tools/client/run/genesis.c tools/client/run/genesis.h
 %C%_test_caps_CFLAGS = $(test_cflags)
 %C%_test_caps_LDADD = $(tests_kernel_core_test_core_LDADD)
+%C%_test_caps_bounds_SOURCES = %D%/test_caps_bounds.c %D%/hands.h %D%/owner_laws.h $(sim_hands_sources) tests/lib/sim_kernel.c tests/lib/sim_kernel.h \
+	tools/client/run/genesis.c tools/client/run/genesis.h
+%C%_test_caps_bounds_CFLAGS = $(test_cflags)
+%C%_test_caps_bounds_LDADD = $(tests_kernel_core_test_core_LDADD)
+%C%_test_graph_memory_SOURCES = %D%/test_graph_memory.c %D%/sim_bed.h tests/lib/sim_kernel.c tests/lib/sim_kernel.h \
+	tools/client/run/genesis.c tools/client/run/genesis.h
+%C%_test_graph_memory_CFLAGS = $(test_cflags)
+%C%_test_graph_memory_LDADD = $(tests_kernel_core_test_core_LDADD)
 %C%_test_core_SOURCES = %D%/test_core.c %D%/sim_bed.h tests/lib/sim_kernel.c tests/lib/sim_kernel.h \
 	tools/client/run/genesis.c tools/client/run/genesis.h
 %C%_test_core_CFLAGS = $(test_cflags)

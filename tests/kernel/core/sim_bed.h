@@ -36,4 +36,12 @@ static inline void run_to(uint64_t tick)
                   sim.stopped ? sim.stop_text : "not at rest");
 }
 
+/* Each tick is made, and its record is there. */
+static inline void run_ticks(uint64_t count)
+{
+    run_to(count);
+    ck_assert_uint_eq(kern_core_tick(sim.core), count);
+    ck_assert_uint_eq(sim.record_count, count);
+}
+
 #endif
