@@ -196,7 +196,7 @@ static enum jit_err remove_named(struct jit_heap *heap, struct jit_io *io, const
             gone++;
         }
     }
-    if (err == JIT_OK && gone > 0) {
+    if (err == JIT_OK) { /* also what a try that was killed has removed, before more goes */
         err = io->syncdir(io, CKPT_DIR);
     }
     *removed += gone;

@@ -33,6 +33,8 @@
     X(LOG_MUTANT_TRIM_NEWEST_FIRST, "of the segments that are given up the newest goes first")     \
     X(LOG_MUTANT_TRIM_NO_DIR_SYNC,                                                                 \
       "the next segment goes before the last one is known to be gone")                             \
+    X(LOG_MUTANT_TRIM_AGAIN_NO_SYNC,                                                               \
+      "what a try that was killed has removed is not synced before the next one removes more")     \
     X(LOG_MUTANT_TRIM_BLOBS_FIRST, "blobs are given up before the segments that need them")        \
     X(LOG_MUTANT_TRIM_BLOBS_ALL, "the blobs of what stays are given up as well")                   \
     X(LOG_MUTANT_SALVAGE_NO_COPY, "a segment is cut without keeping what is cut off")              \

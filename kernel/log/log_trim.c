@@ -51,6 +51,10 @@ static enum jit_err trim_segments(struct jit_io *io, const struct log_listing *l
     enum jit_err err = JIT_OK;
     size_t count = 0;
     before += LOG_MUTANT(LOG_MUTANT_TRIM_MARK);
+    /* What a try that was killed has removed may come back while the medium is behind. */
+    if (!dry && !LOG_MUTANT(LOG_MUTANT_TRIM_AGAIN_NO_SYNC)) {
+        err = io->syncdir(io, LOG_DIR);
+    }
     while (listing->segments[count] < before) {
         count++;
         assert(count < listing->count); /* the mark's own is there: it was read */

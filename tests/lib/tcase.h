@@ -18,6 +18,13 @@
         return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;                                          \
     }
 
+/* A number by which a longer job goes further than make check does; `otherwise`: it is not set. */
+static inline unsigned test_number(const char *name, unsigned otherwise)
+{
+    const char *text = getenv(name);
+    return text == NULL ? otherwise : (unsigned)strtoul(text, NULL, 10);
+}
+
 static inline TCase *test_case(Suite *suite, const char *name, double timeout_s)
 {
     TCase *tcase = tcase_create(name);

@@ -316,9 +316,11 @@ END_TEST
 struct exploring {
     struct jit_random random;
     uint64_t states;
+    uint64_t inside;             /* of them those that a crash of what went on left */
     uint64_t deep;               /* after one state in so many work goes on and stops again */
     unsigned kept[WORLD_STATES]; /* ticks that must be there */
     unsigned kept_count;
+    bool removing;     /* what goes on is the removal */
     bool found_folder; /* judge ckpt_found */
 };
 
@@ -368,44 +370,56 @@ static void on_change(struct sim_disk *disk, void *user)
     sim_disk_plans(disk, &ex->random, 2, judge_plan, ex);
 }
 
-/* Unfinished files are swept away and another checkpoint is made, and each operation of that is the
- * last one before the next crash. */
+static enum jit_err remove_all_but_3(struct sim_disk *disk, uint64_t *removed)
+{
+    const struct ckpt_manifest *keep[] = {&w.made[3]};
+    return ckpt_remove_others(jit_heap_libc(), &disk->io, keep, 1, removed);
+}
+
+/* Unfinished files are swept away and another checkpoint is made, or what was being removed is
+ * removed again; each operation of that is the last one before the next crash. */
 static void go_on(struct exploring *ex, struct sim_disk *after)
 {
     struct exploring inner = *ex;
     struct sim_disk *outer = w.disk;
     struct ckpt_manifest made = w.made[3];
-    inner.deep = 0;
+    inner.deep = 0; /* and no deeper */
     after->hook = on_change;
     after->hook_user = &inner;
     w.disk = after;
-    enum jit_err err = blob_sweep_unfinished(jit_heap_libc(), &after->io, CKPT_DIR, NULL);
-    ck_assert(err == JIT_OK || err == JIT_ENOENT); /* the folder itself was not there yet */
-    must(world_checkpoint(&w, 3, false));
+    if (ex->removing) {
+        uint64_t removed = 0;
+        must(remove_all_but_3(after, &removed));
+    } else {
+        enum jit_err err = blob_sweep_unfinished(jit_heap_libc(), &after->io, CKPT_DIR, NULL);
+        ck_assert(err == JIT_OK || err == JIT_ENOENT); /* the folder itself was not there yet */
+        must(world_checkpoint(&w, 3, false));
+    }
     after->hook = NULL;
     w.disk = outer;
     w.made[3] = made;
+    ex->inside += inner.states - ex->states;
     ex->states = inner.states;
     ex->random = inner.random;
 }
 
-/* JIT_CRASH_ROUNDS: so many times, each time with other seeds, and deeper. */
+/* JIT_CRASH_ROUNDS: so many times, each time with other seeds. JIT_CRASH_DEEP: as in test_crash. */
 START_TEST(crashes)
 {
-    const char *wanted = getenv("JIT_CRASH_ROUNDS");
-    unsigned rounds = wanted == NULL ? 1 : (unsigned)strtoul(wanted, NULL, 10);
+    unsigned rounds = test_number("JIT_CRASH_ROUNDS", 1);
+    const unsigned deep = test_number("JIT_CRASH_DEEP", JIT_DEEP);
     struct exploring ex = {.random = jit_random_of(11)};
     uint64_t points = 0;
     for (unsigned round = 0; round < rounds; round++) {
-        const struct ckpt_manifest *keep[] = {&w.made[3]};
         uint64_t removed = 0;
         struct ckpt_list found;
         sim_disk_free(w.disk);
         w.disk = sim_disk_new(round + 1);
         w.disk->hook = on_change;
         w.disk->hook_user = &ex;
-        ex.deep = rounds > 1 ? 5 : JIT_DEEP;
         ex.kept_count = 0;
+        ex.removing = false;
+        ex.deep = deep;
         for (unsigned n = 0; n < WORLD_STATES; n++) {
             must(world_checkpoint(&w, n, n != 2));
             ex.kept[ex.kept_count++] = n;
@@ -413,7 +427,9 @@ START_TEST(crashes)
         /* Give up all but the newest. */
         ex.kept[0] = 3;
         ex.kept_count = 1;
-        must(ckpt_remove_others(jit_heap_libc(), &w.disk->io, keep, 1, &removed));
+        ex.removing = true;
+        ex.deep = deep > 0 ? 1 : 0;
+        must(remove_all_but_3(w.disk, &removed));
         ck_assert_uint_eq(removed, 3 + 2);
         sim_disk_plans(w.disk, &ex.random, 2, judge_plan, &ex);
         w.disk->hook = NULL;
@@ -422,8 +438,10 @@ START_TEST(crashes)
         ck_assert_uint_eq(found.count, 1);
         ckpt_list_release(&found);
     }
-    printf("checkpoint crash states %llu at %llu operations: no failure\n",
-           (unsigned long long)ex.states, (unsigned long long)points);
+    printf("checkpoint crash states %llu at %llu operations, %llu of them after work went on: no "
+           "failure\n",
+           (unsigned long long)ex.states, (unsigned long long)points,
+           (unsigned long long)ex.inside);
     ck_assert_uint_gt(ex.states, 300);
 }
 END_TEST
@@ -544,6 +562,8 @@ static void judge_folder(struct sim_disk *disk, const char *text)
     ckpt_list_release(&found);
 }
 
+static void found_again(struct exploring *ex, struct sim_disk *after);
+
 static void found_plan(void *user, const struct sim_crash *plan)
 {
     struct exploring *ex = user;
@@ -552,6 +572,9 @@ static void found_plan(void *user, const struct sim_crash *plan)
     sim_crash_text(plan, text, sizeof text);
     ex->states++;
     judge_folder(after, text);
+    if (ex->deep > 0 && ex->states % ex->deep == 0) {
+        found_again(ex, after);
+    }
     sim_disk_free(after);
 }
 
@@ -561,9 +584,33 @@ static void found_change(struct sim_disk *disk, void *user)
     sim_disk_plans(disk, &ex->random, 1, found_plan, ex);
 }
 
+/* Where nothing is yet, the folder is founded once more, and that is cut off as well. */
+static void found_again(struct exploring *ex, struct sim_disk *after)
+{
+    uint8_t uuid[LOG_UUID_BYTES];
+    struct exploring inner = *ex;
+    struct sim_disk *outer = w.disk;
+    if (log_uuid(jit_heap_libc(), &after->io, uuid) == JIT_OK) {
+        return;
+    }
+    inner.deep = 0; /* and no deeper */
+    after->hook = found_change;
+    after->hook_user = &inner;
+    w.disk = after;
+    struct ckpt_job job = world_job(&w, 2, false);
+    must(ckpt_found(&job, &founding));
+    judge_folder(after, "none");
+    after->hook = NULL;
+    w.disk = outer;
+    ex->inside += inner.states - ex->states;
+    ex->states = inner.states;
+    ex->random = inner.random;
+}
+
 START_TEST(founding_crashes)
 {
-    struct exploring ex = {.random = jit_random_of(12)};
+    struct exploring ex = {.random = jit_random_of(12),
+                           .deep = test_number("JIT_CRASH_DEEP", JIT_DEEP)};
     struct ckpt_job job = world_job(&w, 2, false);
     w.disk->hook = found_change;
     w.disk->hook_user = &ex;
@@ -573,6 +620,8 @@ START_TEST(founding_crashes)
     judge_folder(w.disk, "none");
     uint8_t uuid[LOG_UUID_BYTES];
     must(log_uuid(jit_heap_libc(), &w.disk->io, uuid));
+    printf("founding crash states %llu, %llu of them when it was founded again: no failure\n",
+           (unsigned long long)ex.states, (unsigned long long)ex.inside);
     ck_assert_uint_gt(ex.states, 100);
 }
 END_TEST

@@ -23,8 +23,13 @@
 #define ONE_IN        16u
 #define START_EVERY   4u /* of the states are opened from their start as well */
 #define FAULT_STEP    4u /* operations from one refused to the next; four kinds begin at four */
-#define ROUNDS        2u
-#define ROUND_TICKS   6u
+#ifdef JIT_SANITIZED
+#define DEEP 0u
+#else
+#define DEEP 40u
+#endif
+#define ROUNDS      2u
+#define ROUND_TICKS 6u
 
 static const char text[] = "system history\n"
                            "type Cell { state: i64 = 0 }\n"
@@ -45,6 +50,8 @@ static struct history {
     unsigned kept_count;
     struct jit_random random;
     uint64_t states;
+    uint64_t inside; /* of them those that a crash inside an opening left */
+    unsigned deep;   /* one opening in so many is stopped at each of its changes; 0: none */
     uint64_t changes;
     uint64_t here; /* states at this change */
     const char *doing;
@@ -132,16 +139,23 @@ static void judge(struct sim_disk *disk, const char *crash)
     }
 }
 
+static void inside_opening(struct sim_disk *disk, void *user);
+
 static void judge_plan(void *user, const struct sim_crash *plan)
 {
     char crash[160];
-    (void)user;
+    struct sim_disk *from = user;
     /* Where very many are possible, all of the first and one in so many of the rest. */
     if (++h.here > ALL_OF && jit_random_below(&h.random, ONE_IN) != 0) {
         return;
     }
-    struct sim_disk *after = sim_disk_crash(h.disk, plan);
+    struct sim_disk *after = sim_disk_crash(from, plan);
     sim_crash_text(plan, crash, sizeof crash);
+    if (from != h.disk) {
+        h.inside++;
+    } else if (h.deep > 0 && h.states % h.deep == 0) {
+        after->hook = inside_opening;
+    }
     judge(after, crash);
     sim_disk_free(after);
 }
@@ -151,7 +165,17 @@ static void on_change(struct sim_disk *disk, void *user)
     (void)user;
     h.changes++;
     h.here = 0;
-    sim_disk_plans(disk, &h.random, 0, judge_plan, NULL);
+    sim_disk_plans(disk, &h.random, 0, judge_plan, disk);
+}
+
+/* Stopped again while it is opened. */
+static void inside_opening(struct sim_disk *disk, void *user)
+{
+    uint64_t here = h.here;
+    (void)user;
+    h.here = 0;
+    sim_disk_plans(disk, &h.random, 0, judge_plan, disk);
+    h.here = here;
 }
 
 /* ---- what is done ---- */
@@ -304,12 +328,14 @@ static enum jit_err live(void)
     return err;
 }
 
+/* JIT_CRASH_DEEP: as in test_crash. */
 START_TEST(crashes)
 {
     begin();
+    h.deep = test_number("JIT_CRASH_DEEP", DEEP);
     h.disk->hook = on_change;
     ok(live());
-    sim_disk_plans(h.disk, &h.random, 0, judge_plan, NULL);
+    sim_disk_plans(h.disk, &h.random, 0, judge_plan, h.disk);
     h.disk->hook = NULL;
     uint64_t first = 0;
     uint64_t last = 0;
@@ -324,8 +350,9 @@ START_TEST(crashes)
     shell_system_close(&h.system);
     judge(h.disk, "none");
     sim_disk_free(h.disk);
-    printf("history: %llu states at %llu changes: no failure\n", (unsigned long long)h.states,
-           (unsigned long long)h.changes);
+    printf("history: %llu states at %llu changes, %llu of them inside openings: no failure\n",
+           (unsigned long long)h.states, (unsigned long long)h.changes,
+           (unsigned long long)h.inside);
     ck_assert_uint_gt(h.states, 1000);
 }
 END_TEST
@@ -351,7 +378,7 @@ START_TEST(faults)
             }
             fired++;
             struct sim_crash drop = {.kind = SIM_DROP_ALL};
-            judge_plan(NULL, &drop);
+            judge_plan(h.disk, &drop);
             restart();
             h.low = h.system.replay.tick;
             ck_assert(jit_id_equal(&h.system.replay.version.state_root, &roots[h.low]));

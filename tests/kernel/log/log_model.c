@@ -256,6 +256,7 @@ static bool recover(struct explorer *ex, struct sim_disk *disk, const struct mod
     struct log *log = NULL;
     struct model copy = *model;
     ex->count->states++;
+    ex->count->inside += ex->inner ? 1 : 0;
     enum jit_err err = model_open(ex->work, jit_heap_libc(), disk, &copy, report, &log);
     ex->count->torn += err == JIT_OK && report->torn ? 1 : 0;
     const char *what = NULL;
@@ -317,7 +318,6 @@ static void inner_hook(struct sim_disk *disk, void *user)
     struct explorer *ex = user;
     size_t pending = sim_disk_pending(disk);
     struct sim_crash plan = {.kind = SIM_DROP_ALL};
-    (void)disk;
     inner_visit(ex, &plan);
     plan.kind = SIM_KEEP_ALL;
     plan.dirs = UINT64_MAX;
@@ -342,9 +342,13 @@ static void visit_plan(void *user, const struct sim_crash *plan)
     }
     struct sim_disk *disk = sim_disk_crash(ex->disk, plan);
     struct explorer inner = *ex;
+    struct model left = *ex->model;
     if (ex->deep > 0 && ex->count->states % ex->deep == 0) {
+        ex->count->entered++;
         inner.inner = true;
         inner.disk = disk;
+        inner.model = &left;
+        left.told = plan->kind == SIM_PROCESS ? left.told : left.acked; /* the rest went with it */
         disk->hook = inner_hook;
         disk->hook_user = &inner;
     }

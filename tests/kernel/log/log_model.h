@@ -73,10 +73,12 @@ enum jit_err model_tick(const struct work *work, uint8_t life, struct jit_heap *
 
 struct crash_count {
     uint64_t states;  /* disks recovered from */
+    uint64_t inside;  /* of them those that a crash inside a recovery left */
     uint64_t points;  /* operations before which the machine was stopped */
     uint64_t torn;    /* recoveries that erased a torn batch */
     uint64_t faults;  /* runs with a failing operation */
     uint64_t resumed; /* states on which work went on */
+    uint64_t entered; /* recoveries that were stopped at each of their operations */
     bool failed;
     bool stop_at_failure;
     char what[512]; /* the first failure, with all that repeats it */

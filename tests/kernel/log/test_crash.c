@@ -19,31 +19,30 @@
 #define DEEP    150u
 #endif
 
-/* JIT_CRASH_ROUNDS: each work so many times, each time with other seeds. */
-static unsigned rounds(void)
-{
-    const char *text = getenv("JIT_CRASH_ROUNDS");
-    return text == NULL ? 1 : (unsigned)strtoul(text, NULL, 10);
-}
-
+/* JIT_CRASH_ROUNDS: each work so many times, each time with other seeds. JIT_CRASH_DEEP: one
+ * recovery in so many is stopped at each of its operations as well; 1: every one. */
 START_TEST(crashes)
 {
+    unsigned rounds = test_number("JIT_CRASH_ROUNDS", 1);
+    unsigned deep = test_number("JIT_CRASH_DEEP", DEEP);
     struct crash_count count = {.stop_at_failure = true};
     clock_t start = clock();
-    for (unsigned round = 0; round < rounds(); round++) {
+    for (unsigned round = 0; round < rounds; round++) {
         for (size_t i = 0; i <= WORKS_COUNT; i++) {
             struct work work = i < WORKS_COUNT ? works[i] : lazy_work;
             work.seed += 1000u * round;
-            model_crashes(&work, SECTORS, DEEP, &count);
+            model_crashes(&work, SECTORS, deep, &count);
             ck_assert_msg(!count.failed, "%s", count.what);
         }
     }
     printf("crash states %" PRIu64 " at %" PRIu64 " operations, %" PRIu64 " torn, %" PRIu64
-           " worked on and crashed again: no failure, %.1f s\n",
-           count.states, count.points, count.torn, count.resumed,
+           " worked on and crashed again, %" PRIu64 " inside %" PRIu64
+           " recoveries: no failure, %.1f s\n",
+           count.states, count.points, count.torn, count.resumed, count.inside, count.entered,
            (double)(clock() - start) / CLOCKS_PER_SEC);
     ck_assert_uint_ge(count.states, STATES_MIN);
     ck_assert_uint_gt(count.torn, 1000);
+    ck_assert(deep == 0 || count.inside > 0);
 }
 END_TEST
 

@@ -17,6 +17,11 @@
 #define TICKS 14u
 #define CUT   9u /* the tick before which is given up */
 #define NAMES 8u
+#ifdef JIT_SANITIZED
+#define DEEP 0u
+#else
+#define DEEP 40u
+#endif
 
 static struct log_mark marks[TICKS + 1];
 static bool blobs; /* also behind the cut */
@@ -461,6 +466,8 @@ static void files_that_shrink(void)
 
 static struct jit_random random_of_plans;
 static uint64_t states;
+static uint64_t inside; /* of them those that a crash of doing it again left */
+static unsigned deep;   /* after one crash in so many the next try is stopped as well; 0: none */
 static bool trimming;
 static bool returned; /* what was asked for is done */
 
@@ -478,13 +485,21 @@ static void readable_from_all(struct sim_disk *on)
     }
 }
 
-/* Whatever a crash left: done again, it ends as it would have. What was done stays done. */
+static void on_change(struct sim_disk *at, void *user);
+
+/* Whatever a crash left: done again, it ends as it would have, and so it does when it is cut off
+ * once more. What was done stays done. */
 static void judge_plan(void *user, const struct sim_crash *plan)
 {
-    struct sim_disk *after = sim_disk_crash(disk, plan);
+    struct sim_disk *from = user;
+    struct sim_disk *after = sim_disk_crash(from, plan);
     struct log_report report;
-    (void)user;
     states++;
+    if (from != disk) {
+        inside++;
+    } else if (deep > 0 && states % deep == 0) {
+        after->hook = on_change;
+    }
     if (trimming) {
         struct log_trimmed out;
         readable_from_all(after);
@@ -505,15 +520,19 @@ static void judge_plan(void *user, const struct sim_crash *plan)
 
 static void on_change(struct sim_disk *at, void *user)
 {
-    sim_disk_plans(at, &random_of_plans, 2, judge_plan, user);
+    (void)user;
+    sim_disk_plans(at, &random_of_plans, 2, judge_plan, at);
 }
 
+/* JIT_CRASH_DEEP: as in test_crash. A trim is cut off twice wherever it can be. */
 static void crashes(void)
 {
+    const unsigned share = test_number("JIT_CRASH_DEEP", DEEP);
     random_of_plans = jit_random_of(5);
     for (unsigned how = 0; how < 5; how++) {
         struct oom oom = {.mem = NULL};
         trimming = how == 0;
+        deep = trimming && share > 0 ? 1 : share;
         harmed = how == 0 ? NONE : (enum harm)(how - 1);
         begin_harmed(&oom);
         disk->hook = on_change;
@@ -528,7 +547,8 @@ static void crashes(void)
         disk->hook = NULL;
         end(&oom);
     }
-    printf("crash states of cuts: %llu, no failure\n", (unsigned long long)states);
+    printf("crash states of cuts: %llu, %llu of them when it was done again, no failure\n",
+           (unsigned long long)states, (unsigned long long)inside);
     ck_assert_uint_gt(states, 100);
 }
 
