@@ -37,6 +37,13 @@ check_PROGRAMS += %D%/test_filter %D%/test_memory %D%/test_probe
 check_PROGRAMS += %D%/test_guest
 %C%_test_guest_CFLAGS = $(test_cflags)
 %C%_test_guest_LDADD = $(test_libs_sim)
+# The same and the explorer, refused memory.
+check_PROGRAMS += %D%/test_guest_oom
+%C%_test_guest_oom_SOURCES = %D%/test_guest_oom.c tests/lib/oom.c tests/lib/oom.h tests/lib/sim_kernel.c \
+	tests/lib/sim_kernel.h tools/client/run/genesis.c tools/client/run/genesis.h
+%C%_test_guest_oom_CFLAGS = $(test_cflags)
+%C%_test_guest_oom_LDADD = kernel/libkernel.la tests/libsim.la tests/libtest.la proc/guest/libguest.la \
+	sws/libsws.la kernel/core/libcore.la syscall/libsyscall.la rmg/librmg.la base/libbase.la $(CHECK_LIBS)
 
 # What programs call.
 check_PROGRAMS += %D%/test_jitos
