@@ -9,7 +9,6 @@
 #include <unistd.h>
 
 #include "base/check.h"
-#include "kernel/core/image.h"
 #include "kernel/forward.h"
 #include "kernel/log/io_ring.h"
 #include "kernel/supervisor_priv.h"
@@ -302,71 +301,13 @@ int shell_supervisor_run(struct shell_supervisor *s)
     return s->stopped ? s->stop_code : s->end_code;
 }
 
-/* ---- programs ---- */
-
-static const struct shell_image *image_of(const struct shell_supervisor *s, uint32_t process)
-{
-    const struct kern_process_config *config = &kern_core_config(s->core)->processes[process];
-    for (uint32_t i = 0; config->native && i < s->image_count; i++) {
-        if (jit_id_equal(&s->images[i].id, &config->image)) {
-            return &s->images[i];
-        }
-    }
-    return NULL;
-}
-
-static enum jit_err read_image(struct shell_supervisor *s, const struct kern_process_config *config,
-                               char *message, size_t size)
-{
-    const char *why = NULL;
-    const struct rmg_version version = kern_core_version(s->core);
-    enum jit_err err = shell_image_read(s->heap, s->system.store, &version, &config->image,
-                                        &s->images[s->image_count], &why);
-    if (err != JIT_OK) {
-        snprintf(message, size, "the program that process %s runs cannot be started: %s",
-                 config->name, why != NULL ? why : jit_err_text(err));
-        return err;
-    }
-    s->image_count++;
-    return JIT_OK;
-}
-
-static enum jit_err read_images(struct shell_supervisor *s, char *message, size_t size)
-{
-    const struct kern_config *config = kern_core_config(s->core);
-    s->images = jit_heap_zalloc(s->heap, config->process_count + 1u, sizeof *s->images);
-    enum jit_err err = s->images == NULL ? JIT_ENOMEM : JIT_OK;
-    if (err != JIT_OK) {
-        snprintf(message, size, "%s", jit_err_text(err));
-    }
-    for (uint32_t i = 0; err == JIT_OK && i < config->process_count; i++) {
-        if (config->processes[i].native && image_of(s, i) == NULL) {
-            err = read_image(s, &config->processes[i], message, size);
-        }
-    }
-    return err;
-}
-
 /* ---- life ---- */
 
 enum jit_err supervisor_start_core(struct shell_supervisor *s, char *message, size_t size)
 {
-    const char *where = NULL;
-    struct kern_core_options options = {
-        .heap = s->heap,
-        .exec = shell_pool_exec(s->pool),
-        .store = s->system.store,
-        .view = &s->system.view_arena,
-        .version = s->system.replay.version,
-        .commit = s->system.replay.commit,
-        .tick = s->system.replay.tick,
-        .deviations = &s->system.replay.deviations,
-        .beside = &s->system.replay.beside,
-    };
-    enum jit_err err = kern_core_new(&options, &s->core, &where);
+    enum jit_err err =
+        shell_startup_core(&s->system, shell_pool_exec(s->pool), &s->core, message, size);
     if (err != JIT_OK) {
-        snprintf(message, size, "the root graph is not one to run: %s",
-                 where != NULL ? where : jit_err_text(err));
         return err;
     }
     uint32_t count = kern_core_config(s->core)->process_count;
@@ -380,7 +321,7 @@ enum jit_err supervisor_start_core(struct shell_supervisor *s, char *message, si
         s->core = NULL; /* nobody is to post events to it */
         return JIT_ENOMEM;
     }
-    err = read_images(s, message, size);
+    err = shell_startup_images(&s->system, s->core, &s->images, message, size);
     if (err != JIT_OK) {
         kern_core_free(s->core);
         s->core = NULL;
@@ -390,7 +331,7 @@ enum jit_err supervisor_start_core(struct shell_supervisor *s, char *message, si
     for (uint32_t i = 0; i < s->worker_count; i++) {
         s->workers[i].supervisor = s;
         s->workers[i].index = i;
-        s->workers[i].image = image_of(s, i);
+        s->workers[i].image = shell_images_of(&s->images, &kern_core_config(s->core)->processes[i]);
         shell_worker_init(&s->workers[i].worker);
     }
     s->applied = s->system.replay.applied;
@@ -631,10 +572,7 @@ void shell_supervisor_free(struct shell_supervisor *s)
     }
     host_loader_close(&s->loader);
     host_spawner_close(&s->spawner);
-    for (uint32_t i = 0; i < s->image_count; i++) {
-        host_loader_close(&s->images[i].loader);
-    }
-    heap->free(heap, s->images);
+    shell_images_release(&s->images);
     shell_system_close(&s->system);
     jit_buf_release(&s->frame);
     for (size_t i = 0; i < s->told_count; i++) {

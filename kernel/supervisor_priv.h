@@ -7,9 +7,9 @@
 #include "kernel/audit.h"
 #include "kernel/hub/hub.h"
 #include "kernel/event/pool.h"
+#include "kernel/startup.h"
 #include "kernel/supervisor.h"
 #include "kernel/event/waiter.h"
-#include "kernel/worker.h"
 
 #define SUPERVISOR_BACKLOG_BYTES ((size_t)16 << 20) /* told to nobody before it is durable */
 #define SUPERVISOR_TICK_BYTES    ((size_t)1 << 30)  /* of what one subscriber is told of a tick */
@@ -89,8 +89,7 @@ struct shell_supervisor {
     struct host_loader loader;
     struct shell_nursery nursery;
     struct host_spawner spawner;
-    struct shell_image *images; /* programs that processes run, each once */
-    uint32_t image_count;
+    struct shell_images images;
     struct supervisor_worker *workers;
     uint32_t worker_count;
     struct shell_bell *bells;

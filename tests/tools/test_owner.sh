@@ -159,4 +159,25 @@ expect 0 "5 ticks" jitos run --ticks 5 --data m
 owners m 3
 expect 0 same jitos replay --verify --data m
 
+# ---- written by hand, past all of that: every byte is whole, and nobody would run it ----
+two="the root graph is not one to run: something in /sec has two parents or two owners"
+expect 0 branch jitos fork HEAD -m two --data m
+expect 0 whole jitos verify --data m/branches/two
+expect 0 "" "$build/tests/tools/forge" m/branches/two owner
+expect 0 same jitos replay --verify --data m/branches/two
+expect 1 "whole  6 ticks" jitos verify --data m/branches/two
+expect 1 "m/branches/two is whole, but no supervisor would run it from tick 6 on" \
+    jitos verify --data m/branches/two
+expect 1 "$two" jitos verify --data m/branches/two
+expect 1 '"runs":false' jitos verify --data m/branches/two --json
+# It says what a supervisor says.
+jitosd --data m/branches/two >out.txt 2>&1 </dev/null && fail "a supervisor runs it"
+grep -qF "$two" out.txt || fail "a supervisor says: $(cat out.txt)"
+# What it says to type leads back to a tick that can be run.
+next=$(jitos verify --data m/branches/two 2>&1 | sed -n 's/.*next: //p')
+eval "$next" >out.txt 2>&1 || fail "'$next' ended with $?: $(cat out.txt)"
+back=$(sed -n 's/^run .*--data \([^ ]*\) .*/\1/p' out.txt)
+expect 0 '"runs":true' jitos verify --data "$back" --json
+expect 0 "7 ticks" jitos run --ticks 7 --data "$back"
+
 exit "$failed"

@@ -460,7 +460,8 @@ static const struct cli_verb verbs[] = {
      .operands = "",
      .summary = "check chain, checkpoints, hashes and indexes of a folder",
      .about =
-         "Exit 0: whole; 5: damaged, and it names the record and the byte, or the checkpoint.\n\n"
+         "Exit 0: whole; 1: whole, but its newest state is not one that a supervisor would run,\n"
+         "and it says why; 5: damaged, and it names the record and the byte, or the checkpoint.\n\n"
          "--salvage: where a checkpoint lies behind the damage, nothing has to be cut. Else ticks "
          "that\n"
          "were acknowledged are given up; their bytes stay as log/*.broken and ckpt/*.broken.",
