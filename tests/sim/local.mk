@@ -24,15 +24,14 @@ EXTRA_PROGRAMS += %D%/jitos-roots
 %C%_jitos_roots_LDADD = $(sim_libs)
 CLEANFILES += %D%/jitos-roots
 
-# The longer job: at least a million crash states, and in one round each recovery from one of them is
-# stopped at each of its operations as well; every bit of a checkpoint, twenty thousand universes,
+# The longer job: at least ten million crash states, each recovery from one of them stopped at each
+# of its operations as well; every bit of a checkpoint, twenty thousand universes,
 # what tests/syscall calls hostile, and the jobs of tests/longer.
 .PHONY: night
 night: tests/kernel/log/test_crash$(EXEEXT) tests/kernel/log/test_cuts$(EXEEXT) \
 	tests/kernel/checkpoint/test_checkpoint$(EXEEXT) tests/kernel/checkpoint/test_history$(EXEEXT) \
 	%D%/jitos-sim$(EXEEXT) hostile
-	JIT_CRASH_ROUNDS=6 CK_TIMEOUT_MULTIPLIER=20 tests/kernel/log/test_crash$(EXEEXT)
-	JIT_CRASH_DEEP=1 CK_TIMEOUT_MULTIPLIER=40 tests/kernel/log/test_crash$(EXEEXT)
+	JIT_CRASH_ROUNDS=6 JIT_CRASH_DEEP=1 CK_TIMEOUT_MULTIPLIER=40 tests/kernel/log/test_crash$(EXEEXT)
 	JIT_CRASH_DEEP=1 CK_TIMEOUT_MULTIPLIER=40 tests/kernel/log/test_cuts$(EXEEXT)
 	JIT_CRASH_DEEP=1 CK_TIMEOUT_MULTIPLIER=40 tests/kernel/checkpoint/test_history$(EXEEXT)
 	JIT_CRASH_ROUNDS=6 JIT_CRASH_DEEP=1 JIT_DAMAGE=all CK_TIMEOUT_MULTIPLIER=40 \

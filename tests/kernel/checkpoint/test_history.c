@@ -26,7 +26,7 @@
 #ifdef JIT_SANITIZED
 #define DEEP 0u
 #else
-#define DEEP 40u
+#define DEEP 160u
 #endif
 #define ROUNDS      2u
 #define ROUND_TICKS 6u
