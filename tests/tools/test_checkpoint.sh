@@ -65,6 +65,19 @@ want 0 "$jitos" restore @50 --data a --into e
 [ -n "$(find e/ckpt -type f -links +1)" ] || fail "segments were written again on one file system"
 want 2 "$jitos" restore fifty --data a --into b
 says "has a history already"
+# Nor where another restore was faster: this one has looked at the folder when it opens its file.
+mkfifo fed
+timeout 120 "$jitos" restore --import fed --into g >late 2>&1 &
+late=$!
+exec 7>fed
+want 0 "$jitos" restore fifty --data a --into g
+cat a.jck >&7
+exec 7>&-
+got=0
+wait "$late" || got=$?
+[ $got = 2 ] || fail "a second restore into one folder: exit $got"
+grep -q 'has a history already' late || fail "it does not say why: $(cat late)"
+want 0 "$jitos" verify --data g
 want 3 "$jitos" restore sixty --data a --into d
 want 2 "$jitos" restore fifty --data a
 want 2 "$jitos" restore --into d --data a

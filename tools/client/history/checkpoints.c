@@ -44,6 +44,14 @@ int checkpoint_named(struct cli *cli, const char *what, const char *name)
     return CLI_USAGE;
 }
 
+static int has_history(struct cli *cli, const char *into)
+{
+    cli_what(cli, "%s has a history already", into);
+    cli_why(cli, "what is restored goes on in a data folder of its own");
+    cli_next(cli, "name a folder that is new or empty with --into");
+    return CLI_USAGE;
+}
+
 int checkpoint_into(struct cli *cli, const char *into)
 {
     struct stat info;
@@ -66,13 +74,7 @@ int checkpoint_into(struct cli *cli, const char *into)
         cli_next(cli, "name a folder that is new or empty with --into");
         return CLI_USAGE;
     }
-    if (history_begun(into)) {
-        cli_what(cli, "%s has a history already", into);
-        cli_why(cli, "what is restored goes on in a data folder of its own");
-        cli_next(cli, "name a folder that is new or empty with --into");
-        return CLI_USAGE;
-    }
-    return CLI_OK;
+    return history_begun(into) ? has_history(cli, into) : CLI_OK;
 }
 
 void checkpoint_of_system(const struct shell_system *system, struct ckpt_manifest *out)
@@ -165,6 +167,7 @@ int checkpoint_found(struct cli *cli, const char *into, const struct checkpoint_
     struct ckpt_found_options options = {.segment_bytes = what->segment_bytes};
     uint8_t seed[JIT_SIGN_SEED_BYTES];
     char message[512];
+    bool begun = false;
     enum jit_err err = shell_folder_open(&folder, into, SHELL_FOLDER_OWN, message, sizeof message);
     if (err != JIT_OK) {
         return no_folder(cli, into, err, message);
@@ -182,13 +185,16 @@ int checkpoint_found(struct cli *cli, const char *into, const struct checkpoint_
     if (err == JIT_OK) {
         err = io_posix_open(jit_heap_libc(), folder.fd, &io_options, &io);
     }
-    if (err == JIT_OK) {
+    if (err == JIT_OK) { /* when it was looked at somebody else may have been about to found it */
+        err = history_begun_in(io, &begun);
+    }
+    if (err == JIT_OK && !begun) {
         err = ckpt_key(io, true, seed);
     }
-    if (err == JIT_OK) {
+    if (err == JIT_OK && !begun) {
         err = ckpt_beside_of(jit_heap_libc(), what->beside, &kept);
     }
-    if (err == JIT_OK) {
+    if (err == JIT_OK && !begun) {
         struct ckpt_job job = {.heap = jit_heap_libc(),
                                .io = io,
                                .seed = seed,
@@ -213,5 +219,5 @@ int checkpoint_found(struct cli *cli, const char *into, const struct checkpoint_
         cli_why(cli, "%s", jit_err_text(err));
         cli_next(cli, "make room, then the same command again");
     }
-    return err == JIT_OK ? CLI_OK : (int)cli_exit_of(err);
+    return err != JIT_OK ? (int)cli_exit_of(err) : begun ? has_history(cli, into) : CLI_OK;
 }

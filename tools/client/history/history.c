@@ -242,6 +242,14 @@ int history_each(struct cli *cli, const char *data, log_visit *visit, void *user
 #define HELD_STEP_MS 20
 #define HELD_STEPS   150
 
+enum jit_err history_begun_in(struct jit_io *io, bool *begun)
+{
+    struct ckpt_manifest start;
+    enum jit_err err = log_begun(jit_heap_libc(), io, begun);
+    /* A restored folder has a checkpoint before its first tick. */
+    return err == JIT_OK && !*begun ? find_start(io, &start, begun) : err;
+}
+
 enum jit_err history_look(const char *data, bool *begun)
 {
     struct history_folder folder;
@@ -254,12 +262,7 @@ enum jit_err history_look(const char *data, bool *begun)
     bool held = true;
     for (unsigned step = 0; err == JIT_OK && held && step < HELD_STEPS; step++) {
         held = is_held(folder.fd);
-        err = log_begun(jit_heap_libc(), folder.io, begun);
-        if (err == JIT_OK &&
-            !*begun) { /* a restored folder has a checkpoint before its first tick */
-            struct ckpt_manifest start;
-            err = find_start(folder.io, &start, begun);
-        }
+        err = history_begun_in(folder.io, begun);
         if (err != JIT_OK || *begun || !held) {
             break;
         }

@@ -30,6 +30,8 @@ int history_checkpoints(struct cli *cli, const char *data, bool own, struct ckpt
 bool history_begun(const char *data);
 /* The same, where it matters that we could not look. Errors: the storage seam's, JIT_ENOMEM. */
 JIT_MUST_CHECK enum jit_err history_look(const char *data, bool *begun);
+/* The same of a folder that is open; who owns it has the last word. */
+JIT_MUST_CHECK enum jit_err history_begun_in(struct jit_io *io, bool *begun);
 
 /* What to do about a folder that could not be opened to change it; what and why have been said.
  * Returns the exit code. */
