@@ -49,6 +49,25 @@ want 2 "$jitos" fork @10 -m main --data a
 want 3 "$jitos" fork @99 --data a
 [ ! -e a/branches/fork-99 ] || fail "something was made of no tick"
 
+# Two at once: of one name one is refused, and who names none gets another.
+both() {
+    "$@" >one 2>&1 &
+    first=$!
+    two=0
+    "$@" >two 2>&1 || two=$?
+    one=0
+    wait $first || one=$?
+}
+both "$jitos" fork @10 -m twin --set count.p=0.9 --data a
+[ $((one + two)) = 2 ] && [ $((one * two)) = 0 ] || fail "twins: $one $two $(cat one two)"
+grep -q 'there is a branch twin already' one two || fail "twins: $(cat one two)"
+both "$jitos" fork @9 --set count.p=0.9 --data a
+[ $((one + two)) = 0 ] || fail "two forks: $one $two $(cat one two)"
+for named in twin fork-9 fork-9-2; do
+    want 0 "$jitos" verify --data a/branches/$named
+done
+rm -r a/branches/twin a/branches/fork-9 a/branches/fork-9-2
+
 # Joins: both sides added.
 want 0 "$jitos" merge HEAD --into main --data a/branches/fast --dry-run
 says "would be  tick 31"

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -19,6 +20,7 @@ static struct {
     char top[BRANCH_PATH_SIZE]; /* "": nobody asked yet */
     char path[BRANCH_PATH_SIZE];
 } data;
+static int room = -1; /* the folder `branches`, locked, until the program ends */
 
 /* The folder above, where the path is written as that of a branch; else it stays as it is. */
 static bool step_up(char top[BRANCH_PATH_SIZE])
@@ -212,11 +214,36 @@ int branches_become(struct cli *cli, const char *top, const char *name)
     return code == CLI_OK && strcmp(head, name) != 0 ? branches_move(cli, top, name) : code;
 }
 
+/* False: errno says why. A file system that has no locks for folders gives none. */
+static bool take_room(const char *path)
+{
+    struct stat info;
+    while (room < 0) {
+        if (mkdir(path, 0700) != 0 && errno != EEXIST) {
+            return false;
+        }
+        room = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        if (room < 0 && errno == ENOENT) {
+            continue; /* whoever failed to make a branch has removed it */
+        }
+        if (room < 0) {
+            return false;
+        }
+        while (flock(room, LOCK_EX) != 0 && errno == EINTR) {
+        }
+        if (fstat(room, &info) == 0 && info.st_nlink == 0) { /* while we waited */
+            close(room);
+            room = -1;
+        }
+    }
+    return true;
+}
+
 int branches_room(struct cli *cli, const char *top)
 {
     char path[BRANCH_PATH_SIZE];
     snprintf(path, sizeof path, "%.4200s/" HEAD_BRANCHES, top);
-    if (mkdir(path, 0700) != 0 && errno != EEXIST) {
+    if (!take_room(path)) {
         const enum jit_err err = jit_err_of_errno(errno);
         cli_what(cli, "%s cannot be made", path);
         cli_why(cli, "%s", strerror(errno));
@@ -239,7 +266,9 @@ void branches_no_room(const char *top)
 {
     char path[BRANCH_PATH_SIZE];
     snprintf(path, sizeof path, "%.4200s/" HEAD_BRANCHES, top);
-    (void)rmdir(path); /* one that is not empty stays */
+    if (room >= 0) {
+        (void)rmdir(path); /* one that is not empty stays */
+    }
 }
 
 void branches_unused(const char *top, const char *stem, char name[HEAD_NAME_MAX + 1])

@@ -30,9 +30,11 @@ void branches_tidy(const char *top);
  * write that anew; if another command settled meanwhile, it is moved there. Returns an exit code;
  * said. */
 int branches_become(struct cli *cli, const char *top, const char *name);
-/* Make the folder `branches`, where need be. Returns an exit code; said. */
+/* Make the folder `branches`, where need be, and hold it as long as this program runs: branches are
+ * made one after another, since their names are looked for and what a try that was cut off has left
+ * is removed. Returns an exit code; said. */
 int branches_room(struct cli *cli, const char *top);
-/* Remove it again if it is empty. */
+/* Remove it again if it is ours and empty. */
 void branches_no_room(const char *top);
 /* A name that no branch has: stem, stem-2, ... */
 void branches_unused(const char *top, const char *stem, char name[HEAD_NAME_MAX + 1]);
