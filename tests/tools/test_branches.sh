@@ -30,6 +30,10 @@ system sets "set a.state = a.state + 1" >sets.jitos
 want 0 "$jitos" run sums.jitos --ticks 30 --seed 3 --data a --json
 root=$(key root out)
 want 0 "$jitos" branch same @10 --data a
+want 3 "$jitos" show HEAD --data a/branches/same
+says 'begins at tick 10 and has made no tick of its own yet'
+want 0 "$jitos" log --data a/branches/same
+says 'begins at tick 10'
 want 0 "$jitos" run --data a/branches/same --ticks 30 --json
 [ "$(key root out)" = "$root" ] || fail "a branch went on otherwise"
 

@@ -25,6 +25,9 @@ int history_start(struct cli *cli, const char *data, struct ckpt_manifest *start
  * else it holds nothing. Returns an exit code; said. */
 int history_checkpoints(struct cli *cli, const char *data, bool own, struct ckpt_list *list);
 
+/* What is said of a branch, or what was restored, that has made no tick: with the one it is at. */
+#define HISTORY_NO_TICK_YET "it begins at tick %llu and has made no tick of its own yet"
+
 /* Has the folder history? One without a durable genesis has none, and counts as new (DESIGN 14.13).
  * What cannot be read, or is in use, counts as history: whoever opens it says why. */
 bool history_begun(const char *data);

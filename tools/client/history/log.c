@@ -188,6 +188,10 @@ int jitos_log(struct cli *cli)
         tick_line_print(cli, &l.last[i % l.keep]);
     }
     free(l.last);
+    if (code == CLI_OK && report.records == report.seals) {
+        cli_note(cli, HISTORY_NO_TICK_YET,
+                 (unsigned long long)(report.tick_end > 0 ? report.tick_end - 1 : 0));
+    }
     if (code == CLI_OK && cli_given(cli, "follow")) {
         code = follow(cli, data, &l);
     }

@@ -237,9 +237,14 @@ int jitos_show(struct cli *cli)
     kern_config_free(jit_heap_libc(), names);
     if (code == CLI_OK && !s.found) {
         cli_what(cli, "there is no %s in %s", text, data);
-        cli_why(cli, "its log has the ticks 0 to %llu",
-                (unsigned long long)(report.tick_end > 0 ? report.tick_end - 1 : 0));
-        cli_next(cli, "jitos log --data %s", data);
+        const unsigned long long last = report.tick_end > 0 ? report.tick_end - 1 : 0;
+        if (s.end > 0) {
+            cli_why(cli, "its log has the ticks %llu to %llu", (unsigned long long)s.begin, last);
+            cli_next(cli, "jitos log --data %s", data);
+        } else {
+            cli_why(cli, HISTORY_NO_TICK_YET, last);
+            cli_next(cli, "jitos run --data %s --ticks %llu", data, last + 1);
+        }
         return CLI_NOT_FOUND;
     }
     return code;
