@@ -18,23 +18,14 @@
 #include "kernel/checkpoint/checkpoint.h"
 #include "kernel/supervisor_priv.h"
 #include "syscall/token.h"
+#include "tests/lib/cell_rules.h"
 #include "tests/lib/sim_disk.h"
 #include "tests/lib/sim_kernel.h"
 
 /* Process w, index 0: links what it finds once, and holds the right to map (slot 0), to bump and to
  * link. */
 #define GUEST_BED_TEXT                                                                             \
-    "system test\n"                                                                                \
-    "type Cell { state: i64 = 0, hits: i64 sum = 0 }\n"                                            \
-    "edge NEXT, DONE\n"                                                                            \
-    "rule bump(n: i64) priority 3\n"                                                               \
-    "  match (a:Cell)\n"                                                                           \
-    "  where a.state < 100\n"                                                                      \
-    "  add a.hits, n\n"                                                                            \
-    "rule link\n"                                                                                  \
-    "  match (a:Cell)-[e:NEXT]->(b:Cell)\n"                                                        \
-    "  delete e\n"                                                                                 \
-    "  create (a)-[:DONE]->(b)\n"                                                                  \
+    "system test\n" CELL_TYPES CELL_BUMP CELL_LINK                                                 \
     "process w run link apply all over shard(/world)\n"                                            \
     "grant w: map /world; invoke bump, link on /world\n"
 

@@ -1,5 +1,6 @@
 /* tests/lib/cell_rules.h - rules of the language for the cells that sim_kernel makes, each NEXT to
- * the one before: an infection that spreads, with all that a rule can do to a graph. */
+ * the one before: an infection that spreads, with all that a rule can do to a graph; and two plain
+ * ones, for requests written by hand: one adds, one puts an edge in another's place. */
 #ifndef JIT_TESTS_CELL_RULES_H
 #define JIT_TESTS_CELL_RULES_H
 
@@ -19,6 +20,18 @@
     "  match (a:Cell)-[:NEXT]->(b:Cell)\n"                                                         \
     "  where a.state = 1 and chance(q) and not (a)-[:DONE]->(:Cell)\n"                             \
     "  set a.state = 2\n"                                                                          \
+    "  create (a)-[:DONE]->(b)\n"
+
+#define CELL_BUMP                                                                                  \
+    "rule bump(n: i64) priority 3\n"                                                               \
+    "  match (a:Cell)\n"                                                                           \
+    "  where a.state < 100\n"                                                                      \
+    "  add a.hits, n\n"
+
+#define CELL_LINK                                                                                  \
+    "rule link\n"                                                                                  \
+    "  match (a:Cell)-[e:NEXT]->(b:Cell)\n"                                                        \
+    "  delete e\n"                                                                                 \
     "  create (a)-[:DONE]->(b)\n"
 
 #endif

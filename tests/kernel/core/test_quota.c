@@ -8,11 +8,7 @@
 #include "tests/lib/must.h"
 
 #define GRAPH_TEXT(quota)                                                                          \
-    "system test\n"                                                                                \
-    "type Cell { state: i64 = 0, hits: i64 sum = 0 }\n"                                            \
-    "edge NEXT, DONE\n"                                                                            \
-    "rule bump(n: i64) priority 3\n  match (a:Cell)\n  where a.state < 100\n  add a.hits, n\n"     \
-    "rule link\n  match (a:Cell)-[e:NEXT]->(b:Cell)\n  delete e\n  create (a)-[:DONE]->(b)\n"      \
+    "system test\n" CELL_TYPES CELL_BUMP CELL_LINK                                                 \
     "process v run bump(n = 1), link apply all over shard(/world)\n  graph at most " quota "\n"    \
     "process w run bump(n = 2), link apply all over shard(/world)\n"                               \
     "grant w: map /world\ngrant v: map /world\n"
