@@ -6,7 +6,7 @@ noinst_LTLIBRARIES += %D%/libkernel.la
 
 # The shell: event loop, data folder, workers, hub.
 %C%_libkernel_la_SOURCES += %D%/forward.c %D%/forward.h %D%/load.c %D%/load.h %D%/startup.c %D%/startup.h %D%/supervisor.c %D%/supervisor.h %D%/supervisor_act.c \
-	%D%/supervisor_answer.c %D%/supervisor_audit.c %D%/supervisor_bells.c %D%/supervisor_guest.c %D%/supervisor_checkpoint.c %D%/supervisor_hub.c %D%/supervisor_priv.h \
+	%D%/supervisor_answer.c %D%/supervisor_audit.c %D%/supervisor_bells.c %D%/supervisor_guest.c %D%/supervisor_checkpoint.c %D%/supervisor_hub.c %D%/supervisor_life.c %D%/supervisor_priv.h \
 	%D%/supervisor_tell.c %D%/supervisor_token.c %D%/supervisor_upload.c %D%/system.c %D%/system.h %D%/system_checkpoint.c %D%/system_edit.c \
 	%D%/worker.c %D%/worker.h %D%/worker_graph.c
 include $(srcdir)/kernel/event/local.mk

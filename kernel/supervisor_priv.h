@@ -1,4 +1,4 @@
-/* kernel/supervisor_priv.h - shared by supervisor.c (life, loop), supervisor_bells.c,
+/* kernel/supervisor_priv.h - shared by supervisor.c (loop), supervisor_life.c, supervisor_bells.c,
  * supervisor_act.c (actions of the core), supervisor_hub.c (what clients ask) and supervisor_tell.c
  * (what they are told). */
 #ifndef JIT_KERNEL_SUPERVISOR_PRIV_H
@@ -135,9 +135,11 @@ struct shell_supervisor {
 
 /* supervisor.c */
 void supervisor_step(struct shell_supervisor *s, const struct kern_event *event);
+uint64_t supervisor_now_ns(void);
+
+/* supervisor_life.c */
 JIT_MUST_CHECK enum jit_err supervisor_start_core(struct shell_supervisor *s, char *message,
                                                   size_t size);
-uint64_t supervisor_now_ns(void);
 
 /* supervisor_bells.c: what workers say with their bells, whose turn it is, who takes too long. */
 const uint32_t *supervisor_bell(const struct supervisor_worker *w);
