@@ -123,6 +123,12 @@ want 0 "$jitos" rollback @2 --data branches/own
 want 0 "$jitos" branch --data branches/own --json
 says '"name":"back-to-2".*"head":true'
 
+# A link to nowhere is no place for branches.
+want 0 "$jitos" run sums.jitos --ticks 2 --seed 3 --data linked
+ln -s nowhere linked/branches
+want 2 timeout 60 "$jitos" fork @1 --data linked
+says "linked/branches cannot be made"
+
 # Conflicts change nothing.
 want 0 "$jitos" run sets.jitos --ticks 12 --seed 3 --data b --json
 root=$(key root out)

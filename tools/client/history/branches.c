@@ -215,20 +215,22 @@ int branches_become(struct cli *cli, const char *top, const char *name)
     return code == CLI_OK && strcmp(head, name) != 0 ? branches_move(cli, top, name) : code;
 }
 
+#define ROOM_TRIES 1000u /* it may be a link to nowhere */
+
 /* False: errno says why. A file system that has no locks for folders gives none. */
 static bool take_room(const char *path)
 {
     struct stat info;
-    while (room < 0) {
+    for (unsigned tries = 0; room < 0; tries++) {
         if (mkdir(path, 0700) != 0 && errno != EEXIST) {
             return false;
         }
         room = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-        if (room < 0 && errno == ENOENT) {
-            continue; /* whoever failed to make a branch has removed it */
+        if (room < 0 && (errno != ENOENT || tries == ROOM_TRIES)) {
+            return false;
         }
         if (room < 0) {
-            return false;
+            continue; /* whoever failed to make a branch has removed it */
         }
         while (flock(room, LOCK_EX) != 0 && errno == EINTR) {
         }
