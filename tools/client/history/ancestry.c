@@ -188,15 +188,16 @@ static const struct ancestry_tick **ancestors(struct ancestry *all, const struct
     return list;
 }
 
-const struct ancestry_tick *ancestry_common(struct ancestry *all, const struct ancestry_tick *a,
-                                            const struct ancestry_tick *b)
+enum jit_err ancestry_common(struct ancestry *all, const struct ancestry_tick *a,
+                             const struct ancestry_tick *b, const struct ancestry_tick **out)
 {
     size_t a_count = 0;
     size_t b_count = 0;
     const struct ancestry_tick *best = NULL;
     const struct ancestry_tick **of_a = ancestors(all, a, &a_count);
     const struct ancestry_tick **of_b = ancestors(all, b, &b_count);
-    for (size_t i = 0, k = 0; of_a != NULL && of_b != NULL && i < a_count && k < b_count;) {
+    const bool known = of_a != NULL && of_b != NULL;
+    for (size_t i = 0, k = 0; known && i < a_count && k < b_count;) {
         int order = jit_id_compare(&of_a[i]->commit, &of_b[k]->commit);
         if (order == 0 && (best == NULL || of_a[i]->tick > best->tick)) {
             best = of_a[i];
@@ -206,5 +207,6 @@ const struct ancestry_tick *ancestry_common(struct ancestry *all, const struct a
     }
     free(of_a);
     free(of_b);
-    return best;
+    *out = best;
+    return known ? JIT_OK : JIT_ENOMEM;
 }

@@ -28,9 +28,10 @@ struct ancestry {
 /* Read one folder, and all branches beside it when it is the top of some. Its index is the one that
  * was added first. Returns an exit code; said. */
 int ancestry_add(struct cli *cli, struct ancestry *all, const char *path, uint32_t *index);
-/* The newest commit that both descend from. NULL: there is none. */
-const struct ancestry_tick *ancestry_common(struct ancestry *all, const struct ancestry_tick *a,
-                                            const struct ancestry_tick *b);
+/* The newest commit that both descend from. *out NULL: there is none. Errors: JIT_ENOMEM. */
+JIT_MUST_CHECK enum jit_err ancestry_common(struct ancestry *all, const struct ancestry_tick *a,
+                                            const struct ancestry_tick *b,
+                                            const struct ancestry_tick **out);
 /* A folder's tick; NULL: it has none. */
 const struct ancestry_tick *ancestry_at(const struct ancestry *all, uint32_t folder, uint64_t tick);
 void ancestry_release(struct ancestry *all);

@@ -148,7 +148,8 @@ static bool next_tick(const struct bisect *b, uint64_t *out)
     return false;
 }
 
-/* Run the command on one tick. Its exit code, or -1. */
+/* Run the command on one tick. Its exit code, or -1. What it finds in its environment is put into
+ * ours: where that fails nothing was tried. */
 static int try_command(struct bisect *b, uint64_t tick, const char *state)
 {
     char number[32];
@@ -159,12 +160,15 @@ static int try_command(struct bisect *b, uint64_t tick, const char *state)
         argv[i - 1] = (char *)(uintptr_t)b->cli->operands[i];
     }
     assert(argv[0] != NULL); /* the verb requires one */
+    if (setenv("JITOS_TICK", number, 1) != 0 || setenv("JITOS_STATE", state, 1) != 0 ||
+        setenv("JITOS_DATA", b->data, 1) != 0) {
+        return -1;
+    }
     fflush(NULL);
     pid_t pid = fork();
     if (pid == 0) {
-        if (setenv("JITOS_TICK", number, 1) != 0 || setenv("JITOS_STATE", state, 1) != 0 ||
-            setenv("JITOS_DATA", b->data, 1) != 0 || dup2(2, 1) < 0) {
-            _exit(SKIP_EXIT);
+        if (dup2(2, 1) < 0) {
+            _exit(128);
         }
         execvp(argv[0], argv);
         fprintf(stderr, "jitos: %s: %s\n", argv[0], strerror(errno));
@@ -211,12 +215,19 @@ static int step(struct bisect *b, uint64_t tick, const char *state)
         return code;
     }
     int said = try_command(b, tick, state);
-    if (said < 0 || said >= 128) {
+    if (said < 0) {
+        cli_what(b->cli, "%s could not be started at tick %llu", b->cli->operands[1],
+                 (unsigned long long)tick);
+        cli_why(b->cli, "%s", strerror(errno));
+        cli_next(b->cli, "jitos bisect run CMD --data %s goes on from here", b->data);
+        return CLI_HOST;
+    }
+    if (said >= 128) {
         cli_what(b->cli, "the search was stopped at tick %llu", (unsigned long long)tick);
         cli_why(b->cli, "%s ended with %d: 0 is good, 1 to 127 bad, 125 cannot say",
                 b->cli->operands[1], said);
         cli_next(b->cli, "jitos bisect run CMD --data %s goes on from here", b->data);
-        return said < 0 ? CLI_HOST : CLI_USAGE;
+        return CLI_USAGE;
     }
     const char *word = said == 0 ? "good" : said == SKIP_EXIT ? "skip" : "bad";
     judge(b, tick, word);

@@ -114,6 +114,10 @@ static int make(struct cli *cli, const char *path, const struct shell_system *sy
     int folder = slash != NULL ? (int)(slash - path) + 1 : 0;
     snprintf(part, sizeof part, "%.*s.%s.part", folder, path, path + folder);
     if (nftw(part, remove_one, 16, FTW_DEPTH | FTW_PHYS) != 0 && errno != ENOENT) {
+        if (errno == ENOMEM) {
+            cli_what(cli, "out of memory");
+            return CLI_HOST;
+        }
         cli_what(cli, "%s is in the way", part);
         cli_why(cli, "%s", strerror(errno));
         cli_next(cli, "remove it");

@@ -54,7 +54,10 @@ static int find_sides(struct merging *m, const char *ours, const char *theirs, u
                 m->at[OURS] == NULL ? ours : theirs);
         return CLI_NOT_FOUND;
     }
-    m->at[BASE] = ancestry_common(&m->all, m->at[OURS], m->at[THEIRS]);
+    if (ancestry_common(&m->all, m->at[OURS], m->at[THEIRS], &m->at[BASE]) != JIT_OK) {
+        cli_what(cli, "out of memory");
+        return CLI_HOST;
+    }
     if (m->at[BASE] == NULL) {
         cli_what(cli, "%s and %s have nothing in common", ours, theirs);
         cli_why(cli, "no commit is an ancestor of both");
