@@ -76,6 +76,15 @@ void jit_buf_put(struct jit_buf *buf, const void *bytes, size_t size)
     }
 }
 
+void jit_buf_put_buf(struct jit_buf *buf, const struct jit_buf *from)
+{
+    if (from->err == JIT_OK) {
+        jit_buf_put(buf, from->data, from->size);
+    } else if (buf->err == JIT_OK) {
+        buf->err = from->err;
+    }
+}
+
 void jit_buf_put_u8(struct jit_buf *buf, uint8_t value)
 {
     jit_buf_put(buf, &value, 1);

@@ -28,6 +28,8 @@ void jit_buf_reset(struct jit_buf *buf);   /* empty, no error, memory kept */
 uint8_t *jit_buf_extend(struct jit_buf *buf, size_t size);
 
 void jit_buf_put(struct jit_buf *buf, const void *bytes, size_t size);
+/* All that another one holds; where that has failed, this one has. */
+void jit_buf_put_buf(struct jit_buf *buf, const struct jit_buf *from);
 void jit_buf_put_u8(struct jit_buf *buf, uint8_t value);
 void jit_buf_put_u16(struct jit_buf *buf, uint16_t value);
 void jit_buf_put_u32(struct jit_buf *buf, uint32_t value);

@@ -72,8 +72,7 @@ static void put_derive(const struct sys_token *token, const struct sys_cap_node 
     }
     head.attenuators_size = (uint32_t)narrow.size;
     jit_buf_put(data, &head, sizeof head);
-    jit_buf_put(data, narrow.data, narrow.size);
-    data->err = data->err == JIT_OK ? narrow.err : data->err;
+    jit_buf_put_buf(data, &narrow);
     jit_buf_release(&narrow);
 }
 

@@ -82,6 +82,26 @@ START_TEST(no_memory)
 }
 END_TEST
 
+/* Nothing is not what a buffer holds that could not be written. */
+START_TEST(a_failed_one_is_not_empty)
+{
+    const struct jit_buf failed = {.heap = jit_heap_libc(), .err = JIT_ENOMEM};
+    struct jit_buf whole;
+    struct jit_buf out;
+    jit_buf_init(&whole, jit_heap_libc(), 1024);
+    jit_buf_init(&out, jit_heap_libc(), 1024);
+    write_all(&whole);
+    jit_buf_put_buf(&out, &whole);
+    ck_assert_int_eq(out.err, JIT_OK);
+    ck_assert(read_all(out.data, out.size));
+    jit_buf_put_buf(&out, &failed);
+    ck_assert_int_eq(out.err, JIT_ENOMEM);
+    ck_assert_uint_eq(out.size, whole.size);
+    jit_buf_release(&whole);
+    jit_buf_release(&out);
+}
+END_TEST
+
 START_TEST(hex)
 {
     char text[JIT_ID_HEX];
@@ -103,6 +123,7 @@ static void suite(Suite *s)
     tcase_add_test(t, round_trip_and_truncations);
     tcase_add_test(t, limit_and_one_past);
     tcase_add_test(t, no_memory);
+    tcase_add_test(t, a_failed_one_is_not_empty);
     tcase_add_test(t, hex);
 }
 

@@ -83,7 +83,8 @@ static void put_derive(struct cap_change *change, const struct sys_derive *head,
     whole.to_slot = SYS_NONE;
     whole.attenuators_size = (uint32_t)narrow->size;
     jit_buf_put(&change->data, &whole, sizeof whole);
-    jit_buf_put(&change->data, narrow->data, narrow->size);
+    /* Without all its narrowings it would allow more than was said. */
+    jit_buf_put_buf(&change->data, narrow);
 }
 
 static void name_capability(const struct authority *a, uint32_t node, struct cap_change *change,
