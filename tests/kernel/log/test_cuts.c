@@ -11,6 +11,10 @@
 #include "kernel/log/blob.h"
 #include "kernel/log/log_mutant.h"
 #include "tests/kernel/log/log_bed.h"
+#ifdef JIT_LOG_MUTANTS
+static void notice(void);
+#define MUST_FAILED notice
+#endif
 #include "tests/lib/must.h"
 #include "tests/lib/oom.h"
 
@@ -573,6 +577,11 @@ static const char *const texts[] = {
 #undef X
 };
 
+static void notice(void)
+{
+    exit(log_mutant == LOG_MUTANT_NONE ? EXIT_FAILURE : NOTICED);
+}
+
 /* In place of Check's own (-D in local.mk). */
 void _ck_assert_failed(const char *file, int line, const char *expr, const char *msg, ...)
 {
@@ -582,7 +591,7 @@ void _ck_assert_failed(const char *file, int line, const char *expr, const char 
     vprintf(msg != NULL ? msg : expr, args);
     va_end(args);
     printf("\n");
-    exit(log_mutant == LOG_MUTANT_NONE ? EXIT_FAILURE : NOTICED);
+    notice();
 }
 
 START_TEST(killed) /* _i = the mutant */
