@@ -12,7 +12,7 @@
 #include "kernel/log/log_mutant.h"
 #include "tests/kernel/log/log_bed.h"
 #ifdef JIT_LOG_MUTANTS
-static void notice(void);
+static _Noreturn void notice(void);
 #define MUST_FAILED notice
 #endif
 #include "tests/lib/must.h"
@@ -577,7 +577,7 @@ static const char *const texts[] = {
 #undef X
 };
 
-static void notice(void)
+static _Noreturn void notice(void)
 {
     exit(log_mutant == LOG_MUTANT_NONE ? EXIT_FAILURE : NOTICED);
 }
