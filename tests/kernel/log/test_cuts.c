@@ -22,7 +22,7 @@ static _Noreturn void notice(void);
 #define CUT   9u /* the tick before which is given up */
 #define NAMES 8u
 #ifdef JIT_SANITIZED
-#define DEEP 0u
+#define DEEP 400u
 #else
 #define DEEP 40u
 #endif
