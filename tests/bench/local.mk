@@ -36,3 +36,4 @@ bench: %D%/bench$(EXEEXT) %D%/bench_native$(EXEEXT) %D%/bench_flooder$(EXEEXT) \
 
 dist_check_SCRIPTS += %D%/test_bench.sh
 check_DATA += %D%/bench$(EXEEXT) %D%/bench_native$(EXEEXT) %D%/bench_flooder$(EXEEXT)
+CLEANFILES += %D%/bench$(EXEEXT) %D%/bench_native$(EXEEXT) %D%/bench_flooder$(EXEEXT)
