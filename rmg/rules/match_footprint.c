@@ -377,13 +377,16 @@ static bool footprint_attachments(struct footprint *f)
     return true;
 }
 
-static bool emit_values(const struct footprint *f, uint8_t place, const struct jit_id *type,
-                        const char *name, uint32_t name_size, bool read, bool blind)
+/* Which nodes of a type there are (RMG_SLOT_EXTENT, without a name), or what they have in a field
+ * (RMG_SLOT_VALUES): asked for, changed, or both. */
+static bool emit_members(const struct footprint *f, enum rmg_slot_kind kind, uint8_t place,
+                         const struct jit_id *type, bool read, bool blind, const char *name,
+                         uint32_t name_size)
 {
     struct rmg_use use = {.read = read};
     use.access = !blind ? RMG_ACCESS_READ : read ? RMG_ACCESS_WRITE : RMG_ACCESS_BLIND;
     use.join = use.access == RMG_ACCESS_BLIND ? RMG_JOIN_MEMBERS : RMG_JOIN_NONE;
-    use.slot.kind = RMG_SLOT_VALUES;
+    use.slot.kind = kind;
     use.slot.instance = *rmg_match_instance(f->match, place);
     use.slot.id = *type;
     use.slot.name = name;
@@ -419,8 +422,8 @@ static bool footprint_changed(const struct footprint *f, uint8_t place)
         if (changed[at / 64] == 0) {
             at |= 63u;
         } else if ((changed[at / 64] >> at % 64 & 1) != 0 &&
-                   !emit_values(f, place, &sought->at[at].type, sought->at[at].name,
-                                sought->at[at].name_size, false, true)) {
+                   !emit_members(f, RMG_SLOT_VALUES, place, &sought->at[at].type, false, true,
+                                 sought->at[at].name, sought->at[at].name_size)) {
             return false;
         }
     }
@@ -448,7 +451,8 @@ static bool footprint_values(struct footprint *f)
             if (listed) {
                 f->changed[0][at / 64] &= ~((uint64_t)1 << at % 64);
             }
-            if (!emit_values(f, 0, &near->other_type, value->name, value->name_size, true, blind)) {
+            if (!emit_members(f, RMG_SLOT_VALUES, 0, &near->other_type, true, blind, value->name,
+                              value->name_size)) {
                 return false;
             }
         }
@@ -494,18 +498,6 @@ static bool footprint_ends(struct footprint *f)
     return true;
 }
 
-static bool emit_extent(const struct footprint *f, uint8_t place, const struct jit_id *type,
-                        bool read, bool blind)
-{
-    struct rmg_use use = {.read = read};
-    use.access = !blind ? RMG_ACCESS_READ : read ? RMG_ACCESS_WRITE : RMG_ACCESS_BLIND;
-    use.join = use.access == RMG_ACCESS_BLIND ? RMG_JOIN_MEMBERS : RMG_JOIN_NONE;
-    use.slot.kind = RMG_SLOT_EXTENT;
-    use.slot.instance = *rmg_match_instance(f->match, place);
-    use.slot.id = *type;
-    return f->emit(f->user, &use);
-}
-
 /* Incidences and extents, each gathered to its strongest use. */
 static bool footprint_members(struct footprint *f)
 {
@@ -537,13 +529,14 @@ static bool footprint_members(struct footprint *f)
             known = f->extents[k].place == 0 && jit_id_equal(f->extents[k].type, type);
             f->extents[k].blind = f->extents[k].blind || known;
         }
-        if (!known && !emit_extent(f, 0, type, false, true)) {
+        if (!known && !emit_members(f, RMG_SLOT_EXTENT, 0, type, false, true, NULL, 0)) {
             return false;
         }
     }
     for (uint32_t i = 0; i < f->extent_count; i++) {
         const struct extent *extent = &f->extents[i];
-        if (!emit_extent(f, extent->place, extent->type, extent->read, extent->blind)) {
+        if (!emit_members(f, RMG_SLOT_EXTENT, extent->place, extent->type, extent->read,
+                          extent->blind, NULL, 0)) {
             return false;
         }
     }
