@@ -79,6 +79,17 @@ static inline void teardown(void)
     hub_bed_end();
 }
 
+/* All of it twice: with io_uring, and without. */
+static inline void both_ways(Suite *s, const char *name, void (*add)(TCase *t))
+{
+    TCase *t = test_case(s, name, 60);
+    tcase_add_checked_fixture(t, setup, teardown);
+    add(t);
+    t = test_case(s, "without io_uring", 60);
+    tcase_add_checked_fixture(t, setup_plain, teardown);
+    add(t);
+}
+
 /* Once round, as the supervisor goes. */
 static inline bool work(void)
 {

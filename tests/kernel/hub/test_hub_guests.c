@@ -359,12 +359,7 @@ static void add_all(TCase *t)
 
 static void suite(Suite *s)
 {
-    TCase *t = test_case(s, "hub_guests", 60);
-    tcase_add_checked_fixture(t, setup, teardown);
-    add_all(t);
-    t = test_case(s, "without io_uring", 60);
-    tcase_add_checked_fixture(t, setup_plain, teardown);
-    add_all(t);
+    both_ways(s, "hub_guests", add_all);
 }
 
 TEST_MAIN("hub_guests", suite)

@@ -170,12 +170,7 @@ static void add_all(TCase *t)
 
 static void suite(Suite *s)
 {
-    TCase *t = test_case(s, "hub_places", 60);
-    tcase_add_checked_fixture(t, setup, teardown);
-    add_all(t);
-    t = test_case(s, "without io_uring", 60);
-    tcase_add_checked_fixture(t, setup_plain, teardown);
-    add_all(t);
+    both_ways(s, "hub_places", add_all);
 }
 
 TEST_MAIN("hub_places", suite)
