@@ -10,6 +10,7 @@
 
 #include "base/check.h"
 #include "kernel/core/rerun.h"
+#include "kernel/startup.h"
 
 /* A bell is slept for so long, then its worker is looked at: it may have ended. */
 #define LOOK_NS 2000000u
@@ -29,8 +30,7 @@ struct forward {
     struct kern_rerun *rerun;
     struct runner *runners; /* one a process */
     uint32_t count;
-    struct shell_image *images;
-    uint32_t image_count;
+    struct shell_images images;
     struct host_fault fault;
     uint64_t tick; /* being made */
     uint64_t start;
@@ -174,44 +174,22 @@ static enum jit_err wait_bell(void *user, uint32_t process, const char **how)
 static enum jit_err read_images(struct forward *f, const struct kern_config *config,
                                 const char **why)
 {
-    enum jit_err err = JIT_OK;
+    enum jit_err err = shell_images_new(f->heap, config->process_count, &f->images);
     for (uint32_t p = 0; err == JIT_OK && p < f->count; p++) {
         const struct kern_process_config *process = &config->processes[p];
         if (!runs(NULL, p, process)) {
             continue;
         }
-        for (uint32_t i = 0; i < f->image_count; i++) {
-            if (jit_id_equal(&f->images[i].id, &process->image)) {
-                f->runners[p].image = &f->images[i];
-            }
-        }
-        if (f->runners[p].image != NULL) {
-            continue;
-        }
-        struct shell_image *image = &f->images[f->image_count];
-        err = shell_image_read(f->heap, f->system.store, &f->system.replay.version, &process->image,
-                               image, why);
-        if (err == JIT_OK) {
-            f->image_count++;
-            f->runners[p].image = image;
-        }
+        err =
+            shell_images_add(&f->images, f->system.store, &f->system.replay.version, process, why);
+        f->runners[p].image = shell_images_of(&f->images, process);
     }
     return err;
 }
 
 static enum jit_err begin(struct forward *f, const char **why)
 {
-    const struct kern_core_options options = {
-        .heap = f->heap,
-        .exec = jit_exec_inline(),
-        .store = f->system.store,
-        .view = &f->system.view_arena,
-        .version = f->system.replay.version,
-        .commit = f->system.replay.commit,
-        .tick = f->system.replay.tick,
-        .deviations = &f->system.replay.deviations,
-        .beside = &f->system.replay.beside,
-    };
+    const struct kern_core_options options = shell_startup_options(&f->system, jit_exec_inline());
     const struct kern_rerun_hands hands = {.user = f,
                                            .runs = runs,
                                            .spawn = spawn,
@@ -226,8 +204,7 @@ static enum jit_err begin(struct forward *f, const char **why)
         return err;
     }
     f->runners = jit_heap_zalloc(f->heap, config->process_count + 1u, sizeof *f->runners);
-    f->images = jit_heap_zalloc(f->heap, config->process_count + 1u, sizeof *f->images);
-    if (f->runners == NULL || f->images == NULL) {
+    if (f->runners == NULL) {
         err = JIT_ENOMEM;
     } else {
         f->count = config->process_count;
@@ -264,11 +241,8 @@ static void finish(struct forward *f)
         end(f, p);
         shell_worker_release(&f->runners[p].worker);
     }
-    for (uint32_t i = 0; i < f->image_count; i++) {
-        host_loader_close(&f->images[i].loader);
-    }
+    shell_images_release(&f->images);
     f->heap->free(f->heap, f->runners);
-    f->heap->free(f->heap, f->images);
     shell_system_close(&f->system);
 }
 

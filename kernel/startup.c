@@ -2,11 +2,9 @@
 
 #include <stdio.h>
 
-enum jit_err shell_startup_core(struct shell_system *system, struct jit_exec *exec,
-                                struct kern_core **out, char *message, size_t size)
+struct kern_core_options shell_startup_options(struct shell_system *system, struct jit_exec *exec)
 {
-    const char *where = NULL;
-    const struct kern_core_options options = {
+    return (struct kern_core_options){
         .heap = system->heap,
         .exec = exec,
         .store = system->store,
@@ -17,6 +15,13 @@ enum jit_err shell_startup_core(struct shell_system *system, struct jit_exec *ex
         .deviations = &system->replay.deviations,
         .beside = &system->replay.beside,
     };
+}
+
+enum jit_err shell_startup_core(struct shell_system *system, struct jit_exec *exec,
+                                struct kern_core **out, char *message, size_t size)
+{
+    const char *where = NULL;
+    const struct kern_core_options options = shell_startup_options(system, exec);
     enum jit_err err = kern_core_new(&options, out, &where);
     if (err != JIT_OK) {
         snprintf(message, size, "the root graph is not one to run: %s",
@@ -38,20 +43,25 @@ const struct shell_image *shell_images_of(const struct shell_images *images,
     return NULL;
 }
 
-static enum jit_err read_image(struct shell_system *system, const struct rmg_version *version,
-                               const struct kern_process_config *process,
-                               struct shell_images *images, char *message, size_t size)
+enum jit_err shell_images_new(struct jit_heap *heap, uint32_t process_count,
+                              struct shell_images *out)
 {
-    const char *why = NULL;
-    enum jit_err err = shell_image_read(system->heap, system->store, version, &process->image,
-                                        &images->each[images->count], &why);
-    if (err != JIT_OK) {
-        snprintf(message, size, "the program that process %s runs cannot be started: %s",
-                 process->name, why != NULL ? why : jit_err_text(err));
-        return err;
+    *out = (struct shell_images){.heap = heap};
+    out->each = jit_heap_zalloc(heap, process_count + 1u, sizeof *out->each);
+    return out->each == NULL ? JIT_ENOMEM : JIT_OK;
+}
+
+enum jit_err shell_images_add(struct shell_images *images, struct rmg_store *store,
+                              const struct rmg_version *version,
+                              const struct kern_process_config *process, const char **why)
+{
+    if (shell_images_of(images, process) != NULL) {
+        return JIT_OK;
     }
-    images->count++;
-    return JIT_OK;
+    enum jit_err err = shell_image_read(images->heap, store, version, &process->image,
+                                        &images->each[images->count], why);
+    images->count += err == JIT_OK;
+    return err;
 }
 
 enum jit_err shell_startup_images(struct shell_system *system, const struct kern_core *core,
@@ -59,16 +69,20 @@ enum jit_err shell_startup_images(struct shell_system *system, const struct kern
 {
     const struct kern_config *config = kern_core_config(core);
     const struct rmg_version version = kern_core_version(core);
-    *images = (struct shell_images){.heap = system->heap};
-    images->each = jit_heap_zalloc(system->heap, config->process_count + 1u, sizeof *images->each);
-    enum jit_err err = images->each == NULL ? JIT_ENOMEM : JIT_OK;
+    enum jit_err err = shell_images_new(system->heap, config->process_count, images);
     if (err != JIT_OK) {
         snprintf(message, size, "%s", jit_err_text(err));
     }
     for (uint32_t i = 0; err == JIT_OK && i < config->process_count; i++) {
         const struct kern_process_config *process = &config->processes[i];
-        if (process->native && shell_images_of(images, process) == NULL) {
-            err = read_image(system, &version, process, images, message, size);
+        const char *why = NULL;
+        if (!process->native) {
+            continue;
+        }
+        err = shell_images_add(images, system->store, &version, process, &why);
+        if (err != JIT_OK) {
+            snprintf(message, size, "the program that process %s runs cannot be started: %s",
+                     process->name, why != NULL ? why : jit_err_text(err));
         }
     }
     return err;

@@ -8,6 +8,9 @@
 #include "kernel/system.h"
 #include "kernel/worker.h"
 
+/* What a core over the newest state of a system is made of; the system stays, and is borrowed. */
+struct kern_core_options shell_startup_options(struct shell_system *system, struct jit_exec *exec);
+
 /* A core over the newest state of a system that has one: its configuration, capabilities and view.
  * Errors: those of kern_core_new; message says what is wrong. */
 JIT_MUST_CHECK enum jit_err shell_startup_core(struct shell_system *system, struct jit_exec *exec,
@@ -19,6 +22,15 @@ struct shell_images {
     struct shell_image *each;
     uint32_t count;
 };
+/* Room for those of so many processes. Errors: JIT_ENOMEM. */
+JIT_MUST_CHECK enum jit_err shell_images_new(struct jit_heap *heap, uint32_t process_count,
+                                             struct shell_images *out);
+/* That of one process, which runs one, unless it is there. Errors: those of shell_image_read; *why
+ * as there. */
+JIT_MUST_CHECK enum jit_err shell_images_add(struct shell_images *images, struct rmg_store *store,
+                                             const struct rmg_version *version,
+                                             const struct kern_process_config *process,
+                                             const char **why);
 /* Those of all processes of the core. After an error, too, what there is has to be released.
  * Errors: those of shell_image_read; message says whose program, and what is wrong. */
 JIT_MUST_CHECK enum jit_err shell_startup_images(struct shell_system *system,
