@@ -90,7 +90,7 @@ fuzz:
 	mkdir -p build-fuzz
 	chmod -R u+w build-fuzz/src 2>/dev/null; rm -rf build-fuzz/src
 	mv $(distdir) build-fuzz/src
-	$(srcdir)/%D%/run.sh build-fuzz/src '$(MINUTES)' $(TARGETS)
+	$(srcdir)/tests/longer/sanitized.sh address $(srcdir)/%D%/run.sh build-fuzz/src '$(MINUTES)' $(TARGETS)
 
 .PHONY: fuzz fuzz-smoke
 fuzz-smoke: $(fuzz_programs)

@@ -4,19 +4,15 @@
 # and keeps what it finds on the way under build-fuzz/corpus/NAME: the next run goes on from there.
 # Ends at the first input that breaks something; that lies in build-fuzz/found/ then, and the last
 # line says how to repeat it.
-set -euo pipefail
-fail()
-{
-    echo "fuzz: $*" >&2
-    exit 1
-}
+job=fuzz
+. "$(dirname "${BASH_SOURCE[0]}")/../tests/longer/common.sh"
 
 [ $# -ge 2 ] || fail "usage: run.sh SOURCES MINUTES [NAME...]"
 source=$(cd "$1" && pwd)
 minutes=$2
 shift 2
 [[ $minutes =~ ^[1-9][0-9]{0,4}$ ]] || fail "MINUTES is a whole number from 1 on, not '$minutes'"
-command -v clang-14 >/dev/null || fail "clang-14 is missing; try: ./quickstart install ci"
+need clang-14
 names=("$@")
 if [ ${#names[@]} -eq 0 ]; then
     for file in "$source"/fuzz/fuzz_*.c; do
@@ -38,12 +34,11 @@ cd build-fuzz
 here=$PWD
 (
     cd build
-    [ -f Makefile ] || "$source/configure" -q --enable-sanitize CC="${FUZZ_CACHE-} clang-14" \
-        CFLAGS='-O1 -g -fsanitize=fuzzer-no-link' >configure.log 2>&1 ||
-        fail "configure failed; $PWD/configure.log says why"
+    [ -f Makefile ] || quietly configure.log "$source/configure" -q --enable-sanitize \
+        CC="${FUZZ_CACHE-} clang-14" CFLAGS='-O1 -g -fsanitize=fuzzer-no-link'
     # The engine has the main(); replay_main.c has none then.
-    make -s -j"$(nproc)" CPPFLAGS=-DJIT_FUZZ_ENGINE LDFLAGS=-fsanitize=fuzzer \
-        "${programs[@]}" >make.log 2>&1 || fail "the build failed; $PWD/make.log says why"
+    quietly make.log make -s -j"$(nproc)" CPPFLAGS=-DJIT_FUZZ_ENGINE LDFLAGS=-fsanitize=fuzzer \
+        "${programs[@]}"
 )
 export ASAN_OPTIONS=allocator_may_return_null=1
 for name in "${names[@]}"; do

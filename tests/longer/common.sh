@@ -14,6 +14,16 @@ need()
     command -v "$1" >/dev/null || fail "$1 is missing; try: ./quickstart install ci"
 }
 
+# quietly LOG COMMAND...: its output in a file, the end of that shown when it fails
+quietly()
+{
+    local log=$1
+    shift
+    "$@" >"$log" 2>&1 && return
+    tail -n 30 "$log"
+    fail "$1 failed; $(realpath "$log") has all of it"
+}
+
 # build FOLDER SOURCE TARGET... -- CONFIGURE WORDS...: in FOLDER, configured once, these targets.
 # JIT_CACHE=ccache compiles through it.
 build()
@@ -29,10 +39,8 @@ build()
     mkdir -p "$folder"
     (
         cd "$folder"
-        [ -f Makefile ] || "$source/configure" -q "$@" >configure.log 2>&1 ||
-            fail "configure failed; $PWD/configure.log says why"
-        make -s -j"$(nproc)" "${targets[@]}" >make.log 2>&1 ||
-            fail "the build failed; $PWD/make.log says why"
+        [ -f Makefile ] || quietly configure.log "$source/configure" -q "$@"
+        quietly make.log make -s -j"$(nproc)" "${targets[@]}"
     )
 }
 

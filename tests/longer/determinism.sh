@@ -48,8 +48,10 @@ for name in gcc-O0 gcc-O3 clang asan; do
         "$program" --seed "$first" --seeds "$seeds" >"$here/roots.gcc-O0" ||
             fail "gcc-O0: two ways to run one seed differ; $here/roots.gcc-O0 has the last seed"
     fi
-    roots "$name" "$program"
-    roots "$name.hidden" env GLIBC_TUNABLES="$hidden" "$program"
+    place=()
+    [ "$name" != asan ] || place=("$source/tests/longer/sanitized.sh" address)
+    roots "$name" "${place[@]}" "$program"
+    roots "$name.hidden" "${place[@]}" env GLIBC_TUNABLES="$hidden" "$program"
     roots "$name.fixed" setarch -R "$program"
 done
 lines=$(wc -l <"$here/roots.gcc-O0")

@@ -1,7 +1,7 @@
 # The longer jobs: each a script, over the sources as they are packed, since a tree that is
 # configured takes no second build folder. All they make lies under build-longer/.
 longer_scripts = %D%/common.sh %D%/coverage.sh %D%/determinism.sh %D%/disks.sh %D%/oom.sh \
-	%D%/soak.sh %D%/static.sh %D%/tsan.sh %D%/valgrind.sh
+	%D%/sanitized.sh %D%/soak.sh %D%/static.sh %D%/tsan.sh %D%/valgrind.sh
 EXTRA_DIST += $(longer_scripts) %D%/coverage.py build-aux/coverage-reasons.txt \
 	build-aux/findings.txt build-aux/tsan.supp build-aux/valgrind.supp .clang-tidy
 
@@ -18,7 +18,7 @@ check-determinism: longer-source
 check-static: all
 	$(srcdir)/%D%/static.sh '$(srcdir)' '$(check_headers_flags)'
 check-tsan: longer-source
-	$(srcdir)/%D%/tsan.sh build-longer/src
+	$(srcdir)/%D%/sanitized.sh thread $(srcdir)/%D%/tsan.sh build-longer/src
 coverage: longer-source
 	$(srcdir)/%D%/coverage.sh build-longer/src
 # With what is built here.

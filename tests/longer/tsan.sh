@@ -1,31 +1,20 @@
 #!/usr/bin/env bash
 # tsan.sh SOURCE - what runs in several threads, under ThreadSanitizer: the engine's threads, the
 # ring's two ends, io_uring's, the hub, and whole supervisors with their waiters and their writers
-# of checkpoints. `make check-tsan` calls it. Coroutines are not threads: tests of theirs are not
-# run here. Workers are processes of their own; what they share with the supervisor is the ring.
+# of checkpoints. `make check-tsan` calls it, by sanitized.sh. Coroutines are not threads: tests of
+# theirs are not run here. Workers are processes of their own; what they share with the supervisor
+# is the ring.
 job=tsan
 . "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 
 [ $# -eq 1 ] || fail "usage: tsan.sh SOURCE"
 need clang-14
-need setarch
 tests=(kernel/event/test_pool kernel/hub/test_hub_conn kernel/hub/test_hub_memory
     kernel/hub/test_hub_told kernel/test_shell kernel/log/test_io
     kernel/core/test_retry syscall/test_ring_threads syscall/test_view rmg/store/test_hands
     rmg/engine/test_engine tools/test_hub tools/test_supervisor)
 here=build-longer/tsan
 mkdir -p "$here"
-# It finds no room for its shadow where addresses are left to too much chance.
-place=(setarch -R)
-"${place[@]}" true 2>/dev/null || place=()
-echo 'int main(void) { return 0; }' >"$here/probe.c"
-clang-14 -fsanitize=thread -o "$here/probe" "$here/probe.c"
-for _ in 1 2 3 4 5 6 7 8; do
-    "${place[@]}" "$here/probe" 2>"$here/probe.log" && continue
-    echo "tsan: not run: ThreadSanitizer does not start here: $(tail -n 1 "$here/probe.log")"
-    [ -z "${JIT_MUST_WORK-}" ] || exit 1
-    exit 77
-done
 build "$here" "$1" all tests/sim/jitos-roots "${tests[@]/#/tests/}" -- --enable-sanitize=thread \
     CC="${JIT_CACHE-} clang-14" CFLAGS='-O1 -g'
 source=$(cd "$1" && pwd)
@@ -38,7 +27,7 @@ under()
 {
     local log=${1//\//-}.log from=$SECONDS name=$1
     shift
-    "${place[@]}" "$@" >"$log" 2>&1 && ! grep -q 'WARNING: ThreadSanitizer' "$log" || {
+    "$@" >"$log" 2>&1 && ! grep -q 'WARNING: ThreadSanitizer' "$log" || {
         tail -n 60 "$log"
         fail "$name; $PWD/$log has all of it"
     }

@@ -20,8 +20,7 @@ top_srcdir=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 logs=$PWD/build-longer/valgrind
 mkdir -p "$logs"
 built=("${tests[@]%:*}")
-make -s -j"$(nproc)" "${built[@]/#/tests/}" >"$logs/make.log" 2>&1 ||
-    fail "the build failed; $logs/make.log says why"
+quietly "$logs/make.log" make -s -j"$(nproc)" "${built[@]/#/tests/}"
 
 # one TEST: its output in a file, shown when something was found
 one()
