@@ -325,8 +325,7 @@ struct eng_mark *eng_mark_of(const struct rmg_engine *engine, const struct eng_u
 JIT_MUST_CHECK enum jit_err eng_mark_event(struct rmg_engine *engine, const struct eng_use *use);
 JIT_MUST_CHECK enum jit_err eng_reserve(struct rmg_engine *engine);
 
-/* ---- merge (engine_merge.c) ---- */
+/* ---- merge (engine_merge.c; its parts: engine_merge_priv.h) ---- */
 JIT_MUST_CHECK enum jit_err eng_merge(struct rmg_engine *engine, struct rmg_tick_output *output);
-void eng_op_full(const struct rmg_engine *engine, const struct eng_op *op, struct rmg_op *out);
 
 #endif
