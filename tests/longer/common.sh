@@ -25,13 +25,15 @@ quietly()
 }
 
 # build FOLDER SOURCE TARGET... -- CONFIGURE WORDS...: in FOLDER, configured once, these targets.
-# JIT_CACHE=ccache compiles through it.
+# JIT_CACHE=ccache compiles through it. `all` is a make of its own, which would build the same beside
+# this one: all-am is what it makes.
 build()
 {
     local folder=$1 source targets=()
     source=$(cd "$2" && pwd)
     shift 2
     while [ "$1" != -- ]; do
+        [ "$1" != all ] || fail "a target is all-am, not all"
         targets+=("$1")
         shift
     done

@@ -27,12 +27,13 @@ check-valgrind: all
 # On real file systems and with real processes, with what is built here.
 check-disks: all
 	$(srcdir)/%D%/disks.sh '$(ROUNDS)'
-# Every step of what the tests kill or refuse a share of.
-check-kill-steps: all tests/tools/kill_at$(EXEEXT)
+# Every step of what the tests kill or refuse a share of. (`all` beside a program would be two makes
+# that build the same at once.)
+check-kill-steps: all-am tests/tools/kill_at$(EXEEXT)
 	JIT_KILL_STEPS=all srcdir='$(srcdir)' $(srcdir)/tests/tools/test_kill_each.sh
 	JIT_KILL_STEPS=all srcdir='$(srcdir)' $(srcdir)/tests/tools/test_kill_running.sh
 	JIT_KILL_STEPS=all srcdir='$(srcdir)' $(srcdir)/tests/tools/test_full_verbs.sh || [ $$? = 77 ]
-check-oom-verbs: all tests/refuse.la tests/tools/test_oom_hub
+check-oom-verbs: all-am tests/refuse.la tests/tools/test_oom_hub
 	JIT_OOM_VERBS=all top_srcdir='$(srcdir)' $(srcdir)/tests/tools/test_oom_verbs.sh
 	JIT_OOM_VERBS=all tests/tools/test_oom_hub
 check-oom: all

@@ -15,7 +15,7 @@ tests=(kernel/event/test_pool kernel/hub/test_hub_conn kernel/hub/test_hub_memor
     rmg/engine/test_engine tools/test_hub tools/test_supervisor)
 here=build-longer/tsan
 mkdir -p "$here"
-build "$here" "$1" all tests/sim/jitos-roots "${tests[@]/#/tests/}" -- --enable-sanitize=thread \
+build "$here" "$1" all-am tests/sim/jitos-roots "${tests[@]/#/tests/}" -- --enable-sanitize=thread \
     CC="${JIT_CACHE-} clang-14" CFLAGS='-O1 -g'
 source=$(cd "$1" && pwd)
 cd "$here"
