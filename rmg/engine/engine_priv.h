@@ -271,12 +271,15 @@ JIT_MUST_CHECK enum jit_err eng_indexes(struct rmg_engine *engine);
 void eng_indexes_follow(struct rmg_engine *engine, const struct rmg_version *version);
 void eng_indexes_release(struct rmg_engine *engine);
 
-/* ---- verify (engine_verify.c): each on its own ---- */
+/* ---- verify (engine_verify.c; its parts: engine_verify_priv.h): each on its own ---- */
 /* Task `chunk_index` of those that verify engine->todo. */
 void eng_verify_task(void *engine, size_t chunk_index);
 /* One by itself; what is found stays, however much it is. Before and after a run of them: close. */
 JIT_MUST_CHECK enum jit_err eng_verify_alone(struct rmg_engine *engine, uint32_t index);
 void eng_verify_close(struct eng_chunk *chunk);
+
+/* Does a gate let a type through? (engine_gate.c) */
+bool eng_gate_lets(const struct rmg_gate *gate, bool edge, const struct jit_id *type);
 
 /* ---- warm (engine_warm.c) ---- */
 /* What requests of one instance from `begin` on will read is on its way; returns where they end.
@@ -300,9 +303,6 @@ JIT_MUST_CHECK enum jit_err eng_add_use(struct rmg_engine *engine, struct eng_us
 /* Elements, attachments, incidences and extents; rest of a use lies in the engine's arena. */
 JIT_MUST_CHECK enum jit_err eng_use_op(struct rmg_engine *engine, struct eng_uses *list,
                                        uint32_t instance, const struct rmg_op *op);
-
-/* Does a gate let a type through? */
-bool eng_gate_lets(const struct rmg_gate *gate, bool edge, const struct jit_id *type);
 
 /* ---- events (engine_events.c) ---- */
 JIT_MUST_CHECK enum jit_err eng_events(struct rmg_engine *engine);
