@@ -25,8 +25,8 @@ quietly()
 }
 
 # build FOLDER SOURCE TARGET... -- CONFIGURE WORDS...: in FOLDER, configured once, these targets.
-# JIT_CACHE=ccache compiles through it. `all` is a make of its own, which would build the same beside
-# this one: all-am is what it makes.
+# JIT_CACHE=ccache compiles through it. `all` is a make of its own, which would build the same
+# beside this one: all-am is what it makes.
 build()
 {
     local folder=$1 source targets=()
