@@ -78,11 +78,15 @@ static void answer(struct supervisor_checkpoint *c, enum jit_err err)
     }
     jit_buf_reset(&s->frame);
     if (err != JIT_OK) {
+        char why[80];
         char text[160];
-        snprintf(text, sizeof text, "the checkpoint could not be written: %s", jit_err_text(err));
+        const bool taken = err == JIT_EEXIST;
+        ckpt_write_why(&c->job, err, why, sizeof why);
+        snprintf(text, sizeof text, "%s%s",
+                 taken ? "" : "the checkpoint could not be written: ", why);
         hub_begin(&w, &s->frame, 3);
         hub_text(&w, "t", "error");
-        hub_text(&w, "code", supervisor_error_code(err, "io"));
+        hub_text(&w, "code", taken ? "exists" : supervisor_error_code(err, "io"));
         hub_text(&w, "text", text);
     } else {
         hub_begin(&w, &s->frame, 8);
@@ -214,11 +218,12 @@ static void give_up(struct supervisor_checkpoint *c, enum jit_err err)
     ckpt_beside_release(s->heap, &c->beside);
     rmg_store_unpin(s->system.store, &c->version);
     c->phase = CHECKPOINT_NONE;
-    if (err != JIT_EAGAIN && !c->failed) {
+    const bool taken = err == JIT_EEXIST; /* whoever asked is told */
+    if (err != JIT_EAGAIN && !taken && !c->failed) {
         fprintf(stderr, "jitosd: no checkpoint could be written: %s; the run goes on\n",
                 jit_err_text(err));
     }
-    c->failed = true;
+    c->failed = c->failed || !taken;
     answer(c, err);
 }
 

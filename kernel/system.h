@@ -88,8 +88,8 @@ JIT_MUST_CHECK enum jit_err shell_system_genesis(struct shell_system *system,
                                                  const struct jit_id *blob, uint64_t blob_size);
 
 /* A checkpoint of an open system that nobody runs: OWN mode. name "": none. grade: of the sandbox;
- * "" where there is none. *out is what was written. Errors: as ckpt_write, JIT_EFORMAT (the key).
- */
+ * "" where there is none. *out is what was written. Errors: as ckpt_write, JIT_EFORMAT (the key);
+ * message says what. */
 JIT_MUST_CHECK enum jit_err shell_system_checkpoint(struct shell_system *system, const char *name,
                                                     const char *grade, struct ckpt_manifest *out,
                                                     uint64_t *bytes_written);

@@ -47,6 +47,7 @@ enum jit_err shell_system_checkpoint(struct shell_system *system, const char *na
     assert(system->log != NULL && shell_system_ready(system));
     enum jit_err err = ckpt_beside_of(system->heap, &replay->beside, &beside);
     if (err != JIT_OK) {
+        snprintf(system->message, sizeof system->message, "%s", jit_err_text(err));
         return err;
     }
     struct ckpt_job job = {
@@ -62,6 +63,9 @@ enum jit_err shell_system_checkpoint(struct shell_system *system, const char *na
     err = ckpt_key(system->io, true, seed);
     if (err == JIT_OK) {
         err = ckpt_write(&job);
+    }
+    if (err != JIT_OK) {
+        ckpt_write_why(&job, err, system->message, sizeof system->message);
     }
     jit_sign_forget(seed, sizeof seed);
     ckpt_beside_release(system->heap, &beside);

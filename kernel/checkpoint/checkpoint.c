@@ -1,6 +1,7 @@
 /* kernel/checkpoint/checkpoint.c - writing and reading checkpoints. */
 #include "kernel/checkpoint/checkpoint.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "base/check.h"
@@ -133,12 +134,43 @@ static enum jit_err write_image(struct ckpt_job *job)
     return err == JIT_EAGAIN ? err : JIT_OK;
 }
 
-enum jit_err ckpt_write(struct ckpt_job *job)
+/* Of two ticks under one name one would be hidden by the other. Of this tick one may be there: a
+ * try that was cut off is made again. */
+static enum jit_err claim_name(struct ckpt_job *job)
+{
+    struct ckpt_list list;
+    if (job->manifest.name[0] == '\0') {
+        return JIT_OK;
+    }
+    enum jit_err err = ckpt_list_read(job->heap, job->io, NULL, &list);
+    if (err != JIT_OK) {
+        return err;
+    }
+    for (size_t i = 0; err == JIT_OK && i < list.count; i++) {
+        const struct ckpt_manifest *m = list.entries[i].manifest;
+        if (m != NULL && strcmp(m->name, job->manifest.name) == 0 &&
+            !jit_id_equal(&m->commit, &job->manifest.commit)) {
+            job->named_tick = m->tick;
+            err = JIT_EEXIST;
+        }
+    }
+    ckpt_list_release(&list);
+    return err;
+}
+
+void ckpt_write_why(const struct ckpt_job *job, enum jit_err err, char *text, size_t size)
+{
+    if (err == JIT_EEXIST) {
+        (void)snprintf(text, size, "that of tick %llu is called so",
+                       (unsigned long long)job->named_tick);
+    } else {
+        (void)snprintf(text, size, "%s", jit_err_text(err));
+    }
+}
+
+static enum jit_err write_parts(struct ckpt_job *job)
 {
     struct jit_io *io = job->io;
-    job->bytes_written = 0;
-    job->manifest.segment_count = 0;
-    memset(&job->manifest.parent, 0, sizeof job->manifest.parent);
     enum jit_err err = io->mkdir(io, CKPT_DIR);
     if (err == JIT_OK) {
         err = io->syncdir(io, "");
@@ -160,6 +192,19 @@ enum jit_err ckpt_write(struct ckpt_job *job)
         err = sync_log(job);
     }
     return err == JIT_OK ? write_manifest(job) : err;
+}
+
+enum jit_err ckpt_write(struct ckpt_job *job)
+{
+    job->bytes_written = 0;
+    job->manifest.segment_count = 0;
+    memset(&job->manifest.parent, 0, sizeof job->manifest.parent);
+    enum jit_err err = claim_name(job);
+    if (err != JIT_OK) {
+        return err;
+    }
+    err = write_parts(job);
+    return err == JIT_EEXIST ? JIT_EIO : err; /* something lies where its files go */
 }
 
 /* ---- states ---- */

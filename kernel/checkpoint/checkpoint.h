@@ -18,9 +18,13 @@
 
 /* ---- writing ---- */
 
-/* Durable on JIT_OK. Errors: JIT_EAGAIN (stop), JIT_ENOSPC, JIT_EIO, JIT_ENOMEM, JIT_ECORRUPT (the
- * state). Whatever the error, the checkpoints that were there are as they were. */
+/* Durable on JIT_OK. One writer of a folder at a time: its owner. A name is of one tick; what is
+ * kept of this tick may be kept under it again. Errors: JIT_EEXIST (the name is that of another
+ * tick), JIT_EAGAIN (stop), JIT_ENOSPC, JIT_EIO, JIT_ENOMEM, JIT_ECORRUPT (the state). Whatever the
+ * error, the checkpoints that were there are as they were. */
 JIT_MUST_CHECK enum jit_err ckpt_write(struct ckpt_job *job);
+/* Why it was not written, in words. */
+void ckpt_write_why(const struct ckpt_job *job, enum jit_err err, char *text, size_t size);
 
 /* ---- reading ---- */
 

@@ -32,6 +32,7 @@ struct ckpt_job {
     bool (*stop)(void *user); /* asked between pieces; NULL: never */
     void *user;
     uint64_t bytes_written; /* out */
+    uint64_t named_tick;    /* out, with JIT_EEXIST: the one that has the name */
 };
 
 void ckpt_segment_add(struct ckpt_manifest *manifest, enum ckpt_segment_kind kind,

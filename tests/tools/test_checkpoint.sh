@@ -48,6 +48,46 @@ grep -q "from the checkpoint of tick 50" err || grep -q "checkpoint of tick 50" 
 want 0 "$jitos" verify --data a --deep
 says "1 checkpoints"
 
+# A name is of one tick: at rest and beside a supervisor a second one is refused it, and the first
+# is as it was; asked for again at the same tick, by two at once, it is there. Those are made one
+# after another, however they come.
+cp -r a n
+want 2 "$jitos" checkpoint -m fifty --data n
+says "that of tick 50 is called so"
+want 0 "$jitos" checkpoint --list --data n
+cp out listed
+"$jitosd" --data n -q 2>jitosd.err &
+daemon=$!
+while [ ! -S n/hub.sock ] && kill -0 $daemon; do :; done
+want 2 "$jitos" checkpoint -m fifty --data n
+says "that of tick 50 is called so"
+want 0 "$jitos" checkpoint --list --data n
+cmp -s out listed || fail "a checkpoint that was refused is there: $(cat out)"
+twins() {
+    "$jitos" checkpoint -m "$1" --data n --json >one 2>&1 &
+    first=$!
+    got=0
+    "$jitos" checkpoint -m "$1" --data n --json >two 2>&1 || got=$?
+    wait $first || got=$?
+    [ $got = 0 ] || fail "two checkpoints $1 at once: $(cat one two)"
+    want 0 "$jitos" checkpoint --list --data n --json
+    for told in one two; do
+        [ "$(key root $told)" = "$root" ] || fail "$told of $1 is of another state"
+        says "\"id\":\"$(key id $told)\""
+    done
+}
+twins live
+kill $daemon
+wait $daemon || fail "the supervisor left with $?: $(cat jitosd.err)"
+[ ! -s jitosd.err ] || fail "a name that was refused is told as a failure: $(cat jitosd.err)"
+twins still
+want 0 "$jitos" verify --deep --data n
+want 0 "$jitos" run --ticks 121 --data n -q
+want 2 "$jitos" checkpoint -m still --data n
+for name in fifty live still; do
+    want 0 "$jitos" restore $name --data n --into "n-$name" --verify
+done
+
 # Restored beside, and from one file.
 want 0 "$jitos" restore fifty --data a --into b --run-to 120 --json
 says "\"head\":\"$head\""

@@ -1,6 +1,7 @@
 /* Goal:   whatever the disk or the memory refuses while a checkpoint is written, listed, read,
  *         proved, moved or removed: an error by name, nothing of what was there harmed, nothing
- *         leaked, and with all of it granted the same again does its work.
+ *         leaked, and with all of it granted the same again does its work. And a name that another
+ *         tick has.
  * Method: a table of operations (tests/lib/oom.h), each with every allocation and every call of the
  *         simulated disk refused, once and from then on; on a folder with images and with what
  *         processes have beside the state. */
@@ -603,6 +604,62 @@ START_TEST(every_stop)
 }
 END_TEST
 
+/* A name is of one tick: another one is refused it, and nothing of it is written; the same tick may
+ * have it again. What does not verify has no name. */
+START_TEST(one_tick_has_a_name)
+{
+    struct ckpt_list found;
+    char text[80];
+    world_begin(&w);
+    must(world_checkpoint(&w, 0, false));
+    must(world_checkpoint(&w, 1, true));
+    const uint64_t before = w.disk->changes;
+    struct ckpt_job job = world_job(&w, 2, false);
+    snprintf(job.manifest.name, sizeof job.manifest.name, "state-1");
+    ck_assert_int_eq(ckpt_write(&job), JIT_EEXIST);
+    ck_assert_uint_eq(w.disk->changes, before);
+    ckpt_write_why(&job, JIT_EEXIST, text, sizeof text);
+    ck_assert_str_eq(text, "that of tick 1 is called so");
+    ckpt_write_why(&job, JIT_EIO, text, sizeof text);
+    ck_assert_str_eq(text, jit_err_text(JIT_EIO));
+    must(ckpt_list_read(jit_heap_libc(), &w.disk->io, NULL, &found));
+    ck_assert_uint_eq(found.count, 2);
+    ckpt_list_release(&found);
+
+    struct ckpt_job again = world_job(&w, 1, false);
+    must(ckpt_write(&again));
+    char name[CKPT_FILE_NAME_MAX];
+    int file = -1;
+    for (unsigned i = 0; i < 2; i++) { /* both that bear it */
+        ckpt_manifest_name(i == 0 ? &again.manifest.id : &w.made[1].id, name);
+        must(w.disk->io.open(&w.disk->io, name, 0, &file));
+        must(w.disk->io.pwrite(&w.disk->io, file, "?", 1, 100));
+        w.disk->io.close(&w.disk->io, file);
+    }
+    must(ckpt_write(&job));
+    world_end(&w);
+}
+END_TEST
+
+/* What lies where its files go is no name that is taken. */
+START_TEST(no_room_for_a_file)
+{
+    int file = -1;
+    world_begin(&w);
+    must(w.disk->io.mkdir(&w.disk->io, CKPT_DIR));
+    for (unsigned n = 0; n < 1024; n++) {
+        char name[CKPT_FILE_NAME_MAX];
+        snprintf(name, sizeof name, CKPT_DIR "/tmp-%u", n);
+        must(w.disk->io.open(&w.disk->io, name, JIT_IO_CREATE, &file));
+        w.disk->io.close(&w.disk->io, file);
+    }
+    ck_assert_int_eq(world_checkpoint(&w, 0, false), JIT_EIO);
+    must(blob_sweep_unfinished(jit_heap_libc(), &w.disk->io, CKPT_DIR, NULL));
+    must(world_checkpoint(&w, 0, false));
+    world_end(&w);
+}
+END_TEST
+
 static void suite(Suite *s)
 {
     TCase *t = test_case(s, "refusals", 120);
@@ -610,6 +667,8 @@ static void suite(Suite *s)
     tcase_add_test(t, every_call_of_the_disk);
     tcase_add_test(t, every_piece);
     tcase_add_test(t, every_stop);
+    tcase_add_test(t, one_tick_has_a_name);
+    tcase_add_test(t, no_room_for_a_file);
 }
 
 TEST_MAIN("checkpoint refusals", suite)

@@ -117,6 +117,14 @@ static void report(struct cli *cli, const struct made *made)
     cli_emit(cli, event);
 }
 
+static int name_taken(struct cli *cli, const char *name, const char *why)
+{
+    cli_what(cli, "no checkpoint %s was made", name);
+    cli_why(cli, "%s", why);
+    cli_next(cli, "name another one with -m, or leave it out");
+    return CLI_USAGE;
+}
+
 static int ask_failed(struct cli *cli, const char *data, const char *why)
 {
     cli_what(cli, "the supervisor of %s made no checkpoint", data);
@@ -137,6 +145,9 @@ static int make_live(struct cli *cli, const char *data, const char *name, struct
     enum jit_err err = hub_client_send(client, &w);
     if (err == JIT_OK) {
         err = hub_client_next(client, -1, &message);
+    }
+    if (err == JIT_EPEER && strcmp(client->code, "exists") == 0) {
+        return name_taken(cli, name, client->error);
     }
     if (err != JIT_OK) {
         return ask_failed(cli, data, client->error);
@@ -167,11 +178,14 @@ static int make_at_rest(struct cli *cli, const char *data, const char *name, str
     }
     enum jit_err err = shell_system_checkpoint(&system, name, "", &manifest, &made->bytes);
     shell_system_close(&system);
+    if (err == JIT_EEXIST) {
+        return name_taken(cli, name, system.message);
+    }
     if (err != JIT_OK) {
         cli_what(cli, "the checkpoint could not be written");
         cli_why(cli, "%s",
                 err == JIT_EFORMAT ? "the file KEY of the folder is no secret key"
-                                   : jit_err_text(err));
+                                   : system.message);
         cli_next(cli, "the folder is as it was; mend that, then the same command again");
         return (int)cli_exit_of(err);
     }
