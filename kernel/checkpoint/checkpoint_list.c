@@ -161,7 +161,8 @@ const struct ckpt_entry *ckpt_list_start(const struct ckpt_list *list, uint64_t 
         if (m == NULL || m->mark.segment < first_segment) {
             continue;
         }
-        if (m->mark.number == 0 && m->mark.tick > 0) {
+        /* That of the first tick behind it has the same mark, before its record. */
+        if (m->mark.number == 0 && m->mark.tick == m->tick + 1) {
             return &list->entries[i];
         }
         oldest = &list->entries[i];

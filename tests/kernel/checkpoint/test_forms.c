@@ -348,6 +348,10 @@ START_TEST(lists)
     list.entries[2].manifest->mark.number = 0;
     list.entries[2].manifest->mark.tick = 6;
     ck_assert_uint_eq(tick_of(ckpt_list_start(&list, 1)), 5);
+    /* The first tick behind it lies at the same mark, and replaces nothing. */
+    list.entries[1].manifest->mark = list.entries[2].manifest->mark;
+    list.entries[1].manifest->mark.tick = list.entries[1].manifest->tick;
+    ck_assert_uint_eq(tick_of(ckpt_list_start(&list, 1)), 5);
     ckpt_list_release(&list);
     ckpt_list_release(&list); /* there is nothing any more */
 }
