@@ -17,17 +17,23 @@ struct kern_core_options shell_startup_options(struct shell_system *system, stru
     };
 }
 
-enum jit_err shell_startup_core(struct shell_system *system, struct jit_exec *exec,
-                                struct kern_core **out, char *message, size_t size)
+static enum jit_err make_core(const struct kern_core_options *options, struct kern_core **out,
+                              char *message, size_t size)
 {
     const char *where = NULL;
-    const struct kern_core_options options = shell_startup_options(system, exec);
-    enum jit_err err = kern_core_new(&options, out, &where);
+    enum jit_err err = kern_core_new(options, out, &where);
     if (err != JIT_OK) {
         snprintf(message, size, "the root graph is not one to run: %s",
                  where != NULL ? where : jit_err_text(err));
     }
     return err;
+}
+
+enum jit_err shell_startup_core(struct shell_system *system, struct jit_exec *exec,
+                                struct kern_core **out, char *message, size_t size)
+{
+    const struct kern_core_options options = shell_startup_options(system, exec);
+    return make_core(&options, out, message, size);
 }
 
 /* ---- programs ---- */
@@ -99,15 +105,30 @@ void shell_images_release(struct shell_images *images)
     *images = (struct shell_images){.heap = NULL};
 }
 
-enum jit_err shell_startup_judge(struct shell_system *system, char *message, size_t size)
+/* ---- judging ---- */
+
+enum jit_err shell_startup_judge_as(struct shell_system *system,
+                                    const struct kern_core_options *options, char *message,
+                                    size_t size)
 {
     struct kern_core *core = NULL;
     struct shell_images images = {.heap = NULL};
-    enum jit_err err = shell_startup_core(system, jit_exec_inline(), &core, message, size);
+    enum jit_err err = make_core(options, &core, message, size);
     if (err == JIT_OK) {
         err = shell_startup_images(system, core, &images, message, size);
     }
     shell_images_release(&images);
     kern_core_free(core);
     return err;
+}
+
+enum jit_err shell_startup_judge(struct shell_system *system, char *message, size_t size)
+{
+    const struct kern_core_options options = shell_startup_options(system, jit_exec_inline());
+    return shell_startup_judge_as(system, &options, message, size);
+}
+
+bool shell_startup_refuses(enum jit_err err)
+{
+    return err == JIT_EINVALID || err == JIT_EFORMAT || err == JIT_ELIMIT;
 }

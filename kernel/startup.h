@@ -42,10 +42,14 @@ const struct shell_image *shell_images_of(const struct shell_images *images,
                                           const struct kern_process_config *process);
 void shell_images_release(struct shell_images *images);
 
-/* Would a supervisor start on its newest state? Both of them, and given back at once.
- * Errors: theirs: JIT_EINVALID, JIT_EFORMAT, JIT_ELIMIT (it would not), others of the host; message
- * says what is wrong. */
+/* Would a supervisor start on its newest state, or on another one that lies in its store? Both of
+ * them, and given back at once. Errors: theirs; message says what is wrong. */
 JIT_MUST_CHECK enum jit_err shell_startup_judge(struct shell_system *system, char *message,
                                                 size_t size);
+JIT_MUST_CHECK enum jit_err shell_startup_judge_as(struct shell_system *system,
+                                                   const struct kern_core_options *options,
+                                                   char *message, size_t size);
+/* Is it the state that is none to run? Else the host has failed, or nothing has. */
+bool shell_startup_refuses(enum jit_err err);
 
 #endif

@@ -38,7 +38,7 @@ bin_PROGRAMS += %D%/jitos
 	%D%/client/history/moment.h %D%/client/history/names.c %D%/client/history/names.h \
 	%D%/client/history/replay.c %D%/client/history/restore.c %D%/client/history/revision.c %D%/client/history/salvage.c \
 	%D%/client/history/show.c %D%/client/history/tick_line.c %D%/client/history/tick_line.h \
-	%D%/client/history/timegraph.c %D%/client/history/timegraph.h %D%/client/history/verify.c %D%/client/history/ps.c \
+	%D%/client/history/timegraph.c %D%/client/history/timegraph.h %D%/client/history/verify.c %D%/client/history/runs.c %D%/client/history/runs.h %D%/client/history/ps.c \
 	%D%/client/history/why.c
 # Capabilities.
 %C%_jitos_SOURCES += %D%/client/cap/audit.c %D%/client/cap/audit_grants.c \

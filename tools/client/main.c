@@ -8,7 +8,8 @@ static const struct cli_option ps_options[] = {JITOS_DATA, {.name = NULL}};
 
 static const struct cli_option verify_options[] = {
     JITOS_DATA,
-    CLI_OPTION(CLI_FLAG, "deep", 0, NULL, "build the state of every checkpoint as well"),
+    CLI_OPTION(CLI_FLAG, "deep", 0, NULL,
+               "build the state of every checkpoint as well, and ask whether it would be run"),
     CLI_OPTION(CLI_FLAG, "salvage", 0, NULL,
                "cut a damaged log behind its last whole record, and set aside what is cut off"),
     {.name = NULL},

@@ -4,9 +4,9 @@
 #include "kernel/audit.h"
 #include "kernel/checkpoint/checkpoint_image.h"
 #include "kernel/log/io_posix.h"
-#include "kernel/startup.h"
 #include "tools/client/history/checkpoints.h"
 #include "tools/client/history/history.h"
+#include "tools/client/history/runs.h"
 #include "tools/client/jitos.h"
 
 static int verify_state(struct cli *cli, struct shell_system *system)
@@ -167,33 +167,6 @@ static int verify_audit(struct cli *cli, const char *data, uint64_t *count)
     return err == JIT_OK ? CLI_OK : (int)cli_exit_of(err);
 }
 
-/* All bytes are as they were written; would a supervisor start on what they say? */
-static int verify_runs(struct cli *cli, struct shell_system *system, json_t *event)
-{
-    const char *data = cli_text(cli, "data");
-    const uint64_t start = system->from != NULL ? system->from->tick : 0;
-    char why[512] = "";
-    enum jit_err err = shell_startup_judge(system, why, sizeof why);
-    const bool refused = err == JIT_EINVALID || err == JIT_EFORMAT || err == JIT_ELIMIT;
-    if (err == JIT_OK || refused) {
-        cli_put_bool(event, "runs", !refused);
-    }
-    if (err == JIT_OK) {
-        return CLI_OK;
-    }
-    cli_what(cli,
-             refused ? "%s is whole, but no supervisor would run it from tick %llu on"
-                     : "%s is whole; whether it can be run from tick %llu on was not found out",
-             data, (unsigned long long)system->replay.tick);
-    cli_why(cli, "%s", why);
-    if (refused && system->replay.tick > start) {
-        cli_next(cli, "jitos rollback HEAD~1 --data %s", data);
-    } else if (refused) {
-        cli_next(cli, "jitos run FILE --ticks N --data ANOTHER: no earlier tick is kept here");
-    }
-    return refused ? CLI_NO : (int)cli_exit_of(err);
-}
-
 int jitos_verify(struct cli *cli)
 {
     if (cli_given(cli, "salvage")) {
@@ -229,7 +202,10 @@ int jitos_verify(struct cli *cli)
     if (code == CLI_OK) {
         struct history_end end = history_end_of(&system);
         json_t *event = history_tell(cli, "jitos.verify/1", "whole ", &end);
-        code = verify_runs(cli, &system, event);
+        code = runs_verify(cli, &system, event);
+        if (cli_given(cli, "deep")) {
+            code = runs_verify_kept(cli, &system, &confirming.list, event, code);
+        }
         int told = cli_emit(cli, event);
         code = code == CLI_OK ? told : code;
     }
