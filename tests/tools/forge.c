@@ -1,6 +1,7 @@
 /* tests/tools/forge.c - append a tick to a data folder as its owner could by hand: whole, chained,
  * with the right root and commit, and made by no run. "nothing": nobody asked, nothing changed;
- * "something": a value has come out of nowhere; "owner": a rule that has an owner has two. */
+ * "something": a value has come out of nowhere; "owner": a rule that has an owner has two;
+ * "parameters": the first process binds none. */
 #include <stdio.h>
 #include <string.h>
 
@@ -61,12 +62,39 @@ static enum jit_err second_owner(struct shell_system *system, struct rmg_tx *tx)
     return err;
 }
 
-static enum jit_err change(struct shell_system *system, bool owner, struct rmg_version *after)
+static enum jit_err no_parameters(struct shell_system *system, struct rmg_tx *tx)
+{
+    static const uint8_t zeros[256];
+    struct kern_config *config = NULL;
+    const char *where = NULL;
+    struct jit_id proc;
+    struct jit_id node;
+    enum jit_err err =
+        kern_config_read(system->heap, system->store, &system->replay.version, &config, &where);
+    if (err != JIT_OK) {
+        return err;
+    }
+    const struct rmg_attachment value = {.name = "parameters",
+                                         .name_size = 10,
+                                         .value = {.kind = RMG_VALUE_ATOM,
+                                                   .type = *rmg_codec_type(RMG_CODEC_BYTES),
+                                                   .bytes = zeros,
+                                                   .size = 4 * config->processes[0].run_count}};
+    assert(value.value.size <= sizeof zeros);
+    kern_place_id("/proc", &proc, &node);
+    err = rmg_tx_set_attachment(tx, &proc, RMG_PLANE_ALPHA, &config->processes[0].id, &value);
+    kern_config_free(system->heap, config);
+    return err;
+}
+
+static enum jit_err change(struct shell_system *system, const char *what, struct rmg_version *after)
 {
     struct rmg_tx *tx = NULL;
     enum jit_err err = rmg_tx_begin(system->store, &system->replay.version, &tx);
     if (err == JIT_OK) {
-        err = owner ? second_owner(system, tx) : set_value(tx);
+        err = strcmp(what, "owner") == 0        ? second_owner(system, tx)
+              : strcmp(what, "parameters") == 0 ? no_parameters(system, tx)
+                                                : set_value(tx);
     }
     return err == JIT_OK ? rmg_tx_seal(tx, after) : err;
 }
@@ -83,7 +111,7 @@ static enum jit_err forge(struct shell_system *system, const char *what)
     jit_buf_init(&payload, jit_heap_libc(), 1 << 20);
     enum jit_err err = something ? rmg_store_pin(system->store, &before.version) : JIT_OK;
     if (err == JIT_OK && something) {
-        err = change(system, strcmp(what, "owner") == 0, &after.version);
+        err = change(system, what, &after.version);
     }
     if (err == JIT_OK) {
         err = rmg_diff_patch(jit_heap_libc(), &before, &after, &patch, NULL);

@@ -141,6 +141,55 @@ says "$root"
 want 0 "$jitos" merge HEAD --into main --data b/branches/x -s theirs
 want 0 "$jitos" replay --verify --data b
 
+# What a merge writes is what a supervisor would start: a branch that was written by hand, past all
+# checks, binds no parameters to its rule, which is no conflict with a main that has gone on.
+unbound="a process in /proc binds parameters that do not fit its rule"
+want 0 "$jitos" run sums.jitos --ticks 10 --seed 3 --data f
+want 0 "$jitos" fork @8 -m bare --data f
+want 0 "$build/tests/tools/forge" f/branches/bare parameters
+want 1 "$jitos" verify --data f/branches/bare
+says "$unbound"
+for dry in --dry-run -q; do
+    want 1 "$jitos" merge HEAD --into main --data f/branches/bare $dry
+    says "what would come of the merge cannot be run"
+    says "$unbound"
+done
+want 0 "$jitos" verify --deep --data f
+says "whole  10 ticks"
+"$jitosd" --data f/branches/bare >started 2>&1 && fail "a supervisor runs it"
+grep -q "$unbound" started || fail "a supervisor says: $(cat started)"
+
+# A checkpoint of such a tick is whole and is found by asking for each, though the newest tick can
+# be run: there it was bound again by a merge.
+want 0 "$jitos" fork @8 -m good --set count.p=0.4 --data f
+want 0 "$jitos" checkpoint -m before --data f/branches/bare
+want 1 "$jitos" verify --deep --data f/branches/bare --json
+grep -q '"runs":false.*"checkpoints_refused":0' out || fail "one tick is told twice: $(cat out)"
+want 0 "$jitos" merge HEAD --into bare -s theirs --data f/branches/good
+want 0 "$jitos" run --data f/branches/bare --ticks 14
+want 0 "$jitos" checkpoint -m after --data f/branches/bare
+want 0 "$jitos" verify --data f/branches/bare --json
+says '"runs":true'
+want 1 "$jitos" verify --deep --data f/branches/bare
+says "of tick 9 is whole, but no supervisor would run it"
+says "$unbound"
+want 1 "$jitos" verify --deep --data f/branches/bare --json
+grep -q '"runs":true.*"checkpoints_refused":1' out || fail "not told: $(cat out)"
+want 0 "$build/tests/tools/forge" f/branches/bare parameters
+want 1 "$jitos" verify --deep --data f/branches/bare
+says "no supervisor would run it from tick 15 on"
+says "of tick 9 is whole, but no supervisor would run it: .*$unbound"
+
+# A branch begins where it was founded, also when its first tick is kept: gc leaves what it begins
+# with.
+want 0 "$jitos" fork @8 -m first --data f
+want 0 "$jitos" run --data f/branches/first --ticks 9
+want 0 "$jitos" checkpoint -m nine --data f/branches/first
+want 0 "$jitos" gc --keep 0 --data f/branches/first
+says "kept   2 of 2 checkpoints"
+want 0 "$jitos" fork @8 -m again --data f/branches/first
+want 0 "$jitos" verify --deep --data f/branches/first
+
 # Two folders that come from one checkpoint.
 want 0 "$jitos" checkpoint --export c.jck --data a
 want 0 "$jitos" restore --import c.jck --into c

@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "kernel/startup.h"
 #include "rmg/change/merge.h"
 #include "tools/client/history/ancestry.h"
 #include "tools/client/history/branches.h"
@@ -129,27 +130,33 @@ static int report(struct merging *m, struct settle *settle, const struct rmg_mer
 }
 
 /* What both sides wrote beside each other may be no conflict of graphs and still be nothing that
- * can be run: two owners of one rule, two capabilities in one slot. Nothing is written then. */
-static int judge(struct merging *m, const struct rmg_state *merged)
+ * can be run: two owners of one rule, two capabilities in one slot. A supervisor is asked, as it
+ * would start on the tick that comes of it. Nothing is written then. */
+static int judge(struct merging *m, const struct rmg_version *merged)
 {
-    struct kern_config *config = NULL;
-    struct sys_caps *caps = NULL;
-    const char *where = NULL;
-    enum jit_err err =
-        kern_config_read(jit_heap_libc(), merged->store, &merged->version, &config, &where);
-    if (err == JIT_OK) {
-        err = kern_config_caps(jit_heap_libc(), config, m->at[OURS]->tick + 2, &caps, NULL, &where);
-    }
-    sys_caps_free(caps);
-    kern_config_free(jit_heap_libc(), config);
+    struct kern_replay *ours = &m->system[OURS].replay;
+    struct kern_core_options options = shell_startup_options(&m->system[BASE], jit_exec_inline());
+    char why[512] = "";
+    options.version = *merged;
+    options.commit = ours->commit;
+    options.tick = ours->tick + 1;
+    options.deviations = &ours->deviations;
+    options.beside = &ours->beside;
+    enum jit_err err = shell_startup_judge_as(&m->system[BASE], &options, why, sizeof why);
     if (err == JIT_OK) {
         return CLI_OK;
     }
+    if (!shell_startup_refuses(err)) {
+        cli_what(m->cli, "whether what would come of the merge can be run was not found out");
+        cli_why(m->cli, "%s", why);
+        cli_next(m->cli, "both branches are as they were; the same command again");
+        return (int)cli_exit_of(err);
+    }
     cli_what(m->cli, "what would come of the merge cannot be run");
-    cli_why(m->cli, "%s", where != NULL ? where : jit_err_text(err));
+    cli_why(m->cli, "%s", why);
     cli_next(m->cli, "both branches are as they were; undo it in one of them (jitos cap own, jitos "
                      "cap revoke), then the same command again");
-    return err == JIT_EINVALID ? CLI_NO : (int)cli_exit_of(err);
+    return CLI_NO;
 }
 
 /* The merged state, made on the base, as a patch on ours: its tick. */
@@ -163,7 +170,7 @@ static int commit(struct merging *m, const struct rmg_merge_result *result, bool
         return code;
     }
     struct rmg_state merged = {m->graph[BASE].store, m->graph[BASE].version};
-    code = judge(m, &merged);
+    code = judge(m, &merged.version);
     if (code != CLI_OK || dry) {
         return code;
     }
