@@ -17,6 +17,7 @@ bin_PROGRAMS += %D%/jitosd
 # The client.
 bin_PROGRAMS += %D%/jitos
 %C%_jitos_SOURCES = %D%/client/jitos.h %D%/client/load.c %D%/client/load.h %D%/client/main.c \
+	%D%/client/mute.c %D%/client/mute.h \
 	%D%/client/parameters.c %D%/client/parameters.h %D%/client/session.c %D%/client/session.h \
 	%D%/client/settings.c %D%/client/settings.h %D%/client/temporary.c %D%/client/temporary.h
 # Systems that run.

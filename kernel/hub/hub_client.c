@@ -89,9 +89,10 @@ static enum jit_err greet(struct hub_client *client)
 }
 
 static enum jit_err open_by(struct hub_client *client, struct jit_heap *heap, const char *where,
+                            const struct hub_watch *watch,
                             enum jit_err (*reach)(struct hub_client *client, const char *where))
 {
-    *client = (struct hub_client){.heap = heap, .fd = -1};
+    *client = (struct hub_client){.heap = heap, .watch = watch, .fd = -1};
     jit_buf_init(&client->in, heap, HUB_FRAME_BYTES_MAX + 4 + READ_BYTES);
     jit_buf_init(&client->out, heap, HUB_FRAME_BYTES_MAX + 4);
     errno = 0;
@@ -111,14 +112,23 @@ static enum jit_err open_by(struct hub_client *client, struct jit_heap *heap, co
     return err;
 }
 
-enum jit_err hub_client_open(struct hub_client *client, struct jit_heap *heap, const char *dir)
+enum jit_err hub_client_open(struct hub_client *client, struct jit_heap *heap, const char *dir,
+                             const struct hub_watch *watch)
 {
-    return open_by(client, heap, dir, connect_in);
+    return open_by(client, heap, dir, watch, connect_in);
 }
 
-enum jit_err hub_client_visit(struct hub_client *client, struct jit_heap *heap, const char *path)
+enum jit_err hub_client_visit(struct hub_client *client, struct jit_heap *heap, const char *path,
+                              const struct hub_watch *watch)
 {
-    return open_by(client, heap, path, connect_at);
+    return open_by(client, heap, path, watch, connect_at);
+}
+
+pid_t hub_client_server(const struct hub_client *client)
+{
+    struct ucred who = {.pid = 0};
+    socklen_t size = sizeof who;
+    return getsockopt(client->fd, SOL_SOCKET, SO_PEERCRED, &who, &size) == 0 ? who.pid : 0;
 }
 
 void hub_client_close(struct hub_client *client)
@@ -143,6 +153,25 @@ void hub_client_begin(struct hub_client *client, struct hub_writer *w, const cha
     hub_text(w, "t", type);
 }
 
+/* poll() for one thing; whoever watches is told while it does not come. */
+static int wait_for(const struct hub_client *client, short events, int timeout_ms)
+{
+    struct pollfd poll_fd = {.fd = client->fd, .events = events};
+    const struct hub_watch *watch = client->watch;
+    for (int64_t waited = 0;;) {
+        int64_t left = timeout_ms < 0 ? INT64_MAX : timeout_ms - waited;
+        if (watch == NULL || left <= watch->every_ms) {
+            return poll(&poll_fd, 1, timeout_ms < 0 ? -1 : (int)left);
+        }
+        int ready = poll(&poll_fd, 1, watch->every_ms);
+        if (ready != 0) {
+            return ready;
+        }
+        waited += watch->every_ms;
+        watch->silent(watch->user, client, (uint64_t)waited);
+    }
+}
+
 /* It hangs up: what it said before is more useful than that it did. */
 static enum jit_err last_words(struct hub_client *client)
 {
@@ -165,9 +194,10 @@ enum jit_err hub_client_send(struct hub_client *client, struct hub_writer *w)
         return fail(client, client->out.err, "asking the supervisor");
     }
     for (size_t sent = 0; sent < client->out.size;) {
-        ssize_t n =
-            send(client->fd, client->out.data + sent, client->out.size - sent, MSG_NOSIGNAL);
-        if (n < 0 && errno == EINTR) {
+        ssize_t n = send(client->fd, client->out.data + sent, client->out.size - sent,
+                         MSG_NOSIGNAL | MSG_DONTWAIT);
+        if (n < 0 && (errno == EAGAIN || errno == EINTR)) {
+            (void)wait_for(client, POLLOUT, -1); /* what goes wrong send() says again */
             continue;
         }
         if (n < 0 && (errno == EPIPE || errno == ECONNRESET)) {
@@ -183,8 +213,7 @@ enum jit_err hub_client_send(struct hub_client *client, struct hub_writer *w)
 
 static enum jit_err fill(struct hub_client *client, int timeout_ms)
 {
-    struct pollfd poll_fd = {.fd = client->fd, .events = POLLIN};
-    int ready = poll(&poll_fd, 1, timeout_ms);
+    int ready = wait_for(client, POLLIN, timeout_ms);
     if (ready < 0 && errno == EINTR) {
         return timeout_ms < 0 ? JIT_OK : JIT_EAGAIN; /* for ever means for ever */
     }

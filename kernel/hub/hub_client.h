@@ -3,10 +3,23 @@
 #ifndef JIT_KERNEL_HUB_CLIENT_H
 #define JIT_KERNEL_HUB_CLIENT_H
 
+#include <sys/types.h>
+
 #include "kernel/hub/hub_msg.h"
+
+struct hub_client;
+
+/* Who hears of a supervisor that says nothing: told after every_ms of one wait in which nothing
+ * came, after twice as long, and so on. */
+struct hub_watch {
+    int every_ms; /* > 0 */
+    void (*silent)(void *user, const struct hub_client *client, uint64_t waited_ms);
+    void *user;
+};
 
 struct hub_client {
     struct jit_heap *heap;
+    const struct hub_watch *watch; /* borrowed; NULL: nobody */
     int fd;
     struct jit_buf in;
     size_t taken; /* bytes of in already handed out */
@@ -19,16 +32,19 @@ struct hub_client {
 
 #define HUB_GREETING_MS 60000 /* a supervisor may be busy with a large genesis for so long */
 
-/* Connect to DIR/hub.sock and shake hands.
+/* Connect to DIR/hub.sock and shake hands; watch, or NULL, is kept as long as the client.
  * Errors: JIT_ENOENT (nobody listens), JIT_EPERM, JIT_EVERSION, JIT_EPEER (it refused, or died
  * meanwhile), JIT_EAGAIN (it does not answer), JIT_EIO, JIT_ENOMEM (here or there: client->error
  * says where). */
 JIT_MUST_CHECK enum jit_err hub_client_open(struct hub_client *client, struct jit_heap *heap,
-                                            const char *dir);
+                                            const char *dir, const struct hub_watch *watch);
 /* The same through a socket for guests, which may lie anywhere. */
 JIT_MUST_CHECK enum jit_err hub_client_visit(struct hub_client *client, struct jit_heap *heap,
-                                             const char *path);
+                                             const char *path, const struct hub_watch *watch);
 void hub_client_close(struct hub_client *client);
+
+/* The process that listens at the other end; 0: it is none that can be seen from here. */
+pid_t hub_client_server(const struct hub_client *client);
 
 /* A message of `fields` fields, the first of which is "t": write the others in the ascending order
  * of keys (shorter first), then send. */

@@ -136,7 +136,7 @@ bool bed_said(const char *words)
 
 void bed_connect(struct hub_client *client)
 {
-    enum jit_err err = hub_client_open(client, jit_heap_libc(), bed_data);
+    enum jit_err err = hub_client_open(client, jit_heap_libc(), bed_data, NULL);
     ck_assert_msg(err == JIT_OK, "%s", client->error);
 }
 

@@ -36,7 +36,7 @@ EXTRA_DIST += %D%/second_reader.py
 dist_check_SCRIPTS += %D%/test_rmg.sh %D%/test_golden.sh %D%/test_rmg_ls.sh %D%/test_pages.sh %D%/test_rmg_run.sh %D%/test_rmg_sign.sh %D%/test_shell.sh %D%/test_rmg_merge.sh %D%/test_schema.sh
 
 # jitos and jitosd with real processes.
-dist_check_SCRIPTS += %D%/test_run.sh %D%/test_policy.sh %D%/test_rules.sh
+dist_check_SCRIPTS += %D%/test_run.sh %D%/test_mute.sh %D%/test_policy.sh %D%/test_rules.sh
 
 # The hub of a real supervisor.
 check_PROGRAMS += %D%/test_hub

@@ -129,14 +129,14 @@ static enum jit_err ask(struct hub_client *client, const char *type, const char 
 
 static enum jit_err greet(struct hub_client *client)
 {
-    enum jit_err err = hub_client_open(client, jit_heap_libc(), bed_data);
+    enum jit_err err = hub_client_open(client, jit_heap_libc(), bed_data, NULL);
     return err == JIT_EAGAIN ? UNHEARD : err;
 }
 
 static enum jit_err visit(struct hub_client *client)
 {
     struct hub_writer w;
-    enum jit_err err = hub_client_visit(client, jit_heap_libc(), guests_path);
+    enum jit_err err = hub_client_visit(client, jit_heap_libc(), guests_path, NULL);
     if (err == JIT_OK) { /* what is no token is refused for that, or for want of memory */
         hub_client_begin(client, &w, "present", 2);
         hub_bytes(&w, "token", "none", 4);
@@ -236,7 +236,7 @@ static void next_is_served(uint64_t durable)
     int ended = 0;
     char text[480];
     bool stopped = false;
-    enum jit_err err = hub_client_open(&client, jit_heap_libc(), bed_data);
+    enum jit_err err = hub_client_open(&client, jit_heap_libc(), bed_data, NULL);
     if (err == JIT_OK) {
         hub_get_bool(client.greeting, "stopped", &stopped);
         hub_get_text(client.greeting, "stop_text", text, sizeof text);

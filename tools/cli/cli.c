@@ -299,6 +299,11 @@ int cli_write(struct cli *cli, const void *bytes, size_t size)
     return out_result(cli, fwrite(bytes, 1, size, cli->env->out) != size);
 }
 
+int cli_flush(struct cli *cli)
+{
+    return out_result(cli, !cli->out_broken && fflush(cli->env->out) == EOF);
+}
+
 void cli_print(struct cli *cli, const char *format, ...)
 {
     va_list list;

@@ -212,6 +212,9 @@ int cli_emit(struct cli *cli, json_t *object);
 /* Write bytes to stdout whatever --json says (exports). CLI_OK, CLI_HOST or CLI_PIPE. */
 int cli_write(struct cli *cli, const void *bytes, size_t size);
 
+/* What was printed so far is on its way to whoever reads it. CLI_OK, CLI_HOST or CLI_PIPE. */
+int cli_flush(struct cli *cli);
+
 /* ---- numbers for people ---- */
 #define CLI_NUMBER_SIZE 32u
 const char *cli_group(uint64_t number, char out[CLI_NUMBER_SIZE]); /* 63,666 */

@@ -120,7 +120,7 @@ enum jit_err session_start(struct session *session, struct jit_heap *heap,
     if (err != JIT_OK) {
         return err;
     }
-    err = hub_client_open(&session->client, heap, options->data);
+    err = hub_client_open(&session->client, heap, options->data, options->watch);
     if (err != JIT_OK) {
         return fail(session, err == JIT_ENOMEM ? 8 : 4, err, session->client.error);
     }

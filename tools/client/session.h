@@ -14,11 +14,12 @@ struct session_options {
     const char *program; /* path of jitosd */
     const char *data;
     unsigned jobs;
-    const char *durability;     /* "tick", "group" or "none" */
-    uint64_t die_at_log_offset; /* UINT64_MAX: never */
-    uint64_t hang_wall_s;       /* 0: jitosd's own default */
-    const char *guests;         /* path of a socket for guests; NULL: none */
-    bool quiet;                 /* errors only */
+    const char *durability;        /* "tick", "group" or "none" */
+    uint64_t die_at_log_offset;    /* UINT64_MAX: never */
+    uint64_t hang_wall_s;          /* 0: jitosd's own default */
+    const char *guests;            /* path of a socket for guests; NULL: none */
+    bool quiet;                    /* errors only */
+    const struct hub_watch *watch; /* while it says nothing; NULL: nobody */
 };
 
 /* Why a run is not deterministic: a worker that hung was killed, or one was given up. */

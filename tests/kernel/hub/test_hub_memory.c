@@ -134,8 +134,8 @@ static enum jit_err talk(struct hub_client *client, struct jit_heap *heap, const
 {
     struct hub_writer w;
     cbor_item_t *item = NULL;
-    enum jit_err err = guests != NULL ? hub_client_visit(client, heap, guests)
-                                      : hub_client_open(client, heap, folder);
+    enum jit_err err = guests != NULL ? hub_client_visit(client, heap, guests, NULL)
+                                      : hub_client_open(client, heap, folder, NULL);
     if (err == JIT_OK) {
         hub_client_begin(client, &w, "one", 1);
         err = hub_client_send(client, &w);

@@ -6,6 +6,7 @@
 
 #include "base/check.h"
 #include "tools/client/cap/cap.h"
+#include "tools/client/mute.h"
 #include "tools/client/session.h"
 
 /* ---- what narrows it ---- */
@@ -282,11 +283,14 @@ static int ask_at_rest(struct cli *cli, const struct cap_change *change, struct 
 int cap_ask(struct cli *cli, const struct cap_change *change, struct cap_changed *out)
 {
     struct hub_client client;
+    struct mute mute;
     *out = (struct cap_changed){.tick = 0};
     if (change->data.err != JIT_OK) {
         return failed(cli, jit_err_text(change->data.err));
     }
-    enum jit_err err = hub_client_open(&client, jit_heap_libc(), cli_text(cli, "data"));
+    mute_init(&mute, cli, cli_text(cli, "data"));
+    enum jit_err err =
+        hub_client_open(&client, jit_heap_libc(), cli_text(cli, "data"), &mute.watch);
     if (err == JIT_ENOENT) {
         return ask_at_rest(cli, change, out);
     }

@@ -8,6 +8,7 @@
 #include "kernel/core/intent.h"
 #include "kernel/hub/hub_client.h"
 #include "tools/client/cap/cap.h"
+#include "tools/client/mute.h"
 
 #define WITHIN_TICKS 100u /* that an intent counts in, when nothing else is said */
 
@@ -18,6 +19,7 @@ struct guest {
     struct sys_token *token;
     struct cap_stand_in *s; /* the token's rules and instances */
     struct hub_client client;
+    struct mute mute;
     cbor_item_t *answer; /* the last one; NULL: none, or it was read */
 };
 
@@ -81,7 +83,8 @@ static int visit(struct cli *cli, struct guest *g, uint64_t *tick)
         cli_next(cli, "add --hub PATH, which is what jitosd --guests was given");
         return CLI_USAGE;
     }
-    enum jit_err err = hub_client_visit(&g->client, jit_heap_libc(), path);
+    mute_init(&g->mute, cli, path);
+    enum jit_err err = hub_client_visit(&g->client, jit_heap_libc(), path, &g->mute.watch);
     if (err != JIT_OK) {
         return failed(cli, &g->client, err);
     }

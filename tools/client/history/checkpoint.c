@@ -11,6 +11,7 @@
 #include "tools/client/history/checkpoints.h"
 #include "tools/client/history/history.h"
 #include "tools/client/jitos.h"
+#include "tools/client/mute.h"
 #include "tools/rmgtool/rmg.h"
 
 const struct cli_option jitos_checkpoint_options[] = {
@@ -330,7 +331,9 @@ int jitos_checkpoint(struct cli *cli)
     if (code != CLI_OK) {
         return code;
     }
-    enum jit_err err = hub_client_open(&client, jit_heap_libc(), data);
+    struct mute mute;
+    mute_init(&mute, cli, data);
+    enum jit_err err = hub_client_open(&client, jit_heap_libc(), data, &mute.watch);
     if (err == JIT_OK) {
         code = make_live(cli, data, name, &client, &made);
         hub_client_close(&client);

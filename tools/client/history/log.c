@@ -5,6 +5,7 @@
 
 #include "tools/client/jitos.h"
 #include "tools/client/history/tick_line.h"
+#include "tools/client/mute.h"
 #include "tools/client/session.h"
 
 struct listing {
@@ -128,7 +129,7 @@ static int follow_connected(struct listing *l, const char *data, struct hub_clie
     int code = CLI_OK;
     hub_client_begin(client, &w, "subscribe", 1);
     enum jit_err err = hub_client_send(client, &w);
-    while (err == JIT_OK && code == CLI_OK && !f.done && !cli->out_broken) {
+    while (err == JIT_OK && code == CLI_OK && !f.done && cli_flush(cli) == CLI_OK) {
         cbor_item_t *message = NULL;
         err = hub_client_next(client, f.stopped ? STOPPED_WAIT_MS : -1, &message);
         if (err == JIT_OK) {
@@ -149,13 +150,16 @@ static int follow(struct cli *cli, const char *data, struct listing *l)
     int code = CLI_OK;
     for (bool again = true; again && code == CLI_OK;) {
         struct hub_client client;
-        enum jit_err err = hub_client_open(&client, jit_heap_libc(), data);
+        struct mute mute;
+        mute_init(&mute, cli, data);
+        enum jit_err err = hub_client_open(&client, jit_heap_libc(), data, &mute.watch);
         if (err != JIT_OK) {
             cli_what(cli, "no supervisor of %s can be followed", data);
             cli_why(cli, "%s", client.error);
             cli_next(cli, "jitosd --data %s", data);
             return err == JIT_ENOMEM ? CLI_HOST : CLI_UNREACHABLE;
         }
+        mute.news_only = true;
         code = follow_connected(l, data, &client, &again);
         hub_client_close(&client);
     }

@@ -4,6 +4,7 @@
 
 #include "tools/client/history/history.h"
 #include "tools/client/jitos.h"
+#include "tools/client/mute.h"
 #include "tools/client/session.h"
 
 /* What a process has in the graph that it keeps for itself, and may have at most. */
@@ -226,7 +227,10 @@ static int ps_at_rest(struct cli *cli)
 int jitos_ps(struct cli *cli)
 {
     struct hub_client client;
-    enum jit_err err = hub_client_open(&client, jit_heap_libc(), cli_text(cli, "data"));
+    struct mute mute;
+    mute_init(&mute, cli, cli_text(cli, "data"));
+    enum jit_err err =
+        hub_client_open(&client, jit_heap_libc(), cli_text(cli, "data"), &mute.watch);
     if (err == JIT_ENOENT) {
         return ps_at_rest(cli); /* nobody listens */
     }

@@ -6,6 +6,7 @@
 
 #include "base/check.h"
 #include "base/hash.h"
+#include "tools/client/mute.h"
 
 /* ---- the genesis ---- */
 
@@ -258,6 +259,9 @@ int runner_go(struct runner *runner, struct rmg_collect *collect)
     char program[4200];
     int ended_by = 0;
     session_program_path("jitosd", program, sizeof program);
+    struct mute mute;
+    mute_init(&mute, runner->cli, runner->data);
+    mute.news_only = true; /* it may be at a tick, or at a genesis, for long */
     struct session_options options = {
         .program = program,
         .data = runner->data,
@@ -267,6 +271,7 @@ int runner_go(struct runner *runner, struct rmg_collect *collect)
         .hang_wall_s = runner->hang_wall_s,
         .guests = runner->guests,
         .quiet = runner->cli->quiet,
+        .watch = &mute.watch,
     };
     struct jit_clock *clock = runner->cli->env->clock;
     uint64_t begun = clock->now_ns(clock);
