@@ -1,12 +1,17 @@
 /* Goal:   the command-line framework keeps the conventions all programs share: what is data and
  *         what is talk, errors in three lines, exit codes, help, NDJSON, progress.
  * Method: a made-up program over streams in memory and a clock in hand. */
+#include <spawn.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/random.h"
 #include "tests/lib/tcase.h"
 #include "tools/cli/cli.h"
+
+extern char **environ;
 
 static uint64_t now_ns;
 static const char *term;
@@ -62,6 +67,97 @@ static int run_no(struct cli *cli)
     return CLI_NO;
 }
 
+/* "same command": NULL leaves a word out with its blank; a number, and names that are hostile. */
+static int run_next(struct cli *cli)
+{
+    cli_what(cli, "no %s", "a\n  next: rm -rf b");
+    const char *none = cli_nearest("none", NULL, 0);
+    cli_next(cli, "tool show %s %s --data %s -n %u@%llu && mv %s.broken", none, "", "a\n'b\\\x01",
+             7u, 18446744073709551615ull, "c d'e");
+    cli_warn(cli, "warned of %s", "a\nb");
+    return CLI_NO;
+}
+
+/* A command that does not fit is not said: half of it might be another. */
+static int run_long(struct cli *cli)
+{
+    static char path[3 * CLI_WORD_SIZE];
+    memset(path, 'a', sizeof path - 1);
+    cli_what(cli, "no");
+    cli_next(cli, "rm %s", path);
+    ck_assert_str_eq(cli_word(cli, path), "...");
+    return CLI_NO;
+}
+
+static struct jit_random rng;
+#define WORDS      400
+#define WORD_BYTES 24u
+
+static FILE *temporary(char *path)
+{
+    int fd = mkstemp(path);
+    ck_assert_int_ge(fd, 0);
+    FILE *file = fdopen(fd, "w+");
+    ck_assert_ptr_nonnull(file);
+    return file;
+}
+
+/* What bash, given a script, writes to a file. */
+static void run_bash(const char *script, int to)
+{
+    int status = 0;
+    pid_t pid = 0;
+    const char *argv[] = {"bash", script, NULL};
+    posix_spawn_file_actions_t actions;
+    ck_assert_int_eq(posix_spawn_file_actions_init(&actions), 0);
+    ck_assert_int_eq(posix_spawn_file_actions_adddup2(&actions, to, STDOUT_FILENO), 0);
+    ck_assert_int_eq(
+        posix_spawnp(&pid, "bash", &actions, NULL, (char *const *)(uintptr_t)argv, environ), 0);
+    posix_spawn_file_actions_destroy(&actions);
+    ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+    ck_assert_int_eq(status, 0);
+}
+
+/* Random bytes, mostly of those that mean something to a shell, as bash takes them. */
+static int run_words(struct cli *cli)
+{
+    static const char odd[] = " \t\n'\"\\$`*?[]{}()<>|&;!#~^%=-\x01\x1b\x7f\x80\xc3\xa4";
+    static char wanted[WORDS][WORD_BYTES + 1];
+    char path[] = "/tmp/jitos-words-XXXXXX";
+    char answers_path[] = "/tmp/jitos-words-XXXXXX";
+    FILE *script = temporary(path);
+    FILE *answers = temporary(answers_path);
+    for (int i = 0; i < WORDS; i++) {
+        size_t size = jit_random_below(&rng, WORD_BYTES + 1);
+        for (size_t k = 0; k < size; k++) {
+            wanted[i][k] = jit_random_below(&rng, 3) != 0
+                               ? odd[jit_random_below(&rng, sizeof odd - 1)]
+                               : (char)(1 + jit_random_below(&rng, 255));
+        }
+        wanted[i][size] = '\0';
+        const char *word = cli_word(cli, wanted[i]);
+        for (const char *at = word; *at != '\0'; at++) {
+            ck_assert_msg((unsigned char)*at >= 0x20 && *at != 0x7f, "word %d is no line", i);
+        }
+        fprintf(script, "printf '%%s\\0' %s\n", word);
+    }
+    ck_assert_int_eq(fclose(script), 0);
+    run_bash(path, fileno(answers));
+    rewind(answers);
+    for (int i = 0; i < WORDS; i++) {
+        char got[WORD_BYTES + 1];
+        size_t size = strlen(wanted[i]) + 1;
+        ck_assert_uint_eq(fread(got, 1, size, answers), size);
+        ck_assert_msg(memcmp(got, wanted[i], size) == 0, "word %d is another to bash: %s", i,
+                      cli_word(cli, wanted[i]));
+    }
+    ck_assert_int_eq(fgetc(answers), EOF);
+    ck_assert_int_eq(fclose(answers), 0);
+    ck_assert_int_eq(unlink(path), 0);
+    ck_assert_int_eq(unlink(answers_path), 0);
+    return CLI_OK;
+}
+
 static int run_progress(struct cli *cli)
 {
     struct cli_progress progress;
@@ -115,6 +211,21 @@ static const struct cli_verb verbs[] = {
      .summary = "say no",
      .examples = {{"tool no", NULL}},
      .run = run_no},
+    {.name = "next",
+     .operands = "",
+     .summary = "say what to type",
+     .examples = {{"tool next", NULL}},
+     .run = run_next},
+    {.name = "long",
+     .operands = "",
+     .summary = "say what is too long",
+     .examples = {{"tool long", NULL}},
+     .run = run_long},
+    {.name = "words",
+     .operands = "",
+     .summary = "make words",
+     .examples = {{"tool words", NULL}},
+     .run = run_words},
     {.name = "progress",
      .operands = "",
      .summary = "count",
@@ -258,6 +369,24 @@ START_TEST(failure_in_three_lines)
 }
 END_TEST
 
+START_TEST(what_to_type_is_words)
+{
+    ck_assert_int_eq(run(false, NULL, "next"), CLI_NO);
+    ck_assert_str_eq(err_text, "warned of a?b\ntool next: no a?  next: rm -rf b\n"
+                               "  next: tool show '' --data $'a\\n\\'b\\\\\\001' "
+                               "-n 7@18446744073709551615 && mv 'c d'\\''e'.broken\n");
+    ck_assert_int_eq(run(false, NULL, "long"), CLI_NO);
+    ck_assert_str_eq(err_text, "tool long: no\n");
+}
+END_TEST
+
+START_TEST(words_are_what_they_were) /* _i = seed */
+{
+    rng = jit_random_of((uint64_t)_i);
+    ck_assert_int_eq(run(false, NULL, "words"), CLI_OK);
+}
+END_TEST
+
 START_TEST(json_is_all_there_is)
 {
     ck_assert_int_eq(run(true, NULL, "show --json a"), CLI_OK);
@@ -375,6 +504,8 @@ static void fill(Suite *suite)
     tcase_add_test(t, options_in_every_spelling);
     tcase_add_loop_test(t, refused_by_name, 0, (int)(sizeof bad / sizeof *bad));
     tcase_add_test(t, failure_in_three_lines);
+    tcase_add_test(t, what_to_type_is_words);
+    tcase_add_loop_test(t, words_are_what_they_were, 0, 5);
     tcase_add_test(t, json_is_all_there_is);
     tcase_add_test(t, colour_when_wanted);
     tcase_add_test(t, help_has_three_examples);

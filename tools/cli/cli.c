@@ -129,7 +129,7 @@ const char *cli_list(const struct cli *cli, const char *name, uint32_t index)
 
 /* ---- failures and notes ---- */
 
-static bool is_control(char c)
+bool cli_is_control(char c)
 {
     return (unsigned char)c < 0x20 || c == 0x7f;
 }
@@ -142,18 +142,19 @@ const char *cli_shown(const void *bytes, size_t size, size_t max, char *out)
         shown--;
     }
     for (size_t i = 0; i < shown; i++) {
-        out[i] = is_control(from[i]) ? '?' : from[i];
+        out[i] = cli_is_control(from[i]) ? '?' : from[i];
     }
     snprintf(out + shown, 4, "%s", shown < size ? "..." : "");
     return out;
 }
 
-/* Names and input end up in messages: no control byte of theirs may reach a terminal. */
-static void set_text(char *to, size_t size, const char *format, va_list list)
+/* Names and input end up in messages: no control byte of theirs may reach a terminal, nor begin a
+ * line where there is to be one only. */
+static void set_text(char *to, size_t size, bool lines, const char *format, va_list list)
 {
     vsnprintf(to, size, format, list);
     for (; *to != 0; to++) {
-        if (is_control(*to) && *to != '\n' && *to != '\t') {
+        if (cli_is_control(*to) && !(lines && *to == '\n') && *to != '\t') {
             *to = '?';
         }
     }
@@ -163,7 +164,7 @@ void cli_what(struct cli *cli, const char *format, ...)
 {
     va_list list;
     va_start(list, format);
-    set_text(cli->what, sizeof cli->what, format, list);
+    set_text(cli->what, sizeof cli->what, false, format, list);
     va_end(list);
 }
 
@@ -171,7 +172,7 @@ void cli_why(struct cli *cli, const char *format, ...)
 {
     va_list list;
     va_start(list, format);
-    set_text(cli->why, sizeof cli->why, format, list);
+    set_text(cli->why, sizeof cli->why, true, format, list);
     va_end(list);
 }
 
@@ -183,14 +184,6 @@ void cli_why_text(struct cli *cli, const void *text, size_t size, const char *ot
     } else {
         cli_why(cli, "%.*s", (int)(size < most ? size : most), (const char *)text);
     }
-}
-
-void cli_next(struct cli *cli, const char *format, ...)
-{
-    va_list list;
-    va_start(list, format);
-    set_text(cli->next, sizeof cli->next, format, list);
-    va_end(list);
 }
 
 int cli_exit_of(enum jit_err err)
@@ -223,9 +216,10 @@ int cli_exit_of(enum jit_err err)
 
 static void say(struct cli *cli, const char *format, va_list list)
 {
+    char line[CLI_WHY_SIZE];
     cli_line_clear(cli);
-    vfprintf(cli->env->err, format, list);
-    fputc('\n', cli->env->err);
+    set_text(line, sizeof line, false, format, list);
+    fprintf(cli->env->err, "%s\n", line);
     fflush(cli->env->err);
 }
 

@@ -111,6 +111,8 @@ struct cli_env {
 #define CLI_OPTIONS_MAX 64u
 #define CLI_WHAT_SIZE   1024u
 #define CLI_WHY_SIZE    4096u
+#define CLI_WORDS       4u
+#define CLI_WORD_SIZE   (4u * 4096u + 4u) /* a path of control bytes only, each of them \\ooo */
 
 struct cli_value {
     const struct cli_option *option;
@@ -146,7 +148,9 @@ struct cli {
     int out_errno;
     char what[CLI_WHAT_SIZE];
     char why[CLI_WHY_SIZE];
-    char next[CLI_WHAT_SIZE];
+    char next[2u * CLI_WORD_SIZE];
+    char words[CLI_WORDS][CLI_WORD_SIZE];
+    unsigned word_at;
 };
 
 /* The real streams, clock and environment. */
@@ -179,7 +183,13 @@ void cli_what(struct cli *cli, const char *format, ...) __attribute__((format(pr
 void cli_why(struct cli *cli, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* Size bytes, as many as there is room for; without any, what is said otherwise. */
 void cli_why_text(struct cli *cli, const void *text, size_t size, const char *otherwise);
+/* What to type: %s becomes a word of the shell, as cli_word() has it; NULL leaves it out and
+ * the blank before it. Besides it knows %u and %llu. A command that is too long is not said. */
 void cli_next(struct cli *cli, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* Text as it is typed: as it is when the shell has nothing to say to it, else in quotes, control
+ * bytes as $'\n'. It comes back as the same bytes, and prints as one line. What is longer than a
+ * path may be becomes "...". Valid until this was called CLI_WORDS times more. */
+const char *cli_word(struct cli *cli, const char *text);
 /* The exit code an error of the world stands for. */
 int cli_exit_of(enum jit_err err);
 

@@ -22,6 +22,8 @@ void cli_print_bash(const struct cli_program *program, FILE *out);
 void cli_print_zsh(const struct cli_program *program, FILE *out);
 const char *cli_command(const struct cli *cli, char *out, size_t size); /* "rmg import" */
 
+bool cli_is_control(char c);
+
 void cli_line_clear(struct cli *cli);
 
 #endif

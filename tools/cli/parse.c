@@ -51,6 +51,12 @@ static struct cli_value *find_letter(struct cli *cli, char letter)
     return NULL;
 }
 
+static void next_help(struct cli *cli)
+{
+    const char *verb = cli->verb != NULL ? cli->verb->name : NULL;
+    cli_next(cli, "%s %s -h", cli->program->name, verb);
+}
+
 static int refuse_option(struct cli *cli, const char *name, size_t size)
 {
     char command[128];
@@ -68,13 +74,12 @@ static int refuse_option(struct cli *cli, const char *name, size_t size)
     } else {
         cli_why(cli, "%s has no such option", command);
     }
-    cli_next(cli, "%s -h", command);
+    next_help(cli);
     return CLI_USAGE;
 }
 
 static int refuse_value(struct cli *cli, const struct cli_option *option, const char *text)
 {
-    char command[128];
     cli_what(cli, "--%s cannot be \"%s\"", option->name, text);
     if (option->type == CLI_CHOICE) {
         char list[512];
@@ -91,7 +96,7 @@ static int refuse_value(struct cli *cli, const struct cli_option *option, const 
     } else {
         cli_why(cli, "it is a decimal number, at least %llu", (unsigned long long)option->min);
     }
-    cli_next(cli, "%s -h", cli_command(cli, command, sizeof command));
+    next_help(cli);
     return CLI_USAGE;
 }
 
@@ -131,10 +136,9 @@ static int take_value(struct cli *cli, struct cli_value *value, const char *text
         }
     }
     if (value->count > 0 && option->type != CLI_LIST) {
-        char command[128];
         cli_what(cli, "--%s is given twice", option->name);
         cli_why(cli, "it has one value: \"%s\" or \"%s\"", value->text, text);
-        cli_next(cli, "%s -h", cli_command(cli, command, sizeof command));
+        next_help(cli);
         return CLI_USAGE;
     }
     if (option->type == CLI_LIST) {
@@ -147,10 +151,9 @@ static int take_value(struct cli *cli, struct cli_value *value, const char *text
 
 static int refuse_missing(struct cli *cli, const struct cli_option *option)
 {
-    char command[128];
     cli_what(cli, "--%s needs a value", option->name);
     cli_why(cli, "it is written --%s %s", option->name, option->metavar);
-    cli_next(cli, "%s -h", cli_command(cli, command, sizeof command));
+    next_help(cli);
     return CLI_USAGE;
 }
 
@@ -167,10 +170,9 @@ static int take_long(struct cli *cli, char **args, int count, int *at)
     }
     if (value->option->type == CLI_FLAG) {
         if (equals != NULL) {
-            char command[128];
             cli_what(cli, "--%s takes no value", value->option->name);
             cli_why(cli, "\"%s\" was given", equals + 1);
-            cli_next(cli, "%s -h", cli_command(cli, command, sizeof command));
+            next_help(cli);
             return CLI_USAGE;
         }
         value->count++;
@@ -195,7 +197,7 @@ static int take_short(struct cli *cli, char **args, int count, int *at)
             char command[128];
             cli_what(cli, "unknown option -%c", *letters);
             cli_why(cli, "%s has no such option", cli_command(cli, command, sizeof command));
-            cli_next(cli, "%s -h", command);
+            next_help(cli);
             return CLI_USAGE;
         }
         if (value->option->type != CLI_FLAG) {
@@ -239,7 +241,7 @@ static int refuse_verb(struct cli *cli, const char *word)
         cli_next(cli, "%s %s -h", cli->program->name, near);
     } else {
         cli_why(cli, "%s has no such command", cli->program->name);
-        cli_next(cli, "%s -h", cli->program->name);
+        next_help(cli);
     }
     return CLI_USAGE;
 }
@@ -265,8 +267,6 @@ static int run_help(struct cli *cli, bool *done)
 static int check_operands(struct cli *cli)
 {
     const struct cli_verb *verb = cli->verb;
-    char command[128];
-    cli_command(cli, command, sizeof command);
     if (cli->operand_count < verb->operands_min) {
         cli_what(cli, "needs %s", verb->operands);
         cli_why(cli, "%u given, at least %u wanted", cli->operand_count, verb->operands_min);
@@ -276,7 +276,7 @@ static int check_operands(struct cli *cli)
     } else {
         return CLI_OK;
     }
-    cli_next(cli, "%s -h", command);
+    next_help(cli);
     return CLI_USAGE;
 }
 
@@ -359,7 +359,7 @@ int cli_parse(struct cli *cli, int argc, char **argv, bool *done)
     if (cli->verb == NULL) {
         cli_what(cli, "needs a command");
         cli_why(cli, "none was given");
-        cli_next(cli, "%s -h", program->name);
+        next_help(cli);
         return CLI_USAGE;
     }
     return check_operands(cli);

@@ -43,7 +43,7 @@ static int done(struct cli *cli, const struct format_graph *graph, const struct 
     char root[JIT_ID_HEX];
     jit_id_to_hex(&graph->version.state_root, root);
     if (path != NULL) {
-        cli_print(cli, "%s  ", path);
+        cli_print(cli, "%s  ", cli_word(cli, path));
     }
     cli_print(cli, "state_root %s\n", root);
     json_t *event = cli_event("done", "rmg.apply/1");

@@ -206,8 +206,8 @@ static int write_patch(struct diff *d, const char *path)
         code = rmg_output_all(d->cli, path, patch.data, patch.size);
     }
     if (code == CLI_OK) {
-        cli_print(d->cli, "%s  %s operations, %s\n", path, cli_group(operations, a),
-                  cli_bytes(patch.size, b));
+        cli_print(d->cli, "%s  %s operations, %s\n", cli_word(d->cli, path),
+                  cli_group(operations, a), cli_bytes(patch.size, b));
         code = finish(d, path, patch.size, operations);
     }
     jit_buf_release(&patch);

@@ -23,31 +23,35 @@ static enum jit_err write_stdout(void *user, const uint8_t *bytes, size_t size)
     return to->code == CLI_OK ? JIT_OK : JIT_EIO;
 }
 
-/* What was read, as it is typed. */
-static const char *input_of(const struct cli *cli, char out[4200])
+/* What was read, as it is typed: what comes before it, or NULL, and itself. */
+struct input {
+    const char *option;
+    const char *text;
+};
+
+static struct input input_of(const struct cli *cli)
 {
     const struct cli_option *first = cli->verb->options;
     bool folder = first != NULL && first->name != NULL && strcmp(first->name, "data") == 0;
     if (cli->operand_count > 0) {
-        return cli->operands[0];
+        return (struct input){NULL, cli->operands[0]};
     }
-    snprintf(out, 4200, "%s %.4000s", folder ? "--data" : "--from",
-             folder ? cli_text(cli, "data") : cli_text(cli, "from"));
-    return out;
+    return folder ? (struct input){"--data", cli_text(cli, "data")}
+                  : (struct input){"--from", cli_text(cli, "from")};
 }
 
 static int failed(struct cli *cli, const struct format *format, enum jit_err err,
                   const struct format_error *error)
 {
-    char space[4200];
-    const char *input = input_of(cli, space);
-    cli_what(cli, "cannot export %s as %s", input, format->name);
+    const struct input input = input_of(cli);
+    cli_what(cli, "cannot export %s%s%s as %s", input.option != NULL ? input.option : "",
+             input.option != NULL ? " " : "", input.text, format->name);
     cli_why(cli, "%s%s%s", error->place, error->place[0] != 0 ? ": " : "", error->what);
     if (err == JIT_ENOTSUP && !cli_given(cli, "partial") && strstr(error->what, "portal") != NULL) {
-        cli_next(cli, "%s export %s --to %s --partial leaves it out, and counts",
-                 cli->program->name, input, format->name);
+        cli_next(cli, "%s export %s %s --to %s --partial leaves it out, and counts",
+                 cli->program->name, input.option, input.text, format->name);
     } else {
-        cli_next(cli, "%s export %s --to ndjson", cli->program->name, input);
+        cli_next(cli, "%s export %s %s --to ndjson", cli->program->name, input.option, input.text);
     }
     return cli_exit_of(err);
 }
@@ -78,7 +82,7 @@ static int done(struct cli *cli, const struct target *target, const struct expor
     json_t *event = cli_event("done", "rmg.export/1");
     json_t *list = json_array();
     for (uint32_t i = 0; i < target->named; i++) {
-        cli_print(cli, "%s%s", i == 0 ? "" : ", ", target->names[i]);
+        cli_print(cli, "%s%s", i == 0 ? "" : ", ", cli_word(cli, target->names[i]));
         json_array_append_new(list, json_string(target->names[i]));
     }
     cli_print(cli, "  %s nodes, %s edges\n", cli_group(report->nodes, a),
@@ -107,9 +111,11 @@ static int open_target(struct cli *cli, struct target *target)
                 format->outputs > 1 ? "%s takes two files: OUT%s and OUT%s"
                                     : "%s is no text: it is written to a file",
                 format->name, format->output_ends[0], format->output_ends[1]);
-        char space[4200];
-        cli_next(cli, "%s export %s --to %s -o graph%s", cli->program->name, input_of(cli, space),
-                 format->name, format->outputs > 1 ? "" : format->extensions[0]);
+        const struct input input = input_of(cli);
+        char to[64];
+        snprintf(to, sizeof to, "graph%s", format->outputs > 1 ? "" : format->extensions[0]);
+        cli_next(cli, "%s export %s %s --to %s -o %s", cli->program->name, input.option, input.text,
+                 format->name, to);
         return CLI_USAGE;
     }
     target->standard = (struct to_stdout){.cli = cli};

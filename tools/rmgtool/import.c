@@ -130,7 +130,7 @@ static int done(struct cli *cli, const struct format_graph *graph, const struct 
     char b[CLI_NUMBER_SIZE];
     char c[CLI_NUMBER_SIZE];
     jit_id_to_hex(&graph->version.state_root, root);
-    cli_print(cli, "%s  %s nodes, %s edges, %s values", out->whole.path,
+    cli_print(cli, "%s  %s nodes, %s edges, %s values", cli_word(cli, out->whole.path),
               cli_group(report->nodes, a), cli_group(report->edges, b),
               cli_group(report->values, c));
     if (format == &format_apt) {

@@ -156,7 +156,7 @@ static int show(struct cli *cli, const struct format_graph *graph, const struct 
     bool has_schema = schema_hash_of(cli, graph, format, &hash);
     uint64_t bytes = cli->operand_count == 1 && stat(path, &info) == 0 ? (uint64_t)info.st_size : 0;
     jit_id_to_hex(&graph->version.state_root, root);
-    cli_print(cli, "%-11s %s\n", "input", path);
+    cli_print(cli, "%-11s %s\n", "input", cli_word(cli, path));
     if (bytes > 0) {
         cli_print(cli, "%-11s %12s\n", "size", cli_bytes(bytes, text));
     }
@@ -264,7 +264,11 @@ static int echo_root(struct cli *cli, const struct format_graph *graph, json_t *
         format_wsc_refuse(graph, &owner, &error);
         cli_what(cli, "Echo has no such graph");
         cli_why(cli, "%s: %s", error.place, error.what);
-        cli_next(cli, "rmg hash %s", cli->operand_count > 0 ? cli->operands[0] : "--from apt");
+        if (cli->operand_count > 0) {
+            cli_next(cli, "rmg hash %s", cli->operands[0]);
+        } else {
+            cli_next(cli, "rmg hash --from apt");
+        }
     }
     return foreign_root(cli, err, &root, "echo_root", event);
 }

@@ -80,7 +80,8 @@ int rmg_keygen_verb(struct cli *cli)
         return code;
     }
     jit_id_to_hex(&key, hex);
-    cli_print(cli, "%s (keep it)  %s (give it away)\npublic_key %s\n", path, public_path, hex);
+    cli_print(cli, "%s (keep it)  %s (give it away)\npublic_key %s\n", cli_word(cli, path),
+              cli_word(cli, public_path), hex);
     json_t *event = cli_event("keygen", "rmg.keygen/1");
     cli_put_text(event, "secret_path", path);
     cli_put_text(event, "public_path", public_path);
@@ -181,7 +182,7 @@ static int say_signed(struct cli *cli, const char *path, const struct jit_buf *b
     memcpy(id.bytes, key, sizeof id.bytes);
     jit_id_to_hex(&id, signer);
     jit_id_to_hex(&now.root, root);
-    cli_print(cli, "%s  %u signature%s\nstate_root %s\n", path, now.count,
+    cli_print(cli, "%s  %u signature%s\nstate_root %s\n", cli_word(cli, path), now.count,
               now.count == 1 ? "" : "s", root);
     json_t *event = cli_event("sign", "rmg.sign/1");
     cli_put_text(event, "path", path);

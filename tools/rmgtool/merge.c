@@ -30,7 +30,7 @@ static int write_result(struct settle *settle, struct format_graph *base,
     }
     jit_id_to_hex(&base->version.state_root, root);
     if (path != NULL) {
-        cli_print(cli, "%s  ", path);
+        cli_print(cli, "%s  ", cli_word(cli, path));
     }
     settle_print(settle, result);
     cli_print(cli, "state_root %s\n", root);

@@ -143,8 +143,9 @@ static void list_there(struct cli *cli, const char *path, const char *part, cons
     if (cli_has(cli, "data")) {
         const char *asked = cli->operand_count > 0 ? cli->operands[0] : "";
         const char *revision = strncmp(path, "/time", 5) == 0 ? NULL : strrchr(asked, '@');
-        cli_next(cli, "jitos inspect %s%s --data %s", there, revision != NULL ? revision : "",
-                 cli_text(cli, "data"));
+        size_t used = strlen(there);
+        snprintf(there + used, sizeof there - used, "%s", revision != NULL ? revision : "");
+        cli_next(cli, "jitos inspect %s --data %s", there, cli_text(cli, "data"));
     } else {
         cli_next(cli, "rmg ls %s %s", cli->operand_count > 0 ? cli->operands[0] : "FILE", there);
     }

@@ -58,7 +58,7 @@ static int write_proof(struct cli *cli, const struct jit_buf *buf)
         return code;
     }
     jit_id_to_hex(&proof.root, hex);
-    cli_print(cli, "%s  %zu bytes: it is %s\nstate_root %s\n", path, buf->size,
+    cli_print(cli, "%s  %zu bytes: it is %s\nstate_root %s\n", cli_word(cli, path), buf->size,
               proof.present ? "there" : "not there", hex);
     json_t *event = put_proof(cli_event("prove", "rmg.prove/1"), &proof);
     cli_put_text(event, "path", path);

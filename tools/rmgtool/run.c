@@ -91,11 +91,8 @@ static int stopped(struct rewriting *r, enum jit_err err, uint64_t most)
         cli_what(cli, "the script %s was stopped, nothing is written", r->named->name);
         cli_why(cli, "it has made %s rewrites and would make more; %s", cli_group(most, number),
                 own ? "its `at most` forbids that" : "--budget forbids that");
-        cli_next(cli, "%s",
-                 own ? "raise the `at most` of the script, or look for a rule that "
-                       "never ends"
-                     : "give it more with --budget N, or look for a rule that never "
-                       "ends");
+        cli_next(cli, own ? "raise the `at most` of the script, or look for a rule that never ends"
+                          : "give it more with --budget N, or look for a rule that never ends");
         return CLI_TIME_LIMIT;
     }
     if (err == JIT_ENOTSUP && r->report.refused != NULL) {
@@ -216,7 +213,7 @@ static int tell(struct rewriting *r, const struct rmg_output *out, const char *p
     cli_put_number(event, "edges", r->counts.edges);
     cli_print(cli, "%12s  rewrites\n", cli_group(r->report.rewrites, number));
     if (path != NULL) {
-        cli_print(cli, "%s  ", path);
+        cli_print(cli, "%s  ", cli_word(cli, path));
         cli_put_text(event, "path", path);
         cli_put_number(event, "bytes", out->whole.size);
     }

@@ -171,11 +171,12 @@ static int say_token(struct cli *cli, const char *path, const struct sys_token *
     char hex[JIT_ID_HEX];
     json_t *event = cli_event("token", "jitos.cap.token/1");
     if (name != NULL) {
-        cli_print(cli, "%s: %s, in tick %llu\n", path, name, (unsigned long long)tick);
+        cli_print(cli, "%s: %s, in tick %llu\n", cli_word(cli, path), name,
+                  (unsigned long long)tick);
         cli_put_text(event, "name", name);
         cli_put_number(event, "tick", tick);
     } else {
-        cli_print(cli, "%s: %u %s\n", path, token->blocks - 1,
+        cli_print(cli, "%s: %u %s\n", cli_word(cli, path), token->blocks - 1,
                   token->blocks == 2 ? "narrowing" : "narrowings");
     }
     cli_print(cli, "  %s\n", words);

@@ -245,7 +245,7 @@ static int tell(struct bisect *b, bool found)
               found ? "first bad tick @%llu\nlook   jitos show @%llu --data %s\n"
                     : "the first bad tick is not after @%llu\nbad    @%llu in %s, and all "
                       "before it that were tried are good or skipped\n",
-              (unsigned long long)b->bad, (unsigned long long)b->bad, b->data);
+              (unsigned long long)b->bad, (unsigned long long)b->bad, cli_word(b->cli, b->data));
     json_t *event = cli_event("done", "jitos.bisect/1");
     cli_put_number(event, "good", b->good);
     cli_put_number(event, "bad", b->bad);
@@ -266,7 +266,7 @@ static int tell_next(struct bisect *b)
               "good   @%llu\nbad    @%llu\nnext   @%llu: jitos inspect /world@%llu --data %s, then "
               "jitos bisect good, bad or skip\n",
               (unsigned long long)b->good, (unsigned long long)b->bad, (unsigned long long)tick,
-              (unsigned long long)tick, b->data);
+              (unsigned long long)tick, cli_word(b->cli, b->data));
     json_t *event = cli_event("next", "jitos.bisect/1");
     cli_put_number(event, "good", b->good);
     cli_put_number(event, "bad", b->bad);

@@ -182,7 +182,7 @@ static int report(struct cli *cli, const char *word, const char *name, const cha
               "%s %s  from tick %llu, now at tick %llu\nroot   %s\nhead   %s\nrun    jitos run "
               "--data %s --ticks N\n",
               word, name, (unsigned long long)made->from, (unsigned long long)made->tick, root,
-              head, path);
+              head, cli_word(cli, path));
     json_t *event = cli_event("done", "jitos.fork/1");
     cli_put_text(event, "branch", name);
     cli_put_text(event, "data", path);

@@ -108,7 +108,7 @@ static int report(struct merging *m, struct settle *settle, const struct rmg_mer
     uint64_t tick = dry ? ours->tick + 1 : ours->tick;
     jit_id_to_hex(&m->at[BASE]->commit, hex);
     cli_print(cli, "base   @%llu %.12s in %s\n", (unsigned long long)m->at[BASE]->tick, hex,
-              m->all.folders[m->at[BASE]->folder].path);
+              cli_word(cli, m->all.folders[m->at[BASE]->folder].path));
     settle_print(settle, result);
     json_t *event = cli_event("done", "jitos.merge/1");
     cli_put_text(event, "result", what);
@@ -251,7 +251,7 @@ int jitos_merge(struct cli *cli)
     }
     if (code == CLI_OK && m.at[BASE]->tick == m.at[THEIRS]->tick &&
         jit_id_equal(&m.at[BASE]->commit, &m.at[THEIRS]->commit)) {
-        cli_print(cli, "%s has it already\n", into);
+        cli_print(cli, "%s has it already\n", cli_word(cli, into));
         json_t *event = cli_event("done", "jitos.merge/1");
         cli_put_text(event, "result", "nothing to do");
         code = cli_emit(cli, event);

@@ -212,7 +212,7 @@ static int ps_at_rest(struct cli *cli)
     if (err == JIT_OK) {
         code = list_at_rest(cli, config, &system.replay.beside);
         if (code == CLI_OK) {
-            cli_print(cli, "no supervisor holds %s\n", cli_text(cli, "data"));
+            cli_print(cli, "no supervisor holds %s\n", cli_word(cli, cli_text(cli, "data")));
         }
     } else {
         cli_what(cli, "the root graph cannot be read");

@@ -226,7 +226,7 @@ static void report(struct cli *cli, const char *into, const struct source *sourc
     jit_id_to_hex(runner != NULL ? &runner->end.root : &source->manifest.state_root, root);
     jit_id_to_hex(runner != NULL ? &runner->end.head : &source->manifest.commit, head);
     cli_print(cli, "restored   tick %llu into %s\n", (unsigned long long)source->manifest.tick,
-              into);
+              cli_word(cli, into));
     if (runner != NULL) {
         cli_print(cli, "ran        to tick %llu\n", (unsigned long long)tick);
     }

@@ -95,7 +95,7 @@ static int tell(const struct salvage *s, bool whole)
             "kept    all: the damage lies before a checkpoint, and every tick up to %llu goes "
             "on from there\nnext    jitos gc --keep 1 --log --data %s gives up what cannot be "
             "read\n",
-            (unsigned long long)(s->furthest - 1), data_of(s));
+            (unsigned long long)(s->furthest - 1), cli_word(s->cli, data_of(s)));
     } else {
         cli_print(
             s->cli,

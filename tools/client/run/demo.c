@@ -251,11 +251,12 @@ static int finish(struct demo *demo)
     jit_id_to_hex(&demo->recovered.root, recovered);
     cli_print(cli, "\n%s\n",
               identical ? "IDENTICAL" : "DIFFERENT: this is a bug, please report it");
+    const char *self = cli_word(cli, cli->self);
     cli_print(cli,
               "Try   %s demo --keep DIR             keep the three data folders\n"
               "      %s log --data DIR/killed -n 5  what the last ticks did\n"
               "      %s run %s --ticks 50 --seed 2\n",
-              cli->self, cli->self, cli->self, demo->file);
+              self, self, self, cli_word(cli, demo->file));
     json_t *event = cli_event("done", "jitos.demo/1");
     cli_put_number(event, "ticks", demo->whole.tick);
     cli_put_number(event, "workers", demo->workers);

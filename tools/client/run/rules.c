@@ -78,7 +78,7 @@ static int hand_out(struct cli *cli, const char *path, bool changed, const struc
         code = cli_emit(cli, event);
     } else if (check || cli_given(cli, "write")) {
         if (changed) {
-            cli_print(cli, "%s\n", path == NULL ? "standard input" : path);
+            cli_print(cli, "%s\n", path == NULL ? "standard input" : cli_word(cli, path));
         }
     } else {
         code = cli_write(cli, text->data, text->size);

@@ -218,7 +218,8 @@ static int report(struct cli *cli, const struct runner *runner)
         }
         cli_print(cli, "\n");
     } else {
-        cli_print(cli, "repeat %s replay --data %s --verify\n", cli->self, runner->data);
+        cli_print(cli, "repeat %s replay --data %s --verify\n", cli_word(cli, cli->self),
+                  cli_word(cli, runner->data));
     }
     json_t *event = json_object(); /* these keys and no others: other programs rely on it; of a
                                     * run that is not deterministic `deviations` as well */
