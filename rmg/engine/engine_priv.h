@@ -1,9 +1,10 @@
 /* rmg/engine/engine_priv.h - what the steps of a tick hand to each other.
  * Spec:  DESIGN 5.2, 14.1. Layer: rmg; base only.
  *
- * The steps, a file each: order (keys, canonical order, quotas, duplicates), verify (in chunks:
- * verification, footprint and what the rewrite would do), reserve (who wins), merge (one ordered
- * batch, patch, transaction). Memory of a tick is taken from arenas that are reset, not freed. */
+ * The steps, a file each or a few: order (keys, canonical order, quotas, duplicates), verify (in
+ * chunks: verification, footprint and what the rewrite would do), collapses, reserve (who wins),
+ * merge (one ordered batch, patch, transaction). Memory of a tick is taken from arenas that are
+ * reset, not freed. */
 #ifndef JIT_RMG_ENGINE_PRIV_H
 #define JIT_RMG_ENGINE_PRIV_H
 
@@ -293,7 +294,7 @@ JIT_MUST_CHECK enum jit_err eng_verify(struct rmg_engine *engine, uint64_t *slot
 bool eng_may_ask(const struct rmg_engine *engine, uint32_t index);
 void eng_asked(struct rmg_engine *engine, uint32_t index);
 
-/* ---- collapses (engine_collapse.c) ---- */
+/* ---- collapses (engine_collapse.c; with engine_weigh.c: engine_collapse_priv.h) ---- */
 /* Each that counts, one after another, as long as its asker has something left. */
 JIT_MUST_CHECK enum jit_err eng_collapses(struct rmg_engine *engine);
 
