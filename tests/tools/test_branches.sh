@@ -123,6 +123,32 @@ want 0 "$jitos" rollback @2 --data branches/own
 want 0 "$jitos" branch --data branches/own --json
 says '"name":"back-to-2".*"head":true'
 
+# A path that leaves no room for branches is refused, and none is made where a part of it leads: the
+# first 4,000 bytes of this one are the folder in which we are.
+far() { # LENGTH FOLDER: a path of so many bytes to it
+    printf '%*s' $((($1 - ${#2}) / 2)) '' | sed 's/ /.\//g'
+    echo "$2"
+}
+want 0 "$jitos" branch near @5 --data "$(far 3999 a)"
+[ -e a/branches/near ] || fail "a branch of a long path is not there: $(cat out)"
+here=$(ls -A branches)
+for verb in "fork @5 -m far" "fork @5 -m far --set count.p=0.5" "rollback @5 -m far" checkpoint; do
+    # shellcheck disable=SC2086 # words
+    want 2 "$jitos" $verb --data "$(far 4051 a)"
+    says "it has 4051 bytes, and may have 4000"
+done
+[ "$(ls -A branches)" = "$here" ] && [ ! -e a/branches/far ] || fail "a path that was cut"
+# Elsewhere it has all that the system takes, and is told in full.
+where=$(far 4095 elsewhere)
+want 0 "$jitos" fork @5 --into "$where" --data a --json
+says "\"branch\":\"$where\""
+want 0 "$jitos" merge HEAD --into "$where" --data a
+want 0 "$jitos" verify --data elsewhere
+want 3 "$jitos" fork @5 --into "$(far 4097 elsewhere)" --data a
+says "File name too long"
+want 3 "$jitos" fork @5 --into cells.csv/x --data a
+says "Not a directory"
+
 # A link to nowhere is no place for branches.
 want 0 "$jitos" run sums.jitos --ticks 2 --seed 3 --data linked
 ln -s nowhere linked/branches

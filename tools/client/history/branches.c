@@ -346,6 +346,16 @@ const char *branches_top(const struct cli *cli)
     return data.top[0] != '\0' ? data.top : cli_text(cli, "data");
 }
 
+/* It would be cut, and lead elsewhere. */
+static int too_long(struct cli *cli, size_t size)
+{
+    cli_what(cli, "the path of the data folder is too long");
+    cli_why(cli, "it has %zu bytes, and may have %u, so that branches have room below it", size,
+            BRANCH_TOP_MAX);
+    cli_next(cli, "name it from a folder nearer to it");
+    return CLI_USAGE;
+}
+
 int branches_prepare(struct cli *cli)
 {
     char name[HEAD_NAME_MAX + 1];
@@ -353,7 +363,13 @@ int branches_prepare(struct cli *cli)
     if (!cli_has(cli, "data") || cli_text(cli, "data") == NULL) {
         return CLI_OK;
     }
+    if (strlen(cli_text(cli, "data")) > BRANCH_TOP_MAX) {
+        return too_long(cli, strlen(cli_text(cli, "data")));
+    }
     find_top(cli_text(cli, "data"), data.top);
+    if (strlen(data.top) > BRANCH_TOP_MAX) { /* as it is told in full */
+        return too_long(cli, strlen(data.top));
+    }
     snprintf(data.path, sizeof data.path, "%.4200s/HEAD", cli_text(cli, "data"));
     bool moved = stat(data.path, &info) == 0;
     snprintf(data.path, sizeof data.path, "%.4200s/HEAD.next", cli_text(cli, "data"));

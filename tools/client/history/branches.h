@@ -7,8 +7,10 @@
 #include "tools/cli/cli.h"
 
 #define BRANCH_PATH_SIZE 4300u
+#define BRANCH_TOP_MAX   4000u /* bytes of a data folder's path, so that branches have room */
 
-/* For cli_program.prepare: --data names the branch in use from now on. */
+/* For cli_program.prepare: --data names the branch in use from now on. A path that is too long for
+ * branches below it is refused. */
 int branches_prepare(struct cli *cli);
 /* The folder that --data named before. */
 const char *branches_top(const struct cli *cli);

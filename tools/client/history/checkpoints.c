@@ -62,7 +62,7 @@ int checkpoint_into(struct cli *cli, const char *into)
         return CLI_USAGE;
     }
     const bool there = stat(into, &info) == 0;
-    if (!there && errno == EACCES) {
+    if (!there && errno != ENOENT) {
         cli_what(cli, "%s cannot be looked at", into);
         cli_why(cli, "%s", strerror(errno));
         cli_next(cli, "name a folder that is new or empty with --into");

@@ -259,8 +259,7 @@ int jitos_fork(struct cli *cli)
     }
     if (into != NULL) {
         code = checkpoint_into(cli, into);
-        snprintf(path, sizeof path, "%.4200s", into);
-        snprintf(name, sizeof name, "%.64s", into);
+        snprintf(path, sizeof path, "%.4200s", into); /* one that is longer was refused */
     } else {
         snprintf(stem, sizeof stem, "fork-%llu", (unsigned long long)tick);
         code = place(cli, stem, cli_text(cli, "name"), name, path);
@@ -269,7 +268,7 @@ int jitos_fork(struct cli *cli)
         code = fork_make(cli, data, tick, &settings, path, NULL, &made);
     }
     branches_no_room(branches_top(cli));
-    return code == CLI_OK ? report(cli, "branch", name, path, &made) : code;
+    return code == CLI_OK ? report(cli, "branch", into != NULL ? into : name, path, &made) : code;
 }
 
 /* What is about to become the head. */

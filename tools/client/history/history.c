@@ -309,9 +309,12 @@ static bool data_held(const char *data)
 /* Owning what is no data folder would make one of it. */
 static bool has_format(const char *data)
 {
-    char path[JIT_PATH_SIZE];
-    int size = snprintf(path, sizeof path, "%s/FORMAT", data);
-    return size >= 0 && (size_t)size < sizeof path && access(path, F_OK) == 0;
+    int fd = open(data, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    bool has = fd >= 0 && faccessat(fd, "FORMAT", F_OK, 0) == 0;
+    if (fd >= 0) {
+        close(fd);
+    }
+    return has;
 }
 
 int history_not_owned(struct cli *cli, enum jit_err err)
