@@ -15,16 +15,6 @@ void columns_release(struct columns *columns)
     import_seen_release(&columns->index);
 }
 
-enum rmg_codec columns_codec(const struct rmg_value *value, struct rmg_datum *datum)
-{
-    enum rmg_codec codec = export_readable(value, datum);
-    if (codec == RMG_CODEC_BYTES || codec == RMG_CODEC_ID ||
-        (codec == RMG_CODEC_TEXT && !xml_fits((const char *)datum->bytes, datum->size))) {
-        return RMG_CODEC_NONE;
-    }
-    return codec;
-}
-
 enum jit_err columns_add(struct columns *columns, const struct export_words *words,
                          enum column_domain domain, const struct jit_id *owner,
                          const struct rmg_attachment *attachment, const char *const *taken,
@@ -34,7 +24,7 @@ enum jit_err columns_add(struct columns *columns, const struct export_words *wor
     struct jit_hasher hasher;
     struct jit_id key;
     uint64_t before = 0;
-    const uint8_t lead[2] = {(uint8_t)domain, (uint8_t)columns_codec(&attachment->value, &datum)};
+    const uint8_t lead[2] = {(uint8_t)domain, (uint8_t)xml_codec(&attachment->value, &datum)};
     jit_hasher_init(&hasher);
     jit_hasher_update(&hasher, lead, sizeof lead);
     jit_hasher_update(&hasher, attachment->value.type.bytes, JIT_ID_BYTES);

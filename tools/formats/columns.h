@@ -29,9 +29,6 @@ struct columns {
 void columns_init(struct columns *columns, struct jit_heap *heap);
 void columns_release(struct columns *columns);
 
-/* How XML writes a value: bool, i64, f64, f32 and text in words, else NONE. */
-enum rmg_codec columns_codec(const struct rmg_value *value, struct rmg_datum *datum);
-
 /* The column of a value that is no portal; added when it is not there. taken: names that stand for
  * something else (export_name). Errors: JIT_ENOMEM; JIT_ELIMIT (too many) and JIT_ENOTSUP (a name
  * that XML has no characters for), said in the job's error. */

@@ -129,7 +129,7 @@ static void put_label(struct history *h, size_t first, size_t last, const struct
         struct rmg_datum datum;
         timeline_value(h->timeline, &h->timeline->spans[i], &attachment);
         if ((export_is_named(&attachment, "label") || export_is_named(&attachment, "name")) &&
-            columns_codec(&attachment.value, &datum) == RMG_CODEC_TEXT) {
+            xml_codec(&attachment.value, &datum) == RMG_CODEC_TEXT) {
             xml_put_attribute(&h->g->w, "label", (const char *)datum.bytes, datum.size);
             return;
         }

@@ -6,7 +6,6 @@
 #include <string.h>
 
 #include "base/check.h"
-#include "tools/formats/columns.h"
 
 struct reading {
     struct net *net;
@@ -411,10 +410,20 @@ void xml_copy_tag(struct jit_buf *buf, const struct xml_tag *tag)
     jit_buf_put_u8(buf, '>');
 }
 
+enum rmg_codec xml_codec(const struct rmg_value *value, struct rmg_datum *datum)
+{
+    enum rmg_codec codec = export_readable(value, datum);
+    if (codec == RMG_CODEC_BYTES || codec == RMG_CODEC_ID ||
+        (codec == RMG_CODEC_TEXT && !xml_fits((const char *)datum->bytes, datum->size))) {
+        return RMG_CODEC_NONE;
+    }
+    return codec;
+}
+
 void xml_put_value(struct export_writer *w, const struct rmg_value *value)
 {
     struct rmg_datum datum;
-    switch (columns_codec(value, &datum)) {
+    switch (xml_codec(value, &datum)) {
     case RMG_CODEC_NONE:
         export_hex(w, value->bytes, value->size);
         break;

@@ -80,6 +80,8 @@ void xml_copy(struct jit_buf *buf, const char *text, size_t size);
 bool xml_fits(const char *text, size_t size);
 /* Escaped, for an attribute in double quotes or between tags. */
 void xml_put(struct export_writer *w, const char *text, size_t size);
+/* How it writes a value: bool, i64, f64, f32 and text in words, else NONE, in hex. */
+enum rmg_codec xml_codec(const struct rmg_value *value, struct rmg_datum *datum);
 /* A value's words, or hex: for an attribute in double quotes or between tags. */
 void xml_put_value(struct export_writer *w, const struct rmg_value *value);
 /* ` name="text"` */
