@@ -186,6 +186,13 @@ void cli_why_text(struct cli *cli, const void *text, size_t size, const char *ot
     }
 }
 
+int cli_no_memory(struct cli *cli)
+{
+    cli_what(cli, "%s", jit_err_text(JIT_ENOMEM));
+    cli_next(cli, "free -h; ulimit -a");
+    return CLI_HOST;
+}
+
 int cli_exit_of(enum jit_err err)
 {
     switch (err) {
@@ -376,8 +383,7 @@ int cli_emit(struct cli *cli, json_t *object)
     json_decref(object);
     if (line == NULL) {
         starved = true;
-        cli_what(cli, "out of memory");
-        return CLI_HOST;
+        return cli_no_memory(cli);
     }
     cli_line_clear(cli);
     FILE *out = cli->env->out;
@@ -441,10 +447,7 @@ int cli_main(const struct cli_program *program, const struct cli_env *env, int a
     int written = out_result(cli, fflush(env->out) == EOF);
     bool unsaid = code == CLI_HOST && cli->what[0] == 0;
     if (unsaid && written == CLI_OK) { /* where nobody had the memory to say more */
-        cli_what(cli, "the host failed");
-        cli_why(cli, "%s", jit_err_text(JIT_ENOMEM));
-        cli_next(cli, "free -h; ulimit -a");
-        report(cli, code);
+        report(cli, cli_no_memory(cli));
     }
     /* A "no" that nobody could read is no answer. */
     bool lost = written != CLI_OK && (code == CLI_OK || code == CLI_NO);

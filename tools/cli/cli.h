@@ -190,6 +190,8 @@ void cli_next(struct cli *cli, const char *format, ...) __attribute__((format(pr
  * bytes as $'\n'. It comes back as the same bytes, and prints as one line. What is longer than a
  * path may be becomes "...". Valid until this was called CLI_WORDS times more. */
 const char *cli_word(struct cli *cli, const char *text);
+/* All that there is to say when there was no memory; CLI_HOST. */
+int cli_no_memory(struct cli *cli);
 /* The exit code an error of the world stands for. */
 int cli_exit_of(enum jit_err err);
 

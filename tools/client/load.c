@@ -322,8 +322,7 @@ static void note_blind(struct cli *cli, const struct lang_system *system)
 static int collect_new(struct cli *cli, struct load_made *made, struct rmg_collect **out)
 {
     if (rmg_collect_new(jit_heap_libc(), made->graph.store, out) != JIT_OK) {
-        cli_what(cli, "out of memory");
-        return CLI_HOST;
+        return cli_no_memory(cli);
     }
     return CLI_OK;
 }
@@ -350,8 +349,7 @@ int load_system(struct cli *cli, const struct load_request *request, struct load
     enum jit_err err = format_graph_init(&out->graph, jit_heap_libc());
     int code = read_system(cli, request, facts, &system);
     if (code == CLI_OK && err != JIT_OK) {
-        cli_what(cli, "out of memory");
-        code = CLI_HOST;
+        code = cli_no_memory(cli);
     }
     if (code == CLI_OK) {
         code = collect_new(cli, out, &out->collect);
@@ -383,8 +381,7 @@ int load_again(struct cli *cli, const struct load_request *request, struct load_
         code = gather(cli, request, system, collect, facts);
     }
     if (code == CLI_OK && rmg_collect_take(collect, made->collect, &world) != JIT_OK) {
-        cli_what(cli, "out of memory");
-        code = CLI_HOST;
+        code = cli_no_memory(cli);
     }
     rmg_collect_free(code == CLI_OK ? made->collect : collect);
     made->collect = code == CLI_OK ? collect : made->collect;

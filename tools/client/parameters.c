@@ -108,8 +108,7 @@ int parameters_begin(struct parameters *parameters, struct cli *cli, const char 
     }
     parameters->used = calloc(count + 1, sizeof *parameters->used);
     if (parameters->used == NULL) {
-        cli_what(cli, "out of memory");
-        return CLI_HOST;
+        return cli_no_memory(cli);
     }
     return CLI_OK;
 }
@@ -140,12 +139,6 @@ void parameters_release(struct parameters *parameters)
 
 /* ---- a system ---- */
 
-static int out_of_memory(struct cli *cli)
-{
-    cli_what(cli, "out of memory");
-    return CLI_HOST;
-}
-
 /* One run with its parameters: bytes of its own, since a buffer moves while it grows. */
 static int bind_run(struct parameters *p, const struct lang_system *system, struct lang_run *run)
 {
@@ -164,7 +157,7 @@ static int bind_run(struct parameters *p, const struct lang_system *system, stru
             code = CLI_USAGE;
         }
     } else if (code == CLI_OK) {
-        code = out_of_memory(p->cli);
+        code = cli_no_memory(p->cli);
     }
     jit_buf_release(&bound);
     return code;
@@ -178,14 +171,14 @@ int parameters_apply(struct parameters *parameters, const struct lang_system *fr
     out->processes = calloc(from->process_count + 1u, sizeof *out->processes);
     out->runs = calloc(from->process_count + 1u, sizeof *out->runs);
     if (out->processes == NULL || out->runs == NULL) {
-        return out_of_memory(parameters->cli);
+        return cli_no_memory(parameters->cli);
     }
     for (uint32_t i = 0; code == CLI_OK && i < from->process_count; i++) {
         struct lang_process *process = &out->processes[i];
         *process = from->processes[i];
         out->runs[i] = calloc(process->run_count + 1u, sizeof *out->runs[i]);
         if (out->runs[i] == NULL) {
-            return out_of_memory(parameters->cli);
+            return cli_no_memory(parameters->cli);
         }
         for (uint32_t k = 0; code == CLI_OK && k < process->run_count; k++) {
             struct lang_run run = process->runs[k];

@@ -129,8 +129,7 @@ static int print_node(struct cat *cat)
     char *text = json_dumps(event, JSON_INDENT(2));
     json_decref(event);
     if (text == NULL) {
-        cli_what(cat->cli, "out of memory");
-        return CLI_HOST;
+        return cli_no_memory(cat->cli);
     }
     cli_print(cat->cli, "%s\n", text);
     free(text);
@@ -177,7 +176,7 @@ int rmg_cat_value(struct cli *cli, const struct format_graph *graph, const struc
         delta_content(&cat.delta, &at, &content, &text);
         cli_print(cli, "%s\n", text.text);
     } else {
-        cli_what(cli, "out of memory");
+        code = cli_no_memory(cli);
     }
     delta_end(&cat.delta);
     return code;

@@ -265,8 +265,7 @@ int cap_audit(struct cli *cli)
         room = audit_init(&x[i], cli, &folder.authority, &first.authority) && room;
     }
     if (!room) {
-        cli_what(cli, "out of memory");
-        code = CLI_HOST;
+        code = cli_no_memory(cli);
     } else {
         code = audit(cli, data, x, &first, &opened, &genesis);
     }

@@ -47,8 +47,7 @@ static int read_folder(struct cli *cli, struct ancestry *all, const char *path)
         uint32_t capacity = all->capacity == 0 ? 8 : 2 * all->capacity;
         struct ancestry_folder *grown = realloc(all->folders, capacity * sizeof *grown);
         if (grown == NULL) {
-            cli_what(cli, "out of memory");
-            return CLI_HOST;
+            return cli_no_memory(cli);
         }
         all->folders = grown;
         all->capacity = capacity;
@@ -61,8 +60,7 @@ static int read_folder(struct cli *cli, struct ancestry *all, const char *path)
     int code = history_start(cli, path, &start, &founded);
     if (code == CLI_OK && founded &&
         add_tick(folder, reading.index, start.tick, &start.commit, &none) != JIT_OK) {
-        cli_what(cli, "out of memory");
-        code = CLI_HOST;
+        code = cli_no_memory(cli);
     }
     return code == CLI_OK ? history_each(cli, path, read_record, &reading, &report) : code;
 }
@@ -80,8 +78,7 @@ int ancestry_add(struct cli *cli, struct ancestry *all, const char *path, uint32
     int code = read_folder(cli, all, path);
     int count = code == CLI_OK ? branches_list(path, &names) : 0;
     if (count < 0) {
-        cli_what(cli, "out of memory");
-        return CLI_HOST;
+        return cli_no_memory(cli);
     }
     for (int i = 0; i < count; i++) {
         char branch[BRANCH_PATH_SIZE];

@@ -115,8 +115,7 @@ static int make(struct cli *cli, const char *path, const struct shell_system *sy
     snprintf(part, sizeof part, "%.*s.%s.part", folder, path, path + folder);
     if (nftw(part, remove_one, 16, FTW_DEPTH | FTW_PHYS) != 0 && errno != ENOENT) {
         if (errno == ENOMEM) {
-            cli_what(cli, "out of memory");
-            return CLI_HOST;
+            return cli_no_memory(cli);
         }
         cli_what(cli, "%s is in the way", part);
         cli_why(cli, "%s", strerror(errno));
@@ -389,8 +388,7 @@ static int list_branches(struct cli *cli, const char *top)
     int code = branches_head(cli, top, head);
     int count = code == CLI_OK ? branches_list(top, &names) : 0;
     if (count < 0) {
-        cli_what(cli, "out of memory");
-        return CLI_HOST;
+        return cli_no_memory(cli);
     }
     bool shown = false;
     for (int i = 0; i < count; i++) {

@@ -155,8 +155,7 @@ static int choose(struct gc *gc, const uint8_t uuid[LOG_UUID_BYTES], const struc
     bool keep_start = false;
     gc->keep = jit_heap_zalloc(&gc->heap.heap, gc->list.count + 1, sizeof *gc->keep);
     if (gc->keep == NULL) {
-        cli_what(gc->cli, "out of memory");
-        return CLI_HOST;
+        return cli_no_memory(gc->cli);
     }
     for (size_t i = 0; i < gc->list.count; i++) {
         const struct ckpt_entry *entry = &gc->list.entries[i];

@@ -149,8 +149,7 @@ int held_read(const struct causes *causes, const struct kern_config *now, uint64
     r.held = calloc(causes->count + 1, sizeof *r.held);
     *out = r.held;
     if (r.held == NULL) {
-        cli_what(causes->cli, "out of memory");
-        return CLI_HOST;
+        return cli_no_memory(causes->cli);
     }
     int code = history_each(causes->cli, causes->data, note_change, &changes, &report);
     if (code == CLI_OK) {

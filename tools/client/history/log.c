@@ -182,8 +182,7 @@ int jitos_log(struct cli *cli)
     if (l.keep > 0) {
         l.last = calloc(l.keep, sizeof *l.last);
         if (l.last == NULL) {
-            cli_what(cli, "out of memory");
-            return CLI_HOST;
+            return cli_no_memory(cli);
         }
     }
     int code = history_each(cli, data, list_record, &l, &report);

@@ -56,8 +56,7 @@ static int find_sides(struct merging *m, const char *ours, const char *theirs, u
         return CLI_NOT_FOUND;
     }
     if (ancestry_common(&m->all, m->at[OURS], m->at[THEIRS], &m->at[BASE]) != JIT_OK) {
-        cli_what(cli, "out of memory");
-        return CLI_HOST;
+        return cli_no_memory(cli);
     }
     if (m->at[BASE] == NULL) {
         cli_what(cli, "%s and %s have nothing in common", ours, theirs);

@@ -179,8 +179,7 @@ static int list_at_rest(struct cli *cli, const struct kern_config *config,
     struct tally tally = {.config = config,
                           .numbers = calloc(config->process_count + 1u, sizeof *tally.numbers)};
     if (tally.numbers == NULL) {
-        cli_what(cli, "out of memory");
-        return CLI_HOST;
+        return cli_no_memory(cli);
     }
     int code = history_each(cli, cli_text(cli, "data"), tally_record, &tally, &report);
     if (code == CLI_OK) {

@@ -82,8 +82,7 @@ static int open_start(struct cli *cli, struct shell_system *system)
                                       .bounded = true};
     bool found = false;
     if (start == NULL) {
-        cli_what(cli, "out of memory");
-        return CLI_HOST;
+        return cli_no_memory(cli);
     }
     int code = history_start(cli, opening.data, start, &found);
     opening.tick = found ? start->tick : 0;
@@ -303,8 +302,7 @@ static int found_at(struct cli *cli, uint64_t tick, const char *path)
     struct history_opening opening = {
         .label = "replay", .data = cli_text(cli, "data"), .bounded = true, .tick = tick};
     if (manifest == NULL) {
-        cli_what(cli, "out of memory");
-        return CLI_HOST;
+        return cli_no_memory(cli);
     }
     int code = history_open(cli, &opening, &system);
     if (code == CLI_OK) {

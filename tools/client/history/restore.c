@@ -297,8 +297,7 @@ int jitos_restore(struct cli *cli)
     }
     enum jit_err err = format_graph_init(&source.graph, jit_heap_libc());
     if (err != JIT_OK) {
-        cli_what(cli, "out of memory");
-        return CLI_HOST;
+        return cli_no_memory(cli);
     }
     kern_beside_init(&source.beside, jit_heap_libc());
     code = restore(cli, &source);

@@ -413,8 +413,7 @@ static int answer(struct why *w)
     }
     w->told = calloc(c->count + 1, sizeof *w->told);
     if (w->told == NULL) {
-        cli_what(w->cli, "out of memory");
-        return CLI_HOST;
+        return cli_no_memory(w->cli);
     }
     if (c->cut) {
         cli_warn(w->cli, "more than %u causes: those further back are left out", CAUSES_MAX);
