@@ -442,6 +442,14 @@ static int serve(struct arguments *a)
     }
     enum jit_err err =
         shell_supervisor_new(jit_heap_libc(), &a->options, &supervisor, message, sizeof message);
+    if (err == JIT_ENOENT && access(a->options.loader, F_OK) != 0) {
+        snprintf(message, sizeof message, "the workers' program is missing: %.900s",
+                 a->options.loader);
+        return complain(message,
+                        "it is looked for beside jitosd, in its source tree or its prefix, and "
+                        "where it was to be installed",
+                        "jitosd --loader FILE, or make install");
+    }
     if (err != JIT_OK) {
         fprintf(stderr, "jitosd: %s\n", message[0] != '\0' ? message : jit_err_text(err));
         return exit_code(err);

@@ -52,10 +52,23 @@ printf 'system s\nrule r match (a:A) set a.x == 1\n' >wrong.jitos
 run "$jitos" rules fmt --write wrong.jitos
 check 'wrong text' 2 '' 'jitos rules: wrong.jitos cannot be formatted
 *wrong.jitos:2:28: error: equality is written with one =*'
+[[ $err == *$'\n  next: mend that, then the same command again' ]] || fail "no next: $err"
 run cat wrong.jitos
 check 'is left alone' 0 $'system s\nrule r match (a:A) set a.x == 1' ''
 run "$jitos" rules fmt --write
 check 'nothing to write to' 2 '' 'jitos rules: there is nothing to write back to*'
+: >empty.jitos
+run "$jitos" rules check empty.jitos
+check 'an empty file' 2 '' '*empty.jitos:1:1: error: expected `system`*
+  next: mend that, then the same command again'
+run "$jitos" run empty.jitos --ticks 1 --data none
+check 'an empty system' 2 '' '*empty.jitos:1:1: error: expected `system`*
+  next: jitos rules check empty.jitos'
+mkdir -p "a folder's"
+run "$jitos" run "a folder's" --ticks 1 --data none
+check 'a folder' 2 '' "*a folder's cannot be read
+  why:  Is a directory
+  next: name a file in it: ls 'a folder'\\\\''s'"
 run "$jitos" rules fmt missing.jitos
 check 'no such file' 3 '' '*missing.jitos cannot be read*No such file*'
 run "$jitos" rules fnt loose.jitos

@@ -278,6 +278,9 @@ for told in --version --help; do
 done
 expect 2 "jitosd: --bogus" "$jitosd" --bogus
 expect 2 "needs a value" "$jitosd" --data
+expect 2 "program is missing: no/such" "$jitosd" --data "$dir/unborn" --loader no/such
+grep -q '^  next: jitosd --loader FILE, or make install$' "$dir/out.txt" ||
+    fail "no loader, no next"
 "$jitosd" --bogus 2>&1 | grep -q unrecognized && fail "getopt speaks for the supervisor"
 
 # Installed files run from where they were staged or moved to.

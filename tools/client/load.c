@@ -47,6 +47,9 @@ int load_file(struct cli *cli, const char *path, size_t size_max, struct jit_buf
     if (failed || out->err != JIT_OK) {
         cli_what(cli, "%s cannot be read", path);
         cli_why(cli, "%s", out->err == JIT_ELIMIT ? "it is too large" : strerror(error));
+        if (failed && error == EISDIR) {
+            cli_next(cli, "name a file in it: ls %s", path);
+        }
         return out->err == JIT_ELIMIT || (failed && error == EISDIR) ? CLI_USAGE : CLI_HOST;
     }
     return CLI_OK;
@@ -165,6 +168,9 @@ static int parse(struct cli *cli, const char *file, const struct jit_buf *source
     if (err != JIT_OK) {
         cli_what(cli, "%s is not a system that can run", file);
         cli_why_text(cli, messages.data, err == JIT_ENOMEM ? 0 : messages.size, jit_err_text(err));
+        if (err != JIT_ENOMEM) {
+            cli_next(cli, "jitos rules check %s", file);
+        }
     }
     jit_buf_release(&messages);
     if (err == JIT_OK && (*system)->is_schema) {

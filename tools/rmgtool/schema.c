@@ -45,6 +45,9 @@ static int parse_text(struct cli *cli, const char *path, const char *what, const
         cli_what(cli, "%s %s", path, no_good);
         cli_why_text(cli, messages.data, err == JIT_ENOMEM ? 0 : messages.size, jit_err_text(err));
     }
+    if (err == JIT_EFORMAT) {
+        cli_next(cli, "jitos rules check %s", path);
+    }
     jit_buf_release(&messages);
     heap->free(heap, bytes);
     heap->free(heap, found);
@@ -53,11 +56,7 @@ static int parse_text(struct cli *cli, const char *path, const char *what, const
 
 int rmg_system_load(struct cli *cli, const char *path, struct lang_system **out)
 {
-    int code = parse_text(cli, path, "", "has no rules that can be used", out);
-    if (code == CLI_USAGE) {
-        cli_next(cli, "jitos rules check %s", path);
-    }
-    return code;
+    return parse_text(cli, path, "", "has no rules that can be used", out);
 }
 
 /* The built-in types and those that a text declares. */

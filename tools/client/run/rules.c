@@ -9,6 +9,14 @@
 #include "tools/client/load.h"
 #include "tools/rmgtool/rmg.h"
 
+/* After a file that is not as it should be; of what else went wrong its reason says it all. */
+static void next_mend(struct cli *cli, enum jit_err err)
+{
+    if (err == JIT_EFORMAT) {
+        cli_next(cli, "mend that, then the same command again");
+    }
+}
+
 int rules_parse(struct cli *cli, const char *path, struct lang_system **system)
 {
     const struct lang_sources sources = format_sources();
@@ -23,6 +31,7 @@ int rules_parse(struct cli *cli, const char *path, struct lang_system **system)
             cli_what(cli, "%s is not a system that can run", path);
             cli_why_text(cli, messages.data, err == JIT_EFORMAT ? messages.size : 0,
                          jit_err_text(err));
+            next_mend(cli, err);
             code = err == JIT_EFORMAT ? CLI_USAGE : CLI_HOST;
         }
     }
@@ -91,6 +100,7 @@ static int refuse(struct cli *cli, const char *path, enum jit_err err,
 {
     cli_what(cli, "%s cannot be formatted", path == NULL ? "standard input" : path);
     cli_why_text(cli, messages->data, err == JIT_EFORMAT ? messages->size : 0, jit_err_text(err));
+    next_mend(cli, err);
     return err == JIT_EFORMAT ? CLI_USAGE : CLI_HOST;
 }
 
