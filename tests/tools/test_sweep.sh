@@ -37,6 +37,11 @@ grep '"p=0.4,seed=4"' one/results.ndjson | grep -q "\"root\":\"$root\"" ||
     fail "a run by hand gives another root"
 want 0 "$jitos" query 'match (a:Cell) where a.hits > 1 return count(*)' --data by-hand
 grep '"p=0.4,seed=4"' one/results.ndjson | grep -q "\"hit\":$(cat out)," || fail "another measure"
+# A path that leaves no room for runs is refused, and nothing is made where a part of it leads.
+before=$(ls -A)
+want 2 sweep "$(printf '%*s' 2000 '' | sed 's/ /.\//g')far"
+says "it has 4003 bytes, and may have 3900"
+[ "$(ls -A)" = "$before" ] || fail "a path that was cut: $(ls -A)"
 [ -z "$(ls one/runs)" ] || fail "runs that went well are kept: $(ls one/runs)"
 
 want 0 sweep two --jobs 2

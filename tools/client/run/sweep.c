@@ -38,6 +38,8 @@ const struct cli_option jitos_sweep_options[] = {
     {.name = NULL},
 };
 
+#define OUT_MAX 3900u /* bytes */
+
 struct job {
     pid_t pid; /* 0: free */
     uint64_t run;
@@ -243,6 +245,13 @@ int jitos_sweep(struct cli *cli)
         cli_what(cli, "needs --out DIR");
         cli_why(cli, "rows and results go there, and a sweep that was cut off goes on there");
         cli_next(cli, "jitos sweep %s --out sweep1", s.file);
+        return CLI_USAGE;
+    }
+    if (strlen(s.out) > OUT_MAX) { /* it would be cut, and lead elsewhere */
+        cli_what(cli, "the path of the folder for the rows is too long");
+        cli_why(cli, "it has %zu bytes, and may have %u, so that the runs have room below it",
+                strlen(s.out), OUT_MAX);
+        cli_next(cli, "name it from a folder nearer to it");
         return CLI_USAGE;
     }
     while (count <= SWEEP_PARAMS_MAX && cli_list(cli, "vary", count) != NULL) {
