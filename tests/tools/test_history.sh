@@ -195,6 +195,22 @@ want 0 "$jitos" why /world/c3/state --depth 2 --data b
 says 'further back'
 want 0 "$jitos" why /world/c3/state --dot --data b
 says '^  c[0-9]* -> c[0-9]*'
+# An answer that cannot be written to its end is none, also if that is noticed on the way.
+awk 'BEGIN { print ":START_ID,:END_ID,:TYPE"
+    for (i = 0; i < 11; i++) print "c" i ",c" i + 1 ",R" }' >long.csv
+sed 's/edges.csv/long.csv/' chain.jitos >long.jitos
+want 0 "$jitos" run long.jitos --ticks 14 --seed 5 --data long
+for words in 'why /world/c11/state --depth 20 --data long' 'log /world --data a' \
+    'why /world/c11/state --depth 20 --dot --data long'; do
+    # shellcheck disable=SC2086 # words
+    want 0 "$jitos" $words
+    [ "$(wc -c <out)" -gt 4096 ] || fail "$words: too short to be noticed on the way"
+    got=0
+    # shellcheck disable=SC2086 # words
+    "$jitos" $words >/dev/full 2>err || got=$?
+    [ $got = 8 ] || fail "$words >/dev/full: left with $got"
+    grep -q 'cannot write the output: No space left' err || fail "$words >/dev/full: $(cat err)"
+done
 want 0 "$jitos" why q0@1 --data b
 says 'denied'
 says 'out'

@@ -255,6 +255,19 @@ check 'full disk' 8 '' '*cannot write /dev/full*No space left on device*'
 "$rmg" export g.rmg 2>err.txt >/dev/full
 code=$?; out=; err=$(cat err.txt)
 check 'full stdout' 8 '' '*No space left on device*'
+# Also where it is noticed on the way, by a verb that then has no more to say.
+awk 'BEGIN { print ":ID,name,:LABEL"
+    for (i = 0; i < 300; i++) print "n" i ",some name,P" }' >long.csv
+"$rmg" import long.csv -o long.rmg -q >out.txt 2>err.txt
+for words in 'ls long.rmg' 'ls long.rmg --type P' 'walk --all long.rmg' 'diff g.rmg long.rmg'; do
+    # shellcheck disable=SC2086 # words
+    run "$rmg" $words
+    [ ${#out} -gt 5000 ] || fail "$words: too short to be noticed on the way"
+    # shellcheck disable=SC2086 # words
+    "$rmg" $words -q 2>err.txt >/dev/full
+    code=$?; out=; err=$(cat err.txt)
+    check "full stdout on the way: $words" 8 '' 'rmg: cannot write the output: No space left*'
+done
 (ulimit -f 0; trap '' XFSZ; "$rmg" import nodes.csv edges.csv -o big.rmg >/dev/null 2>err.txt)
 code=$?; out=$(ls big.rmg* 2>/dev/null); err=$(cat err.txt 2>/dev/null)
 check 'nothing half done' 8 '' '*'

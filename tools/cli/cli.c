@@ -283,19 +283,24 @@ static void report(struct cli *cli, int code)
 
 /* ---- stdout ---- */
 
+int cli_written(const struct cli *cli)
+{
+    return !cli->out_broken ? CLI_OK : cli->out_errno == EPIPE ? CLI_PIPE : CLI_HOST;
+}
+
 static int out_result(struct cli *cli, bool failed)
 {
     if (failed && !cli->out_broken) {
         cli->out_errno = errno;
         cli->out_broken = true;
     }
-    return !cli->out_broken ? CLI_OK : cli->out_errno == EPIPE ? CLI_PIPE : CLI_HOST;
+    return cli_written(cli);
 }
 
 int cli_write(struct cli *cli, const void *bytes, size_t size)
 {
     if (cli->out_broken) {
-        return out_result(cli, true);
+        return cli_written(cli);
     }
     return out_result(cli, fwrite(bytes, 1, size, cli->env->out) != size);
 }

@@ -227,6 +227,10 @@ int cli_write(struct cli *cli, const void *bytes, size_t size);
 /* What was printed so far is on its way to whoever reads it. CLI_OK, CLI_HOST or CLI_PIPE. */
 int cli_flush(struct cli *cli);
 
+/* Whether all of it could be written up to now; a verb that prints much asks, and ends. CLI_OK,
+ * CLI_HOST or CLI_PIPE. */
+int cli_written(const struct cli *cli);
+
 /* ---- numbers for people ---- */
 #define CLI_NUMBER_SIZE 32u
 const char *cli_group(uint64_t number, char out[CLI_NUMBER_SIZE]); /* 63,666 */

@@ -133,7 +133,7 @@ static bool visit(void *user, const struct rmg_difference *diff)
         d->code = emit_change(d, diff);
     } else if (!d->stat) {
         print_change(d, diff);
-        d->code = d->cli->out_broken ? CLI_PIPE : CLI_OK;
+        d->code = cli_written(d->cli);
     }
     return d->code == CLI_OK;
 }

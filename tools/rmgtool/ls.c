@@ -144,7 +144,7 @@ static int list_instance(struct ls *ls, const struct rmg_instance *in)
     enum jit_err err = JIT_OK;
     while (code == CLI_OK && (err = rmg_iter_node(&iter, &id, &type)) == JIT_OK) {
         code = show_node(ls, &view, &id, &type, NULL);
-        code = code == CLI_OK && ls->cli->out_broken ? (int)CLI_PIPE : code;
+        code = code == CLI_OK ? cli_written(ls->cli) : code;
     }
     return code != CLI_OK || err == JIT_ENOENT ? code : (int)CLI_CORRUPT;
 }

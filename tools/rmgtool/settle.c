@@ -298,7 +298,7 @@ int settle_conflicts(struct settle *settle, const struct delta *delta,
     for (size_t i = 0; code == CLI_OK && i < result->conflict_count; i++) {
         print_conflict(settle, delta, &result->conflicts[i], i + 1);
         code = cli->json ? emit_conflict(settle, &result->conflicts[i], i + 1, schema)
-                         : (cli->out_broken ? CLI_PIPE : CLI_OK);
+                         : cli_written(cli);
     }
     if (code == CLI_OK && path != NULL) {
         code = write_choices(settle, delta, result, path);

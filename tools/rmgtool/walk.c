@@ -175,7 +175,7 @@ static int show(struct walk *w, const struct rmg_graph *view, const struct step 
             cli_print(cli, "  %s", cli_shown(label, size, 60, shown));
         }
         cli_print(cli, "\n");
-        return cli->out_broken ? CLI_PIPE : CLI_OK;
+        return cli_written(cli);
     }
     json_t *event = cli_event("node", "rmg.walk/1");
     cli_put_number(event, "depth", step->depth);

@@ -340,7 +340,7 @@ static int list(struct past *p, const char *path)
                  "own path",
                  path);
     }
-    return code == CLI_OK && p->cli->out_broken ? (int)CLI_PIPE : code;
+    return code == CLI_OK ? cli_written(p->cli) : code;
 }
 
 int jitos_log_path(struct cli *cli)

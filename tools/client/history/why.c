@@ -346,7 +346,7 @@ static int draw(struct why *w)
         cli_print(w->cli, "\"];\n");
     }
     cli_print(w->cli, "}\n");
-    return w->cli->out_broken ? CLI_PIPE : CLI_OK;
+    return cli_written(w->cli);
 }
 
 /* ---- the question ---- */
@@ -426,7 +426,7 @@ static int answer(struct why *w)
     }
     cli_print(w->cli, "%s\n", w->question.text);
     print_reasons(w, CAUSE_NONE, 2);
-    return w->cli->out_broken ? CLI_PIPE : CLI_OK;
+    return cli_written(w->cli);
 }
 
 static int begin(struct why *w)
