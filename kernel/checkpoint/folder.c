@@ -96,10 +96,10 @@ static enum jit_err check_kind(struct shell_folder *folder, const char *path,
 /* A supervisor that was killed holds its lock until its last writes have ended (io_ring_hold): they
  * are waited for. Whether it lives cannot be told sooner: its socket goes no earlier than its lock.
  */
-static int take_lock(const struct shell_folder *folder, int how)
+static int take_lock(int fd, int how)
 {
     for (unsigned tries = 0;; tries++) {
-        if (flock(folder->lock_fd, how | LOCK_NB) == 0) {
+        if (flock(fd, how | LOCK_NB) == 0) {
             return 0;
         }
         if (errno != EWOULDBLOCK || tries == LOCK_TRIES) {
@@ -110,6 +110,9 @@ static int take_lock(const struct shell_folder *folder, int how)
     }
 }
 
+/* LOCK is held by the last writes of a supervisor that was killed, and works on every file system.
+ * But it can be removed, by somebody who takes it for left over: so the folder itself is locked as
+ * well, where that works. */
 static enum jit_err lock(struct shell_folder *folder, const char *path, enum shell_folder_mode mode,
                          char *message, size_t size)
 {
@@ -122,11 +125,17 @@ static enum jit_err lock(struct shell_folder *folder, const char *path, enum she
         }
         return say_errno(message, size, path, "LOCK");
     }
-    if (take_lock(folder, mode == SHELL_FOLDER_OWN ? LOCK_EX : LOCK_SH) != 0) {
+    const int how = mode == SHELL_FOLDER_OWN ? LOCK_EX : LOCK_SH;
+    if (take_lock(folder->lock_fd, how) != 0) {
         return errno == EWOULDBLOCK
                    ? say(JIT_EBUSY, message, size, path,
                          "a supervisor is using this folder; end it, or name another folder")
                    : say_errno(message, size, path, "LOCK");
+    }
+    if (take_lock(folder->fd, how) != 0 && errno == EWOULDBLOCK) {
+        return say(JIT_EBUSY, message, size, path,
+                   "a supervisor is using this folder, though its LOCK was taken away; end it, or "
+                   "name another folder");
     }
     return JIT_OK;
 }
@@ -166,6 +175,7 @@ void shell_folder_close(struct shell_folder *folder)
         close(folder->lock_fd);
     }
     if (folder->fd >= 0) {
+        (void)flock(folder->fd, LOCK_UN);
         close(folder->fd);
     }
     folder->fd = -1;

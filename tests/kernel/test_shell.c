@@ -202,6 +202,7 @@ START_TEST(folder_is_held_by_the_writes_of_the_dead)
     ck_assert_int_eq(err, JIT_OK);
     ck_assert_int_eq(io_ring_hold(ring, a.lock_fd), JIT_OK);
     close(a.lock_fd); /* as death does, and no more: the ring is there still */
+    ck_assert_int_eq(flock(a.fd, LOCK_UN), 0);
     int other = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     int lock = openat(other, "LOCK", O_RDWR | O_CLOEXEC);
     ck_assert(flock(lock, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK);
@@ -252,6 +253,25 @@ START_TEST(folder_has_one_owner) /* the others wait for a while, lest the owner 
 }
 END_TEST
 
+/* Two owners would write into one log, and the second would cut off what the first has told. */
+START_TEST(folder_without_its_lock_has_one_owner)
+{
+    struct shell_folder a;
+    struct shell_folder b;
+    ck_assert_int_eq(shell_folder_open(&a, path, SHELL_FOLDER_OWN, message, sizeof message),
+                     JIT_OK);
+    make_file("FORMAT");
+    ck_assert_int_eq(unlinkat(a.fd, "LOCK", 0), 0);
+    ck_assert_int_eq(shell_folder_open(&b, path, SHELL_FOLDER_OWN, message, sizeof message),
+                     JIT_EBUSY);
+    ck_assert_ptr_nonnull(strstr(message, "its LOCK was taken away"));
+    shell_folder_close(&a);
+    ck_assert_int_eq(shell_folder_open(&b, path, SHELL_FOLDER_OWN, message, sizeof message),
+                     JIT_OK);
+    shell_folder_close(&b);
+}
+END_TEST
+
 START_TEST(folder_of_somebody_else)
 {
     struct shell_folder folder;
@@ -273,6 +293,7 @@ static void suite(Suite *s)
     t = test_case(s, "folder", 20);
     tcase_add_checked_fixture(t, folder_setup, folder_teardown);
     tcase_add_test(t, folder_has_one_owner);
+    tcase_add_test(t, folder_without_its_lock_has_one_owner);
     tcase_add_test(t, folder_is_held_by_the_writes_of_the_dead);
     tcase_add_test(t, folder_of_somebody_else);
 }
