@@ -1,6 +1,6 @@
-/* kernel/core/core_priv.h - the core's own state, shared by its files: core.c (ticks, events),
- * process.c (the life of processes), collect.c (taking requests from rings), commit.c (the tick).
- */
+/* kernel/core/core_priv.h - the core's own state, shared by all its files, and what each of them
+ * offers to the others: below, by its name; of capabilities in kernel/core/sec.h.
+ * Layer: kernel/core; pure. */
 #ifndef JIT_KERNEL_CORE_CORE_PRIV_H
 #define JIT_KERNEL_CORE_CORE_PRIV_H
 
