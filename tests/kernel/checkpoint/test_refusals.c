@@ -626,6 +626,12 @@ START_TEST(one_tick_has_a_name)
     ck_assert_uint_eq(found.count, 2);
     ckpt_list_release(&found);
 
+    for (unsigned n = 2; n < WORLD_STATES; n++) { /* no name is nobody's */
+        struct ckpt_job nameless = world_job(&w, n, false);
+        nameless.manifest.name[0] = '\0';
+        must(ckpt_write(&nameless));
+    }
+
     struct ckpt_job again = world_job(&w, 1, false);
     must(ckpt_write(&again));
     char name[CKPT_FILE_NAME_MAX];
