@@ -72,6 +72,27 @@ for named in twin fork-9 fork-9-2; do
 done
 rm -r a/branches/twin a/branches/fork-9 a/branches/fork-9-2
 
+# So it is of a folder; what the one makes the other neither takes nor removes.
+both "$jitos" fork @10 --into apart --set count.p=0.9 --data a
+[ $((one + two)) = 2 ] && [ $((one * two)) = 0 ] || fail "one folder: $one $two $(cat one two)"
+grep -q 'has a history already\|is being made by another command' one two ||
+    fail "one folder: $(cat one two)"
+want 0 "$jitos" verify --data apart
+[ ! -e .apart.part ] || fail "two forks into a folder left something"
+rm -r apart
+mkdir .apart.part
+: >.apart.part/left-over
+exec 7<.apart.part
+flock 7
+want 2 "$jitos" fork @10 --into apart --set count.p=0.9 --data a
+says 'apart is being made by another command'
+[ -e .apart.part/left-over ] || fail "it took away what another one makes"
+exec 7<&-
+want 0 "$jitos" fork @10 --into apart --set count.p=0.9 --data a
+[ ! -e .apart.part ] && [ ! -e apart/left-over ] || fail "what was left over is still there"
+want 0 "$jitos" verify --data apart
+rm -r apart
+
 # Joins: both sides added.
 want 0 "$jitos" merge HEAD --into main --data a/branches/fast --dry-run
 says "would be  tick 31"

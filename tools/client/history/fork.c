@@ -1,9 +1,11 @@
 /* jitos fork, branch, rollback - other futures of a history. */
 #include <errno.h>
+#include <fcntl.h>
 #include <ftw.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -55,6 +57,11 @@ static int remove_one(const char *path, const struct stat *info, int kind, struc
     return remove(path);
 }
 
+static int remove_inside(const char *path, const struct stat *info, int kind, struct FTW *walk)
+{
+    return walk->level == 0 ? 0 : remove_one(path, info, kind, walk);
+}
+
 static int edit(struct cli *cli, const char *path, const struct jit_buf *patch, uint64_t *tick,
                 struct jit_id *commit, struct jit_id *root)
 {
@@ -87,9 +94,60 @@ static int appear(struct cli *cli, const char *part, const char *path)
     if (rename(part, path) == 0 && jit_folder_sync(folder)) {
         return CLI_OK;
     }
-    cli_what(cli, "%s could not be made", path);
-    cli_why(cli, "%s", strerror(errno));
-    return CLI_HOST;
+    const int error = errno;
+    int code = error == EEXIST || error == ENOTEMPTY ? checkpoint_into(cli, path) : CLI_OK;
+    if (code == CLI_OK) {
+        cli_what(cli, "%s could not be made", path);
+        cli_why(cli, "%s", strerror(error));
+        code = CLI_HOST;
+    }
+    return code;
+}
+
+static int in_the_way(struct cli *cli, const char *part, int error)
+{
+    if (error == ENOMEM) {
+        return cli_no_memory(cli);
+    }
+    cli_what(cli, "%s is in the way", part);
+    cli_why(cli, "%s", strerror(error));
+    cli_next(cli, "rm -r %s", part);
+    return CLI_USAGE;
+}
+
+/* The folder that is to become `path`, empty, and ours alone while *held, which is the caller's to
+ * close, is open. It may be one that was left over by whoever was killed. -1: it cannot be made,
+ * and whoever founds it says why. */
+static int hold(struct cli *cli, const char *part, const char *path, int *held)
+{
+    struct stat ours;
+    struct stat there;
+    for (bool same = false; !same;) {
+        *held = -1;
+        if (mkdir(part, 0700) != 0 && errno != EEXIST) {
+            return CLI_OK;
+        }
+        *held = open(part, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+        if (*held < 0 && errno == ENOENT) {
+            continue; /* it was there, and is done with */
+        }
+        if (*held < 0) {
+            return in_the_way(cli, part, errno);
+        }
+        if (flock(*held, LOCK_EX | LOCK_NB) != 0) {
+            cli_what(cli, "%s is being made by another command", path);
+            cli_why(cli, "what is forked goes on in a data folder of its own");
+            cli_next(cli, "name another folder with --into, or another branch with -m");
+            return CLI_USAGE;
+        }
+        same = fstat(*held, &ours) == 0 && lstat(part, &there) == 0 &&
+               ours.st_ino == there.st_ino && ours.st_dev == there.st_dev;
+        if (!same) { /* whoever had it has renamed or removed it meanwhile */
+            close(*held);
+        }
+    }
+    return nftw(part, remove_inside, 16, FTW_DEPTH | FTW_PHYS) == 0 ? CLI_OK
+                                                                    : in_the_way(cli, part, errno);
 }
 
 /* The new folder is there with its edit, or it is not there. */
@@ -113,24 +171,23 @@ static int make(struct cli *cli, const char *path, const struct shell_system *sy
     const char *slash = strrchr(path, '/');
     int folder = slash != NULL ? (int)(slash - path) + 1 : 0;
     snprintf(part, sizeof part, "%.*s.%s.part", folder, path, path + folder);
-    if (nftw(part, remove_one, 16, FTW_DEPTH | FTW_PHYS) != 0 && errno != ENOENT) {
-        if (errno == ENOMEM) {
-            return cli_no_memory(cli);
-        }
-        cli_what(cli, "%s is in the way", part);
-        cli_why(cli, "%s", strerror(errno));
-        cli_next(cli, "remove it");
-        return CLI_USAGE;
+    int held = -1;
+    int code = hold(cli, part, path, &held);
+    const bool ours = code == CLI_OK;
+    if (code == CLI_OK) {
+        code = checkpoint_found(cli, part, &what);
     }
-    int code = checkpoint_found(cli, part, &what);
     if (code == CLI_OK) {
         code = edit(cli, part, patch, &made->tick, &made->commit, &made->root);
     }
     if (code == CLI_OK) {
         code = appear(cli, part, path);
     }
-    if (code != CLI_OK) { /* what cannot be removed now the next try removes */
+    if (ours && code != CLI_OK) { /* what cannot be removed now the next try removes */
         (void)nftw(part, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+    }
+    if (held >= 0) {
+        close(held);
     }
     return code;
 }
@@ -162,7 +219,9 @@ static int fork_make(struct cli *cli, const char *data, uint64_t tick,
     if (code == CLI_OK) {
         code = make(cli, path, &system, &manifest, uuid, &patch, made);
     }
-    if (code != CLI_OK && fresh && !history_begun(path)) { /* of what failed nothing is left */
+    /* With an edit it comes into being as a whole, and may be somebody else's by now. */
+    if (code != CLI_OK && fresh && patch.size == 0 &&
+        !history_begun(path)) { /* of what failed nothing is left */
         (void)nftw(path, remove_one, 16, FTW_DEPTH | FTW_PHYS);
     }
     jit_buf_release(&patch);
