@@ -265,6 +265,9 @@ want 1 "$jitos" bisect run --data b -- sh -c 'test "$JITOS_TICK" != 4 || exit 12
 says '@5'
 want 0 "$jitos" bisect start @0 HEAD --data b
 want 2 "$jitos" bisect run ./no-such-command --data b
+for signal in PIPE XFSZ; do # what jitos itself ignores is nothing to a command of yours
+    want 2 "$jitos" bisect run --data b -- sh -c "kill -$signal \$\$"
+done
 want 0 "$jitos" bisect run ./reached.sh --data b
 says '@4'
 want 0 "$jitos" bisect start @0 HEAD --data b

@@ -431,6 +431,7 @@ int cli_main(const struct cli_program *program, const struct cli_env *env, int a
     }
     struct sigaction ignore = {.sa_handler = SIG_IGN};
     sigaction(SIGPIPE, &ignore, NULL);
+    sigaction(SIGXFSZ, &ignore, NULL); /* a limit on files is like a full disk: a write says so */
     /* Ignored, as a parent may leave it, it would take the supervisor's exit code from us. */
     struct sigaction standard = {.sa_handler = SIG_DFL};
     sigaction(SIGCHLD, &standard, NULL);

@@ -1,5 +1,6 @@
 /* jitos bisect - the first tick at which something is no longer as it should be. */
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -170,6 +171,8 @@ static int try_command(struct bisect *b, uint64_t tick, const char *state)
         if (dup2(2, 1) < 0) {
             _exit(128);
         }
+        signal(SIGPIPE, SIG_DFL); /* cli_main ignores them; a command of yours is to end by them */
+        signal(SIGXFSZ, SIG_DFL);
         execvp(argv[0], argv);
         fprintf(stderr, "jitos: %s: %s\n", argv[0], strerror(errno));
         _exit(128);
