@@ -115,9 +115,9 @@ static int in_the_way(struct cli *cli, const char *part, int error)
     return CLI_USAGE;
 }
 
-/* The folder that is to become `path`, empty, and ours alone while *held, which is the caller's to
- * close, is open. It may be one that was left over by whoever was killed. -1: it cannot be made,
- * and whoever founds it says why. */
+/* The folder that `path` is to be made in, empty, and ours alone while *held, which is the caller's
+ * to close, is open. It may be one that was left over by whoever was killed. -1: it cannot be made,
+ * and whoever founds a folder there says why. */
 static int hold(struct cli *cli, const char *part, const char *path, int *held)
 {
     struct stat ours;
@@ -162,6 +162,8 @@ static int make(struct cli *cli, const char *path, const struct shell_system *sy
         .segment_bytes = system->report.segment_bytes,
         .uuid = uuid};
     char part[BRANCH_PATH_SIZE + 8];
+    char made_as[sizeof part +
+                 4]; /* not the part itself: who makes a data folder locks it as well */
     made->tick = manifest->tick;
     made->commit = manifest->commit;
     made->root = what.state.version.state_root;
@@ -174,16 +176,17 @@ static int make(struct cli *cli, const char *path, const struct shell_system *sy
     int held = -1;
     int code = hold(cli, part, path, &held);
     const bool ours = code == CLI_OK;
+    snprintf(made_as, sizeof made_as, "%s%s", part, held >= 0 ? "/new" : "");
     if (code == CLI_OK) {
-        code = checkpoint_found(cli, part, &what);
+        code = checkpoint_found(cli, made_as, &what);
     }
     if (code == CLI_OK) {
-        code = edit(cli, part, patch, &made->tick, &made->commit, &made->root);
+        code = edit(cli, made_as, patch, &made->tick, &made->commit, &made->root);
     }
     if (code == CLI_OK) {
-        code = appear(cli, part, path);
+        code = appear(cli, made_as, path);
     }
-    if (ours && code != CLI_OK) { /* what cannot be removed now the next try removes */
+    if (ours) { /* what cannot be removed now the next try removes */
         (void)nftw(part, remove_one, 16, FTW_DEPTH | FTW_PHYS);
     }
     if (held >= 0) {
