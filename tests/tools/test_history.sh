@@ -264,6 +264,10 @@ want 0 "$jitos" bisect start @0 HEAD --data b
 want 1 "$jitos" bisect run --data b -- sh -c 'test "$JITOS_TICK" != 4 || exit 125; ./reached.sh'
 says '@5'
 want 0 "$jitos" bisect start @0 HEAD --data b
+# A command has all of its words.
+# shellcheck disable=SC2046
+want 0 "$jitos" bisect run --data b -- sh -c '[ $# = 100 ] || kill $$; ./reached.sh' of $(seq 100)
+want 0 "$jitos" bisect start @0 HEAD --data b
 want 2 "$jitos" bisect run ./no-such-command --data b
 for signal in PIPE XFSZ; do # what jitos itself ignores is nothing to a command of yours
     want 2 "$jitos" bisect run --data b -- sh -c "kill -$signal \$\$"

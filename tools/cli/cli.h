@@ -132,7 +132,7 @@ struct cli {
     const struct cli_env *env;
     const char *self; /* the program as it was called, for commands to type: "tools/jitos" */
     uint32_t operand_count;
-    const char **operands;
+    const char **operands; /* a NULL behind the last */
     bool json;
     bool quiet;
     bool color_out; /* colour is wanted on stdout, on stderr */

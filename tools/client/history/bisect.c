@@ -155,11 +155,8 @@ static int try_command(struct bisect *b, uint64_t tick, const char *state)
 {
     char number[32];
     int status = 0;
-    char *argv[64] = {NULL};
+    char *const *argv = (char *const *)(uintptr_t)(b->cli->operands + 1); /* behind "run" */
     snprintf(number, sizeof number, "%llu", (unsigned long long)tick);
-    for (uint32_t i = 1; i < b->cli->operand_count && i < 63; i++) {
-        argv[i - 1] = (char *)(uintptr_t)b->cli->operands[i];
-    }
     assert(argv[0] != NULL); /* the verb requires one */
     if (setenv("JITOS_TICK", number, 1) != 0 || setenv("JITOS_STATE", state, 1) != 0 ||
         setenv("JITOS_DATA", b->data, 1) != 0) {
