@@ -118,8 +118,9 @@ JIT_MUST_CHECK enum jit_err log_open(struct jit_heap *heap, struct jit_io *io,
                                      const struct log_options *options, log_visit *visit,
                                      void *user, struct log_report *report, struct log **out);
 
-/* The same reading without any change, for a folder nobody uses; blobs are read to the end as well.
- * A torn last batch is JIT_OK and report->torn. No log at all: JIT_ENOENT. */
+/* The same reading without any change; blobs are read to the end as well. A torn last batch is
+ * JIT_OK and report->torn. No log at all: JIT_ENOENT. Beside somebody who writes it is what was
+ * there at some moment meanwhile, and his unfinished batch may be called torn. */
 JIT_MUST_CHECK enum jit_err log_verify(struct jit_heap *heap, struct jit_io *io, log_visit *visit,
                                        void *user, struct log_report *report);
 

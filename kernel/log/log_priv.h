@@ -176,6 +176,8 @@ struct log_scan {
     struct jit_id commit; /* of the last tick */
     struct jit_id state_root;
     struct log_mark newest; /* before the newest tick */
+    bool refused;           /* by whoever is visited: it is not the log's */
+    uint64_t looked;        /* 1 + records before the place that was read again last; 0: none was */
 
     /* the torn batch, to be erased: whole blocks */
     bool torn;

@@ -7,6 +7,10 @@
  * damages the last batch and nothing else. Hence the question asked of damage is whether anything
  * proves that the damaged batch had been finished: a record after it that says so (`durable`), or
  * any byte in a later segment. If something does, the log is corrupt; if nothing does, it is torn.
+ *
+ * Somebody may be writing meanwhile. What was read before its proof may have been finished between
+ * the two; so what is proved to be finished is read again, and damage is what still does not
+ * verify.
  */
 #include "kernel/log/log_priv.h"
 
@@ -194,6 +198,7 @@ static enum jit_err take(struct log_scan *scan, const struct log_head *head)
         }
         if (err == JIT_OK && scan->visit != NULL) {
             err = scan->visit(scan->user, &record);
+            scan->refused = err != JIT_OK;
             if (err != JIT_OK && scan->report->why[0] == 0) {
                 (void)fail_here(scan, err, scan->offset, "the record's reader refused it");
             }
@@ -339,7 +344,8 @@ static enum jit_err later_durable(struct log_scan *scan, uint64_t end, uint64_t 
     return JIT_OK;
 }
 
-static enum jit_err judge(struct log_scan *scan)
+/* *step, of damage: what it is when it has to be read again. */
+static enum jit_err judge(struct log_scan *scan, enum log_step *step)
 {
     uint64_t end = 0;
     uint64_t durable = 0;
@@ -355,6 +361,11 @@ static enum jit_err judge(struct log_scan *scan)
     bool inside = scan->offset % LOG_BLOCK_BYTES != 0;
     bool finished = inside ? durable >= scan->number : durable > scan->number;
     if (finished && !LOG_MUTANT(LOG_MUTANT_ALWAYS_TORN)) {
+        scan->window_size = 0;
+        err = step_next(scan, step);
+        if (err != JIT_OK || *step != STEP_DAMAGE) {
+            return err;
+        }
         return fail_here(scan, JIT_ECORRUPT, scan->offset,
                          "bytes that do not verify, and a later record proves they were written");
     }
@@ -428,8 +439,9 @@ static bool is_first(const struct log_scan *scan, uint64_t segment)
     return segment == (scan->from != NULL ? scan->from->segment : 1);
 }
 
-/* The records of one segment. *some: there was at least one, if need be before the mark. Afterwards
- * scan->segment and offset are those of the last record in the log so far. */
+/* The records of one segment, of the one where the reading stands those that follow. *some: there
+ * was at least one, if need be before. Afterwards scan->segment and offset are those of the last
+ * record in the log so far. */
 static enum jit_err read_segment(struct log_scan *scan, uint64_t segment, bool *some)
 {
     uint64_t segment_before = scan->segment;
@@ -439,18 +451,19 @@ static enum jit_err read_segment(struct log_scan *scan, uint64_t segment, bool *
     enum jit_err err = JIT_OK;
 
     bool marked = is_first(scan, segment) && scan->from != NULL && scan->from->number > 0;
+    bool again = segment == scan->segment;
     scan->segment = segment;
-    scan->offset = marked ? scan->from->offset : LOG_BLOCK_BYTES;
+    scan->offset = again ? scan->offset : marked ? scan->from->offset : LOG_BLOCK_BYTES;
     if (scan->offset > scan->identity.segment_bytes || scan->offset < LOG_BLOCK_BYTES) {
         return fail_here(scan, JIT_ECORRUPT, 0, "a mark outside its segment");
     }
     while (err == JIT_OK && (step == STEP_PAD || step == STEP_RECORD)) {
         err = step_next(scan, &step);
+        if (err == JIT_OK && step == STEP_DAMAGE) {
+            err = judge(scan, &step);
+        }
     }
-    if (err == JIT_OK && step == STEP_DAMAGE) {
-        err = judge(scan);
-    }
-    *some = scan->number > number_before || marked;
+    *some = scan->number > number_before || marked || (again && scan->number > 0);
     if (err == JIT_OK && !*some && !is_first(scan, segment)) {
         scan->segment = segment_before;
         scan->offset = offset_before;
@@ -480,6 +493,26 @@ static enum jit_err spare_segment(struct log_scan *scan, uint64_t segment)
     log_segment_name(segment, "seg", name);
     return log_scan_fail(scan, JIT_ECORRUPT, name, segment, LOG_BLOCK_BYTES,
                          "written to, though the segment before it was not");
+}
+
+/* A segment is begun when the one before it is finished: where its first record does not follow,
+ * what lies before may have been finished after it was read. Then the reading stands there again,
+ * but once only at each place. */
+static bool look_again(struct log_scan *scan, const struct log_scan *before)
+{
+    if (scan->refused || before->segment == 0 || scan->number != before->number ||
+        scan->looked == scan->number + 1) {
+        return false;
+    }
+    scan->looked = scan->number + 1;
+    scan->segment = before->segment;
+    scan->offset = before->offset;
+    scan->torn = false;
+    scan->report->torn = false;
+    scan->report->torn_bytes = 0;
+    scan->report->why = "";
+    scan->report->at = (struct log_place){.segment = 0};
+    return true;
 }
 
 /* Stand at the mark, as if all before it had been read. */
@@ -514,6 +547,7 @@ enum jit_err log_scan_run(struct log_scan *scan, const struct log_listing *listi
         at++;
     }
     for (; err == JIT_OK && (at < listing->count || is_first(scan, expect)); at++, expect++) {
+        const struct log_scan before = *scan;
         bool some = false;
         if (at == listing->count || listing->segments[at] != expect) {
             char name[LOG_FILE_NAME_BYTES];
@@ -521,11 +555,11 @@ enum jit_err log_scan_run(struct log_scan *scan, const struct log_listing *listi
             return log_scan_fail(scan, JIT_ECORRUPT, name, expect, 0, "the segment is missing");
         }
         err = open_segment(scan, expect, &hash);
-        if (err == JIT_OK && expect == 1) {
+        if (err == JIT_OK && expect == 1 && before.segment == 0) {
             scan->chain = hash;
             scan->report->chain = hash;
         }
-        if (err == JIT_OK && is_first(scan, expect) && scan->from != NULL) {
+        if (err == JIT_OK && scan->from != NULL && before.segment == 0) {
             begin_at_mark(scan);
         }
         if (err == JIT_OK && ended) {
@@ -535,6 +569,12 @@ enum jit_err log_scan_run(struct log_scan *scan, const struct log_listing *listi
             ended = !some || scan->torn;
         }
         close_segment(scan);
+        if (err == JIT_ECORRUPT && before.segment != expect && look_again(scan, &before)) {
+            at -= (size_t)(expect - scan->segment) + 1;
+            expect = scan->segment - 1;
+            ended = false;
+            err = JIT_OK;
+        }
     }
     return err;
 }

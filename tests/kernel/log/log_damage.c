@@ -186,3 +186,62 @@ void damage_files(struct damage_log *log, struct damage_count *count)
     }
     log->disk = whole;
 }
+
+/* ---- old views ---- */
+
+static struct old_view {
+    struct jit_io whole;
+    const char *name;
+    uint64_t from;
+    uint64_t to;
+    int file; /* as which it is open; -1: it is not */
+    bool seen;
+} old;
+
+static enum jit_err old_open(struct jit_io *io, const char *name, unsigned flags, int *out)
+{
+    enum jit_err err = old.whole.open(io, name, flags, out);
+    old.file = err == JIT_OK && strcmp(name, old.name) == 0 ? *out : -1;
+    return err;
+}
+
+static enum jit_err old_pread(struct jit_io *io, int file, void *buf, uint64_t size,
+                              uint64_t offset, uint64_t *got)
+{
+    enum jit_err err = old.whole.pread(io, file, buf, size, offset, got);
+    uint64_t from = old.from > offset ? old.from : offset;
+    uint64_t to = old.to < offset + size ? old.to : offset + size;
+    if (err == JIT_OK && file == old.file && !old.seen && from < to) {
+        memset((uint8_t *)buf + (from - offset), 0, to - from);
+        old.seen = true;
+    }
+    return err;
+}
+
+void damage_none_but_old(struct damage_log *log, struct damage_count *count)
+{
+    const uint64_t floor = log->floor;
+    struct jit_io *io = &log->disk->io;
+    const char *name = NULL;
+    old.whole = *io;
+    io->open = old_open;
+    io->pread = old_pread;
+    for (size_t i = 0; (name = sim_disk_name(log->disk, i)) != NULL; i++) {
+        uint64_t size = 0;
+        (void)sim_disk_bytes(log->disk, name, &size);
+        for (uint64_t at = LOG_BLOCK_BYTES; at < size && !stop(count); at += SIM_SECTOR) {
+            for (unsigned rest = 0; strncmp(name, "log/", 4) == 0 && rest < 2; rest++) {
+                old.name = name;
+                old.from = at;
+                old.to = rest == 1 ? size : at + SIM_SECTOR;
+                old.file = -1;
+                old.seen = false;
+                log->floor = rest == 1 ? 0 : floor; /* what was there earlier was all there was */
+                judge(log, name, rest == 1 ? "old from there" : "old sector", at, false, count);
+                assert(old.seen);
+            }
+        }
+    }
+    log->floor = floor;
+    *io = old.whole;
+}

@@ -34,5 +34,8 @@ void damage_flips(struct damage_log *log, unsigned stride, struct damage_count *
 void damage_lengths(struct damage_log *log, unsigned stride, struct damage_count *count);
 void damage_blocks(struct damage_log *log, struct damage_count *count);
 void damage_files(struct damage_log *log, struct damage_count *count);
+/* No damage: somebody writes while it is read. The first look at a segment shows zeros where
+ * something was written a moment later: in each sector, and from each to the segment's end. */
+void damage_none_but_old(struct damage_log *log, struct damage_count *count);
 
 #endif

@@ -74,12 +74,28 @@ START_TEST(blocks_and_files)
 }
 END_TEST
 
+/* _i = 2 * log + sealed */
+START_TEST(old_views)
+{
+    struct damage_count count = {.stop_at_failure = true};
+    struct damage_log log;
+    clock_t start = clock();
+    damage_log_make(&logs[_i / 2], _i % 2 == 1, &log);
+    damage_none_but_old(&log, &count);
+    damage_log_release(&log);
+    say("old views", &count, start);
+    ck_assert_uint_gt(count.cases, 100);
+    ck_assert_uint_eq(count.refused, 0);
+}
+END_TEST
+
 static void fill_suite(Suite *suite)
 {
     TCase *t = test_case(suite, "damage", 240);
     tcase_add_loop_test(t, flips, 0, 2);
     tcase_add_loop_test(t, lengths, 0, 2);
     tcase_add_loop_test(t, blocks_and_files, 0, 4);
+    tcase_add_loop_test(t, old_views, 0, 4);
 }
 
 TEST_MAIN("kernel/damage", fill_suite)
