@@ -36,27 +36,19 @@ int history_failed(struct cli *cli, const char *data, enum jit_err err,
     return (int)cli_exit_of(err);
 }
 
-/* Reading beside a supervisor that writes: each record is handed on once, however often we look. */
-struct once {
+struct visitor {
     log_visit *visit;
     void *user;
-    uint64_t next;       /* tick */
     bool enough;         /* it stopped without an error, maybe at the first record */
     enum jit_err failed; /* what it returned else */
 };
 
-static enum jit_err visit_once(void *user, const struct log_record *record)
+static enum jit_err visit_noting(void *user, const struct log_record *record)
 {
-    struct once *once = user;
-    if (record->tick < once->next) {
-        return JIT_OK;
-    }
-    enum jit_err err = once->visit(once->user, record);
-    if (err == JIT_OK) {
-        once->next = record->tick + 1;
-    }
-    once->enough = err == JIT_ENOENT;
-    once->failed = once->enough ? JIT_OK : err;
+    struct visitor *visitor = user;
+    enum jit_err err = visitor->visit(visitor->user, record);
+    visitor->enough = err == JIT_ENOENT;
+    visitor->failed = visitor->enough ? JIT_OK : err;
     return err;
 }
 
@@ -98,24 +90,14 @@ static enum jit_err find_start(struct jit_io *io, struct ckpt_manifest *start, b
     return err;
 }
 
-/* A batch that is being written while we read may look damaged: half of it was there, and what
- * follows it came later. Damage stays where it is; a batch is whole when we look again. */
-static enum jit_err read_log(struct jit_io *io, int dir_fd, struct once *once,
-                             struct log_report *report)
+static enum jit_err read_log(struct jit_io *io, struct visitor *visitor, struct log_report *report)
 {
     struct ckpt_manifest start;
     bool found = false;
     enum jit_err err = find_start(io, &start, &found);
-    const struct log_mark *from = found ? &start.mark : NULL;
-    if (err == JIT_OK) {
-        err = log_verify_from(jit_heap_libc(), io, from, visit_once, once, report);
-    }
-    if (err != JIT_ECORRUPT || !is_held(dir_fd)) {
-        return err;
-    }
-    uint64_t place = report->at.record;
-    err = log_verify_from(jit_heap_libc(), io, from, visit_once, once, report);
-    return err == JIT_ECORRUPT && report->at.record > place ? JIT_OK : err;
+    return err == JIT_OK ? log_verify_from(jit_heap_libc(), io, found ? &start.mark : NULL,
+                                           visit_noting, visitor, report)
+                         : err;
 }
 
 enum jit_err history_folder_open(const char *path, bool read_only, struct history_folder *out)
@@ -217,15 +199,15 @@ int history_each_failing(struct cli *cli, const char *data, log_visit *visit, vo
     if (code != CLI_OK) {
         return code;
     }
-    struct once once = {.visit = visit, .user = user};
-    enum jit_err err = read_log(io, fd, &once, report);
+    struct visitor visitor = {.visit = visit, .user = user};
+    enum jit_err err = read_log(io, &visitor, report);
     io_posix_close(io);
     close(fd);
-    *failed = once.failed;
-    if (once.failed != JIT_OK) {
+    *failed = visitor.failed;
+    if (visitor.failed != JIT_OK) {
         return (int)cli_exit_of(err);
     }
-    if (err == JIT_ENOENT && (once.enough || report->records > 0)) {
+    if (err == JIT_ENOENT && (visitor.enough || report->records > 0)) {
         err = JIT_OK;
     }
     return err == JIT_OK ? CLI_OK : history_failed(cli, data, err, report);
