@@ -569,7 +569,7 @@ enum jit_err log_scan_run(struct log_scan *scan, const struct log_listing *listi
             ended = !some || scan->torn;
         }
         close_segment(scan);
-        if (err == JIT_ECORRUPT && before.segment != expect && look_again(scan, &before)) {
+        if (err == JIT_ECORRUPT && look_again(scan, &before)) {
             at -= (size_t)(expect - scan->segment) + 1;
             expect = scan->segment - 1;
             ended = false;

@@ -302,6 +302,33 @@ START_TEST(torn_in_the_middle)
 }
 END_TEST
 
+struct refusing {
+    uint64_t tick;
+    uint64_t visits;
+};
+
+static enum jit_err refuse_at(void *user, const struct log_record *record)
+{
+    struct refusing *r = user;
+    r->visits++;
+    return record->tick == r->tick ? JIT_ECORRUPT : JIT_OK;
+}
+
+/* Whoever refuses a record, be it the first of a segment, is not asked again. */
+START_TEST(refused_once)
+{
+    struct log_report report;
+    make_log(5);
+    for (uint64_t tick = 0; tick < 5; tick++) {
+        struct refusing r = {.tick = tick};
+        ck_assert_int_eq(log_verify(&mem.heap, &disk->io, refuse_at, &r, &report), JIT_ECORRUPT);
+        ck_assert_uint_eq(r.visits, tick + 1);
+        ck_assert_uint_eq(report.at.tick, tick);
+    }
+    ck_assert(report.at.segment > 1);
+}
+END_TEST
+
 static enum jit_err refuse_in_words(void *user, const struct log_record *record)
 {
     struct log_report *report = user;
@@ -464,6 +491,7 @@ static void fill_suite(Suite *suite)
     tcase_add_test(t, the_usual_segment);
     tcase_add_test(t, a_segments_last_bytes);
     tcase_add_test(t, torn_in_the_middle);
+    tcase_add_test(t, refused_once);
     tcase_add_test(t, payloads_elsewhere);
     tcase_add_loop_test(t, failing_windows, 0, 3);
     tcase_add_test(t, blobs_that_fail);
