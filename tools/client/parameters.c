@@ -150,11 +150,13 @@ static int bind_run(struct parameters *p, const struct lang_system *system, stru
     uint8_t *bytes = code == CLI_OK && bound.err == JIT_OK ? malloc(bound.size + 1) : NULL;
     if (bytes != NULL) {
         memcpy(bytes, bound.data != NULL ? bound.data : (const uint8_t *)"", bound.size);
-        run->params = bytes;
-        run->params_size = (uint32_t)bound.size;
-        if (rmg_params_check(rule, bytes, run->params_size, &run->params_digest) != JIT_OK) {
+        if (rmg_params_check(rule, bytes, (uint32_t)bound.size, &run->params_digest) == JIT_OK) {
+            run->params = bytes;
+            run->params_size = (uint32_t)bound.size;
+        } else {
             cli_what(p->cli, "the parameters of %s cannot be bound", rule->name);
             code = CLI_USAGE;
+            free(bytes);
         }
     } else if (code == CLI_OK) {
         code = cli_no_memory(p->cli);
