@@ -110,6 +110,21 @@ static int take_lock(int fd, int how)
     }
 }
 
+static bool held_by_lock_of(int dir_fd, const char *name)
+{
+    int fd = openat(dir_fd, name, O_RDONLY | O_CLOEXEC);
+    bool held = fd >= 0 && flock(fd, LOCK_SH | LOCK_NB) != 0 && errno == EWOULDBLOCK;
+    if (fd >= 0) {
+        close(fd);
+    }
+    return held;
+}
+
+bool shell_folder_held(int dir_fd)
+{
+    return held_by_lock_of(dir_fd, "LOCK") || held_by_lock_of(dir_fd, ".");
+}
+
 /* LOCK is held by the last writes of a supervisor that was killed, and works on every file system.
  * But it can be removed, by somebody who takes it for left over: so the folder itself is locked as
  * well, where that works. */

@@ -29,6 +29,9 @@ JIT_MUST_CHECK enum jit_err shell_folder_open(struct shell_folder *folder, const
                                               size_t message_size);
 void shell_folder_close(struct shell_folder *folder);
 
+/* Does somebody own it just now, by either of the locks that an owner has? */
+bool shell_folder_held(int dir_fd);
+
 /* Of the segments of a new log in it, as DESIGN 9.2 has them: smaller on a small file system. 0:
  * the file system does not say how large it is. */
 uint64_t shell_folder_segment_bytes(const struct shell_folder *folder);

@@ -265,7 +265,13 @@ START_TEST(folder_without_its_lock_has_one_owner)
     ck_assert_int_eq(shell_folder_open(&b, path, SHELL_FOLDER_OWN, message, sizeof message),
                      JIT_EBUSY);
     ck_assert_ptr_nonnull(strstr(message, "its LOCK was taken away"));
+    int dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    ck_assert_int_ge(dir, 0);
+    ck_assert_int_eq(faccessat(dir, "LOCK", F_OK, 0), 0); /* another one, which nobody has */
+    ck_assert(shell_folder_held(dir));
     shell_folder_close(&a);
+    ck_assert(!shell_folder_held(dir));
+    close(dir);
     ck_assert_int_eq(shell_folder_open(&b, path, SHELL_FOLDER_OWN, message, sizeof message),
                      JIT_OK);
     shell_folder_close(&b);

@@ -5,7 +5,6 @@
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/file.h>
 #include <unistd.h>
 
 #include "base/whole.h"
@@ -50,18 +49,6 @@ static enum jit_err visit_noting(void *user, const struct log_record *record)
     visitor->enough = err == JIT_ENOENT;
     visitor->failed = visitor->enough ? JIT_OK : err;
     return err;
-}
-
-/* By LOCK, or by the folder itself where that was taken away (kernel/checkpoint/folder.c). */
-static bool is_held(int dir_fd)
-{
-    int fd = openat(dir_fd, "LOCK", O_RDONLY | O_CLOEXEC);
-    fd = fd >= 0 ? fd : openat(dir_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    bool held = fd >= 0 && flock(fd, LOCK_SH | LOCK_NB) != 0 && errno == EWOULDBLOCK;
-    if (fd >= 0) {
-        close(fd);
-    }
-    return held;
 }
 
 /* Where the folder's history begins: at a checkpoint, or *found false, at a genesis. */
@@ -245,7 +232,7 @@ enum jit_err history_look(const char *data, bool *begun)
     /* Where a supervisor is at work, a genesis may become durable at any moment. */
     bool held = true;
     for (unsigned step = 0; err == JIT_OK && held && step < HELD_STEPS; step++) {
-        held = is_held(folder.fd);
+        held = shell_folder_held(folder.fd);
         err = history_begun_in(folder.io, begun);
         if (err != JIT_OK || *begun || !held) {
             break;
@@ -283,7 +270,7 @@ static void on_replayed(void *user, const struct log_record *record,
 static bool data_held(const char *data)
 {
     int fd = open(data, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    bool held = fd >= 0 && is_held(fd);
+    bool held = fd >= 0 && shell_folder_held(fd);
     if (fd >= 0) {
         close(fd);
     }
